@@ -1,0 +1,47 @@
+"""Options that travel through the library: plain frozen values, checked nowhere but where they are used, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """What a picture may cost before it is refused.
+
+    ``max_bytes`` is the size of the encoded file; ``max_pixels`` is width times height as the header announces it,
+    checked before pixels are allocated (3 bytes each once decoded).
+    """
+
+    max_bytes: int = 64 * MEBIBYTE
+    max_pixels: int = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things lie: ``data`` holds collections and, unless ``database_url`` says otherwise, the catalogue.
+
+    ``encoders`` holds installed weights; ``None`` means a folder in the user's cache, shared by all data folders.
+    """
+
+    data: Path
+    database_url: str | None = None
+    encoders: Path | None = None
+
+    @property
+    def catalogue_url(self) -> str:
+        """SQLAlchemy URL of the catalogue."""
+        return self.database_url or f"sqlite:///{self.data.absolute() / 'catalogue.db'}"
+
+    @property
+    def encoders_dir(self) -> Path:
+        """Folder of installed encoder weights."""
+        return self.encoders or Path.home() / ".cache" / "lookalike" / "encoders"
+
+    @property
+    def collections_dir(self) -> Path:
+        """Folder that holds one folder a collection."""
+        return self.data / "collections"
