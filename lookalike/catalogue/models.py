@@ -1,0 +1,110 @@
+"""The catalogue's tables. Shared by SQLite and PostgreSQL; changed only together with a migration.
+
+An item's row is one version of one picture. It is visible to the snapshots whose generation lies in
+[created_generation, removed_generation), so that an old snapshot keeps its rows until it is pruned. A change of a
+picture or of its metadata closes the old row and opens a new one; ids are never used twice.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# SQLite hands out row ids only for a column declared exactly INTEGER.
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+KEY_LENGTH = 1024
+
+
+def utc_now() -> datetime:
+    """The present, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables; constraint names are fixed by rule so that migrations can name them on every database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class CollectionRow(Base):
+    """A named set of pictures, the source that it is filled from, and the encoder that its vectors are made with."""
+
+    __tablename__ = "collections"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    source_kind: Mapped[str] = mapped_column(String(16))
+    source_location: Mapped[str] = mapped_column(String(4096))
+    source_root: Mapped[str | None] = mapped_column(String(4096))
+    encoder_request: Mapped[dict[str, Any]] = mapped_column(JSON)
+    run: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+
+
+class ItemRow(Base):
+    """One version of one picture."""
+
+    __tablename__ = "items"
+    __table_args__ = (
+        Index(
+            "uq_items_live_key",
+            "collection_id",
+            "key",
+            unique=True,
+            sqlite_where=text("removed_generation IS NULL"),
+            postgresql_where=text("removed_generation IS NULL"),
+        ),
+        Index("ix_items_content", "collection_id", "content_digest"),
+        Index("ix_items_removed", "collection_id", "removed_generation"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(KEY_LENGTH))
+    location: Mapped[str] = mapped_column(String(4096))
+    content_digest: Mapped[str] = mapped_column(String(64))
+    encoder_digest: Mapped[str] = mapped_column(String(64))
+    byte_size: Mapped[int] = mapped_column(BigInteger)
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
+    format: Mapped[str] = mapped_column(String(16))
+    title: Mapped[str | None] = mapped_column(String)
+    product_id: Mapped[str | None] = mapped_column(String)
+    attributes: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_generation: Mapped[int] = mapped_column(Integer)
+    removed_generation: Mapped[int | None] = mapped_column(Integer)
+    seen_run: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+
+
+class VectorRow(Base):
+    """The vector of an item that no snapshot holds yet: float32, little-endian, dimension numbers."""
+
+    __tablename__ = "pending_vectors"
+
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id", ondelete="CASCADE"), primary_key=True)
+    vector: Mapped[bytes] = mapped_column(LargeBinary)

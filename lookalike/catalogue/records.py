@@ -1,0 +1,83 @@
+"""What the catalogue gives and takes: plain frozen values, so that nothing above it knows SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+MetadataValue = str | int | float | bool | None
+Metadata = Mapping[str, MetadataValue]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """Where a collection's pictures come from; ``root`` is the folder that a manifest's paths start at."""
+
+    kind: str
+    location: str
+    root: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderRequest:
+    """How to load a collection's encoder again."""
+
+    name: str = "bundled"
+    fusion: str | None = None
+    input_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRecord:
+    """One collection as the catalogue knows it."""
+
+    id: int
+    name: str
+    source: SourceRecord
+    encoder: EncoderRequest
+    run: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDraft:
+    """A picture as its source describes it and as it was decoded, before it has an id.
+
+    ``content_digest`` is the SHA-256 of the file's bytes; ``width`` and ``height`` are of the upright picture.
+    """
+
+    key: str
+    location: str
+    content_digest: str
+    byte_size: int
+    width: int
+    height: int
+    format: str
+    title: str | None = None
+    product_id: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRecord:
+    """One version of one picture, as stored."""
+
+    id: int
+    draft: ItemDraft
+    encoder_digest: str
+    created_generation: int
+    removed_generation: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """A draft with its unit-length vector, (D,) float32, and the id of the version that it replaces."""
+
+    draft: ItemDraft
+    vector: npt.NDArray[np.float32]
+    replaces: int | None = None

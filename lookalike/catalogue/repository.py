@@ -1,0 +1,276 @@
+"""Every query of the catalogue, as a named method; each is one transaction.
+
+A *live* row is the newest version of its key, published or not. A row is *visible* at a generation if that
+generation lies in [created_generation, removed_generation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from lookalike.catalogue.database import Database
+from lookalike.catalogue.models import CollectionRow, ItemRow, VectorRow, utc_now
+from lookalike.catalogue.records import (
+    CollectionRecord,
+    EncoderRequest,
+    ItemDraft,
+    ItemRecord,
+    NewItem,
+    SourceRecord,
+)
+from lookalike.errors import CollectionNotFoundError
+
+CHUNK = 500  # ids in one IN list: well under every database's limit on bound values
+PAGE = 10_000  # rows fetched at once when a whole collection streams by
+
+
+class Catalogue:
+    """Collections, versions of items and pending vectors; safe from several threads at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._database.close()
+
+    # Collections
+
+    def collections(self) -> list[CollectionRecord]:
+        """All collections by name."""
+        with self._database.reading() as session:
+            return [_collection(row) for row in session.scalars(select(CollectionRow).order_by(CollectionRow.name))]
+
+    def collection(self, name: str) -> CollectionRecord:
+        """The collection of that name; raises CollectionNotFoundError."""
+        with self._database.reading() as session:
+            row = session.scalar(select(CollectionRow).where(CollectionRow.name == name))
+            if row is None:
+                known = list(session.scalars(select(CollectionRow.name).order_by(CollectionRow.name)))
+                there = f"there are: {', '.join(known)}" if known else "none has been indexed yet"
+                raise CollectionNotFoundError(f"no collection is called {name!r}; {there}", subject=name)
+            return _collection(row)
+
+    def start_run(self, name: str, source: SourceRecord, encoder: EncoderRequest) -> CollectionRecord:
+        """Make or find the collection, remember where it is filled from, and number this run over it."""
+        with self._database.writing() as session:
+            row = session.scalar(select(CollectionRow).where(CollectionRow.name == name))
+            if row is None:
+                row = CollectionRow(name=name, run=0)
+                session.add(row)
+            row.source_kind, row.source_location, row.source_root = source.kind, source.location, source.root
+            row.encoder_request = asdict(encoder)
+            row.run += 1
+            row.updated_at = utc_now()
+            session.flush()
+            return _collection(row)
+
+    # The write side
+
+    def live_by_key(self, collection_id: int, keys: Sequence[str]) -> dict[str, ItemRecord]:
+        """The live rows that have these keys."""
+        with self._database.reading() as session:
+            live = select(ItemRow).where(ItemRow.collection_id == collection_id, ItemRow.removed_generation.is_(None))
+            return {row.key: _item(row) for row in _in_chunks(session, live, ItemRow.key, keys)}
+
+    def live_by_content(self, collection_id: int, content_digest: str, encoder_digest: str) -> ItemRecord | None:
+        """Some live row with this content, encoded by this encoder."""
+        with self._database.reading() as session:
+            row = session.scalar(
+                select(ItemRow)
+                .where(
+                    ItemRow.collection_id == collection_id,
+                    ItemRow.content_digest == content_digest,
+                    ItemRow.encoder_digest == encoder_digest,
+                    ItemRow.removed_generation.is_(None),
+                )
+                .limit(1)
+            )
+            return None if row is None else _item(row)
+
+    def store(
+        self, collection: CollectionRecord, generation: int, encoder_digest: str, items: Sequence[NewItem]
+    ) -> list[int]:
+        """Add new versions with their vectors, and close the versions that they replace; the new ids, in order."""
+        with self._database.writing() as session:
+            _close(session, [item.replaces for item in items if item.replaces is not None], generation)
+            rows = [_row(collection, generation, encoder_digest, item.draft) for item in items]
+            session.add_all(rows)
+            session.flush()
+            vectors = (np.ascontiguousarray(item.vector, dtype="<f4").tobytes() for item in items)
+            session.add_all(VectorRow(item_id=row.id, vector=vector) for row, vector in zip(rows, vectors, strict=True))
+            return [row.id for row in rows]
+
+    def mark_seen(self, collection: CollectionRecord, ids: Sequence[int]) -> None:
+        """Note that the source still has these items."""
+        with self._database.writing() as session:
+            for start in range(0, len(ids), CHUNK):
+                chosen = ItemRow.id.in_(ids[start : start + CHUNK])
+                session.execute(update(ItemRow).where(chosen).values(seen_run=collection.run))
+
+    def remove_unseen(self, collection: CollectionRecord, generation: int) -> list[str]:
+        """Close every live row that this run has not seen; the keys that went."""
+        gone = and_(_live(collection.id), ItemRow.seen_run != collection.run)
+        with self._database.writing() as session:
+            keys = list(session.scalars(select(ItemRow.key).where(gone).order_by(ItemRow.key)))
+            session.execute(update(ItemRow).where(gone).values(removed_generation=generation))
+            return keys
+
+    def has_changes(self, collection_id: int, generation: int) -> bool:
+        """Whether any row came or went in this generation, apart from those that did both."""
+        came = and_(ItemRow.created_generation == generation, ItemRow.removed_generation.is_(None))
+        went = and_(ItemRow.removed_generation == generation, ItemRow.created_generation < generation)
+        with self._database.reading() as session:
+            found = session.scalar(
+                select(ItemRow.id).where(ItemRow.collection_id == collection_id, or_(came, went)).limit(1)
+            )
+            return found is not None
+
+    def pending_vectors(self, ids: Sequence[int]) -> dict[int, npt.NDArray[np.float32]]:
+        """The vectors of those of these items that no snapshot holds yet."""
+        with self._database.reading() as session:
+            rows = _in_chunks(session, select(VectorRow), VectorRow.item_id, ids)
+            return {row.item_id: np.frombuffer(row.vector, dtype="<f4") for row in rows}
+
+    def forget(self, collection_id: int, *, published: int, oldest: int) -> None:
+        """Drop vectors that the snapshot ``published`` holds, and rows that no snapshot from ``oldest`` on sees."""
+        mine = select(ItemRow.id).where(ItemRow.collection_id == collection_id)
+        with self._database.writing() as session:
+            held = mine.where(ItemRow.created_generation <= published)
+            session.execute(delete(VectorRow).where(VectorRow.item_id.in_(held)))
+            gone = and_(ItemRow.collection_id == collection_id, ItemRow.removed_generation <= oldest)
+            session.execute(delete(ItemRow).where(gone))
+
+    def close_items(self, ids: Sequence[int], generation: int) -> None:
+        """End these versions at a generation; their keys are free again."""
+        with self._database.writing() as session:
+            _close(session, ids, generation)
+
+    # The read side
+
+    def live_count(self, collection_id: int) -> int:
+        """Number of live rows."""
+        with self._database.reading() as session:
+            return int(session.scalar(select(func.count()).select_from(ItemRow).where(_live(collection_id))) or 0)
+
+    def visible_ids(self, collection_id: int, generation: int) -> Iterator[npt.NDArray[np.int64]]:
+        """Ids visible at a generation, rising, in pages."""
+        last = 0
+        while True:
+            query = select(ItemRow.id).where(_visible(collection_id, generation), ItemRow.id > last)
+            with self._database.reading() as session:
+                page = np.fromiter(session.scalars(query.order_by(ItemRow.id).limit(PAGE)), dtype=np.int64)
+            yield page
+            if len(page) < PAGE:
+                return
+            last = int(page[-1])
+
+    def visible_items(self, collection_id: int, generation: int) -> Iterator[ItemRecord]:
+        """All items visible at a generation, by rising id."""
+        last = 0
+        while True:
+            with self._database.reading() as session:
+                query = select(ItemRow).where(_visible(collection_id, generation), ItemRow.id > last)
+                page = [_item(row) for row in session.scalars(query.order_by(ItemRow.id).limit(PAGE))]
+            yield from page
+            if len(page) < PAGE:
+                return
+            last = page[-1].id
+
+    def items_by_id(self, ids: Sequence[int]) -> dict[int, ItemRecord]:
+        """The items of these ids, as far as they exist."""
+        with self._database.reading() as session:
+            return {row.id: _item(row) for row in _in_chunks(session, select(ItemRow), ItemRow.id, ids)}
+
+    def item_by_key(self, collection_id: int, generation: int, key: str) -> ItemRecord | None:
+        """The item visible at a generation under this key."""
+        with self._database.reading() as session:
+            row = session.scalar(select(ItemRow).where(_visible(collection_id, generation), ItemRow.key == key))
+            return None if row is None else _item(row)
+
+
+def _live(collection_id: int) -> ColumnElement[bool]:
+    return and_(ItemRow.collection_id == collection_id, ItemRow.removed_generation.is_(None))
+
+
+def _visible(collection_id: int, generation: int) -> ColumnElement[bool]:
+    return and_(
+        ItemRow.collection_id == collection_id,
+        ItemRow.created_generation <= generation,
+        or_(ItemRow.removed_generation.is_(None), ItemRow.removed_generation > generation),
+    )
+
+
+def _close(session: Session, ids: Sequence[int], generation: int) -> None:
+    for start in range(0, len(ids), CHUNK):
+        chosen = ItemRow.id.in_(ids[start : start + CHUNK])
+        session.execute(update(ItemRow).where(chosen).values(removed_generation=generation))
+
+
+Row = TypeVar("Row", ItemRow, VectorRow)
+
+
+def _in_chunks(
+    session: Session, query: Select[Row], column: InstrumentedAttribute[Any], values: Sequence[object]
+) -> Iterator[Row]:
+    for start in range(0, len(values), CHUNK):
+        yield from session.scalars(query.where(column.in_(values[start : start + CHUNK])))
+
+
+def _row(collection: CollectionRecord, generation: int, encoder_digest: str, draft: ItemDraft) -> ItemRow:
+    return ItemRow(
+        collection_id=collection.id,
+        key=draft.key,
+        location=draft.location,
+        content_digest=draft.content_digest,
+        encoder_digest=encoder_digest,
+        byte_size=draft.byte_size,
+        width=draft.width,
+        height=draft.height,
+        format=draft.format,
+        title=draft.title,
+        product_id=draft.product_id,
+        attributes=dict(draft.metadata),
+        created_generation=generation,
+        seen_run=collection.run,
+    )
+
+
+def _item(row: ItemRow) -> ItemRecord:
+    return ItemRecord(
+        id=row.id,
+        draft=ItemDraft(
+            key=row.key,
+            location=row.location,
+            content_digest=row.content_digest,
+            byte_size=row.byte_size,
+            width=row.width,
+            height=row.height,
+            format=row.format,
+            title=row.title,
+            product_id=row.product_id,
+            metadata=row.attributes,
+        ),
+        encoder_digest=row.encoder_digest,
+        created_generation=row.created_generation,
+        removed_generation=row.removed_generation,
+    )
+
+
+def _collection(row: CollectionRow) -> CollectionRecord:
+    return CollectionRecord(
+        id=row.id,
+        name=row.name,
+        source=SourceRecord(row.source_kind, row.source_location, row.source_root),
+        encoder=EncoderRequest(**row.encoder_request),
+        run=row.run,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,92 @@
+"""The port to a vector index: positions inside, cosine scores out; ids and keys are other people's business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.errors import VectorsInvalidError
+
+Vectors = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The answer to n queries: ``scores`` (n, k) float32 in [-1, 1], ``positions`` (n, k) int64.
+
+    Rows are sorted by falling score, equal scores by rising position. Where an index has fewer than k vectors that
+    may be answered, the rest of a row holds position -1 and score -inf.
+    """
+
+    scores: Vectors
+    positions: npt.NDArray[np.int64]
+
+
+class VectorIndex(Protocol):
+    """Unit vectors in the order in which they were added; a vector's position is its name.
+
+    ``search`` is safe from several threads at once; ``add`` is not, and not beside ``search``.
+    """
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+
+    def __len__(self) -> int:
+        """Number of vectors."""
+
+    def add(self, vectors: Vectors) -> None:
+        """Append (n, dimension) float32 rows of unit length; raises VectorsInvalidError."""
+
+    def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> Neighbours:
+        """The k best by inner product for each of (n, dimension) queries, k at least 1.
+
+        ``allowed`` is (len(self),) bool; a position that is False is never answered. Raises VectorsInvalidError.
+        """
+
+    def save(self, path: Path) -> None:
+        """Write the index to one file."""
+
+
+def check_vectors(vectors: Vectors, dimension: int) -> Vectors:
+    """The same rows, contiguous; raises VectorsInvalidError unless they are finite (n, dimension) float32."""
+    if vectors.ndim != 2 or vectors.shape[1] != dimension:
+        raise VectorsInvalidError(f"expected vectors of shape (n, {dimension}), got {vectors.shape}", subject="vectors")
+    if vectors.dtype != np.float32:
+        raise VectorsInvalidError(f"expected float32 vectors, got {vectors.dtype}", subject="vectors")
+    if not np.isfinite(vectors).all():
+        raise VectorsInvalidError("vectors hold NaN or infinite numbers", subject="vectors")
+    return np.ascontiguousarray(vectors)
+
+
+def check_mask(allowed: Mask | None, count: int) -> None:
+    """Raises VectorsInvalidError unless ``allowed`` is None or (count,) bool."""
+    if allowed is not None and (allowed.shape != (count,) or allowed.dtype != np.bool_):
+        raise VectorsInvalidError(
+            f"expected a mask of shape ({count},) and dtype bool, got {allowed.shape} {allowed.dtype}",
+            subject="allowed",
+        )
+
+
+def empty_neighbours(queries: int, k: int) -> Neighbours:
+    """An answer with no neighbour in it, of shape (queries, k)."""
+    return Neighbours(
+        scores=np.full((queries, k), -np.inf, dtype=np.float32),
+        positions=np.full((queries, k), -1, dtype=np.int64),
+    )
+
+
+def ranked(scores: Vectors, positions: npt.NDArray[np.int64]) -> Neighbours:
+    """Sort each row by falling score, then rising position, and clip scores into [-1, 1] where they are finite."""
+    clipped = np.where(np.isfinite(scores), np.clip(scores, -1.0, 1.0), -np.inf).astype(np.float32)
+    ties = np.where(positions < 0, np.iinfo(np.int64).max, positions)
+    order = np.lexsort((ties, -clipped), axis=-1)
+    return Neighbours(
+        scores=np.take_along_axis(clipped, order, axis=-1),
+        positions=np.take_along_axis(positions, order, axis=-1),
+    )

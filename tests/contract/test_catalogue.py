@@ -1,0 +1,156 @@
+"""The catalogue on both databases: versions of items, generations, pending vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lookalike.catalogue.database import Database
+from lookalike.catalogue.records import CollectionRecord, EncoderRequest, ItemDraft, NewItem, SourceRecord
+from lookalike.catalogue.repository import Catalogue
+from lookalike.errors import CollectionNotFoundError
+
+ENCODER = "e" * 64
+SOURCE = SourceRecord("folder", "/pictures")
+
+
+def draft(key: str, content: str = "a", **fields: object) -> ItemDraft:
+    base = ItemDraft(key, f"in/{key}", content * 64, 1000, 40, 30, "JPEG")
+    return replace(base, **fields)  # type: ignore[arg-type]  # fields come by name from the tests below
+
+
+def new(key: str, content: str = "a", replaces: int | None = None, **fields: object) -> NewItem:
+    vector = np.full(4, ord(content), dtype=np.float32)
+    return NewItem(draft(key, content, **fields), vector, replaces)
+
+
+@pytest.fixture
+def catalogue(database_url: str) -> Iterator[Catalogue]:
+    opened = Catalogue(Database.open(database_url))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def shoes(catalogue: Catalogue) -> CollectionRecord:
+    return catalogue.start_run("shoes", SOURCE, EncoderRequest())
+
+
+def visible(catalogue: Catalogue, record: CollectionRecord, generation: int) -> list[str]:
+    return [item.draft.key for item in catalogue.visible_items(record.id, generation)]
+
+
+def test_a_collection_is_made_once_and_each_run_is_numbered(catalogue: Catalogue) -> None:
+    first = catalogue.start_run("shoes", SOURCE, EncoderRequest())
+    again = catalogue.start_run("shoes", SourceRecord("zip", "/x.zip", "/root"), EncoderRequest("resnet50:hub", "last", 64))
+    assert (first.id, first.run, again.run) == (again.id, 1, 2)
+    found = catalogue.collection("shoes")
+    assert found.source == SourceRecord("zip", "/x.zip", "/root")
+    assert found.encoder == EncoderRequest("resnet50:hub", "last", 64)
+    assert [record.name for record in catalogue.collections()] == ["shoes"]
+
+
+def test_a_collection_that_does_not_exist_is_named_with_those_that_do(catalogue: Catalogue, shoes: CollectionRecord) -> None:
+    with pytest.raises(CollectionNotFoundError, match=r"'boots'.*shoes"):
+        catalogue.collection("boots")
+
+
+def test_what_is_stored_comes_back_as_it_was(catalogue: Catalogue, shoes: CollectionRecord) -> None:
+    words = {"colour": "rød", "price": 12.5, "stock": 3, "new": True, "note": None}
+    item = new("a/ü.jpg", title="Tête-à-tête 靴", product_id="p-1", metadata=words)
+    (item_id,) = catalogue.store(shoes, 1, ENCODER, [item])
+    stored = catalogue.live_by_key(shoes.id, ["a/ü.jpg", "other"])["a/ü.jpg"]
+    assert (stored.id, stored.encoder_digest, stored.created_generation) == (item_id, ENCODER, 1)
+    assert stored.draft == item.draft
+    assert catalogue.items_by_id([item_id, 10**6]) == {item_id: stored}
+    np.testing.assert_array_equal(catalogue.pending_vectors([item_id])[item_id], item.vector)
+
+
+def test_a_change_is_seen_by_the_new_generation_and_not_by_the_old(catalogue: Catalogue, shoes: CollectionRecord) -> None:
+    (old,) = catalogue.store(shoes, 1, ENCODER, [new("a", "a")])
+    (changed,) = catalogue.store(shoes, 2, ENCODER, [new("a", "b", replaces=old)])
+    assert changed > old
+    for generation, content in ((1, "a"), (2, "b"), (9, "b")):
+        item = catalogue.item_by_key(shoes.id, generation, "a")
+        assert item is not None
+        assert item.draft.content_digest == content * 64
+    assert catalogue.item_by_key(shoes.id, 0, "a") is None
+    assert catalogue.live_by_key(shoes.id, ["a"])["a"].id == changed
+
+
+def test_only_what_the_run_has_not_seen_is_removed(catalogue: Catalogue, shoes: CollectionRecord) -> None:
+    ids = catalogue.store(shoes, 1, ENCODER, [new("a"), new("b"), new("c")])
+    run = catalogue.start_run("shoes", SOURCE, EncoderRequest())
+    catalogue.mark_seen(run, [ids[1]])
+    catalogue.store(run, 2, ENCODER, [new("d")])
+    assert catalogue.remove_unseen(run, 2) == ["a", "c"]
+    assert visible(catalogue, shoes, 1) == ["a", "b", "c"]
+    assert visible(catalogue, shoes, 2) == ["b", "d"]
+    assert catalogue.live_count(shoes.id) == 2
+
+
+def test_changes_of_a_generation_are_noticed_but_not_what_came_and_went_within_it(
+    catalogue: Catalogue, shoes: CollectionRecord
+) -> None:
+    assert not catalogue.has_changes(shoes.id, 1)
+    (item_id,) = catalogue.store(shoes, 1, ENCODER, [new("a")])
+    assert catalogue.has_changes(shoes.id, 1)
+    assert not catalogue.has_changes(shoes.id, 2)
+    catalogue.close_items([item_id], 1)
+    assert not catalogue.has_changes(shoes.id, 1)
+    (kept,) = catalogue.store(shoes, 1, ENCODER, [new("b")])
+    catalogue.close_items([kept], 2)
+    assert catalogue.has_changes(shoes.id, 2)
+
+
+def test_a_twin_is_found_by_content_and_encoder(catalogue: Catalogue, shoes: CollectionRecord) -> None:
+    catalogue.store(shoes, 1, ENCODER, [new("a", "x")])
+    twin = catalogue.live_by_content(shoes.id, "x" * 64, ENCODER)
+    assert twin is not None
+    assert twin.draft.key == "a"
+    assert catalogue.live_by_content(shoes.id, "x" * 64, "f" * 64) is None
+    assert catalogue.live_by_content(shoes.id, "y" * 64, ENCODER) is None
+
+
+def test_forgetting_keeps_what_some_snapshot_still_sees(catalogue: Catalogue, shoes: CollectionRecord) -> None:
+    old, stays = catalogue.store(shoes, 1, ENCODER, [new("a"), new("b")])
+    (changed,) = catalogue.store(shoes, 2, ENCODER, [new("a", "b", replaces=old)])
+    (pending,) = catalogue.store(shoes, 3, ENCODER, [new("c")])
+    catalogue.forget(shoes.id, published=2, oldest=1)
+    assert sorted(catalogue.items_by_id([old, stays, changed, pending])) == [old, stays, changed, pending]
+    assert sorted(catalogue.pending_vectors([old, stays, changed, pending])) == [pending]
+    catalogue.forget(shoes.id, published=2, oldest=2)
+    assert sorted(catalogue.items_by_id([old, stays, changed, pending])) == [stays, changed, pending]
+
+
+def test_ids_are_never_used_twice(catalogue: Catalogue, shoes: CollectionRecord) -> None:
+    (first,) = catalogue.store(shoes, 1, ENCODER, [new("a")])
+    catalogue.close_items([first], 1)
+    catalogue.forget(shoes.id, published=1, oldest=1)
+    (second,) = catalogue.store(shoes, 2, ENCODER, [new("a")])
+    assert second > first
+
+
+def test_collections_do_not_see_each_other(catalogue: Catalogue, shoes: CollectionRecord) -> None:
+    boots = catalogue.start_run("boots", SOURCE, EncoderRequest())
+    catalogue.store(shoes, 1, ENCODER, [new("a")])
+    catalogue.store(boots, 1, ENCODER, [new("a"), new("b")])
+    assert visible(catalogue, shoes, 1) == ["a"]
+    assert visible(catalogue, boots, 1) == ["a", "b"]
+    assert catalogue.remove_unseen(catalogue.start_run("shoes", SOURCE, EncoderRequest()), 2) == ["a"]
+    assert catalogue.live_count(boots.id) == 2
+
+
+def test_thousands_of_rows_stream_by_in_order(
+    catalogue: Catalogue, shoes: CollectionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lookalike.catalogue.repository.PAGE", 100)
+    ids = catalogue.store(shoes, 1, ENCODER, [new(f"k{n:05d}") for n in range(1200)])
+    pages = list(catalogue.visible_ids(shoes.id, 1))
+    assert np.concatenate(pages).tolist() == ids
+    assert max(len(page) for page in pages) == 100
+    assert visible(catalogue, shoes, 1) == [f"k{n:05d}" for n in range(1200)]
+    assert len(catalogue.pending_vectors(ids)) == 1200

@@ -1,0 +1,98 @@
+"""The database behind the catalogue: its schema is the models', and its failures are ours to explain."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from lookalike.catalogue.database import Database
+from lookalike.catalogue.models import Base
+from lookalike.catalogue.records import EncoderRequest, SourceRecord
+from lookalike.catalogue.repository import Catalogue
+from lookalike.errors import (
+    CatalogueLockedError,
+    CatalogueOutdatedError,
+    CatalogueUnavailableError,
+    DiskFullError,
+)
+
+SOURCE = SourceRecord("folder", "/pictures")
+
+
+def test_migrations_make_exactly_the_tables_of_the_models(database_url: str) -> None:
+    Database.open(database_url).close()
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
+
+
+def test_opening_twice_changes_nothing(database_url: str) -> None:
+    catalogue = Catalogue(Database.open(database_url))
+    catalogue.start_run("shoes", SOURCE, EncoderRequest())
+    catalogue.close()
+    again = Catalogue(Database.open(database_url))
+    assert [record.name for record in again.collections()] == ["shoes"]
+    again.close()
+
+
+def test_a_schema_from_the_future_is_refused(database_url: str) -> None:
+    Database.open(database_url).close()
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(CatalogueOutdatedError, match=r"9999.*newer"):
+        Database.open(database_url)
+
+
+def test_a_locked_database_is_waited_for_and_then_named(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'catalogue.db'}"
+    catalogue = Catalogue(Database.open(url, lock_patience_s=0.1))
+    other = sqlite3.connect(tmp_path / "catalogue.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(CatalogueLockedError, match=r"catalogue\.db"):
+        catalogue.start_run("shoes", SOURCE, EncoderRequest())
+    other.execute("ROLLBACK")
+    other.close()
+    catalogue.start_run("shoes", SOURCE, EncoderRequest())
+    catalogue.close()
+
+
+def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.db"
+    catalogue = Catalogue(Database.open(f"sqlite:///{path}"))
+    catalogue.start_run("shoes", SOURCE, EncoderRequest())
+    with catalogue._database.writing() as session:
+        # SQLite answers a file at its page limit as it answers a disk without room.
+        pages = session.scalar(text("PRAGMA page_count"))
+        session.execute(text(f"PRAGMA max_page_count = {pages}"))
+    with pytest.raises(DiskFullError, match=r"free some"):
+        for number in range(200):
+            catalogue.start_run(f"filler-{number}", SourceRecord("folder", "x" * 4000), EncoderRequest())
+    assert "shoes" in [record.name for record in catalogue.collections()]
+    catalogue.close()
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "catalogue.db").write_bytes(b"these are not the pages you are looking for" * 100)
+    with pytest.raises(CatalogueUnavailableError, match=r"catalogue\.db"):
+        Database.open(f"sqlite:///{tmp_path / 'catalogue.db'}")
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
+    with pytest.raises(CatalogueUnavailableError) as caught:
+        Database.open("postgresql+psycopg://user:secret@127.0.0.1:1/none?connect_timeout=2")
+    assert "127.0.0.1" in caught.value.message
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle9000://x/y", "sqlite:////proc/nowhere/catalogue.db"])
+def test_a_wrong_address_is_refused_with_advice(url: str) -> None:
+    with pytest.raises(CatalogueUnavailableError):
+        Database.open(url)

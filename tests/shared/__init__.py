@@ -1,0 +1,1 @@
+"""Tests over the folder of real files beside the checkout; they skip without it."""
