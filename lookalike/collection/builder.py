@@ -1,0 +1,202 @@
+"""The write side of a collection: take pictures in, publish snapshots, keep what is published whole.
+
+A run works towards the *pending* generation, one above the newest complete snapshot. Every batch is one transaction
+in the catalogue, its vectors included, so that a run that dies has lost the batch in hand and nothing else: its rows
+are invisible to the published snapshots, and the next run finds them and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.catalogue.records import CollectionRecord, EncoderRequest, ItemRecord, NewItem, SourceRecord
+from lookalike.catalogue.repository import Catalogue
+from lookalike.collection.files import disk_errors, exclusive_lock
+from lookalike.collection.layout import CollectionLayout
+from lookalike.collection.manifest import Manifest
+from lookalike.collection.publisher import Publisher
+from lookalike.collection.snapshot import Snapshot, open_snapshot, read_manifest
+from lookalike.encoder.spec import EncoderSpec
+from lookalike.errors import EncoderMismatchError, SnapshotDamagedError
+from lookalike.index.base import VectorIndex
+
+KEPT_SNAPSHOTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How a collection is built.
+
+    ``engine`` names the index type; ``keep`` is how many snapshots stay for rollback, the current one included.
+    ``allow_other_encoder`` agrees to replace all vectors when the encoder differs from the published one.
+    """
+
+    engine: str = "faiss-flat"
+    keep: int = KEPT_SNAPSHOTS
+    allow_other_encoder: bool = False
+
+
+@dataclass(slots=True)
+class Builder:
+    """One run over one collection; made by ``open_builder``, which holds the lock for it."""
+
+    layout: CollectionLayout
+    catalogue: Catalogue
+    record: CollectionRecord
+    spec: EncoderSpec
+    generation: int
+    options: BuildOptions
+    new_index: Callable[[str, int], VectorIndex]
+    _snapshots: list[Snapshot] = field(default_factory=list)
+
+    def known(self, keys: Sequence[str]) -> dict[str, ItemRecord]:
+        """The live items with these keys, whichever encoder made their vectors."""
+        return self.catalogue.live_by_key(self.record.id, keys)
+
+    def is_current(self, item: ItemRecord, content_digest: str) -> bool:
+        """Whether the item was made of these very bytes by this run's encoder."""
+        return item.draft.content_digest == content_digest and item.encoder_digest == self.spec.digest
+
+    def is_resumed(self, item: ItemRecord) -> bool:
+        """Whether the item was taken in by an earlier run that did not come to publish."""
+        return item.created_generation == self.generation
+
+    def twin(self, content_digest: str) -> tuple[ItemRecord, npt.NDArray[np.float32]] | None:
+        """A live item with this content, and its vector: a renamed or copied file need not be encoded again."""
+        item = self.catalogue.live_by_content(self.record.id, content_digest, self.spec.digest)
+        if item is None:
+            return None
+        vector = self.vector(item.id)
+        return None if vector is None else (item, vector)
+
+    def vector(self, item_id: int) -> npt.NDArray[np.float32] | None:
+        """The vector of a live item, (D,) float32; None if it is nowhere (its snapshot is damaged)."""
+        for snapshot in self._snapshots:
+            position = snapshot.position(item_id)
+            if position is not None:
+                return np.array(snapshot.vectors[position])
+        return self.catalogue.pending_vectors([item_id]).get(item_id)
+
+    def store(self, items: Sequence[NewItem]) -> None:
+        """Take a batch in: one transaction, vectors included."""
+        self.catalogue.store(self.record, self.generation, self.spec.digest, items)
+
+    def mark_seen(self, items: Sequence[ItemRecord]) -> None:
+        """Note that the source still has these items."""
+        self.catalogue.mark_seen(self.record, [item.id for item in items])
+
+    def live_count(self) -> int:
+        """Number of items in the collection as this run stands."""
+        return self.catalogue.live_count(self.record.id)
+
+    def remove_unseen(self) -> list[str]:
+        """Drop what the source no longer has; only after a full pass over it. The keys that went."""
+        return self.catalogue.remove_unseen(self.record, self.generation)
+
+    def publish(self) -> Manifest:
+        """Make what this run took in the collection's current snapshot, and prune old ones.
+
+        Where nothing changed the newest complete snapshot becomes (or stays) the current one.
+        """
+        with disk_errors(self.layout.root):
+            if self._must_write():
+                publisher = Publisher(self.layout, self.catalogue, self.record, self.spec, self.generation)
+                publisher.write(self._snapshots, self.options.engine, self.new_index)
+                current = self.generation
+            else:
+                current = self.generation - 1
+            self.layout.point_to(current)
+            self._prune(current)
+        return read_manifest(self.layout, current)
+
+    def _must_write(self) -> bool:
+        if self.generation == 1 or self.catalogue.has_changes(self.record.id, self.generation):
+            return True
+        newest = self.generation - 1
+        return all(snapshot.manifest.generation != newest for snapshot in self._snapshots)
+
+    def _prune(self, current: int) -> None:
+        complete = self.layout.complete()
+        kept = set(complete[-self.options.keep :]) | {current}
+        for generation in complete:
+            if generation not in kept:
+                self.layout.remove(generation)
+        self.catalogue.forget(self.record.id, published=current, oldest=min(kept))
+
+    def _drop_lost(self) -> int:
+        """Close live rows whose vector is nowhere, so that this run encodes them again; how many there were."""
+        lost: list[int] = []
+        for ids in self.catalogue.visible_ids(self.record.id, self.generation):
+            held = np.zeros(len(ids), dtype=bool)
+            for snapshot in self._snapshots:
+                held |= np.isin(ids, snapshot.ids, assume_unique=True)
+            rest = [int(item_id) for item_id in ids[~held]]
+            pending = self.catalogue.pending_vectors(rest)
+            lost += [item_id for item_id in rest if item_id not in pending]
+        self.catalogue.close_items(lost, self.generation)
+        return len(lost)
+
+    def _open_snapshots(self) -> list[str]:
+        """Open the complete snapshots, newest first; what was wrong with those that are damaged."""
+        damage: list[str] = []
+        for generation in reversed(self.layout.complete()):
+            try:
+                self._snapshots.append(open_snapshot(self.layout, generation))
+            except SnapshotDamagedError as error:
+                damage.append(error.message)
+        return damage
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls,
+        layout: CollectionLayout,
+        catalogue: Catalogue,
+        source: SourceRecord,
+        encoder: tuple[EncoderRequest, EncoderSpec],
+        new_index: Callable[[str, int], VectorIndex],
+        options: BuildOptions,
+    ) -> Iterator[tuple[Self, list[str]]]:
+        """A run over a collection, made if it does not exist, and what was found damaged and will be mended by it.
+
+        Raises CollectionBusyError, EncoderMismatchError (unless the options agree to it), DiskFullError and
+        DataPathError.
+        """
+        request, spec = encoder
+        with disk_errors(layout.root):
+            layout.make()
+        with exclusive_lock(layout.lock, subject=layout.name):
+            layout.clear_unfinished()
+            complete = layout.complete()
+            if not options.allow_other_encoder:
+                _check_encoder(layout, complete, spec)
+            record = catalogue.start_run(layout.name, source, request)
+            generation = complete[-1] + 1 if complete else 1
+            builder = cls(layout, catalogue, record, spec, generation, options, new_index)
+            damage = builder._open_snapshots()
+            lost = builder._drop_lost()
+            if lost:
+                damage.append(f"{lost} vectors are in no readable snapshot; their pictures are encoded again")
+            yield builder, damage
+
+
+def _check_encoder(layout: CollectionLayout, complete: Sequence[int], spec: EncoderSpec) -> None:
+    if not complete:
+        return
+    try:
+        published = read_manifest(layout, complete[-1]).encoder
+    except SnapshotDamagedError:
+        return  # its vectors are not used; every picture is compared by the encoder digest of its own row
+    differences = spec.differences(published)
+    if differences:
+        raise EncoderMismatchError(
+            f"the collection {layout.name!r} was made by {published.name!r}, and this encoder differs from it: "
+            f"{'; '.join(differences)}. Use the same encoder, or agree to encode everything again with --reencode",
+            subject=layout.name,
+        )

@@ -1,0 +1,125 @@
+"""Where a collection's files lie, and which of its snapshots is the current one.
+
+collections/NAME/
+    lock                    held by the indexer that works on it
+    current.json            {"generation": 12}: replaced by rename, so that a reader sees one or the other
+    snapshots/00000012/     index, vectors.npy, ids.npy, and manifest.json written last
+    reports/                one line a file: its verdict
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from lookalike.collection.files import sync_folder, write_atomically
+from lookalike.errors import CollectionNameError, CollectionNotReadyError, SnapshotDamagedError, SnapshotNotFoundError
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
+MANIFEST = "manifest.json"
+VECTORS = "vectors.npy"
+IDS = "ids.npy"
+INDEX = "index.bin"
+
+
+def check_name(name: str) -> str:
+    """The name; raises CollectionNameError unless it may name a folder, a URL's part and a database row alike."""
+    if not NAME.fullmatch(name):
+        raise CollectionNameError(
+            f"{name!r} cannot name a collection: use 1 to 64 of a-z, 0-9, _ and -, with a letter or digit at both ends",
+            subject=name,
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionLayout:
+    """The folder of one collection."""
+
+    root: Path
+    name: str
+
+    @classmethod
+    def of(cls, collections: Path, name: str) -> CollectionLayout:
+        """The layout of a named collection below the folder of all collections."""
+        return cls(collections / check_name(name), name)
+
+    @property
+    def lock(self) -> Path:
+        """The lock file."""
+        return self.root / "lock"
+
+    @property
+    def reports(self) -> Path:
+        """The folder of run reports."""
+        return self.root / "reports"
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder of snapshots."""
+        return self.root / "snapshots"
+
+    def make(self) -> None:
+        """Make the folders."""
+        self.snapshots.mkdir(parents=True, exist_ok=True)
+        self.reports.mkdir(exist_ok=True)
+
+    def snapshot(self, generation: int) -> Path:
+        """The folder of one snapshot."""
+        return self.snapshots / f"{generation:08d}"
+
+    def complete(self) -> list[int]:
+        """Generations of the snapshots that have their manifest, rising."""
+        if not self.snapshots.is_dir():
+            return []
+        return sorted(int(path.parent.name) for path in self.snapshots.glob(f"[0-9]*/{MANIFEST}"))
+
+    def current(self) -> int:
+        """The current generation; raises CollectionNotReadyError, or SnapshotDamagedError if it cannot be read."""
+        pointer = self.root / "current.json"
+        try:
+            return int(json.loads(pointer.read_text())["generation"])
+        except FileNotFoundError as error:
+            raise CollectionNotReadyError(
+                f"the collection {self.name!r} has published nothing yet: "
+                f"run `python -m indexer index SOURCE --collection {self.name}`",
+                subject=self.name,
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise SnapshotDamagedError(
+                f"{pointer} is damaged: run `python -m indexer rollback --collection {self.name}` to choose a snapshot",
+                subject=str(pointer),
+            ) from error
+
+    def current_or_none(self) -> int | None:
+        """The current generation, or None before the first."""
+        try:
+            return self.current()
+        except CollectionNotReadyError:
+            return None
+
+    def point_to(self, generation: int) -> None:
+        """Make a complete snapshot the current one."""
+        if generation not in self.complete():
+            there = ", ".join(map(str, self.complete())) or "none"
+            raise SnapshotNotFoundError(
+                f"the collection {self.name!r} has no snapshot {generation}; there are: {there}",
+                subject=str(generation),
+            )
+        write_atomically(self.root / "current.json", (json.dumps({"generation": generation}) + "\n").encode())
+
+    def clear_unfinished(self) -> None:
+        """Remove what an interrupted publish left: snapshot folders without a manifest."""
+        for path in self.snapshots.iterdir():
+            if not (path / MANIFEST).exists():
+                shutil.rmtree(path)
+
+    def remove(self, generation: int) -> None:
+        """Remove a snapshot: the manifest first, so that what is half removed counts as unfinished."""
+        folder = self.snapshot(generation)
+        (folder / MANIFEST).unlink()
+        sync_folder(folder)
+        shutil.rmtree(folder)

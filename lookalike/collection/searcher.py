@@ -1,0 +1,128 @@
+"""The read side of a collection: one snapshot, its index and its rows, answering neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.catalogue.records import ItemRecord, Metadata
+from lookalike.catalogue.repository import Catalogue
+from lookalike.collection.snapshot import Snapshot
+from lookalike.errors import ItemNotFoundError, SnapshotDamagedError, VectorsInvalidError
+from lookalike.index.base import VectorIndex
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One neighbour: ``rank`` from 1, ``score`` the cosine in [-1, 1]."""
+
+    rank: int
+    key: str
+    score: float
+    title: str | None
+    product_id: str | None
+    metadata: Metadata
+    location: str
+
+    @property
+    def normalized_score(self) -> float:
+        """(cosine + 1) / 2, in [0, 1]."""
+        return (self.score + 1) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """Answers queries from one snapshot; safe from several threads at once."""
+
+    snapshot: Snapshot
+    index: VectorIndex
+    catalogue: Catalogue
+    collection_id: int
+
+    def __len__(self) -> int:
+        return self.snapshot.manifest.count
+
+    def search(
+        self, queries: Vectors, k: int, *, min_score: float | None = None, exclude: int | None = None
+    ) -> list[list[Hit]]:
+        """The k best items for each of (n, D) unit-length queries, best first.
+
+        Fewer than k come back only if the collection has no more, or none above ``min_score``. ``exclude`` is the
+        id of an item that is not answered. Raises VectorsInvalidError for k below 1 or wrong vectors.
+        """
+        if k < 1:
+            raise VectorsInvalidError(f"k must be at least 1, got {k}", subject="k")
+        allowed = None
+        if exclude is not None:
+            allowed = self.snapshot.ids != exclude
+        found = self.index.search(queries, k, allowed=allowed)
+        kept = found.positions >= 0
+        if min_score is not None:
+            kept &= found.scores >= min_score
+        items = self._items(found.positions[kept])
+        return [
+            [
+                _hit(rank, float(score), items[int(position)])
+                for rank, (score, position) in enumerate(zip(scores[row], positions[row], strict=True), start=1)
+            ]
+            for scores, positions, row in zip(found.scores, found.positions, kept, strict=True)
+        ]
+
+    def check_rows(self) -> None:
+        """Compare the snapshot's ids with the rows visible at its generation; raises SnapshotDamagedError."""
+        manifest = self.snapshot.manifest
+        rows = np.concatenate(list(self.catalogue.visible_ids(self.collection_id, manifest.generation)))
+        if not np.array_equal(rows, self.snapshot.ids):
+            raise SnapshotDamagedError(
+                f"snapshot {manifest.generation} of {manifest.collection!r} has {len(self.snapshot.ids)} items and the "
+                f"catalogue has {len(rows)} for it: they do not belong together; index the collection again",
+                subject=str(self.snapshot.folder),
+            )
+        if len(self.index) != len(self.snapshot.ids):
+            raise SnapshotDamagedError(
+                f"the index of snapshot {manifest.generation} of {manifest.collection!r} has {len(self.index)} vectors "
+                f"for {len(self.snapshot.ids)} items; index the collection again",
+                subject=str(self.snapshot.index_path),
+            )
+
+    def item(self, key: str) -> ItemRecord:
+        """The item under this key; raises ItemNotFoundError."""
+        manifest = self.snapshot.manifest
+        found = self.catalogue.item_by_key(self.collection_id, manifest.generation, key)
+        if found is None:
+            raise ItemNotFoundError(f"the collection {manifest.collection!r} has no item {key!r}", subject=key)
+        return found
+
+    def items(self) -> Iterator[ItemRecord]:
+        """All items of the snapshot, by rising id."""
+        return self.catalogue.visible_items(self.collection_id, self.snapshot.manifest.generation)
+
+    def vector(self, item_id: int) -> Vectors:
+        """The (D,) vector of an item of this snapshot; raises ItemNotFoundError."""
+        position = self.snapshot.position(item_id)
+        if position is None:
+            raise ItemNotFoundError(f"the snapshot has no item {item_id}", subject=str(item_id))
+        return np.array(self.snapshot.vectors[position])
+
+    def _items(self, positions: npt.NDArray[np.int64]) -> dict[int, ItemRecord]:
+        """The rows behind these positions; raises SnapshotDamagedError where the catalogue lacks one."""
+        distinct: Sequence[int] = np.unique(positions).tolist()
+        rows = self.catalogue.items_by_id([int(self.snapshot.ids[position]) for position in distinct])
+        missing = len(distinct) - len(rows)
+        if missing:
+            raise SnapshotDamagedError(
+                f"the catalogue lacks {missing} rows of snapshot {self.snapshot.manifest.generation}: it is not the "
+                "catalogue that this snapshot was made with",
+                subject=str(self.snapshot.folder),
+            )
+        return {position: rows[int(self.snapshot.ids[position])] for position in distinct}
+
+
+def _hit(rank: int, score: float, item: ItemRecord) -> Hit:
+    draft = item.draft
+    return Hit(rank, draft.key, score, draft.title, draft.product_id, draft.metadata, draft.location)

@@ -1,0 +1,90 @@
+"""Reading a published snapshot: everything is checked against the manifest before a vector of it is believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.collection.files import sha256_file
+from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS, CollectionLayout
+from lookalike.collection.manifest import Manifest
+from lookalike.errors import SnapshotDamagedError, SnapshotNotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One published state of a collection.
+
+    ``ids`` is (n,) int64, rising; ``vectors`` is (n, D) float32, mapped from the file; row i of one belongs to row i
+    of the other and to position i of the index.
+    """
+
+    folder: Path
+    manifest: Manifest
+    ids: npt.NDArray[np.int64]
+    vectors: npt.NDArray[np.float32]
+
+    @property
+    def index_path(self) -> Path:
+        """The index's file."""
+        return self.folder / INDEX
+
+    def position(self, item_id: int) -> int | None:
+        """The position of an item's vector, None if the snapshot has no such item."""
+        at = int(np.searchsorted(self.ids, item_id))
+        return at if at < len(self.ids) and self.ids[at] == item_id else None
+
+
+def read_manifest(layout: CollectionLayout, generation: int) -> Manifest:
+    """A snapshot's manifest; raises SnapshotNotFoundError or SnapshotDamagedError."""
+    path = layout.snapshot(generation) / MANIFEST
+    try:
+        manifest = Manifest.from_json(path.read_text())
+    except FileNotFoundError as error:
+        raise SnapshotNotFoundError(
+            f"the collection {layout.name!r} has no snapshot {generation}", subject=str(generation)
+        ) from error
+    except ValueError as error:
+        raise _damaged(path, f"is not a manifest: {error}", layout.name) from error
+    if manifest.generation != generation or manifest.collection != layout.name:
+        raise _damaged(path, f"describes snapshot {manifest.generation} of {manifest.collection!r}", layout.name)
+    return manifest
+
+
+def open_snapshot(layout: CollectionLayout, generation: int) -> Snapshot:
+    """A snapshot whose files have all been checked against their checksums; raises SnapshotDamagedError naming one."""
+    manifest = read_manifest(layout, generation)
+    folder = layout.snapshot(generation)
+    check_files(folder, manifest)
+    try:
+        ids = np.load(folder / IDS, allow_pickle=False)
+        vectors = np.load(folder / VECTORS, mmap_mode="r" if manifest.count else None, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, f"cannot be read: {error}", layout.name) from error
+    if ids.shape != (manifest.count,) or vectors.shape != (manifest.count, manifest.dimension):
+        raise _damaged(folder, f"holds {ids.shape} ids and {vectors.shape} numbers", layout.name)
+    return Snapshot(folder, manifest, ids, vectors)
+
+
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Compare each file with its stamp; raises SnapshotDamagedError naming the first that differs."""
+    for name, stamp in manifest.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise _damaged(path, "is missing", manifest.collection)
+        size = path.stat().st_size
+        if size != stamp.bytes:
+            raise _damaged(path, f"has {size} bytes instead of {stamp.bytes}", manifest.collection)
+        if sha256_file(path) != stamp.sha256:
+            raise _damaged(path, "does not match its checksum", manifest.collection)
+
+
+def _damaged(path: Path, how: str, collection: str) -> SnapshotDamagedError:
+    return SnapshotDamagedError(
+        f"{path} {how}: run `python -m indexer rollback --collection {collection}` to serve an older snapshot, "
+        f"or index the collection again",
+        subject=str(path),
+    )

@@ -1,0 +1,336 @@
+"""The life of a collection: taking in, publishing, changing, rolling back, and what happens when it is interrupted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from lookalike.catalogue.database import Database
+from lookalike.catalogue.records import EncoderRequest, ItemDraft, NewItem, SourceRecord
+from lookalike.catalogue.repository import Catalogue
+from lookalike.collection import publisher
+from lookalike.collection.builder import Builder, BuildOptions
+from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS, CollectionLayout
+from lookalike.collection.manifest import Manifest
+from lookalike.collection.searcher import Hit, Searcher
+from lookalike.collection.snapshot import open_snapshot
+from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD, EncoderSpec
+from lookalike.errors import (
+    CollectionBusyError,
+    CollectionNameError,
+    CollectionNotReadyError,
+    EncoderMismatchError,
+    ItemNotFoundError,
+    SnapshotDamagedError,
+    SnapshotNotFoundError,
+)
+from lookalike.wiring import load_index, new_index
+
+SPEC = EncoderSpec(
+    name="tiny", backbone="tiny", stages=(0,), channels=(8,), fusion="mean", projection=False, dimension=8,
+    input_size=32, resize="squash", crop_fraction=1.0, mean=IMAGENET_MEAN, std=IMAGENET_STD, weights_digest="0" * 64,
+)  # fmt: skip
+
+
+def vector(content: str) -> npt.NDArray[np.float32]:
+    """A unit vector that belongs to a content."""
+    numbers = np.random.default_rng(sum(content.encode())).normal(size=SPEC.dimension)
+    return np.asarray(numbers / np.linalg.norm(numbers), dtype=np.float32)
+
+
+def digest(content: str) -> str:
+    return (content * 64)[:64]
+
+
+@dataclass
+class Shop:
+    """A collection over a pretended source: a mapping from key to content."""
+
+    layout: CollectionLayout
+    catalogue: Catalogue
+    encoded: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def run(self, spec: EncoderSpec = SPEC, **options: object) -> Iterator[Builder]:
+        build = BuildOptions(**options)  # type: ignore[arg-type]  # options come by name from the tests below
+        source = SourceRecord("folder", "/pictures")
+        with Builder.open(self.layout, self.catalogue, source, (EncoderRequest("tiny"), spec), new_index, build) as opened:
+            yield opened[0]
+
+    def take(self, builder: Builder, pictures: dict[str, str]) -> None:
+        """What the indexer does, without pictures: one transaction an item."""
+        for key, content in pictures.items():
+            item = builder.known([key]).get(key)
+            if item is not None and builder.is_current(item, digest(content)):
+                builder.mark_seen([item])
+                continue
+            self.encoded.append(key)
+            draft = ItemDraft(key, key, digest(content), 10, 4, 4, "PNG", title=f"the {content}")
+            builder.store([NewItem(draft, vector(content), None if item is None else item.id)])
+
+    def index(self, pictures: dict[str, str], spec: EncoderSpec = SPEC, **options: object) -> Manifest:
+        with self.run(spec, **options) as builder:
+            self.take(builder, pictures)
+            builder.remove_unseen()
+            return builder.publish()
+
+    def searcher(self, generation: int | None = None) -> Searcher:
+        snapshot = open_snapshot(self.layout, self.layout.current() if generation is None else generation)
+        index = load_index(snapshot.manifest.engine, snapshot.index_path)
+        return Searcher(snapshot, index, self.catalogue, self.catalogue.collection(self.layout.name).id)
+
+    def find(self, content: str, k: int = 1, generation: int | None = None) -> list[Hit]:
+        return self.searcher(generation).search(vector(content)[None], k)[0]
+
+    def keys(self, generation: int | None = None) -> list[str]:
+        return sorted(item.draft.key for item in self.searcher(generation).items())
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    catalogue = Catalogue(Database.open(f"sqlite:///{tmp_path / 'catalogue.db'}"))
+    yield Shop(CollectionLayout.of(tmp_path / "collections", "shop"), catalogue)
+    catalogue.close()
+
+
+@pytest.fixture(params=["faiss-flat", "exact"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_what_was_taken_in_is_found_with_its_words(shop: Shop, engine: str) -> None:
+    manifest = shop.index({"a.jpg": "cat", "b.jpg": "dog", "c.jpg": "hen"}, engine=engine)
+    assert (manifest.generation, manifest.count, manifest.engine) == (1, 3, engine)
+    (hit,) = shop.find("dog")
+    assert (hit.rank, hit.key, hit.title) == (1, "b.jpg", "the dog")
+    assert hit.score == pytest.approx(1.0, abs=1e-6)
+    assert hit.normalized_score == pytest.approx(1.0, abs=1e-6)
+
+
+def test_recall_is_measured_and_kept(shop: Shop) -> None:
+    manifest = shop.index({str(n): str(n) for n in range(40)})
+    assert manifest.recall is not None
+    assert (manifest.recall.value, manifest.recall.k, manifest.recall.queries) == (1.0, 10, 40)
+
+
+def test_only_what_is_new_or_changed_is_encoded(shop: Shop) -> None:
+    shop.index({"a": "cat", "b": "dog"})
+    shop.encoded.clear()
+    manifest = shop.index({"a": "cat", "b": "cow", "c": "hen"})
+    assert shop.encoded == ["b", "c"]
+    assert manifest.count == 3
+    assert shop.find("cow")[0].key == "b"
+    assert shop.find("dog")[0].score < 0.999
+
+
+def test_nothing_changed_publishes_nothing(shop: Shop) -> None:
+    first = shop.index({"a": "cat"})
+    again = shop.index({"a": "cat"})
+    assert again == first
+    assert shop.layout.complete() == [1]
+
+
+def test_what_is_gone_is_dropped_from_the_new_snapshot_only(shop: Shop) -> None:
+    shop.index({"a": "cat", "b": "dog"})
+    shop.index({"a": "cat"})
+    assert shop.keys() == ["a"]
+    assert shop.keys(generation=1) == ["a", "b"]
+
+
+def test_an_emptied_collection_answers_nothing(shop: Shop) -> None:
+    shop.index({"a": "cat"})
+    manifest = shop.index({})
+    assert (manifest.count, manifest.recall) == (0, None)
+    assert shop.find("cat", k=3) == []
+
+
+def test_k_is_k_until_the_collection_has_no_more(shop: Shop) -> None:
+    shop.index({str(n): str(n) for n in range(5)})
+    assert [hit.rank for hit in shop.find("3", k=4)] == [1, 2, 3, 4]
+    assert len(shop.find("3", k=50)) == 5
+    scores = [hit.score for hit in shop.find("3", k=50)]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_minimum_score_and_an_excluded_item_are_respected(shop: Shop) -> None:
+    shop.index({str(n): str(n) for n in range(9)})
+    searcher = shop.searcher()
+    own = searcher.item("3")
+    everything = searcher.search(vector("3")[None], 9)[0]
+    limit = everything[4].score
+    strong = searcher.search(vector("3")[None], 9, min_score=limit)[0]
+    assert [hit.key for hit in strong] == [hit.key for hit in everything[:5]]
+    others = searcher.search(searcher.vector(own.id)[None], 8, exclude=own.id)[0]
+    assert [hit.key for hit in others] == [hit.key for hit in everything if hit.key != "3"]
+
+
+def test_an_interrupted_run_loses_nothing_and_is_resumed(shop: Shop) -> None:
+    shop.index({"a": "cat"})
+    with pytest.raises(RuntimeError, match="power cut"), shop.run() as builder:
+        shop.take(builder, {"b": "dog", "c": "hen"})
+        raise RuntimeError("power cut")
+    assert shop.keys() == ["a"]
+    assert shop.find("dog")[0].key == "a"
+    shop.encoded.clear()
+    with shop.run() as builder:
+        assert builder.is_resumed(builder.known(["b"])["b"])
+        shop.take(builder, {"a": "cat", "b": "dog", "c": "hen", "d": "cow"})
+        builder.remove_unseen()
+        builder.publish()
+    assert shop.encoded == ["d"]
+    assert shop.keys() == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("moment", ["sync_file", "sha256_file", "sync_folder", "write_atomically"])
+def test_a_publish_that_dies_at_any_step_leaves_the_old_snapshot(
+    shop: Shop, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.index({"a": "cat"})
+
+    def die(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publisher, moment, die)
+        with pytest.raises(RuntimeError, match="killed"):
+            shop.index({"a": "cat", "b": "dog"})
+    assert shop.keys() == ["a"]
+    shop.encoded.clear()
+    manifest = shop.index({"a": "cat", "b": "dog"})
+    assert shop.encoded == []
+    assert shop.keys() == ["a", "b"]
+    assert manifest.generation == 2
+
+
+def test_dying_between_the_manifest_and_the_pointer_is_mended_by_the_next_run(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.index({"a": "cat"})
+    with monkeypatch.context() as patch:
+        patch.setattr(CollectionLayout, "point_to", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
+        with pytest.raises(RuntimeError, match="killed"):
+            shop.index({"a": "cat", "b": "dog"})
+    assert shop.keys() == ["a"]
+    assert shop.index({"a": "cat", "b": "dog"}).generation == 2
+    assert shop.keys() == ["a", "b"]
+
+
+def test_rolling_back_and_forth(shop: Shop) -> None:
+    shop.index({"a": "cat"})
+    shop.index({"a": "dog", "b": "hen"})
+    shop.layout.point_to(1)
+    assert shop.keys() == ["a"]
+    assert shop.find("cat")[0].score == pytest.approx(1.0, abs=1e-6)
+    assert shop.index({"a": "dog", "b": "hen"}).generation == 2
+    assert shop.keys() == ["a", "b"]
+    with pytest.raises(SnapshotNotFoundError, match="1, 2"):
+        shop.layout.point_to(7)
+
+
+def test_a_change_after_a_rollback_goes_on_from_the_newest(shop: Shop) -> None:
+    shop.index({"a": "cat"})
+    shop.index({"a": "cat", "b": "hen"})
+    shop.layout.point_to(1)
+    shop.encoded.clear()
+    assert shop.index({"a": "cat", "b": "hen", "c": "cow"}).generation == 3
+    assert shop.encoded == ["c"]
+    assert shop.keys() == ["a", "b", "c"]
+
+
+def test_old_snapshots_are_pruned_with_their_rows(shop: Shop) -> None:
+    for generation in range(1, 7):
+        shop.index({"a": f"content {generation}"}, keep=2)
+    assert shop.layout.complete() == [5, 6]
+    record = shop.catalogue.collection("shop")
+    assert len(shop.catalogue.items_by_id(list(range(1, 100)))) == 2
+    assert shop.catalogue.live_count(record.id) == 1
+    assert shop.find("content 5", generation=5)[0].score == pytest.approx(1.0, abs=1e-6)
+
+
+def test_another_encoder_is_refused_in_words_unless_agreed_to(shop: Shop) -> None:
+    shop.index({"a": "cat", "b": "dog"})
+    other = replace(SPEC, input_size=64, weights_digest="1" * 64)
+    with pytest.raises(EncoderMismatchError, match=r"input_size 64, not 32.*--reencode"):
+        shop.index({"a": "cat", "b": "dog"}, other)
+    shop.encoded.clear()
+    manifest = shop.index({"a": "cat", "b": "dog"}, other, allow_other_encoder=True)
+    assert shop.encoded == ["a", "b"]
+    assert (manifest.encoder, manifest.count) == (other, 2)
+
+
+@pytest.mark.parametrize("name", [VECTORS, IDS, INDEX])
+@pytest.mark.parametrize("harm", ["flip a bit", "cut short", "delete"])
+def test_a_damaged_file_is_refused_by_name_and_mended_by_indexing_again(shop: Shop, name: str, harm: str) -> None:
+    pictures = {"a": "cat", "b": "dog"}
+    shop.index(pictures)
+    path = shop.layout.snapshot(1) / name
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.unlink() if harm == "delete" else path.write_bytes(content if harm == "flip a bit" else content[:-3])
+    with pytest.raises(SnapshotDamagedError, match=name):
+        shop.searcher()
+    shop.encoded.clear()
+    assert shop.index(pictures).generation == 2
+    assert shop.encoded == ["a", "b"]
+    assert shop.find("dog")[0].key == "b"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format_version": 99}'])
+def test_a_damaged_manifest_is_refused_by_name(shop: Shop, text: str) -> None:
+    shop.index({"a": "cat"})
+    (shop.layout.snapshot(1) / MANIFEST).write_text(text)
+    with pytest.raises(SnapshotDamagedError, match=MANIFEST):
+        shop.searcher()
+
+
+def test_a_snapshot_of_another_catalogue_is_noticed(shop: Shop) -> None:
+    shop.index({"a": "cat", "b": "dog"})
+    searcher = shop.searcher()
+    searcher.check_rows()
+    shop.catalogue.close_items([1], 1)
+    with pytest.raises(SnapshotDamagedError, match=r"2 items.*1 for it"):
+        searcher.check_rows()
+
+
+def test_two_indexers_do_not_work_on_one_collection(shop: Shop) -> None:
+    with shop.run(), pytest.raises(CollectionBusyError, match="shop"), shop.run():
+        pass
+
+
+def test_before_the_first_publish_the_next_command_is_named(shop: Shop) -> None:
+    with pytest.raises(CollectionNotReadyError, match="python -m indexer index"):
+        shop.layout.current()
+
+
+def test_a_damaged_pointer_is_named(shop: Shop) -> None:
+    shop.index({"a": "cat"})
+    (shop.layout.root / "current.json").write_text("oops")
+    with pytest.raises(SnapshotDamagedError, match=r"current\.json.*rollback"):
+        shop.layout.current()
+
+
+def test_an_item_that_is_not_there_is_named(shop: Shop) -> None:
+    shop.index({"a": "cat"})
+    with pytest.raises(ItemNotFoundError, match="'z'"):
+        shop.searcher().item("z")
+
+
+@pytest.mark.parametrize("name", ["", "Shoes", "../x", "a/b", "-a", "a" * 65, "ü", "a b", "a\n"])
+def test_names_that_could_harm_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(CollectionNameError):
+        CollectionLayout.of(tmp_path, name)
+
+
+def test_a_manifest_survives_being_written_and_read(shop: Shop) -> None:
+    manifest = shop.index({"a": "cat"})
+    assert Manifest.from_json(manifest.to_json()) == manifest
+    fields = json.loads((shop.layout.snapshot(1) / MANIFEST).read_text())
+    assert fields["encoder"]["weights_digest"] == "0" * 64
+    assert set(fields["files"]) == {IDS, VECTORS, INDEX}
