@@ -1,0 +1,1 @@
+"""A corpus of made-up product photographs, drawn on the spot: something to search before one has pictures."""
