@@ -1,0 +1,22 @@
+"""Bytes to upright RGB pixels, and back: every format rule and every limit on pictures; the one importer of Pillow.
+
+    decode(data) ─▶ formats.sniff ─▶ headers.check ─▶ opening.open_header ─▶ load ─▶ colour.to_rgb ─▶ upright
+
+The same ``decode`` serves indexing and querying, so that a query that is also in the corpus has the same pixels.
+"""
+
+from lookalike.images.decoding import Picture, decode
+from lookalike.images.formats import READABLE, sniff
+from lookalike.images.pixels import digest_pixels, encode_jpeg, encode_png, resize, thumbnail
+
+__all__ = [
+    "READABLE",
+    "Picture",
+    "decode",
+    "digest_pixels",
+    "encode_jpeg",
+    "encode_png",
+    "resize",
+    "sniff",
+    "thumbnail",
+]

@@ -1,0 +1,102 @@
+"""One rule that turns whatever Pillow raises into a leaf of `ImageError`.
+
+In this order:
+
+1. more pixels than allowed, or not enough memory for them: ``too-many-pixels``;
+2. a variant that the decoder itself calls unsupported or unknown: ``unsupported-format``;
+3. the container announces more bytes than there are, or the decoder ran out of bytes: ``image-truncated``;
+4. everything else: ``image-corrupt``.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+
+from PIL import Image
+
+from lookalike.errors import (
+    ImageCorruptError,
+    ImageError,
+    ImageTruncatedError,
+    TooManyPixelsError,
+    UnsupportedFormatError,
+)
+from lookalike.images.guards import CountedReader, TooManyReadsError
+from lookalike.images.headers import HeaderError, is_cut
+
+FOREIGN_ERRORS: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BufferError,
+    EOFError,
+    Image.DecompressionBombError,
+    HeaderError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TooManyReadsError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What a decoder may raise on bytes that it cannot read; ``RuntimeError`` includes ``NotImplementedError``."""
+
+_UNSUPPORTED = re.compile(
+    r"unsupported|not (yet )?supported|unimplemented|unknown (pixel mode|psd|pcx mode|tga|data organi|bmp|blp)"
+    r"|unable to determine J2K image mode|illegal conversion",
+    re.IGNORECASE,
+)
+_RAN_OUT = re.compile(
+    r"truncat|not enough (image )?data|unexpected end|end of (file|data)|got only|only got|buffer is not large"
+    r"|requires a buffer|reached EOF|Error reading channel",
+    re.IGNORECASE,
+)
+_SHORT_READS = (EOFError, IndexError, struct.error, TypeError, ValueError, OSError, SyntaxError)
+
+
+def verdict(error: Exception, data: bytes, source: CountedReader, format_name: str, name: str) -> ImageError:
+    """The `ImageError` that says what ``error``, raised while reading ``data`` as ``format_name``, means."""
+    chain = _causes(error)
+    sentence = next((str(one) for one in chain if str(one)), type(error).__name__)
+    if isinstance(error, Image.DecompressionBombError | MemoryError):
+        return TooManyPixelsError(
+            f"{name}: this {format_name} picture unpacks to more pixels than can be held; reduce its size.",
+            subject=name,
+        )
+    if isinstance(error, TooManyReadsError):
+        return ImageCorruptError(
+            f"{name}: this {format_name} picture is cut into so many small pieces that it is taken as hostile.",
+            subject=name,
+        )
+    if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(sentence):
+        return UnsupportedFormatError(
+            f"{name}: this variant of {format_name} is not read ({sentence}); save it as PNG or JPEG.",
+            subject=name,
+        )
+    ran_out = _RAN_OUT.search(sentence) or any(isinstance(one, EOFError | struct.error) for one in chain)
+    short = source.ran_short and any(isinstance(one, _SHORT_READS) for one in chain)
+    opaque = format_name in {"WEBP", "AVIF"}
+    if is_cut(format_name, data) or ((ran_out or short) and not opaque):
+        return ImageTruncatedError(
+            f"{name}: this {format_name} picture stops before its end ({sentence}); fetch the file again.",
+            subject=name,
+        )
+    return ImageCorruptError(
+        f"{name}: this {format_name} picture is damaged ({sentence}); open and save it with an editor, or drop it.",
+        subject=name,
+    )
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and len(chain) < 8:
+        chain.append(current)
+        current = current.__cause__
+    return chain
