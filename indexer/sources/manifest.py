@@ -1,0 +1,86 @@
+"""A manifest as a source: a CSV or JSON-lines file with a row for each picture, which lies in a folder beside it.
+
+Columns: ``path`` (required), ``key`` (default: the path as written, with ``/``), ``title``, ``product_id``; every
+other one is metadata. Paths are relative to the manifest's folder or to ``images_root``, and may not leave it.
+
+CSV is UTF-8, with or without a byte-order mark, separated by commas, semicolons or tabs. A CSV value has no type,
+so a strict rule gives it one: ``12`` and ``-3.5`` are numbers; everything else is text, notably ``007``, ``1e5``
+and ``+1``, which are codes more often than numbers; an empty value is none. JSON values keep their types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from indexer.sources import rows
+from indexer.sources.base import Entry, Refused, Scalar, key_error, printable, refused_key
+from indexer.sources.files import inside, read_regular
+from lookalike.errors import KeyDuplicateError, LookalikeError, ManifestError
+
+_OWN = ("path", "key", "title", "product_id")
+
+
+class ManifestSource:
+    """The port `Source` over a manifest and the folder that its paths are relative to; keeps no file open."""
+
+    kind = "manifest"
+
+    def __init__(self, path: Path, images_root: Path | None = None) -> None:
+        self._path = path.resolve()
+        self.location = printable(str(self._path))
+        self._root = (images_root or self._path.parent).resolve()
+        self._columns = rows.csv_header(self._path) if rows.is_csv(self._path) else None
+
+    def entries(self) -> Iterator[Entry | Refused]:
+        """Rows in the order of the file; what a message says about a row, it says with the line number."""
+        lines: dict[str, int] = {}
+        found = rows.json_rows(self._path) if self._columns is None else rows.csv_rows(self._path, self._columns)
+        for number, row in found:
+            where = f"{printable(self._path.name)}, line {number}"
+            if isinstance(row, str):
+                yield Refused(where, ManifestError(f"{where}: {row}; mend the line.", subject=where))
+                continue
+            try:
+                entry = self._entry(row, where)
+                if (first := lines.get(entry.key)) is not None:
+                    message = f"{where}: the key {entry.key} was already given in line {first}; make keys unique."
+                    raise KeyDuplicateError(message, subject=entry.key)
+            except LookalikeError as error:
+                yield Refused(refused_key(str(row.get("key") or row.get("path") or where)), error)
+                continue
+            lines[entry.key] = number
+            yield entry
+
+    def read(self, location: str, max_bytes: int) -> bytes:
+        """The bytes of the file ``location``, a path below the images' folder."""
+        return read_regular(inside(self._root, location), max_bytes, printable(location))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _entry(self, row: dict[str, Scalar], where: str) -> Entry:
+        path, key, title, product = (_text(row, name, where) for name in _OWN)
+        if not path:
+            raise ManifestError(f"{where}: it has no path; name the picture's file.", subject=where)
+        posix = path.replace("\\", "/")
+        key = key or posix
+        if (invalid := key_error(key)) is not None:
+            raise invalid
+        try:
+            real = inside(self._root, posix)
+        except LookalikeError as error:
+            raise type(error)(f"{where}: {error.message}", subject=error.subject) from error
+        relative = real.relative_to(self._root).as_posix() if Path(posix).is_absolute() else posix
+        metadata = {name: value for name, value in row.items() if name not in _OWN}
+        return Entry(key, relative, title or None, product or None, metadata)
+
+
+def _text(row: dict[str, Scalar], name: str, where: str) -> str | None:
+    """The own column ``name`` as text; whole numbers, which JSON may have as a product id, are written out."""
+    value = row.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise ManifestError(f"{where}: {name} must be text, not {value!r}; put it in quotes.", subject=where)

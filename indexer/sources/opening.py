@@ -1,0 +1,46 @@
+"""`open_source`: which kind of source a path is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from indexer.sources.archive import ZipSource
+from indexer.sources.base import Source, printable
+from indexer.sources.files import unreadable
+from indexer.sources.folder import FolderSource
+from indexer.sources.manifest import ManifestSource
+from lookalike.errors import SourceNotFoundError, SourceUnsupportedError
+
+_MANIFESTS = (".csv", ".tsv", ".jsonl", ".ndjson")
+
+
+def open_source(location: str | Path, *, images_root: Path | None = None) -> Source:
+    """The source at ``location``: a folder, a ``.zip`` file, or a ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` manifest.
+
+    ``images_root`` is the folder that a manifest's paths are relative to, by default its own; other sources have
+    none. Raises `SourceNotFoundError`, `SourceUnsupportedError`, and what opening finds: `ArchiveDamagedError`,
+    `ArchiveError`, `ManifestError`, `EntryUnreadableError`.
+    """
+    path = Path(location)
+    shown = printable(str(path))
+    try:
+        if not path.exists():
+            raise SourceNotFoundError(f"{shown} does not exist; check the path.", subject=shown)
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, ValueError) as error:
+        raise unreadable(shown, error) from error
+    suffix = path.suffix.lower()
+    if is_file and suffix in _MANIFESTS:
+        if images_root is not None and not images_root.is_dir():
+            where = printable(str(images_root))
+            raise SourceNotFoundError(f"The images' folder {where} does not exist; check the path.", subject=where)
+        return ManifestSource(path, images_root)
+    if images_root is not None:
+        message = f"{shown} is no manifest, so an images' folder makes no sense with it; leave it out."
+        raise SourceUnsupportedError(message, subject=shown)
+    if is_folder:
+        return FolderSource(path)
+    if is_file and suffix == ".zip":
+        return ZipSource(path)
+    message = f"{shown} is neither a folder nor a .zip, .csv, .tsv, .jsonl or .ndjson file; give one of these."
+    raise SourceUnsupportedError(message, subject=shown)
