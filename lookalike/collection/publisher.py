@@ -72,18 +72,19 @@ class Publisher:
         sync_folder(self.layout.snapshots)
 
     def _write_vectors(self, path: Path, ids: Ids, older: Sequence[Snapshot], index: VectorIndex) -> Vectors:
+        """Write the vectors one block after the other, as a .npy file, and give them mapped from there.
+
+        Not through a writable map: a disk that fills up would end the process instead of raising.
+        """
         shape = (len(ids), self.spec.dimension)
-        if len(ids) == 0:
-            nothing = np.empty(shape, dtype=np.float32)
-            with path.open("wb") as file:
-                np.save(file, nothing)
-            return nothing
-        vectors = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-        for start in range(0, len(ids), BLOCK):
-            block = self._gather(ids[start : start + BLOCK], older)
-            vectors[start : start + len(block)] = block
-            index.add(block)
-        vectors.flush()
+        with path.open("wb") as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for start in range(0, len(ids), BLOCK):
+                block = self._gather(ids[start : start + BLOCK], older)
+                index.add(block)
+                file.write(block.astype("<f4", copy=False).tobytes())
+        vectors: Vectors = np.load(path, mmap_mode="r" if len(ids) else None, allow_pickle=False)
         return vectors
 
     def _gather(self, ids: Ids, older: Sequence[Snapshot]) -> Vectors:

@@ -50,7 +50,7 @@ class VectorIndex(Protocol):
         """
 
     def save(self, path: Path) -> None:
-        """Write the index to one file."""
+        """Write the index to one file; raises OSError if it cannot be written."""
 
 
 def check_vectors(vectors: Vectors, dimension: int) -> Vectors:

@@ -6,6 +6,8 @@ vectors are removed, and removal is answered by the ``allowed`` bitmap instead.
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any, Self
 
@@ -66,7 +68,13 @@ class FaissFlatIndex:
 
     def save(self, path: Path) -> None:
         """Write FAISS's own format."""
-        faiss.write_index(self._index, str(path))
+        try:
+            faiss.write_index(self._index, str(path))
+        except RuntimeError as error:
+            # FAISS has one class for all failures; the system's own words are at the end of its message.
+            if os.strerror(errno.ENOSPC) in str(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+            raise
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -1,0 +1,65 @@
+# What can be done here, and how. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= demo/data
+# uv looks for local wheels under another name than pip does.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint types contracts operator-tests bench docs clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## Start
+install: $(VENV)/.installed ## make .venv, install everything, build the operator
+
+$(VENV)/.installed: pyproject.toml setup.py $(wildcard ext/csrc/*)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the build tools and torch ..."
+	@$(BIN)/python -m pip install --quiet "setuptools>=77" wheel ninja numpy "torch==2.13.0"
+	@echo "building the operator and installing the rest ..."
+	@$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[dev]"
+	@$(BIN)/python -c "from lookalike.encoder.ops import require_operator; require_operator()"
+	@touch $@
+	@echo "installed in $(VENV)"
+
+demo: install ## index a sample corpus (or IMAGES=folder), prove it, search it, draw it
+	@$(BIN)/python -m indexer.demo --data $(DATA) $(if $(IMAGES),--images "$(IMAGES)")
+
+## Prove
+test: install ## run all tests (under 10 minutes on 2 cores)
+	@$(BIN)/python -m pytest
+
+check: install lint types contracts operator-tests ## format, lint, types, import rules, the operator is real
+	@$(BIN)/python -c "from lookalike.encoder.ops import require_operator; require_operator()"
+	@echo "all checks passed"
+
+lint: install ## formatting and lint
+	@echo "ruff ..."
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+
+types: install ## mypy --strict
+	@echo "mypy ..."
+	@$(BIN)/mypy
+
+contracts: install ## who may import whom
+	@echo "import-linter ..."
+	@$(BIN)/lint-imports --no-cache > $(VENV)/contracts.txt || { cat $(VENV)/contracts.txt; exit 1; }
+
+operator-tests: ## the kernel's own tests, in C++
+	@echo "kernel tests ..."
+	@$(MAKE) --no-print-directory -C ext/tests
+
+## Work
+bench: install ## time the operator against the formula in torch
+	@$(BIN)/python -m benchmarks.operator
+
+docs: install ## write the pages that the program makes
+	@$(BIN)/python -m indexer.documentation
+
+clean: ## remove what was built, but not your data
+	@rm -rf build *.egg-info lookalike/*.so demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache $(VENV)/.installed

@@ -1,0 +1,43 @@
+"""``python -m indexer``: runs the command line and turns errors into one sentence and an exit code.
+
+0 good, 1 failed, 2 wrong usage, 3 finished but some pictures were rejected (or, for ``verify``, have changed since),
+4 ``compare`` found the pictures not similar, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from lookalike.errors import LookalikeError
+
+ROOT_OPTIONS = frozenset({"--help", "--version", "--install-completion", "--show-completion"})
+
+
+def with_verb(arguments: list[str], verbs: frozenset[str]) -> list[str]:
+    """The arguments with the verb that was left out: none at all means ``reindex``, a source alone ``index``."""
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ROOT_OPTIONS):
+        return ["reindex", *arguments]
+    if arguments[0] not in verbs | ROOT_OPTIONS and Path(arguments[0]).exists():
+        return ["index", *arguments]
+    return arguments
+
+
+def main() -> None:
+    """Run, and exit."""
+    from indexer.cli import COMMANDS, app
+    from indexer.commands.common import make_reporter
+
+    verbs = frozenset(command.__name__ for command in COMMANDS) | {"encoders"}
+    arguments = with_verb(sys.argv[1:], verbs)
+    try:
+        app(args=arguments, prog_name="python -m indexer")
+    except LookalikeError as error:
+        reporter = make_reporter("--json" in arguments)
+        reporter.say(f"error: {error.message}")
+        reporter.event("error", code=error.code, message=error.message, subject=error.subject)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

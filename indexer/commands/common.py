@@ -1,0 +1,146 @@
+"""Options that several commands share, and what they become: one Session a command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.pipeline import PipelineOptions
+from indexer.progress import HumanReporter, JsonReporter, Reporter
+from lookalike.api import Collection
+from lookalike.catalogue.records import EncoderRequest
+from lookalike.catalogue.repository import Catalogue
+from lookalike.collection.builder import BuildOptions
+from lookalike.collection.layout import CollectionLayout
+from lookalike.collection.snapshot import read_manifest
+from lookalike.options import MEBIBYTE, ImageLimits, Places
+from lookalike.wiring import open_catalogue
+
+DataOption = Annotated[
+    Path, typer.Option("--data", envvar="LOOKALIKE_DATA", help="Folder of collections and their catalogue.")
+]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        envvar="LOOKALIKE_DATABASE_URL",
+        help="SQLAlchemy URL of the catalogue, such as postgresql+psycopg://user@host/name. "
+        "Without it: SQLite in the data folder.",
+    ),
+]
+EncodersOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--encoders-dir",
+        envvar="LOOKALIKE_ENCODERS_DIR",
+        help="Folder of installed encoder weights. Without it: a folder in your cache.",
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", envvar="LOOKALIKE_JSON", help="Write one JSON object a line to stdout.")
+]
+CollectionOption = Annotated[
+    str, typer.Option("--collection", "-c", envvar="LOOKALIKE_COLLECTION", help="Name of the collection.")
+]
+EncoderOption = Annotated[
+    str,
+    typer.Option(
+        "--encoder", envvar="LOOKALIKE_ENCODER", help="bundled, NAME (once installed), or NAME:/path/to/weights."
+    ),
+]
+FusionOption = Annotated[
+    str | None,
+    typer.Option("--fusion", envvar="LOOKALIKE_FUSION", help="How stages are fused: mean, concat or last."),
+]
+InputSizeOption = Annotated[
+    int | None,
+    typer.Option("--input-size", envvar="LOOKALIKE_INPUT_SIZE", help="Side in pixels of what the network sees."),
+]
+MaxMegabytesOption = Annotated[
+    int, typer.Option("--max-megabytes", envvar="LOOKALIKE_MAX_MEGABYTES", min=1, help="Refuse larger files.")
+]
+MaxMegapixelsOption = Annotated[
+    int, typer.Option("--max-megapixels", envvar="LOOKALIKE_MAX_MEGAPIXELS", min=1, help="Refuse larger pictures.")
+]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", envvar="LOOKALIKE_WORKERS", min=1, help="Threads that read and decode.")
+]
+BatchOption = Annotated[
+    int, typer.Option("--batch", envvar="LOOKALIKE_BATCH", min=1, max=1024, help="Pictures encoded together.")
+]
+
+DEFAULT_DATA = Path("data")
+DEFAULT_WORKERS = os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where a command works, and whom it tells."""
+
+    places: Places
+    reporter: Reporter
+
+    @contextmanager
+    def catalogue(self, collection: str | None = None) -> Iterator[Catalogue]:
+        """The catalogue; with a collection named, one that does not exist is not made."""
+        catalogue = open_catalogue(self.places, collection=collection)
+        try:
+            yield catalogue
+        finally:
+            catalogue.close()
+
+    def collection(self, name: str, *, limits: ImageLimits | None = None) -> Collection:
+        """An open collection."""
+        places = self.places
+        return Collection.open(
+            places.data, name, database_url=places.database_url, encoders_dir=places.encoders_dir, limits=limits
+        )
+
+    def engine(self, name: str) -> str:
+        """The index type that a collection was last published with; the default one before that."""
+        layout = self.layout(name)
+        complete = layout.complete()
+        return read_manifest(layout, complete[-1]).engine if complete else BuildOptions().engine
+
+    def layout(self, name: str) -> CollectionLayout:
+        """A collection's folder."""
+        return CollectionLayout.of(self.places.collections_dir, name)
+
+
+def encoder_request(name: str, fusion: str | None, input_size: int | None) -> EncoderRequest:
+    """The encoder asked for; the path of a weights file is made absolute, since it is remembered."""
+    network, colon, weights = name.partition(":")
+    if colon and weights != "hub":
+        name = f"{network}:{Path(weights).absolute()}"
+    return EncoderRequest(name=name, fusion=fusion, input_size=input_size)
+
+
+def make_reporter(json: bool) -> Reporter:
+    """Whom a command tells."""
+    return JsonReporter() if json else HumanReporter()
+
+
+def make_session(data: Path, database: str | None, encoders_dir: Path | None, json: bool) -> Session:
+    """What the shared options become."""
+    return Session(Places(data, database, encoders_dir), make_reporter(json))
+
+
+def pipeline_options(max_megabytes: int, max_megapixels: int, workers: int, batch: int) -> PipelineOptions:
+    """The pipeline's options from flags in the units that people use."""
+    limits = ImageLimits(max_bytes=max_megabytes * MEBIBYTE, max_pixels=max_megapixels * 1_000_000)
+    return PipelineOptions(batch=batch, workers=workers, limits=limits)
+
+
+def size(count: float) -> str:
+    """Bytes as a person reads them: "812 B", "4.2 MB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

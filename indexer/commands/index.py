@@ -1,0 +1,152 @@
+"""``index`` fills a collection from a source; ``reindex`` brings every collection up to date from its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.commands.common import (
+    DEFAULT_DATA,
+    DEFAULT_WORKERS,
+    BatchOption,
+    CollectionOption,
+    DatabaseOption,
+    DataOption,
+    EncoderOption,
+    EncodersOption,
+    FusionOption,
+    InputSizeOption,
+    JsonOption,
+    MaxMegabytesOption,
+    MaxMegapixelsOption,
+    Session,
+    WorkersOption,
+    encoder_request,
+    make_session,
+    pipeline_options,
+)
+from indexer.runs import IndexRequest, RunOptions, RunSummary, index_collection
+from lookalike.collection.builder import KEPT_SNAPSHOTS, BuildOptions
+from lookalike.errors import CollectionNotFoundError, LookalikeError
+from lookalike.wiring import ENGINE_NAMES
+
+EXIT_FAILED = 1
+EXIT_REJECTED = 3
+EXIT_INTERRUPTED = 130
+
+SourceArgument = Annotated[
+    Path, typer.Argument(metavar="SOURCE", help="A folder, a .zip, or a manifest (.csv, .jsonl with a path column).")
+]
+RootOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--images-root", envvar="LOOKALIKE_IMAGES_ROOT", help="Folder that a manifest's paths start at; else its own."
+    ),
+]
+EngineOption = Annotated[
+    str, typer.Option("--engine", envvar="LOOKALIKE_ENGINE", help=f"Index type: {' or '.join(ENGINE_NAMES)}.")
+]
+KeepOption = Annotated[
+    int, typer.Option("--keep", envvar="LOOKALIKE_KEEP", min=1, help="Snapshots that stay, for rollback.")
+]
+ReencodeOption = Annotated[
+    bool,
+    typer.Option("--reencode", envvar="LOOKALIKE_REENCODE", help="Agree to replace all vectors by another encoder's."),
+]
+EmptyOption = Annotated[
+    bool,
+    typer.Option("--allow-empty", envvar="LOOKALIKE_ALLOW_EMPTY", help="Agree to a source that has lost everything."),
+]
+
+
+def index(
+    source: SourceArgument,
+    collection: CollectionOption,
+    data: DataOption = DEFAULT_DATA,
+    images_root: RootOption = None,
+    encoder: EncoderOption = "bundled",
+    fusion: FusionOption = None,
+    input_size: InputSizeOption = None,
+    engine: EngineOption = "faiss-flat",
+    keep: KeepOption = KEPT_SNAPSHOTS,
+    reencode: ReencodeOption = False,
+    allow_empty: EmptyOption = False,
+    max_megabytes: MaxMegabytesOption = 64,
+    max_megapixels: MaxMegapixelsOption = 100,
+    workers: WorkersOption = DEFAULT_WORKERS,
+    batch: BatchOption = 32,
+    database: DatabaseOption = None,
+    encoders_dir: EncodersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Index a folder, a zip or a manifest: encode what is new or changed, drop what is gone, publish a snapshot."""
+    session = make_session(data, database, encoders_dir, json)
+    options = RunOptions(
+        pipeline_options(max_megabytes, max_megapixels, workers, batch),
+        BuildOptions(engine=engine, keep=keep, allow_other_encoder=reencode),
+        allow_empty,
+    )
+    root = None if images_root is None else str(images_root.absolute())
+    request = encoder_request(encoder, fusion, input_size)
+    summary = _run(session, IndexRequest(collection, str(source), root, request), options)
+    if summary.rejected:
+        raise typer.Exit(EXIT_REJECTED)
+
+
+def reindex(
+    data: DataOption = DEFAULT_DATA,
+    keep: KeepOption = KEPT_SNAPSHOTS,
+    max_megabytes: MaxMegabytesOption = 64,
+    max_megapixels: MaxMegapixelsOption = 100,
+    workers: WorkersOption = DEFAULT_WORKERS,
+    batch: BatchOption = 32,
+    database: DatabaseOption = None,
+    encoders_dir: EncodersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring every collection up to date from the source it remembers; what runs when no command is given."""
+    session = make_session(data, database, encoders_dir, json)
+    if database is None and not data.is_dir():
+        raise CollectionNotFoundError(
+            f"there is no collection in {data} to bring up to date: "
+            "run `python -m indexer index SOURCE --collection NAME` first",
+            subject=str(data),
+        )
+    with session.catalogue() as catalogue:
+        collections = catalogue.collections()
+    rejected, failed = 0, 0
+    for record in collections:
+        try:
+            options = RunOptions(
+                pipeline_options(max_megabytes, max_megapixels, workers, batch),
+                BuildOptions(engine=session.engine(record.name), keep=keep),
+            )
+            request = IndexRequest(record.name, record.source.location, record.source.root, record.encoder)
+            rejected += _run(session, request, options).rejected
+        except LookalikeError as error:
+            failed += 1
+            session.reporter.say(f"error: {record.name}: {error.message}")
+            session.reporter.event("error", collection=record.name, code=error.code, message=error.message)
+    session.reporter.answer(
+        f"{len(collections) - failed} of {len(collections)} collections are up to date",
+        collections=len(collections),
+        failed=failed,
+    )
+    if failed or rejected:
+        raise typer.Exit(EXIT_FAILED if failed else EXIT_REJECTED)
+
+
+def _run(session: Session, request: IndexRequest, options: RunOptions) -> RunSummary:
+    reporter = session.reporter
+    try:
+        with session.catalogue() as catalogue:
+            summary = index_collection(session.places, request, catalogue=catalogue, options=options, reporter=reporter)
+    except KeyboardInterrupt as error:
+        reporter.say(
+            f"stopped. What {request.name} had published is as it was; run the same command to go on from here"
+        )
+        raise typer.Exit(EXIT_INTERRUPTED) from error
+    reporter.answer(summary.text(), **summary.fields())
+    return summary

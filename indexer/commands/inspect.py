@@ -1,0 +1,171 @@
+"""Commands that look at collections and keep them whole: ``collections``, ``verify``, ``rollback``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from indexer.commands.common import (
+    DEFAULT_DATA,
+    CollectionOption,
+    DatabaseOption,
+    DataOption,
+    EncodersOption,
+    JsonOption,
+    Session,
+    make_session,
+    size,
+)
+from indexer.sources.opening import open_source
+from indexer.verification import verify_self_match
+from lookalike.catalogue.records import CollectionRecord
+from lookalike.collection.files import exclusive_lock
+from lookalike.collection.manifest import Manifest
+from lookalike.collection.snapshot import open_snapshot, read_manifest
+from lookalike.errors import SnapshotDamagedError, SnapshotNotFoundError
+from lookalike.options import ImageLimits
+
+EXIT_FAILED = 1
+EXIT_STALE = 3
+
+
+def collections(
+    data: DataOption = DEFAULT_DATA,
+    database: DatabaseOption = None,
+    encoders_dir: EncodersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the collections: pictures, snapshots, encoder, source."""
+    session = make_session(data, database, encoders_dir, json)
+    if database is None and not data.is_dir():
+        records: list[CollectionRecord] = []
+    else:
+        with session.catalogue() as catalogue:
+            records = catalogue.collections()
+    if not records:
+        session.reporter.say(
+            f"no collection in {data} yet: run `python -m indexer index SOURCE --collection NAME` to make one"
+        )
+    for record in records:
+        _describe(session, record)
+
+
+def _describe(session: Session, record: CollectionRecord) -> None:
+    layout = session.layout(record.name)
+    current = layout.current_or_none()
+    complete = layout.complete()
+    fields: dict[str, Any] = {"collection": record.name, "source": record.source.location, "snapshots": complete}
+    if current is None:
+        session.reporter.answer(f"{record.name}: nothing published yet (source {record.source.location})", **fields)
+        return
+    manifest = read_manifest(layout, current)
+    volume = sum(stamp.bytes for stamp in manifest.files.values())
+    fields |= {
+        "snapshot": current,
+        "items": manifest.count,
+        "encoder": manifest.encoder.name,
+        "dimension": manifest.dimension,
+        "engine": manifest.engine,
+        "recall": None if manifest.recall is None else manifest.recall.value,
+        "bytes": volume,
+        "created_at": manifest.created_at.isoformat(),
+    }
+    session.reporter.answer("\n".join(_lines(record, manifest, volume, complete)), **fields)
+
+
+def _lines(record: CollectionRecord, manifest: Manifest, volume: int, complete: list[int]) -> list[str]:
+    recall = manifest.recall
+    measured = "" if recall is None else f", recall@{recall.k} {recall.value:.3f} over {recall.queries} queries"
+    return [
+        f"{record.name}: {manifest.count} pictures, {size(volume)}",
+        f"  snapshot {manifest.generation} of {manifest.created_at:%Y-%m-%d %H:%M} UTC; "
+        f"for rollback: {', '.join(str(g) for g in complete if g != manifest.generation) or 'none'}",
+        f"  encoder {manifest.encoder.name}, {manifest.dimension} numbers; index {manifest.engine}{measured}",
+        f"  source {record.source.location}",
+    ]
+
+
+def verify(
+    collection: CollectionOption,
+    data: DataOption = DEFAULT_DATA,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", min=1, envvar="LOOKALIKE_SAMPLE", help="Check so many pictures instead of all."),
+    ] = None,
+    database: DatabaseOption = None,
+    encoders_dir: EncodersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Prove the current snapshot: checksums, counts, and every picture finding itself at rank 1 with score 1.000."""
+    session = make_session(data, database, encoders_dir, json)
+    with session.catalogue(collection) as catalogue:
+        origin = catalogue.collection(collection).source
+    # The digest of each file is compared before it is decoded, so what was accepted once need not be limited again.
+    with session.collection(collection, limits=ImageLimits(max_bytes=2**62, max_pixels=2**62)) as opened:
+        session.reporter.say(f"{len(opened.manifest.files)} files match their checksums")
+        opened.check_rows()
+        session.reporter.say(f"{len(opened)} ids, vectors and catalogue rows agree")
+        total = len(opened) if sample is None else min(sample, len(opened))
+        chosen = set(np.random.default_rng(0).permutation(len(opened))[:total].tolist())
+        items = (item for position, item in enumerate(opened.items()) if position in chosen)
+        source = open_source(origin.location, images_root=None if origin.root is None else Path(origin.root))
+        try:
+            result = verify_self_match(opened, source, items, total, session.reporter)
+        finally:
+            source.close()
+    for line in result.failures[:20]:
+        session.reporter.say(f"failure: {line}")
+    for line in result.stale[:20]:
+        session.reporter.say(f"stale: {line}")
+    found = result.checked - len(result.failures)
+    text = f"{collection}: {found} of {result.checked} pictures find themselves (lowest score {result.lowest:.4f})"
+    text += f", {len(result.stale)} changed since they were indexed" if result.stale else ""
+    session.reporter.answer(text, collection=collection, **result.fields())
+    if result.failures:
+        raise typer.Exit(EXIT_FAILED)
+    if result.stale:
+        raise typer.Exit(EXIT_STALE)
+
+
+def rollback(
+    collection: CollectionOption,
+    to: Annotated[
+        int | None,
+        typer.Option("--to", envvar="LOOKALIKE_TO", help="Snapshot to go to; else the newest one before the current."),
+    ] = None,
+    data: DataOption = DEFAULT_DATA,
+    database: DatabaseOption = None,
+    encoders_dir: EncodersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make an older snapshot the current one; it is checked first, and nothing is deleted."""
+    session = make_session(data, database, encoders_dir, json)
+    with session.catalogue(collection) as catalogue:
+        catalogue.collection(collection)
+    layout = session.layout(collection)
+    with exclusive_lock(layout.lock, subject=collection):
+        target = _target(session, collection) if to is None else to
+        open_snapshot(layout, target)
+        layout.point_to(target)
+    session.reporter.answer(f"{collection}: snapshot {target} is current", collection=collection, snapshot=target)
+
+
+def _target(session: Session, collection: str) -> int:
+    layout = session.layout(collection)
+    complete = layout.complete()
+    try:
+        current = layout.current()
+    except SnapshotDamagedError:
+        # The pointer is what is damaged: the newest complete snapshot is as good as it was.
+        return complete[-1]
+    older = [generation for generation in complete if generation < current]
+    if not older:
+        there = ", ".join(map(str, complete))
+        raise SnapshotNotFoundError(
+            f"the collection {collection!r} has no snapshot older than {current}; there are: {there}",
+            subject=collection,
+        )
+    return older[-1]

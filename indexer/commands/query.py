@@ -1,0 +1,183 @@
+"""Commands that ask: ``search``, ``compare``, ``montage``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from indexer.commands.common import (
+    DEFAULT_DATA,
+    CollectionOption,
+    DatabaseOption,
+    DataOption,
+    EncoderOption,
+    EncodersOption,
+    FusionOption,
+    InputSizeOption,
+    JsonOption,
+    Session,
+    encoder_request,
+    make_session,
+)
+from indexer.montage import Tile, draw_montage
+from indexer.sources.base import Source
+from indexer.sources.opening import open_source
+from lookalike.api import RGB, Encoder
+from lookalike.collection.files import disk_errors, write_atomically
+from lookalike.collection.searcher import Hit
+from lookalike.errors import LookalikeError
+from lookalike.images import decode, encode_png
+from lookalike.options import ImageLimits
+
+ImagesArgument = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures to search with.")]
+KOption = Annotated[int, typer.Option("-k", "--k", min=1, max=1000, envvar="LOOKALIKE_K", help="How many neighbours.")]
+MinScoreOption = Annotated[
+    float | None,
+    typer.Option("--min-score", min=-1.0, max=1.0, envvar="LOOKALIKE_MIN_SCORE", help="Leave out weaker neighbours."),
+]
+
+DEFAULT_THRESHOLD = 0.80
+DEFAULT_SOURCE = "default, not calibrated for this encoder"
+
+
+class SearchFormat(StrEnum):
+    """How ``search`` prints its answer."""
+
+    TABLE = "table"
+    PATHS = "paths"
+
+
+def search(
+    images: ImagesArgument,
+    collection: CollectionOption,
+    k: KOption = 10,
+    min_score: MinScoreOption = None,
+    output: Annotated[
+        SearchFormat, typer.Option("--format", envvar="LOOKALIKE_FORMAT", help="A table, or locations alone for pipes.")
+    ] = SearchFormat.TABLE,
+    data: DataOption = DEFAULT_DATA,
+    database: DatabaseOption = None,
+    encoders_dir: EncodersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find the pictures most similar to one or more given ones."""
+    session = make_session(data, database, encoders_dir, json)
+    with session.collection(collection) as opened:
+        answers = opened.search_many(images, k, min_score=min_score)
+        best = None if min_score is None else opened.search_many(images, 1)
+    for row, (image, hits) in enumerate(zip(images, answers, strict=True)):
+        text = "\n".join(hit.location for hit in hits) if output is SearchFormat.PATHS else _table(image, hits)
+        if not hits:
+            strongest = best[row][0].score if best and best[row] else None
+            text = f"{image}: nothing above {min_score}" + (f"; the best is {strongest:.3f}" if strongest else "")
+        session.reporter.answer(text, query=str(image), results=[_fields(hit) for hit in hits])
+
+
+def _table(image: Path, hits: Sequence[Hit]) -> str:
+    lines = [f"{image}"]
+    lines += [f"{hit.rank:>4}  {hit.score:6.3f}  {hit.key}  {hit.title or ''}".rstrip() for hit in hits]
+    return "\n".join(lines)
+
+
+def _fields(hit: Hit) -> dict[str, object]:
+    return {
+        "rank": hit.rank,
+        "key": hit.key,
+        "score": round(hit.score, 6),
+        "normalized_score": round(hit.normalized_score, 6),
+        "title": hit.title,
+        "product_id": hit.product_id,
+        "metadata": dict(hit.metadata),
+        "location": hit.location,
+    }
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A picture.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another picture.")],
+    encoder: EncoderOption = "bundled",
+    fusion: FusionOption = None,
+    input_size: InputSizeOption = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            min=0.0,
+            max=1.0,
+            envvar="LOOKALIKE_THRESHOLD",
+            help=f"Normalised score from which two pictures count as similar; else {DEFAULT_THRESHOLD:.2f}.",
+        ),
+    ] = None,
+    encoders_dir: EncodersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare two pictures; exits with 0 if they are similar and with 4 if not."""
+    session = make_session(DEFAULT_DATA, None, encoders_dir, json)
+    request = encoder_request(encoder, fusion, input_size)
+    loaded = Encoder.load(request.name, fusion=fusion, input_size=input_size, encoders_dir=session.places.encoders_dir)
+    score = loaded.compare(first, second)
+    normalized = (score + 1) / 2
+    limit, limit_source = (DEFAULT_THRESHOLD, DEFAULT_SOURCE) if threshold is None else (threshold, "given")
+    similar = normalized >= limit
+    session.reporter.answer(
+        f"{'similar' if similar else 'not similar'}: cosine {score:.4f}, normalised {normalized:.4f}, "
+        f"threshold {limit:.2f} ({limit_source}), encoder {loaded.spec.name}",
+        score=round(score, 6),
+        normalized_score=round(normalized, 6),
+        similar=similar,
+        threshold={"value": limit, "source": limit_source},
+        encoder=loaded.spec.name,
+        input_size=loaded.spec.input_size,
+    )
+    if not similar:
+        raise typer.Exit(4)
+
+
+def montage(
+    images: ImagesArgument,
+    collection: CollectionOption,
+    out: Annotated[Path, typer.Option("--out", "-o", envvar="LOOKALIKE_OUT", help="The PNG file to write.")] = Path(
+        "montage.png"
+    ),
+    k: KOption = 8,
+    data: DataOption = DEFAULT_DATA,
+    database: DatabaseOption = None,
+    encoders_dir: EncodersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Draw one or more queries with their neighbours and scores as a picture."""
+    session = make_session(data, database, encoders_dir, json)
+    with session.catalogue(collection) as catalogue:
+        origin = catalogue.collection(collection).source
+    with session.collection(collection) as opened:
+        answers = opened.search_many(images, k)
+        source = open_source(origin.location, images_root=None if origin.root is None else Path(origin.root))
+        try:
+            rows = [_row(image, hits, source, session) for image, hits in zip(images, answers, strict=True)]
+        finally:
+            source.close()
+        title = f"{collection}: {len(opened)} pictures, encoder {opened.manifest.encoder.name}"
+    with disk_errors(out):
+        write_atomically(out, encode_png(draw_montage(rows, title=title)))
+    session.reporter.answer(str(out), path=str(out), queries=len(rows))
+
+
+def _row(image: Path, hits: Sequence[Hit], source: Source, session: Session) -> list[Tile]:
+    tiles = [Tile(decode(image.read_bytes(), name=str(image)).pixels, "query", image.name)]
+    for hit in hits:
+        tiles.append(Tile(_pixels(hit, source, session), f"{hit.score:.3f}", hit.title or hit.key))
+    return tiles
+
+
+def _pixels(hit: Hit, source: Source, session: Session) -> RGB:
+    """The neighbour's picture, or a grey square where the source no longer has it."""
+    try:
+        return decode(source.read(hit.location, ImageLimits().max_bytes), name=hit.key).pixels
+    except LookalikeError as error:
+        session.reporter.say(f"warning: {hit.key} cannot be drawn: {error.message}")
+        return np.full((64, 64, 3), 200, dtype=np.uint8)

@@ -1,0 +1,120 @@
+"""The pages of docs/ that the program writes itself, so that they cannot say something else than it does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from indexer.cli import app
+from indexer.verdicts import Verdict
+from lookalike.errors import LookalikeError, leaves
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+CLI_HEAD = """# The command line
+
+*Written by the program (`make docs`); a test compares it.*
+
+`python -m indexer` (or `lookalike`, once installed) has one verb a task. Without a verb it is the batch job: every
+collection is brought up to date from the source it remembers (`reindex`). With a path instead of a verb it is `index`.
+
+Text for people goes to stderr, results to stdout; with `--json` stdout carries one JSON object a line, each with an
+`event`: `progress`, `answer` or `error`. Every flag has an environment variable, named in brackets.
+
+| exit code | meaning |
+| --- | --- |
+| 0 | good |
+| 1 | failed: the last line on stderr says what, which, and what to do |
+| 2 | wrong usage |
+| 3 | finished, but some pictures were rejected (`verify`: have changed since they were indexed) |
+| 4 | `compare`: not similar |
+| 130 | interrupted; run the same command to go on |
+
+Verdicts of `index`, one for every file, counted at the end and written to the report: {verdicts}.
+"""
+
+ERRORS_HEAD = """# Errors
+
+*Written by the program (`make docs`); a test compares it.*
+
+Every error has a stable code, which reports, `--json` and the exceptions of the Python API (`error.code`) carry. All
+are leaves of `lookalike.LookalikeError`; `error.subject` names the file, key, field or name that it is about.
+"""
+
+
+def cli_page() -> str:
+    """docs/cli.md."""
+    verdicts = ", ".join(f"`{verdict}`" for verdict in Verdict)
+    root: Any = typer.main.get_command(app)
+    parts = [CLI_HEAD.format(verdicts=verdicts)]
+    for name, command in root.commands.items():
+        parts.append(_command(f"python -m indexer {name}", command))
+        for sub, inner in getattr(command, "commands", {}).items():
+            parts.append(_command(f"python -m indexer {name} {sub}", inner))
+    return "\n".join(parts)
+
+
+def _command(path: str, command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    usage = " ".join([path, *(p.metavar or p.name.upper() for p in arguments), *(["[OPTIONS]"] if options else [])])
+    lines = [f"## `{path.removeprefix('python -m indexer ')}`", "", " ".join((command.help or "").split()), ""]
+    lines += ["```", usage, "```", ""]
+    if arguments or options:
+        lines += ["| argument or option | meaning |", "| --- | --- |"]
+        lines += [f"| `{p.metavar or p.name.upper()}` | {p.help or ''} |" for p in arguments]
+        lines += [f"| {_flags(p)} | {_meaning(p)} |" for p in options]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _flags(option: Any) -> str:
+    return ", ".join(f"`{flag}`" for flag in [*option.opts, *option.secondary_opts])
+
+
+def _meaning(option: Any) -> str:
+    words = [" ".join((option.help or "").split())]
+    choices = getattr(option.type, "choices", None)
+    if choices:
+        words.append("One of " + ", ".join(f"`{choice}`" for choice in choices) + ".")
+    default = option.default
+    if option.name == "workers":
+        words.append("Default: the number of cores.")
+    elif default is not None and default is not False and not callable(default) and not option.required:
+        words.append(f"Default: `{getattr(default, 'value', default)}`.")
+    if option.required:
+        words.append("Required.")
+    if option.envvar:
+        words.append(f"[`{option.envvar}`]")
+    return " ".join(words).replace("|", "\\|")
+
+
+def errors_page() -> str:
+    """docs/errors.md."""
+    lines = [ERRORS_HEAD]
+    for group in LookalikeError.__subclasses__():
+        lines += [f"## {group.__name__}", "", _sentence(group), "", "| code | class | meaning |", "| --- | --- | --- |"]
+        lines += [f"| `{leaf.code}` | `{leaf.__name__}` | {_sentence(leaf)} |" for leaf in leaves(group)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _sentence(error: type[LookalikeError]) -> str:
+    return " ".join((error.__doc__ or "").split())
+
+
+PAGES = {"cli.md": cli_page, "errors.md": errors_page}
+
+
+def main() -> None:
+    """Write the pages."""
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
+        sys.stderr.write(f"docs/{name}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""What the programs tell while they work: human text on stderr, data on stdout, one JSON object a line on request."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import IO, Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+QUIET_S = 2.0  # where no terminal shows a bar, a line is printed this often
+
+
+class Stage(Protocol):
+    """One stage under way."""
+
+    def advance(self, count: int = 1, **notes: int) -> None:
+        """So many more are done; ``notes`` are running totals worth showing, such as rejected=3."""
+
+
+class Reporter(Protocol):
+    """Where a command's words go."""
+
+    def say(self, text: str) -> None:
+        """Tell a person something."""
+
+    def answer(self, text: str, **fields: Any) -> None:
+        """Give a result: ``text`` for a person's terminal or pipe, ``fields`` for a program."""
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """Tell a program something that a person need not read."""
+
+    def stage(self, name: str, total: int) -> AbstractContextManager[Stage]:
+        """A stage of ``total`` steps, as a context manager that gives the Stage."""
+
+
+def pace(done: int, total: int, seconds: float) -> tuple[float, float | None]:
+    """Steps a second, and seconds left (None before the first step is done)."""
+    rate = done / seconds if seconds > 0 else 0.0
+    return rate, (total - done) / rate if rate > 0 else None
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds as a person reads them: "45 s", "3 min 20 s", "2 h 5 min"."""
+    if seconds is None:
+        return "?"
+    whole = round(seconds)
+    if whole < 90:
+        return f"{whole} s"
+    if whole < 5400:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@dataclass
+class HumanReporter:
+    """Text for a person; a live bar on a terminal, a line every two seconds elsewhere."""
+
+    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, soft_wrap=True))
+    out: IO[str] = field(default_factory=lambda: sys.stdout)
+
+    def say(self, text: str) -> None:
+        """Print to stderr."""
+        self.console.print(text, markup=False)
+
+    def answer(self, text: str, **fields: Any) -> None:
+        """Print to stdout."""
+        del fields
+        print(text, file=self.out, flush=True)
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """Nothing: a person is told through ``say``."""
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Stage]:
+        """A bar, or lines."""
+        if not self.console.is_terminal:
+            yield _Lines(name, total, self.say)
+            return
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[pace]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[notes]}"),
+        )
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            yield _Bar(progress, progress.add_task(name, total=total, pace="", notes=""))
+
+
+class _Bar:
+    def __init__(self, progress: Progress, task: Any) -> None:
+        self._progress, self._task = progress, task
+        self._start, self._done = time.monotonic(), 0
+
+    def advance(self, count: int = 1, **notes: int) -> None:
+        self._done += count
+        rate, _ = pace(self._done, self._done, time.monotonic() - self._start)
+        self._progress.update(self._task, advance=count, pace=f"{rate:.1f}/s", notes=_notes(notes))
+
+
+class _Lines:
+    def __init__(self, name: str, total: int, say: Any) -> None:
+        self._name, self._total, self._say = name, total, say
+        self._start = self._told = time.monotonic()
+        self._done = 0
+
+    def advance(self, count: int = 1, **notes: int) -> None:
+        self._done += count
+        now = time.monotonic()
+        if now - self._told < QUIET_S:
+            return
+        self._told = now
+        rate, left = pace(self._done, self._total, now - self._start)
+        tail = _notes(notes)
+        self._say(f"{self._name}: {self._done}/{self._total}, {rate:.1f}/s, {clock(left)} left{tail and ', '}{tail}")
+
+
+def _notes(notes: dict[str, int]) -> str:
+    return ", ".join(f"{value} {name}" for name, value in notes.items() if value)
+
+
+@dataclass
+class JsonReporter:
+    """One JSON object a line on stdout; text for a person still goes to stderr."""
+
+    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, soft_wrap=True))
+    out: IO[str] = field(default_factory=lambda: sys.stdout)
+
+    def say(self, text: str) -> None:
+        """Print to stderr."""
+        self.console.print(text, markup=False)
+
+    def answer(self, text: str, **fields: Any) -> None:
+        """Write an ``answer`` event."""
+        del text
+        self.event("answer", **fields)
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """Write one line."""
+        print(json.dumps({"event": kind, **fields}, ensure_ascii=False, allow_nan=False), file=self.out, flush=True)
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Stage]:
+        """``progress`` events: one at the start, one every two seconds, one at the end."""
+        counter = _Events(name, total, self.event)
+        counter.tell()
+        yield counter
+        counter.tell()
+
+
+class _Events:
+    def __init__(self, name: str, total: int, event: Any) -> None:
+        self._name, self._total, self._event = name, total, event
+        self._start = self._told = time.monotonic()
+        self._done = 0
+        self._notes: dict[str, int] = {}
+
+    def advance(self, count: int = 1, **notes: int) -> None:
+        self._done += count
+        self._notes = notes
+        if time.monotonic() - self._told >= QUIET_S:
+            self.tell()
+
+    def tell(self) -> None:
+        self._told = time.monotonic()
+        rate, left = pace(self._done, self._total, self._told - self._start)
+        self._event(
+            "progress",
+            stage=self._name,
+            done=self._done,
+            total=self._total,
+            rate=round(rate, 2),
+            eta_s=None if left is None else round(left, 1),
+            **self._notes,
+        )

@@ -1,0 +1,218 @@
+"""The public face: an encoder and a collection, ready to use in a few lines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.catalogue.records import EncoderRequest, ItemRecord
+from lookalike.collection.layout import CollectionLayout
+from lookalike.collection.manifest import Manifest
+from lookalike.collection.searcher import Hit, Searcher
+from lookalike.collection.snapshot import open_snapshot
+from lookalike.encoder.base import ImageEncoder
+from lookalike.encoder.batching import encode_pictures
+from lookalike.encoder.spec import EncoderSpec
+from lookalike.errors import EncoderMismatchError, EntryMissingError, EntryUnreadableError
+from lookalike.images import decode
+from lookalike.options import ImageLimits, Places
+from lookalike.wiring import load_encoder, load_index, open_catalogue
+
+RGB = npt.NDArray[np.uint8]
+Vectors = npt.NDArray[np.float32]
+Image = str | os.PathLike[str] | bytes | RGB
+
+
+class Encoder:
+    """Turns pictures into embeddings whose inner product is their cosine score."""
+
+    def __init__(self, port: ImageEncoder, *, limits: ImageLimits | None = None) -> None:
+        self._port = port
+        self._limits = limits or ImageLimits()
+
+    @classmethod
+    def load(
+        cls,
+        name: str = "bundled",
+        *,
+        fusion: str | None = None,
+        input_size: int | None = None,
+        encoders_dir: str | os.PathLike[str] | None = None,
+        limits: ImageLimits | None = None,
+    ) -> Self:
+        """An encoder by name: ``bundled``, ``resnet50:hub``, or ``resnet18:/path/weights.safetensors``.
+
+        ``fusion`` (``mean``, ``concat``, ``last``) and ``input_size`` (pixels) replace the encoder's own.
+        ``encoders_dir`` is where ``python -m indexer encoders install`` put hub weights. Raises EncoderUnknownError,
+        EncoderNotInstalledError, EncoderOptionsError and WeightsInvalidError.
+        """
+        request = EncoderRequest(name=name, fusion=fusion, input_size=input_size)
+        places = Places(Path(), encoders=None if encoders_dir is None else Path(encoders_dir))
+        return cls(load_encoder(request, places.encoders_dir), limits=limits)
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """What a vector of this encoder means."""
+        return self._port.spec
+
+    @property
+    def runtime(self) -> str:
+        """What runs the network, in words."""
+        return self._port.runtime
+
+    def encode(self, images: Iterable[Image], *, batch_size: int = 32) -> Vectors:
+        """(n, D) float32 of unit length, for paths, bytes of files, or upright (h, w, 3) RGB uint8 arrays.
+
+        Raises a leaf of ImageError that names the picture, EntryMissingError or EntryUnreadableError.
+        """
+        return encode_pictures(self._port, (self._pixels(image) for image in images), batch_size)
+
+    def compare(self, first: Image, second: Image) -> float:
+        """The cosine score of two pictures, in [-1, 1]."""
+        vectors = self.encode([first, second])
+        return float(np.clip(vectors[0] @ vectors[1], -1.0, 1.0))
+
+    def _pixels(self, image: Image) -> RGB:
+        if isinstance(image, np.ndarray):
+            return image
+        if isinstance(image, bytes):
+            return decode(image, limits=self._limits).pixels
+        return decode(_read(Path(image)), limits=self._limits, name=str(image)).pixels
+
+
+class Collection:
+    """A published collection, open for search; the encoder loads at the first query that needs it."""
+
+    def __init__(
+        self, searcher: Searcher, *, encoders_dir: Path, limits: ImageLimits | None, encoder: Encoder | None = None
+    ) -> None:
+        self._searcher = searcher
+        self._encoders_dir = encoders_dir
+        self._limits = limits
+        self._encoder = None if encoder is None else self._checked(encoder)
+
+    @classmethod
+    def open(
+        cls,
+        data_dir: str | os.PathLike[str],
+        name: str,
+        *,
+        generation: int | None = None,
+        database_url: str | None = None,
+        encoders_dir: str | os.PathLike[str] | None = None,
+        encoder: Encoder | None = None,
+        limits: ImageLimits | None = None,
+    ) -> Self:
+        """The collection's current snapshot, or the one of a ``generation``, checked file by file.
+
+        ``encoder`` shares one that is loaded already. Raises CollectionNotFoundError, CollectionNotReadyError,
+        SnapshotDamagedError, SnapshotNotFoundError, EncoderMismatchError and the catalogue's errors.
+        """
+        places = Places(Path(data_dir), database_url, None if encoders_dir is None else Path(encoders_dir))
+        layout = CollectionLayout.of(places.collections_dir, name)
+        catalogue = open_catalogue(places, collection=name)
+        try:
+            record = catalogue.collection(name)
+            snapshot = open_snapshot(layout, layout.current() if generation is None else generation)
+            index = load_index(snapshot.manifest.engine, snapshot.index_path)
+            searcher = Searcher(snapshot, index, catalogue, record.id)
+            return cls(searcher, encoders_dir=places.encoders_dir, limits=limits, encoder=encoder)
+        except BaseException:
+            catalogue.close()
+            raise
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return len(self._searcher)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the catalogue's connections back."""
+        self._searcher.catalogue.close()
+
+    @property
+    def manifest(self) -> Manifest:
+        """The open snapshot's description."""
+        return self._searcher.snapshot.manifest
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder that the vectors were made with, loaded now if it was not yet.
+
+        Raises EncoderMismatchError if it can no longer be had as it was.
+        """
+        if self._encoder is None:
+            request = EncoderRequest(**self.manifest.encoder_request)
+            self._encoder = self._checked(Encoder(load_encoder(request, self._encoders_dir), limits=self._limits))
+        return self._encoder
+
+    def search(self, image: Image, k: int = 10, *, min_score: float | None = None) -> list[Hit]:
+        """The k items most similar to a picture (path, bytes or RGB array), best first.
+
+        Fewer come back only if the collection has no more, or none that reaches ``min_score``.
+        """
+        return self.search_many([image], k, min_score=min_score)[0]
+
+    def search_many(self, images: Sequence[Image], k: int = 10, *, min_score: float | None = None) -> list[list[Hit]]:
+        """``search`` of several pictures, encoded together."""
+        return self.search_vectors(self.encoder.encode(images), k, min_score=min_score)
+
+    def search_vectors(self, queries: Vectors, k: int = 10, *, min_score: float | None = None) -> list[list[Hit]]:
+        """``search`` for (n, D) float32 unit vectors that this collection's encoder made."""
+        return self._searcher.search(queries, k, min_score=min_score)
+
+    def similar(self, key: str, k: int = 10, *, min_score: float | None = None) -> list[Hit]:
+        """The k items most similar to an indexed one, itself left out; nothing is encoded. Raises ItemNotFoundError."""
+        item = self.item(key)
+        query = self._searcher.vector(item.id)[None]
+        return self._searcher.search(query, k, min_score=min_score, exclude=item.id)[0]
+
+    def item(self, key: str) -> ItemRecord:
+        """The item under this key; raises ItemNotFoundError."""
+        return self._searcher.item(key)
+
+    def items(self) -> Iterator[ItemRecord]:
+        """All items of the snapshot, in the order in which they came."""
+        return self._searcher.items()
+
+    def vector(self, item: str | ItemRecord) -> Vectors:
+        """The (D,) float32 embedding of an indexed item, named by key or record; raises ItemNotFoundError."""
+        record = self.item(item) if isinstance(item, str) else item
+        return self._searcher.vector(record.id)
+
+    def check_rows(self) -> None:
+        """Compare snapshot, index and catalogue rows with each other; raises SnapshotDamagedError."""
+        self._searcher.check_rows()
+
+    def _checked(self, encoder: Encoder) -> Encoder:
+        differences = encoder.spec.differences(self.manifest.encoder)
+        if differences:
+            raise EncoderMismatchError(
+                f"the collection {self.manifest.collection!r} was made by {self.manifest.encoder.name!r}, and the "
+                f"encoder at hand differs from it: {'; '.join(differences)}. Load the encoder it was made with, or "
+                "index it again with --reencode",
+                subject=self.manifest.collection,
+            )
+        return encoder
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise EntryMissingError(f"there is no file {path}", subject=str(path)) from error
+    except OSError as error:
+        raise EntryUnreadableError(f"{path} cannot be read: {error.strerror}", subject=str(path)) from error
