@@ -152,7 +152,7 @@ def _run(
         with reporter.stage(f"{name}: encoding", total) as stage:
             timings = Pipeline(source, builder, encoder, report, stage, options.pipeline).run()
         for key in builder.remove_unseen():
-            report.give(key, Verdict.REMOVED)
+            report.give_removed(key)
         with reporter.stage(f"{name}: publishing", 1) as stage:
             manifest = builder.publish()
             stage.advance()

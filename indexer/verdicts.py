@@ -48,6 +48,7 @@ class Report:
     path: Path
     counts: Counter[Verdict] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
+    _refused: set[str] = field(default_factory=set)
 
     def __enter__(self) -> Self:
         self._file = self.path.open("w", encoding="utf-8")
@@ -63,12 +64,13 @@ class Report:
         self.counts[verdict] += 1
         line: dict[str, str] = {"key": key, "verdict": verdict}
         if error is not None:
+            self._refused.add(key)
             line |= {"code": error.code, "message": error.message}
             if verdict is Verdict.REJECTED:
                 self.codes[error.code] += 1
         self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    @property
-    def total(self) -> int:
-        """Number of files that the source had."""
-        return self.counts.total() - self.counts[Verdict.REMOVED]
+    def give_removed(self, key: str) -> None:
+        """The verdict of an item that is dropped, unless its file is there and was refused: one verdict a file."""
+        if key not in self._refused:
+            self.give(key, Verdict.REMOVED)

@@ -45,7 +45,9 @@ def visible(catalogue: Catalogue, record: CollectionRecord, generation: int) -> 
 
 def test_a_collection_is_made_once_and_each_run_is_numbered(catalogue: Catalogue) -> None:
     first = catalogue.start_run("shoes", SOURCE, EncoderRequest())
-    again = catalogue.start_run("shoes", SourceRecord("zip", "/x.zip", "/root"), EncoderRequest("resnet50:hub", "last", 64))
+    again = catalogue.start_run(
+        "shoes", SourceRecord("zip", "/x.zip", "/root"), EncoderRequest("resnet50:hub", "last", 64)
+    )
     assert (first.id, first.run, again.run) == (again.id, 1, 2)
     found = catalogue.collection("shoes")
     assert found.source == SourceRecord("zip", "/x.zip", "/root")
@@ -53,7 +55,9 @@ def test_a_collection_is_made_once_and_each_run_is_numbered(catalogue: Catalogue
     assert [record.name for record in catalogue.collections()] == ["shoes"]
 
 
-def test_a_collection_that_does_not_exist_is_named_with_those_that_do(catalogue: Catalogue, shoes: CollectionRecord) -> None:
+def test_a_collection_that_does_not_exist_is_named_with_those_that_do(
+    catalogue: Catalogue, shoes: CollectionRecord
+) -> None:
     with pytest.raises(CollectionNotFoundError, match=r"'boots'.*shoes"):
         catalogue.collection("boots")
 
@@ -69,7 +73,9 @@ def test_what_is_stored_comes_back_as_it_was(catalogue: Catalogue, shoes: Collec
     np.testing.assert_array_equal(catalogue.pending_vectors([item_id])[item_id], item.vector)
 
 
-def test_a_change_is_seen_by_the_new_generation_and_not_by_the_old(catalogue: Catalogue, shoes: CollectionRecord) -> None:
+def test_a_change_is_seen_by_the_new_generation_and_not_by_the_old(
+    catalogue: Catalogue, shoes: CollectionRecord
+) -> None:
     (old,) = catalogue.store(shoes, 1, ENCODER, [new("a", "a")])
     (changed,) = catalogue.store(shoes, 2, ENCODER, [new("a", "b", replaces=old)])
     assert changed > old

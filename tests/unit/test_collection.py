@@ -61,7 +61,9 @@ class Shop:
     def run(self, spec: EncoderSpec = SPEC, **options: object) -> Iterator[Builder]:
         build = BuildOptions(**options)  # type: ignore[arg-type]  # options come by name from the tests below
         source = SourceRecord("folder", "/pictures")
-        with Builder.open(self.layout, self.catalogue, source, (EncoderRequest("tiny"), spec), new_index, build) as opened:
+        with Builder.open(
+            self.layout, self.catalogue, source, (EncoderRequest("tiny"), spec), new_index, build
+        ) as opened:
             yield opened[0]
 
     def take(self, builder: Builder, pictures: dict[str, str]) -> None:

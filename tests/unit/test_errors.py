@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import lookalike.errors as errors
+from lookalike import errors
 
 
 def test_every_leaf_has_a_code_of_its_own() -> None:

@@ -43,7 +43,9 @@ def test_an_index_that_lacks_half_of_the_vectors_is_found_out() -> None:
     assert recall.low < recall.value < recall.high
 
 
-@pytest.mark.parametrize(("hits", "total", "low", "high"), [(8, 10, 0.490, 0.943), (0, 20, 0.0, 0.161), (5, 5, 0.566, 1.0)])
+@pytest.mark.parametrize(
+    ("hits", "total", "low", "high"), [(8, 10, 0.490, 0.943), (0, 20, 0.0, 0.161), (5, 5, 0.566, 1.0)]
+)
 def test_wilson_interval_has_the_published_values(hits: int, total: int, low: float, high: float) -> None:
     # Values of the Wilson score interval as R's prop.test(correct=FALSE) and Hmisc's binconf print them.
     assert wilson_interval(hits, total) == pytest.approx((low, high), abs=1e-3)

@@ -1,0 +1,246 @@
+"""The compiled fusion against the same formula in PyTorch, on the feature maps of a resnet18.
+
+``python -m benchmarks.operator`` prints the tables and writes ``benchmarks/results/operator.json``.
+
+How it measures. The formula is given its best form for each case: the fastest of four ways to write it. That
+form and the operator then take turns in one process, in random order in every round, so that a busy moment
+strikes both and neither always finds the caches that the other left; a ratio is the median of the rounds'
+ratios. One thread is measured in CPU time, which other programs' work does not add to; several threads in
+wall-clock time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from lookalike.encoder.ops import multiscale_fuse, require_operator
+
+RESULT = Path(__file__).parent / "results" / "operator.json"
+DIMENSION = 512
+STAGES = {
+    224: ((64, 56), (128, 28), (256, 14), (512, 7)),
+    144: ((64, 36), (128, 18), (256, 9), (512, 5)),
+}
+LAYOUTS = {"NCHW": torch.contiguous_format, "channels last": torch.channels_last}
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
+
+Maps = Sequence[torch.Tensor]
+Fuse = Callable[[Maps], torch.Tensor]
+Row = dict[str, Any]
+
+
+def _mean(stage: torch.Tensor) -> torch.Tensor:
+    return stage.mean(dim=(2, 3))
+
+
+def _adaptive(stage: torch.Tensor) -> torch.Tensor:
+    return functional.adaptive_avg_pool2d(stage, 1).flatten(1)
+
+
+def _stacked(pool: Callable[[torch.Tensor], torch.Tensor]) -> Fuse:
+    def fuse(maps: Maps) -> torch.Tensor:
+        expanded = [pool(stage).repeat_interleave(DIMENSION // stage.shape[1], dim=1) for stage in maps]
+        return functional.normalize(torch.stack(expanded).mean(dim=0))
+
+    return fuse
+
+
+def _added(pool: Callable[[torch.Tensor], torch.Tensor]) -> Fuse:
+    def fuse(maps: Maps) -> torch.Tensor:
+        total = pool(maps[0]).repeat_interleave(DIMENSION // maps[0].shape[1], dim=1)
+        for stage in maps[1:]:
+            total += pool(stage).repeat_interleave(DIMENSION // stage.shape[1], dim=1)
+        return functional.normalize(total)
+
+    return fuse
+
+
+FORMULAS: dict[str, Fuse] = {
+    "mean, stack": _stacked(_mean),
+    "mean, add": _added(_mean),
+    "adaptive_avg_pool2d, stack": _stacked(_adaptive),
+    "adaptive_avg_pool2d, add": _added(_adaptive),
+}
+
+
+def operator(maps: Maps) -> torch.Tensor:
+    """The compiled operator, called as the encoder calls it."""
+    return multiscale_fuse(maps, DIMENSION)
+
+
+def make_maps(size: int, layout: str, batch: int) -> list[torch.Tensor]:
+    """Maps of a resnet18 for pictures of ``size`` pixels a side."""
+    return [
+        torch.rand(batch, channels, side, side).to(memory_format=LAYOUTS[layout]) for channels, side in STAGES[size]
+    ]
+
+
+def rounds(candidates: Sequence[Callable[[], object]], clock: Callable[[], float], seconds: float) -> list[list[float]]:
+    """Milliseconds of each candidate in each round, for about so many seconds but at least 15 rounds."""
+    order = list(range(len(candidates)))
+    shuffle = random.Random(0).shuffle
+    for candidate in candidates:
+        candidate()
+    times: list[list[float]] = [[] for _ in candidates]
+    end = time.perf_counter() + seconds
+    while len(times[0]) < 15 or (time.perf_counter() < end and len(times[0]) < 1000):
+        shuffle(order)
+        for index in order:
+            start = clock()
+            candidates[index]()
+            times[index].append(1000 * (clock() - start))
+    return times
+
+
+def paired_ratio(above: list[float], below: list[float]) -> dict[str, float]:
+    """Median and quartiles of the ratios of each round."""
+    low, middle, high = statistics.quantiles([a / b for a, b in zip(above, below, strict=True)], n=4)
+    return {"median": round(middle, 3), "low": round(low, 3), "high": round(high, 3)}
+
+
+def compare(size: int, layout: str, batch: int, threads: int, seconds: float) -> Row:
+    """One row of the table: formula and operator on the same maps."""
+    torch.set_num_threads(threads)
+    maps = make_maps(size, layout, batch)
+    expected = FORMULAS["mean, stack"](maps)
+    if (operator(maps) - expected).abs().max() > 1e-6:
+        raise SystemExit(f"the operator is not the formula at {size} px, {layout}, batch {batch}")
+    clock = time.thread_time if threads == 1 else time.perf_counter
+    trial = rounds([partial(fuse, maps) for fuse in FORMULAS.values()], clock, seconds / 3)
+    best = min(FORMULAS, key=lambda name: statistics.median(trial[list(FORMULAS).index(name)]))
+    formula, ours = rounds([partial(FORMULAS[best], maps), partial(operator, maps)], clock, seconds)
+    return {
+        "size": size,
+        "layout": layout,
+        "batch": batch,
+        "threads": threads,
+        "clock": "CPU" if threads == 1 else "wall",
+        "rounds": len(ours),
+        "formula": best,
+        "formula_ms": round(statistics.median(formula), 4),
+        "operator_ms": round(statistics.median(ours), 4),
+        "formula_least_ms": round(min(formula), 4),
+        "operator_least_ms": round(min(ours), 4),
+        "ratio": paired_ratio(formula, ours),
+    }
+
+
+def scale(layout: str, batch: int, threads: int, seconds: float) -> Row:
+    """The operator on one thread against itself on all, in wall-clock time.
+
+    Calls come in bursts, because a thread that has just idled must be woken first, which the calls of an indexer
+    at work do not wait for.
+    """
+    maps = make_maps(224, layout, batch)
+    burst = max(2, 64 // batch)
+
+    def on(count: int) -> Callable[[], None]:
+        def run() -> None:
+            torch.set_num_threads(count)
+            for _ in range(burst):
+                operator(maps)
+
+        return run
+
+    bursts = rounds([on(1), on(threads)], time.perf_counter, seconds)
+    one, every = ([milliseconds / burst for milliseconds in spent] for spent in bursts)
+    return {
+        "layout": layout,
+        "batch": batch,
+        "threads": threads,
+        "one_ms": round(statistics.median(one), 4),
+        "all_ms": round(statistics.median(every), 4),
+        "ratio": paired_ratio(one, every),
+        "ratio_of_least": round(min(one) / min(every), 3),
+    }
+
+
+def measure(threads: int, seconds: float) -> Iterator[Row]:
+    """Every case of the table, printed as it comes."""
+    print("  px  layout         batch  threads  clock  formula ms  operator ms  ratio (quartiles)   of the least")
+    for size in STAGES:
+        for count in dict.fromkeys((1, threads)):
+            for layout in LAYOUTS:
+                for batch in BATCHES:
+                    row = compare(size, layout, batch, count, seconds)
+                    ratio = row["ratio"]
+                    least = row["formula_least_ms"] / row["operator_least_ms"]
+                    print(
+                        f"{size:4}  {layout:13}  {batch:5}  {count:7}  {row['clock']:5}  {row['formula_ms']:10.3f}"
+                        f"  {row['operator_ms']:11.3f}  {ratio['median']:5.2f} ({ratio['low']:.2f} to"
+                        f" {ratio['high']:.2f})  {least:6.2f}",
+                        flush=True,
+                    )
+                    yield row
+
+
+def measure_scaling(threads: int, seconds: float) -> Iterator[Row]:
+    """One thread against all, printed as it comes."""
+    print(f"\noperator at 224 px, wall-clock: one thread against {threads}")
+    for layout in LAYOUTS:
+        for batch in (1, 8, 32, 64):
+            row = scale(layout, batch, threads, seconds)
+            print(
+                f"  {layout:13}  batch {batch:3}  {row['one_ms']:8.3f} ms  {row['all_ms']:8.3f} ms"
+                f"  ratio {row['ratio']['median']:.2f}, of the least {row['ratio_of_least']:.2f}",
+                flush=True,
+            )
+            yield row
+
+
+def machine() -> dict[str, str | int]:
+    """What the numbers depend on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "cores": os.cpu_count() or 0,
+        "vector_code": torch.backends.cpu.get_cpu_capability(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=1.5, help="how long to measure each case")
+    parser.add_argument("--output", type=Path, default=RESULT, help="the file to write")
+    arguments = parser.parse_args()
+    require_operator()
+    threads = torch.get_num_threads()
+    load = os.getloadavg()[0]
+    with torch.inference_mode():
+        cases = list(measure(threads, arguments.seconds))
+        scaling = list(measure_scaling(threads, arguments.seconds))
+    worst = min(cases, key=lambda row: row["ratio"]["median"])
+    print(f"\nsmallest ratio: {worst['ratio']['median']:.2f} at {worst['size']} px, {worst['layout']}, ", end="")
+    print(f"batch {worst['batch']}, {worst['threads']} thread(s)")
+    report = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": machine(),
+        "load_before": round(load, 2),
+        "cases": cases,
+        "one_thread_against_all": scaling,
+    }
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What the student is asked for: to say what the teacher says, and to tell the classes of one source apart.
+
+Five terms, all on the student's unit vectors. The heads that lead to the teacher's numbers are thrown away after
+training. Weights and temperature are those of the first run, untuned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+WEIGHTS = {"embedding": 3.0, "rows": 1.0, "similarities": 5.0, "scores": 1.0, "classes": 0.5}
+TEMPERATURE = 0.07
+CLASS_SCALE = 16.0
+QUEUE = 512
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Targets of n pictures: the teacher's ``embedding`` (n, e), unit length, its ``scores`` (n, c), ``classes`` (n,)
+    with -1 for none, and ``sources`` (n,)."""
+
+    embedding: torch.Tensor
+    scores: torch.Tensor
+    classes: torch.Tensor
+    sources: torch.Tensor
+
+
+class Heads(nn.Module):
+    """Linear maps from the student's vector to the teacher's embedding and scores, and a vector for each class.
+
+    ``class_sources`` (k,) int64 is the source that each class belongs to.
+    """
+
+    class_sources: torch.Tensor
+
+    def __init__(self, dimension: int, embedding: int, scores: int, class_sources: torch.Tensor) -> None:
+        super().__init__()
+        self.embedding = nn.Linear(dimension, embedding)
+        self.scores = nn.Linear(dimension, scores)
+        self.classes = nn.Parameter(functional.normalize(torch.randn(len(class_sources), dimension), dim=1))
+        self.register_buffer("class_sources", class_sources)
+
+
+class Queue(nn.Module):
+    """The last vectors of student and teacher, so that a row of similarities is longer than a batch."""
+
+    student: torch.Tensor
+    teacher: torch.Tensor
+    filled: torch.Tensor
+
+    def __init__(self, dimension: int, embedding: int, length: int = QUEUE) -> None:
+        super().__init__()
+        self.register_buffer("student", torch.zeros(length, dimension))
+        self.register_buffer("teacher", torch.zeros(length, embedding))
+        self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
+
+    def push(self, student: torch.Tensor, teacher: torch.Tensor) -> None:
+        """Puts a batch in front and drops the oldest."""
+        length = len(self.student)
+        self.student.copy_(torch.cat([student.detach(), self.student])[:length])
+        self.teacher.copy_(torch.cat([teacher, self.teacher])[:length])
+        self.filled.add_(len(student)).clamp_(max=length)
+
+    def with_batch(self, student: torch.Tensor, teacher: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The batch followed by what the queue holds, for student and teacher."""
+        held = int(self.filled)
+        return torch.cat([student, self.student[:held]]), torch.cat([teacher, self.teacher[:held]])
+
+
+def losses(vectors: torch.Tensor, batch: Batch, heads: Heads, queue: Queue) -> dict[str, torch.Tensor]:
+    """The five terms, unweighted scalars, for the student's unit ``vectors`` (n, d) of ``batch``.
+
+    ``embedding``: 1 - cosine of the head's output to the teacher's embedding. ``rows``: Kullback-Leibler divergence
+    of each picture's softmax over similarities to all others of batch and queue. ``similarities``: squared difference
+    of the same similarities. ``scores``: Kullback-Leibler divergence of the teacher's class scores. ``classes``:
+    cross-entropy of cosines to the classes of the picture's own source, for pictures that have a class.
+    """
+    all_student, all_teacher = queue.with_batch(vectors, batch.embedding)
+    mine, theirs = vectors @ all_student.T, batch.embedding @ all_teacher.T
+    itself = torch.eye(len(vectors), all_student.shape[0], dtype=torch.bool)
+    told = heads.embedding(vectors)
+    return {
+        "embedding": (1.0 - functional.cosine_similarity(told, batch.embedding)).mean(),
+        "rows": divergence(
+            (theirs / TEMPERATURE).masked_fill(itself, -1e4), (mine / TEMPERATURE).masked_fill(itself, -1e4)
+        ),
+        "similarities": (mine - theirs)[~itself].square().mean(),
+        "scores": divergence(batch.scores, heads.scores(vectors)),
+        "classes": class_loss(vectors, batch, heads),
+    }
+
+
+def divergence(target: torch.Tensor, guess: torch.Tensor) -> torch.Tensor:
+    """Mean over the rows of KL(softmax(target) || softmax(guess)), in nats."""
+    return functional.kl_div(
+        functional.log_softmax(guess, dim=1),
+        functional.log_softmax(target, dim=1),
+        reduction="batchmean",
+        log_target=True,
+    )
+
+
+def class_loss(vectors: torch.Tensor, batch: Batch, heads: Heads) -> torch.Tensor:
+    """Mean cross-entropy over the pictures that have a class, among the classes of their source; zero if none has."""
+    known = batch.classes >= 0
+    if not known.any():
+        return vectors.new_zeros(())
+    cosines = vectors[known] @ functional.normalize(heads.classes, dim=1).T
+    foreign = heads.class_sources.view(1, -1) != batch.sources[known].view(-1, 1)
+    return functional.cross_entropy((CLASS_SCALE * cosines).masked_fill(foreign, -1e4), batch.classes[known])
+
+
+def total(terms: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The weighted sum that is minimised."""
+    return torch.stack([WEIGHTS[name] * value for name, value in terms.items()]).sum()

@@ -1,0 +1,183 @@
+"""The training pool: which pictures there are, what they are called, and their pixels in one array.
+
+The pool is a ``manifest.csv`` (columns zip, path, source, label) beside its zip files. It is decoded once, squashed
+to squares by Pillow's antialiased bilinear filter, and kept as a ``.npy`` file that later runs map into memory.
+Some classes are left out of training altogether, so that the evaluation has classes that the network never saw.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from lookalike.errors import ManifestError, SourceNotFoundError
+
+HELD_OUT_PER_SOURCE = {"caltech101": 6, "clothing": 1, "grocery": 5}
+"""How many classes of each source are left out: twelve, of the sources that have many classes."""
+
+HELD_OUT_SIZES = range(20, 151)
+"""Only classes of so many pictures are left out: enough to be searched, too few to be missed in training."""
+
+NOT_A_CLASS = frozenset({("caltech101", "BACKGROUND_Google"), ("clothing", "other")})
+"""Labels that name a remainder: their pictures look like nothing in common."""
+
+ONE_PICTURE_A_CLASS = frozenset({"imagenet_sample1000"})
+"""Sources whose labels stand for a single picture, which nothing can be learnt from."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One picture of the pool: its archive, its path in it, where it comes from and what it shows."""
+
+    archive: str
+    path: str
+    source: str
+    label: str
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Source and label, which together name a class."""
+        return self.source, self.label
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Rows of the manifest, in its order, with what training needs to know of each.
+
+    ``classes`` (n,) int64 is the number of the row's class, -1 where there is none to learn; ``sources`` (n,) int64
+    is the number of its source; ``held_out`` (n,) bool marks pictures that no training step may see;
+    ``class_sources`` (classes,) int64 is the source number of each class.
+    """
+
+    rows: tuple[Row, ...]
+    classes: npt.NDArray[np.int64]
+    sources: npt.NDArray[np.int64]
+    held_out: npt.NDArray[np.bool_]
+    class_sources: npt.NDArray[np.int64]
+
+    @property
+    def trainable(self) -> npt.NDArray[np.int64]:
+        """Positions of the rows that training may use, ascending."""
+        return np.flatnonzero(~self.held_out)
+
+
+def read_manifest(folder: Path) -> tuple[Row, ...]:
+    """Rows of ``folder/manifest.csv``; raises SourceNotFoundError without it, ManifestError when a column lacks."""
+    path = folder / "manifest.csv"
+    if not path.is_file():
+        raise SourceNotFoundError(
+            f"There is no training pool at {folder}: manifest.csv is missing; name the folder of the data with --data.",
+            subject=str(path),
+        )
+    with path.open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        missing = {"zip", "path", "source", "label"} - set(reader.fieldnames or ())
+        if missing:
+            names = ", ".join(sorted(missing))
+            raise ManifestError(f"{path} lacks the column(s) {names}; add them and try again.", subject=str(path))
+        return tuple(Row(row["zip"], row["path"], row["source"], row["label"]) for row in reader)
+
+
+def held_out_classes(rows: Iterable[Row]) -> frozenset[tuple[str, str]]:
+    """The classes to leave out: in each source those of fitting size whose name's SHA-256 comes first.
+
+    The choice depends on names and counts alone, so every run over the same manifest leaves out the same classes.
+    """
+    counts = Counter(row.kind for row in rows)
+    chosen: set[tuple[str, str]] = set()
+    for source, wanted in HELD_OUT_PER_SOURCE.items():
+        fitting = [
+            kind
+            for kind, count in counts.items()
+            if kind[0] == source and count in HELD_OUT_SIZES and kind not in NOT_A_CLASS
+        ]
+        fitting.sort(key=lambda kind: hashlib.sha256("/".join(kind).encode()).hexdigest())
+        chosen.update(fitting[:wanted])
+    return frozenset(chosen)
+
+
+def describe(rows: tuple[Row, ...]) -> Pool:
+    """Numbers the classes and sources of ``rows`` (both sorted by name) and marks what is held out."""
+    left_out = held_out_classes(rows)
+    names = sorted({row.source for row in rows})
+    kinds = sorted(
+        {row.kind for row in rows if row.label and row.source not in ONE_PICTURE_A_CLASS} - NOT_A_CLASS - left_out
+    )
+    number = {kind: index for index, kind in enumerate(kinds)}
+    return Pool(
+        rows=rows,
+        classes=np.array([number.get(row.kind, -1) for row in rows], dtype=np.int64),
+        sources=np.array([names.index(row.source) for row in rows], dtype=np.int64),
+        held_out=np.array([row.kind in left_out for row in rows], dtype=np.bool_),
+        class_sources=np.array([names.index(source) for source, _ in kinds], dtype=np.int64),
+    )
+
+
+def read_rgb(data: bytes) -> Image.Image:
+    """The picture in ``data`` as upright RGB; alpha goes over white."""
+    picture: Image.Image = Image.open(io.BytesIO(data))
+    picture = ImageOps.exif_transpose(picture)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        ground = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+        picture = Image.alpha_composite(ground, picture)
+    return picture.convert("RGB")
+
+
+def squash(picture: Image.Image, size: int) -> npt.NDArray[np.uint8]:
+    """``picture`` as (size, size, 3) uint8: both sides resized, whatever the aspect, by the antialiased bilinear."""
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR), dtype=np.uint8)
+
+
+def pictures(folder: Path, rows: Iterable[Row]) -> Iterator[Image.Image]:
+    """The pictures of ``rows`` in turn, as upright RGB; each archive is opened once while its rows follow each other.
+
+    Raises SourceNotFoundError when an archive, or a picture in it, is missing.
+    """
+    archive: zipfile.ZipFile | None = None
+    name = ""
+    try:
+        for row in rows:
+            if archive is None or row.archive != name:
+                if archive is not None:
+                    archive.close()
+                name, archive = row.archive, zipfile.ZipFile(folder / row.archive)
+            yield read_rgb(archive.read(row.path))
+    except (FileNotFoundError, KeyError) as error:
+        message = f"{folder / name} or a picture in it is missing ({error}); fetch the training pool again."
+        raise SourceNotFoundError(message, subject=str(folder / name)) from error
+    finally:
+        if archive is not None:
+            archive.close()
+
+
+def decode_pool(folder: Path, rows: tuple[Row, ...], size: int, cache: Path) -> npt.NDArray[np.uint8]:
+    """Pixels of ``rows`` as (n, size, size, 3) uint8, mapped read-only from ``cache``, which is made if absent.
+
+    The file is written under another name and renamed when whole, so that an interrupted run leaves no half file.
+    """
+    shape = (len(rows), size, size, 3)
+    if cache.is_file():
+        pixels: npt.NDArray[np.uint8] = np.load(cache, mmap_mode="r")
+        if pixels.shape == shape:
+            return pixels
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    partial = cache.with_suffix(".partial.npy")
+    array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+    for index, picture in enumerate(pictures(folder, rows)):
+        array[index] = squash(picture, size)
+    array.flush()
+    del array
+    partial.replace(cache)
+    whole: npt.NDArray[np.uint8] = np.load(cache, mmap_mode="r")
+    return whole

@@ -1,0 +1,178 @@
+"""How good vectors are on pictures with known answers: labelled sets, near-duplicates, and classes never trained on.
+
+In a labelled set every picture asks for the others of its set; a picture of the same label is right. Among the
+near-duplicates every made copy asks for its original, among all originals and all unrelated pictures.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import UnidentifiedImageError
+
+from indexer.train.pool import Pool, pictures, read_rgb, squash
+from lookalike.errors import SourceNotFoundError
+
+LABELLED_SETS = ("clothing_test", "grocery_test", "caltech101_eval", "trashnet_eval", "imagenette_val")
+NEAR_DUPLICATES = "near_duplicates"
+HELD_OUT = "held_out_classes"
+ORIGINALS = frozenset({"orig", "original", "exif-rotn-1", "bridge-1-original"})
+"""Names of the transforms that are none: the picture that the others of its group were made of."""
+
+ALONE = "distractor"
+HISTOGRAM_BINS = 8
+
+Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Embed = Callable[[Pixels], Floats]
+Figures = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Pictures (n, s, s, 3) uint8 and, row by row, what they show (``names``) and how they were made (``kinds``).
+
+    ``unreadable`` counts the files of the set that are no pictures.
+    """
+
+    __test__ = False  # not a test class, whatever its name
+
+    pixels: Pixels
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    unreadable: int = 0
+
+
+def read_labels(folder: Path, name_column: str, kind_column: str | None) -> tuple[list[Path], list[str], list[str]]:
+    """Paths, names and kinds in ``folder/labels.csv``; raises SourceNotFoundError when it is not there."""
+    path = folder / "labels.csv"
+    if not path.is_file():
+        message = f"There is no test set at {folder}: labels.csv is missing; name the folder of the data with --data."
+        raise SourceNotFoundError(message, subject=str(path))
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    kinds = [row[kind_column] if kind_column else "" for row in rows]
+    return [folder / row["path"] for row in rows], [row[name_column] for row in rows], kinds
+
+
+def read_set(folder: Path, size: int, name_column: str = "label", kind_column: str | None = None) -> TestSet:
+    """The pictures listed in ``folder/labels.csv``, squashed to ``size`` pixels; unreadable ones are counted."""
+    pixels: list[Pixels] = []
+    read: list[int] = []
+    paths, names, kinds = read_labels(folder, name_column, kind_column)
+    for place, path in enumerate(paths):
+        try:
+            pixels.append(squash(read_rgb(path.read_bytes()), size))
+        except UnidentifiedImageError:
+            continue
+        read.append(place)
+    return TestSet(
+        np.stack(pixels),
+        tuple(names[place] for place in read),
+        tuple(kinds[place] for place in read),
+        unreadable=len(paths) - len(read),
+    )
+
+
+def held_out_set(folder: Path, pool: Pool, size: int) -> TestSet:
+    """The pictures of the pool in ``folder`` whose classes were left out of training, squashed to ``size``."""
+    rows = [row for row, out in zip(pool.rows, pool.held_out, strict=True) if out]
+    pixels = np.stack([squash(picture, size) for picture in pictures(folder, rows)])
+    return TestSet(pixels, tuple("/".join(row.kind) for row in rows), ("",) * len(rows))
+
+
+def all_sets(data: Path, pool: Pool, size: int) -> dict[str, TestSet]:
+    """Every set that is measured on, in the order of the report."""
+    sets = {name: read_set(data / name, size) for name in LABELLED_SETS}
+    sets[HELD_OUT] = held_out_set(data / "pool", pool, size)
+    sets[NEAR_DUPLICATES] = one_name_a_picture(read_set(data / NEAR_DUPLICATES, size, "group", "transform"))
+    return sets
+
+
+def one_name_a_picture(known: TestSet) -> TestSet:
+    """``known`` with groups joined whose originals are the same pixels: to find either is to find the original."""
+    first: dict[bytes, str] = {}
+    joined: dict[str, str] = {}
+    for pixels, name, kind in zip(known.pixels, known.names, known.kinds, strict=True):
+        if kind in ORIGINALS:
+            joined[name] = first.setdefault(pixels.tobytes(), name)
+    return replace(known, names=tuple(joined.get(name, name) for name in known.names))
+
+
+def retrieval(vectors: Floats, names: Sequence[str]) -> dict[str, float]:
+    """Recall@1, precision@5 and mean average precision when each of ``vectors`` (n, d) searches the others.
+
+    Precision@5 divides by five even when a name has fewer others. Average precision is the mean of the precision at
+    each right answer's rank, over the whole ranking (Manning, Raghavan and Schütze, 2008, section 8.4). Pictures
+    whose name is theirs alone ask nothing. Equal similarities keep the order of the rows.
+    """
+    labels = np.unique(np.asarray(names), return_inverse=True)[1]
+    similarity = vectors @ vectors.T
+    np.fill_diagonal(similarity, -np.inf)
+    order = np.argsort(-similarity, axis=1, kind="stable")[:, :-1]
+    right = labels[order] == labels[:, None]
+    right = right[right.any(axis=1)]
+    precision = np.cumsum(right, axis=1) / np.arange(1, right.shape[1] + 1)
+    average = (precision * right).sum(axis=1) / right.sum(axis=1)
+    return {
+        "recall_at_1": float(right[:, 0].mean()),
+        "precision_at_5": float(right[:, :5].sum(axis=1).mean() / 5),
+        "mean_average_precision": float(average.mean()),
+    }
+
+
+def copies_found(vectors: Floats, groups: Sequence[str], kinds: Sequence[str]) -> dict[str, float]:
+    """How often a copy's nearest picture, among originals and unrelated ones, is its original; by kind and overall.
+
+    Groups without an original ask nothing.
+    """
+    names, made = np.asarray(groups), np.asarray(kinds)
+    gallery = np.flatnonzero(np.isin(made, [*ORIGINALS, ALONE]))
+    has_original = set(names[np.isin(made, list(ORIGINALS))])
+    queries = np.array(
+        [row for row in range(len(names)) if row not in set(gallery.tolist()) and names[row] in has_original]
+    )
+    nearest = gallery[(vectors[queries] @ vectors[gallery].T).argmax(axis=1)]
+    hits = names[nearest] == names[queries]
+    found = {str(kind): float(hits[made[queries] == kind].mean()) for kind in np.unique(made[queries])}
+    return {"overall": float(hits.mean()), "copies": float(len(queries)), **found}
+
+
+def colour_histogram(pixels: Pixels) -> Floats:
+    """The baseline that knows colour alone: a joint RGB histogram of 8 × 8 × 8 bins, its square root, unit length.
+
+    The inner product of two is the Bhattacharyya coefficient of the histograms.
+    """
+    bins = (pixels.astype(np.int64) * HISTOGRAM_BINS) >> 8
+    flat = (bins[..., 0] * HISTOGRAM_BINS + bins[..., 1]) * HISTOGRAM_BINS + bins[..., 2]
+    counts = np.stack([np.bincount(row.ravel(), minlength=HISTOGRAM_BINS**3) for row in flat])
+    return np.asarray(np.sqrt(counts / counts.sum(axis=1, keepdims=True)), dtype=np.float32)
+
+
+def cosine_spread(vectors: Floats, names: Sequence[str]) -> dict[str, float]:
+    """Mean and 99th percentile of the cosines of pictures with different names."""
+    labels = np.unique(np.asarray(names), return_inverse=True)[1]
+    cosines = (vectors @ vectors.T)[labels[:, None] != labels[None, :]]
+    return {"mean": float(cosines.mean()), "percentile_99": float(np.percentile(cosines, 99))}
+
+
+def measure(embed: Embed, sets: Mapping[str, TestSet]) -> Figures:
+    """All figures of one encoder: each labelled set, their mean, the classes held out, the near-duplicates."""
+    figures: Figures = {}
+    for name, known in sets.items():
+        vectors = embed(known.pixels)
+        if name == NEAR_DUPLICATES:
+            figures[name] = copies_found(vectors, known.names, known.kinds) | {"unreadable": float(known.unreadable)}
+            continue
+        figures[name] = retrieval(vectors, known.names)
+        if name == "imagenette_val":
+            figures["unrelated_cosines"] = cosine_spread(vectors, known.names)
+    labelled = [figures[name] for name in LABELLED_SETS if name in figures]
+    if labelled:
+        figures["mean_of_labelled"] = {key: float(np.mean([row[key] for row in labelled])) for key in labelled[0]}
+    return figures

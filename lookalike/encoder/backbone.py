@@ -1,0 +1,142 @@
+"""The multi-scale network: a backbone's feature maps, pooled, fused into one vector, and brought to unit length."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from lookalike.encoder.ops import multiscale_fuse, multiscale_fuse_reference
+from lookalike.encoder.spec import Fusion
+from lookalike.encoder.torchvision_shim import ensure_torchvision
+from lookalike.errors import EncoderOptionsError
+
+_ALEXNET_STAGES = {1: 64, 4: 192, 7: 384, 9: 256, 11: 256}
+"""Position in torchvision's ``alexnet().features`` of the rectifier after each convolution, and its channels."""
+
+
+class AlexNetStages(nn.Module):
+    """The convolutions of torchvision's AlexNet, giving the maps after each of the wanted ones."""
+
+    def __init__(self, stages: Sequence[int]) -> None:
+        super().__init__()
+        ensure_torchvision()
+        from torchvision.models import alexnet
+
+        places = list(_ALEXNET_STAGES)
+        self._wanted = frozenset(places[stage] for stage in stages)
+        self.features = alexnet(weights=None).features[: max(self._wanted) + 1]
+
+    def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
+        """Maps of the wanted stages, shallow to deep, of pixels (n, 3, S, S) float32."""
+        maps = []
+        for place, layer in enumerate(self.features):
+            pixels = layer(pixels)
+            if place in self._wanted:
+                maps.append(pixels)
+        return maps
+
+
+class MultiScaleNetwork(nn.Module):
+    """Pixels (n, 3, S, S) float32, normalised, to unit vectors (n, D) float32.
+
+    Each of the backbone's maps is averaged over its places (global average pooling). Then, by ``fusion``:
+
+    ``mean``: every pooled stage is expanded to the width D of the widest by repeating neighbours,
+    ``out[j] = in[floor(j * C / D)]``, and the stages are averaged (DESIGN.md, "The encoder").
+    ``concat``: every pooled stage is brought to unit length; they stand side by side, divided by the root of
+    their number, so that the cosine of two pictures is the mean of their stages' cosines.
+    ``last``: the deepest stage alone.
+
+    An optional ``projection``, one learnt affine step, is applied to the fusion before the norm. A vector of zeros
+    has no direction and stays zeros (the norm is taken as at least 1e-12).
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        channels: Sequence[int],
+        fusion: Fusion = "mean",
+        projection: int | None = None,
+    ) -> None:
+        """``channels`` are the widths of the backbone's maps; ``projection`` is the length it projects to."""
+        super().__init__()
+        self.backbone = backbone
+        self.channels = tuple(channels)
+        self.fusion = fusion
+        self.width = fused_width(self.channels, fusion)
+        self.projection = None if projection is None else nn.Linear(self.width, projection)
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a vector."""
+        return self.width if self.projection is None else self.projection.out_features
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Unit vectors (n, D) of pixels (n, 3, S, S)."""
+        return self.embed(self.backbone(pixels))
+
+    def embed(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Unit vectors (n, D) of the backbone's maps, each (n, C, h, w)."""
+        if self.projection is None and self.fusion == "mean":
+            return self._fuse_mean(maps, normalize=True)
+        fused = self.fuse(maps)
+        return functional.normalize(fused if self.projection is None else self.projection(fused))
+
+    def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        """What the projection sees: the fusion (n, width) before any norm (``concat``: of unit length)."""
+        if self.fusion == "mean":
+            return self._fuse_mean(maps, normalize=False)
+        if self.fusion == "last":
+            return maps[-1].mean(dim=(2, 3))
+        stages = [functional.normalize(stage.mean(dim=(2, 3))) for stage in maps]
+        return functional.normalize(torch.cat(stages, dim=1))
+
+    def _fuse_mean(self, maps: Sequence[torch.Tensor], normalize: bool) -> torch.Tensor:
+        fuse = multiscale_fuse_reference if self.training else multiscale_fuse  # the operator has no gradient
+        return fuse(list(maps), self.width, normalize)
+
+
+def fused_width(channels: Sequence[int], fusion: Fusion) -> int:
+    """Length of the fusion of stages so wide."""
+    return {"mean": max(channels), "concat": sum(channels), "last": channels[-1]}[fusion]
+
+
+def deepest_stages(architecture: str) -> tuple[int, ...]:
+    """Indices of the deepest four maps of a timm network; raises EncoderOptionsError if it gives none."""
+    return tuple(_feature_network(architecture, None).feature_info.out_indices)[-4:]
+
+
+def build_backbone(architecture: str, stages: Sequence[int]) -> tuple[nn.Module, tuple[int, ...]]:
+    """An untrained backbone that gives the maps ``stages``, shallow to deep, and their channels.
+
+    ``architecture`` is a timm name or ``alexnet``. Raises EncoderOptionsError when it has no such maps.
+    """
+    if architecture == "alexnet":
+        if not stages or not set(stages) <= set(range(len(_ALEXNET_STAGES))):
+            raise EncoderOptionsError(f"alexnet has no stages {list(stages)}.", subject="stages")
+        return AlexNetStages(stages), tuple(list(_ALEXNET_STAGES.values())[stage] for stage in stages)
+    backbone = _feature_network(architecture, tuple(stages))
+    return cast(nn.Module, backbone), tuple(int(width) for width in backbone.feature_info.channels())
+
+
+def _feature_network(architecture: str, stages: tuple[int, ...] | None) -> Any:
+    ensure_torchvision()
+    import timm
+    from timm.models import FeatureHookNet
+
+    wanted = {} if stages is None else {"out_indices": stages}
+    create = functools.partial(timm.create_model, architecture, pretrained=False, features_only=True, **wanted)
+    try:
+        backbone = create()
+        # Hooks leave a map in a place that all threads share; the traced network returns it.
+        return create(feature_cls="fx") if isinstance(backbone, FeatureHookNet) else backbone
+    except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        raise EncoderOptionsError(
+            f"{architecture} cannot give the feature maps {stages or 'of its stages'}: {error}",
+            subject=architecture,
+        ) from error

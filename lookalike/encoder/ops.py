@@ -1,0 +1,260 @@
+"""The compiled operators and the plain formulas that they equal.
+
+``multiscale_fuse`` and ``channel_moments`` use the C++ operators of ``ext/`` where the compiled library can be
+loaded. Where it cannot, the same formula in PyTorch or numpy gives the same numbers more slowly, a warning is
+logged once, and ``operator_status()`` says why. Nothing is loaded before the first use.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from lookalike.errors import OperatorError
+
+_LOG = logging.getLogger(__name__)
+_OPERATORS = ("multiscale_fuse", "channel_moments")
+
+
+@dataclass(frozen=True)
+class OperatorStatus:
+    """Whether the compiled operators serve, from which file, and otherwise every reason why not."""
+
+    available: bool
+    path: str | None
+    reasons: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The same in words for a person: one line when the operators serve, else every reason and what to run."""
+        if self.available:
+            return "compiled operators"
+        reasons = " ".join(self.reasons)
+        return f"The compiled operators cannot be used: {reasons} Run `make install` to compile them here."
+
+
+class OperatorLibrary:
+    """The compiled library in a folder: opened once, at the first question, by whichever thread asks first."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._status: OperatorStatus | None = None
+        self._warned = False
+
+    def status(self) -> OperatorStatus:
+        """Opens the library if nobody has yet, and says how that went."""
+        if self._status is None:
+            with self._lock:
+                if self._status is None:
+                    self._status = _load(self._folder)
+        return self._status
+
+    def serves(self) -> bool:
+        """Whether to call the operators; logs a warning the first time that the answer is no."""
+        status = self.status()
+        if not status.available:
+            with self._lock:
+                warn, self._warned = not self._warned, True
+            if warn:
+                _LOG.warning("%s The plain formula serves instead; it is slower.", status.text)
+        return status.available
+
+
+_LIBRARY = OperatorLibrary(Path(__file__).resolve().parent.parent)
+
+
+def operator_status() -> OperatorStatus:
+    """Whether the compiled operators serve in this process. Thread-safe; loads them at the first call."""
+    return _LIBRARY.status()
+
+
+def require_operator() -> None:
+    """Returns if the compiled operators serve.
+
+    Raises:
+        OperatorError: they do not; the message holds every reason and what to run.
+    """
+    status = operator_status()
+    if not status.available:
+        raise OperatorError(status.text, subject=status.path)
+
+
+def multiscale_fuse(maps: Sequence[torch.Tensor], dimension: int, normalize: bool = True) -> torch.Tensor:
+    """The multi-scale vector of each image, from the feature maps of the network's stages.
+
+    The formula is that of :func:`multiscale_fuse_reference`. On the CPU the compiled operator does it in one
+    pass over the maps, on all of PyTorch's threads; it reads contiguous and channels-last maps where they lie.
+    An image's vector is the same whatever the batch it is in and however many threads work. On other devices,
+    which have no operator, the formula itself serves. For inference only.
+
+    Args:
+        maps: a float32 tensor (images, channels, height, width) per stage; sizes may differ between stages.
+        dimension: how long the vectors are; no stage may have more channels.
+        normalize: whether to bring the vectors to unit length.
+
+    Returns:
+        float32 (images, dimension).
+
+    Raises:
+        RuntimeError: a map has the wrong shape, dtype or device; the message names the stage.
+        OperatorError: gradients are being recorded for a map.
+    """
+    if torch.is_grad_enabled() and any(stage.requires_grad for stage in maps):
+        raise OperatorError(
+            "multiscale_fuse has no gradient and a map asks for one: call it under torch.no_grad(), or train "
+            "through multiscale_fuse_reference.",
+            subject="maps",
+        )
+    # Without a tensor PyTorch would not know which device's operator to call: the formula refuses that.
+    if len(maps) > 0 and all(stage.is_cpu for stage in maps) and _LIBRARY.serves():
+        fused: torch.Tensor = torch.ops.lookalike.multiscale_fuse.default(list(maps), dimension, normalize)
+        return fused
+    return multiscale_fuse_reference(maps, dimension, normalize)
+
+
+def multiscale_fuse_reference(maps: Sequence[torch.Tensor], dimension: int, normalize: bool = True) -> torch.Tensor:
+    """The same in plain PyTorch, on any device and with gradients.
+
+    Each stage's map is averaged over its pixels to C numbers, which are expanded to ``dimension`` D by repeating
+    neighbours, ``out[j] = in[floor(j * C / D)]`` (``repeat_interleave`` where C divides D); the stages are
+    averaged, and the mean is divided by ``max(its length, 1e-12)``. This is the multi-scale mean of globally
+    pooled residual stages described in docs/architecture.md. Arguments, result and errors are those of
+    :func:`multiscale_fuse`.
+    """
+    _check_maps(maps, dimension)
+    expanded = []
+    for stage in maps:
+        pooled = stage.mean(dim=(2, 3))
+        source = torch.arange(dimension, device=stage.device) * stage.shape[1] // dimension
+        expanded.append(pooled[:, source])
+    fused = torch.stack(expanded).mean(dim=0)
+    return functional.normalize(fused, dim=1, eps=1e-12) if normalize else fused
+
+
+def channel_moments(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Sums (row 0) and sums of squares (row 1) of the red, green and blue bytes of pictures.
+
+    Args:
+        images: uint8 (images, height, width, 3).
+
+    Returns:
+        float64 (2, 3); exact while below 2**53. Results of several batches may be added.
+
+    Raises:
+        ValueError: the array has another shape or dtype.
+    """
+    _check_images(images)
+    if not _LIBRARY.serves():
+        return channel_moments_reference(images)
+    # PyTorch takes neither negative strides nor, without a warning, memory that may not be written.
+    dense = np.require(images, requirements=["C", "W"])
+    moments: torch.Tensor = torch.ops.lookalike.channel_moments.default(torch.from_numpy(dense))
+    return moments.numpy()
+
+
+def channel_moments_reference(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """The same in numpy, an image at a time; arguments, result and errors as :func:`channel_moments`."""
+    _check_images(images)
+    moments = np.zeros((2, 3), dtype=np.uint64)
+    for image in images:
+        wide = image.astype(np.uint32)
+        moments[0] += wide.sum(axis=(0, 1), dtype=np.uint64)
+        moments[1] += np.square(wide).sum(axis=(0, 1), dtype=np.uint64)
+    return moments.astype(np.float64)
+
+
+def _load(folder: Path) -> OperatorStatus:
+    candidates = sorted(path for path in folder.glob("_operators*") if path.suffix in {".so", ".pyd", ".dylib"})
+    if not candidates:
+        return OperatorStatus(False, None, (f"{folder} has no _operators library: it was not compiled.",))
+    reasons = []
+    for path in candidates:
+        reason = _open(path)
+        if reason is None:
+            return OperatorStatus(True, str(path), ())
+        reasons.append(f"{path}: {reason}")
+    return OperatorStatus(False, str(candidates[0]), tuple(reasons))
+
+
+def _open(path: Path) -> str | None:
+    """Loads one library and registers the shape rules; returns what went wrong, if anything."""
+    try:
+        torch.ops.load_library(str(path))  # type: ignore[no-untyped-call]  # untyped in torch
+    except (OSError, RuntimeError) as error:
+        raw = str(error.__cause__ or error)  # PyTorch wraps the loader's own words
+        return f"{_likely_cause(raw)} ({raw})"
+    missing = [name for name in _OPERATORS if not hasattr(torch.ops.lookalike, name)]
+    if missing:
+        return f"it lacks {' and '.join(missing)}: it was compiled from older sources."
+    torch.library.register_fake("lookalike::multiscale_fuse", _fake_fuse, allow_override=True)
+    torch.library.register_fake("lookalike::channel_moments", _fake_moments, allow_override=True)
+    return None
+
+
+def _likely_cause(error: str) -> str:
+    if "undefined symbol" in error:
+        return f"it was compiled for a newer PyTorch than this one, {torch.__version__}."
+    if "invalid ELF header" in error or "file too short" in error or "wrong ELF class" in error:
+        return "the file is damaged or was compiled for another kind of machine."
+    if "GLIBC" in error or "cannot open shared object" in error:
+        return "it was compiled on a system whose libraries are missing here."
+    return "the system refused to load it."
+
+
+def _check(condition: bool, message: str) -> None:
+    """Refuses as the operator does; under tracing, makes the condition a guard."""
+    torch._check(condition, lambda: message)  # type: ignore[no-untyped-call]  # untyped in torch
+
+
+def _check_maps(maps: Sequence[torch.Tensor], dimension: int) -> None:
+    """The operator's rules about its arguments, for where the operator itself does not run."""
+    _check(len(maps) > 0, "multiscale_fuse: expected the map of at least one stage, got an empty list")
+    _check(dimension >= 1, f"multiscale_fuse: expected a dimension of at least 1, got {dimension}")
+    first = maps[0].shape[0] if maps[0].dim() > 0 else 0
+    for number, stage in enumerate(maps, start=1):
+        shape = tuple(stage.shape)
+        where = f"multiscale_fuse: stage {number} of {len(maps)}: expected"
+        _check(stage.dtype == torch.float32, f"{where} dtype float32, got {stage.dtype}")
+        _check(
+            len(shape) == 4,
+            f"{where} 4 dimensions (images, channels, height, width), got {len(shape)}: shape {shape}",
+        )
+        images, channels, height, width = shape
+        _check(images == first, f"{where} {first} images as in stage 1, got {images}: shape {shape}")
+        _check(
+            1 <= channels <= dimension,
+            f"{where} 1 to {dimension} channels (the dimension asked for), got {channels}: shape {shape}",
+        )
+        _check(height >= 1 and width >= 1, f"{where} at least one pixel, got shape {shape}")
+
+
+def _check_images(images: npt.NDArray[np.uint8]) -> None:
+    if images.dtype != np.uint8:
+        raise ValueError(f"channel_moments: expected dtype uint8, got {images.dtype}")
+    if images.ndim != 4 or images.shape[3] != 3:
+        raise ValueError(f"channel_moments: expected shape (images, height, width, 3), got {images.shape}")
+
+
+def _fake_fuse(maps: list[torch.Tensor], dimension: int, normalize: bool = True) -> torch.Tensor:
+    del normalize  # changes no shape
+    _check_maps(maps, dimension)
+    return maps[0].new_empty((maps[0].shape[0], dimension))
+
+
+def _fake_moments(images: torch.Tensor) -> torch.Tensor:
+    shape = tuple(images.shape)
+    _check(images.dtype == torch.uint8, f"channel_moments: expected dtype uint8, got {images.dtype}")
+    _check(
+        len(shape) == 4 and shape[3] == 3,
+        f"channel_moments: expected shape (images, height, width, 3), got {shape}",
+    )
+    return images.new_empty((2, 3), dtype=torch.float64)

@@ -1,0 +1,74 @@
+"""What a vector means: the full recipe from pixels to numbers, its digest, and how two recipes differ."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+Fusion = Literal["mean", "concat", "last"]
+Resize = Literal["squash", "crop", "pad"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """Everything that decides a vector; two vectors may be compared only if their specs have the same digest.
+
+    ``backbone`` is a timm model name or ``alexnet``. ``stages`` are the indices of the backbone's feature maps that
+    are fused and ``channels`` their widths. ``fusion`` is ``mean``, ``concat`` or ``last``. ``projection`` says
+    whether a learnt affine step stands before the norm. ``dimension`` is the length of a vector. ``input_size`` is
+    the side in pixels of the square that the network sees; ``resize`` is how a picture becomes that square: squashed,
+    cropped at the centre after its shorter side was brought to ``input_size / crop_fraction``, or padded.
+    ``mean`` and ``std`` normalise RGB on 0..1. ``decoder`` names the rule that made pixels of the file.
+    ``weights_digest`` is the SHA-256 of the weights file.
+    """
+
+    name: str
+    backbone: str
+    stages: tuple[int, ...]
+    channels: tuple[int, ...]
+    fusion: Fusion
+    projection: bool
+    dimension: int
+    input_size: int
+    resize: Resize
+    crop_fraction: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    weights_digest: str
+    decoder: str = "pillow-bilinear"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON of all fields but ``name``, which is only what people call it."""
+        fields = self.to_dict()
+        del fields["name"]
+        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def differences(self, other: EncoderSpec) -> list[str]:
+        """One phrase a field that differs, "input_size 144, not 224"; empty if vectors may be compared."""
+        mine, theirs = self.to_dict(), other.to_dict()
+        return [
+            f"{field} {mine[field]}, not {theirs[field]}"
+            for field in mine
+            if field != "name" and mine[field] != theirs[field]
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able fields, in the order of their declaration."""
+        fields = dataclasses.asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in fields.items()}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
+        """The spec that ``to_dict`` made; raises TypeError on missing or unknown fields."""
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+        }
+        return cls(**plain)

@@ -1,0 +1,48 @@
+"""Makes ``import torchvision`` work beside a torch that it was not built for; call it before ``import timm``.
+
+The torchvision of the package index is built for torch with CUDA. Beside a CPU torch its compiled part does
+not load, so the operators that its Python part describes (``nms``, ``qnms``) are unknown and the import
+stops. Nothing here calls these operators: declaring them is enough for models and transforms; a call still
+raises.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from typing import Any
+
+_SYMPTOM = "operator torchvision::nms does not exist"
+_SCHEMAS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+)
+_lock = threading.Lock()
+_kept: list[Any] = []
+"""Declared schemas last as long as the torch.library.Library that made them."""
+
+
+def ensure_torchvision() -> None:
+    """Import torchvision, declaring its missing operators first if it fails for want of exactly those.
+
+    Cheap and harmless to call again, from any thread. Any other failure of the import is raised as it is.
+    """
+    with _lock:
+        try:
+            importlib.import_module("torchvision")
+        except RuntimeError as error:
+            if _SYMPTOM not in str(error) or _kept:
+                raise
+            _declare_operators()
+            importlib.import_module("torchvision")
+
+
+def _declare_operators() -> None:
+    torch_library: Any = importlib.import_module("torch.library")
+    library = torch_library.Library("torchvision", "FRAGMENT")
+    for schema in _SCHEMAS:
+        library.define(schema)
+    _kept.append(library)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+        del sys.modules[name]

@@ -1,0 +1,39 @@
+"""Builds the compiled operators; everything else about the package is in pyproject.toml.
+
+The library ``lookalike/_operators.abi3.so`` holds no Python module: it registers its operators with PyTorch when
+``torch.ops.load_library`` opens it. It uses PyTorch's stable ABI and is compiled for the plain processor of the
+platform; faster code for newer processors is chosen when the library is loaded (``ext/csrc/clones.h``).
+"""
+
+from setuptools import setup
+from torch.utils.cpp_extension import BuildExtension, CppExtension, include_paths
+
+STABLE_ABI = "-DTORCH_TARGET_VERSION=0x020a000000000000"  # PyTorch 2.10, the first with a stable parallel_for
+
+# PyTorch's headers are given as system headers so that our warnings, not theirs, are errors.
+system_headers = [flag for path in include_paths() for flag in ("-isystem", path)]
+
+operators = CppExtension(
+    name="lookalike._operators",
+    sources=["ext/csrc/register.cpp", "ext/csrc/fuse.cpp", "ext/csrc/moments.cpp"],
+    depends=["ext/csrc/clones.h", "ext/csrc/fuse.h", "ext/csrc/moments.h"],
+    extra_compile_args=[
+        "-O3",
+        "-std=c++20",
+        "-fopenmp-simd",  # the "omp simd" marks alone; no OpenMP library
+        "-fvisibility=hidden",
+        "-g0",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        STABLE_ABI,
+        *system_headers,
+    ],
+    py_limited_api=True,
+)
+
+setup(
+    ext_modules=[operators],
+    cmdclass={"build_ext": BuildExtension},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

@@ -1,0 +1,166 @@
+"""Every encoder, real or fake, keeps the promises of the port ``ImageEncoder``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lookalike.encoder.base import ImageEncoder
+from lookalike.encoder.batching import encode_pictures
+from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
+from lookalike.encoder.spec import EncoderSpec
+from lookalike.errors import VectorsInvalidError
+from lookalike.testing import TinyEncoder, make_picture
+from tests.encoder_files import classifier, write_published, write_tiny
+
+Maker = Callable[[Path], ImageEncoder]
+
+
+def bundled(folder: Path) -> ImageEncoder:
+    return load_torch_encoder("bundled", encoders_dir=folder, input_size=64)
+
+
+def tiny_projected(folder: Path) -> ImageEncoder:
+    return load_torch_encoder(f"test_resnet:{folder / 'projected.safetensors'}", encoders_dir=folder)
+
+
+def tiny_concat(folder: Path) -> ImageEncoder:
+    return load_torch_encoder(f"test_resnet:{folder / 'concat.safetensors'}", encoders_dir=folder)
+
+
+def published_last(folder: Path) -> ImageEncoder:
+    return load_torch_encoder(
+        f"test_efficientnet:{folder / 'published.safetensors'}", encoders_dir=folder, fusion="last", input_size=64
+    )
+
+
+MAKERS: dict[str, Maker] = {
+    "bundled": bundled,
+    "tiny projected": tiny_projected,
+    "tiny concat": tiny_concat,
+    "published last": published_last,
+    "fake": lambda _: TinyEncoder(),
+}
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def maker(request: pytest.FixtureRequest) -> Maker:
+    return MAKERS[request.param]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("encoders")
+    write_tiny(folder / "projected.safetensors")
+    write_tiny(folder / "concat.safetensors", fusion="concat", projection=None)
+    write_published(folder / "published.safetensors", classifier("test_efficientnet"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoder(maker: Maker, files: Path) -> ImageEncoder:
+    return maker(files)
+
+
+PICTURES = [make_picture(seed, size) for seed, size in enumerate([(64, 64), (90, 40), (31, 77), (5, 5), (200, 150)])]
+PICTURES += [make_picture(seed) for seed in range(10, 38)]
+
+
+def test_prepare_gives_the_square_that_the_spec_names(encoder: ImageEncoder) -> None:
+    size = encoder.spec.input_size
+    for picture in PICTURES[:5]:
+        prepared = encoder.prepare(picture)
+        assert prepared.shape == (3, size, size)
+        assert prepared.dtype == np.float32
+        assert np.isfinite(prepared).all()
+
+
+def test_vectors_are_as_long_as_the_spec_says_and_of_unit_length(encoder: ImageEncoder) -> None:
+    vectors = encode_pictures(encoder, PICTURES)
+    assert vectors.shape == (len(PICTURES), encoder.spec.dimension)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_a_vector_does_not_depend_on_its_batch(encoder: ImageEncoder) -> None:
+    alone = encode_pictures(encoder, PICTURES, batch_size=1)
+    for batch_size in (7, 32):
+        np.testing.assert_allclose(encode_pictures(encoder, PICTURES, batch_size), alone, atol=1e-5)
+
+
+def test_distinct_pictures_have_distinct_vectors(encoder: ImageEncoder) -> None:
+    vectors = encode_pictures(encoder, PICTURES)
+    cosines = vectors @ vectors.T - 2 * np.eye(len(vectors))
+    assert cosines.max() < 1 - 1e-5
+
+
+def test_no_pictures_give_no_vectors(encoder: ImageEncoder) -> None:
+    size = encoder.spec.input_size
+    for found in (encode_pictures(encoder, []), encoder.forward(np.empty((0, 3, size, size), np.float32))):
+        assert found.shape == (0, encoder.spec.dimension)
+        assert found.dtype == np.float32
+
+
+def test_the_batch_is_not_changed(encoder: ImageEncoder) -> None:
+    batch = np.stack([encoder.prepare(picture) for picture in PICTURES[:2]])
+    before = batch.copy()
+    batch.setflags(write=False)
+    encoder.forward(batch)
+    np.testing.assert_array_equal(batch, before)
+
+
+def test_a_strided_batch_is_good(encoder: ImageEncoder) -> None:
+    batch = np.stack([encoder.prepare(picture) for picture in PICTURES[:6]])
+    np.testing.assert_allclose(encoder.forward(batch[::2]), encoder.forward(batch)[::2], atol=1e-5)
+
+
+def test_wrong_pictures_are_refused(encoder: ImageEncoder) -> None:
+    wrong: list[Any] = [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3), np.float32), np.zeros((9, 0, 3), np.uint8)]
+    for picture in wrong:
+        with pytest.raises(VectorsInvalidError):
+            encoder.prepare(picture)
+
+
+def test_wrong_batches_are_refused(encoder: ImageEncoder) -> None:
+    size = encoder.spec.input_size
+    wrong: list[Any] = [
+        np.zeros((3, size, size), np.float32),
+        np.zeros((1, 3, size, size + 16), np.float32),
+        np.zeros((1, size, size, 3), np.float32),
+        np.zeros((1, 3, size, size), np.float64),
+        [],
+    ]
+    for batch in wrong:
+        with pytest.raises(VectorsInvalidError, match="batch must be"):
+            encoder.forward(batch)
+
+
+def test_threads_get_the_same_vectors_as_one_after_the_other(encoder: ImageEncoder) -> None:
+    batches = [np.stack([encoder.prepare(picture)] * 2) for picture in PICTURES[:8]]
+    expected = [encoder.forward(batch) for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        for found, wanted in zip(pool.map(encoder.forward, batches * 3), expected * 3, strict=True):
+            np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_made_again_it_is_the_same_encoder(encoder: ImageEncoder, maker: Maker, files: Path) -> None:
+    again = maker(files)
+    assert again.spec.digest == encoder.spec.digest
+    assert again.spec.differences(encoder.spec) == []
+    np.testing.assert_allclose(encode_pictures(again, PICTURES[:2]), encode_pictures(encoder, PICTURES[:2]), atol=1e-5)
+
+
+def test_the_spec_survives_being_written_down(encoder: ImageEncoder) -> None:
+    read = EncoderSpec.from_dict(encoder.spec.to_dict())
+    assert read == encoder.spec
+    assert read.digest == encoder.spec.digest
+
+
+def test_the_runtime_is_named_with_its_version(encoder: ImageEncoder) -> None:
+    assert encoder.runtime.split()[0] in {"torch", "numpy"}
+    assert any(character.isdigit() for character in encoder.runtime.split()[1])

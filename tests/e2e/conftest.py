@@ -1,0 +1,72 @@
+"""The program as a user runs it, on real files, with the encoder in the box."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from indexer.__main__ import main
+from lookalike.images import encode_jpeg
+from lookalike.testing import make_picture
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The fields of the last answer under --json."""
+        return [event for event in self.events if event["event"] == "answer"][-1]
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs ``python -m indexer`` with these arguments, in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOOKALIKE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("LOOKALIKE_ENCODERS_DIR", str(tmp_path / "encoders"))
+
+    def run_command(*arguments: str | Path) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["indexer", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        captured = capsys.readouterr()
+        code = stop.value.code
+        return Ended(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run_command
+
+
+def write_pictures(folder: Path, count: int, *, start: int = 0) -> list[Path]:
+    """So many different pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{number:03d}.jpg" for number in range(start, start + count)]
+    for number, path in enumerate(paths, start=start):
+        path.write_bytes(encode_jpeg(make_picture(number, size=(96, 72)), 90))
+    return paths
+
+
+@pytest.fixture
+def shop(tmp_path: Path, run: Run) -> Path:
+    """A folder of eight pictures, indexed as the collection ``shop``."""
+    write_pictures(tmp_path / "shop", 8)
+    assert run("index", tmp_path / "shop", "-c", "shop").code == 0
+    return tmp_path / "shop"

@@ -1,0 +1,151 @@
+"""Every name that a user may write leads to the network it promises, with all the feature maps it promises."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from lookalike.encoder.backbone import MultiScaleNetwork, build_backbone, deepest_stages
+from lookalike.encoder.published import backbone_state
+from lookalike.encoder.registry import KNOWN, KnownEncoder, check_input_size, find, parse, published
+from lookalike.encoder.spec import Fusion
+from lookalike.encoder.torchvision_shim import ensure_torchvision
+from lookalike.errors import EncoderOptionsError, EncoderUnknownError
+
+CHANNELS = {
+    "resnet18": (64, 128, 256, 512),
+    "resnet50": (256, 512, 1024, 2048),
+    "resnet101": (256, 512, 1024, 2048),
+    "efficientnet_b0": (24, 40, 112, 320),
+    "mobilenetv2_100": (24, 32, 96, 320),
+    "convnext_tiny": (96, 192, 384, 768),
+    "convnext_base": (128, 256, 512, 1024),
+    "cspdarknet53": (128, 256, 512, 1024),
+    "vgg16": (256, 512, 512, 512),
+    "inception_v3": (192, 288, 768, 2048),
+    "inception_v4": (160, 384, 1024, 1536),
+    "inception_resnet_v2": (192, 320, 1088, 1536),
+    "xception": (128, 256, 728, 2048),
+    "bit_50x1": (256, 512, 1024, 2048),
+    "bit_50x3": (768, 1536, 3072, 6144),
+    "alexnet": (64, 192, 384, 256, 256),
+}
+NATIVE_SIZES = {
+    "cspdarknet53": 256,
+    "inception_v3": 299,
+    "inception_v4": 299,
+    "inception_resnet_v2": 299,
+    "xception": 299,
+    "bit_50x3": 448,
+}
+
+every_known = pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.name)
+
+
+@every_known
+def test_each_network_gives_its_maps_and_each_fusion_its_dimension(known: KnownEncoder) -> None:
+    assert known.stages is not None
+    wanted = CHANNELS[known.name]
+    with torch.device("meta"):  # shapes without numbers, so that the largest network costs nothing
+        backbone, channels = build_backbone(known.architecture, known.stages)
+        native = NATIVE_SIZES.get(known.name, 224)
+        for size in (known.smallest_input, native):
+            maps = backbone.eval()(torch.zeros(2, 3, size, size))
+            assert [tuple(stage.shape[:2]) for stage in maps] == [(2, width) for width in wanted]
+            assert all(stage.shape[2] >= 1 and stage.shape[3] >= 1 for stage in maps)
+        dimensions: dict[Fusion, int] = {"mean": max(wanted), "concat": sum(wanted), "last": wanted[-1]}
+        for fusion, dimension in dimensions.items():
+            network = MultiScaleNetwork(backbone, channels, fusion)
+            assert network.dimension == dimension
+            assert MultiScaleNetwork(backbone, channels, fusion, 32).dimension == 32
+            assert network.embed(maps).shape == (2, dimension)
+    assert channels == wanted
+
+
+@every_known
+def test_each_networks_publisher_says_how_pictures_are_prepared(known: KnownEncoder) -> None:
+    said = published(known)
+    assert said.input_size == NATIVE_SIZES.get(known.name, 224)
+    assert said.resize == "crop"
+    assert 0.8 < said.crop_fraction <= 1
+    assert said.licence in {"apache-2.0", "bsd-3-clause"}
+    assert (said.hub is None) != (said.url is None)
+    assert said.hub is None or said.hub == f"timm/{known.model}"
+    assert not said.input_size_fixed
+
+
+@every_known
+def test_each_classifier_fills_its_backbone(known: KnownEncoder) -> None:
+    if known.model == "alexnet":
+        return  # its file is read without the classifier; test_weights_published has it
+    ensure_torchvision()
+    import timm
+
+    assert known.stages is not None
+    with torch.device("meta"):
+        backbone, _ = build_backbone(known.architecture, known.stages)
+        classifier = timm.create_model(known.architecture)
+    wanted = {key: tensor.shape for key, tensor in backbone.state_dict().items()}
+    assert {key: tensor.shape for key, tensor in backbone_state(backbone, classifier).items()} == wanted
+
+
+def test_short_names_are_distinct_and_found_again() -> None:
+    words = [word for known in KNOWN for word in (known.name, *known.aliases)]
+    assert len(words) == len(set(words))
+    for known in KNOWN:
+        for word in (known.name, *known.aliases, known.name.upper().replace("_", "-")):
+            assert find(word) is known
+
+
+def test_any_network_of_timm_can_be_named_as_timm_names_it() -> None:
+    assert find("test_resnet").model == "test_resnet.r160_in1k"
+    assert find("resnet50.tv_in1k").model == "resnet50.tv_in1k"
+    assert deepest_stages("test_resnet") == (1, 2, 3, 4)
+    assert deepest_stages("test_convnext") == (0, 1, 2, 3)
+
+
+def test_a_name_says_which_weights() -> None:
+    assert parse("bundled").weights == "bundled"
+    assert parse("bundled").known is None
+    for text in ("resnet50", "resnet50:hub"):
+        assert parse(text).weights == "hub"
+        assert parse(text).known == find("resnet50")
+    assert parse("vgg16:/some/where/w.safetensors").weights == Path("/some/where/w.safetensors")
+    assert parse("vgg16:C:\\w.safetensors").weights == Path("C:\\w.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "alike"),
+    [("resnet5", "resnet50"), ("Bundeld", "bundled"), ("effnet_b0", "efficientnet_b0"), ("resnet50.bogus", "resnet50")],
+)
+def test_a_misspelt_name_is_answered_with_names_alike(wrong: str, alike: str) -> None:
+    with pytest.raises(EncoderUnknownError, match=re.escape(repr(wrong))) as caught:
+        parse(wrong)
+    assert alike in caught.value.message
+    assert caught.value.subject == wrong
+
+
+@pytest.mark.parametrize("wrong", ["", ":/file", "../resnet50", "no such thing at all", "bundled:hub"])
+def test_nonsense_is_no_encoder(wrong: str) -> None:
+    with pytest.raises(EncoderUnknownError):
+        parse(wrong)
+
+
+@pytest.mark.parametrize("size", [299, 80, 96, 304, 1024])
+def test_possible_input_sizes(size: int) -> None:
+    assert check_input_size(size, native=299, smallest=80) == size
+
+
+@pytest.mark.parametrize("size", [0, -16, 64, 81, 298, 1040])
+def test_impossible_input_sizes_are_refused_with_what_is_possible(size: int) -> None:
+    with pytest.raises(EncoderOptionsError, match="choose 299, or a multiple of 16 from 80 to 1024"):
+        check_input_size(size, native=299, smallest=80)
+
+
+def test_a_network_bound_to_its_size_takes_no_other() -> None:
+    assert check_input_size(224, native=224, fixed=True) == 224
+    with pytest.raises(EncoderOptionsError, match="224 pixels only"):
+        check_input_size(256, native=224, fixed=True)
