@@ -15,7 +15,7 @@ import numpy.typing as npt
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
-RIDGE = 1e-3
+RIDGE = 1e-2
 POWER = 0.25
 
 

@@ -73,10 +73,14 @@ def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None:
         pages = session.scalar(text("PRAGMA page_count"))
         session.execute(text(f"PRAGMA max_page_count = {pages}"))
     with pytest.raises(DiskFullError, match=r"free some"):
-        for number in range(200):
-            catalogue.start_run(f"filler-{number}", SourceRecord("folder", "x" * 4000), EncoderRequest())
+        _fill(catalogue)
     assert "shoes" in [record.name for record in catalogue.collections()]
     catalogue.close()
+
+
+def _fill(catalogue: Catalogue) -> None:
+    for number in range(200):
+        catalogue.start_run(f"filler-{number}", SourceRecord("folder", "x" * 4000), EncoderRequest())
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

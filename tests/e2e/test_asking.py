@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +73,6 @@ def test_verify_notices_pictures_that_changed_since(run: Run, shop: Path) -> Non
 
 def test_verify_notices_vectors_that_are_not_the_pictures_own(run: Run, shop: Path, tmp_path: Path) -> None:
     """Vectors, index and checksums that agree with each other but not with the pictures: only the self-match tells."""
-    import hashlib
-    import json
-
     snapshot = tmp_path / "data/collections/shop/snapshots/00000001"
     vectors = np.load(snapshot / "vectors.npy")
     np.save(snapshot / "vectors.npy", np.roll(vectors, 1, axis=0))
@@ -133,7 +132,8 @@ def test_the_python_api_does_what_the_command_line_does(run: Run, shop: Path, tm
     path = shop / "003.jpg"
     pixels = decode(path.read_bytes()).pixels
     vectors = encoder.encode([path, str(path), path.read_bytes(), pixels])
-    assert (vectors.shape, vectors.dtype) == ((4, encoder.spec.dimension), np.float32)
+    assert vectors.shape == (4, encoder.spec.dimension)
+    assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, np.repeat(vectors[:1], 4, axis=0), atol=1e-6)
     with Collection.open(tmp_path / "data", "shop", encoder=encoder) as collection:
         assert len(collection) == 8
@@ -179,7 +179,7 @@ def test_what_cannot_be_done_is_said_with_a_stable_code(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["bogus"], ["search"], ["search", "x.jpg", "-c", "s", "-k", "0"], ["--nonsense"]]
+    "arguments", [["bogus"], ["search"], ["search", "x.jpg", "-c", "s", "-k", "0"], ["--nonsense"], ["index", "x"]]
 )
 def test_wrong_usage_is_exit_code_two(run: Run, arguments: list[str]) -> None:
     assert run(*arguments).code == 2

@@ -6,10 +6,13 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
+import struct
 import subprocess
 import sys
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -63,8 +66,6 @@ def test_every_file_of_a_folder_gets_its_verdict(run: Run, tmp_path: Path) -> No
 
 def _png_header(width: int, height: int) -> bytes:
     """A PNG that announces so many pixels and has none."""
-    import struct
-    import zlib
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -90,12 +91,11 @@ def test_a_second_run_encodes_only_what_is_new_or_changed(run: Run, shop: Path) 
 def test_changed_words_of_a_manifest_are_taken_over_without_encoding(run: Run, tmp_path: Path) -> None:
     write_pictures(tmp_path / "img", 3)
     manifest = tmp_path / "list.csv"
-    manifest.write_text(
-        "path,key,title,price\nimg/000.jpg,a,Red shoe,10\nimg/001.jpg,b,Blue shoe,20\nimg/gone.jpg,c,x,1\n"
-    )
+    rows = "path,key,title,price\nimg/000.jpg,a,Red shoe,10\nimg/001.jpg,b,Blue shoe,20\n"
+    manifest.write_text(f"{rows}img/gone.jpg,c,x,1\n")
     first = run("index", manifest, "-c", "list", "--json")
     assert (first.code, report(first)["c"]) == (3, ("rejected", "entry-missing"))
-    manifest.write_text("path,key,title,price\nimg/000.jpg,a,Crimson shoe,10\nimg/001.jpg,b,Blue shoe,20\n")
+    manifest.write_text(rows.replace("Red", "Crimson"))
     second = run("index", manifest, "-c", "list", "--json")
     assert (verdicts(second), second.answer["encoded"]) == ({"updated": 1, "unchanged": 1}, 0)
     found = run("search", tmp_path / "img/000.jpg", "-c", "list", "-k", "1", "--json").answer["results"][0]
@@ -167,9 +167,8 @@ def test_killed_in_the_middle_it_loses_nothing_and_goes_on(run: Run, tmp_path: P
     write_pictures(folder, 400, start=4)
     command = [sys.executable, "-m", "indexer", "index", str(folder), "-c", "many", "--batch", "8", "--json"]
     environment = {**os.environ, "LOOKALIKE_DATA": str(tmp_path / "data")}
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, cwd=Path(__file__).parents[2]
-    ) as process:
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, cwd=root) as process:
         _wait_for_rows(tmp_path / "data" / "catalogue.db", 60)
         process.send_signal(signal.SIGKILL)
     found = run("search", folder / "002.jpg", "-c", "many", "-k", "9", "--json").answer["results"]
@@ -185,8 +184,6 @@ def test_killed_in_the_middle_it_loses_nothing_and_goes_on(run: Run, tmp_path: P
 
 
 def _wait_for_rows(database: Path, rows: int) -> None:
-    import sqlite3
-
     give_up = time.monotonic() + 120
     while time.monotonic() < give_up:
         with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
@@ -203,9 +200,8 @@ def test_a_full_disk_is_said_and_what_was_published_stays(
 ) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False, capture_output=True
-    ).returncode:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("no file system can be mounted here, so there is no disk to fill")
     try:
         monkeypatch.setenv("LOOKALIKE_DATA", str(disk / "data"))
