@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,8 @@ def cli_page() -> str:
 
 
 def _command(path: str, command: Any) -> str:
-    arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    arguments = [p for p in command.params if not p.opts[0].startswith("-")]
+    options = [p for p in command.params if p.opts[0].startswith("-") and p.name != "help"]
     usage = " ".join([path, *(p.metavar or p.name.upper() for p in arguments), *(["[OPTIONS]"] if options else [])])
     lines = [f"## `{path.removeprefix('python -m indexer ')}`", "", " ".join((command.help or "").split()), ""]
     lines += ["```", usage, "```", ""]
@@ -77,10 +78,9 @@ def _flags(option: Any) -> str:
 
 def _meaning(option: Any) -> str:
     words = [" ".join((option.help or "").split())]
-    choices = getattr(option.type, "choices", None)
-    if choices:
-        words.append("One of " + ", ".join(f"`{choice}`" for choice in choices) + ".")
     default = option.default
+    if isinstance(default, Enum):
+        words.append("One of " + ", ".join(f"`{choice.value}`" for choice in type(default)) + ".")
     if option.name == "workers":
         words.append("Default: the number of cores.")
     elif default is not None and default is not False and not callable(default) and not option.required:

@@ -11,14 +11,11 @@ from typing import Annotated
 
 import typer
 
-from indexer.pipeline import PipelineOptions
 from indexer.progress import HumanReporter, JsonReporter, Reporter
 from lookalike.api import Collection
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.catalogue.repository import Catalogue
-from lookalike.collection.builder import BuildOptions
 from lookalike.collection.layout import CollectionLayout
-from lookalike.collection.snapshot import read_manifest
 from lookalike.options import MEBIBYTE, ImageLimits, Places
 from lookalike.wiring import open_catalogue
 
@@ -102,12 +99,6 @@ class Session:
             places.data, name, database_url=places.database_url, encoders_dir=places.encoders_dir, limits=limits
         )
 
-    def engine(self, name: str) -> str:
-        """The index type that a collection was last published with; the default one before that."""
-        layout = self.layout(name)
-        complete = layout.complete()
-        return read_manifest(layout, complete[-1]).engine if complete else BuildOptions().engine
-
     def layout(self, name: str) -> CollectionLayout:
         """A collection's folder."""
         return CollectionLayout.of(self.places.collections_dir, name)
@@ -131,10 +122,9 @@ def make_session(data: Path, database: str | None, encoders_dir: Path | None, js
     return Session(Places(data, database, encoders_dir), make_reporter(json))
 
 
-def pipeline_options(max_megabytes: int, max_megapixels: int, workers: int, batch: int) -> PipelineOptions:
-    """The pipeline's options from flags in the units that people use."""
-    limits = ImageLimits(max_bytes=max_megabytes * MEBIBYTE, max_pixels=max_megapixels * 1_000_000)
-    return PipelineOptions(batch=batch, workers=workers, limits=limits)
+def image_limits(max_megabytes: int, max_megapixels: int) -> ImageLimits:
+    """Limits from flags in the units that people use."""
+    return ImageLimits(max_bytes=max_megabytes * MEBIBYTE, max_pixels=max_megapixels * 1_000_000)
 
 
 def size(count: float) -> str:

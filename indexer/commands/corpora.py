@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.common import JsonOption, MaxMegabytesOption, MaxMegapixelsOption, make_reporter
+from indexer.commands.common import JsonOption, MaxMegabytesOption, MaxMegapixelsOption, image_limits, make_reporter
 from indexer.commands.index import RootOption, SourceArgument
 from indexer.sample.corpus import write_sample
 from indexer.sample.product import MAX_PRODUCTS
 from indexer.sources.opening import open_source
 from lookalike.collection.files import disk_errors
-from lookalike.options import MEBIBYTE, ImageLimits
 
 
 def sample(
@@ -96,7 +95,7 @@ def stats(
     from indexer.statistics import corpus_statistics
 
     reporter = make_reporter(json)
-    limits = ImageLimits(max_bytes=max_megabytes * MEBIBYTE, max_pixels=max_megapixels * 1_000_000)
+    limits = image_limits(max_megabytes, max_megapixels)
     opened = open_source(source, images_root=images_root)
     try:
         result = corpus_statistics(opened, limits, reporter)

@@ -24,12 +24,15 @@ from indexer.commands.common import (
     Session,
     WorkersOption,
     encoder_request,
+    image_limits,
     make_session,
-    pipeline_options,
 )
+from indexer.pipeline import PipelineOptions
 from indexer.runs import IndexRequest, RunOptions, RunSummary, index_collection
-from lookalike.collection.builder import KEPT_SNAPSHOTS, BuildOptions
+from lookalike.catalogue.records import CollectionSettings
+from lookalike.collection.builder import BuildOptions
 from lookalike.errors import CollectionNotFoundError, LookalikeError
+from lookalike.options import ImageLimits
 from lookalike.wiring import ENGINE_NAMES
 
 EXIT_FAILED = 1
@@ -70,7 +73,7 @@ def index(
     fusion: FusionOption = None,
     input_size: InputSizeOption = None,
     engine: EngineOption = "faiss-flat",
-    keep: KeepOption = KEPT_SNAPSHOTS,
+    keep: KeepOption = 3,
     reencode: ReencodeOption = False,
     allow_empty: EmptyOption = False,
     max_megabytes: MaxMegabytesOption = 64,
@@ -83,10 +86,10 @@ def index(
 ) -> None:
     """Index a folder, a zip or a manifest: encode what is new or changed, drop what is gone, publish a snapshot."""
     session = make_session(data, database, encoders_dir, json)
+    limits = image_limits(max_megabytes, max_megapixels)
+    settings = CollectionSettings(engine, keep, limits.max_bytes, limits.max_pixels)
     options = RunOptions(
-        pipeline_options(max_megabytes, max_megapixels, workers, batch),
-        BuildOptions(engine=engine, keep=keep, allow_other_encoder=reencode),
-        allow_empty,
+        PipelineOptions(batch, workers, limits), BuildOptions(settings, allow_other_encoder=reencode), allow_empty
     )
     root = None if images_root is None else str(images_root.absolute())
     request = encoder_request(encoder, fusion, input_size)
@@ -97,16 +100,16 @@ def index(
 
 def reindex(
     data: DataOption = DEFAULT_DATA,
-    keep: KeepOption = KEPT_SNAPSHOTS,
-    max_megabytes: MaxMegabytesOption = 64,
-    max_megapixels: MaxMegapixelsOption = 100,
     workers: WorkersOption = DEFAULT_WORKERS,
     batch: BatchOption = 32,
     database: DatabaseOption = None,
     encoders_dir: EncodersOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Bring every collection up to date from the source it remembers; what runs when no command is given."""
+    """Bring every collection up to date from the source, and with the settings, that it remembers.
+
+    This is what runs when no command is given.
+    """
     session = make_session(data, database, encoders_dir, json)
     if database is None and not data.is_dir():
         raise CollectionNotFoundError(
@@ -119,10 +122,8 @@ def reindex(
     rejected, failed = 0, 0
     for record in collections:
         try:
-            options = RunOptions(
-                pipeline_options(max_megabytes, max_megapixels, workers, batch),
-                BuildOptions(engine=session.engine(record.name), keep=keep),
-            )
+            limits = ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
+            options = RunOptions(PipelineOptions(batch, workers, limits), BuildOptions(record.settings))
             request = IndexRequest(record.name, record.source.location, record.source.root, record.encoder)
             rejected += _run(session, request, options).rejected
         except LookalikeError as error:

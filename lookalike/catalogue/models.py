@@ -59,6 +59,7 @@ class CollectionRow(Base):
     source_location: Mapped[str] = mapped_column(String(4096))
     source_root: Mapped[str | None] = mapped_column(String(4096))
     encoder_request: Mapped[dict[str, Any]] = mapped_column(JSON)
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON)
     run: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)

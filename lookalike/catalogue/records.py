@@ -32,6 +32,20 @@ class EncoderRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectionSettings:
+    """How a collection is kept, remembered so that a run by the clock does as the run by hand did.
+
+    ``engine`` names the index type; ``keep`` is how many snapshots stay for rollback, the current one included;
+    ``max_bytes`` and ``max_pixels`` are the limits on its pictures.
+    """
+
+    engine: str
+    keep: int
+    max_bytes: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionRecord:
     """One collection as the catalogue knows it."""
 
@@ -39,6 +53,7 @@ class CollectionRecord:
     name: str
     source: SourceRecord
     encoder: EncoderRequest
+    settings: CollectionSettings
     run: int
     created_at: datetime
     updated_at: datetime

@@ -19,6 +19,7 @@ from lookalike.catalogue.database import Database
 from lookalike.catalogue.models import CollectionRow, ItemRow, VectorRow, utc_now
 from lookalike.catalogue.records import (
     CollectionRecord,
+    CollectionSettings,
     EncoderRequest,
     ItemDraft,
     ItemRecord,
@@ -58,15 +59,17 @@ class Catalogue:
                 raise CollectionNotFoundError(f"no collection is called {name!r}; {there}", subject=name)
             return _collection(row)
 
-    def start_run(self, name: str, source: SourceRecord, encoder: EncoderRequest) -> CollectionRecord:
-        """Make or find the collection, remember where it is filled from, and number this run over it."""
+    def start_run(
+        self, name: str, source: SourceRecord, encoder: EncoderRequest, settings: CollectionSettings
+    ) -> CollectionRecord:
+        """Make or find the collection, remember where it is filled from and how, and number this run over it."""
         with self._database.writing() as session:
             row = session.scalar(select(CollectionRow).where(CollectionRow.name == name))
             if row is None:
                 row = CollectionRow(name=name, run=0)
                 session.add(row)
             row.source_kind, row.source_location, row.source_root = source.kind, source.location, source.root
-            row.encoder_request = asdict(encoder)
+            row.encoder_request, row.settings = asdict(encoder), asdict(settings)
             row.run += 1
             row.updated_at = utc_now()
             session.flush()
@@ -270,6 +273,7 @@ def _collection(row: CollectionRow) -> CollectionRecord:
         name=row.name,
         source=SourceRecord(row.source_kind, row.source_location, row.source_root),
         encoder=EncoderRequest(**row.encoder_request),
+        settings=CollectionSettings(**row.settings),
         run=row.run,
         created_at=row.created_at,
         updated_at=row.updated_at,

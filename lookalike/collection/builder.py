@@ -15,7 +15,14 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.catalogue.records import CollectionRecord, EncoderRequest, ItemRecord, NewItem, SourceRecord
+from lookalike.catalogue.records import (
+    CollectionRecord,
+    CollectionSettings,
+    EncoderRequest,
+    ItemRecord,
+    NewItem,
+    SourceRecord,
+)
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.files import disk_errors, exclusive_lock
 from lookalike.collection.layout import CollectionLayout
@@ -26,19 +33,15 @@ from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderMismatchError, SnapshotDamagedError
 from lookalike.index.base import VectorIndex
 
-KEPT_SNAPSHOTS = 3
-
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
     """How a collection is built.
 
-    ``engine`` names the index type; ``keep`` is how many snapshots stay for rollback, the current one included.
     ``allow_other_encoder`` agrees to replace all vectors when the encoder differs from the published one.
     """
 
-    engine: str = "faiss-flat"
-    keep: int = KEPT_SNAPSHOTS
+    settings: CollectionSettings
     allow_other_encoder: bool = False
 
 
@@ -107,7 +110,7 @@ class Builder:
         with disk_errors(self.layout.root):
             if self._must_write():
                 publisher = Publisher(self.layout, self.catalogue, self.record, self.spec, self.generation)
-                publisher.write(self._snapshots, self.options.engine, self.new_index)
+                publisher.write(self._snapshots, self.options.settings.engine, self.new_index)
                 current = self.generation
             else:
                 current = self.generation - 1
@@ -123,7 +126,7 @@ class Builder:
 
     def _prune(self, current: int) -> None:
         complete = self.layout.complete()
-        kept = set(complete[-self.options.keep :]) | {current}
+        kept = set(complete[-self.options.settings.keep :]) | {current}
         for generation in complete:
             if generation not in kept:
                 self.layout.remove(generation)
@@ -176,7 +179,7 @@ class Builder:
             complete = layout.complete()
             if not options.allow_other_encoder:
                 _check_encoder(layout, complete, spec)
-            record = catalogue.start_run(layout.name, source, request)
+            record = catalogue.start_run(layout.name, source, request, options.settings)
             generation = complete[-1] + 1 if complete else 1
             builder = cls(layout, catalogue, record, spec, generation, options, new_index)
             damage = builder._open_snapshots()

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("source_location", sa.String(4096), nullable=False),
         sa.Column("source_root", sa.String(4096), nullable=True),
         sa.Column("encoder_request", sa.JSON(), nullable=False),
+        sa.Column("settings", sa.JSON(), nullable=False),
         sa.Column("run", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),

@@ -9,12 +9,20 @@ import numpy as np
 import pytest
 
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.records import CollectionRecord, EncoderRequest, ItemDraft, NewItem, SourceRecord
+from lookalike.catalogue.records import (
+    CollectionRecord,
+    CollectionSettings,
+    EncoderRequest,
+    ItemDraft,
+    NewItem,
+    SourceRecord,
+)
 from lookalike.catalogue.repository import Catalogue
 from lookalike.errors import CollectionNotFoundError
 
 ENCODER = "e" * 64
 SOURCE = SourceRecord("folder", "/pictures")
+SETTINGS = CollectionSettings("exact", 2, 1000, 2000)
 
 
 def draft(key: str, content: str = "a", **fields: object) -> ItemDraft:
@@ -36,7 +44,7 @@ def catalogue(database_url: str) -> Iterator[Catalogue]:
 
 @pytest.fixture
 def shoes(catalogue: Catalogue) -> CollectionRecord:
-    return catalogue.start_run("shoes", SOURCE, EncoderRequest())
+    return catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
 
 
 def visible(catalogue: Catalogue, record: CollectionRecord, generation: int) -> list[str]:
@@ -44,14 +52,15 @@ def visible(catalogue: Catalogue, record: CollectionRecord, generation: int) -> 
 
 
 def test_a_collection_is_made_once_and_each_run_is_numbered(catalogue: Catalogue) -> None:
-    first = catalogue.start_run("shoes", SOURCE, EncoderRequest())
+    first = catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
     again = catalogue.start_run(
-        "shoes", SourceRecord("zip", "/x.zip", "/root"), EncoderRequest("resnet50:hub", "last", 64)
+        "shoes", SourceRecord("zip", "/x.zip", "/root"), EncoderRequest("resnet50:hub", "last", 64), SETTINGS
     )
     assert (first.id, first.run, again.run) == (again.id, 1, 2)
     found = catalogue.collection("shoes")
     assert found.source == SourceRecord("zip", "/x.zip", "/root")
     assert found.encoder == EncoderRequest("resnet50:hub", "last", 64)
+    assert found.settings == SETTINGS
     assert [record.name for record in catalogue.collections()] == ["shoes"]
 
 
@@ -89,7 +98,7 @@ def test_a_change_is_seen_by_the_new_generation_and_not_by_the_old(
 
 def test_only_what_the_run_has_not_seen_is_removed(catalogue: Catalogue, shoes: CollectionRecord) -> None:
     ids = catalogue.store(shoes, 1, ENCODER, [new("a"), new("b"), new("c")])
-    run = catalogue.start_run("shoes", SOURCE, EncoderRequest())
+    run = catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
     catalogue.mark_seen(run, [ids[1]])
     catalogue.store(run, 2, ENCODER, [new("d")])
     assert catalogue.remove_unseen(run, 2) == ["a", "c"]
@@ -141,12 +150,12 @@ def test_ids_are_never_used_twice(catalogue: Catalogue, shoes: CollectionRecord)
 
 
 def test_collections_do_not_see_each_other(catalogue: Catalogue, shoes: CollectionRecord) -> None:
-    boots = catalogue.start_run("boots", SOURCE, EncoderRequest())
+    boots = catalogue.start_run("boots", SOURCE, EncoderRequest(), SETTINGS)
     catalogue.store(shoes, 1, ENCODER, [new("a")])
     catalogue.store(boots, 1, ENCODER, [new("a"), new("b")])
     assert visible(catalogue, shoes, 1) == ["a"]
     assert visible(catalogue, boots, 1) == ["a", "b"]
-    assert catalogue.remove_unseen(catalogue.start_run("shoes", SOURCE, EncoderRequest()), 2) == ["a"]
+    assert catalogue.remove_unseen(catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS), 2) == ["a"]
     assert catalogue.live_count(boots.id) == 2
 
 

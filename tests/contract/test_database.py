@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.models import Base
-from lookalike.catalogue.records import EncoderRequest, SourceRecord
+from lookalike.catalogue.records import CollectionSettings, EncoderRequest, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.errors import (
     CatalogueLockedError,
@@ -22,6 +22,7 @@ from lookalike.errors import (
 )
 
 SOURCE = SourceRecord("folder", "/pictures")
+SETTINGS = CollectionSettings("exact", 2, 1000, 2000)
 
 
 def test_migrations_make_exactly_the_tables_of_the_models(database_url: str) -> None:
@@ -34,7 +35,7 @@ def test_migrations_make_exactly_the_tables_of_the_models(database_url: str) -> 
 
 def test_opening_twice_changes_nothing(database_url: str) -> None:
     catalogue = Catalogue(Database.open(database_url))
-    catalogue.start_run("shoes", SOURCE, EncoderRequest())
+    catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
     catalogue.close()
     again = Catalogue(Database.open(database_url))
     assert [record.name for record in again.collections()] == ["shoes"]
@@ -57,17 +58,17 @@ def test_a_locked_database_is_waited_for_and_then_named(tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "catalogue.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(CatalogueLockedError, match=r"catalogue\.db"):
-        catalogue.start_run("shoes", SOURCE, EncoderRequest())
+        catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
     other.execute("ROLLBACK")
     other.close()
-    catalogue.start_run("shoes", SOURCE, EncoderRequest())
+    catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
     catalogue.close()
 
 
 def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.db"
     catalogue = Catalogue(Database.open(f"sqlite:///{path}"))
-    catalogue.start_run("shoes", SOURCE, EncoderRequest())
+    catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
     with catalogue._database.writing() as session:
         # SQLite answers a file at its page limit as it answers a disk without room.
         pages = session.scalar(text("PRAGMA page_count"))
@@ -80,7 +81,7 @@ def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None:
 
 def _fill(catalogue: Catalogue) -> None:
     for number in range(200):
-        catalogue.start_run(f"filler-{number}", SourceRecord("folder", "x" * 4000), EncoderRequest())
+        catalogue.start_run(f"filler-{number}", SourceRecord("folder", "x" * 4000), EncoderRequest(), SETTINGS)
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

@@ -216,3 +216,12 @@ def test_a_full_disk_is_said_and_what_was_published_stays(
         assert (len(found), found[0]["key"]) == (5, "001.jpg")
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_the_batch_job_keeps_to_the_limits_of_the_run_by_hand(run: Run, shop: Path) -> None:
+    (shop / "large.png").write_bytes(encode_png(make_picture(9, size=(1200, 900))))
+    refused = run("index", shop, "-c", "shop", "--max-megapixels", "1", "--json")
+    assert report(refused)["large.png"] == ("rejected", "too-many-pixels")
+    assert run("--json").code == 3, "as in the run by hand"
+    run("index", shop, "-c", "shop", "--json")
+    assert run("--json").code == 0

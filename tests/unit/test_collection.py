@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.records import EncoderRequest, ItemDraft, NewItem, SourceRecord
+from lookalike.catalogue.records import CollectionSettings, EncoderRequest, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection import publisher
 from lookalike.collection.builder import Builder, BuildOptions
@@ -58,13 +58,14 @@ class Shop:
     encoded: list[str] = field(default_factory=list)
 
     @contextmanager
-    def run(self, spec: EncoderSpec = SPEC, **options: object) -> Iterator[Builder]:
-        build = BuildOptions(**options)  # type: ignore[arg-type]  # options come by name from the tests below
+    def run(
+        self, spec: EncoderSpec = SPEC, *, engine: str = "faiss-flat", keep: int = 3, other: bool = False
+    ) -> Iterator[Builder]:
+        build = BuildOptions(CollectionSettings(engine, keep, 1000, 1000), allow_other_encoder=other)
+        identity = (EncoderRequest("tiny"), spec)
         source = SourceRecord("folder", "/pictures")
-        with Builder.open(
-            self.layout, self.catalogue, source, (EncoderRequest("tiny"), spec), new_index, build
-        ) as opened:
-            yield opened[0]
+        with Builder.open(self.layout, self.catalogue, source, identity, new_index, build) as (builder, _damage):
+            yield builder
 
     def take(self, builder: Builder, pictures: dict[str, str]) -> None:
         """What the indexer does, without pictures: one transaction an item."""
@@ -77,8 +78,16 @@ class Shop:
             draft = ItemDraft(key, key, digest(content), 10, 4, 4, "PNG", title=f"the {content}")
             builder.store([NewItem(draft, vector(content), None if item is None else item.id)])
 
-    def index(self, pictures: dict[str, str], spec: EncoderSpec = SPEC, **options: object) -> Manifest:
-        with self.run(spec, **options) as builder:
+    def index(
+        self,
+        pictures: dict[str, str],
+        spec: EncoderSpec = SPEC,
+        *,
+        engine: str = "faiss-flat",
+        keep: int = 3,
+        other: bool = False,
+    ) -> Manifest:
+        with self.run(spec, engine=engine, keep=keep, other=other) as builder:
             self.take(builder, pictures)
             builder.remove_unseen()
             return builder.publish()
@@ -261,7 +270,7 @@ def test_another_encoder_is_refused_in_words_unless_agreed_to(shop: Shop) -> Non
     with pytest.raises(EncoderMismatchError, match=r"input_size 64, not 32.*--reencode"):
         shop.index({"a": "cat", "b": "dog"}, other)
     shop.encoded.clear()
-    manifest = shop.index({"a": "cat", "b": "dog"}, other, allow_other_encoder=True)
+    manifest = shop.index({"a": "cat", "b": "dog"}, other, other=True)
     assert shop.encoded == ["a", "b"]
     assert (manifest.encoder, manifest.count) == (other, 2)
 
