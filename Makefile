@@ -8,7 +8,7 @@ DATA ?= demo/data
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types contracts operator-tests bench docs clean
+.PHONY: help install demo test check lint types contracts operator-tests bench docs train clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,8 +30,9 @@ demo: install ## index a sample corpus (or IMAGES=folder), prove it, search it, 
 	@$(BIN)/python -m indexer.demo --data $(DATA) $(if $(IMAGES),--images "$(IMAGES)")
 
 ## Prove
+# Two processes of one thread each: two threads in one process wait for each other more than they help.
 test: install ## run all tests (under 10 minutes on 2 cores)
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 
 check: install lint types contracts operator-tests ## format, lint, types, import rules, the operator is real
 	@$(BIN)/python -c "from lookalike.encoder.ops import require_operator; require_operator()"
@@ -60,6 +61,13 @@ bench: install ## time the operator against the formula in torch
 
 docs: install ## write the pages that the program makes
 	@$(BIN)/python -m indexer.documentation
+
+train: install ## train the encoder in the box again (hours; see docs/model-card.md)
+	@$(BIN)/python -m pip install --quiet --editable ".[dev,train]" --no-build-isolation
+	@$(BIN)/python -m indexer.train targets
+	@nice -n 19 $(BIN)/python -m indexer.train distil --minutes $(or $(MINUTES),600)
+	@$(BIN)/python -m indexer.train finish ../train/checkpoint.pt lookalike/encoder/bundled/resnet18.safetensors
+	@$(BIN)/python -m indexer.train quality --baselines lookalike/encoder/bundled/resnet18.safetensors
 
 clean: ## remove what was built, but not your data
 	@rm -rf build *.egg-info lookalike/*.so demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache $(VENV)/.installed

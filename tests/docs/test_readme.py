@@ -1,0 +1,70 @@
+"""What README tells a newcomer to type works."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from lookalike.images import encode_jpeg
+from lookalike.testing import make_picture
+from tests.conftest import REPOSITORY
+from tests.e2e.conftest import Run, run, write_pictures
+
+__all__ = ["run"]
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+NEEDS_NETWORK = ("encoders install", "--encoder resnet50")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def home(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with pictures, and the two pictures that README speaks of in the working folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_pictures(tmp_path / "Pictures", 6)
+    for number, name in enumerate(("cat.jpg", "dog.jpg"), start=20):
+        Path(name).write_bytes(encode_jpeg(make_picture(number), 90))
+    return tmp_path
+
+
+def test_the_commands_run_in_the_order_in_which_they_stand(run: Run, home: Path) -> None:
+    lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("python -m indexer")]
+    assert len(lines) >= 8
+    for line in lines:
+        if any(words in line for words in NEEDS_NETWORK):
+            continue
+        words = [os.path.expanduser(word) for word in shlex.split(line, comments=True)]  # noqa: PTH111  # as a shell does
+        ended = run(*words[3:])
+        assert ended.code == (4 if "compare" in words else 0), f"{line}\n{ended.err}"
+
+
+def test_the_python_block_runs(run: Run, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("index", home / "Pictures", "--collection", "pictures")
+    (code,) = blocks("python")
+    exec(compile(code, "README.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert -1.0 <= float(lines[0]) <= 1.0
+    assert [line.split()[0] for line in lines[1:]] == ["1", "2", "3", "4", "5"]
+
+
+def test_every_make_target_that_is_told_of_exists() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    told = set(re.findall(r"\bmake ([a-z][a-z-]*)", README + (REPOSITORY / "CONTRIBUTING.md").read_text()))
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+    assert told - {"it"} <= targets
+
+
+PAGES = [*sorted(REPOSITORY.glob("docs/**/*.md")), REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page} links to {target}"
