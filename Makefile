@@ -70,4 +70,4 @@ train: install ## train the encoder in the box again (hours; see docs/model-card
 	@$(BIN)/python -m indexer.train quality --baselines lookalike/encoder/bundled/resnet18.safetensors
 
 clean: ## remove what was built, but not your data
-	@rm -rf build *.egg-info lookalike/*.so demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache $(VENV)/.installed
+	@rm -rf build *.egg-info lookalike/*.so .mypy_cache .ruff_cache .pytest_cache .import_linter_cache $(VENV)/.installed

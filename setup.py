@@ -25,7 +25,6 @@ operators = CppExtension(
         "-g0",
         "-Wall",
         "-Wextra",
-        "-Werror",
         STABLE_ABI,
         *system_headers,
     ],

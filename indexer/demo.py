@@ -9,7 +9,7 @@ from pathlib import Path
 from indexer.__main__ import main as run_cli
 
 SAMPLE_QUERIES = 6
-PICTURE_GLOBS = ("*.jpg", "*.jpeg", "*.png", "*.webp")
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
 
 def step(title: str, *arguments: str | Path) -> None:
@@ -26,7 +26,7 @@ def step(title: str, *arguments: str | Path) -> None:
 
 def own_queries(folder: Path) -> list[Path]:
     """A few pictures of a folder, spread over it, to search with."""
-    found = sorted(path for pattern in PICTURE_GLOBS for path in folder.rglob(pattern))
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
     return found[:: max(1, len(found) // SAMPLE_QUERIES)][:SAMPLE_QUERIES]
 
 

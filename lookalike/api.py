@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -15,11 +16,18 @@ from lookalike.catalogue.records import EncoderRequest, ItemRecord
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.manifest import Manifest
 from lookalike.collection.searcher import Hit, Searcher
-from lookalike.collection.snapshot import open_snapshot
+from lookalike.collection.snapshot import Snapshot, open_snapshot
 from lookalike.encoder.base import ImageEncoder
 from lookalike.encoder.batching import encode_pictures
 from lookalike.encoder.spec import EncoderSpec
-from lookalike.errors import EncoderMismatchError, EntryMissingError, EntryUnreadableError
+from lookalike.errors import (
+    EncoderMismatchError,
+    EncoderOptionsError,
+    EntryMissingError,
+    EntryUnreadableError,
+    SnapshotDamagedError,
+    SnapshotNotFoundError,
+)
 from lookalike.images import decode
 from lookalike.options import ImageLimits, Places
 from lookalike.wiring import load_encoder, load_index, open_catalogue
@@ -69,8 +77,11 @@ class Encoder:
     def encode(self, images: Iterable[Image], *, batch_size: int = 32) -> Vectors:
         """(n, D) float32 of unit length, for paths, bytes of files, or upright (h, w, 3) RGB uint8 arrays.
 
-        Raises a leaf of ImageError that names the picture, EntryMissingError or EntryUnreadableError.
+        Raises a leaf of ImageError that names the picture, EntryMissingError, EntryUnreadableError, or
+        EncoderOptionsError for a ``batch_size`` below 1.
         """
+        if batch_size < 1:
+            raise EncoderOptionsError(f"batch_size must be at least 1, got {batch_size}", subject="batch_size")
         return encode_pictures(self._port, (self._pixels(image) for image in images), batch_size)
 
     def compare(self, first: Image, second: Image) -> float:
@@ -83,7 +94,7 @@ class Encoder:
             return image
         if isinstance(image, bytes):
             return decode(image, limits=self._limits).pixels
-        return decode(_read(Path(image)), limits=self._limits, name=str(image)).pixels
+        return decode(_read(Path(image), self._limits.max_bytes), limits=self._limits, name=str(image)).pixels
 
 
 class Collection:
@@ -96,6 +107,7 @@ class Collection:
         self._encoders_dir = encoders_dir
         self._limits = limits
         self._encoder = None if encoder is None else self._checked(encoder)
+        self._loading = Lock()
 
     @classmethod
     def open(
@@ -111,7 +123,8 @@ class Collection:
     ) -> Self:
         """The collection's current snapshot, or the one of a ``generation``, checked file by file.
 
-        ``encoder`` shares one that is loaded already. Raises CollectionNotFoundError, CollectionNotReadyError,
+        ``encoder`` shares one that is loaded already; one that is loaded here has ``limits``, or those that the
+        collection was indexed with. Raises CollectionNotFoundError, CollectionNotReadyError,
         SnapshotDamagedError, SnapshotNotFoundError, EncoderMismatchError and the catalogue's errors.
         """
         places = Places(Path(data_dir), database_url, None if encoders_dir is None else Path(encoders_dir))
@@ -119,8 +132,9 @@ class Collection:
         catalogue = open_catalogue(places, collection=name)
         try:
             record = catalogue.collection(name)
-            snapshot = open_snapshot(layout, layout.current() if generation is None else generation)
+            snapshot = _current_snapshot(layout) if generation is None else open_snapshot(layout, generation)
             index = load_index(snapshot.manifest.engine, snapshot.index_path)
+            limits = limits or ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
             searcher = Searcher(snapshot, index, catalogue, record.id)
             return cls(searcher, encoders_dir=places.encoders_dir, limits=limits, encoder=encoder)
         except BaseException:
@@ -154,10 +168,11 @@ class Collection:
 
         Raises EncoderMismatchError if it can no longer be had as it was.
         """
-        if self._encoder is None:
-            request = EncoderRequest(**self.manifest.encoder_request)
-            self._encoder = self._checked(Encoder(load_encoder(request, self._encoders_dir), limits=self._limits))
-        return self._encoder
+        with self._loading:
+            if self._encoder is None:
+                request = EncoderRequest(**self.manifest.encoder_request)
+                self._encoder = self._checked(Encoder(load_encoder(request, self._encoders_dir), limits=self._limits))
+            return self._encoder
 
     def search(self, image: Image, k: int = 10, *, min_score: float | None = None) -> list[Hit]:
         """The k items most similar to a picture (path, bytes or RGB array), best first.
@@ -209,9 +224,22 @@ class Collection:
         return encoder
 
 
-def _read(path: Path) -> bytes:
+def _current_snapshot(layout: CollectionLayout) -> Snapshot:
+    """The current snapshot; if it was replaced and pruned while it was being opened, the one that replaced it."""
+    while True:
+        generation = layout.current()
+        try:
+            return open_snapshot(layout, generation)
+        except (SnapshotDamagedError, SnapshotNotFoundError):
+            if layout.current() == generation:
+                raise
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    """A file's content, cut one byte above the limit: enough for ``decode`` to refuse it."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(max_bytes + 1)
     except FileNotFoundError as error:
         raise EntryMissingError(f"there is no file {path}", subject=str(path)) from error
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,6 +21,7 @@ from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import SnapshotDamagedError
 from lookalike.index.base import VectorIndex
 from lookalike.index.evaluation import Recall, measure_recall
+from lookalike.index.npy import write_npy
 
 BLOCK = 8192  # vectors held in memory at once
 RECALL_QUERIES = 256
@@ -46,8 +47,7 @@ class Publisher:
         folder.mkdir()
         pages = list(self.catalogue.visible_ids(self.record.id, self.generation))
         ids = np.concatenate(pages).astype(np.int64)
-        with (folder / IDS).open("wb") as file:
-            np.save(file, ids)
+        write_npy(folder / IDS, ids.shape, np.int64, [ids])
         index = new_index(engine, self.spec.dimension)
         vectors = self._write_vectors(folder / VECTORS, ids, older, index)
         index.save(folder / INDEX)
@@ -72,18 +72,15 @@ class Publisher:
         sync_folder(self.layout.snapshots)
 
     def _write_vectors(self, path: Path, ids: Ids, older: Sequence[Snapshot], index: VectorIndex) -> Vectors:
-        """Write the vectors one block after the other, as a .npy file, and give them mapped from there.
+        """Write the vectors one block after the other, add each to the index, and give them mapped from the file."""
 
-        Not through a writable map: a disk that fills up would end the process instead of raising.
-        """
-        shape = (len(ids), self.spec.dimension)
-        with path.open("wb") as file:
-            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
+        def blocks() -> Iterator[Vectors]:
             for start in range(0, len(ids), BLOCK):
                 block = self._gather(ids[start : start + BLOCK], older)
                 index.add(block)
-                file.write(block.astype("<f4", copy=False).tobytes())
+                yield block
+
+        write_npy(path, (len(ids), self.spec.dimension), np.float32, blocks())
         vectors: Vectors = np.load(path, mmap_mode="r" if len(ids) else None, allow_pickle=False)
         return vectors
 

@@ -30,10 +30,24 @@ def measure_recall(index: VectorIndex, vectors: Vectors, queries: Vectors, k: in
     ``queries`` is (m, D) float32; m and n are at least 1. k is cut to n.
     """
     depth = min(k, len(vectors))
-    hits = count_hits(index.search(queries, depth), scan(vectors, queries, depth))
+    found = _scored_again(index.search(queries, depth), vectors, queries)
+    hits = count_hits(found, scan(vectors, queries, depth))
     total = len(queries) * depth
     low, high = wilson_interval(hits, total)
     return Recall(k=depth, queries=len(queries), value=hits / total, low=low, high=high)
+
+
+def _scored_again(found: Neighbours, vectors: Vectors, queries: Vectors) -> Neighbours:
+    """The answer with scores computed from the vectors, and -inf for what is missing or came twice in a row.
+
+    An engine's own scores prove nothing about the positions that stand beside them.
+    """
+    scores = np.full(found.scores.shape, -np.inf, dtype=np.float32)
+    for row, positions in enumerate(found.positions):
+        distinct, columns = np.unique(positions, return_index=True)
+        real = distinct >= 0
+        scores[row, columns[real]] = vectors[distinct[real]] @ queries[row]
+    return Neighbours(scores, found.positions)
 
 
 def count_hits(found: Neighbours, truth: Neighbours) -> int:

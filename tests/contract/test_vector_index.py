@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +119,17 @@ def test_a_saved_index_answers_as_before(engine: str, tmp_path: Path) -> None:
     assert (loaded.search(queries, 8, allowed=allowed).positions % 2 == 0).all()
 
 
+def test_a_disk_without_room_is_an_error_of_the_system(engine: str, tmp_path: Path) -> None:
+    index = filled(engine, unit_vectors(5000))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+            index.save(tmp_path / "index")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 @pytest.mark.parametrize("content", [b"", b"not an index", b"\x93NUMPY\x01\x00v\x00{'descr'"])
 def test_a_damaged_file_is_refused_by_name(engine: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / "broken").write_bytes(content)
@@ -150,3 +164,8 @@ def test_a_mask_of_the_wrong_length_is_refused(engine: str) -> None:
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
     with pytest.raises(VectorsInvalidError, match="exact, faiss-flat"):
         new_index("annoy", 8)
+
+
+def test_an_empty_index_is_saved_too(engine: str, tmp_path: Path) -> None:
+    new_index(engine, 24).save(tmp_path / "index")
+    assert len(load_index(engine, tmp_path / "index")) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lookalike.index.base import Neighbours
+from lookalike.index.base import Mask, Neighbours, Vectors
 from lookalike.index.engines.exact import ExactIndex
 from lookalike.index.evaluation import count_hits, measure_recall, wilson_interval
 from lookalike.index.scan import scan
@@ -41,6 +41,29 @@ def test_an_index_that_lacks_half_of_the_vectors_is_found_out() -> None:
     recall = measure_recall(half, vectors, vectors[:200], k=10)
     assert 0.4 < recall.value < 0.6
     assert recall.low < recall.value < recall.high
+
+
+class Liar(ExactIndex):
+    """Gives true scores beside wrong positions, or the best position k times."""
+
+    def __init__(self, dimension: int, *, repeats: bool) -> None:
+        super().__init__(dimension)
+        self._repeats = repeats
+
+    def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> Neighbours:
+        true = super().search(queries, k, allowed=allowed)
+        if self._repeats:
+            return Neighbours(np.repeat(true.scores[:, :1], k, axis=1), np.repeat(true.positions[:, :1], k, axis=1))
+        return Neighbours(true.scores, (true.positions + 1) % len(self))
+
+
+@pytest.mark.parametrize(("repeats", "share"), [(False, 0.1), (True, 0.3)])
+def test_an_index_that_lies_about_its_answers_is_found_out(repeats: bool, share: float) -> None:
+    vectors = np.random.default_rng(4).normal(size=(500, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    index = Liar(16, repeats=repeats)
+    index.add(vectors)
+    assert measure_recall(index, vectors, vectors[:50], k=5).value < share
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 
 from lookalike.errors import IndexDamagedError
 from lookalike.index.base import Mask, Neighbours, Vectors, check_mask, check_vectors
+from lookalike.index.npy import write_npy
 from lookalike.index.scan import scan
 
 
@@ -39,8 +40,7 @@ class ExactIndex:
 
     def save(self, path: Path) -> None:
         """Write the vectors as a .npy file."""
-        with path.open("wb") as file:
-            np.save(file, self._vectors)
+        write_npy(path, self._vectors.shape, np.float32, [self._vectors])
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -70,11 +70,12 @@ class FaissFlatIndex:
         """Write FAISS's own format."""
         try:
             faiss.write_index(self._index, str(path))
+            # Its last buffer may fail unsaid on a full disk, so what was written is looked at again.
+            written = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC).ntotal
         except RuntimeError as error:
-            # FAISS has one class for all failures; the system's own words are at the end of its message.
-            if os.strerror(errno.ENOSPC) in str(error):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-            raise
+            raise _system_error(error, path) from error
+        if written != len(self):
+            raise OSError(errno.EIO, f"{written} of {len(self)} vectors were written", str(path))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -88,3 +89,11 @@ class FaissFlatIndex:
         loaded = cls(index.d)
         loaded._index = index
         return loaded
+
+
+def _system_error(error: RuntimeError, path: Path) -> OSError:
+    """FAISS has one class for all failures; the system's own words are within its message."""
+    for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if os.strerror(code) in str(error):
+            return OSError(code, os.strerror(code), str(path))
+    return OSError(errno.EIO, str(error), str(path))
