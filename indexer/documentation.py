@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import typer
 
 from indexer.cli import app
+from indexer.figures import copies_table, encoder_table, operator_table
 from indexer.verdicts import Verdict
 from lookalike.errors import LookalikeError, leaves
 
@@ -106,7 +108,35 @@ def _sentence(error: type[LookalikeError]) -> str:
     return " ".join((error.__doc__ or "").split())
 
 
-PAGES = {"cli.md": cli_page, "errors.md": errors_page}
+def model_card_page() -> str:
+    """docs/model-card.md: prose by hand, tables from the committed results."""
+    tables = {"encoder": encoder_table, "copies": copies_table}
+    return _with_tables("model-card.md", tables)
+
+
+def performance_page() -> str:
+    """docs/performance.md: likewise."""
+    return _with_tables("performance.md", {"operator": operator_table})
+
+
+def _with_tables(name: str, tables: dict[str, Callable[[], str]]) -> str:
+    text = (DOCS / name).read_text(encoding="utf-8")
+    for table, make in tables.items():
+        start, end = f"<!-- {table} -->", f"<!-- end of {table} -->"
+        before, found, rest = text.partition(start)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise ValueError(f"docs/{name} has no place for the table {table!r}")
+        text = f"{before}{start}\n{make()}\n{end}{after}"
+    return text
+
+
+PAGES = {
+    "cli.md": cli_page,
+    "errors.md": errors_page,
+    "model-card.md": model_card_page,
+    "performance.md": performance_page,
+}
 
 
 def main() -> None:

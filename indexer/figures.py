@@ -1,0 +1,79 @@
+"""Tables of docs/ that are made from committed result files, so that a number in a page always has a file behind it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
+
+SETS = {
+    "clothing_test": "clothing (10 kinds, 372)",
+    "grocery_test": "groceries (81 products, 810)",
+    "caltech101_eval": "Caltech-101 (99, 792)",
+    "trashnet_eval": "TrashNet (6 materials, 360)",
+    "imagenette_val": "Imagenette (10, 500)",
+    "held_out_classes": "12 classes left out of the last training",
+}
+ENCODERS = {
+    "student": "in the box, 512 numbers",
+    "colour_histogram": "colour histogram",
+    "random_weights": "same network, random weights",
+    "teacher": "teacher, 1280 numbers",
+}
+COPIES = {
+    "crop50": "half of the picture cut away",
+    "crop80": "a fifth cut away",
+    "rot10": "turned by 10 degrees",
+    "hflip": "mirrored",
+    "gray": "without colour",
+    "blur": "blurred",
+    "border": "with a border",
+    "banner": "with a banner",
+    "bright": "brightened",
+    "half": "half the size",
+    "jpeg20": "JPEG of quality 20",
+}
+
+
+def encoder_table() -> str:
+    """Recall@1 / mAP of the encoder in the box and what it is measured against, a row a set."""
+    results: dict[str, Any] = json.loads((RESULTS / "encoder.json").read_text(encoding="utf-8"))
+    rows = [["set", *ENCODERS.values()], ["---"] * (1 + len(ENCODERS))]
+    for name, label in SETS.items():
+        rows.append([label, *(_pair(results[encoder][name]) for encoder in ENCODERS)])
+    rows.append(["**mean of the first five**", *(_pair(results[encoder]["mean_of_labelled"]) for encoder in ENCODERS)])
+    copies = [f"{results[encoder]['near_duplicates']['overall']:.3f}" for encoder in ENCODERS]
+    rows.append(["near-duplicates: copy finds its original", *copies])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _pair(figures: dict[str, float]) -> str:
+    return f"{figures['recall_at_1']:.3f} / {figures['mean_average_precision']:.3f}"
+
+
+def copies_table() -> str:
+    """How often a copy of each kind finds its original at rank 1, weakest first; 60 copies a kind."""
+    results: dict[str, Any] = json.loads((RESULTS / "encoder.json").read_text(encoding="utf-8"))
+    shares = {label: results["student"]["near_duplicates"][kind] for kind, label in COPIES.items()}
+    rows = ["| kind of copy | finds its original |", "| --- | --- |"]
+    rows += [f"| {label} | {share:.3f} |" for label, share in sorted(shares.items(), key=lambda pair: pair[1])]
+    return "\n".join(rows)
+
+
+def operator_table() -> str:
+    """The operator against the formula in torch: formula ms / operator ms, and the ratio; a row a batch."""
+    results: dict[str, Any] = json.loads((RESULTS / "operator.json").read_text(encoding="utf-8"))
+    cases = [case for case in results["cases"] if case["size"] == 224]
+    columns = sorted({(case["layout"], case["threads"]) for case in cases}, key=str)
+    head = [f"{layout}, {threads} thread{'s' if threads > 1 else ''}" for layout, threads in columns]
+    rows = [["batch", *head], ["---"] * (1 + len(columns))]
+    for batch in sorted({case["batch"] for case in cases}):
+        found = {(case["layout"], case["threads"]): case for case in cases if case["batch"] == batch}
+        rows.append([str(batch), *(_case(found[column]) for column in columns)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _case(case: dict[str, Any]) -> str:
+    return f"{case['formula_ms']:.2f} / {case['operator_ms']:.2f}, **{case['ratio']['median']:.2f}**"
