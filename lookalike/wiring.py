@@ -6,14 +6,13 @@ Each is imported when it is asked for: torch and FAISS take seconds to load, and
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING
 
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.catalogue.repository import Catalogue
 from lookalike.encoder.base import ImageEncoder
-from lookalike.encoder.spec import Fusion
-from lookalike.errors import CollectionNotFoundError, EncoderOptionsError, VectorsInvalidError
+from lookalike.errors import CollectionNotFoundError, VectorsInvalidError
 from lookalike.index.base import VectorIndex
 from lookalike.options import Places
 
@@ -53,19 +52,8 @@ def load_encoder(request: EncoderRequest, encoders_dir: Path) -> ImageEncoder:
     from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 
     return load_torch_encoder(
-        request.name, encoders_dir=encoders_dir, fusion=_fusion(request.fusion), input_size=request.input_size
+        request.name, encoders_dir=encoders_dir, fusion=request.fusion, input_size=request.input_size
     )
-
-
-def _fusion(name: str | None) -> Fusion | None:
-    for fusion in get_args(Fusion):
-        if fusion == name:
-            return cast(Fusion, fusion)
-    if name is not None:
-        raise EncoderOptionsError(
-            f"there is no fusion {name!r}; there are: {', '.join(get_args(Fusion))}", subject="fusion"
-        )
-    return None
 
 
 def open_catalogue(places: Places, *, collection: str | None = None) -> Catalogue:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from indexer.train.student import BACKBONE, STAGES, Student
 from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD
+from lookalike.encoder.weights import serialized
 from lookalike.errors import WeightsInvalidError
 
 FORMAT = "lookalike-encoder"
@@ -42,11 +42,10 @@ def export(student: Student, input_size: int, path: Path) -> None:
             continue
         half = value.detach().half().contiguous()
         if not torch.isfinite(half).all():
-            message = f"{name} holds a value that half precision cannot: the training diverged; use an older one."
+            message = f"{name} holds a value that half precision cannot: the training diverged; use an older one"
             raise WeightsInvalidError(message, subject=name)
         tensors[name] = half
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata=header(student, input_size))
-    partial.chmod(0o644)  # the writer makes it for its owner alone, but it is shipped
+    partial.write_bytes(serialized(tensors, header(student, input_size)))
     partial.replace(path)

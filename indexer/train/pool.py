@@ -76,7 +76,7 @@ def read_manifest(folder: Path) -> tuple[Row, ...]:
     path = folder / "manifest.csv"
     if not path.is_file():
         raise SourceNotFoundError(
-            f"There is no training pool at {folder}: manifest.csv is missing; name the folder of the data with --data.",
+            f"there is no training pool at {folder}: manifest.csv is missing; name the folder of the data with --data",
             subject=str(path),
         )
     with path.open(newline="", encoding="utf-8") as stream:
@@ -84,7 +84,7 @@ def read_manifest(folder: Path) -> tuple[Row, ...]:
         missing = {"zip", "path", "source", "label"} - set(reader.fieldnames or ())
         if missing:
             names = ", ".join(sorted(missing))
-            raise ManifestError(f"{path} lacks the column(s) {names}; add them and try again.", subject=str(path))
+            raise ManifestError(f"{path} lacks the column(s) {names}; add them and try again", subject=str(path))
         return tuple(Row(row["zip"], row["path"], row["source"], row["label"]) for row in reader)
 
 
@@ -154,7 +154,7 @@ def pictures(folder: Path, rows: Iterable[Row]) -> Iterator[Image.Image]:
                 name, archive = row.archive, zipfile.ZipFile(folder / row.archive)
             yield read_rgb(archive.read(row.path))
     except (FileNotFoundError, KeyError) as error:
-        message = f"{folder / name} or a picture in it is missing ({error}); fetch the training pool again."
+        message = f"{folder / name} or a picture in it is missing ({error}); fetch the training pool again"
         raise SourceNotFoundError(message, subject=str(folder / name)) from error
     finally:
         if archive is not None:

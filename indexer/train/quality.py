@@ -52,7 +52,7 @@ def read_labels(folder: Path, name_column: str, kind_column: str | None) -> tupl
     """Paths, names and kinds in ``folder/labels.csv``; raises SourceNotFoundError when it is not there."""
     path = folder / "labels.csv"
     if not path.is_file():
-        message = f"There is no test set at {folder}: labels.csv is missing; name the folder of the data with --data."
+        message = f"there is no test set at {folder}: labels.csv is missing; name the folder of the data with --data"
         raise SourceNotFoundError(message, subject=str(path))
     with path.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))

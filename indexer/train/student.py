@@ -80,7 +80,7 @@ def load_state(student: Student, tensors: Mapping[str, torch.Tensor], origin: st
     given = {key: value.float() for key, value in tensors.items() if not key.endswith("num_batches_tracked")}
     odd = sorted(wanted.symmetric_difference(given))
     if odd:
-        message = f"{origin} is not of this network: {', '.join(odd[:3])} missing or unknown; use a resnet18 file."
+        message = f"{origin} is not of this network: {', '.join(odd[:3])} missing or unknown; use a resnet18 file"
         raise WeightsInvalidError(message, subject=origin)
     student.load_state_dict(given, strict=False)
 
@@ -91,7 +91,7 @@ def load_weights(path: Path) -> Student:
     Raises SourceNotFoundError without the file, WeightsInvalidError when it is of another network.
     """
     if not path.is_file():
-        raise SourceNotFoundError(f"There are no weights at {path}; name a file that exists.", subject=str(path))
+        raise SourceNotFoundError(f"there are no weights at {path}; name a file that exists", subject=str(path))
     renamed = {
         key.replace("proj.", "projection.", 1) if key.startswith("proj.") else _backbone_name(key): value
         for key, value in load_file(path).items()

@@ -164,7 +164,7 @@ def load_any(path: Path) -> Student:
     if path.suffix != ".pt":
         return load_weights(path)
     if not path.is_file():
-        message = f"There is no checkpoint at {path}; train first: python -m indexer.train distil"
+        message = f"there is no checkpoint at {path}; train first: python -m indexer.train distil"
         raise SourceNotFoundError(message, subject=str(path))
     tensors = torch.load(path, weights_only=True)["average"]
     student = new_student(tensors["projection.bias"].shape[0])

@@ -108,13 +108,13 @@ def _nodes_to_scores(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if pooled:
             return kept
         pooled = node["op"] in POOLING
-    raise WeightsInvalidError("The teacher's graph has no pooling followed by a convolution; use the file it came in.")
+    raise WeightsInvalidError("the teacher's graph has no pooling followed by a convolution; use the file it came in")
 
 
 def load_teacher(path: Path) -> Teacher:
     """The teacher in the ``.npz`` file at ``path``, ready to run; raises SourceNotFoundError without the file."""
     if not path.is_file():
-        message = f"There is no teacher at {path}; name its .npz file with --teacher."
+        message = f"there is no teacher at {path}; name its .npz file with --teacher"
         raise SourceNotFoundError(message, subject=str(path))
     with np.load(path) as archive:
         graph = json.loads(bytes(archive["graph_json"]))
@@ -190,7 +190,7 @@ def save_targets(targets: Targets, path: Path) -> None:
 def load_targets(path: Path) -> Targets:
     """What ``save_targets`` wrote; raises SourceNotFoundError before it was."""
     if not path.is_file():
-        message = f"There are no teacher targets at {path}; make them with: python -m indexer.train targets"
+        message = f"there are no teacher targets at {path}; make them with: python -m indexer.train targets"
         raise SourceNotFoundError(message, subject=str(path))
     with np.load(path) as archive:
         return Targets(embedding=archive["embedding"], scores=archive["scores"])

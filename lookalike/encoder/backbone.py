@@ -118,7 +118,7 @@ def build_backbone(architecture: str, stages: Sequence[int]) -> tuple[nn.Module,
     """
     if architecture == "alexnet":
         if not stages or not set(stages) <= set(range(len(_ALEXNET_STAGES))):
-            raise EncoderOptionsError(f"alexnet has no stages {list(stages)}.", subject="stages")
+            raise EncoderOptionsError(f"alexnet has no stages {list(stages)}", subject="stages")
         return AlexNetStages(stages), tuple(list(_ALEXNET_STAGES.values())[stage] for stage in stages)
     backbone = _feature_network(architecture, tuple(stages))
     return cast(nn.Module, backbone), tuple(int(width) for width in backbone.feature_info.channels())
@@ -137,6 +137,6 @@ def _feature_network(architecture: str, stages: tuple[int, ...] | None) -> Any:
         return create(feature_cls="fx") if isinstance(backbone, FeatureHookNet) else backbone
     except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         raise EncoderOptionsError(
-            f"{architecture} cannot give the feature maps {stages or 'of its stages'}: {error}",
+            f"{architecture} cannot give the feature maps {stages or 'of its stages'}: {str(error).rstrip('.')}",
             subject=architecture,
         ) from error

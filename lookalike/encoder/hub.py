@@ -1,24 +1,30 @@
 """The one place that downloads weights, and only when asked to: fetch, verify, then rename into place.
 
-Whatever stops an installation (no network, a full disk, Ctrl-C) leaves the encoders folder as it was.
+Whatever stops an installation (no network, a full disk, Ctrl-C) leaves the encoders folder as it was. Only a killed
+process leaves its unfinished folder, which the next installation of the same network removes.
 """
 
 from __future__ import annotations
 
 import datetime
 import errno
+import fcntl
+import http.client
 import importlib
 import os
 import re
 import shutil
 import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lookalike.encoder.installed import WEIGHTS_FILE, Record, verified_weights
+from safetensors import SafetensorError
+
+from lookalike.encoder.installed import WEIGHTS_FILE, Record, read_record, verified_weights
 from lookalike.encoder.registry import KnownEncoder, Published, find, published
 from lookalike.encoder.weights import file_digest
 from lookalike.errors import (
@@ -37,6 +43,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.pth$")
 _CHUNK = 1 << 20
 _PATIENCE_S = 30
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,38 +61,79 @@ def install(name: str, encoders_dir: Path, *, endpoint: str | None = None, repor
 
     ``name`` is a network's name, alias or timm name; ``endpoint`` is the address of a mirror of the hub (None: the
     hub's client decides). What arrives must have the announced digest and fill the network before it is put in
-    place. Weights that are there and intact are left alone.
+    place. Weights that are there, intact and of the model that the name stands for now, are left alone.
 
     Raises EncoderUnknownError, DownloadError, WeightsInvalidError, DiskFullError, DataPathError.
     """
     known = find(name)
     final = encoders_dir / known.name
-    try:
-        verified_weights(known.name, encoders_dir)
+    if _is_installed(known, encoders_dir):
         return final
-    except (EncoderNotInstalledError, WeightsInvalidError):
-        said = published(known)
-    stage = encoders_dir / f".{known.name}-{uuid.uuid4().hex}"
+    said = published(known)
     try:
-        stage.mkdir(parents=True)
-        _fill(stage, known, said, endpoint, report)
-        if final.exists():
-            shutil.rmtree(final)
-        stage.rename(final)
-        _sync(encoders_dir)
+        _remove_abandoned(final)
+        with _staged(final) as stage:
+            _fill(stage, known, said, endpoint, report)
+            if final.exists():
+                shutil.rmtree(final)
+            stage.rename(final)
+            _sync(encoders_dir)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in _NO_ROOM:
             raise DiskFullError(
-                f"There is no room for {known.name}'s weights in {encoders_dir}; nothing was changed.",
+                f"there is no room for {known.name}'s weights in {encoders_dir}; nothing was changed",
                 subject=str(encoders_dir),
             ) from error
         raise DataPathError(
-            f"{known.name}'s weights cannot be put into {encoders_dir} ({error}); check that it may be written.",
+            f"{known.name}'s weights cannot be put into {encoders_dir} ({error}); check that it may be written",
             subject=str(encoders_dir),
         ) from error
+    return final
+
+
+def _is_installed(known: KnownEncoder, encoders_dir: Path) -> bool:
+    """Whether the weights are there, intact and of the pinned model; an earlier release may have pinned another."""
+    try:
+        if read_record(known.name, encoders_dir).model != known.model:
+            return False
+        verified_weights(known.name, encoders_dir)
+    except (EncoderNotInstalledError, WeightsInvalidError):
+        return False
+    return True
+
+
+@contextmanager
+def _staged(final: Path) -> Iterator[Path]:
+    """A new folder beside ``final``, locked for the block and gone after it unless it was renamed."""
+    stage = final.with_name(f".{final.name}-{uuid.uuid4().hex}")
+    try:
+        stage.mkdir(parents=True)
+        with _locked(stage):
+            yield stage
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    return final
+
+
+def _remove_abandoned(final: Path) -> None:
+    """Remove what killed processes left of this network: the system has let go of their locks."""
+    ours = re.compile(rf"\.{re.escape(final.name)}-[0-9a-f]{{32}}")
+    for stage in [path for path in final.parent.glob(".*") if ours.fullmatch(path.name)]:
+        try:
+            with _locked(stage):
+                shutil.rmtree(stage, ignore_errors=True)
+        except (BlockingIOError, FileNotFoundError):
+            continue  # another process works in it, or has this moment finished
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock for the block; raises BlockingIOError at once if another process holds it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _fill(stage: Path, known: KnownEncoder, said: Published, endpoint: str | None, report: Report | None) -> None:
@@ -102,7 +150,7 @@ def _fill(stage: Path, known: KnownEncoder, said: Published, endpoint: str | Non
     if not digest.startswith(fetched.digest_start):
         raise DownloadError(
             f"{fetched.source} arrived damaged (SHA-256 {digest[:12]}, announced {fetched.digest_start[:12]}): "
-            f"try again.",
+            f"try again",
             subject=known.name,
         )
     weights = stage / WEIGHTS_FILE
@@ -110,7 +158,10 @@ def _fill(stage: Path, known: KnownEncoder, said: Published, endpoint: str | Non
         fetched.path.rename(weights)
     else:
         tensors = read_published(fetched.path)
-        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, weights)
+        try:
+            save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, weights)
+        except SafetensorError as error:
+            raise _full_disk(error) or OSError(errno.EIO, str(error)) from error
     weights.chmod(0o644)  # writers make it for its owner alone, but whoever serves must read it
     shutil.rmtree(downloads)
     stages = known.stages or deepest_stages(known.architecture)
@@ -135,27 +186,37 @@ def _fetch(known: KnownEncoder, said: Published, folder: Path, endpoint: str | N
     where = said.url if said.hub is None else f"{endpoint or 'the hub'}, repository {said.hub}"
     if where is None:
         raise DownloadError(
-            f"Nobody publishes weights for {known.name}: give a file, {known.name}:/path/to/weights.safetensors.",
+            f"nobody publishes weights for {known.name}: give a file, {known.name}:/path/to/weights.safetensors",
             subject=known.name,
         )
-    # The hub's client raises its HTTP library's errors as they are, and has changed that library more than once.
-    of_client: Any = HfHubHTTPError.__bases__
-    expected: tuple[type[Exception], ...] = (OSError, ValueError, *of_client)
+    # The hub's client raises its HTTP library's errors as they are, and has changed that library more than once;
+    # its downloader in Rust has RuntimeError for everything.
+    of_client: Any = (*HfHubHTTPError.__bases__, RuntimeError)
+    expected: tuple[type[Exception], ...] = (OSError, ValueError, http.client.HTTPException, *of_client)
     try:
         if said.hub is not None:
             return _from_hub(said.hub, folder, endpoint, report)
         return _from_url(where, folder, report)
     except expected as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        if full := _full_disk(error):
+            raise full from error
+        reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         raise DownloadError(
-            f"{known.name}'s weights could not be fetched from {where} ({reason}). Check the network"
+            f"{known.name}'s weights could not be fetched from {where} ({reason}): check the network"
             f"{'; or set HF_ENDPOINT to a mirror of the hub' if said.hub else ''}; or run the same command on a "
             f"machine with network and copy the folder {known.name} into the encoders folder here; or copy the file "
-            f"by hand and name it: {known.name}:/path/to/{_HUB_FILE if said.hub else where.rpartition('/')[2]}.",
+            f"by hand and name it: {known.name}:/path/to/{_HUB_FILE if said.hub else where.rpartition('/')[2]}",
             subject=known.name,
         ) from error
+
+
+def _full_disk(error: Exception) -> OSError | None:
+    """The system's own error if it is that no room is left; what is written in Rust has it in its words only."""
+    for code in _NO_ROOM:
+        words = os.strerror(code)
+        if error.errno == code if isinstance(error, OSError) else words in str(error):
+            return OSError(code, words)
+    return None
 
 
 def _from_hub(repository: str, folder: Path, endpoint: str | None, report: Report | None) -> _Fetched:

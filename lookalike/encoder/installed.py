@@ -46,12 +46,12 @@ def read_record(name: str, encoders_dir: Path) -> Record:
     except FileNotFoundError as error:
         raise EncoderNotInstalledError(
             f"{name}'s weights are not on this machine (looked in {encoders_dir}): run "
-            f"`python -m indexer encoders install {name}`.",
+            f"`python -m indexer encoders install {name}`",
             subject=name,
         ) from error
     except (OSError, ValueError, TypeError) as error:
         raise WeightsInvalidError(
-            f"The record {path} cannot be read ({error}): run `python -m indexer encoders install {name}`.",
+            f"the record {path} cannot be read ({error}): run `python -m indexer encoders install {name}`",
             subject=str(path),
         ) from error
 

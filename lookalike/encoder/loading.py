@@ -84,7 +84,9 @@ def _known_fusion(text: str) -> Fusion:
     for fusion in get_args(Fusion):
         if text == fusion:
             return cast(Fusion, fusion)
-    raise EncoderOptionsError(f"There is no fusion {text!r}: there are mean, concat and last.", subject="fusion")
+    raise EncoderOptionsError(
+        f"there is no fusion {text!r}; there are: {', '.join(get_args(Fusion))}", subject="fusion"
+    )
 
 
 def _fused_stages(stages: tuple[int, ...], fusion: Fusion) -> tuple[int, ...]:
@@ -151,11 +153,12 @@ def _check_maps(network: MultiScaleNetwork, size: int, name: str) -> None:
             shapes = [tuple(stage.shape) for stage in network.backbone(torch.zeros(1, 3, size, size))]
     except (AssertionError, RuntimeError) as error:
         raise EncoderOptionsError(
-            f"{name} cannot work at input_size {size}: {str(error).partition(chr(10))[0]}", subject="input_size"
+            f"{name} cannot work at input_size {size}: {str(error).partition(chr(10))[0].rstrip('.')}",
+            subject="input_size",
         ) from error
     if [shape[1:-2] for shape in shapes] != [(width,) for width in network.channels]:
         raise EncoderOptionsError(
             f"{name} gives maps of the shapes {shapes}, not (1, channels, height, width) with the channels "
-            f"{list(network.channels)}; it cannot be an encoder.",
+            f"{list(network.channels)}; it cannot be an encoder",
             subject=name,
         )

@@ -37,8 +37,8 @@ class OperatorStatus:
         """The same in words for a person: one line when the operators serve, else every reason and what to run."""
         if self.available:
             return "compiled operators"
-        reasons = " ".join(self.reasons)
-        return f"The compiled operators cannot be used: {reasons} Run `make install` to compile them here."
+        reasons = "; ".join(self.reasons)
+        return f"the compiled operators cannot be used: {reasons}; run `make install` to compile them here"
 
 
 class OperatorLibrary:
@@ -65,7 +65,7 @@ class OperatorLibrary:
             with self._lock:
                 warn, self._warned = not self._warned, True
             if warn:
-                _LOG.warning("%s The plain formula serves instead; it is slower.", status.text)
+                _LOG.warning("%s; the plain formula serves instead, more slowly", status.text)
         return status.available
 
 
@@ -111,7 +111,7 @@ def multiscale_fuse(maps: Sequence[torch.Tensor], dimension: int, normalize: boo
     if torch.is_grad_enabled() and any(stage.requires_grad for stage in maps):
         raise OperatorError(
             "multiscale_fuse has no gradient and a map asks for one: call it under torch.no_grad(), or train "
-            "through multiscale_fuse_reference.",
+            "through multiscale_fuse_reference",
             subject="maps",
         )
     # Without a tensor PyTorch would not know which device's operator to call: the formula refuses that.
@@ -175,7 +175,7 @@ def channel_moments_reference(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.f
 def _load(folder: Path) -> OperatorStatus:
     candidates = sorted(path for path in folder.glob("_operators*") if path.suffix in {".so", ".pyd", ".dylib"})
     if not candidates:
-        return OperatorStatus(False, None, (f"{folder} has no _operators library: it was not compiled.",))
+        return OperatorStatus(False, None, (f"{folder} has no _operators library: it was not compiled",))
     reasons = []
     for path in candidates:
         reason = _open(path)
@@ -194,7 +194,7 @@ def _open(path: Path) -> str | None:
         return f"{_likely_cause(raw)} ({raw})"
     missing = [name for name in _OPERATORS if not hasattr(torch.ops.lookalike, name)]
     if missing:
-        return f"it lacks {' and '.join(missing)}: it was compiled from older sources."
+        return f"it lacks {' and '.join(missing)}: it was compiled from older sources"
     torch.library.register_fake("lookalike::multiscale_fuse", _fake_fuse, allow_override=True)
     torch.library.register_fake("lookalike::channel_moments", _fake_moments, allow_override=True)
     return None
@@ -202,12 +202,12 @@ def _open(path: Path) -> str | None:
 
 def _likely_cause(error: str) -> str:
     if "undefined symbol" in error:
-        return f"it was compiled for a newer PyTorch than this one, {torch.__version__}."
+        return f"it was compiled for a newer PyTorch than this one, {torch.__version__}"
     if "invalid ELF header" in error or "file too short" in error or "wrong ELF class" in error:
-        return "the file is damaged or was compiled for another kind of machine."
+        return "the file is damaged or was compiled for another kind of machine"
     if "GLIBC" in error or "cannot open shared object" in error:
-        return "it was compiled on a system whose libraries are missing here."
-    return "the system refused to load it."
+        return "it was compiled on a system whose libraries are missing here"
+    return "the system refused to load it"
 
 
 def _check(condition: bool, message: str) -> None:

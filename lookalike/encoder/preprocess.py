@@ -39,10 +39,10 @@ def check_picture(image: RGB) -> None:
     """Raise VectorsInvalidError unless ``image`` is (height, width, 3) uint8 with at least one pixel."""
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         found = getattr(image, "dtype", type(image).__name__)
-        raise VectorsInvalidError(f"A picture must be an array of uint8, not {found}.", subject="image")
+        raise VectorsInvalidError(f"a picture must be an array of uint8, not {found}", subject="image")
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise VectorsInvalidError(
-            f"A picture must have the shape (height, width, 3) with at least one pixel, not {image.shape}.",
+            f"a picture must have the shape (height, width, 3) with at least one pixel, not {image.shape}",
             subject="image",
         )
 
@@ -52,7 +52,7 @@ def check_batch(batch: npt.NDArray[np.floating], size: int) -> None:
     if not isinstance(batch, np.ndarray) or batch.dtype != np.float32 or batch.shape[1:] != (3, size, size):
         found = f"{batch.shape} {batch.dtype}" if isinstance(batch, np.ndarray) else type(batch).__name__
         raise VectorsInvalidError(
-            f"A batch must be (n, 3, {size}, {size}) float32, as prepare makes it, not {found}.", subject="batch"
+            f"a batch must be (n, 3, {size}, {size}) float32, as prepare makes it, not {found}", subject="batch"
         )
 
 

@@ -142,13 +142,13 @@ def check_input_size(size: int, *, native: int, smallest: int = SMALLEST_INPUT, 
         return size
     if fixed:
         raise EncoderOptionsError(
-            f"input_size {size} is not possible: this network sees {native} pixels only; leave input_size out.",
+            f"input_size {size} is not possible: this network sees {native} pixels only; leave input_size out",
             subject="input_size",
         )
     if not smallest <= size <= LARGEST_INPUT or size % INPUT_STEP:
         raise EncoderOptionsError(
             f"input_size {size} is not possible: choose {native}, or a multiple of {INPUT_STEP} from {smallest} "
-            f"to {LARGEST_INPUT}.",
+            f"to {LARGEST_INPUT}",
             subject="input_size",
         )
     return size
@@ -189,9 +189,9 @@ def _of_timm(name: str) -> KnownEncoder:
     alike = difflib.get_close_matches(name, ours, n=4) or difflib.get_close_matches(
         name, timm.list_models(pretrained=True) + timm.list_models(), n=4
     )
-    hint = f"Did you mean {', '.join(alike)}?" if alike else f"There are {', '.join(ours[:6])} and others."
+    hint = f"alike are {', '.join(alike)}" if alike else f"there are {', '.join(ours[:6])} and others"
     raise EncoderUnknownError(
-        f"There is no encoder {name!r}. {hint} `python -m indexer encoders` lists them.", subject=name
+        f"there is no encoder {name!r}: {hint}; `python -m indexer encoders` lists them", subject=name
     )
 
 

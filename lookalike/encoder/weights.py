@@ -97,25 +97,35 @@ def load_state(network: nn.Module, tensors: Mapping[str, torch.Tensor], path: Pa
 
 
 def write_weights(path: Path, network: nn.Module, recipe: Recipe) -> str:
-    """Write a network's state as float16 with its recipe; returns the file's SHA-256.
+    """Write a network's state as float16 with its recipe; returns the file's SHA-256, the same each time.
 
     ``network`` is a MultiScaleNetwork whose ``dimension`` is the recipe's. Counts of training batches are left
     out. Raises OSError as the disk does.
     """
-    from safetensors.torch import save_file
-
     state = {
         key: tensor.detach().half().contiguous() for key, tensor in network.state_dict().items() if not _is_count(key)
     }
     metadata = {"format": FORMAT, "version": VERSION, "encoder": json.dumps(asdict(recipe))}
-    save_file(state, path, metadata)
-    path.chmod(0o644)  # the writer makes it for its owner alone, but it is shared
+    path.write_bytes(serialized(state, metadata))
     return file_digest(path)
+
+
+def serialized(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> bytes:
+    """A safetensors file whose bytes depend on nothing but its content: its writer alone orders metadata at random."""
+    from safetensors.torch import save
+
+    data = save(tensors, metadata)
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = metadata
+    text = json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def invalid(path: Path, what: str) -> WeightsInvalidError:
     """The error that says that the weights file ``what``."""
-    return WeightsInvalidError(f"The weights file {path} {what}.", subject=str(path))
+    return WeightsInvalidError(f"the weights file {path} {what}", subject=str(path))
 
 
 def _parse_recipe(path: Path, text: str) -> Recipe:

@@ -1,6 +1,7 @@
 """Bytes to upright RGB pixels, and back: every format rule and every limit on pictures; the one importer of Pillow.
 
-    decode(data) ─▶ formats.sniff ─▶ headers.check ─▶ opening.open_header ─▶ load ─▶ colour.to_rgb ─▶ upright
+    decode ─▶ opening.open_header ─────────────────────────────▶ load ─▶ colour.to_rgb ─▶ upright.turned
+                formats.sniff ─▶ headers.sizes ─▶ Pillow's plugin
 
 The same ``decode`` serves indexing and querying, so that a query that is also in the corpus has the same pixels.
 """

@@ -38,11 +38,11 @@ def decode(data: bytes, *, limits: ImageLimits = ImageLimits(), name: str = "pic
     whatever the bytes.
     """
     if not data:
-        raise ImageEmptyError(f"{name} is empty (0 bytes); fetch the file again.", subject=name)
+        raise ImageEmptyError(f"{name} is empty (0 bytes); fetch the file again", subject=name)
     if len(data) > limits.max_bytes:
         raise ImageTooLargeError(
             f"{name} has {len(data)} bytes, more than the limit of {limits.max_bytes}; "
-            "reduce its size or raise the limit.",
+            "reduce its size or raise the limit",
             subject=name,
         )
     with muted():

@@ -63,20 +63,20 @@ _SHORT_READS = (EOFError, IndexError, struct.error, TypeError, ValueError, OSErr
 def verdict(error: Exception, data: bytes, source: CountedReader, format_name: str, name: str) -> ImageError:
     """The `ImageError` that says what ``error``, raised while reading ``data`` as ``format_name``, means."""
     chain = _causes(error)
-    sentence = next((str(one) for one in chain if str(one)), type(error).__name__)
+    sentence = next((str(one) for one in chain if str(one)), type(error).__name__).rstrip(".")
     if isinstance(error, Image.DecompressionBombError | MemoryError):
         return TooManyPixelsError(
-            f"{name}: this {format_name} picture unpacks to more pixels than can be held; reduce its size.",
+            f"{name}: this {format_name} picture unpacks to more pixels than can be held; reduce its size",
             subject=name,
         )
     if isinstance(error, TooManyReadsError):
         return ImageCorruptError(
-            f"{name}: this {format_name} picture is cut into so many small pieces that it is taken as hostile.",
+            f"{name}: this {format_name} picture is cut into so many small pieces that it is taken as hostile",
             subject=name,
         )
     if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(sentence):
         return UnsupportedFormatError(
-            f"{name}: this variant of {format_name} is not read ({sentence}); save it as PNG or JPEG.",
+            f"{name}: this variant of {format_name} is not read ({sentence}); save it as PNG or JPEG",
             subject=name,
         )
     ran_out = _RAN_OUT.search(sentence) or any(isinstance(one, EOFError | struct.error) for one in chain)
@@ -84,11 +84,11 @@ def verdict(error: Exception, data: bytes, source: CountedReader, format_name: s
     opaque = format_name in {"WEBP", "AVIF"}
     if is_cut(format_name, data) or ((ran_out or short) and not opaque):
         return ImageTruncatedError(
-            f"{name}: this {format_name} picture stops before its end ({sentence}); fetch the file again.",
+            f"{name}: this {format_name} picture stops before its end ({sentence}); fetch the file again",
             subject=name,
         )
     return ImageCorruptError(
-        f"{name}: this {format_name} picture is damaged ({sentence}); open and save it with an editor, or drop it.",
+        f"{name}: this {format_name} picture is damaged ({sentence}); open and save it with an editor, or drop it",
         subject=name,
     )
 

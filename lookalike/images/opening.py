@@ -76,7 +76,7 @@ def _attempt(data: bytes, max_pixels: int, name: str) -> tuple[ImageFile.ImageFi
         check_size(image, max_pixels, name)
         return image, reader
     what = f"is {foreign}, which is not read" if foreign else "is of no picture format that is read"
-    raise UnsupportedFormatError(f"{name} {what}; save it as JPEG, PNG or WebP.", subject=name)
+    raise UnsupportedFormatError(f"{name} {what}; save it as JPEG, PNG or WebP", subject=name)
 
 
 def _open_as(format_name: str, reader: CountedReader) -> ImageFile.ImageFile:
@@ -102,6 +102,6 @@ def _check(width: int, height: int, max_pixels: int, what: str, name: str) -> No
     if width * height > max_pixels:
         raise TooManyPixelsError(
             f"{name}: {width} × {height} pixels ({what}) are more than the limit of {max_pixels}; "
-            "reduce its size or save it as JPEG.",
+            "reduce its size or save it as JPEG",
             subject=name,
         )

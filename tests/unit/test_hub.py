@@ -19,6 +19,7 @@ import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from lookalike.encoder import hub
@@ -31,6 +32,7 @@ from lookalike.errors import (
     DownloadError,
     EncoderNotInstalledError,
     EncoderUnknownError,
+    LookalikeError,
     WeightsInvalidError,
 )
 from tests.encoder_files import classifier, write_published
@@ -45,6 +47,7 @@ class Hub:
         self.files: dict[str, bytes] = {}
         self.etag: str | None = None
         self.stop_after: int | None = None
+        self.nonsense = False
         self.asked: list[tuple[str, str]] = []
         self.address = ""
 
@@ -60,6 +63,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, *, with_body: bool) -> None:
         self.held.asked.append((self.command, self.path))
+        if self.held.nonsense:
+            self.wfile.write(b"this is no status line\r\n\r\n")
+            return
         parts = self.path.strip("/").split("/")
         name = "/".join(parts[:2] + parts[4:]) if "resolve" in parts else "/".join(parts)
         content = self.held.files.get(name)
@@ -155,6 +161,18 @@ def test_installed_again_nothing_is_asked_of_the_hub(server: Hub, weights: bytes
     assert server.asked == []
 
 
+def test_weights_of_another_model_than_the_name_stands_for_now_are_replaced(
+    server: Hub, weights: bytes, tmp_path: Path
+) -> None:
+    folder = install(server, tmp_path)
+    record = json.loads((folder / "encoder.json").read_text())
+    (folder / "encoder.json").write_text(json.dumps({**record, "model": "test_resnet.of_an_earlier_release"}))
+    server.asked.clear()
+    install(server, tmp_path)
+    assert server.asked
+    assert read_record("test_resnet", tmp_path).model == "test_resnet.r160_in1k"
+
+
 def test_damaged_weights_are_refused_and_mended_by_installing_again(
     server: Hub, weights: bytes, tmp_path: Path
 ) -> None:
@@ -189,10 +207,10 @@ def test_the_folder_can_be_copied_to_a_machine_without_network(server: Hub, weig
     assert here.digest == there.digest == by_path.digest
 
 
-def assert_nothing_installed(folder: Path) -> None:
+def assert_nothing_installed(folder: Path, name: str = "test_resnet") -> None:
     assert not folder.exists() or list(folder.iterdir()) == []
     with pytest.raises(EncoderNotInstalledError):
-        load_network("test_resnet", encoders_dir=folder)
+        load_network(name, encoders_dir=folder)
 
 
 def test_other_bytes_than_announced_are_refused(server: Hub, weights: bytes, tmp_path: Path) -> None:
@@ -262,6 +280,67 @@ def test_a_full_disk_leaves_nothing_behind(server: Hub, weights: bytes, tmp_path
     assert_nothing_installed(tmp_path / "encoders")
 
 
+SYSTEM_IN_RUST = "Error while serializing: I/O error: No space left on device (os error 28)"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [(SYSTEM_IN_RUST, DiskFullError), ("Data processing error: timed out", DownloadError)]
+)
+def test_the_downloader_in_rust_is_understood(
+    server: Hub, weights: bytes, tmp_path: Path, words: str, expected: type[LookalikeError]
+) -> None:
+    def stop(done: int, total: int | None) -> None:
+        raise RuntimeError(words)
+
+    with pytest.raises(expected):
+        hub.install("test_resnet", tmp_path / "encoders", endpoint=server.address, report=stop)
+    assert_nothing_installed(tmp_path / "encoders")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [(SYSTEM_IN_RUST, DiskFullError), ("Error while serializing: I/O error", DataPathError)]
+)
+def test_a_disk_that_fills_while_a_plain_file_is_rewritten_leaves_nothing_behind(
+    server: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, expected: type[LookalikeError]
+) -> None:
+    write_published(tmp_path / "alexnet.pth", classifier("alexnet", 3))
+    publish_elsewhere(server, monkeypatch, "alexnet", (tmp_path / "alexnet.pth").read_bytes(), "alexnet.pth")
+
+    def fill(*_: object) -> None:
+        raise SafetensorError(words)
+
+    monkeypatch.setattr("safetensors.torch.save_file", fill)
+    with pytest.raises(expected):
+        hub.install("alexnet", tmp_path / "encoders")
+    assert_nothing_installed(tmp_path / "encoders", "alexnet")
+
+
+def test_what_a_killed_installation_left_is_removed_by_the_next(server: Hub, weights: bytes, tmp_path: Path) -> None:
+    left = tmp_path / f".test_resnet-{'0a' * 16}"
+    others = [tmp_path / f".test_resnet.r160_in1k-{'0a' * 16}", tmp_path / ".test_resnet-mine", tmp_path / "test"]
+    for folder in (left, *others):
+        (folder / "downloads").mkdir(parents=True)
+    install(server, tmp_path)
+    assert sorted(tmp_path.glob("*/downloads")) == sorted(folder / "downloads" for folder in others)
+    assert not left.exists()
+
+
+def test_an_installation_that_still_runs_is_left_alone_by_another(server: Hub, weights: bytes, tmp_path: Path) -> None:
+    folder = tmp_path / "encoders"
+    began: list[Path] = []
+
+    def install_meanwhile(done: int, total: int | None) -> None:
+        if not began:
+            began.extend(folder.glob(".test_resnet-*"))
+            install(server, folder)
+            assert began[0].exists()
+
+    hub.install("test_resnet", folder, endpoint=server.address, report=install_meanwhile)
+    assert len(began) == 1
+    assert [path.name for path in folder.iterdir()] == ["test_resnet"]
+    load_network("test_resnet", encoders_dir=folder)
+
+
 def test_a_folder_that_cannot_be_made_is_named(server: Hub, weights: bytes, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataPathError, match="file"):
@@ -322,3 +401,18 @@ def test_a_connection_that_breaks_is_an_error(server: Hub, tmp_path: Path, monke
     with pytest.raises(DownloadError, match="5000 of 10000"):
         hub.install("alexnet", tmp_path / "encoders")
     assert not list((tmp_path / "encoders").iterdir())
+
+
+def test_an_answer_that_is_no_http_is_an_error(server: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_elsewhere(server, monkeypatch, "alexnet", b"", "alexnet.pth")
+    server.nonsense = True
+    with pytest.raises(DownloadError, match="this is no status line"):
+        hub.install("alexnet", tmp_path / "encoders")
+    assert_nothing_installed(tmp_path / "encoders", "alexnet")
+
+
+def test_a_hub_that_speaks_no_http_is_an_error(server: Hub, weights: bytes, tmp_path: Path) -> None:
+    server.nonsense = True
+    with pytest.raises(DownloadError, match=r"timm/test_resnet.r160_in1k"):
+        install(server, tmp_path / "encoders")
+    assert_nothing_installed(tmp_path / "encoders")

@@ -65,6 +65,14 @@ def test_a_network_comes_back_as_it_was_written(tmp_path: Path) -> None:
         np.testing.assert_array_equal(loaded(pixels).numpy(), network(pixels).numpy())
 
 
+def test_written_again_a_file_has_the_same_bytes(tmp_path: Path) -> None:
+    backbone, channels = build_backbone(TINY, (4,))
+    network = MultiScaleNetwork(backbone, channels, "last", None)
+    recipe = Recipe(TINY, (4,), "last", TINY_SIZE, network.dimension)
+    digests = {write_weights(tmp_path / f"{number}.safetensors", network, recipe) for number in range(8)}
+    assert len(digests) == 1
+
+
 def test_the_file_holds_half_precision_and_no_counts(file: Path) -> None:
     state = load_file(file)
     assert {tensor.dtype for tensor in state.values()} == {torch.float16}
