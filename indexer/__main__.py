@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from lookalike.errors import LookalikeError
 
+YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 ROOT_OPTIONS = frozenset({"--help", "--version", "--install-completion", "--show-completion"})
 
 
@@ -33,7 +35,7 @@ def main() -> None:
     try:
         app(args=arguments, prog_name="python -m indexer")
     except LookalikeError as error:
-        reporter = make_reporter("--json" in arguments)
+        reporter = make_reporter("--json" in arguments or os.environ.get("LOOKALIKE_JSON", "") in YES)
         reporter.say(f"error: {error.message}")
         reporter.event("error", code=error.code, message=error.message, subject=error.subject)
         sys.exit(1)

@@ -26,13 +26,18 @@ from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import (
     EntryUnreadableError,
     ImageEmptyError,
+    ImageError,
+    ImageTooLargeError,
     LookalikeError,
+    SourceError,
     UnsupportedFormatError,
 )
 from lookalike.images import decode
 from lookalike.options import ImageLimits
 
 PAGE = 256  # entries looked up in the catalogue at once
+
+_NO_PICTURE = (UnsupportedFormatError, ImageEmptyError, ImageTooLargeError)
 
 Prepared = npt.NDArray[np.float32]
 
@@ -92,7 +97,7 @@ class Pipeline:
         try:
             for outcome in self._outcomes(pool):
                 if isinstance(outcome, Refused):
-                    self.report.give(outcome.key, Verdict.REJECTED, outcome.error)
+                    self._turn_away(outcome)
                 else:
                     self._take(outcome)
                 self.stage.advance(rejected=self.report.counts[Verdict.REJECTED])
@@ -133,7 +138,7 @@ class Pipeline:
             draft = _draft(entry, digest, len(data), (picture.width, picture.height, picture.format))
             prepared = self.encoder.prepare(picture.pixels)
             return _Outcome(entry, item, read - start, time.perf_counter() - read, prepared=(draft, prepared))
-        except LookalikeError as error:
+        except (ImageError, SourceError) as error:
             return _Outcome(entry, item, read - start, time.perf_counter() - read, error=error)
 
     def _known_vector(self, entry: Entry, item: ItemRecord | None, digest: str, size: int) -> NewItem | None:
@@ -168,12 +173,21 @@ class Pipeline:
         if len(self._seen) + len(self._known) >= PAGE:
             self._write()
 
+    def _turn_away(self, refused: Refused) -> None:
+        """What the source could not even offer; what it cannot read at present stays, be it a file or a folder."""
+        kept = self.builder.under(refused.key) if isinstance(refused.error, EntryUnreadableError) else []
+        for item in kept:
+            self._seen.append(item)
+            self.report.give(item.draft.key, Verdict.KEPT, refused.error)
+        if all(item.draft.key != refused.key for item in kept):
+            self.report.give(refused.key, Verdict.REJECTED, refused.error)
+
     def _refuse(self, entry: Entry, item: ItemRecord | None, error: LookalikeError) -> None:
         readable_before = item is not None and item.encoder_digest == self.encoder.spec.digest
         if isinstance(error, EntryUnreadableError) and item is not None and readable_before:
             self._seen.append(item)
             self.report.give(entry.key, Verdict.KEPT, error)
-        elif isinstance(error, UnsupportedFormatError | ImageEmptyError) and not names_a_picture(entry.location):
+        elif isinstance(error, _NO_PICTURE) and not names_a_picture(entry.location):
             self.report.give(entry.key, Verdict.IGNORED, error)
         else:
             self.report.give(entry.key, Verdict.REJECTED, error)

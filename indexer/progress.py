@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import IO, Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -42,7 +42,7 @@ class Reporter(Protocol):
 def pace(done: int, total: int, seconds: float) -> tuple[float, float | None]:
     """Steps a second, and seconds left (None before the first step is done)."""
     rate = done / seconds if seconds > 0 else 0.0
-    return rate, (total - done) / rate if rate > 0 else None
+    return rate, max(0, total - done) / rate if rate > 0 and total else None
 
 
 def clock(seconds: float | None) -> str:
@@ -57,12 +57,17 @@ def clock(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def _stderr() -> Console:
+    """Prints words as they are: no markup, no emoji in place of ``:names:``."""
+    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
 @dataclass
 class HumanReporter:
     """Text for a person; a live bar on a terminal, a line every two seconds elsewhere."""
 
-    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, soft_wrap=True))
-    out: IO[str] = field(default_factory=lambda: sys.stdout)
+    console: Console = field(default_factory=_stderr)
+    out: TextIO = field(default_factory=lambda: sys.stdout)
 
     def say(self, text: str) -> None:
         """Print to stderr."""
@@ -71,7 +76,8 @@ class HumanReporter:
     def answer(self, text: str, **fields: Any) -> None:
         """Print to stdout."""
         del fields
-        print(text, file=self.out, flush=True)
+        encoding = self.out.encoding or "utf-8"
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=self.out, flush=True)
 
     def event(self, kind: str, **fields: Any) -> None:
         """Nothing: a person is told through ``say``."""
@@ -131,8 +137,8 @@ def _notes(notes: dict[str, int]) -> str:
 class JsonReporter:
     """One JSON object a line on stdout; text for a person still goes to stderr."""
 
-    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, soft_wrap=True))
-    out: IO[str] = field(default_factory=lambda: sys.stdout)
+    console: Console = field(default_factory=_stderr)
+    out: TextIO = field(default_factory=lambda: sys.stdout)
 
     def say(self, text: str) -> None:
         """Print to stderr."""
@@ -145,7 +151,12 @@ class JsonReporter:
 
     def event(self, kind: str, **fields: Any) -> None:
         """Write one line."""
-        print(json.dumps({"event": kind, **fields}, ensure_ascii=False, allow_nan=False), file=self.out, flush=True)
+        line = json.dumps({"event": kind, **fields}, ensure_ascii=False, allow_nan=False)
+        try:
+            line.encode(self.out.encoding or "utf-8")
+        except UnicodeEncodeError:  # a file name that is not UTF-8, or a terminal that is not
+            line = json.dumps({"event": kind, **fields}, allow_nan=False)
+        print(line, file=self.out, flush=True)
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Stage]:

@@ -116,26 +116,31 @@ def index_collection(
                 total += 1
                 stage.advance()
         encoder = load_encoder(request.encoder, places.encoders_dir)
+        if total == 0 and not options.allow_empty:
+            _refuse_empty(request, catalogue)
         remembered = SourceRecord(source.kind, source.location, request.root)
         identity = (request.encoder, encoder.spec)
         with Builder.open(layout, catalogue, remembered, identity, new_index, options.build) as (builder, damage):
             for line in damage:
                 reporter.say(f"warning: {line}")
-            if total == 0 and not options.allow_empty:
-                _refuse_empty(request, builder.live_count())
             return _run(source, builder, encoder, (total, start), options, reporter)
     finally:
         source.close()
 
 
-def _refuse_empty(request: IndexRequest, live: int) -> None:
+def _refuse_empty(request: IndexRequest, catalogue: Catalogue) -> None:
+    """Raise, before the collection is told of this source."""
+    record = next((record for record in catalogue.collections() if record.name == request.name), None)
+    live = catalogue.live_count(record.id) if record else 0
     if live:
         raise SourceEmptyError(
             f"{request.location} has no files, but the collection {request.name!r} has {live} pictures: "
             "is a disk not mounted? To empty the collection, say --allow-empty",
             subject=request.location,
         )
-    raise SourceEmptyError(f"{request.location} has no files to index", subject=request.location)
+    raise SourceEmptyError(
+        f"{request.location} has no files to index: put pictures into it, or check the path", subject=request.location
+    )
 
 
 def _run(

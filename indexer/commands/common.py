@@ -92,11 +92,16 @@ class Session:
         finally:
             catalogue.close()
 
-    def collection(self, name: str, *, limits: ImageLimits | None = None) -> Collection:
-        """An open collection."""
+    def collection(self, name: str, *, generation: int | None = None, limits: ImageLimits | None = None) -> Collection:
+        """An open collection: its current snapshot, or the one of a generation."""
         places = self.places
         return Collection.open(
-            places.data, name, database_url=places.database_url, encoders_dir=places.encoders_dir, limits=limits
+            places.data,
+            name,
+            generation=generation,
+            database_url=places.database_url,
+            encoders_dir=places.encoders_dir,
+            limits=limits,
         )
 
     def layout(self, name: str) -> CollectionLayout:

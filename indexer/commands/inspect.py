@@ -22,10 +22,10 @@ from indexer.commands.common import (
 from indexer.sources.opening import open_source
 from indexer.verification import verify_self_match
 from lookalike.catalogue.records import CollectionRecord
-from lookalike.collection.files import exclusive_lock
+from lookalike.collection.files import disk_errors, exclusive_lock
 from lookalike.collection.manifest import Manifest
-from lookalike.collection.snapshot import open_snapshot, read_manifest
-from lookalike.errors import SnapshotDamagedError, SnapshotNotFoundError
+from lookalike.collection.snapshot import read_manifest
+from lookalike.errors import LookalikeError, SnapshotDamagedError, SnapshotNotFoundError
 from lookalike.options import ImageLimits
 
 EXIT_FAILED = 1
@@ -49,8 +49,16 @@ def collections(
         session.reporter.say(
             f"no collection in {data} yet: run `python -m indexer index SOURCE --collection NAME` to make one"
         )
+    damaged = 0
     for record in records:
-        _describe(session, record)
+        try:
+            _describe(session, record)
+        except LookalikeError as error:
+            damaged += 1
+            session.reporter.say(f"error: {record.name}: {error.message}")
+            session.reporter.event("error", collection=record.name, code=error.code, message=error.message)
+    if damaged:
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _describe(session: Session, record: CollectionRecord) -> None:
@@ -121,10 +129,12 @@ def verify(
     for line in result.stale[:20]:
         session.reporter.say(f"stale: {line}")
     found = result.checked - len(result.failures)
-    text = f"{collection}: {found} of {result.checked} pictures find themselves (lowest score {result.lowest:.4f})"
+    text = f"{collection}: {found} of {result.checked} pictures find themselves"
+    text += f" (lowest score {result.lowest:.4f})" if result.lowest is not None else ""
     text += f", {len(result.stale)} changed since they were indexed" if result.stale else ""
     session.reporter.answer(text, collection=collection, **result.fields())
-    if result.failures:
+    nothing_proved = result.items > 0 and result.checked == 0
+    if result.failures or nothing_proved:
         raise typer.Exit(EXIT_FAILED)
     if result.stale:
         raise typer.Exit(EXIT_STALE)
@@ -146,10 +156,14 @@ def rollback(
     with session.catalogue(collection) as catalogue:
         catalogue.collection(collection)
     layout = session.layout(collection)
+    with disk_errors(layout.root):
+        layout.make()
     with exclusive_lock(layout.lock, subject=collection):
         target = _target(session, collection) if to is None else to
-        open_snapshot(layout, target)
-        layout.point_to(target)
+        with session.collection(collection, generation=target) as opened:
+            opened.check_rows()
+        with disk_errors(layout.root):
+            layout.point_to(target)
     session.reporter.answer(f"{collection}: snapshot {target} is current", collection=collection, snapshot=target)
 
 
@@ -160,7 +174,7 @@ def _target(session: Session, collection: str) -> int:
         current = layout.current()
     except SnapshotDamagedError:
         # The pointer is what is damaged: the newest complete snapshot is as good as it was.
-        return complete[-1]
+        current = complete[-1] + 1 if complete else 0
     older = [generation for generation in complete if generation < current]
     if not older:
         there = ", ".join(map(str, complete))

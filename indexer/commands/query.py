@@ -25,7 +25,7 @@ from indexer.commands.common import (
     make_session,
 )
 from indexer.montage import Tile, draw_montage
-from indexer.sources.base import Source
+from indexer.sources.base import Source, printable
 from indexer.sources.opening import open_source
 from lookalike.api import RGB, Encoder
 from lookalike.collection.files import disk_errors, write_atomically
@@ -71,16 +71,22 @@ def search(
         answers = opened.search_many(images, k, min_score=min_score)
         best = None if min_score is None else opened.search_many(images, 1)
     for row, (image, hits) in enumerate(zip(images, answers, strict=True)):
-        text = "\n".join(hit.location for hit in hits) if output is SearchFormat.PATHS else _table(image, hits)
-        if not hits:
-            strongest = best[row][0].score if best and best[row] else None
-            text = f"{image}: nothing above {min_score}" + (f"; the best is {strongest:.3f}" if strongest else "")
-        session.reporter.answer(text, query=str(image), results=[_fields(hit) for hit in hits])
+        fields = {"query": str(image), "results": [_fields(hit) for hit in hits]}
+        if output is SearchFormat.PATHS:
+            session.reporter.answer("\n".join(hit.location for hit in hits), **fields)
+        else:
+            session.reporter.answer(_table(image, hits) if hits else _nothing(image, min_score, best, row), **fields)
+
+
+def _nothing(image: Path, min_score: float | None, best: list[list[Hit]] | None, row: int) -> str:
+    if best and best[row]:
+        return f"{image}: nothing above {min_score}; the best is {best[row][0].score:.3f}"
+    return f"{image}: the collection has no pictures"
 
 
 def _table(image: Path, hits: Sequence[Hit]) -> str:
     lines = [f"{image}"]
-    lines += [f"{hit.rank:>4}  {hit.score:6.3f}  {hit.key}  {hit.title or ''}".rstrip() for hit in hits]
+    lines += [f"{hit.rank:>4}  {hit.score:6.3f}  {hit.key}  {printable(hit.title or '')}".rstrip() for hit in hits]
     return "\n".join(lines)
 
 

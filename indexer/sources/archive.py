@@ -32,6 +32,8 @@ MAX_ENTRIES = 2_000_000
 MAX_DIRECTORY_BYTES = 256 << 20
 """Bytes of the table of contents, which is held in memory while the archive is open."""
 
+MAX_NAME_LENGTH = 4096
+
 _PIECE = 1 << 16
 _DRIVE = re.compile(r"[A-Za-z]:")
 _ENCRYPTED = 0x1
@@ -70,7 +72,7 @@ class ZipSource:
             key = "/".join(parts)
             error = self._objection(member, name, parts) or key_error(key)
             if error is None and key in seen:
-                message = f"{self.location} has two members called {key}; the second is left out."
+                message = f"{self.location} has two members called {key}; only one of them is used."
                 error = KeyDuplicateError(message, subject=key)
             if error is not None:
                 yield Refused(refused_key(key or name), error)
@@ -120,15 +122,19 @@ class ZipSource:
     def _objection(self, member: zipfile.ZipInfo, name: str, parts: list[str]) -> LookalikeError | None:
         shown = printable(member.filename)
         if name.startswith("/") or _DRIVE.match(name) or ".." in parts:
-            return ArchiveError(f"The member {shown} leads out of the archive; pack it again.", subject=shown)
+            return ArchiveError(f"the member {shown} leads out of the archive; pack it again.", subject=shown)
+        if len(name) > MAX_NAME_LENGTH:
+            return ArchiveError(
+                f"the member {shown[:60]}… has a name of {len(name)} characters; shorten it.", subject=shown[:60]
+            )
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
-            return ArchiveError(f"The member {shown} is a link or device; pack the file itself.", subject=shown)
+            return ArchiveError(f"the member {shown} is a link or device; pack the file itself.", subject=shown)
         if member.flag_bits & _ENCRYPTED:
-            return EntryUnreadableError(f"The member {shown} is encrypted; pack it without.", subject=shown)
+            return EntryUnreadableError(f"the member {shown} is encrypted; pack it without.", subject=shown)
         if member.compress_type not in _STOPPABLE:
             return ArchiveError(
-                f"The member {shown} is packed by a method whose size cannot be limited; pack it with deflate.",
+                f"the member {shown} is packed by a method whose size cannot be limited; pack it with deflate.",
                 subject=shown,
             )
         return None

@@ -15,6 +15,9 @@ from lookalike.errors import KeyInvalidError, LookalikeError
 Scalar = str | int | float | bool | None
 
 MAX_KEY_LENGTH = 1024
+MAX_KEY_BYTES = 2048
+"""PostgreSQL's index over keys takes no longer ones."""
+
 _CLUTTER = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
@@ -81,17 +84,20 @@ def printable(text: str) -> str:
 
 
 def key_error(key: str) -> KeyInvalidError | None:
-    """Why ``key`` cannot be a key, or ``None``: it must be 1 to 1024 characters of valid text without controls."""
+    """Why ``key`` cannot be a key, or ``None``; keys are 1 to 1024 characters (2048 bytes) of text without controls."""
     shown = printable(key)
     if not key:
-        return KeyInvalidError("An entry has an empty key; give it one.", subject=shown)
+        return KeyInvalidError("an entry has an empty key; give it one.", subject=shown)
     if any(0xD800 <= ord(one) <= 0xDFFF for one in key):
-        return KeyInvalidError(f"The name {shown} is not UTF-8; rename the file.", subject=shown)
+        return KeyInvalidError(f"the name {shown} is not UTF-8; rename the file.", subject=shown)
     if len(key) > MAX_KEY_LENGTH:
-        what = f"The key {shown[:60]}… has {len(key)} characters, more than {MAX_KEY_LENGTH}; shorten it."
+        what = f"the key {shown[:60]}… has {len(key)} characters, more than {MAX_KEY_LENGTH}; shorten it."
+        return KeyInvalidError(what, subject=shown)
+    if len(key.encode()) > MAX_KEY_BYTES:
+        what = f"the key {shown[:60]}… has more than {MAX_KEY_BYTES} bytes in UTF-8; shorten it."
         return KeyInvalidError(what, subject=shown)
     if any(unicodedata.category(one) == "Cc" for one in key):
-        return KeyInvalidError(f"The key {shown} contains control characters; rename it.", subject=shown)
+        return KeyInvalidError(f"the key {shown} contains control characters; rename it.", subject=shown)
     return None
 
 

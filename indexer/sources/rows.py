@@ -98,6 +98,8 @@ def _csv_row(columns: list[str], values: list[str]) -> Row:
         return f"it has {len(values)} values for {len(columns)} columns"
     if not all(map(_is_text, values)):
         return "it is not UTF-8"
+    if any("\0" in value for value in values):
+        return "it has a NUL character, which no catalogue can hold"
     return {
         name: (value or None) if name in _TEXT_COLUMNS else _typed(value)
         for name, value in zip(columns, values, strict=True)
@@ -137,6 +139,8 @@ def _complaint(name: str, value: object) -> str | None:
         return f"{printable(name)} is not a finite number"
     if not _is_text(name) or (isinstance(value, str) and not _is_text(value)):
         return f"{printable(name)} is not valid Unicode text"
+    if "\0" in name or (isinstance(value, str) and "\0" in value):
+        return f"{printable(name)} has a NUL character, which no catalogue can hold"
     return None
 
 

@@ -137,7 +137,8 @@ def _sqlite_engine(url: URL, lock_patience_s: float) -> Engine:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CatalogueUnavailableError(
-                f"the folder of {url.database} cannot be made: {error.strerror}", subject=url.database
+                f"the folder of {url.database} cannot be made ({error.strerror}): choose another one",
+                subject=url.database,
             ) from error
     engine = create_engine(url, connect_args={"timeout": lock_patience_s})
 
@@ -182,4 +183,7 @@ def _translate(error: DBAPIError, where: str) -> CatalogueError | DiskFullError:
             f"the catalogue at {where} cannot be used: {first}. Check that the database runs and may be written",
             subject=where,
         )
-    return CatalogueUnavailableError(f"the catalogue at {where} refused: {first}", subject=where)
+    return CatalogueUnavailableError(
+        f"the catalogue at {where} refused: {first}. Restore it from a backup, or move it away and index again",
+        subject=where,
+    )

@@ -88,6 +88,11 @@ class ItemRecord:
     created_generation: int
     removed_generation: int | None
 
+    def is_visible(self, generation: int) -> bool:
+        """Whether the snapshot of a generation has this version."""
+        gone = self.removed_generation is not None and self.removed_generation <= generation
+        return self.created_generation <= generation and not gone
+
 
 @dataclass(frozen=True, slots=True)
 class NewItem:

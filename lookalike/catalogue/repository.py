@@ -83,6 +83,14 @@ class Catalogue:
             live = select(ItemRow).where(ItemRow.collection_id == collection_id, ItemRow.removed_generation.is_(None))
             return {row.key: _item(row) for row in _in_chunks(session, live, ItemRow.key, keys)}
 
+    def live_below(self, collection_id: int, prefix: str) -> list[ItemRecord]:
+        """The live rows whose keys begin with this, by id."""
+        with self._database.reading() as session:
+            begins = ItemRow.key.startswith(prefix, autoescape=True)
+            rows = session.scalars(select(ItemRow).where(_live(collection_id), begins).order_by(ItemRow.id))
+            # SQLite takes upper and lower case for the same here.
+            return [_item(row) for row in rows if row.key.startswith(prefix)]
+
     def live_by_content(self, collection_id: int, content_digest: str, encoder_digest: str) -> ItemRecord | None:
         """Some live row with this content, encoded by this encoder."""
         with self._database.reading() as session:
@@ -136,6 +144,13 @@ class Catalogue:
             )
             return found is not None
 
+    def newest_generation(self, collection_id: int) -> int:
+        """The newest generation in which a row came or went; 0 if there is none."""
+        newest = (func.max(ItemRow.created_generation), func.max(ItemRow.removed_generation))
+        with self._database.reading() as session:
+            came, went = session.execute(select(*newest).where(ItemRow.collection_id == collection_id)).one()
+            return max(came or 0, went or 0)
+
     def pending_vectors(self, ids: Sequence[int]) -> dict[int, npt.NDArray[np.float32]]:
         """The vectors of those of these items that no snapshot holds yet."""
         with self._database.reading() as session:
@@ -143,13 +158,16 @@ class Catalogue:
             return {row.item_id: np.frombuffer(row.vector, dtype="<f4") for row in rows}
 
     def forget(self, collection_id: int, *, published: int, oldest: int) -> None:
-        """Drop vectors that the snapshot ``published`` holds, and rows that no snapshot from ``oldest`` on sees."""
+        """Drop vectors that the snapshot ``published`` holds, and rows that no snapshot from ``oldest`` on sees.
+
+        Among these are rows that came and went between two snapshots, which an interrupted run may leave.
+        """
         mine = select(ItemRow.id).where(ItemRow.collection_id == collection_id)
         with self._database.writing() as session:
             held = mine.where(ItemRow.created_generation <= published)
             session.execute(delete(VectorRow).where(VectorRow.item_id.in_(held)))
-            gone = and_(ItemRow.collection_id == collection_id, ItemRow.removed_generation <= oldest)
-            session.execute(delete(ItemRow).where(gone))
+            unseen = or_(ItemRow.removed_generation <= oldest, ItemRow.removed_generation <= ItemRow.created_generation)
+            session.execute(delete(ItemRow).where(ItemRow.collection_id == collection_id, unseen))
 
     def close_items(self, ids: Sequence[int], generation: int) -> None:
         """End these versions at a generation; their keys are free again."""

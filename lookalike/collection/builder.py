@@ -8,7 +8,7 @@ are invisible to the published snapshots, and the next run finds them and goes o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -28,7 +28,7 @@ from lookalike.collection.files import disk_errors, exclusive_lock
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.manifest import Manifest
 from lookalike.collection.publisher import Publisher
-from lookalike.collection.snapshot import Snapshot, open_snapshot, read_manifest
+from lookalike.collection.snapshot import Snapshot, check_ids, open_snapshot, read_manifest
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderMismatchError, SnapshotDamagedError
 from lookalike.index.base import VectorIndex
@@ -61,6 +61,14 @@ class Builder:
     def known(self, keys: Sequence[str]) -> dict[str, ItemRecord]:
         """The live items with these keys, whichever encoder made their vectors."""
         return self.catalogue.live_by_key(self.record.id, keys)
+
+    def under(self, place: str) -> list[ItemRecord]:
+        """The live items of this run's encoder with this key, or in this folder: ``a/b/``, or "" for all."""
+        if place and not place.endswith("/"):
+            items = list(self.known([place]).values())
+        else:
+            items = self.catalogue.live_below(self.record.id, place)
+        return [item for item in items if item.encoder_digest == self.spec.digest]
 
     def is_current(self, item: ItemRecord, content_digest: str) -> bool:
         """Whether the item was made of these very bytes by this run's encoder."""
@@ -146,11 +154,17 @@ class Builder:
         return len(lost)
 
     def _open_snapshots(self) -> list[str]:
-        """Open the complete snapshots, newest first; what was wrong with those that are damaged."""
+        """Open the complete snapshots, newest first; what was wrong with those that are damaged.
+
+        A snapshot is believed only if its ids are those of the catalogue. After a catalogue was lost or restored they
+        are not, and an id may by now name another picture.
+        """
         damage: list[str] = []
         for generation in reversed(self.layout.complete()):
             try:
-                self._snapshots.append(open_snapshot(self.layout, generation))
+                snapshot = open_snapshot(self.layout, generation)
+                check_ids(snapshot, self.catalogue.visible_ids(self.record.id, generation))
+                self._snapshots.append(snapshot)
             except SnapshotDamagedError as error:
                 damage.append(error.message)
         return damage
@@ -175,12 +189,14 @@ class Builder:
         with disk_errors(layout.root):
             layout.make()
         with exclusive_lock(layout.lock, subject=layout.name):
-            layout.clear_unfinished()
+            with disk_errors(layout.root):
+                layout.clear_unfinished()
             complete = layout.complete()
             if not options.allow_other_encoder:
                 _check_encoder(layout, complete, spec)
             record = catalogue.start_run(layout.name, source, request, options.settings)
-            generation = complete[-1] + 1 if complete else 1
+            # The catalogue is ahead of the snapshots where these were lost or restored.
+            generation = max(complete[-1] + 1 if complete else 1, catalogue.newest_generation(record.id))
             builder = cls(layout, catalogue, record, spec, generation, options, new_index)
             damage = builder._open_snapshots()
             lost = builder._drop_lost()
@@ -190,12 +206,9 @@ class Builder:
 
 
 def _check_encoder(layout: CollectionLayout, complete: Sequence[int], spec: EncoderSpec) -> None:
-    if not complete:
+    published = _newest_encoder(layout, complete)
+    if published is None:
         return
-    try:
-        published = read_manifest(layout, complete[-1]).encoder
-    except SnapshotDamagedError:
-        return  # its vectors are not used; every picture is compared by the encoder digest of its own row
     differences = spec.differences(published)
     if differences:
         raise EncoderMismatchError(
@@ -203,3 +216,11 @@ def _check_encoder(layout: CollectionLayout, complete: Sequence[int], spec: Enco
             f"{'; '.join(differences)}. Use the same encoder, or agree to encode everything again with --reencode",
             subject=layout.name,
         )
+
+
+def _newest_encoder(layout: CollectionLayout, complete: Sequence[int]) -> EncoderSpec | None:
+    """The encoder of the newest snapshot whose manifest can be read."""
+    for generation in reversed(complete):
+        with suppress(SnapshotDamagedError):
+            return read_manifest(layout, generation).encoder
+    return None

@@ -17,9 +17,11 @@ CHUNK = 1 << 20
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn "no space left" and "not allowed" while writing below ``path`` into DiskFullError and DataPathError."""
+    """Turn what the system refuses while files below ``path`` are written into DiskFullError and DataPathError."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # whoever reads the output has gone; the disk is well
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise DiskFullError(
@@ -27,17 +29,20 @@ def disk_errors(path: Path) -> Iterator[None]:
                 "what was published is intact",
                 subject=str(path),
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-            raise DataPathError(
-                f"{path} cannot be written: {error.strerror}. Choose another folder or mend its permissions",
-                subject=str(path),
-            ) from error
-        raise
+        raise DataPathError(
+            f"{path} cannot be written ({error.strerror or error}): choose another folder, or mend this one",
+            subject=str(path),
+        ) from error
+
+
+def temporary_name(name: str, process: str) -> str:
+    """What a file is called while a process writes it."""
+    return f".{name}.{process}.tmp"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace ``path`` by a file with this content; a reader sees the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(temporary_name(path.name, str(os.getpid())))
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -77,9 +82,11 @@ def sha256_file(path: Path) -> str:
 def exclusive_lock(path: Path, *, subject: str) -> Iterator[None]:
     """Hold a lock file for the block; the system lets go of it when the process dies, however it dies.
 
-    Raises CollectionBusyError at once if another process holds it.
+    Raises CollectionBusyError at once if another process holds it, and DataPathError.
     """
-    with path.open("a") as file:
+    with disk_errors(path):
+        file = path.open("a")
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -15,10 +15,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from lookalike.collection.files import sync_folder, write_atomically
+from lookalike.collection.files import sync_folder, temporary_name, write_atomically
 from lookalike.errors import CollectionNameError, CollectionNotReadyError, SnapshotDamagedError, SnapshotNotFoundError
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
+GENERATION = re.compile(r"[0-9]{8}")
+CURRENT = "current.json"
 MANIFEST = "manifest.json"
 VECTORS = "vectors.npy"
 IDS = "ids.npy"
@@ -75,11 +77,11 @@ class CollectionLayout:
         """Generations of the snapshots that have their manifest, rising."""
         if not self.snapshots.is_dir():
             return []
-        return sorted(int(path.parent.name) for path in self.snapshots.glob(f"[0-9]*/{MANIFEST}"))
+        return sorted(int(folder.name) for folder in self._generations() if (folder / MANIFEST).exists())
 
     def current(self) -> int:
         """The current generation; raises CollectionNotReadyError, or SnapshotDamagedError if it cannot be read."""
-        pointer = self.root / "current.json"
+        pointer = self.root / CURRENT
         try:
             return int(json.loads(pointer.read_text())["generation"])
         except FileNotFoundError as error:
@@ -88,7 +90,7 @@ class CollectionLayout:
                 f"run `python -m indexer index SOURCE --collection {self.name}`",
                 subject=self.name,
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
             raise SnapshotDamagedError(
                 f"{pointer} is damaged: run `python -m indexer rollback --collection {self.name}` to choose a snapshot",
                 subject=str(pointer),
@@ -109,13 +111,15 @@ class CollectionLayout:
                 f"the collection {self.name!r} has no snapshot {generation}; there are: {there}",
                 subject=str(generation),
             )
-        write_atomically(self.root / "current.json", (json.dumps({"generation": generation}) + "\n").encode())
+        write_atomically(self.root / CURRENT, (json.dumps({"generation": generation}) + "\n").encode())
 
     def clear_unfinished(self) -> None:
-        """Remove what an interrupted publish left: snapshot folders without a manifest."""
-        for path in self.snapshots.iterdir():
-            if not (path / MANIFEST).exists():
-                shutil.rmtree(path)
+        """Remove what an interrupted publish left: snapshot folders without a manifest, a pointer not yet in place."""
+        for pointer in self.root.glob(temporary_name(CURRENT, "*")):
+            pointer.unlink()
+        for folder in self._generations():
+            if not (folder / MANIFEST).exists():
+                shutil.rmtree(folder)
 
     def remove(self, generation: int) -> None:
         """Remove a snapshot: the manifest first, so that what is half removed counts as unfinished."""
@@ -123,3 +127,7 @@ class CollectionLayout:
         (folder / MANIFEST).unlink()
         sync_folder(folder)
         shutil.rmtree(folder)
+
+    def _generations(self) -> list[Path]:
+        """The snapshots' folders, whole or not; what else a person has put beside them is left alone."""
+        return [path for path in self.snapshots.iterdir() if GENERATION.fullmatch(path.name) and path.is_dir()]

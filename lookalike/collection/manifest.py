@@ -59,7 +59,9 @@ class Manifest:
             fields = json.loads(text)
             version = fields.pop("format_version")
             if version != FORMAT_VERSION:
-                raise ValueError(f"format version {version} is not {FORMAT_VERSION}")
+                raise ValueError(
+                    f"it has format {version}, and this version of lookalike reads format {FORMAT_VERSION}"
+                )
             recall = fields.pop("recall")
             return cls(
                 created_at=datetime.fromisoformat(fields.pop("created_at")),

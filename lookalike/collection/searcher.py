@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lookalike.catalogue.records import ItemRecord, Metadata
 from lookalike.catalogue.repository import Catalogue
-from lookalike.collection.snapshot import Snapshot
+from lookalike.collection.snapshot import Snapshot, check_ids
 from lookalike.errors import ItemNotFoundError, SnapshotDamagedError, VectorsInvalidError
 from lookalike.index.base import VectorIndex
 
@@ -76,13 +76,7 @@ class Searcher:
     def check_rows(self) -> None:
         """Compare the snapshot's ids with the rows visible at its generation; raises SnapshotDamagedError."""
         manifest = self.snapshot.manifest
-        rows = np.concatenate(list(self.catalogue.visible_ids(self.collection_id, manifest.generation)))
-        if not np.array_equal(rows, self.snapshot.ids):
-            raise SnapshotDamagedError(
-                f"snapshot {manifest.generation} of {manifest.collection!r} has {len(self.snapshot.ids)} items and the "
-                f"catalogue has {len(rows)} for it: they do not belong together; index the collection again",
-                subject=str(self.snapshot.folder),
-            )
+        check_ids(self.snapshot, self.catalogue.visible_ids(self.collection_id, manifest.generation))
         if len(self.index) != len(self.snapshot.ids):
             raise SnapshotDamagedError(
                 f"the index of snapshot {manifest.generation} of {manifest.collection!r} has {len(self.index)} vectors "
@@ -112,12 +106,15 @@ class Searcher:
     def _items(self, positions: npt.NDArray[np.int64]) -> dict[int, ItemRecord]:
         """The rows behind these positions; raises SnapshotDamagedError where the catalogue lacks one."""
         distinct: Sequence[int] = np.unique(positions).tolist()
-        rows = self.catalogue.items_by_id([int(self.snapshot.ids[position]) for position in distinct])
+        manifest = self.snapshot.manifest
+        found = self.catalogue.items_by_id([int(self.snapshot.ids[position]) for position in distinct])
+        # In a catalogue that was lost or restored an id may name a picture that came later.
+        rows = {item_id: item for item_id, item in found.items() if item.is_visible(manifest.generation)}
         missing = len(distinct) - len(rows)
         if missing:
             raise SnapshotDamagedError(
-                f"the catalogue lacks {missing} rows of snapshot {self.snapshot.manifest.generation}: it is not the "
-                "catalogue that this snapshot was made with",
+                f"the catalogue lacks {missing} rows of snapshot {manifest.generation} of {manifest.collection!r}: "
+                "it is not the catalogue that this snapshot was made with; index the collection again",
                 subject=str(self.snapshot.folder),
             )
         return {position: rows[int(self.snapshot.ids[position])] for position in distinct}

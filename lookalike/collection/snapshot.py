@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,9 +46,11 @@ def read_manifest(layout: CollectionLayout, generation: int) -> Manifest:
         manifest = Manifest.from_json(path.read_text())
     except FileNotFoundError as error:
         raise SnapshotNotFoundError(
-            f"the collection {layout.name!r} has no snapshot {generation}", subject=str(generation)
+            f"the collection {layout.name!r} has no snapshot {generation}: run "
+            f"`python -m indexer rollback --collection {layout.name}` to serve another one, or index it again",
+            subject=str(generation),
         ) from error
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise _damaged(path, f"is not a manifest: {error}", layout.name) from error
     if manifest.generation != generation or manifest.collection != layout.name:
         raise _damaged(path, f"describes snapshot {manifest.generation} of {manifest.collection!r}", layout.name)
@@ -67,6 +70,18 @@ def open_snapshot(layout: CollectionLayout, generation: int) -> Snapshot:
     if ids.shape != (manifest.count,) or vectors.shape != (manifest.count, manifest.dimension):
         raise _damaged(folder, f"holds {ids.shape} ids and {vectors.shape} numbers", layout.name)
     return Snapshot(folder, manifest, ids, vectors)
+
+
+def check_ids(snapshot: Snapshot, visible: Iterator[npt.NDArray[np.int64]]) -> None:
+    """Compare a snapshot's ids with those that the catalogue has for it; raises SnapshotDamagedError."""
+    rows = np.concatenate(list(visible))
+    if not np.array_equal(rows, snapshot.ids):
+        manifest = snapshot.manifest
+        raise SnapshotDamagedError(
+            f"snapshot {manifest.generation} of {manifest.collection!r} has {len(snapshot.ids)} items and the "
+            f"catalogue has {len(rows)} for it: they do not belong together; index the collection again",
+            subject=str(snapshot.folder),
+        )
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:

@@ -141,6 +141,33 @@ def test_forgetting_keeps_what_some_snapshot_still_sees(catalogue: Catalogue, sh
     assert sorted(catalogue.items_by_id([old, stays, changed, pending])) == [stays, changed, pending]
 
 
+def test_forgetting_takes_what_came_and_went_between_two_snapshots(
+    catalogue: Catalogue, shoes: CollectionRecord
+) -> None:
+    (stays,) = catalogue.store(shoes, 1, ENCODER, [new("a")])
+    (brief,) = catalogue.store(shoes, 2, ENCODER, [new("b")])  # by a run that was interrupted
+    catalogue.close_items([brief], 2)
+    catalogue.forget(shoes.id, published=1, oldest=1)
+    assert sorted(catalogue.items_by_id([stays, brief])) == [stays]
+    assert catalogue.pending_vectors([stays, brief]) == {}
+
+
+def test_the_newest_generation_is_that_of_the_last_coming_or_going(
+    catalogue: Catalogue, shoes: CollectionRecord
+) -> None:
+    assert catalogue.newest_generation(shoes.id) == 0
+    first, _ = catalogue.store(shoes, 3, ENCODER, [new("a"), new("b")])
+    assert catalogue.newest_generation(shoes.id) == 3
+    catalogue.close_items([first], 5)
+    assert catalogue.newest_generation(shoes.id) == 5
+
+
+def test_a_folder_is_found_by_the_letter(catalogue: Catalogue, shoes: CollectionRecord) -> None:
+    catalogue.store(shoes, 1, ENCODER, [new(key) for key in ("a_b/1", "a_b/c/2", "A_B/3", "axb/4", "a_b")])
+    assert [item.draft.key for item in catalogue.live_below(shoes.id, "a_b/")] == ["a_b/1", "a_b/c/2"]
+    assert len(catalogue.live_below(shoes.id, "")) == 5
+
+
 def test_ids_are_never_used_twice(catalogue: Catalogue, shoes: CollectionRecord) -> None:
     (first,) = catalogue.store(shoes, 1, ENCODER, [new("a")])
     catalogue.close_items([first], 1)

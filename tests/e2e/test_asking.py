@@ -36,6 +36,8 @@ def test_nothing_above_a_score_is_said_with_the_best_there_is(run: Run, shop: Pa
     ended = run("search", tmp_path / "other/900.jpg", "-c", "shop", "--min-score", "0.99")
     assert ended.code == 0
     assert "nothing above 0.99; the best is 0." in ended.out
+    piped = run("search", tmp_path / "other/900.jpg", "-c", "shop", "--min-score", "0.99", "--format", "paths")
+    assert piped.out.strip() == ""
 
 
 def test_compare_says_similar_or_not_by_words_and_exit_code(run: Run, shop: Path) -> None:

@@ -92,5 +92,5 @@ def test_an_extreme_ratio_needs_no_huge_memory() -> None:
     ],
 )
 def test_what_is_no_picture_is_refused(picture: Any) -> None:
-    with pytest.raises(VectorsInvalidError, match="A picture must"):
+    with pytest.raises(VectorsInvalidError, match=r"^a picture must"):
         prepare(picture, spec("squash"))
