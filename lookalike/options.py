@@ -32,9 +32,9 @@ class Places:
     encoders: Path | None = None
 
     @property
-    def catalogue_url(self) -> str:
-        """SQLAlchemy URL of the catalogue."""
-        return self.database_url or f"sqlite:///{self.data.absolute() / 'catalogue.db'}"
+    def catalogue(self) -> str | Path:
+        """The catalogue: a SQLite file in the data folder, or the database at ``database_url``."""
+        return self.database_url or self.data.absolute() / "catalogue.db"
 
     @property
     def encoders_dir(self) -> Path:

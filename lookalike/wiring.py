@@ -67,4 +67,4 @@ def open_catalogue(places: Places, *, collection: str | None = None) -> Catalogu
             f"no collection is called {collection!r}: nothing has been indexed into {places.data} yet",
             subject=collection,
         )
-    return Catalogue(Database.open(places.catalogue_url))
+    return Catalogue(Database.open(places.catalogue))

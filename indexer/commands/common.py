@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -51,8 +52,18 @@ EncoderOption = Annotated[
         "--encoder", envvar="LOOKALIKE_ENCODER", help="bundled, NAME (once installed), or NAME:/path/to/weights."
     ),
 ]
+
+
+class FusionName(StrEnum):
+    """Ways to make one vector of several stages."""
+
+    MEAN = "mean"
+    CONCAT = "concat"
+    LAST = "last"
+
+
 FusionOption = Annotated[
-    str | None,
+    FusionName | None,
     typer.Option("--fusion", envvar="LOOKALIKE_FUSION", help="How stages are fused: mean, concat or last."),
 ]
 InputSizeOption = Annotated[
@@ -109,12 +120,12 @@ class Session:
         return CollectionLayout.of(self.places.collections_dir, name)
 
 
-def encoder_request(name: str, fusion: str | None, input_size: int | None) -> EncoderRequest:
+def encoder_request(name: str, fusion: FusionName | None, input_size: int | None) -> EncoderRequest:
     """The encoder asked for; the path of a weights file is made absolute, since it is remembered."""
     network, colon, weights = name.partition(":")
     if colon and weights != "hub":
         name = f"{network}:{Path(weights).absolute()}"
-    return EncoderRequest(name=name, fusion=fusion, input_size=input_size)
+    return EncoderRequest(name=name, fusion=None if fusion is None else fusion.value, input_size=input_size)
 
 
 def make_reporter(json: bool) -> Reporter:

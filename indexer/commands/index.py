@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +34,6 @@ from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import BuildOptions
 from lookalike.errors import CollectionNotFoundError, LookalikeError
 from lookalike.options import ImageLimits
-from lookalike.wiring import ENGINE_NAMES
 
 EXIT_FAILED = 1
 EXIT_REJECTED = 3
@@ -48,11 +48,21 @@ RootOption = Annotated[
         "--images-root", envvar="LOOKALIKE_IMAGES_ROOT", help="Folder that a manifest's paths start at; else its own."
     ),
 ]
-EngineOption = Annotated[
-    str, typer.Option("--engine", envvar="LOOKALIKE_ENGINE", help=f"Index type: {' or '.join(ENGINE_NAMES)}.")
-]
+
+
+class Engine(StrEnum):
+    """Index types."""
+
+    FAISS_FLAT = "faiss-flat"
+    EXACT = "exact"
+
+
+EngineOption = Annotated[Engine, typer.Option("--engine", envvar="LOOKALIKE_ENGINE", help="Index type.")]
 KeepOption = Annotated[
-    int, typer.Option("--keep", envvar="LOOKALIKE_KEEP", min=1, help="Snapshots that stay, for rollback.")
+    int,
+    typer.Option(
+        "--keep", envvar="LOOKALIKE_KEEP", min=2, help="Snapshots that stay: the current one and those before it."
+    ),
 ]
 ReencodeOption = Annotated[
     bool,
@@ -72,7 +82,7 @@ def index(
     encoder: EncoderOption = "bundled",
     fusion: FusionOption = None,
     input_size: InputSizeOption = None,
-    engine: EngineOption = "faiss-flat",
+    engine: EngineOption = Engine.FAISS_FLAT,
     keep: KeepOption = 3,
     reencode: ReencodeOption = False,
     allow_empty: EmptyOption = False,
@@ -87,7 +97,7 @@ def index(
     """Index a folder, a zip or a manifest: encode what is new or changed, drop what is gone, publish a snapshot."""
     session = make_session(data, database, encoders_dir, json)
     limits = image_limits(max_megabytes, max_megapixels)
-    settings = CollectionSettings(engine, keep, limits.max_bytes, limits.max_pixels)
+    settings = CollectionSettings(engine.value, keep, limits.max_bytes, limits.max_pixels)
     options = RunOptions(
         PipelineOptions(batch, workers, limits), BuildOptions(settings, allow_other_encoder=reencode), allow_empty
     )

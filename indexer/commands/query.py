@@ -125,7 +125,9 @@ def compare(
     """Compare two pictures; exits with 0 if they are similar and with 4 if not."""
     session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     request = encoder_request(encoder, fusion, input_size)
-    loaded = Encoder.load(request.name, fusion=fusion, input_size=input_size, encoders_dir=session.places.encoders_dir)
+    loaded = Encoder.load(
+        request.name, fusion=request.fusion, input_size=input_size, encoders_dir=session.places.encoders_dir
+    )
     score = loaded.compare(first, second)
     normalized = (score + 1) / 2
     limit, limit_source = (DEFAULT_THRESHOLD, DEFAULT_SOURCE) if threshold is None else (threshold, "given")

@@ -53,7 +53,7 @@ class ZipSource:
             _check_announced(self._path, self.location)
             self._archive = zipfile.ZipFile(self._path)
         except (zipfile.BadZipFile, UnicodeDecodeError, struct.error, EOFError, ValueError) as error:
-            message = f"{self.location} is no intact zip file ({error}); pack or fetch it again."
+            message = f"{self.location} is no intact zip file ({error}); pack or fetch it again"
             raise ArchiveDamagedError(message, subject=self.location) from error
         except OSError as error:
             raise unreadable(self.location, error) from error
@@ -72,7 +72,7 @@ class ZipSource:
             key = "/".join(parts)
             error = self._objection(member, name, parts) or key_error(key)
             if error is None and key in seen:
-                message = f"{self.location} has two members called {key}; only one of them is used."
+                message = f"{self.location} has two members called {key}; only one of them is used"
                 error = KeyDuplicateError(message, subject=key)
             if error is not None:
                 yield Refused(refused_key(key or name), error)
@@ -93,14 +93,14 @@ class ZipSource:
                 with self._lock:
                     member.close()
         except KeyError as error:
-            message = f"{shown} is not in {self.location}; index the archive again."
+            message = f"{shown} is not in {self.location}; index the archive again"
             raise EntryMissingError(message, subject=shown) from error
         except (zipfile.BadZipFile, zlib.error, EOFError, struct.error) as error:
-            message = f"{shown} in {self.location} is damaged ({error}); pack the archive again."
+            message = f"{shown} in {self.location} is damaged ({error}); pack the archive again"
             raise ArchiveDamagedError(message, subject=shown) from error
         except (NotImplementedError, RuntimeError) as error:
             raise EntryUnreadableError(
-                f"{shown} in {self.location} cannot be unpacked ({error}); pack it without encryption.", subject=shown
+                f"{shown} in {self.location} cannot be unpacked ({error}); pack it without encryption", subject=shown
             ) from error
         except (OSError, ValueError) as error:
             raise unreadable(shown, error) from error
@@ -122,19 +122,19 @@ class ZipSource:
     def _objection(self, member: zipfile.ZipInfo, name: str, parts: list[str]) -> LookalikeError | None:
         shown = printable(member.filename)
         if name.startswith("/") or _DRIVE.match(name) or ".." in parts:
-            return ArchiveError(f"the member {shown} leads out of the archive; pack it again.", subject=shown)
+            return ArchiveError(f"the member {shown} leads out of the archive; pack it again", subject=shown)
         if len(name) > MAX_NAME_LENGTH:
             return ArchiveError(
-                f"the member {shown[:60]}… has a name of {len(name)} characters; shorten it.", subject=shown[:60]
+                f"the member {shown[:60]}… has a name of {len(name)} characters; shorten it", subject=shown[:60]
             )
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
-            return ArchiveError(f"the member {shown} is a link or device; pack the file itself.", subject=shown)
+            return ArchiveError(f"the member {shown} is a link or device; pack the file itself", subject=shown)
         if member.flag_bits & _ENCRYPTED:
-            return EntryUnreadableError(f"the member {shown} is encrypted; pack it without.", subject=shown)
+            return EntryUnreadableError(f"the member {shown} is encrypted; pack it without", subject=shown)
         if member.compress_type not in _STOPPABLE:
             return ArchiveError(
-                f"the member {shown} is packed by a method whose size cannot be limited; pack it with deflate.",
+                f"the member {shown} is packed by a method whose size cannot be limited; pack it with deflate",
                 subject=shown,
             )
         return None
@@ -160,5 +160,5 @@ def _check_announced(path: Path, shown: str) -> None:
 
 
 def _too_many(shown: str) -> ArchiveError:
-    message = f"{shown} has more than {MAX_ENTRIES} members; split it into several archives."
+    message = f"{shown} has more than {MAX_ENTRIES} members; split it into several archives"
     return ArchiveError(message, subject=shown)

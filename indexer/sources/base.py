@@ -87,17 +87,17 @@ def key_error(key: str) -> KeyInvalidError | None:
     """Why ``key`` cannot be a key, or ``None``; keys are 1 to 1024 characters (2048 bytes) of text without controls."""
     shown = printable(key)
     if not key:
-        return KeyInvalidError("an entry has an empty key; give it one.", subject=shown)
+        return KeyInvalidError("an entry has an empty key; give it one", subject=shown)
     if any(0xD800 <= ord(one) <= 0xDFFF for one in key):
-        return KeyInvalidError(f"the name {shown} is not UTF-8; rename the file.", subject=shown)
+        return KeyInvalidError(f"the name {shown} is not UTF-8; rename the file", subject=shown)
     if len(key) > MAX_KEY_LENGTH:
-        what = f"the key {shown[:60]}… has {len(key)} characters, more than {MAX_KEY_LENGTH}; shorten it."
+        what = f"the key {shown[:60]}… has {len(key)} characters, more than {MAX_KEY_LENGTH}; shorten it"
         return KeyInvalidError(what, subject=shown)
     if len(key.encode()) > MAX_KEY_BYTES:
-        what = f"the key {shown[:60]}… has more than {MAX_KEY_BYTES} bytes in UTF-8; shorten it."
+        what = f"the key {shown[:60]}… has more than {MAX_KEY_BYTES} bytes in UTF-8; shorten it"
         return KeyInvalidError(what, subject=shown)
     if any(unicodedata.category(one) == "Cc" for one in key):
-        return KeyInvalidError(f"the key {shown} contains control characters; rename it.", subject=shown)
+        return KeyInvalidError(f"the key {shown} contains control characters; rename it", subject=shown)
     return None
 
 

@@ -23,13 +23,13 @@ def inside(root: Path, location: str) -> Path:
     except (FileNotFoundError, NotADirectoryError) as error:
         if _lexically_outside(root, location):
             raise _outside(root, shown) from error
-        raise EntryMissingError(f"{shown} is not there; restore the file or drop the entry.", subject=shown) from error
+        raise EntryMissingError(f"{shown} is not there; restore the file or drop the entry", subject=shown) from error
     except (OSError, ValueError) as error:
         raise unreadable(shown, error) from error
     if not real.is_relative_to(root):
         raise _outside(root, shown)
     if not stat.S_ISREG(mode):
-        raise EntryUnreadableError(f"{shown} is no regular file; only files can be indexed.", subject=shown)
+        raise EntryUnreadableError(f"{shown} is no regular file; only files can be indexed", subject=shown)
     return real
 
 
@@ -41,12 +41,12 @@ def read_regular(path: Path, max_bytes: int, shown: str) -> bytes:
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
-                raise EntryUnreadableError(f"{shown} is no regular file; only files can be indexed.", subject=shown)
+                raise EntryUnreadableError(f"{shown} is no regular file; only files can be indexed", subject=shown)
             if found.st_size > max_bytes:
                 raise too_large(shown, max_bytes)
             data = file.read(max_bytes + 1)
     except FileNotFoundError as error:
-        raise EntryMissingError(f"{shown} is not there; restore the file or drop the entry.", subject=shown) from error
+        raise EntryMissingError(f"{shown} is not there; restore the file or drop the entry", subject=shown) from error
     except OSError as error:
         raise unreadable(shown, error) from error
     if len(data) > max_bytes:
@@ -57,18 +57,18 @@ def read_regular(path: Path, max_bytes: int, shown: str) -> bytes:
 def too_large(shown: str, max_bytes: int) -> ImageTooLargeError:
     """The error for an entry with more bytes than allowed."""
     return ImageTooLargeError(
-        f"{shown} has more bytes than the limit of {max_bytes}; reduce its size or raise the limit.", subject=shown
+        f"{shown} has more bytes than the limit of {max_bytes}; reduce its size or raise the limit", subject=shown
     )
 
 
 def unreadable(shown: str, error: Exception) -> EntryUnreadableError:
     """The error for an entry that the operating system will not hand over."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return EntryUnreadableError(f"{shown} cannot be read ({reason}); check its permissions.", subject=shown)
+    return EntryUnreadableError(f"{shown} cannot be read ({reason}); check its permissions", subject=shown)
 
 
 def _outside(root: Path, shown: str) -> EntryOutsideError:
-    return EntryOutsideError(f"{shown} leads out of {printable(str(root))}; copy the file into it.", subject=shown)
+    return EntryOutsideError(f"{shown} leads out of {printable(str(root))}; copy the file into it", subject=shown)
 
 
 def _lexically_outside(root: Path, location: str) -> bool:

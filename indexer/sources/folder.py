@@ -75,9 +75,7 @@ class FolderSource:
         target = os.path.realpath(found.path)
         if Path(target).is_relative_to(self._root):
             return None
-        message = (
-            f"{key} is a link to a folder outside {self.location}; copy the folder into it, or index it by itself."
-        )
+        message = f"{key} is a link to a folder outside {self.location}; copy the folder into it, or index it by itself"
         return Refused(key, EntryOutsideError(message, subject=key))
 
     def _key(self, found: os.DirEntry[str]) -> str:

@@ -39,12 +39,12 @@ class ManifestSource:
         for number, row in found:
             where = f"{printable(self._path.name)}, line {number}"
             if isinstance(row, str):
-                yield Refused(where, ManifestError(f"{where}: {row}; mend the line.", subject=where))
+                yield Refused(where, ManifestError(f"{where}: {row}; mend the line", subject=where))
                 continue
             try:
                 entry = self._entry(row, where)
                 if (first := lines.get(entry.key)) is not None:
-                    message = f"{where}: the key {entry.key} was already given in line {first}; make keys unique."
+                    message = f"{where}: the key {entry.key} was already given in line {first}; make keys unique"
                     raise KeyDuplicateError(message, subject=entry.key)
             except LookalikeError as error:
                 yield Refused(refused_key(str(row.get("key") or row.get("path") or where)), error)
@@ -62,7 +62,7 @@ class ManifestSource:
     def _entry(self, row: dict[str, Scalar], where: str) -> Entry:
         path, key, title, product = (_text(row, name, where) for name in _OWN)
         if not path:
-            raise ManifestError(f"{where}: it has no path; name the picture's file.", subject=where)
+            raise ManifestError(f"{where}: it has no path; name the picture's file", subject=where)
         posix = path.replace("\\", "/")
         key = key or posix
         if (invalid := key_error(key)) is not None:
@@ -83,4 +83,4 @@ def _text(row: dict[str, Scalar], name: str, where: str) -> str | None:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise ManifestError(f"{where}: {name} must be text, not {value!r}; put it in quotes.", subject=where)
+    raise ManifestError(f"{where}: {name} must be text, not {value!r}; put it in quotes", subject=where)

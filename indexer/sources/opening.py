@@ -25,26 +25,26 @@ def open_source(location: str | Path, *, images_root: Path | None = None) -> Sou
     shown = printable(str(path))
     try:
         if not path.exists():
-            raise SourceNotFoundError(f"{shown} does not exist; check the path.", subject=shown)
+            raise SourceNotFoundError(f"{shown} does not exist; check the path", subject=shown)
         is_folder, is_file = path.is_dir(), path.is_file()
     except (OSError, ValueError) as error:
         raise unreadable(shown, error) from error
     if printable(str(path.resolve())) != str(path.resolve()):
         # The collection remembers its source as text, and could not find this one again.
-        message = f"{shown} has a path that is not UTF-8 or has control characters in it; rename the folder."
+        message = f"{shown} has a path that is not UTF-8 or has control characters in it; rename the folder"
         raise SourceUnsupportedError(message, subject=shown)
     suffix = path.suffix.lower()
     if is_file and suffix in _MANIFESTS:
         if images_root is not None and not images_root.is_dir():
             where = printable(str(images_root))
-            raise SourceNotFoundError(f"the images' folder {where} does not exist; check the path.", subject=where)
+            raise SourceNotFoundError(f"the images' folder {where} does not exist; check the path", subject=where)
         return ManifestSource(path, images_root)
     if images_root is not None:
-        message = f"{shown} is no manifest, so an images' folder makes no sense with it; leave it out."
+        message = f"{shown} is no manifest, so an images' folder makes no sense with it; leave it out"
         raise SourceUnsupportedError(message, subject=shown)
     if is_folder:
         return FolderSource(path)
     if is_file and suffix == ".zip":
         return ZipSource(path)
-    message = f"{shown} is neither a folder nor a .zip, .csv, .tsv, .jsonl or .ndjson file; give one of these."
+    message = f"{shown} is neither a folder nor a .zip, .csv, .tsv, .jsonl or .ndjson file; give one of these"
     raise SourceUnsupportedError(message, subject=shown)

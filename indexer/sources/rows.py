@@ -39,13 +39,13 @@ def csv_header(path: Path) -> list[str]:
     except OSError as error:
         raise unreadable(shown, error) from error
     except csv.Error as error:
-        raise ManifestError(f"{shown}: the first line is no CSV header ({error}).", subject=shown) from error
+        raise ManifestError(f"{shown}: the first line is no CSV header ({error})", subject=shown) from error
     columns = ", ".join(printable(name) or "(no name)" for name in names) or "none"
     if "path" not in names:
-        message = f"{shown} has no column 'path' (columns found: {columns}); add one that names each picture's file."
+        message = f"{shown} has no column 'path' (columns found: {columns}); add one that names each picture's file"
         raise ManifestError(message, subject=shown)
     if len(set(names)) < len(names) or "" in names:
-        message = f"{shown} needs a different name for each column (columns found: {columns})."
+        message = f"{shown} needs a different name for each column (columns found: {columns})"
         raise ManifestError(message, subject=shown)
     return names
 

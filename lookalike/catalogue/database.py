@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -39,14 +40,14 @@ class Database:
         self._where = engine.url.render_as_string(hide_password=True)
 
     @classmethod
-    def open(cls, url: str, *, lock_patience_s: float = LOCK_PATIENCE_S) -> Database:
-        """Connect, and bring the schema up to date.
+    def open(cls, address: str | Path, *, lock_patience_s: float = LOCK_PATIENCE_S) -> Database:
+        """Connect to a SQLite file, or by URL to a SQLite or PostgreSQL database, and bring the schema up to date.
 
         A write that finds the database locked by another process waits ``lock_patience_s`` seconds. Raises
         CatalogueUnavailableError, CatalogueLockedError, or CatalogueOutdatedError if the schema is newer than
         this version of lookalike.
         """
-        database = cls(_engine(url, lock_patience_s))
+        database = cls(_engine(address, lock_patience_s))
         try:
             database._migrate()
         except LookalikeError:
@@ -104,6 +105,11 @@ class Database:
             yield
         except DBAPIError as error:
             raise _translate(error, self._where) from error
+        except PoolTimeoutError as error:
+            raise CatalogueUnavailableError(
+                f"all connections to the catalogue at {self._where} are in use: run with fewer --workers",
+                subject=self._where,
+            ) from error
 
 
 def migrations_config() -> Config:
@@ -113,22 +119,31 @@ def migrations_config() -> Config:
     return config
 
 
-def _engine(url: str, lock_patience_s: float) -> Engine:
+def _engine(address: str | Path, lock_patience_s: float) -> Engine:
+    if isinstance(address, Path):
+        return _sqlite_engine(URL.create("sqlite", database=str(address)), lock_patience_s)
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return _sqlite_engine(parsed, lock_patience_s)
-        return create_engine(parsed, pool_pre_ping=True)
+        url = make_url(address)
+        if url.get_backend_name() == "sqlite":
+            return _sqlite_engine(url, lock_patience_s)
+        if url.get_backend_name() == "postgresql":
+            return create_engine(url, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError) as error:
-        raise CatalogueUnavailableError(
-            f"{url!r} is not a database address: use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
-            subject="database_url",
-        ) from error
+        raise _wrong_address() from error
     except ModuleNotFoundError as error:
         raise CatalogueUnavailableError(
             f"the driver for this database is not installed ({error.name}): pip install 'lookalike[postgres]'",
             subject="database_url",
         ) from error
+    raise _wrong_address()
+
+
+def _wrong_address() -> CatalogueUnavailableError:
+    """Without the address, which may hold a password."""
+    return CatalogueUnavailableError(
+        "the database address cannot be used: say sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
+        subject="database_url",
+    )
 
 
 def _sqlite_engine(url: URL, lock_patience_s: float) -> Engine:

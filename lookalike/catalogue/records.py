@@ -35,7 +35,8 @@ class EncoderRequest:
 class CollectionSettings:
     """How a collection is kept, remembered so that a run by the clock does as the run by hand did.
 
-    ``engine`` names the index type; ``keep`` is how many snapshots stay for rollback, the current one included;
+    ``engine`` names the index type; ``keep`` is how many snapshots stay, the current one included: at least 2, so
+    that who has one open does not lose it to the next publish;
     ``max_bytes`` and ``max_pixels`` are the limits on its pictures.
     """
 
@@ -87,11 +88,6 @@ class ItemRecord:
     encoder_digest: str
     created_generation: int
     removed_generation: int | None
-
-    def is_visible(self, generation: int) -> bool:
-        """Whether the snapshot of a generation has this version."""
-        gone = self.removed_generation is not None and self.removed_generation <= generation
-        return self.created_generation <= generation and not gone
 
 
 @dataclass(frozen=True, slots=True)

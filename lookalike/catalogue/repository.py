@@ -62,18 +62,24 @@ class Catalogue:
     def start_run(
         self, name: str, source: SourceRecord, encoder: EncoderRequest, settings: CollectionSettings
     ) -> CollectionRecord:
-        """Make or find the collection, remember where it is filled from and how, and number this run over it."""
+        """Number a run over a collection, which is made, with this source and encoder, if there is none."""
         with self._database.writing() as session:
             row = session.scalar(select(CollectionRow).where(CollectionRow.name == name))
             if row is None:
                 row = CollectionRow(name=name, run=0)
+                _remember(row, source, encoder, settings)
                 session.add(row)
-            row.source_kind, row.source_location, row.source_root = source.kind, source.location, source.root
-            row.encoder_request, row.settings = asdict(encoder), asdict(settings)
             row.run += 1
             row.updated_at = utc_now()
             session.flush()
             return _collection(row)
+
+    def remember(
+        self, collection_id: int, source: SourceRecord, encoder: EncoderRequest, settings: CollectionSettings
+    ) -> None:
+        """Keep where a collection was filled from and how; said when a run has published, not when it begins."""
+        with self._database.writing() as session:
+            _remember(session.get_one(CollectionRow, collection_id), source, encoder, settings)
 
     # The write side
 
@@ -205,10 +211,11 @@ class Catalogue:
                 return
             last = page[-1].id
 
-    def items_by_id(self, ids: Sequence[int]) -> dict[int, ItemRecord]:
-        """The items of these ids, as far as they exist."""
+    def items_by_id(self, collection_id: int, generation: int, ids: Sequence[int]) -> dict[int, ItemRecord]:
+        """Those of these items that are visible at a generation."""
+        visible = select(ItemRow).where(_visible(collection_id, generation))
         with self._database.reading() as session:
-            return {row.id: _item(row) for row in _in_chunks(session, select(ItemRow), ItemRow.id, ids)}
+            return {row.id: _item(row) for row in _in_chunks(session, visible, ItemRow.id, ids)}
 
     def item_by_key(self, collection_id: int, generation: int, key: str) -> ItemRecord | None:
         """The item visible at a generation under this key."""
@@ -227,6 +234,11 @@ def _visible(collection_id: int, generation: int) -> ColumnElement[bool]:
         ItemRow.created_generation <= generation,
         or_(ItemRow.removed_generation.is_(None), ItemRow.removed_generation > generation),
     )
+
+
+def _remember(row: CollectionRow, source: SourceRecord, encoder: EncoderRequest, settings: CollectionSettings) -> None:
+    row.source_kind, row.source_location, row.source_root = source.kind, source.location, source.root
+    row.encoder_request, row.settings = asdict(encoder), asdict(settings)
 
 
 def _close(session: Session, ids: Sequence[int], generation: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Self
 
 import numpy as np
@@ -47,11 +47,13 @@ class BuildOptions:
 
 @dataclass(slots=True)
 class Builder:
-    """One run over one collection; made by ``open_builder``, which holds the lock for it."""
+    """One run over one collection; made by ``Builder.open``, which holds the lock for it."""
 
     layout: CollectionLayout
     catalogue: Catalogue
     record: CollectionRecord
+    source: SourceRecord
+    request: EncoderRequest
     spec: EncoderSpec
     generation: int
     options: BuildOptions
@@ -89,9 +91,9 @@ class Builder:
     def vector(self, item_id: int) -> npt.NDArray[np.float32] | None:
         """The vector of a live item, (D,) float32; None if it is nowhere (its snapshot is damaged)."""
         for snapshot in self._snapshots:
-            position = snapshot.position(item_id)
-            if position is not None:
-                return np.array(snapshot.vectors[position])
+            vector = snapshot.vector(item_id)
+            if vector is not None:
+                return vector
         return self.catalogue.pending_vectors([item_id]).get(item_id)
 
     def store(self, items: Sequence[NewItem]) -> None:
@@ -113,24 +115,30 @@ class Builder:
     def publish(self) -> Manifest:
         """Make what this run took in the collection's current snapshot, and prune old ones.
 
-        Where nothing changed the newest complete snapshot becomes (or stays) the current one.
+        Where nothing changed the newest complete snapshot becomes (or stays) the current one. Only then is the
+        collection told of this run's source, encoder and settings: a run that fails leaves all as it was.
         """
         with disk_errors(self.layout.root):
             if self._must_write():
-                publisher = Publisher(self.layout, self.catalogue, self.record, self.spec, self.generation)
+                publisher = Publisher(
+                    self.layout, self.catalogue, self.record, self.request, self.spec, self.generation
+                )
                 publisher.write(self._snapshots, self.options.settings.engine, self.new_index)
                 current = self.generation
             else:
                 current = self.generation - 1
             self.layout.point_to(current)
+            self.catalogue.remember(self.record.id, self.source, self.request, self.options.settings)
             self._prune(current)
         return read_manifest(self.layout, current)
 
     def _must_write(self) -> bool:
-        if self.generation == 1 or self.catalogue.has_changes(self.record.id, self.generation):
+        newest = self._snapshots[0].manifest if self._snapshots else None
+        if newest is None or newest.generation != self.generation - 1:
             return True
-        newest = self.generation - 1
-        return all(snapshot.manifest.generation != newest for snapshot in self._snapshots)
+        wanted = (self.options.settings.engine, self.spec.digest, asdict(self.request))
+        present = (newest.engine, newest.encoder.digest, newest.encoder_request)
+        return present != wanted or self.catalogue.has_changes(self.record.id, self.generation)
 
     def _prune(self, current: int) -> None:
         complete = self.layout.complete()
@@ -146,7 +154,7 @@ class Builder:
         for ids in self.catalogue.visible_ids(self.record.id, self.generation):
             held = np.zeros(len(ids), dtype=bool)
             for snapshot in self._snapshots:
-                held |= np.isin(ids, snapshot.ids, assume_unique=True)
+                held |= snapshot.positions(ids) >= 0
             rest = [int(item_id) for item_id in ids[~held]]
             pending = self.catalogue.pending_vectors(rest)
             lost += [item_id for item_id in rest if item_id not in pending]
@@ -197,7 +205,7 @@ class Builder:
             record = catalogue.start_run(layout.name, source, request, options.settings)
             # The catalogue is ahead of the snapshots where these were lost or restored.
             generation = max(complete[-1] + 1 if complete else 1, catalogue.newest_generation(record.id))
-            builder = cls(layout, catalogue, record, spec, generation, options, new_index)
+            builder = cls(layout, catalogue, record, source, request, spec, generation, options, new_index)
             damage = builder._open_snapshots()
             lost = builder._drop_lost()
             if lost:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.catalogue.records import CollectionRecord
+from lookalike.catalogue.records import CollectionRecord, EncoderRequest
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.files import sha256_file, sync_file, sync_folder, write_atomically
 from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS, CollectionLayout
@@ -38,6 +38,7 @@ class Publisher:
     layout: CollectionLayout
     catalogue: Catalogue
     record: CollectionRecord
+    request: EncoderRequest
     spec: EncoderSpec
     generation: int
 
@@ -59,7 +60,7 @@ class Publisher:
             created_at=datetime.now(UTC),
             made_by=f"lookalike {version('lookalike')}",
             encoder=self.spec,
-            encoder_request=asdict(self.record.encoder),
+            encoder_request=asdict(self.request),
             engine=engine,
             plan=[f"{engine}: exact search over {len(ids)} vectors"],
             count=len(ids),
@@ -91,8 +92,8 @@ class Publisher:
         for snapshot in older:
             if snapshot.manifest.encoder.digest != self.spec.digest:
                 continue
-            positions = np.minimum(np.searchsorted(snapshot.ids, ids), max(0, len(snapshot.ids) - 1))
-            here = missing & (snapshot.ids[positions] == ids) if len(snapshot.ids) else np.zeros_like(missing)
+            positions = snapshot.positions(ids)
+            here = missing & (positions >= 0)
             block[here] = snapshot.vectors[positions[here]]
             missing &= ~here
         rows = np.flatnonzero(missing)

@@ -98,18 +98,18 @@ class Searcher:
 
     def vector(self, item_id: int) -> Vectors:
         """The (D,) vector of an item of this snapshot; raises ItemNotFoundError."""
-        position = self.snapshot.position(item_id)
-        if position is None:
+        vector = self.snapshot.vector(item_id)
+        if vector is None:
             raise ItemNotFoundError(f"the snapshot has no item {item_id}", subject=str(item_id))
-        return np.array(self.snapshot.vectors[position])
+        return vector
 
     def _items(self, positions: npt.NDArray[np.int64]) -> dict[int, ItemRecord]:
         """The rows behind these positions; raises SnapshotDamagedError where the catalogue lacks one."""
         distinct: Sequence[int] = np.unique(positions).tolist()
         manifest = self.snapshot.manifest
-        found = self.catalogue.items_by_id([int(self.snapshot.ids[position]) for position in distinct])
-        # In a catalogue that was lost or restored an id may name a picture that came later.
-        rows = {item_id: item for item_id, item in found.items() if item.is_visible(manifest.generation)}
+        # By generation too: in a catalogue that was lost or restored an id may name a picture that came later.
+        ids = [int(self.snapshot.ids[position]) for position in distinct]
+        rows = self.catalogue.items_by_id(self.collection_id, manifest.generation, ids)
         missing = len(distinct) - len(rows)
         if missing:
             raise SnapshotDamagedError(

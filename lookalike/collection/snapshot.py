@@ -33,10 +33,17 @@ class Snapshot:
         """The index's file."""
         return self.folder / INDEX
 
-    def position(self, item_id: int) -> int | None:
-        """The position of an item's vector, None if the snapshot has no such item."""
-        at = int(np.searchsorted(self.ids, item_id))
-        return at if at < len(self.ids) and self.ids[at] == item_id else None
+    def positions(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The positions of these items' vectors, -1 for those that the snapshot does not have."""
+        if len(self.ids) == 0:
+            return np.full(len(ids), -1, dtype=np.int64)
+        at = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        return np.where(self.ids[at] == ids, at, -1)
+
+    def vector(self, item_id: int) -> npt.NDArray[np.float32] | None:
+        """An item's vector, (D,) float32; None if the snapshot has no such item."""
+        (position,) = self.positions(np.array([item_id]))
+        return None if position < 0 else np.array(self.vectors[position])
 
 
 def read_manifest(layout: CollectionLayout, generation: int) -> Manifest:

@@ -1,4 +1,4 @@
-"""What keeps a hostile file from costing more than its pixels: a budget of reads, and silence from Pillow's warnings.
+"""What keeps a hostile file from costing more than its pixels: a budget of reads, and silence from libraries.
 
 Pillow parses headers and some formats in Python, one small read after the other. A 64 MiB file can hold tens of
 millions of twelve-byte chunks, so the number of reads is what bounds that time; counting them, unlike a clock,
@@ -7,11 +7,15 @@ gives the same verdict on every machine.
 
 from __future__ import annotations
 
+import ctypes
 import io
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+
+from PIL import _imaging
 
 HEADER_READS = 250_000
 """Reads that opening a file may cost; the files of cameras and editors need a few hundred."""
@@ -78,6 +82,21 @@ def muted() -> Iterator[None]:
             _muted -= 1
             if _muted == 0:
                 _drop_filter()
+
+
+@cache
+def quiet_libtiff() -> None:
+    """Keep the TIFF library from writing its own remarks on broken files to the process's stderr, once and for all.
+
+    They name no file, and this package says what is wrong with a picture by its errors. The library's two handlers are
+    reached through Pillow's compiled module, which carries it; a build of Pillow that hides them stays talkative.
+    """
+    library = ctypes.CDLL(_imaging.__file__)
+    for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+        if hasattr(library, name):
+            setter = getattr(library, name)
+            setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
+            setter(None)
 
 
 def _drop_filter() -> None:

@@ -58,6 +58,10 @@ def test_a_collection_is_made_once_and_each_run_is_numbered(catalogue: Catalogue
     )
     assert (first.id, first.run, again.run) == (again.id, 1, 2)
     found = catalogue.collection("shoes")
+    assert (found.source, found.encoder) == (SOURCE, EncoderRequest()), "a run that has not published changes nothing"
+    other = EncoderRequest("resnet50:hub", "last", 64)
+    catalogue.remember(found.id, SourceRecord("zip", "/x.zip", "/root"), other, SETTINGS)
+    found = catalogue.collection("shoes")
     assert found.source == SourceRecord("zip", "/x.zip", "/root")
     assert found.encoder == EncoderRequest("resnet50:hub", "last", 64)
     assert found.settings == SETTINGS
@@ -78,7 +82,7 @@ def test_what_is_stored_comes_back_as_it_was(catalogue: Catalogue, shoes: Collec
     stored = catalogue.live_by_key(shoes.id, ["a/ü.jpg", "other"])["a/ü.jpg"]
     assert (stored.id, stored.encoder_digest, stored.created_generation) == (item_id, ENCODER, 1)
     assert stored.draft == item.draft
-    assert catalogue.items_by_id([item_id, 10**6]) == {item_id: stored}
+    assert catalogue.items_by_id(shoes.id, 1, [item_id, 10**6]) == {item_id: stored}
     np.testing.assert_array_equal(catalogue.pending_vectors([item_id])[item_id], item.vector)
 
 
@@ -135,10 +139,11 @@ def test_forgetting_keeps_what_some_snapshot_still_sees(catalogue: Catalogue, sh
     (changed,) = catalogue.store(shoes, 2, ENCODER, [new("a", "b", replaces=old)])
     (pending,) = catalogue.store(shoes, 3, ENCODER, [new("c")])
     catalogue.forget(shoes.id, published=2, oldest=1)
-    assert sorted(catalogue.items_by_id([old, stays, changed, pending])) == [old, stays, changed, pending]
+    assert visible(catalogue, shoes, 1) == ["a", "b"]
     assert sorted(catalogue.pending_vectors([old, stays, changed, pending])) == [pending]
     catalogue.forget(shoes.id, published=2, oldest=2)
-    assert sorted(catalogue.items_by_id([old, stays, changed, pending])) == [stays, changed, pending]
+    assert visible(catalogue, shoes, 1) == ["b"]
+    assert visible(catalogue, shoes, 3) == ["b", "a", "c"]
 
 
 def test_forgetting_takes_what_came_and_went_between_two_snapshots(
@@ -148,7 +153,8 @@ def test_forgetting_takes_what_came_and_went_between_two_snapshots(
     (brief,) = catalogue.store(shoes, 2, ENCODER, [new("b")])  # by a run that was interrupted
     catalogue.close_items([brief], 2)
     catalogue.forget(shoes.id, published=1, oldest=1)
-    assert sorted(catalogue.items_by_id([stays, brief])) == [stays]
+    assert [item.id for item in catalogue.visible_items(shoes.id, 9)] == [stays]
+    assert sorted(catalogue.pending_vectors([stays, brief])) == [], "the row went, and its vector with it"
     assert catalogue.pending_vectors([stays, brief]) == {}
 
 
@@ -174,6 +180,16 @@ def test_ids_are_never_used_twice(catalogue: Catalogue, shoes: CollectionRecord)
     catalogue.forget(shoes.id, published=1, oldest=1)
     (second,) = catalogue.store(shoes, 2, ENCODER, [new("a")])
     assert second > first
+
+
+def test_an_item_is_given_to_its_own_collection_and_generation_only(
+    catalogue: Catalogue, shoes: CollectionRecord
+) -> None:
+    boots = catalogue.start_run("boots", SOURCE, EncoderRequest(), SETTINGS)
+    (item_id,) = catalogue.store(shoes, 2, ENCODER, [new("a")])
+    assert list(catalogue.items_by_id(shoes.id, 2, [item_id])) == [item_id]
+    assert catalogue.items_by_id(shoes.id, 1, [item_id]) == {}
+    assert catalogue.items_by_id(boots.id, 2, [item_id]) == {}
 
 
 def test_collections_do_not_see_each_other(catalogue: Catalogue, shoes: CollectionRecord) -> None:

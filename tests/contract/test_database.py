@@ -97,7 +97,16 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     assert "secret" not in caught.value.message
 
 
-@pytest.mark.parametrize("url", ["nonsense", "oracle9000://x/y", "sqlite:////proc/nowhere/catalogue.db"])
+def test_a_folder_whose_name_would_mean_something_in_an_address_is_taken_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "what?x=1#2 %20" / "catalogue.db"
+    Database.open(path).close()
+    assert path.is_file()
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "oracle9000://x/y", "mysql://user:secret@h/n", "sqlite:////proc/nowhere/catalogue.db"]
+)
 def test_a_wrong_address_is_refused_with_advice(url: str) -> None:
-    with pytest.raises(CatalogueUnavailableError):
+    with pytest.raises(CatalogueUnavailableError) as caught:
         Database.open(url)
+    assert "secret" not in caught.value.message

@@ -157,9 +157,8 @@ def test_the_python_api_does_what_the_command_line_does(run: Run, shop: Path, tm
         (["index", "shop", "-c", "new", "--encoder", "resnet19"], "encoder-unknown"),
         (["index", "shop", "-c", "new", "--encoder", "resnet50"], "encoder-not-installed"),
         (["index", "shop", "-c", "new", "--encoder", "resnet18:shop/000.jpg"], "weights-invalid"),
-        (["index", "shop", "-c", "new", "--fusion", "sum"], "encoder-options-invalid"),
+        (["index", "shop", "-c", "new", "--input-size", "17"], "encoder-options-invalid"),
         (["index", "shop", "-c", "shop", "--input-size", "160"], "encoder-mismatch"),
-        (["index", "shop", "-c", "new", "--engine", "annoy"], "vectors-invalid"),
         (["index", "shop", "-c", "new", "--database", "mysql9://x"], "catalogue-unavailable"),
         (["rollback", "-c", "shop"], "snapshot-not-found"),
         (["rollback", "-c", "shop", "--to", "9"], "snapshot-not-found"),
@@ -181,7 +180,17 @@ def test_what_cannot_be_done_is_said_with_a_stable_code(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["bogus"], ["search"], ["search", "x.jpg", "-c", "s", "-k", "0"], ["--nonsense"], ["index", "x"]]
+    "arguments",
+    [
+        ["bogus"],
+        ["search"],
+        ["search", "x.jpg", "-c", "s", "-k", "0"],
+        ["--nonsense"],
+        ["index", "x"],
+        ["index", "x", "-c", "s", "--engine", "annoy"],
+        ["index", "x", "-c", "s", "--fusion", "sum"],
+        ["index", "x", "-c", "s", "--keep", "1"],
+    ],
 )
 def test_wrong_usage_is_exit_code_two(run: Run, arguments: list[str]) -> None:
     assert run(*arguments).code == 2

@@ -259,8 +259,9 @@ def test_old_snapshots_are_pruned_with_their_rows(shop: Shop) -> None:
         shop.index({"a": f"content {generation}"}, keep=2)
     assert shop.layout.complete() == [5, 6]
     record = shop.catalogue.collection("shop")
-    assert len(shop.catalogue.items_by_id(list(range(1, 100)))) == 2
     assert shop.catalogue.live_count(record.id) == 1
+    rows = [next(shop.catalogue.visible_ids(record.id, generation)).tolist() for generation in (4, 5, 6)]
+    assert rows == [[], [5], [6]]
     assert shop.find("content 5", generation=5)[0].score == pytest.approx(1.0, abs=1e-6)
 
 
@@ -273,6 +274,24 @@ def test_another_encoder_is_refused_in_words_unless_agreed_to(shop: Shop) -> Non
     manifest = shop.index({"a": "cat", "b": "dog"}, other, other=True)
     assert shop.encoded == ["a", "b"]
     assert (manifest.encoder, manifest.count) == (other, 2)
+
+
+def test_another_engine_is_published_though_no_picture_changed(shop: Shop) -> None:
+    shop.index({"a": "cat"}, engine="exact")
+    manifest = shop.index({"a": "cat"}, engine="faiss-flat")
+    assert (manifest.generation, manifest.engine) == (2, "faiss-flat")
+    assert shop.find("cat")[0].key == "a"
+
+
+def test_an_interrupted_change_of_encoder_leaves_the_collection_as_it_was(shop: Shop) -> None:
+    shop.index({"a": "cat", "b": "dog"})
+    with shop.run(replace(SPEC, weights_digest="1" * 64), other=True) as builder:
+        shop.take(builder, {"a": "cat"})
+    shop.encoded.clear()
+    manifest = shop.index({"a": "cat", "b": "dog"})
+    assert shop.encoded == ["a"], "what the other encoder had made is made again"
+    assert manifest.encoder == SPEC
+    assert shop.find("cat")[0].key == "a"
 
 
 @pytest.mark.parametrize("name", [VECTORS, IDS, INDEX])

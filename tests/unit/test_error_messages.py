@@ -17,8 +17,6 @@ import pytest
 from lookalike import errors
 
 ROOT = Path(errors.__file__).parents[1]
-PENDING = ("indexer/sources/",)
-"""Where messages are still to be brought into this form."""
 
 NAMES = frozenset({"Imagenette", "Pillow", "Python", "Parquet"})
 """Words that are capital wherever they stand, besides those with a further capital, a digit or a dot."""
@@ -84,12 +82,7 @@ def complaint(pieces: list[str | None]) -> str | None:
     return "begins with a capital"
 
 
-SOURCES = [
-    path
-    for package in ("lookalike", "indexer")
-    for path in sorted((ROOT / package).rglob("*.py"))
-    if not path.relative_to(ROOT).as_posix().startswith(PENDING)
-]
+SOURCES = [path for package in ("lookalike", "indexer") for path in sorted((ROOT / package).rglob("*.py"))]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 import zlib
@@ -230,3 +231,13 @@ def test_an_error_inside_the_decoder_keeps_its_cause() -> None:
     with pytest.raises(ImageTruncatedError) as caught:
         decode(data[:200])
     assert caught.value.__cause__ is not None
+
+
+def test_the_tiff_library_does_not_write_to_the_screen(capfd: pytest.CaptureFixture[str]) -> None:
+    tiff = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(tiff, "TIFF", compression="tiff_lzw")
+    broken = bytearray(tiff.getvalue())
+    broken[8:40] = b"\xff" * 32
+    with pytest.raises(ImageError):
+        decode(bytes(broken))
+    assert capfd.readouterr().err == ""
