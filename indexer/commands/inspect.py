@@ -151,7 +151,7 @@ def rollback(
     encoders_dir: EncodersOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make an older snapshot the current one; it is checked first, and nothing is deleted."""
+    """Make an older snapshot the current one, after checking it; the next index goes forward again."""
     session = make_session(data, database, encoders_dir, json)
     with session.catalogue(collection) as catalogue:
         catalogue.collection(collection)
