@@ -1,6 +1,6 @@
 """Data folders that older versions wrote stay readable; files are never made again, new formats are added beside them.
 
-Each holds one collection an engine, with two snapshots: a=cat, b=dog, and then a=cat, b=hen, c=cow. The vectors are those
+Each holds one collection an engine, with two snapshots: a=cat, b=dog, then a=cat, b=hen, c=cow. The vectors are those
 of ``tests.unit.test_collection.vector``.
 """
 
