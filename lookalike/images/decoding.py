@@ -11,7 +11,7 @@ from PIL import ImageFile
 from lookalike.errors import ImageEmptyError, ImageError, ImageTooLargeError
 from lookalike.images.colour import to_rgb
 from lookalike.images.failures import FOREIGN_ERRORS, verdict
-from lookalike.images.guards import DECODER_READS, CountedReader, muted, quiet_libtiff
+from lookalike.images.guards import DECODER_READS, CountedReader, muted, quiet_libraries
 from lookalike.images.opening import check_size, open_header
 from lookalike.images.upright import orientation, turned
 from lookalike.options import ImageLimits
@@ -45,7 +45,7 @@ def decode(data: bytes, *, limits: ImageLimits = ImageLimits(), name: str = "pic
             "reduce its size or raise the limit",
             subject=name,
         )
-    quiet_libtiff()
+    quiet_libraries()
     with muted():
         image, reader = open_header(data, limits.max_pixels, name)
         format_name = image.format or "unnamed"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -85,12 +86,14 @@ def muted() -> Iterator[None]:
 
 
 @cache
-def quiet_libtiff() -> None:
-    """Keep the TIFF library from writing its own remarks on broken files to the process's stderr, once and for all.
+def quiet_libraries() -> None:
+    """Keep Pillow and its TIFF library from writing remarks on broken files to the process's stderr, once and for all.
 
-    They name no file, and this package says what is wrong with a picture by its errors. The library's two handlers are
-    reached through Pillow's compiled module, which carries it; a build of Pillow that hides them stays talkative.
+    They name no file, and this package says what is wrong with a picture by its errors. Pillow's remarks still reach
+    whoever configures logging. The TIFF library's two handlers are reached through Pillow's compiled module, which
+    carries it; a build of Pillow that hides them stays talkative.
     """
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     library = ctypes.CDLL(_imaging.__file__)
     for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
         if hasattr(library, name):
