@@ -13,6 +13,8 @@ from typing import Annotated
 import typer
 
 from indexer.progress import HumanReporter, JsonReporter, Reporter
+from indexer.sources.base import Source
+from indexer.sources.opening import open_source
 from lookalike.api import Collection
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.catalogue.repository import Catalogue
@@ -114,6 +116,17 @@ class Session:
             encoders_dir=places.encoders_dir,
             limits=limits,
         )
+
+    @contextmanager
+    def source(self, name: str) -> Iterator[Source]:
+        """The source that a collection was filled from, open."""
+        with self.catalogue(name) as catalogue:
+            origin = catalogue.collection(name).source
+        source = open_source(origin.location, images_root=None if origin.root is None else Path(origin.root))
+        try:
+            yield source
+        finally:
+            source.close()
 
     def layout(self, name: str) -> CollectionLayout:
         """A collection's folder."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from indexer.commands.common import (
     make_session,
     size,
 )
-from indexer.sources.opening import open_source
 from indexer.verification import verify_self_match
 from lookalike.catalogue.records import CollectionRecord
 from lookalike.collection.files import disk_errors, exclusive_lock
@@ -109,8 +107,6 @@ def verify(
 ) -> None:
     """Prove the current snapshot: checksums, counts, and every picture finding itself at rank 1 with score 1.000."""
     session = make_session(data, database, encoders_dir, json)
-    with session.catalogue(collection) as catalogue:
-        origin = catalogue.collection(collection).source
     # The digest of each file is compared before it is decoded, so what was accepted once need not be limited again.
     with session.collection(collection, limits=ImageLimits(max_bytes=2**62, max_pixels=2**62)) as opened:
         session.reporter.say(f"{len(opened.manifest.files)} files match their checksums")
@@ -119,11 +115,8 @@ def verify(
         total = len(opened) if sample is None else min(sample, len(opened))
         chosen = set(np.random.default_rng(0).permutation(len(opened))[:total].tolist())
         items = (item for position, item in enumerate(opened.items()) if position in chosen)
-        source = open_source(origin.location, images_root=None if origin.root is None else Path(origin.root))
-        try:
+        with session.source(collection) as source:
             result = verify_self_match(opened, source, items, total, session.reporter)
-        finally:
-            source.close()
     for line in result.failures[:20]:
         session.reporter.say(f"failure: {line}")
     for line in result.stale[:20]:

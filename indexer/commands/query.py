@@ -26,7 +26,6 @@ from indexer.commands.common import (
 )
 from indexer.montage import Tile, draw_montage
 from indexer.sources.base import Source, printable
-from indexer.sources.opening import open_source
 from lookalike.api import RGB, Encoder
 from lookalike.collection.files import disk_errors, write_atomically
 from lookalike.collection.searcher import Hit
@@ -160,15 +159,10 @@ def montage(
 ) -> None:
     """Draw one or more queries with their neighbours and scores as a picture."""
     session = make_session(data, database, encoders_dir, json)
-    with session.catalogue(collection) as catalogue:
-        origin = catalogue.collection(collection).source
     with session.collection(collection) as opened:
         answers = opened.search_many(images, k)
-        source = open_source(origin.location, images_root=None if origin.root is None else Path(origin.root))
-        try:
+        with session.source(collection) as source:
             rows = [_row(image, hits, source, session) for image, hits in zip(images, answers, strict=True)]
-        finally:
-            source.close()
         title = f"{collection}: {len(opened)} pictures, encoder {opened.manifest.encoder.name}"
     with disk_errors(out):
         write_atomically(out, encode_png(draw_montage(rows, title=title)))
