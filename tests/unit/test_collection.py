@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -198,17 +200,18 @@ def test_an_interrupted_run_loses_nothing_and_is_resumed(shop: Shop) -> None:
     assert shop.keys() == ["a", "b", "c", "d"]
 
 
-@pytest.mark.parametrize("moment", ["sync_file", "sha256_file", "sync_folder", "write_atomically"])
+STEPS = {"write_npy": 2, "sync_file": 3, "sha256_file": 3, "sync_folder": 2, "write_atomically": 1}
+
+
+@pytest.mark.parametrize(
+    ("moment", "call"), [(name, call) for name, times in STEPS.items() for call in range(1, times + 1)]
+)
 def test_a_publish_that_dies_at_any_step_leaves_the_old_snapshot(
-    shop: Shop, moment: str, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, moment: str, call: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.index({"a": "cat"})
-
-    def die(*_: object) -> None:
-        raise RuntimeError("killed")
-
     with monkeypatch.context() as patch:
-        patch.setattr(publisher, moment, die)
+        patch.setattr(publisher, moment, dying(getattr(publisher, moment), call))
         with pytest.raises(RuntimeError, match="killed"):
             shop.index({"a": "cat", "b": "dog"})
     assert shop.keys() == ["a"]
@@ -217,6 +220,48 @@ def test_a_publish_that_dies_at_any_step_leaves_the_old_snapshot(
     assert shop.encoded == []
     assert shop.keys() == ["a", "b"]
     assert manifest.generation == 2
+
+
+def dying(function: Callable[..., Any], call: int) -> Callable[..., Any]:
+    """The function, until it is called for the n-th time."""
+    calls = 0
+
+    def die(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise RuntimeError("killed")
+        return function(*arguments)
+
+    return die
+
+
+@pytest.mark.parametrize("where", ["remember", "forget", "remove", "rmtree"])
+def test_dying_while_cleaning_up_leaves_the_new_snapshot(
+    shop: Shop, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for content in ("cat", "dog"):
+        shop.index({"a": content}, keep=2)
+    owners: dict[str, object] = {
+        "remember": Catalogue,
+        "forget": Catalogue,
+        "remove": CollectionLayout,
+        "rmtree": shutil,
+    }
+
+    def die(*_: object, **__: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owners[where], where, die)
+        with pytest.raises(RuntimeError, match="killed"):
+            shop.index({"a": "hen"}, keep=2)
+    assert shop.find("hen")[0].score == pytest.approx(1.0, abs=1e-6)
+    shop.encoded.clear()
+    shop.index({"a": "hen", "b": "cow"}, keep=2)
+    assert shop.encoded == ["b"]
+    assert shop.layout.complete() == [3, 4]
+    assert sorted(path.name for path in shop.layout.snapshots.iterdir()) == ["00000003", "00000004"]
 
 
 def test_dying_between_the_manifest_and_the_pointer_is_mended_by_the_next_run(
