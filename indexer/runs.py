@@ -25,6 +25,7 @@ from lookalike.options import Places
 from lookalike.wiring import load_encoder, new_index
 
 KEPT_REPORTS = 10
+STAYS = (Verdict.INDEXED, Verdict.RESUMED, Verdict.UNCHANGED, Verdict.UPDATED, Verdict.KEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +157,24 @@ def _run(
     with disk_errors(builder.layout.root), Report(_report_path(builder.layout, builder.generation)) as report:
         with reporter.stage(f"{name}: encoding", total) as stage:
             timings = Pipeline(source, builder, encoder, report, stage, options.pipeline).run()
+        if not options.allow_empty and not any(report.counts[verdict] for verdict in STAYS):
+            _refuse_pictureless(source.location, name, builder.live_count())
         for key in builder.remove_unseen():
             report.give_removed(key)
         with reporter.stage(f"{name}: publishing", 1) as stage:
             manifest = builder.publish()
             stage.advance()
     return RunSummary(manifest, report, timings, time.monotonic() - start)
+
+
+def _refuse_pictureless(location: str, name: str, live: int) -> None:
+    """Raise if a source that still has files, but no usable picture, would empty the collection."""
+    if live:
+        raise SourceEmptyError(
+            f"{location} has no picture that can be used, but the collection {name!r} has {live}: is it the right "
+            "place, and a disk mounted? To empty the collection, say --allow-empty",
+            subject=location,
+        )
 
 
 def _report_path(layout: CollectionLayout, generation: int) -> Path:

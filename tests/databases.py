@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from sqlalchemy import create_engine, text
 
 
 def postgres_server(folder: Path) -> Iterator[str]:
     """SQLAlchemy URL of a PostgreSQL server that runs for the length of the iteration."""
-    pgserver = pytest.importorskip("pgserver", reason="pgserver is not installed, so there is no PostgreSQL to test on")
+    import pgserver
+
     server = pgserver.get_server(folder, cleanup_mode="stop")
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)

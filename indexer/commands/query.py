@@ -67,19 +67,19 @@ def search(
     """Find the pictures most similar to one or more given ones."""
     session = make_session(data, database, encoders_dir, json)
     with session.collection(collection) as opened:
-        answers = opened.search_many(images, k, min_score=min_score)
-        best = None if min_score is None else opened.search_many(images, 1)
-    for row, (image, hits) in enumerate(zip(images, answers, strict=True)):
+        answers = opened.search_many(images, k)
+    for image, found in zip(images, answers, strict=True):
+        hits = [hit for hit in found if min_score is None or hit.score >= min_score]
         fields = {"query": str(image), "results": [_fields(hit) for hit in hits]}
         if output is SearchFormat.PATHS:
             session.reporter.answer("\n".join(hit.location for hit in hits), **fields)
         else:
-            session.reporter.answer(_table(image, hits) if hits else _nothing(image, min_score, best, row), **fields)
+            session.reporter.answer(_table(image, hits) if hits else _nothing(image, min_score, found), **fields)
 
 
-def _nothing(image: Path, min_score: float | None, best: list[list[Hit]] | None, row: int) -> str:
-    if best and best[row]:
-        return f"{image}: nothing above {min_score}; the best is {best[row][0].score:.3f}"
+def _nothing(image: Path, min_score: float | None, found: Sequence[Hit]) -> str:
+    if found:
+        return f"{image}: nothing above {min_score}; the best is {found[0].score:.3f}"
     return f"{image}: the collection has no pictures"
 
 

@@ -153,6 +153,16 @@ def test_a_file_that_cannot_be_read_at_present_stays_in_the_collection(run: Run,
     assert ended.answer["items"] == 8
 
 
+def test_a_wrong_folder_without_pictures_does_not_empty_the_collection(run: Run, shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "mount").mkdir()
+    (tmp_path / "mount" / "README").write_text("nothing is mounted here")
+    ended = run("index", tmp_path / "mount", "-c", "shop", "--json")
+    assert (ended.code, ended.events[-1]["code"]) == (1, "source-empty")
+    assert run("index", shop, "-c", "shop", "--json").answer["verdicts"]["unchanged"] == 8
+    agreed = run("index", tmp_path / "mount", "-c", "shop", "--allow-empty", "--json")
+    assert (agreed.code, agreed.answer["items"]) == (0, 0)
+
+
 def test_a_picture_that_went_bad_is_dropped_and_said(run: Run, shop: Path) -> None:
     (shop / "003.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     ended = run("index", shop, "-c", "shop", "--json")
