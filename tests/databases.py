@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from sqlalchemy import create_engine, text
 
 def postgres_server(folder: Path) -> Iterator[str]:
     """SQLAlchemy URL of a PostgreSQL server that runs for the length of the iteration."""
-    import pgserver
+    with warnings.catch_warnings():
+        # It looks for a folder of the desktop session when it is imported, and warns where there is none.
+        warnings.simplefilter("ignore")
+        import pgserver
 
     server = pgserver.get_server(folder, cleanup_mode="stop")
     try:
