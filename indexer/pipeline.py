@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.progress import Stage
-from indexer.sources.base import Entry, Refused, Source
 from indexer.verdicts import Report, Verdict, names_a_picture
 from lookalike.catalogue.records import ItemDraft, ItemRecord, NewItem
 from lookalike.collection.builder import Builder
@@ -34,6 +33,7 @@ from lookalike.errors import (
 )
 from lookalike.images import decode
 from lookalike.options import ImageLimits
+from lookalike.sources.base import Entry, Refused, Source
 
 PAGE = 256  # entries looked up in the catalogue at once
 

@@ -10,8 +10,6 @@ from typing import Any
 
 from indexer.pipeline import Pipeline, PipelineOptions, Timings
 from indexer.progress import Reporter, clock
-from indexer.sources.base import Source
-from indexer.sources.opening import open_source
 from indexer.verdicts import Report, Verdict
 from lookalike.catalogue.records import EncoderRequest, SourceRecord
 from lookalike.catalogue.repository import Catalogue
@@ -22,6 +20,8 @@ from lookalike.collection.manifest import Manifest
 from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import SourceEmptyError
 from lookalike.options import Places
+from lookalike.sources.base import Source
+from lookalike.sources.opening import open_source
 from lookalike.wiring import load_encoder, new_index
 
 KEPT_REPORTS = 10

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from indexer.progress import Reporter
-from indexer.sources.base import Refused, Source
 from indexer.verdicts import names_a_picture
 from lookalike.encoder.ops import channel_moments
 from lookalike.errors import LookalikeError, SourceEmptyError
 from lookalike.images import decode
 from lookalike.options import ImageLimits
+from lookalike.sources.base import Refused, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ import numpy as np
 
 from indexer.pipeline import PipelineOptions
 from indexer.progress import Reporter
-from indexer.sources.base import Source
 from lookalike.api import Collection, Vectors
 from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.searcher import Hit
 from lookalike.errors import LookalikeError
+from lookalike.sources.base import Source
 
 TOLERANCE = 1e-4
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.records import EncoderRequest
+from lookalike.catalogue.records import EncoderRequest, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import CollectionNotFoundError, VectorsInvalidError
 from lookalike.index.base import VectorIndex
 from lookalike.options import Places
+from lookalike.sources.base import Source
+from lookalike.sources.opening import open_source
 
 if TYPE_CHECKING:
     from lookalike.index.engines.exact import ExactIndex
@@ -68,3 +70,8 @@ def open_catalogue(places: Places, *, collection: str | None = None) -> Catalogu
             subject=collection,
         )
     return Catalogue(Database.open(places.catalogue))
+
+
+def open_origin(origin: SourceRecord) -> Source:
+    """The source that a collection remembers, open; raises a leaf of SourceError if it is no longer there."""
+    return open_source(origin.location, images_root=None if origin.root is None else Path(origin.root))

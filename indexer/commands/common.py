@@ -13,14 +13,13 @@ from typing import Annotated
 import typer
 
 from indexer.progress import HumanReporter, JsonReporter, Reporter
-from indexer.sources.base import Source
-from indexer.sources.opening import open_source
 from lookalike.api import Collection
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.layout import CollectionLayout
 from lookalike.options import MEBIBYTE, ImageLimits, Places
-from lookalike.wiring import open_catalogue
+from lookalike.sources.base import Source
+from lookalike.wiring import open_catalogue, open_origin
 
 DataOption = Annotated[
     Path, typer.Option("--data", envvar="LOOKALIKE_DATA", help="Folder of collections and their catalogue.")
@@ -122,7 +121,7 @@ class Session:
         """The source that a collection was filled from, open."""
         with self.catalogue(name) as catalogue:
             origin = catalogue.collection(name).source
-        source = open_source(origin.location, images_root=None if origin.root is None else Path(origin.root))
+        source = open_origin(origin)
         try:
             yield source
         finally:

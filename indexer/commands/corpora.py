@@ -12,8 +12,8 @@ from indexer.commands.common import JsonOption, MaxMegabytesOption, MaxMegapixel
 from indexer.commands.index import RootOption, SourceArgument
 from indexer.sample.corpus import write_sample
 from indexer.sample.product import MAX_PRODUCTS
-from indexer.sources.opening import open_source
 from lookalike.collection.files import disk_errors
+from lookalike.sources.opening import open_source
 
 
 def sample(

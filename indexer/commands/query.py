@@ -25,13 +25,14 @@ from indexer.commands.common import (
     make_session,
 )
 from indexer.montage import Tile, draw_montage
-from indexer.sources.base import Source, printable
 from lookalike.api import RGB, Encoder
 from lookalike.collection.files import disk_errors, write_atomically
 from lookalike.collection.searcher import Hit
 from lookalike.errors import LookalikeError
 from lookalike.images import decode, encode_png
 from lookalike.options import ImageLimits
+from lookalike.sources.base import Source, printable
+from lookalike.thresholds import DEFAULT_VALUE, Threshold, normalized
 
 ImagesArgument = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures to search with.")]
 KOption = Annotated[int, typer.Option("-k", "--k", min=1, max=1000, envvar="LOOKALIKE_K", help="How many neighbours.")]
@@ -39,9 +40,6 @@ MinScoreOption = Annotated[
     float | None,
     typer.Option("--min-score", min=-1.0, max=1.0, envvar="LOOKALIKE_MIN_SCORE", help="Leave out weaker neighbours."),
 ]
-
-DEFAULT_THRESHOLD = 0.80
-DEFAULT_SOURCE = "default, not calibrated for this encoder"
 
 
 class SearchFormat(StrEnum):
@@ -115,7 +113,7 @@ def compare(
             min=0.0,
             max=1.0,
             envvar="LOOKALIKE_THRESHOLD",
-            help=f"Normalised score from which two pictures count as similar; else {DEFAULT_THRESHOLD:.2f}.",
+            help=f"Normalised score from which two pictures count as similar; else {DEFAULT_VALUE:.2f}.",
         ),
     ] = None,
     encoders_dir: EncodersOption = None,
@@ -128,16 +126,15 @@ def compare(
         request.name, fusion=request.fusion, input_size=input_size, encoders_dir=session.places.encoders_dir
     )
     score = loaded.compare(first, second)
-    normalized = (score + 1) / 2
-    limit, limit_source = (DEFAULT_THRESHOLD, DEFAULT_SOURCE) if threshold is None else (threshold, "given")
-    similar = normalized >= limit
+    limit = Threshold.given(threshold)
+    similar = limit.similar(score)
     session.reporter.answer(
-        f"{'similar' if similar else 'not similar'}: cosine {score:.4f}, normalised {normalized:.4f}, "
-        f"threshold {limit:.2f} ({limit_source}), encoder {loaded.spec.name}",
+        f"{'similar' if similar else 'not similar'}: cosine {score:.4f}, normalised {normalized(score):.4f}, "
+        f"threshold {limit.value:.2f} ({limit.source}), encoder {loaded.spec.name}",
         score=round(score, 6),
-        normalized_score=round(normalized, 6),
+        normalized_score=round(normalized(score), 6),
         similar=similar,
-        threshold={"value": limit, "source": limit_source},
+        threshold={"value": limit.value, "source": limit.source},
         encoder=loaded.spec.name,
         input_size=loaded.spec.input_size,
     )

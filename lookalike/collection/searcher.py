@@ -13,6 +13,7 @@ from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.snapshot import Snapshot, check_ids
 from lookalike.errors import ItemNotFoundError, SnapshotDamagedError, VectorsInvalidError
 from lookalike.index.base import VectorIndex
+from lookalike.thresholds import normalized
 
 Vectors = npt.NDArray[np.float32]
 
@@ -32,7 +33,7 @@ class Hit:
     @property
     def normalized_score(self) -> float:
         """(cosine + 1) / 2, in [0, 1]."""
-        return (self.score + 1) / 2
+        return normalized(self.score)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from indexer.sources import archive
-from indexer.sources.archive import ZipSource
-from indexer.sources.base import Entry, Refused
 from lookalike.errors import (
     ArchiveDamagedError,
     ArchiveError,
@@ -24,6 +21,9 @@ from lookalike.errors import (
     KeyInvalidError,
     LookalikeError,
 )
+from lookalike.sources import archive
+from lookalike.sources.archive import ZipSource
+from lookalike.sources.base import Entry, Refused
 
 
 def packed(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from indexer.sources.base import MAX_KEY_LENGTH, Entry, Refused, is_clutter, key_error, printable
-from indexer.sources.folder import FolderSource
 from lookalike.errors import (
     EntryMissingError,
     EntryOutsideError,
@@ -20,6 +18,8 @@ from lookalike.errors import (
     KeyInvalidError,
     LookalikeError,
 )
+from lookalike.sources.base import MAX_KEY_LENGTH, Entry, Refused, is_clutter, key_error, printable
+from lookalike.sources.folder import FolderSource
 
 
 def write(root: Path, *names: str) -> None:

@@ -9,9 +9,6 @@ from typing import Any
 
 import pytest
 
-from indexer.sources.base import Entry, Refused, Scalar
-from indexer.sources.manifest import ManifestSource
-from indexer.sources.opening import open_source
 from lookalike.errors import (
     ArchiveDamagedError,
     EntryMissingError,
@@ -23,6 +20,9 @@ from lookalike.errors import (
     SourceNotFoundError,
     SourceUnsupportedError,
 )
+from lookalike.sources.base import Entry, Refused, Scalar
+from lookalike.sources.manifest import ManifestSource
+from lookalike.sources.opening import open_source
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import os
 import stat
 from pathlib import Path
 
-from indexer.sources.base import printable
 from lookalike.errors import EntryMissingError, EntryOutsideError, EntryUnreadableError, ImageTooLargeError
+from lookalike.sources.base import printable
 
 
 def inside(root: Path, location: str) -> Path:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from indexer.sources.archive import ZipSource
-from indexer.sources.base import Source, printable
-from indexer.sources.files import unreadable
-from indexer.sources.folder import FolderSource
-from indexer.sources.manifest import ManifestSource
 from lookalike.errors import SourceNotFoundError, SourceUnsupportedError
+from lookalike.sources.archive import ZipSource
+from lookalike.sources.base import Source, printable
+from lookalike.sources.files import unreadable
+from lookalike.sources.folder import FolderSource
+from lookalike.sources.manifest import ManifestSource
 
 _MANIFESTS = (".csv", ".tsv", ".jsonl", ".ndjson")
 

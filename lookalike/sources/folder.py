@@ -12,9 +12,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from indexer.sources.base import Entry, Refused, is_clutter, key_error, printable, refused_key
-from indexer.sources.files import inside, read_regular, unreadable
 from lookalike.errors import EntryOutsideError, LookalikeError
+from lookalike.sources.base import Entry, Refused, is_clutter, key_error, printable, refused_key
+from lookalike.sources.files import inside, read_regular, unreadable
 
 
 class FolderSource:

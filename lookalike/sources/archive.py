@@ -17,8 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from indexer.sources.base import Entry, Refused, is_clutter, key_error, printable, refused_key
-from indexer.sources.files import too_large, unreadable
 from lookalike.errors import (
     ArchiveDamagedError,
     ArchiveError,
@@ -27,6 +25,8 @@ from lookalike.errors import (
     KeyDuplicateError,
     LookalikeError,
 )
+from lookalike.sources.base import Entry, Refused, is_clutter, key_error, printable, refused_key
+from lookalike.sources.files import too_large, unreadable
 
 MAX_ENTRIES = 2_000_000
 MAX_DIRECTORY_BYTES = 256 << 20

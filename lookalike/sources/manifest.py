@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from indexer.sources import rows
-from indexer.sources.base import Entry, Refused, Scalar, key_error, printable, refused_key
-from indexer.sources.files import inside, read_regular
 from lookalike.errors import KeyDuplicateError, LookalikeError, ManifestError
+from lookalike.sources import rows
+from lookalike.sources.base import Entry, Refused, Scalar, key_error, printable, refused_key
+from lookalike.sources.files import inside, read_regular
 
 _OWN = ("path", "key", "title", "product_id")
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from indexer.sources.base import Scalar, printable
-from indexer.sources.files import unreadable
 from lookalike.errors import ManifestError
+from lookalike.sources.base import Scalar, printable
+from lookalike.sources.files import unreadable
 
 Row = dict[str, Scalar] | str
 
