@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.catalogue.records import EncoderRequest, ItemRecord
+from lookalike.catalogue.records import CollectionRecord, EncoderRequest, ItemRecord, SourceRecord
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.manifest import Manifest
 from lookalike.collection.searcher import Hit, Searcher
@@ -29,6 +29,7 @@ from lookalike.errors import (
     SnapshotNotFoundError,
 )
 from lookalike.images import decode
+from lookalike.index.base import Neighbours
 from lookalike.options import ImageLimits, Places
 from lookalike.wiring import load_encoder, load_index, open_catalogue
 
@@ -101,12 +102,21 @@ class Collection:
     """A published collection, open for search; the encoder loads at the first query that needs it."""
 
     def __init__(
-        self, searcher: Searcher, *, encoders_dir: Path, limits: ImageLimits | None, encoder: Encoder | None = None
+        self,
+        searcher: Searcher,
+        record: CollectionRecord,
+        *,
+        encoders_dir: Path,
+        limits: ImageLimits | None,
+        encoder: Encoder | None = None,
     ) -> None:
         self._searcher = searcher
+        self._record = record
         self._encoders_dir = encoders_dir
         self._limits = limits
-        self._encoder = None if encoder is None else self._checked(encoder)
+        self._encoder = encoder
+        if encoder is not None:
+            self.check_encoder(encoder.spec)
         self._loading = Lock()
 
     @classmethod
@@ -136,7 +146,7 @@ class Collection:
             index = load_index(snapshot.manifest.engine, snapshot.index_path)
             limits = limits or ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
             searcher = Searcher(snapshot, index, catalogue, record.id)
-            return cls(searcher, encoders_dir=places.encoders_dir, limits=limits, encoder=encoder)
+            return cls(searcher, record, encoders_dir=places.encoders_dir, limits=limits, encoder=encoder)
         except BaseException:
             catalogue.close()
             raise
@@ -163,6 +173,11 @@ class Collection:
         return self._searcher.snapshot.manifest
 
     @property
+    def origin(self) -> SourceRecord:
+        """Where the pictures came from; ``lookalike.wiring.open_origin`` opens it to read them again."""
+        return self._record.source
+
+    @property
     def encoder(self) -> Encoder:
         """The encoder that the vectors were made with, loaded now if it was not yet.
 
@@ -171,7 +186,9 @@ class Collection:
         with self._loading:
             if self._encoder is None:
                 request = EncoderRequest(**self.manifest.encoder_request)
-                self._encoder = self._checked(Encoder(load_encoder(request, self._encoders_dir), limits=self._limits))
+                loaded = Encoder(load_encoder(request, self._encoders_dir), limits=self._limits)
+                self.check_encoder(loaded.spec)
+                self._encoder = loaded
             return self._encoder
 
     def search(self, image: Image, k: int = 10, *, min_score: float | None = None) -> list[Hit]:
@@ -189,11 +206,21 @@ class Collection:
         """``search`` for (n, D) float32 unit vectors that this collection's encoder made."""
         return self._searcher.search(queries, k, min_score=min_score)
 
+    def neighbours(self, queries: Vectors, k: int, *, exclude: ItemRecord | None = None) -> Neighbours:
+        """Scores and positions for (n, D) unit vectors: the first half of a search, for who times or weighs it.
+
+        ``exclude`` is an item that is not answered.
+        """
+        return self._searcher.neighbours(queries, k, exclude=None if exclude is None else exclude.id)
+
+    def hits(self, found: Neighbours, *, min_score: float | None = None) -> list[list[Hit]]:
+        """What stands behind ``neighbours``: the second half of a search."""
+        return self._searcher.hits(found, min_score=min_score)
+
     def similar(self, key: str, k: int = 10, *, min_score: float | None = None) -> list[Hit]:
         """The k items most similar to an indexed one, itself left out; nothing is encoded. Raises ItemNotFoundError."""
         item = self.item(key)
-        query = self._searcher.vector(item.id)[None]
-        return self._searcher.search(query, k, min_score=min_score, exclude=item.id)[0]
+        return self.hits(self.neighbours(self.vector(item)[None], k, exclude=item), min_score=min_score)[0]
 
     def item(self, key: str) -> ItemRecord:
         """The item under this key; raises ItemNotFoundError."""
@@ -202,6 +229,10 @@ class Collection:
     def items(self) -> Iterator[ItemRecord]:
         """All items of the snapshot, in the order in which they came."""
         return self._searcher.items()
+
+    def page(self, *, after: int = 0, limit: int = 100) -> list[ItemRecord]:
+        """So many items in that order, from the first whose ``id`` is above ``after``."""
+        return self._searcher.page(after, limit)
 
     def vector(self, item: str | ItemRecord) -> Vectors:
         """The (D,) float32 embedding of an indexed item, named by key or record; raises ItemNotFoundError."""
@@ -212,8 +243,9 @@ class Collection:
         """Compare snapshot, index and catalogue rows with each other; raises SnapshotDamagedError."""
         self._searcher.check_rows()
 
-    def _checked(self, encoder: Encoder) -> Encoder:
-        differences = encoder.spec.differences(self.manifest.encoder)
+    def check_encoder(self, spec: EncoderSpec) -> None:
+        """Raise EncoderMismatchError unless an encoder of this spec makes vectors like the collection's."""
+        differences = spec.differences(self.manifest.encoder)
         if differences:
             raise EncoderMismatchError(
                 f"the collection {self.manifest.collection!r} was made by {self.manifest.encoder.name!r}, and the "
@@ -221,7 +253,6 @@ class Collection:
                 "index it again with --reencode",
                 subject=self.manifest.collection,
             )
-        return encoder
 
 
 def _current_snapshot(layout: CollectionLayout) -> Snapshot:

@@ -203,13 +203,17 @@ class Catalogue:
         """All items visible at a generation, by rising id."""
         last = 0
         while True:
-            with self._database.reading() as session:
-                query = select(ItemRow).where(_visible(collection_id, generation), ItemRow.id > last)
-                page = [_item(row) for row in session.scalars(query.order_by(ItemRow.id).limit(PAGE))]
+            page = self.visible_page(collection_id, generation, last, PAGE)
             yield from page
             if len(page) < PAGE:
                 return
             last = page[-1].id
+
+    def visible_page(self, collection_id: int, generation: int, after: int, limit: int) -> list[ItemRecord]:
+        """The first items visible at a generation whose id is above ``after``, by rising id."""
+        query = select(ItemRow).where(_visible(collection_id, generation), ItemRow.id > after)
+        with self._database.reading() as session:
+            return [_item(row) for row in session.scalars(query.order_by(ItemRow.id).limit(limit))]
 
     def items_by_id(self, collection_id: int, generation: int, ids: Sequence[int]) -> dict[int, ItemRecord]:
         """Those of these items that are visible at a generation."""

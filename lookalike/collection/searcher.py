@@ -12,7 +12,7 @@ from lookalike.catalogue.records import ItemRecord, Metadata
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.snapshot import Snapshot, check_ids
 from lookalike.errors import ItemNotFoundError, SnapshotDamagedError, VectorsInvalidError
-from lookalike.index.base import VectorIndex
+from lookalike.index.base import Neighbours, VectorIndex
 from lookalike.thresholds import normalized
 
 Vectors = npt.NDArray[np.float32]
@@ -56,12 +56,19 @@ class Searcher:
         Fewer than k come back only if the collection has no more, or none above ``min_score``. ``exclude`` is the
         id of an item that is not answered. Raises VectorsInvalidError for k below 1 or wrong vectors.
         """
+        return self.hits(self.neighbours(queries, k, exclude=exclude), min_score=min_score)
+
+    def neighbours(self, queries: Vectors, k: int, *, exclude: int | None = None) -> Neighbours:
+        """The first half of ``search``: positions and scores from the index, no rows yet."""
         if k < 1:
             raise VectorsInvalidError(f"k must be at least 1, got {k}", subject="k")
         allowed = None
         if exclude is not None:
             allowed = self.snapshot.ids != exclude
-        found = self.index.search(queries, k, allowed=allowed)
+        return self.index.search(queries, k, allowed=allowed)
+
+    def hits(self, found: Neighbours, *, min_score: float | None = None) -> list[list[Hit]]:
+        """The second half of ``search``: the rows behind what ``neighbours`` found; raises SnapshotDamagedError."""
         kept = found.positions >= 0
         if min_score is not None:
             kept &= found.scores >= min_score
@@ -92,6 +99,10 @@ class Searcher:
         if found is None:
             raise ItemNotFoundError(f"the collection {manifest.collection!r} has no item {key!r}", subject=key)
         return found
+
+    def page(self, after: int, limit: int) -> list[ItemRecord]:
+        """So many items of the snapshot, by rising id, from the first whose id is above ``after``."""
+        return self.catalogue.visible_page(self.collection_id, self.snapshot.manifest.generation, after, limit)
 
     def items(self) -> Iterator[ItemRecord]:
         """All items of the snapshot, by rising id."""
