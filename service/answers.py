@@ -1,0 +1,45 @@
+"""Answers on the wire: JSON, with the headers that say who answered, how long it took and whether it has changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from fastapi import Request, Response
+from pydantic import BaseModel
+
+from service.timing import server_timing
+
+PRIVATE = "private, no-cache"
+
+
+def json_answer(
+    model: BaseModel, *, snapshot: int | None = None, took_ms: Mapping[str, float] | None = None
+) -> Response:
+    """The model as JSON; numbers that are not finite leave as null."""
+    headers = {"Cache-Control": "no-store"}
+    if snapshot is not None:
+        headers["X-Snapshot"] = str(snapshot)
+    if took_ms is not None:
+        headers["Server-Timing"] = server_timing(dict(took_ms))
+    return Response(model.model_dump_json(by_alias=True), 200, headers, "application/json")
+
+
+def tagged(request: Request, response: Response) -> Response:
+    """The response with an ETag of its content, or 304 if the client has it already."""
+    tag = f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
+    response.headers["ETag"] = tag
+    response.headers["Cache-Control"] = PRIVATE
+    return not_modified(response.headers) if has(request, tag) else response
+
+
+def has(request: Request, tag: str) -> bool:
+    """Whether the client says that it has this version already."""
+    asked = request.headers.get("if-none-match", "")
+    return any(word.strip().removeprefix("W/") in {tag, "*"} for word in asked.split(","))
+
+
+def not_modified(headers: Mapping[str, str]) -> Response:
+    """304, with the headers that belong to it."""
+    kept = {"etag", "cache-control", "x-snapshot", "vary"}
+    return Response(None, 304, {name: value for name, value in headers.items() if name.lower() in kept})

@@ -1,0 +1,92 @@
+"""The application: routes, what surrounds them, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from lookalike.errors import LookalikeError
+from service.auth import require
+from service.errors import FieldInvalidError, FormInvalidError, MethodNotAllowedError, PathNotFoundError, RequestError
+from service.metrics import Metrics
+from service.middleware import RequestMiddleware
+from service.openapi import describe
+from service.problems import problem_response
+from service.routes import collections, comparing, items, operations, page, searching
+from service.settings import Scope, Settings
+from service.state import running
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; nothing is loaded before it starts. Raises SettingsError for settings that are unsafe."""
+    settings.check()
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running(settings, metrics) as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(
+        title="lookalike",
+        version=version("lookalike"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    readers = [Depends(require(Scope.READ))]
+    for module in (searching, comparing, collections, items):
+        app.include_router(module.router, dependencies=readers)
+    app.include_router(operations.router)
+    app.include_router(page.router)
+    app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
+    app.mount("/docs/assets", StaticFiles(directory=page.REFERENCE_FILES), name="reference")
+    app.add_exception_handler(LookalikeError, _known)
+    app.add_exception_handler(RequestError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_middleware(RequestMiddleware, metrics=metrics, allowed_hosts=settings.allowed_hosts)
+    describe(app)
+    return app
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    assert isinstance(error, LookalikeError | RequestError)
+    request.state.code = error.code
+    return problem_response(error, path=request.url.path, request_id=request.state.request_id)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """A query parameter out of range, in the same shape as a form's field."""
+    assert isinstance(error, RequestValidationError)
+    fields = [
+        {
+            "field": str(found["loc"][-1])[:80],
+            "code": str(found["type"]).replace("_", "-"),
+            "message": str(found["msg"])[:1].lower() + str(found["msg"])[1:],
+        }
+        for found in error.errors()
+    ]
+    detail = "; ".join(f"{field['field']}: {field['message']}" for field in fields)
+    return await _known(request, FieldInvalidError(detail, subject=fields[0]["field"], fields=fields))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses."""
+    assert isinstance(error, HTTPException)
+    known: dict[int, RequestError] = {
+        404: PathNotFoundError("there is nothing under this path; GET /docs shows what there is"),
+        405: MethodNotAllowedError(f"{request.method[:20]} cannot be done here; the header Allow says what can"),
+    }
+    response = await _known(request, known.get(error.status_code, FormInvalidError(str(error.detail))))
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response

@@ -1,0 +1,36 @@
+"""Who may ask: bearer keys with a scope, if the service has any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request
+
+from service.errors import ForbiddenError, UnauthorizedError
+from service.settings import Scope
+from service.state import services_of
+
+SCHEME = {"type": "http", "scheme": "bearer", "description": "Only if the service was given API keys."}
+
+
+def require(wanted: Scope) -> Callable[[Request], Coroutine[Any, Any, None]]:
+    """A dependency that lets requests with a key of this scope pass; all of them if the service has no keys.
+
+    It raises UnauthorizedError and ForbiddenError.
+    """
+
+    async def check(request: Request) -> None:
+        keys = services_of(request).settings.keys
+        if not keys:
+            return
+        kind, _, key = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not key:
+            raise UnauthorizedError("this service wants an API key: send Authorization: Bearer KEY")
+        scope = keys.scope(key.strip())
+        if scope is None:
+            raise UnauthorizedError("this API key is not known here")
+        if wanted is Scope.WRITE and scope is not Scope.WRITE:
+            raise ForbiddenError("this API key may read only; this needs one of scope write")
+
+    return check

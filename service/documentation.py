@@ -1,0 +1,158 @@
+"""The pages of docs/ that describe the service, written by the service itself."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from lookalike.errors import LookalikeError, leaves
+from lookalike.options import Places
+from service.app import create_app
+from service.cli import app as command_line
+from service.errors import RequestError, request_errors
+from service.forms import MULTIPART
+from service.problems import STATUS
+from service.settings import Settings
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+WRITTEN = "*Written by the program (`make docs`); a test compares it.*"
+
+API_HEAD = f"""# The HTTP API
+
+{WRITTEN}
+
+`make serve` or `python -m service` serves it; `/docs` shows it in a browser, `/openapi.json` is for machines
+([openapi.json](openapi.json)). JSON is snake_case. Forms are `multipart/form-data`, as `curl -F` sends them, or, where
+there is no file, `application/x-www-form-urlencoded`. Unknown and repeated fields are refused.
+
+- Scores are cosines, -1 to 1. `normalized_score` is (cosine + 1) / 2. `similar` says whether the normalised score
+  reaches `threshold.value`, and `threshold.source` who set that.
+- `{{key}}` in a path is percent-encoded, a slash as `%2F`. `image_url` and `thumbnail_url` are so already.
+- Every answer has `X-Request-ID` (yours, if you sent one). Answers from a collection have `X-Snapshot`, answers that
+  took work `Server-Timing`. What is read with GET has an `ETag` and answers 304 to `If-None-Match`.
+- `took_ms` counts from when the body was read; `decode` and `encode` hold the time of waiting for a thread too.
+- With API keys: `Authorization: Bearer KEY`. `/health`, `/ready`, `/version` and the page itself want none.
+"""
+
+CONFIGURATION_HEAD = f"""# Configuration of the service
+
+{WRITTEN}
+
+`python -m service` takes flags; each has an environment variable, so that a container needs nothing else. The
+indexer's are in [cli.md](cli.md). What they mean in operation: [operations.md](operations.md).
+
+| flag | variable | meaning | default |
+| --- | --- | --- | --- |
+"""
+
+
+def openapi_document() -> str:
+    """docs/openapi.json."""
+    with tempfile.TemporaryDirectory() as folder:
+        document = create_app(Settings(Places(Path(folder)))).openapi()
+    return json.dumps(document, indent=1) + "\n"
+
+
+def configuration_page() -> str:
+    """docs/configuration.md."""
+    command: Any = typer.main.get_command(command_line)
+    rows = [_setting(option) for option in command.params if option.name != "help"]
+    return CONFIGURATION_HEAD + "\n".join(rows) + "\n"
+
+
+def _setting(option: Any) -> str:
+    names = [option.envvar] if isinstance(option.envvar, str) else list(option.envvar)
+    variables = ", ".join(f"`{name}`" for name in names)
+    default = option.default
+    if option.name == "decoders":
+        shown = "the number of cores"
+    else:
+        shown = "" if default is None or callable(default) else f"`{getattr(default, 'value', default)}`"
+    meaning = " ".join((option.help or "").split()).replace("|", "\\|")
+    return f"| `{option.opts[0]}` | {variables} | {meaning} | {shown} |"
+
+
+def api_page() -> str:
+    """docs/api.md."""
+    document = json.loads(openapi_document())
+    parts = [API_HEAD, "## Routes\n"]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            parts.append(_operation(f"{method.upper()} {path.replace(':path', '')}", operation, document))
+    parts.append(_errors())
+    return "\n".join(parts)
+
+
+def _operation(title: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
+    lines = [f"### {title}", "", " ".join(operation["description"].split()), ""]
+    rows = [
+        (parameter["name"], parameter["in"], parameter["schema"], parameter.get("description", ""))
+        for parameter in operation.get("parameters", [])
+    ]
+    body = operation.get("requestBody", {}).get("content", {})
+    if body:
+        form = body[MULTIPART]["schema"]
+        rows += [(name, "form", field, field.get("description", "")) for name, field in form["properties"].items()]
+    if rows:
+        lines += ["| field | in | what | meaning |", "| --- | --- | --- | --- |"]
+        lines += [f"| `{name}` | {where} | {_kind(schema)} | {meaning} |" for name, where, schema, meaning in rows]
+        lines.append("")
+    answer = operation["responses"]["200"]["content"].get("application/json", {}).get("schema", {})
+    if "$ref" in answer:
+        properties = document["components"]["schemas"][answer["$ref"].rpartition("/")[2]]["properties"]
+        lines += ["Answers " + ", ".join(f"`{name}`" for name in properties) + ".", ""]
+    return "\n".join(lines)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """A field's type and range in a few words."""
+    choices = [choice for choice in schema.get("anyOf", [schema]) if choice.get("type") != "null"]
+    words = " or ".join(_one_kind(choice) for choice in choices)
+    default = schema.get("default")
+    return words if default is None else f"{words}, default {default}"
+
+
+def _one_kind(schema: dict[str, Any]) -> str:
+    if schema.get("format") == "binary":
+        return "file"
+    if schema.get("type") == "array":
+        return f"{_one_kind(schema['items'])}, {schema.get('minItems', 0)} to {schema.get('maxItems', 'any')} times"
+    kind = {"integer": "whole number", "string": "text"}.get(schema.get("type", ""), schema.get("type", ""))
+    if "minimum" in schema:
+        return f"{kind} {schema['minimum']:g} to {schema['maximum']:g}"
+    return str(kind)
+
+
+def _errors() -> str:
+    lines = [
+        "## Errors",
+        "",
+        "`application/problem+json`: `type`, `title`, `status`, `detail`, `instance`, `code`, `request_id`, and",
+        "`errors` with a `field`, `code` and `message` for each wrong field. 429 and 503 have `Retry-After` in seconds.",
+        "",
+        "| code | status | meaning |",
+        "| --- | --- | --- |",
+    ]
+    known: list[type[LookalikeError] | type[RequestError]] = [*request_errors(), *leaves()]
+    for error in sorted(known, key=lambda error: (STATUS[error.code], error.code)):
+        lines.append(f"| `{error.code}` | {STATUS[error.code]} | {' '.join((error.__doc__ or '').split())} |")
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"openapi.json": openapi_document, "configuration.md": configuration_page, "api.md": api_page}
+
+
+def main() -> None:
+    """Write the pages."""
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
+        sys.stderr.write(f"docs/{name}\n")
+
+
+if __name__ == "__main__":
+    main()

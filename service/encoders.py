@@ -1,0 +1,100 @@
+"""Encoders that are loaded: one of each, shared by all who need it, the last few kept."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from lookalike.catalogue.records import EncoderRequest
+from lookalike.encoder.base import ImageEncoder
+from lookalike.encoder.installed import installed_names, read_record
+from lookalike.encoder.registry import BUNDLED, KNOWN
+from lookalike.errors import EncoderUnknownError
+from lookalike.wiring import load_encoder
+from service.schemas import EncoderRow, ThresholdAnswer
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(:hub)?")
+LARGEST_INPUT = 512
+"""Pixels: what a request may ask for; larger ones cost memory that belongs to all."""
+
+
+class EncoderShelf:
+    """Loads encoders in a thread of its own; all methods belong to the event loop's thread."""
+
+    def __init__(self, encoders_dir: Path, kept: int) -> None:
+        """``kept`` is how many stay that no open collection holds."""
+        self._folder = encoders_dir
+        self._kept = kept
+        self._recent: OrderedDict[EncoderRequest, ImageEncoder] = OrderedDict()
+        self._alive: WeakValueDictionary[str, ImageEncoder] = WeakValueDictionary()
+        self._loading: dict[EncoderRequest, asyncio.Task[ImageEncoder]] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="load")
+
+    async def get(self, request: EncoderRequest) -> ImageEncoder:
+        """The encoder, loaded now if it is not; who asks for the same meanwhile waits for the same loading.
+
+        Raises the errors of ``load_encoder``.
+        """
+        if request in self._recent:
+            self._recent.move_to_end(request)
+            return self._recent[request]
+        if request not in self._loading:
+            task = asyncio.create_task(self._load(request))
+            self._loading[request] = task
+            task.add_done_callback(lambda _: self._loading.pop(request, None))
+        # Whoever asked first may leave: the others still wait for the loading.
+        return await asyncio.shield(self._loading[request])
+
+    def loaded(self) -> dict[str, ImageEncoder]:
+        """The loaded encoders by name, those at their own input size if there are several."""
+        by_name: dict[str, ImageEncoder] = {}
+        for encoder in self._alive.values():
+            by_name.setdefault(encoder.spec.name, encoder)
+        for request, encoder in self._recent.items():
+            if request.input_size is None and request.fusion is None:
+                by_name[encoder.spec.name] = encoder
+        return by_name
+
+    def rows(self) -> list[EncoderRow]:
+        """What there is to choose from: in the box, installed, and what could be installed. Reads the disk."""
+        installed = installed_names(self._folder)
+        loaded = self.loaded()
+        names = [BUNDLED, *installed, *(known.name for known in KNOWN if known.name not in installed)]
+        return [self._row(name, loaded.get(name), name == BUNDLED or name in installed) for name in names]
+
+    def close(self) -> None:
+        """Let the thread go."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    async def _load(self, request: EncoderRequest) -> ImageEncoder:
+        loop = asyncio.get_running_loop()
+        encoder = await loop.run_in_executor(self._thread, load_encoder, request, self._folder)
+        # Two requests may mean the same encoder: "bundled", and "bundled" at the size that is its own.
+        encoder = self._alive.setdefault(encoder.spec.digest, encoder)
+        self._recent[request] = encoder
+        while len(self._recent) > self._kept:
+            self._recent.popitem(last=False)
+        return encoder
+
+    def _row(self, name: str, encoder: ImageEncoder | None, installed: bool) -> EncoderRow:
+        licence = read_record(name, self._folder).licence if installed and name != BUNDLED else None
+        return EncoderRow(
+            name=name,
+            installed=installed,
+            loaded=encoder is not None,
+            dimension=None if encoder is None else encoder.spec.dimension,
+            input_size=None if encoder is None else encoder.spec.input_size,
+            licence=licence,
+            threshold=ThresholdAnswer.default(),
+        )
+
+
+def requested_encoder(name: str, input_size: int | None) -> EncoderRequest:
+    """What a request means by an encoder's name; files of the server cannot be named. Raises EncoderUnknownError."""
+    if not _NAME.fullmatch(name):
+        raise EncoderUnknownError(f"there is no encoder {name[:80]!r}: GET /encoders lists them", subject="encoder")
+    return EncoderRequest(name=name.removesuffix(":hub"), input_size=input_size)

@@ -1,0 +1,66 @@
+"""What Prometheus can ask."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """All measurements of one service, in a registry of its own."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self.requests = Counter(
+            "lookalike_requests", "Requests answered.", ["route", "method", "status"], registry=registry
+        )
+        self.request_seconds = Histogram(
+            "lookalike_request_seconds",
+            "Seconds from request to answer.",
+            ["route"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.stage_seconds = Histogram(
+            "lookalike_stage_seconds", "Seconds in a stage of an answer.", ["stage"], buckets=SECONDS, registry=registry
+        )
+        self.batch_size = Histogram(
+            "lookalike_batch_size", "Pictures encoded together.", buckets=(1, 2, 4, 8, 16, 32), registry=registry
+        )
+        self.in_flight = Gauge("lookalike_in_flight", "Permits taken.", registry=registry)
+        self.capacity = Gauge("lookalike_capacity", "Permits there are.", registry=registry)
+        self.refused = Counter(
+            "lookalike_refused", "Requests that were refused, by error code.", ["code"], registry=registry
+        )
+        self.abandoned = Counter(
+            "lookalike_abandoned", "Requests whose client left before the answer.", registry=registry
+        )
+        self.operator = Gauge("lookalike_operator_available", "1 if the compiled operator serves.", registry=registry)
+        self._snapshot = Gauge(
+            "lookalike_snapshot", "Number of the snapshot that serves.", ["collection"], registry=registry
+        )
+        self._items = Gauge("lookalike_items", "Items of the snapshot that serves.", ["collection"], registry=registry)
+        self._failures = Counter(
+            "lookalike_snapshot_failures", "Snapshots that could not be opened.", ["collection"], registry=registry
+        )
+
+    def snapshot(self, collection: str, generation: int, items: int) -> None:
+        """A collection serves this snapshot from now on."""
+        self._snapshot.labels(collection).set(generation)
+        self._items.labels(collection).set(items)
+
+    def snapshot_failed(self, collection: str) -> None:
+        """A collection's newest snapshot could not be opened."""
+        self._failures.labels(collection).inc()
+
+    def stages(self, took_ms: dict[str, float]) -> None:
+        """The stages of one answer."""
+        for stage, milliseconds in took_ms.items():
+            if stage != "total":
+                self.stage_seconds.labels(stage).observe(milliseconds / 1000)
+
+    def text(self) -> bytes:
+        """All of it in Prometheus's text format."""
+        return generate_latest(self._registry)

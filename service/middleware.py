@@ -1,0 +1,145 @@
+"""What happens around every request: its id, its log line, its measurements, its headers, and no stack trace, ever."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lookalike.errors import LookalikeError
+from service.errors import HostNotAllowedError, InternalError, RequestError
+from service.logs import request_id as current_request_id
+from service.metrics import Metrics
+from service.problems import problem_response
+
+_LOG = logging.getLogger(__name__)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+_RAW = "/collections/"
+_CLIENT_GONE = 499
+
+
+class RequestMiddleware:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, allowed_hosts: tuple[str, ...]) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._hosts = frozenset(host.lower() for host in allowed_hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {name: value for name, value in scope["headers"] if name in {b"x-request-id", b"host"}}
+        asked = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
+        token = current_request_id.set(request_id)
+        begin = time.perf_counter()
+        answered = _Answered(send, request_id)
+        inner = _inner_scope(scope, request_id)
+        try:
+            if not self._host_allowed(headers.get(b"host", b"").decode("latin-1")):
+                await self._refuse(HostNotAllowedError("this service does not answer for that host"), inner, answered)
+                return
+            await self._serve(inner, receive, answered)
+        finally:
+            self._record(inner, answered, time.perf_counter() - begin)
+            current_request_id.reset(token)
+
+    async def _serve(self, scope: Scope, receive: Receive, answered: _Answered) -> None:
+        try:
+            await self._app(scope, receive, answered.send)
+        except ClientGoneError:
+            answered.status = _CLIENT_GONE
+            self._metrics.abandoned.inc()
+        except Exception as error:
+            _LOG.exception("failed", extra={"error": type(error).__name__})
+            if answered.status is not None:
+                raise
+            wrong = InternalError("something went wrong here; the log has more under this request's id")
+            await self._refuse(wrong, scope, answered)
+
+    async def _refuse(self, error: RequestError | LookalikeError, scope: Scope, answered: _Answered) -> None:
+        path, request_id = scope["path"], scope["state"]["request_id"]
+        scope["state"]["code"] = error.code
+        response = problem_response(error, path=path, request_id=request_id)
+        await response(scope, _nothing, answered.send)
+
+    def _host_allowed(self, host: str) -> bool:
+        if not self._hosts:
+            return True
+        name = re.sub(r":\d+$", "", host).lower()
+        return name in self._hosts
+
+    def _record(self, scope: Scope, answered: _Answered, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        status = answered.status or _CLIENT_GONE
+        method, state = scope["state"]["method"], scope["state"]
+        self._metrics.requests.labels(route, method, status).inc()
+        self._metrics.request_seconds.labels(route).observe(seconds)
+        fields: dict[str, Any] = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+        if "bytes_in" in state:
+            fields["bytes_in"] = state["bytes_in"]
+        if "code" in state:
+            fields["code"] = state["code"]
+            self._metrics.refused.labels(state["code"]).inc()
+        _LOG.info("request", extra=fields)
+
+
+class ClientGoneError(Exception):
+    """The client left before its answer; there is nobody to tell."""
+
+
+class _Answered:
+    """Sends an answer with the headers that all have, and remembers its status."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status: int | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self._request_id
+            for name, value in _SECURITY.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+
+
+def _inner_scope(scope: Scope, request_id: str) -> Scope:
+    """The scope as the routes see it.
+
+    Keys of items may contain slashes, which stand percent-encoded in a path: below /collections/ the path stays as
+    it was sent, and each part is decoded by itself. HEAD is answered as GET, whose body the server leaves out.
+    """
+    inner = {**scope, "state": {**scope.get("state", {}), "request_id": request_id, "method": _method(scope["method"])}}
+    if scope["method"] == "HEAD":
+        inner["method"] = "GET"
+    raw = scope.get("raw_path")
+    if raw is not None and raw.startswith(_RAW.encode()):
+        inner["path"] = raw.partition(b"?")[0].decode("latin-1")
+    return inner
+
+
+def _method(method: str) -> str:
+    """The method as a label: what is no method of HTTP could be anything, and would make a new series each."""
+    return method if method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} else "OTHER"
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}

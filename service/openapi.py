@@ -1,0 +1,48 @@
+"""The OpenAPI document: what the routes say of themselves, and what all of them have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from service.auth import SCHEME
+from service.problems import MEDIA_TYPE, Problem
+
+DESCRIPTION = """Image similarity search: post a picture, get the indexed pictures most like it.
+
+Errors are `application/problem+json` with a stable `code`. Scores are cosines, -1 to 1; `normalized_score` is
+(cosine + 1) / 2. Every answer has `X-Request-ID`; answers from a collection have `X-Snapshot`.
+"""
+
+
+def describe(app: FastAPI) -> None:
+    """Make ``app.openapi()`` give the whole document."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # the framework's documented way
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    found = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+    components = found.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    components["securitySchemes"] = {"key": SCHEME}
+    found["security"] = [{}, {"key": []}]
+    for path in found["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = {
+                "description": "What went wrong.",
+                "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            }
+    return found

@@ -1,0 +1,31 @@
+"""Parts of a path, each decoded by itself: a key may contain slashes, which stand in the path as ``%2F``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import unquote
+
+from fastapi import Depends, Path
+
+from service.errors import PathNotFoundError
+
+
+def _decoded(value: str) -> str:
+    try:
+        return unquote(value, errors="strict")
+    except UnicodeDecodeError as error:
+        raise PathNotFoundError("a part of this path is not UTF-8", subject="path") from error
+
+
+def collection_name(name: Annotated[str, Path(description="The collection's name.")]) -> str:
+    """A collection's name out of the path."""
+    return _decoded(name)
+
+
+def item_key(key: Annotated[str, Path(description="The item's key, percent-encoded (`/` as `%2F`).")]) -> str:
+    """An item's key out of the path."""
+    return _decoded(key)
+
+
+Name = Annotated[str, Depends(collection_name)]
+Key = Annotated[str, Depends(item_key)]

@@ -1,0 +1,101 @@
+"""Pictures in threads: decoding queries, and drawing thumbnails without standing in their way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.encoder.base import RGB, ImageEncoder
+from lookalike.images import decode, thumbnail
+from lookalike.options import MEBIBYTE, ImageLimits
+from lookalike.sources.base import Source
+from service.forms import Box
+
+T = TypeVar("T")
+THUMBNAIL_MEMORY = 64 * MEBIBYTE
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A picture as an encoder wants it, and the size that it had, upright, before it was cut."""
+
+    pixels: npt.NDArray[np.float32]
+    width: int
+    height: int
+
+
+def cut(pixels: RGB, box: Box) -> RGB:
+    """The part of a picture inside a box of fractions; at least one pixel of it."""
+    height, width = pixels.shape[:2]
+    left, top = min(int(box[0] * width), width - 1), min(int(box[1] * height), height - 1)
+    right, bottom = max(left + 1, round(box[2] * width)), max(top + 1, round(box[3] * height))
+    return pixels[top:bottom, left:right]
+
+
+class Pictures:
+    """The thread pools for pictures. A caller that is cancelled leaves the queue before its thread starts."""
+
+    def __init__(self, decoders: int, limits: ImageLimits) -> None:
+        """``decoders`` is the number of threads, and so of pictures whose pixels are in memory at once."""
+        self.limits = limits
+        self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
+        self._drawers = ThreadPoolExecutor(1, thread_name_prefix="thumbnail")
+        self._thumbnails: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._held = 0
+
+    async def prepare(self, data: bytes, name: str, encoder: ImageEncoder, box: Box = WHOLE) -> Prepared:
+        """Decode, cut and resize one picture; raises a leaf of ImageError that calls it ``name``."""
+
+        def work() -> Prepared:
+            picture = decode(data, limits=self.limits, name=name)
+            return Prepared(encoder.prepare(cut(picture.pixels, box)), picture.width, picture.height)
+
+        return await self._run(self._decoders, work)
+
+    async def read(self, source: Source, location: str, max_bytes: int) -> bytes:
+        """The file of an indexed item; raises a leaf of SourceError or ImageTooLargeError."""
+        return await self._run(self._drawers, lambda: source.read(location, max_bytes))
+
+    async def thumbnail(self, source: Source, location: str, digest: str, side: int) -> bytes:
+        """The JPEG of an indexed item fitted into a square; from memory if it was drawn a while ago.
+
+        Raises leaves of SourceError and of ImageError.
+        """
+        key = (digest, side)
+        if (ready := self._thumbnails.get(key)) is not None:
+            self._thumbnails.move_to_end(key)
+            return ready
+        # Indexed pictures passed their collection's limits, which may be wider than those for queries.
+        limits = ImageLimits()
+
+        def work() -> bytes:
+            data = source.read(location, limits.max_bytes)
+            return thumbnail(decode(data, limits=limits, name=location).pixels, side)
+
+        drawn = await self._run(self._drawers, work)
+        self._keep(key, drawn)
+        return drawn
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._decoders.shutdown(wait=True, cancel_futures=True)
+        self._drawers.shutdown(wait=True, cancel_futures=True)
+
+    def _keep(self, key: tuple[str, int], drawn: bytes) -> None:
+        if key not in self._thumbnails:
+            self._held += len(drawn)
+        self._thumbnails[key] = drawn
+        while self._held > THUMBNAIL_MEMORY:
+            _, oldest = self._thumbnails.popitem(last=False)
+            self._held -= len(oldest)
+
+    async def _run(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool, work)

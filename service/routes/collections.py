@@ -1,0 +1,101 @@
+"""Collections: what there is, and what each serves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from service.answers import json_answer, tagged
+from service.auth import require
+from service.paths import Name
+from service.problems import problem_of
+from service.schemas import (
+    CollectionAnswer,
+    CollectionProblem,
+    CollectionRow,
+    CollectionsAnswer,
+    EncoderAnswer,
+    SourceAnswer,
+    ThresholdAnswer,
+)
+from service.settings import Scope
+from service.snapshots import OpenSnapshot
+from service.state import Services, Shared
+
+router = APIRouter(prefix="/collections", tags=["collections"])
+
+
+@router.get("", operation_id="list_collections", response_model=CollectionsAnswer)
+async def list_collections(request: Request, services: Shared) -> Response:
+    """All collections, those that cannot serve at present too."""
+    rows = [_row(services, name, request.url.path) for name in services.snapshots.names()]
+    return tagged(request, json_answer(CollectionsAnswer(collections=rows)))
+
+
+@router.get("/{name}", operation_id="get_collection", response_model=CollectionAnswer)
+async def get_collection(request: Request, services: Shared, name: Name) -> Response:
+    """A collection: its snapshot, encoder, index, measured recall and threshold."""
+    async with services.snapshots.lease(name) as held:
+        return tagged(request, json_answer(_collection(held), snapshot=held.generation))
+
+
+@router.post(
+    "/{name}/refresh",
+    operation_id="refresh_collection",
+    response_model=CollectionAnswer,
+    dependencies=[Depends(require(Scope.WRITE))],
+)
+async def refresh_collection(services: Shared, name: Name) -> Response:
+    """Serve the newest snapshot from now on, without waiting until it is noticed; needs a key of scope write."""
+    await services.snapshots.refresh(name)
+    async with services.snapshots.lease(name) as held:
+        return json_answer(_collection(held), snapshot=held.generation)
+
+
+def _row(services: Services, name: str, path: str) -> CollectionRow:
+    serving, error = services.snapshots.serving(name), services.snapshots.problem(name)
+    problem = None
+    if error is not None:
+        found = problem_of(error, path=path, request_id="")
+        problem = CollectionProblem(code=found.code, detail=found.detail)
+    if serving is None:
+        return CollectionRow(
+            name=name, ready=False, count=None, snapshot=None, encoder=None, created_at=None, problem=problem
+        )
+    manifest = serving.collection.manifest
+    return CollectionRow(
+        name=name,
+        ready=True,
+        count=manifest.count,
+        snapshot=manifest.generation,
+        encoder=manifest.encoder.name,
+        created_at=manifest.created_at,
+        problem=problem,
+    )
+
+
+def _collection(held: OpenSnapshot) -> CollectionAnswer:
+    manifest, origin = held.collection.manifest, held.collection.origin
+    spec = manifest.encoder
+    return CollectionAnswer(
+        name=manifest.collection,
+        count=manifest.count,
+        snapshot=manifest.generation,
+        created_at=manifest.created_at,
+        made_by=manifest.made_by,
+        encoder=EncoderAnswer(
+            name=spec.name,
+            backbone=spec.backbone,
+            fusion=spec.fusion,
+            dimension=spec.dimension,
+            input_size=spec.input_size,
+            digest=spec.digest,
+        ),
+        engine=manifest.engine,
+        plan=manifest.plan,
+        recall=None if manifest.recall is None else asdict(manifest.recall),
+        threshold=ThresholdAnswer.default(),
+        bytes=sum(stamp.bytes for stamp in manifest.files.values()),
+        source=SourceAnswer(kind=origin.kind, location=origin.location),
+    )

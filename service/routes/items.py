@@ -1,0 +1,159 @@
+"""Items of a collection: pages of them, one row, its picture, its thumbnail, and what is like it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from lookalike.catalogue.records import ItemRecord
+from lookalike.thresholds import Threshold
+from service.answers import has, json_answer, not_modified, tagged
+from service.asking import STAGES, How, answer, file_of, in_searchers, item_url, query_of_key
+from service.attending import attend
+from service.errors import FieldInvalidError
+from service.media import media_type
+from service.paths import Key, Name
+from service.routes.searching import on_newest
+from service.schemas import GivenThreshold, ItemAnswer, ItemsAnswer, K, MinScore, SearchAnswer
+from service.snapshots import OpenSnapshot
+from service.state import Shared
+from service.timing import Stopwatch
+
+router = APIRouter(prefix="/collections/{name}/items", tags=["items"])
+IMAGE_CACHING = "private, max-age=3600"
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/*": _BINARY}}}
+_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": _BINARY}}}
+
+
+@router.get("", operation_id="list_items", response_model=ItemsAnswer)
+async def list_items(
+    request: Request,
+    services: Shared,
+    name: Name,
+    limit: Annotated[int, Query(ge=1, le=500, description="Items a page.")] = 50,
+    cursor: Annotated[str | None, Query(max_length=80, description="`next_cursor` of the page before.")] = None,
+) -> Response:
+    """A collection's items, in the order in which they came. A cursor belongs to one snapshot: pages never shift."""
+    async with services.snapshots.lease(name) as held:
+        after = 0 if cursor is None else _position(cursor, held)
+        page = await in_searchers(services, lambda: held.collection.page(after=after, limit=limit + 1))
+        found = ItemsAnswer(
+            collection=held.name,
+            snapshot=held.generation,
+            items=[_row(held.name, item) for item in page[:limit]],
+            next_cursor=_cursor(held.generation, page[limit - 1].id) if len(page) > limit else None,
+        )
+        return tagged(request, json_answer(found, snapshot=held.generation))
+
+
+@router.get("/{key:path}/image", operation_id="get_item_image", response_class=Response, responses=_PICTURE)
+async def get_item_image(request: Request, services: Shared, name: Name, key: Key) -> Response:
+    """The item's file, as it lies in the source."""
+
+    async def work() -> Response:
+        async with services.snapshots.lease(name) as held:
+            item = await in_searchers(services, held.collection.item, key)
+            headers = {"ETag": f'"{item.draft.content_digest}"', "Cache-Control": IMAGE_CACHING}
+            if has(request, headers["ETag"]):
+                return not_modified(headers)
+            upload = await file_of(services, held, item)
+        # The file may have changed since it was indexed, and then it is not what the digest says.
+        headers["ETag"] = f'"{hashlib.sha256(upload.data).hexdigest()}"'
+        return Response(upload.data, 200, headers, media_type(upload.data))
+
+    return await attend(request, work(), timeout=services.settings.request_timeout)
+
+
+@router.get("/{key:path}/thumbnail", operation_id="get_item_thumbnail", response_class=Response, responses=_JPEG)
+async def get_item_thumbnail(
+    request: Request,
+    services: Shared,
+    name: Name,
+    key: Key,
+    size: Annotated[int, Query(ge=64, le=1024, description="Side in pixels of the square that it fits into.")] = 256,
+) -> Response:
+    """The item's picture, upright, as a small JPEG."""
+
+    async def work() -> Response:
+        async with services.snapshots.lease(name) as held:
+            item = await in_searchers(services, held.collection.item, key)
+            digest = item.draft.content_digest
+            headers = {"ETag": f'"{digest}-{size}"', "Cache-Control": IMAGE_CACHING}
+            if has(request, headers["ETag"]):
+                return not_modified(headers)
+            source = await held.source()
+            drawn = await services.pictures.thumbnail(source, item.draft.location, digest, size)
+        return Response(drawn, 200, headers, "image/jpeg")
+
+    return await attend(request, work(), timeout=services.settings.request_timeout)
+
+
+@router.get("/{key:path}/similar", operation_id="get_similar_items", response_model=SearchAnswer)
+async def get_similar_items(
+    request: Request,
+    services: Shared,
+    name: Name,
+    key: Key,
+    k: Annotated[K, Query()] = 10,
+    min_score: Annotated[MinScore, Query()] = None,
+    threshold: Annotated[GivenThreshold, Query()] = None,
+) -> Response:
+    """The k items most similar to this one, itself left out; nothing is encoded."""
+    watch = Stopwatch(*STAGES)
+    how = How(k, min_score, Threshold.given(threshold))
+
+    async def work(held: OpenSnapshot) -> SearchAnswer:
+        return await answer(services, held, await query_of_key(services, held, key, watch), how, watch)
+
+    with services.admission.permit():
+        found = await attend(request, on_newest(services, name, work), timeout=services.settings.request_timeout)
+    services.metrics.stages(found.took_ms)
+    return json_answer(found, snapshot=found.snapshot, took_ms=found.took_ms)
+
+
+@router.get("/{key:path}", operation_id="get_item", response_model=ItemAnswer)
+async def get_item(request: Request, services: Shared, name: Name, key: Key) -> Response:
+    """An item's row."""
+    async with services.snapshots.lease(name) as held:
+        item = await in_searchers(services, held.collection.item, key)
+        return tagged(request, json_answer(_row(held.name, item), snapshot=held.generation))
+
+
+def _row(collection: str, item: ItemRecord) -> ItemAnswer:
+    draft = item.draft
+    return ItemAnswer(
+        key=draft.key,
+        title=draft.title,
+        product_id=draft.product_id,
+        metadata=dict(draft.metadata),
+        width=draft.width,
+        height=draft.height,
+        format=draft.format,
+        byte_size=draft.byte_size,
+        content_digest=draft.content_digest,
+        image_url=item_url(collection, draft.key, "image"),
+        thumbnail_url=item_url(collection, draft.key, "thumbnail"),
+    )
+
+
+def _cursor(generation: int, last: int) -> str:
+    return base64.urlsafe_b64encode(f"{generation}.{last}".encode()).decode().rstrip("=")
+
+
+def _position(cursor: str, held: OpenSnapshot) -> int:
+    """The id after which the page begins; raises FieldInvalidError for a cursor of nothing, or of another snapshot."""
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        generation, last = (int(word) for word in text.split("."))
+    except ValueError as error:
+        raise FieldInvalidError("cursor is none of ours: send next_cursor as it came", subject="cursor") from error
+    if generation != held.generation or not 0 <= last < 1 << 62:
+        raise FieldInvalidError(
+            f"cursor belongs to snapshot {generation}, and {held.generation} serves now: begin again without a cursor",
+            subject="cursor",
+        )
+    return last

@@ -1,0 +1,93 @@
+"""For whoever runs the service: is it alive, is it ready, what is it, how is it doing; and which encoders there are."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from service.answers import json_answer, tagged
+from service.attending import attend
+from service.auth import require
+from service.schemas import EncodersAnswer, HealthAnswer, OperatorAnswer, ReadyAnswer, VersionAnswer
+from service.settings import Scope
+from service.state import Shared
+
+router = APIRouter(tags=["operations"])
+READY_WITHIN = 10.0
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+@router.get("/health", operation_id="health", response_model=HealthAnswer)
+async def health(services: Shared) -> Response:
+    """Whether the process lives: always 200. ``problems`` says what is wrong with it, if anything is."""
+    snapshots = services.snapshots
+    problems = [] if services.problem is None else [f"encoder: {services.problem.code}"]
+    for name in snapshots.names():
+        if (error := snapshots.problem(name)) is not None:
+            problems.append(f"{name}: {error.code}")
+    encoder = services.bundled()
+    operator = None
+    if encoder is not None:
+        from lookalike.encoder.ops import operator_status
+
+        status = operator_status()
+        operator = OperatorAnswer(available=status.available, detail=status.text)
+        if not status.available:
+            problems.append("the compiled operator is missing; the plain formula serves, more slowly")
+    serving = {name: snapshots.serving(name) for name in snapshots.names()}
+    answer = HealthAnswer(
+        status="degraded" if problems else "ok",
+        operator=operator,
+        runtime=None if encoder is None else encoder.runtime,
+        collections={name: None if held is None else held.generation for name, held in serving.items()},
+        in_flight=services.admission.in_flight,
+        capacity=services.admission.capacity,
+        problems=problems,
+    )
+    return json_answer(answer)
+
+
+@router.get("/ready", operation_id="ready", response_model=ReadyAnswer)
+async def ready(request: Request, services: Shared) -> Response:
+    """Whether the service can answer: it really encodes a small picture. 503 while it is starting."""
+    took = await attend(request, services.ready(), timeout=READY_WITHIN)
+    return json_answer(ReadyAnswer(ready=True, took_ms=round(took, 2)))
+
+
+@router.get("/version", operation_id="version", response_model=VersionAnswer)
+async def get_version(request: Request) -> Response:
+    """What runs."""
+    answer = VersionAnswer(
+        version=version("lookalike"),
+        python=platform.python_version(),
+        torch=version("torch"),
+        faiss=version("faiss-cpu"),
+    )
+    return tagged(request, json_answer(answer))
+
+
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    response_class=Response,
+    responses=_TEXT,
+    dependencies=[Depends(require(Scope.READ))],
+)
+async def metrics(services: Shared) -> Response:
+    """Measurements in Prometheus's text format."""
+    return Response(services.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get(
+    "/encoders",
+    operation_id="list_encoders",
+    response_model=EncodersAnswer,
+    dependencies=[Depends(require(Scope.READ))],
+)
+async def list_encoders(request: Request, services: Shared) -> Response:
+    """The encoders that can be named, and those that could be once they are installed."""
+    return tagged(request, json_answer(EncodersAnswer(encoders=await asyncio.to_thread(services.encoders.rows))))

@@ -1,0 +1,70 @@
+"""The web page, and the API's reference; all of it from this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fastapi_offline
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from service.answers import has, not_modified
+
+router = APIRouter(include_in_schema=False)
+STATIC = Path(__file__).resolve().parent.parent / "static"
+REFERENCE_FILES = Path(fastapi_offline.__file__).parent / "static"
+PAGE_POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+# The reference's own scripts set styles inline and draw icons from data.
+_REFERENCE_POLICY = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+_REFERENCE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>lookalike: API reference</title>
+<link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+</head>
+<body>
+<div id="reference"></div>
+<script src="/docs/assets/swagger-ui-bundle.js"></script>
+<script src="/static/reference.js"></script>
+</body>
+</html>
+"""
+
+
+@router.get("/")
+async def page() -> Response:
+    """The page."""
+    return FileResponse(
+        STATIC / "index.html", headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
+    )
+
+
+@router.get("/docs")
+async def reference() -> Response:
+    """The API's reference, made in the browser of /openapi.json."""
+    return HTMLResponse(_REFERENCE, headers={"Content-Security-Policy": _REFERENCE_POLICY, "Cache-Control": "no-cache"})
+
+
+@router.get("/favicon.ico")
+async def favicon(request: Request) -> Response:
+    """What browsers ask for unasked."""
+    headers = {"Cache-Control": "max-age=86400", "ETag": '"icon"'}
+    if has(request, headers["ETag"]):
+        return not_modified(headers)
+    return FileResponse(STATIC / "mark.svg", media_type="image/svg+xml", headers=headers)
+
+
+class PageFiles(StaticFiles):
+    """Static files that a browser asks about again, so that an upgrade shows at once."""
+
+    def file_response(self, *arguments: object, **options: object) -> Response:
+        """See StaticFiles."""
+        response = super().file_response(*arguments, **options)  # type: ignore[arg-type]  # passed on as it came
+        response.headers["Cache-Control"] = "no-cache"
+        return response

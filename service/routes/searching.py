@@ -1,0 +1,119 @@
+"""``POST /search`` and ``POST /search/batch``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Request, Response
+
+from lookalike.errors import ItemNotFoundError, LookalikeError, SnapshotDamagedError
+from lookalike.thresholds import Threshold
+from service.answers import json_answer
+from service.asking import STAGES, How, answer, query_of_key, query_of_upload
+from service.attending import attend
+from service.errors import ImageMissingError, RequestError
+from service.forms import TEXT_BYTES, Upload, form_schema, read_form
+from service.problems import problem_of
+from service.schemas import BatchAnswer, BatchEntry, BatchForm, SearchAnswer, SearchForm
+from service.snapshots import OpenSnapshot
+from service.state import Services, Shared
+from service.timing import Stopwatch
+
+router = APIRouter(tags=["search"])
+BATCH_WEIGHT = 4
+"""A batch may be as large as so many single pictures, and takes as many permits."""
+
+
+@router.post("/search", operation_id="search", response_model=SearchAnswer, openapi_extra=form_schema(SearchForm))
+async def search(request: Request, services: Shared) -> Response:
+    """The k indexed pictures most similar to a picture, or to an indexed one, best first."""
+    settings = services.settings
+    with services.admission.permit():
+        form = await read_form(
+            request, SearchForm, max_bytes=settings.limits.max_bytes + TEXT_BYTES, timeout=settings.upload_timeout
+        )
+        if (form.image is None) == (form.key is None):
+            raise ImageMissingError("send exactly one of image (a file) and key (of an indexed picture)")
+        found = await attend(request, _search(services, form), timeout=settings.request_timeout)
+    services.metrics.stages(found.took_ms)
+    return json_answer(found, snapshot=found.snapshot, took_ms=found.took_ms)
+
+
+async def _search(services: Services, form: SearchForm) -> SearchAnswer:
+    watch = Stopwatch(*STAGES)
+    how = How(form.k, form.min_score, Threshold.given(form.threshold))
+
+    async def once(held: OpenSnapshot) -> SearchAnswer:
+        if form.image is not None:
+            query = await query_of_upload(services, held, form.image, watch, form.box)
+        else:
+            query = await query_of_key(services, held, form.key or "", watch, form.box)
+        return await answer(services, held, query, how, watch)
+
+    return await on_newest(services, form.collection, once)
+
+
+async def on_newest(
+    services: Services, collection: str | None, work: Callable[[OpenSnapshot], Awaitable[SearchAnswer]]
+) -> SearchAnswer:
+    """What ``work`` makes of a collection's snapshot.
+
+    An indexer that publishes faster than this service looks may have cleaned up the rows of the snapshot that
+    serves; then the newest one is opened and the work done again.
+    """
+    async with services.snapshots.lease(collection) as held:
+        try:
+            return await work(held)
+        except (SnapshotDamagedError, ItemNotFoundError):
+            name, generation = held.name, held.generation
+            await services.snapshots.look(name)
+            newest = services.snapshots.serving(name)
+            if newest is None or newest.generation == generation:
+                raise
+    async with services.snapshots.lease(name) as held:
+        return await work(held)
+
+
+@router.post(
+    "/search/batch", operation_id="search_batch", response_model=BatchAnswer, openapi_extra=form_schema(BatchForm)
+)
+async def search_batch(request: Request, services: Shared) -> Response:
+    """``/search`` for up to 64 pictures; one that is bad has a problem in its place, and the others their answers."""
+    settings = services.settings
+    with services.admission.permit(BATCH_WEIGHT):
+        form = await read_form(
+            request,
+            BatchForm,
+            max_bytes=BATCH_WEIGHT * settings.limits.max_bytes + TEXT_BYTES,
+            timeout=settings.upload_timeout,
+        )
+        found = await attend(request, _search_batch(request, services, form), timeout=settings.request_timeout)
+    return json_answer(found, snapshot=found.snapshot, took_ms=found.took_ms)
+
+
+async def _search_batch(request: Request, services: Services, form: BatchForm) -> BatchAnswer:
+    watch = Stopwatch()
+    how = How(form.k, form.min_score, Threshold.given(form.threshold))
+    async with services.snapshots.lease(form.collection) as held:
+        await held.encoder()
+
+        async def one(index: int, upload: Upload) -> BatchEntry:
+            own = Stopwatch(*STAGES)
+            try:
+                query = await query_of_upload(services, held, upload, own)
+                found = await answer(services, held, query, how, own)
+            except (LookalikeError, RequestError) as error:
+                problem = problem_of(error, path=request.url.path, request_id=request.state.request_id)
+                return BatchEntry(index=index, name=upload.name, answer=None, problem=problem)
+            services.metrics.stages(found.took_ms)
+            return BatchEntry(index=index, name=upload.name, answer=found, problem=None)
+
+        results = await asyncio.gather(*(one(index, upload) for index, upload in enumerate(form.image)))
+        return BatchAnswer(
+            collection=held.name,
+            snapshot=held.generation,
+            encoder=held.collection.manifest.encoder.name,
+            results=list(results),
+            took_ms=watch.took_ms(),
+        )

@@ -1,0 +1,126 @@
+"""How the service is set up: plain values, checked once, before anything is loaded."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+
+from lookalike.options import MEBIBYTE, ImageLimits, Places
+
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]", "::1")
+_SHORTEST_KEY = 16
+
+
+class SettingsError(Exception):
+    """The service cannot start like this; the message says what to change."""
+
+
+class Scope(StrEnum):
+    """What a key may do; who may write may also read."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeys:
+    """The keys that are let in, kept as digests only."""
+
+    digests: dict[bytes, Scope] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def parse(cls, words: list[str]) -> ApiKeys:
+        """Keys as ``scope:key`` each; raises SettingsError."""
+        digests = {}
+        for word in words:
+            scope, colon, key = word.strip().partition(":")
+            if not colon or scope not in set(Scope):
+                raise SettingsError("an API key is written as read:KEY or write:KEY")
+            if len(key) < _SHORTEST_KEY or not key.isascii() or any(letter.isspace() for letter in key):
+                raise SettingsError(
+                    f"an API key has at least {_SHORTEST_KEY} ASCII characters and no space; make one with "
+                    '`python -c "import secrets; print(secrets.token_urlsafe(32))"`'
+                )
+            digests[_digest(key)] = Scope(scope)
+        return cls(digests)
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    def scope(self, key: str) -> Scope | None:
+        """What a key may do; None for one that is not known. Takes the same time for every wrong key."""
+        asked = _digest(key)
+        found = None
+        for digest, scope in self.digests.items():
+            if hmac.compare_digest(digest, asked):
+                found = scope
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that can be set.
+
+    ``capacity`` is the number of permits for work at once; ``request_timeout`` and ``upload_timeout`` are seconds;
+    ``encoders_kept`` is how many encoders stay loaded that no collection needs; ``decoders`` is a number of threads.
+    ``allowed_hosts`` are names that a Host header may have, empty for any.
+    """
+
+    places: Places
+    host: str = "127.0.0.1"
+    port: int = 8000
+    keys: ApiKeys = field(default_factory=ApiKeys)
+    allow_anonymous: bool = False
+    allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
+    limits: ImageLimits = field(default_factory=lambda: ImageLimits(32 * MEBIBYTE, 50_000_000))
+    capacity: int = 64
+    request_timeout: float = 30.0
+    upload_timeout: float = 30.0
+    encoders_kept: int = 3
+    decoders: int = 2
+
+    def check(self) -> None:
+        """Raise SettingsError for what would be unsafe."""
+        if not is_loopback(self.host) and not self.keys and not self.allow_anonymous:
+            raise SettingsError(
+                f"{self.host} can be reached from other machines, and there is no API key: give one "
+                "(LOOKALIKE_API_KEYS=read:KEY, or --api-keys-file FILE), or say --allow-anonymous if everyone who can "
+                "reach this machine may search and see the pictures"
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server at this address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def default_hosts(host: str, keys: ApiKeys) -> tuple[str, ...]:
+    """The names a Host header may have: without keys only this machine's, so that no web page can reach in by DNS."""
+    return LOOPBACK_HOSTS if is_loopback(host) and not keys else ()
+
+
+def read_keys(words: str | None, file: Path | None) -> ApiKeys:
+    """Keys from a comma-separated text, a file with one a line, or both; raises SettingsError."""
+    entries = [word for word in (words or "").split(",") if word.strip()]
+    if file is not None:
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"the file of API keys {file} cannot be read: {error}") from error
+        entries += [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+        if not entries:
+            raise SettingsError(f"the file of API keys {file} has no key in it")
+    return ApiKeys.parse(entries)
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,118 @@
+"""Everything that requests share, made when the service starts and given back when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import numpy as np
+from fastapi import Depends, Request
+
+from lookalike.catalogue.records import EncoderRequest
+from lookalike.encoder.base import ImageEncoder
+from lookalike.errors import LookalikeError
+from service.admission import Admission
+from service.batching import Batcher
+from service.encoders import EncoderShelf
+from service.errors import InternalError, StartingError
+from service.metrics import Metrics
+from service.pictures import Pictures
+from service.settings import Settings
+from service.snapshots import Snapshots
+
+_LOG = logging.getLogger(__name__)
+
+
+class Services:
+    """What a request may use; made inside the event loop."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.admission = Admission(settings.capacity)
+        self.encoders = EncoderShelf(settings.places.encoders_dir, settings.encoders_kept)
+        self.snapshots = Snapshots(settings.places, self.encoders, metrics)
+        self.pictures = Pictures(settings.decoders, settings.limits)
+        self.batcher = Batcher(formed=metrics.batch_size.observe)
+        self.searchers = ThreadPoolExecutor(settings.decoders, thread_name_prefix="search")
+        self.problem: LookalikeError | None = None
+        self._background = asyncio.create_task(self._run(), name="startup")
+        self._started = asyncio.Event()
+        metrics.capacity.set(settings.capacity)
+        metrics.in_flight.set_function(lambda: self.admission.in_flight)
+
+    async def ready(self) -> float:
+        """Milliseconds that encoding a small picture takes now; raises StartingError until everything is loaded."""
+        if not self._started.is_set():
+            raise StartingError("the service is loading its encoder and collections; try again in a few seconds")
+        if self.problem is not None:
+            raise self.problem
+        if self._background.done():
+            raise InternalError("the service has stopped looking for new snapshots; restart it")
+        encoder = await self.encoders.get(EncoderRequest())
+        begin = time.perf_counter()
+        grey = np.full((8, 8, 3), 128, np.uint8)
+        await self.batcher.encode(encoder, await asyncio.to_thread(encoder.prepare, grey))
+        return (time.perf_counter() - begin) * 1000
+
+    def bundled(self) -> ImageEncoder | None:
+        """The encoder in the box, if it is loaded."""
+        return self.encoders.loaded().get("bundled")
+
+    async def close(self) -> None:
+        """Stop looking for snapshots, finish the batch in hand, and close everything."""
+        self._background.cancel()
+        await asyncio.gather(self._background, return_exceptions=True)
+        await self.batcher.close()
+        self.pictures.close()
+        self.searchers.shutdown(wait=True, cancel_futures=True)
+        await self.snapshots.close()
+        self.encoders.close()
+
+    async def _run(self) -> None:
+        begin = time.perf_counter()
+        try:
+            await self.encoders.get(EncoderRequest())
+        except LookalikeError as error:
+            # Collections with other encoders can still be served; /ready says that something is wrong.
+            self.problem = error
+            _LOG.error("encoder refused", extra={"code": error.code, "why": error.message})
+        self.metrics.operator.set(await asyncio.to_thread(_operator_serves))
+        await self.snapshots.look_at_all()
+        self._started.set()
+        _LOG.info("started", extra={"seconds": round(time.perf_counter() - begin, 2)})
+        try:
+            await self.snapshots.watch()
+        except Exception:
+            _LOG.exception("stopped looking for new snapshots")
+            raise
+
+
+def _operator_serves() -> bool:
+    from lookalike.encoder.ops import operator_status
+
+    return operator_status().available
+
+
+@asynccontextmanager
+async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Services]:
+    """The services for the life of an application."""
+    services = Services(settings, metrics)
+    try:
+        yield services
+    finally:
+        await services.close()
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that got this request."""
+    services: Services = request.app.state.services
+    return services
+
+
+Shared = Annotated[Services, Depends(services_of)]
