@@ -8,7 +8,7 @@ DATA ?= demo/data
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types contracts operator-tests bench docs train clean
+.PHONY: help install demo serve test check lint types contracts operator-tests bench docs train clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,13 @@ $(VENV)/.installed: pyproject.toml setup.py $(wildcard ext/csrc/*)
 	@touch $@
 	@echo "installed in $(VENV)"
 
-demo: install ## index a sample corpus (or IMAGES=folder), prove it, search it, draw it
+demo: install ## index a sample corpus (or IMAGES=folder), prove it, search it, serve the page and the API
 	@$(BIN)/python -m indexer.demo --data $(DATA) $(if $(IMAGES),--images "$(IMAGES)")
+	@echo; echo "== serve it: the page is http://127.0.0.1:$(or $(LOOKALIKE_PORT),8000), Ctrl+C stops it"
+	@$(BIN)/python -m service --data $(DATA)
+
+serve: install ## serve the page and the API over DATA=folder (demo/data)
+	@$(BIN)/python -m service --data $(DATA)
 
 ## Prove
 # Two processes of one thread each: two threads in one process wait for each other more than they help.
@@ -61,6 +66,7 @@ bench: install ## time the operator against the formula in torch
 
 docs: install ## write the pages that the program makes
 	@$(BIN)/python -m indexer.documentation
+	@$(BIN)/python -m service.documentation
 
 train: install ## train the encoder in the box again (hours; see docs/model-card.md)
 	@$(BIN)/python -m pip install --quiet --editable ".[dev,train]" --no-build-isolation

@@ -168,6 +168,8 @@ def _run(settings: Settings, level: str, *, as_json: bool) -> None:
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
         backlog=512,
+        http="httptools",
+        ws="none",
     )
     server = uvicorn.Server(config)
     server.run()

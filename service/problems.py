@@ -72,6 +72,8 @@ STATUS = {
 
 # What these say of the server's own files is for the log and for whoever runs it, not for whoever asks.
 _OWN_FILES = {
+    "encoder-not-installed": "the weights of {subject} are not installed here: whoever runs this service can run "
+    "`python -m indexer encoders install {subject}`",
     "snapshot-damaged": "the collection's snapshot is damaged; whoever runs this service finds more in its log",
     "index-damaged": "the collection's index is damaged; whoever runs this service finds more in its log",
     "catalogue-unavailable": "the catalogue cannot be reached; try again later",
@@ -115,12 +117,17 @@ def problem_of(error: RequestError | LookalikeError, *, path: str, request_id: s
     return Problem(
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=_OWN_FILES.get(error.code, error.message),
+        detail=_detail(error),
         instance=path,
         code=error.code,
         request_id=request_id,
         errors=[FieldProblem(**field) for field in fields],
     )
+
+
+def _detail(error: RequestError | LookalikeError) -> str:
+    own = _OWN_FILES.get(error.code)
+    return error.message if own is None else own.format(subject=error.subject)
 
 
 def problem_response(error: RequestError | LookalikeError, *, path: str, request_id: str) -> Response:
