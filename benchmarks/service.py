@@ -1,7 +1,8 @@
 """The service under load, beside its own encoder's speed in the same run.
 
-``python -m benchmarks.service`` indexes pictures, starts ``python -m service`` as a process of its own, asks it from 1, 8
-and 32 clients that each wait for their answer before they ask again, and writes ``benchmarks/results/service.json``.
+``python -m benchmarks.service`` indexes pictures, starts ``python -m service`` as a process of its own, asks it from
+1, 8 and 32 clients that each wait for their answer before they ask again, and writes
+``benchmarks/results/service.json``.
 
 How it measures. The encoder's speed is that of this process alone, while the service is idle, before and after the
 load: pictures a second that it encodes in batches of 16, and milliseconds for one. Throughput is given as a share of

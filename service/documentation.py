@@ -133,7 +133,7 @@ def _errors() -> str:
         "## Errors",
         "",
         "`application/problem+json`: `type`, `title`, `status`, `detail`, `instance`, `code`, `request_id`, and",
-        "`errors` with a `field`, `code` and `message` for each wrong field. 429 and 503 have `Retry-After` in seconds.",
+        "`errors` with `field`, `code` and `message` of each wrong field. 429 and 503 have `Retry-After` in seconds.",
         "",
         "| code | status | meaning |",
         "| --- | --- | --- |",
