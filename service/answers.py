@@ -41,5 +41,6 @@ def has(request: Request, tag: str) -> bool:
 
 def not_modified(headers: Mapping[str, str]) -> Response:
     """304, with the headers that belong to it."""
-    kept = {"etag", "cache-control", "x-snapshot", "vary"}
+    # A browser takes these over into what it holds: without its own policy, a page would get the one for answers.
+    kept = {"etag", "cache-control", "x-snapshot", "vary", "content-security-policy"}
     return Response(None, 304, {name: value for name, value in headers.items() if name.lower() in kept})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -17,10 +18,12 @@ from service.errors import FieldInvalidError, FormInvalidError, MethodNotAllowed
 from service.metrics import Metrics
 from service.middleware import RequestMiddleware
 from service.openapi import describe
-from service.problems import problem_response
+from service.problems import LOG_HAS_MORE, problem_response
 from service.routes import collections, comparing, items, operations, page, searching
 from service.settings import Scope, Settings
 from service.state import running
+
+_LOG = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -61,6 +64,8 @@ def create_app(settings: Settings) -> FastAPI:
 async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, LookalikeError | RequestError)
     request.state.code = error.code
+    if error.code in LOG_HAS_MORE:
+        _LOG.error("refused", extra={"code": error.code, "why": error.message})
     return problem_response(error, path=request.url.path, request_id=request.state.request_id)
 
 

@@ -55,7 +55,12 @@ class Batcher:
         answer: asyncio.Future[Vectors] = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(encoder, pixels, answer))
         self._arrived.set()
-        return await answer
+        try:
+            return await answer
+        except EncodingError as error:
+            # Here, and not in the thread that found it, the line gets the request's id.
+            _LOG.error("encoding failed", extra={"encoder": encoder.spec.name}, exc_info=error.__cause__ or error)
+            raise
 
     async def close(self) -> None:
         """Finish the batch in hand; whoever still waits is told that the service stops."""
@@ -101,8 +106,9 @@ def _forward(batch: list[_Waiting]) -> list[Vectors | Exception]:
     except Exception as error:  # noqa: BLE001  # whatever a network raises belongs to whoever sent the picture
         if len(batch) > 1:
             return [outcome for waiting in batch for outcome in _forward([waiting])]
-        _LOG.error("encoding failed", extra={"error": type(error).__name__})
-        return [EncodingError("the encoder failed at this picture; the log has more under the request's id")]
+        failed = EncodingError("the encoder failed at this picture; the log has more under the request's id")
+        failed.__cause__ = error
+        return [failed]
     return [
         vector if np.isfinite(vector).all() else EncodingError("the encoder made no finite numbers of this picture")
         for vector in vectors

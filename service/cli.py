@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Annotated
 import typer
 
 from lookalike.options import MEBIBYTE, ImageLimits, Places
+from service.memory import few_arenas
 from service.settings import Settings, SettingsError, default_hosts, read_keys
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -145,6 +148,7 @@ def serve(
             decoders=decoders,
         )
         settings.check()
+        _check_address(host, port)
     except SettingsError as error:
         sys.stderr.write(f"error: {error}\n")
         raise typer.Exit(2) from error
@@ -152,7 +156,21 @@ def serve(
     _run(settings, log_level.value, as_json=not as_text)
 
 
+def _check_address(host: str, port: int) -> None:
+    """Raise SettingsError if nothing can listen there; the server itself would find out after it has loaded all."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host} port {port}: {error.strerror}; try another --host or --port"
+        ) from error
+
+
 def _run(settings: Settings, level: str, *, as_json: bool) -> None:
+    few_arenas()
     import uvicorn
 
     from service.app import create_app
@@ -172,6 +190,8 @@ def _run(settings: Settings, level: str, *, as_json: bool) -> None:
         ws="none",
     )
     server = uvicorn.Server(config)
+    # Once all is finished uvicorn raises the signal again that stopped it; to be stopped so is a good end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.run()
     if not server.started:
         raise typer.Exit(1)

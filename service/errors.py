@@ -77,7 +77,7 @@ class FieldInvalidError(RequestError):
 
     def __init__(self, message: str, *, subject: str | None = None, fields: list[dict[str, str]] | None = None) -> None:
         super().__init__(message, subject=subject)
-        self.fields = fields or []
+        self.fields = fields or [{"field": subject or "form", "code": "invalid", "message": message}]
 
 
 class ImageMissingError(RequestError):

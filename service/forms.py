@@ -6,7 +6,7 @@ import asyncio
 import difflib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_origin
 
 from pydantic import (
     BaseModel,
@@ -98,8 +98,7 @@ async def read_form(request: Request, form: type[F], *, max_bytes: int, timeout:
         raise _too_large(max_bytes)
     try:
         async with asyncio.timeout(timeout):
-            data = await _parse(request, kind, _limited(request, max_bytes))
-            fields = await _fields(data, form)
+            fields = await _parse(request, kind, _limited(request, max_bytes), form)
     except TimeoutError as error:
         raise UploadTimeoutError(f"the body did not arrive within {timeout:g} s; send it again") from error
     except MultiPartException as error:
@@ -110,14 +109,19 @@ async def read_form(request: Request, form: type[F], *, max_bytes: int, timeout:
         raise invalid_fields(form, error) from error
 
 
-async def _parse(request: Request, kind: str, stream: AsyncGenerator[bytes]) -> FormData:
+async def _parse(request: Request, kind: str, stream: AsyncGenerator[bytes], form: type[Form]) -> dict[str, object]:
     if kind == URLENCODED:
-        return await FormParser(request.headers, stream, max_fields=_MOST_FIELDS, max_part_size=TEXT_BYTES).parse()
+        plain = FormParser(request.headers, stream, max_fields=_MOST_FIELDS, max_part_size=TEXT_BYTES)
+        return await _fields(await plain.parse(), form)
     parser = MultiPartParser(
         request.headers, stream, max_files=_MOST_FIELDS * 4, max_fields=_MOST_FIELDS, max_part_size=TEXT_BYTES
     )
     parser.spool_max_size = 1 << 40  # the body's limit bounds it; nothing of a user's picture touches a disk
-    return await parser.parse()
+    try:
+        return await _fields(await parser.parse(), form)
+    finally:
+        for file in parser._files_to_close_on_error:  # it closes them itself for errors of its own alone
+            file.close()
 
 
 async def _limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes]:
@@ -141,7 +145,6 @@ async def _fields(data: FormData, form: type[Form]) -> dict[str, object]:
             raise _one_field(name, "repeated", f"{_shown(name)} came twice; send it once")
         else:
             fields[name] = entry
-    await data.close()
     return {name: value for name, value in fields.items() if value != []}
 
 
@@ -181,8 +184,8 @@ def form_schema(form: type[Form]) -> dict[str, Any]:
 
 def _needs_file(form: type[Form]) -> bool:
     return any(
-        field.is_required() and (field.annotation is Upload or get_args(field.annotation)[:1] == (Upload,))
-        for field in form.model_fields.values()
+        field.is_required() and (field.annotation is Upload or name in form.repeated())
+        for name, field in form.model_fields.items()
     )
 
 

@@ -41,7 +41,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     if (found := request_id.get()) is not None:
         fields["request_id"] = found
     fields |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
-    if record.exc_info is not None and record.exc_info[0] is not None:
+    if record.exc_info and record.exc_info[0] is not None:  # asyncio says False where others say None
         fields["exception"] = record.exc_info[0].__name__
         # The message of an exception may quote what was asked; where it was raised is enough to find it.
         fields["where"] = [

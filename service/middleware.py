@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike.errors import LookalikeError
@@ -62,7 +63,7 @@ class RequestMiddleware:
     async def _serve(self, scope: Scope, receive: Receive, answered: _Answered) -> None:
         try:
             await self._app(scope, receive, answered.send)
-        except ClientGoneError:
+        except (ClientGoneError, ClientDisconnect):
             answered.status = _CLIENT_GONE
             self._metrics.abandoned.inc()
         except Exception as error:

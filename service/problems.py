@@ -22,7 +22,6 @@ STATUS = {
     "not-found": 404,
     "collection-not-found": 404,
     "item-not-found": 404,
-    "snapshot-not-found": 404,
     "encoder-unknown": 404,
     "entry-missing": 404,
     "entry-outside": 404,
@@ -43,10 +42,7 @@ STATUS = {
     "image-truncated": 422,
     "image-corrupt": 422,
     "encoder-options-invalid": 422,
-    "vectors-invalid": 422,
-    "manifest-invalid": 422,
     "source-empty": 422,
-    "source-unsupported": 422,
     "overloaded": 429,
     "internal": 500,
     "encoding-failed": 500,
@@ -56,11 +52,15 @@ STATUS = {
     "starting": 503,
     "collection-not-ready": 503,
     "snapshot-damaged": 503,
+    "snapshot-not-found": 503,
     "index-damaged": 503,
+    "vectors-invalid": 503,
     "catalogue-unavailable": 503,
     "catalogue-locked": 503,
     "catalogue-outdated": 503,
     "source-not-found": 503,
+    "source-unsupported": 503,
+    "manifest-invalid": 503,
     "archive-unsafe": 503,
     "archive-damaged": 503,
     "entry-unreadable": 503,
@@ -76,10 +76,17 @@ _OWN_FILES = {
     "`python -m indexer encoders install {subject}`",
     "snapshot-damaged": "the collection's snapshot is damaged; whoever runs this service finds more in its log",
     "index-damaged": "the collection's index is damaged; whoever runs this service finds more in its log",
+    "snapshot-not-found": "the collection's snapshot is gone; whoever runs this service finds more in its log",
+    "vectors-invalid": "the collection's index cannot be used; whoever runs this service finds more in its log",
+    "encoder-mismatch": "the collection's encoder is no longer what it was; whoever runs this service finds more in "
+    "its log",
     "catalogue-unavailable": "the catalogue cannot be reached; try again later",
+    "catalogue-locked": "the catalogue is held by another program; try again later",
     "catalogue-outdated": "the catalogue is of another version of this service; whoever runs it finds more in its log",
     "weights-invalid": "the encoder's weights are damaged; whoever runs this service finds more in its log",
     "source-not-found": "the pictures that the collection was made of cannot be reached from this service",
+    "source-unsupported": "the pictures that the collection was made of cannot be reached from this service",
+    "manifest-invalid": "the manifest that the collection was made of can no longer be read",
     "entry-unreadable": "the picture cannot be read from where the collection was made of",
     "entry-missing": "the picture is no longer where the collection was made of",
     "entry-outside": "the picture is no longer where the collection was made of",
@@ -87,6 +94,8 @@ _OWN_FILES = {
     "archive-unsafe": "the archive that the collection was made of is no longer safe to read",
     "data-path-invalid": "the service's data folder cannot be used; whoever runs it finds more in its log",
 }
+LOG_HAS_MORE = frozenset(code for code, detail in _OWN_FILES.items() if "in its log" in detail)
+"""Codes whose answer sends its reader to the log."""
 
 
 class FieldProblem(BaseModel):

@@ -84,13 +84,19 @@ class Settings:
     decoders: int = 2
 
     def check(self) -> None:
-        """Raise SettingsError for what would be unsafe."""
+        """Raise SettingsError for what would be unsafe, or cannot work."""
         if not is_loopback(self.host) and not self.keys and not self.allow_anonymous:
             raise SettingsError(
                 f"{self.host} can be reached from other machines, and there is no API key: give one "
                 "(LOOKALIKE_API_KEYS=read:KEY, or --api-keys-file FILE), or say --allow-anonymous if everyone who can "
                 "reach this machine may search and see the pictures"
             )
+        try:
+            next(self.places.collections_dir.iterdir(), None)
+        except FileNotFoundError:
+            return  # nothing has been indexed yet
+        except OSError as error:
+            raise SettingsError(f"the data folder {self.places.data} cannot be read: {error.strerror}") from error
 
 
 def is_loopback(host: str) -> bool:

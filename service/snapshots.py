@@ -18,7 +18,7 @@ from lookalike.api import Collection
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.collection.layout import CURRENT, NAME, CollectionLayout
 from lookalike.encoder.base import ImageEncoder
-from lookalike.errors import CollectionNotFoundError, CollectionNotReadyError, LookalikeError
+from lookalike.errors import CollectionNotFoundError, CollectionNotReadyError, LookalikeError, SnapshotDamagedError
 from lookalike.options import Places
 from lookalike.sources.base import Source
 from lookalike.wiring import open_origin
@@ -212,7 +212,10 @@ class Snapshots:
             try:
                 await self._change(shelf, name)
                 shelf.problem = None
-            except LookalikeError as error:
+            except (LookalikeError, OSError, TypeError) as error:
+                # A file that the system does not give out, or words of another version, stop this collection alone.
+                if not isinstance(error, LookalikeError):
+                    error = SnapshotDamagedError(f"the snapshot of {name!r} cannot be used: {error}", subject=name)
                 shelf.problem = error
                 if not isinstance(error, CollectionNotReadyError):
                     self._metrics.snapshot_failed(name)
@@ -225,7 +228,7 @@ class Snapshots:
             return
         try:
             await opened.encoder()
-        except LookalikeError:
+        except BaseException:
             await self._in_thread(opened.close)
             raise
         shelf.serving, old = opened, shelf.serving

@@ -48,12 +48,12 @@ class Services:
 
     async def ready(self) -> float:
         """Milliseconds that encoding a small picture takes now; raises StartingError until everything is loaded."""
+        if self._background.done():
+            raise InternalError("the service has stopped looking for new snapshots; restart it")
         if not self._started.is_set():
             raise StartingError("the service is loading its encoder and collections; try again in a few seconds")
         if self.problem is not None:
             raise self.problem
-        if self._background.done():
-            raise InternalError("the service has stopped looking for new snapshots; restart it")
         encoder = await self.encoders.get(EncoderRequest())
         begin = time.perf_counter()
         grey = np.full((8, 8, 3), 128, np.uint8)
@@ -83,10 +83,10 @@ class Services:
             self.problem = error
             _LOG.error("encoder refused", extra={"code": error.code, "why": error.message})
         self.metrics.operator.set(await asyncio.to_thread(_operator_serves))
-        await self.snapshots.look_at_all()
-        self._started.set()
-        _LOG.info("started", extra={"seconds": round(time.perf_counter() - begin, 2)})
         try:
+            await self.snapshots.look_at_all()
+            self._started.set()
+            _LOG.info("started", extra={"seconds": round(time.perf_counter() - begin, 2)})
             await self.snapshots.watch()
         except Exception:
             _LOG.exception("stopped looking for new snapshots")

@@ -38,11 +38,12 @@ _REFERENCE = """<!doctype html>
 
 
 @router.get("/")
-async def page() -> Response:
+async def page(request: Request) -> Response:
     """The page."""
-    return FileResponse(
-        STATIC / "index.html", headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
-    )
+    path = STATIC / "index.html"
+    headers = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
+    response = FileResponse(path, headers=headers, stat_result=path.stat())
+    return not_modified(response.headers) if has(request, response.headers["ETag"]) else response
 
 
 @router.get("/docs")

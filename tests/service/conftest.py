@@ -1,0 +1,136 @@
+"""A small shop, indexed for real, and the real application over it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lookalike.encoder.runtimes import torch_runtime
+from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
+from lookalike.images import encode_jpeg, encode_png
+from lookalike.testing import make_picture
+from service import logs
+from tests.service.harness import Service, index, serving
+
+HARD_KEYS = [
+    "shoes/red one.jpg",
+    "50% off?.png",
+    "100%25.png",
+    'schön & "gut".png',
+    "it's a+b#c;d.png",
+    "日本/靴 👟.png",
+    "back\\slash.png",
+    "a/image",
+    "similar",
+]
+TURNED = "turned.jpg"
+PLAIN_KEYS = ["plain-0", "plain-1", "plain-2"]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A data folder with one collection, ``shop``, and the files that it was made of, by key in their order."""
+
+    data: Path
+    source: Path
+    files: dict[str, Path]
+
+    @property
+    def keys(self) -> list[str]:
+        return list(self.files)
+
+    def picture(self, key: str) -> bytes:
+        return self.files[key].read_bytes()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_network() -> Iterator[None]:
+    """The network in the box is loaded once for all applications of these tests: it takes seconds, and never changes.
+
+    What a test wants of loading itself (other encoders, other sizes, damaged files) is loaded as ever.
+    """
+    load = torch_runtime.load_torch_encoder
+
+    @cache
+    def bundled() -> TorchEncoder:
+        return load("bundled", encoders_dir=Path())
+
+    def load_once(name: str, **options: Any) -> TorchEncoder:
+        own = options.get("fusion") is None and options.get("input_size") is None
+        return bundled() if name == "bundled" and own else load(name, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch_runtime, "load_torch_encoder", load_once)
+        yield
+
+
+def turned_jpeg() -> bytes:
+    """Stored 96 × 64 with its left half red and its right half blue, and to be shown turned: red above blue."""
+    stored = np.zeros((64, 96, 3), np.uint8)
+    stored[:, :48, 0] = stored[:, 48:, 2] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the first row is the scene's right side, the first column its top
+    file = io.BytesIO()
+    Image.fromarray(stored).save(file, "JPEG", quality=95, exif=exif)
+    return file.getvalue()
+
+
+def write_shop(folder: Path) -> dict[str, Path]:
+    """Pictures under plain names, and a manifest that gives them their keys."""
+    (folder / "images").mkdir(parents=True)
+    files, rows = {}, []
+    for number, key in enumerate([*HARD_KEYS, *PLAIN_KEYS, TURNED]):
+        path = f"images/{number}"
+        picture = make_picture(number)
+        jpeg = key.endswith(".jpg")
+        data = turned_jpeg() if key == TURNED else encode_jpeg(picture, 90) if jpeg else encode_png(picture)
+        files[key] = folder / path
+        files[key].write_bytes(data)
+        row: dict[str, object] = {"path": path, "key": key}
+        if key == "shoes/red one.jpg":
+            row |= {"title": "Red running shoe", "product_id": "p-1", "colour": "red", "price": 59.9, "sale": None}
+        rows.append(row)
+    (folder / "shop.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return files
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The shop; nothing in it may be changed."""
+    root = tmp_path_factory.mktemp("shop")
+    files = write_shop(root / "source")
+    assert index(root / "data", "shop", root / "source/shop.jsonl") == 1
+    return Shop(root / "data", root / "source", files)
+
+
+@pytest.fixture(scope="session")
+def service(shop: Shop) -> Iterator[Service]:
+    """The application over the shop, without keys; what a test changes in it, it must put back."""
+    with serving(shop.data) as running:
+        yield running
+
+
+@pytest.fixture
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A function that gives what was logged since the test began, one object a line, as ``python -m service`` logs."""
+    root, out = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()  # else they would be closed
+    monkeypatch.setattr(logging.getLogger("httpx"), "disabled", True)  # these tests' own client
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", out)
+        logs.configure("info", as_json=True)
+    yield lambda: [json.loads(line) for line in out.getvalue().splitlines()]
+    root.handlers[:] = handlers
+    root.setLevel(level)

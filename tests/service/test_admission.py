@@ -1,0 +1,150 @@
+"""Work is taken in up to a limit; what comes beyond is told when to come again, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from lookalike.images import encode_png
+from lookalike.testing import make_picture
+from service.admission import Admission
+from service.errors import OverloadedError
+from tests.service.conftest import Shop
+from tests.service.harness import MULTIPART, Service, Trickle, body, part, serving
+
+PICTURE = encode_png(make_picture(1))
+
+
+def test_permits_are_given_until_there_are_none_and_come_back() -> None:
+    admission = Admission(3)
+    with admission.permit(), admission.permit(2):
+        assert admission.in_flight == 3
+        with pytest.raises(OverloadedError), admission.permit():
+            pass
+        assert admission.in_flight == 3
+    assert admission.in_flight == 0
+    with admission.permit(3):
+        assert admission.in_flight == 3
+
+
+def test_a_permit_comes_back_from_work_that_fails() -> None:
+    admission = Admission(1)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), admission.permit():
+            raise ZeroDivisionError
+    assert admission.in_flight == 0
+
+
+def test_what_is_heavier_than_all_permits_takes_all_of_them_and_is_not_shut_out() -> None:
+    admission = Admission(2)
+    with admission.permit(4):
+        assert admission.in_flight == 2
+        with pytest.raises(OverloadedError), admission.permit():
+            pass
+    with admission.permit(), pytest.raises(OverloadedError), admission.permit(4):
+        pass
+
+
+def test_whoever_is_sent_away_is_told_in_whole_seconds_when_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("service.admission.time", SimpleNamespace(perf_counter=lambda: now))
+    admission = Admission(1)
+    for _ in range(200):
+        with admission.permit():
+            now += 0.001
+    assert admission.retry_after == 1
+    for _ in range(200):
+        with admission.permit():
+            now += 9.0
+    assert admission.retry_after == 5  # half of nine seconds, in whole ones
+    for _ in range(200):
+        with admission.permit():
+            now += 1000.0
+    assert admission.retry_after == 30
+    with admission.permit(), pytest.raises(OverloadedError, match="try again in 30 s") as refused, admission.permit():
+        pass
+    assert refused.value.retry_after == 30
+
+
+@pytest.fixture(scope="module")
+def narrow(shop: Shop) -> Iterator[Service]:
+    """The shop with four permits."""
+    with serving(shop.data, capacity=4) as running:
+        yield running
+
+
+async def uploading(service: Service, count: int, go_on: asyncio.Event) -> list[asyncio.Task[httpx.Response]]:
+    """So many searches whose bodies stop half-way until they may go on."""
+    whole = body(part("image", PICTURE, "a.png"), part("k", b"1"))
+    tasks = [
+        asyncio.create_task(
+            service.ask("POST", "/search", headers=MULTIPART, content=Trickle(whole[:50], whole[50:], go_on=go_on))
+        )
+        for _ in range(count)
+    ]
+    while service.services.admission.in_flight < count:
+        await asyncio.sleep(0.001)
+    return tasks
+
+
+def test_beyond_the_limit_it_is_429_with_retry_after_and_afterwards_all_is_well(narrow: Service) -> None:
+    async def scenario() -> tuple[httpx.Response, Any, list[httpx.Response], httpx.Response]:
+        go_on = asyncio.Event()
+        tasks = await uploading(narrow, 4, go_on)
+        refused = await narrow.ask("POST", "/search", data={"key": "plain-0"})
+        health = (await narrow.ask("GET", "/health")).json()
+        go_on.set()
+        answers = await asyncio.gather(*tasks)
+        return refused, health, list(answers), await narrow.ask("POST", "/search", data={"key": "plain-0"})
+
+    refused, health, answers, afterwards = narrow.call(scenario)
+    assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+    assert 1 <= int(refused.headers["retry-after"]) <= 30
+    assert (health["in_flight"], health["capacity"], health["status"]) == (4, 4, "ok")
+    assert [answer.status_code for answer in (*answers, afterwards)] == [200] * 5
+    assert narrow.services.admission.in_flight == 0
+
+
+@pytest.mark.parametrize(("path", "weight"), [("/search", 1), ("/embed", 1), ("/compare", 2), ("/search/batch", 4)])
+def test_heavier_work_takes_more_permits(narrow: Service, path: str, weight: int) -> None:
+    async def scenario(taken: int) -> int:
+        go_on = asyncio.Event()
+        tasks = await uploading(narrow, taken, go_on)
+        names = ("image_a", "image_b") if path == "/compare" else ("image",)
+        response = await narrow.ask("POST", path, files=[(name, PICTURE) for name in names])
+        go_on.set()
+        await asyncio.gather(*tasks)
+        return response.status_code
+
+    assert narrow.call(scenario, 4 - weight) == 200
+    assert narrow.call(scenario, 5 - weight) == 429
+
+
+def test_a_client_that_leaves_gives_its_permit_back(narrow: Service) -> None:
+    async def scenario() -> list[int]:
+        tasks = await uploading(narrow, 4, asyncio.Event())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return [(await narrow.ask("POST", "/search", data={"key": "plain-0"})).status_code for _ in range(5)]
+
+    assert narrow.call(scenario) == [200] * 5
+    assert narrow.services.admission.in_flight == 0
+
+
+def test_what_the_page_and_the_operator_ask_takes_no_permit(narrow: Service) -> None:
+    async def scenario() -> list[int]:
+        go_on = asyncio.Event()
+        tasks = await uploading(narrow, 4, go_on)
+        paths = ("/", "/health", "/ready", "/metrics", "/collections", "/collections/shop/items/plain-0/thumbnail")
+        statuses = [(await narrow.ask("GET", path)).status_code for path in paths]
+        go_on.set()
+        await asyncio.gather(*tasks)
+        return statuses
+
+    assert narrow.call(scenario) == [200] * 6

@@ -1,0 +1,217 @@
+"""Queries that arrive together are encoded together, and none of them can harm another."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from lookalike.encoder.base import RGB
+from lookalike.encoder.spec import EncoderSpec
+from lookalike.testing import TinyEncoder, make_picture
+from service.batching import Batcher
+from service.errors import EncodingError, StartingError
+
+Vectors = npt.NDArray[np.float32]
+BROKEN, EMPTY = np.float32(1000), np.float32(2000)
+"""First numbers of pictures at which the encoder below raises, and of which it makes NaN."""
+
+
+class Gated:
+    """A TinyEncoder that notes each batch, and works only while its gate is open."""
+
+    def __init__(self, seed: int = 0, *, is_open: bool = True) -> None:
+        self.inner = TinyEncoder(seed)
+        self.batches: list[int] = []
+        self.working = threading.Event()
+        self.gate = threading.Event()
+        if is_open:
+            self.gate.set()
+
+    @property
+    def spec(self) -> EncoderSpec:
+        return self.inner.spec
+
+    @property
+    def runtime(self) -> str:
+        return self.inner.runtime
+
+    def prepare(self, image: RGB) -> Vectors:
+        return self.inner.prepare(image)
+
+    def forward(self, batch: Vectors) -> Vectors:
+        self.batches.append(len(batch))
+        self.working.set()
+        assert self.gate.wait(60)
+        if (batch[:, 0, 0, 0] == BROKEN).any():
+            raise RuntimeError("no such picture")
+        vectors = self.inner.forward(batch)
+        vectors[batch[:, 0, 0, 0] == EMPTY] = np.nan
+        return vectors
+
+
+def picture(seed: int, mark: np.float32 | None = None) -> Vectors:
+    pixels = TinyEncoder().prepare(make_picture(seed))
+    if mark is not None:
+        pixels[0, 0, 0] = mark
+    return pixels
+
+
+def expected(seed: int, encoder: TinyEncoder | None = None) -> Vectors:
+    vector: Vectors = (encoder or TinyEncoder()).forward(picture(seed)[None])[0]
+    return vector
+
+
+@asynccontextmanager
+async def batching(largest: int = 16) -> AsyncIterator[Batcher]:
+    batcher = Batcher(largest=largest)
+    try:
+        yield batcher
+    finally:
+        await batcher.close()
+
+
+async def busy(batcher: Batcher, encoder: Gated) -> asyncio.Task[Vectors]:
+    """A query that the encoder works on until its gate is opened."""
+    task = asyncio.create_task(batcher.encode(encoder, picture(0)))
+    assert await asyncio.to_thread(encoder.working.wait, 60)
+    return task
+
+
+async def queued(*queries: asyncio.Task[Vectors]) -> tuple[asyncio.Task[Vectors], ...]:
+    """The same, once all of them stand in the queue."""
+    await asyncio.sleep(0)
+    return queries
+
+
+def test_a_lone_query_is_encoded_at_once_and_alone() -> None:
+    async def scenario() -> None:
+        encoder, told = Gated(), list[int]()
+        batcher = Batcher(formed=told.append)
+        for seed in range(3):
+            np.testing.assert_allclose(await batcher.encode(encoder, picture(seed)), expected(seed), atol=1e-6)
+        await batcher.close()
+        assert encoder.batches == told == [1, 1, 1]
+
+    asyncio.run(scenario())
+
+
+def test_those_that_arrive_while_the_encoder_works_form_the_next_batch() -> None:
+    async def scenario() -> None:
+        encoder = Gated(is_open=False)
+        async with batching() as batcher:
+            first = await busy(batcher, encoder)
+            others = [asyncio.create_task(batcher.encode(encoder, picture(seed))) for seed in range(1, 6)]
+            await queued(*others)
+            encoder.gate.set()
+            answers = await asyncio.gather(first, *others)
+        assert encoder.batches == [1, 5]
+        for seed, answer in enumerate(answers):
+            np.testing.assert_allclose(answer, expected(seed), atol=1e-6)
+
+    asyncio.run(scenario())
+
+
+def test_a_batch_has_a_largest_size_and_the_oldest_come_first() -> None:
+    async def scenario() -> None:
+        encoder, order = Gated(is_open=False), list[int]()
+
+        async def one(seed: int) -> None:
+            await batcher.encode(encoder, picture(seed))
+            order.append(seed)
+
+        async with batching(largest=4) as batcher:
+            first = await busy(batcher, encoder)
+            others = [asyncio.create_task(one(seed)) for seed in range(10)]
+            await asyncio.sleep(0)
+            encoder.gate.set()
+            await asyncio.gather(first, *others)
+        assert encoder.batches == [1, 4, 4, 2]
+        assert order == list(range(10))
+
+    asyncio.run(scenario())
+
+
+def test_who_has_left_is_not_encoded() -> None:
+    async def scenario() -> None:
+        encoder = Gated(is_open=False)
+        async with batching() as batcher:
+            in_hand = await busy(batcher, encoder)
+            stays, leaves, stays_too = await queued(
+                *(asyncio.create_task(batcher.encode(encoder, picture(seed))) for seed in (1, 2, 3))
+            )
+            leaves.cancel()
+            in_hand.cancel()  # its batch is under way: nobody waits for its answer any more
+            await asyncio.sleep(0)
+            encoder.gate.set()
+            np.testing.assert_allclose(await stays, expected(1), atol=1e-6)
+            np.testing.assert_allclose(await stays_too, expected(3), atol=1e-6)
+        assert encoder.batches == [1, 2]
+        assert leaves.cancelled()
+        assert in_hand.cancelled()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("mark", "batches"), [(BROKEN, [1, 3, 1, 1, 1]), (EMPTY, [1, 3])])
+def test_a_picture_that_the_encoder_fails_at_fails_alone(mark: np.float32, batches: list[int]) -> None:
+    async def scenario() -> None:
+        encoder = Gated(is_open=False)
+        async with batching() as batcher:
+            first = await busy(batcher, encoder)
+            pixels = [picture(1), picture(2, mark), picture(3)]
+            others = [asyncio.create_task(batcher.encode(encoder, one)) for one in pixels]
+            await queued(*others)
+            encoder.gate.set()
+            await first
+            before, guilty, after = await asyncio.gather(*others, return_exceptions=True)
+            assert isinstance(guilty, EncodingError)
+            np.testing.assert_allclose(np.array([before, after]), [expected(1), expected(3)], atol=1e-6)
+            np.testing.assert_allclose(await batcher.encode(encoder, picture(4)), expected(4), atol=1e-6)
+        assert encoder.batches == [*batches, 1]
+
+    asyncio.run(scenario())
+
+
+def test_two_encoders_are_never_mixed() -> None:
+    async def scenario() -> None:
+        one, other = Gated(seed=1, is_open=False), Gated(seed=2)
+        async with batching() as batcher:
+            first = await busy(batcher, one)
+            turns = [one, other, one, other, other]
+            others = [
+                asyncio.create_task(batcher.encode(encoder, picture(seed))) for seed, encoder in enumerate(turns, 1)
+            ]
+            await queued(*others)
+            one.gate.set()
+            await first
+            for seed, (encoder, answer) in enumerate(zip(turns, await asyncio.gather(*others), strict=True), 1):
+                np.testing.assert_allclose(answer, expected(seed, encoder.inner), atol=1e-6)
+        assert (one.batches, other.batches) == ([1, 2], [3])
+
+    asyncio.run(scenario())
+
+
+def test_closing_finishes_the_batch_in_hand_and_tells_those_who_wait() -> None:
+    async def scenario() -> None:
+        encoder = Gated(is_open=False)
+        batcher = Batcher()
+        in_hand = await busy(batcher, encoder)
+        waiting = await queued(*(asyncio.create_task(batcher.encode(encoder, picture(seed))) for seed in (1, 2)))
+        closing = asyncio.create_task(batcher.close())
+        await asyncio.sleep(0)
+        with pytest.raises(StartingError, match="stopping"):
+            await batcher.encode(encoder, picture(3))
+        encoder.gate.set()
+        await closing
+        np.testing.assert_allclose(await in_hand, expected(0), atol=1e-6)
+        told = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(one) for one in told] == [StartingError, StartingError]
+        assert encoder.batches == [1]
+
+    asyncio.run(scenario())

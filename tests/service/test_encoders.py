@@ -1,0 +1,89 @@
+"""Encoders that are loaded: one of each, whoever asks, and only the last few are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lookalike.catalogue.records import EncoderRequest
+from lookalike.errors import EncoderNotInstalledError
+from lookalike.testing import TinyEncoder
+from service.encoders import EncoderShelf
+
+
+class Loader:
+    """Stands in for loading a network: the name says which seed, and it works only while its gate is open."""
+
+    def __init__(self) -> None:
+        self.loaded: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def __call__(self, request: EncoderRequest, _folder: Path) -> TinyEncoder:
+        assert self.gate.wait(60)
+        self.loaded.append(request.name)
+        if not request.name.isdigit():
+            raise EncoderNotInstalledError(f"{request.name} is not here", subject=request.name)
+        return TinyEncoder(int(request.name))
+
+
+@pytest.fixture
+def loader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loader]:
+    found = Loader()
+    monkeypatch.setattr("service.encoders.load_encoder", found)
+    yield found
+    found.gate.set()
+
+
+def test_all_who_ask_for_an_encoder_share_one_loading(loader: Loader, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        shelf = EncoderShelf(tmp_path, kept=2)
+        loader.gate.clear()
+        asked = [asyncio.create_task(shelf.get(EncoderRequest("1"))) for _ in range(5)]
+        await asyncio.sleep(0)
+        asked[0].cancel()  # who asked first does not wait: the others still get it
+        await asyncio.sleep(0)
+        loader.gate.set()
+        first, *others = await asyncio.gather(*asked, return_exceptions=True)
+        assert isinstance(first, asyncio.CancelledError)
+        assert all(one is others[0] for one in others)
+        assert await shelf.get(EncoderRequest("1")) is others[0]
+        assert loader.loaded == ["1"]
+        shelf.close()
+
+    asyncio.run(scenario())
+
+
+def test_only_the_last_few_stay_and_what_someone_holds_is_not_loaded_twice(loader: Loader, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        shelf = EncoderShelf(tmp_path, kept=2)
+        held = await shelf.get(EncoderRequest("1"))
+        for name in ("2", "3", "2", "4"):
+            await shelf.get(EncoderRequest(name))
+        gc.collect()
+        assert loader.loaded == ["1", "2", "3", "4"]
+        assert await shelf.get(EncoderRequest("1")) is held, "the same numbers, so the same encoder"
+        await shelf.get(EncoderRequest("4"))
+        assert loader.loaded == ["1", "2", "3", "4", "1"]
+        await shelf.get(EncoderRequest("3"))
+        assert loader.loaded[-1] == "3", "it was the one used longest ago"
+        shelf.close()
+
+    asyncio.run(scenario())
+
+
+def test_an_encoder_that_could_not_be_loaded_is_tried_again(loader: Loader, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        shelf = EncoderShelf(tmp_path, kept=2)
+        for _ in range(2):
+            with pytest.raises(EncoderNotInstalledError):
+                await shelf.get(EncoderRequest("resnet50"))
+        assert loader.loaded == ["resnet50", "resnet50"]
+        shelf.close()
+
+    asyncio.run(scenario())

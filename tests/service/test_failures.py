@@ -1,0 +1,323 @@
+"""Every failure that the service has a code for, provoked by a real request, or listed with why none can."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, NoReturn
+
+import httpx
+import pytest
+
+from lookalike.catalogue.database import Database
+from lookalike.encoder.runtimes import torch_runtime
+from lookalike.errors import leaves
+from lookalike.images import encode_png
+from lookalike.options import ImageLimits
+from lookalike.testing import jpeg_bytes, make_picture
+from service.errors import request_errors
+from service.problems import STATUS
+from service.settings import ApiKeys
+from tests.service.conftest import Shop
+from tests.service.harness import MULTIPART, Service, Trickle, item_path, part, serving, starting
+from tests.service.ruins import write_ruins
+
+PICTURE = encode_png(make_picture(1))
+JPEG = jpeg_bytes(1)
+READ = {"Authorization": "Bearer reading-is-all-i-may-do"}
+
+UNREACHABLE = {
+    "collection-name-invalid": "a name that no collection can have is, over HTTP, a collection that is not there",
+    "key-invalid": "only the indexer reads keys from a source; an item without one does not come to be",
+    "key-duplicate": "only the indexer reads keys from a source",
+    "source-empty": "only the indexer counts what a source has",
+    "collection-busy": "only the indexer locks a collection",
+    "download-failed": "only the indexer downloads",
+    "operator-unavailable": "the service goes on with the plain formula and says so in /health",
+    "disk-full": "the service writes nothing",
+    "data-path-invalid": "the service writes nothing",
+}
+
+
+@dataclass
+class World:
+    """Everything that can go wrong at once; what is expensive is made when it is first asked for."""
+
+    shop: Shop
+    service: Service
+    folder: Path
+    stack: ExitStack
+    made: dict[str, Any] = field(default_factory=dict)
+
+    def serving(self, name: str, data: Path, **options: Any) -> Service:
+        """An application of that name, which runs until the tests are over."""
+        if name not in self.made:
+            self.made[name] = self.stack.enter_context(serving(data, **options))
+        running: Service = self.made[name]
+        return running
+
+    @property
+    def strict(self) -> Service:
+        """With keys, and with limits that are soon reached."""
+        keys = ApiKeys.parse([f"read:{READ['Authorization'].split()[1]}"])
+        limits = ImageLimits(max_bytes=60_000, max_pixels=10_000)
+        strict = self.serving("strict", self.shop.data, keys=keys, limits=limits, capacity=4)
+        strict.headers = READ
+        return strict
+
+    @property
+    def ruins(self) -> Service:
+        """Over a data folder in which every collection came to harm."""
+        if "ruins" not in self.made:
+            self.serving("ruins", write_ruins(self.folder / "ruins"))
+        ruins: Service = self.made["ruins"]
+        return ruins
+
+    def over_catalogue(self, change: Callable[[Path], object]) -> httpx.Response:
+        """A search in the shop after something happened to its catalogue."""
+        data = Path(shutil.copytree(self.shop.data, self.folder / change.__name__))
+        change(data / "catalogue.db")
+        with serving(data) as service:
+            return service.search(key="plain-0", collection="shop")
+
+
+@pytest.fixture(scope="module")
+def world(shop: Shop, service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with ExitStack() as stack:
+        yield World(shop, service, tmp_path_factory.mktemp("world"), stack)
+
+
+Provocation = Callable[[World], httpx.Response]
+PROVOKED: dict[str, tuple[int, Provocation]] = {}
+
+
+def provokes(code: str, status: int) -> Callable[[Provocation], Provocation]:
+    """Registers what gets this code and status."""
+
+    def register(provocation: Provocation) -> Provocation:
+        assert code not in PROVOKED
+        PROVOKED[code] = (status, provocation)
+        return provocation
+
+    return register
+
+
+def search_with(code: str, status: int, **options: Any) -> None:
+    """Registers a search in the shop."""
+    provokes(code, status)(lambda world: world.service.post("/search", **options))
+
+
+def ask(code: str, status: int, path: str, method: str = "GET", **options: Any) -> None:
+    """Registers a plain request to the shop."""
+    provokes(code, status)(lambda world: world.service.request(method, path, **options))
+
+
+def ask_ruins(code: str, status: int, path: str) -> None:
+    """Registers a plain request to the ruins."""
+    provokes(code, status)(lambda world: world.ruins.get(path))
+
+
+search_with("form-invalid", 400, content=b"--x\r\nno form", headers={"content-type": "multipart/form-data; boundary=x"})
+search_with("host-not-allowed", 400, files={"image": PICTURE}, headers={"Host": "pictures.example.org"})
+search_with("media-type-unsupported", 415, json={"key": "plain-0"})
+search_with("unsupported-format", 415, files={"image": b"dear diary"})
+search_with("field-invalid", 422, files={"image": PICTURE}, data={"k": "0"})
+search_with("image-missing", 422, data={"k": "3"})
+search_with("image-empty", 422, files={"image": b""})
+search_with("image-truncated", 422, files={"image": JPEG[: len(JPEG) // 2]})
+search_with("image-corrupt", 422, files={"image": PICTURE[:45] + b"\xff" * 60 + PICTURE[105:]})
+search_with("collection-not-found", 404, data={"key": "plain-0", "collection": "no-such"})
+ask("not-found", 404, "/nowhere")
+ask("method-not-allowed", 405, "/search", method="DELETE")
+ask("item-not-found", 404, item_path("no-such.jpg"))
+two = {"image_a": PICTURE, "image_b": PICTURE}
+ask("encoder-unknown", 404, "/compare", "POST", files=two, data={"encoder": "resnet1800"})
+ask("encoder-not-installed", 409, "/compare", "POST", files=two, data={"encoder": "resnet50"})
+ask("encoder-options-invalid", 422, "/compare", "POST", files=two, data={"input_size": "100"})
+ask_ruins("collection-not-ready", 503, "/collections/not-ready")
+ask_ruins("snapshot-damaged", 503, "/collections/damaged/items")
+ask_ruins("index-damaged", 503, item_path("000.jpg", "similar", "index"))
+ask_ruins("snapshot-not-found", 503, "/collections/gone")
+ask_ruins("vectors-invalid", 503, "/collections/engine")
+ask_ruins("encoder-mismatch", 409, item_path("000.jpg", "similar", "mismatch"))
+ask_ruins("entry-missing", 404, item_path("000.jpg", "image", "entries"))
+ask_ruins("entry-outside", 404, item_path("001.jpg", "image", "entries"))
+ask_ruins("entry-unreadable", 503, item_path("002.jpg", "thumbnail", "entries"))
+ask_ruins("source-not-found", 503, item_path("000.jpg", "image", "no-source"))
+ask_ruins("source-unsupported", 503, item_path("000.jpg", "image", "other-source"))
+ask_ruins("manifest-invalid", 503, item_path("entries/000.jpg", "image", "list"))
+ask_ruins("archive-unsafe", 503, item_path("000.jpg", "image", "unsafe"))
+ask_ruins("archive-damaged", 503, item_path("000.jpg", "thumbnail", "torn"))
+
+
+@provokes("weights-invalid", 500)
+def _(world: World) -> httpx.Response:
+    return world.ruins.post("/compare", files=two, data={"encoder": "resnet50"})
+
+
+@provokes("encoding-failed", 500)
+def _(world: World) -> httpx.Response:
+    return world.ruins.post("/compare", files=two, data={"encoder": "test_resnet"})
+
+
+@provokes("unauthorized", 401)
+def _(world: World) -> httpx.Response:
+    return world.strict.get("/collections", headers={"Authorization": "Bearer a-key-of-my-own-making"})
+
+
+@provokes("forbidden", 403)
+def _(world: World) -> httpx.Response:
+    return world.strict.post("/collections/shop/refresh")
+
+
+@provokes("body-too-large", 413)
+def _(world: World) -> httpx.Response:
+    return world.strict.search(b"x" * 200_000)
+
+
+@provokes("image-too-large", 413)
+def _(world: World) -> httpx.Response:
+    return world.strict.search(JPEG + b"x" * 60_000)
+
+
+@provokes("too-many-pixels", 413)
+def _(world: World) -> httpx.Response:
+    return world.strict.search(encode_png(make_picture(1, size=(101, 100))))
+
+
+@provokes("upload-timeout", 408)
+def _(world: World) -> httpx.Response:
+    begun = part("image", PICTURE, "a.png")
+    impatient = world.serving("impatient", world.shop.data, upload_timeout=0.05)
+    return impatient.post("/search", content=Trickle(begun, b"", go_on=asyncio.Event()), headers=MULTIPART)
+
+
+@provokes("overloaded", 429)
+def _(world: World) -> httpx.Response:
+    with world.strict.services.admission.permit(4):
+        return world.strict.search(PICTURE)
+
+
+@provokes("deadline-exceeded", 504)
+def _(world: World) -> httpx.Response:
+    return world.serving("hurried", world.shop.data, request_timeout=0.0).search(PICTURE)
+
+
+@provokes("starting", 503)
+def _(world: World) -> httpx.Response:
+    go_on, load = threading.Event(), torch_runtime.load_torch_encoder
+
+    def load_later(*arguments: Any, **options: Any) -> Any:
+        assert go_on.wait(60)
+        return load(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch_runtime, "load_torch_encoder", load_later)
+        with starting(world.shop.data) as service:
+            response = service.get("/ready")
+            go_on.set()
+            service.wait_until_ready()
+    return response
+
+
+@provokes("catalogue-unavailable", 503)
+def _(world: World) -> httpx.Response:
+    def overwritten(path: Path) -> None:
+        path.write_bytes(b"no database" * 1000)
+
+    return world.over_catalogue(overwritten)
+
+
+@provokes("catalogue-outdated", 503)
+def _(world: World) -> httpx.Response:
+    def of_tomorrow(path: Path) -> None:
+        with sqlite3.connect(path) as database:
+            database.execute("UPDATE alembic_version SET version_num = 'tomorrow'")
+        database.close()
+
+    return world.over_catalogue(of_tomorrow)
+
+
+@provokes("catalogue-locked", 503)
+def _(world: World) -> httpx.Response:
+    held = sqlite3.connect(":memory:")
+
+    def locked(path: Path) -> None:
+        held.execute("ATTACH ? AS catalogue", (str(path),))
+        held.execute("PRAGMA catalogue.locking_mode = EXCLUSIVE")
+        held.execute("UPDATE catalogue.collections SET run = run")
+        held.commit()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(Database.open.__func__.__kwdefaults__, "lock_patience_s", 0.05)  # type: ignore[attr-defined]
+        response = world.over_catalogue(locked)
+    held.close()
+    return response
+
+
+@provokes("internal", 500)
+def _(world: World) -> httpx.Response:
+    def planted() -> NoReturn:
+        raise RuntimeError(f"a mistake in {world.folder}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.service.services.encoders, "rows", planted)
+        return world.service.get("/encoders")
+
+
+def test_every_code_is_provoked_or_told_why_it_cannot_be() -> None:
+    assert set(PROVOKED) | set(UNREACHABLE) == set(STATUS)
+    assert set(PROVOKED) & set(UNREACHABLE) == set()
+    assert {error.code for error in leaves()} | {error.code for error in request_errors()} == set(STATUS)
+
+
+@pytest.mark.parametrize("code", PROVOKED)
+def test_a_failure_says_what_it_is_and_nothing_that_is_nobodys_business(world: World, code: str) -> None:
+    status, provocation = PROVOKED[code]
+    response = provocation(world)
+    problem = response.json()
+    assert (problem["code"], response.status_code) == (code, status)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["cache-control"] == "no-store"
+    assert list(problem) == ["type", "title", "status", "detail", "instance", "code", "request_id", "errors"]
+    assert (problem["type"], problem["title"], problem["status"]) == ("about:blank", HTTPStatus(status).phrase, status)
+    assert problem["instance"] == response.request.url.raw_path.decode().partition("?")[0]
+    assert problem["request_id"] == response.headers["x-request-id"]
+    assert 16 <= len(problem["detail"]) <= 400, "a sentence"
+    for wrong in problem["errors"]:
+        assert list(wrong) == ["field", "code", "message"]
+    assert bool(problem["errors"]) == (code == "field-invalid")
+    assert ("retry-after" in response.headers) == (status in {429, 503})
+    assert ("allow" in response.headers) == (status == 405)
+    assert ("www-authenticate" in response.headers) == (status == 401)
+    for nobodys in ("Traceback", 'File "', "site-packages", ".py", str(world.folder), str(world.shop.data)):
+        assert nobodys not in response.text
+
+
+def test_a_request_that_brings_an_id_finds_it_in_the_problem(world: World) -> None:
+    problem = world.service.get("/nowhere", headers={"X-Request-ID": "mine-1"})
+    assert problem.json()["request_id"] == problem.headers["x-request-id"] == "mine-1"
+    for bad in ("", "x" * 65, "a b", "a;b", "ä"):
+        other = world.service.get("/nowhere", headers={"X-Request-ID": bad.encode()}).headers["x-request-id"]
+        assert re.fullmatch(r"[0-9a-f]{16}", other)
+
+
+def test_a_collection_with_an_impossible_name_is_not_there(world: World) -> None:
+    for name in ("..", "%2e%2e", "A", "a%2Fb", "x" * 65, "%00", "-", "a%20b"):
+        refused = world.service.get(f"/collections/{name}/items/plain-0/image")
+        assert refused.status_code == 404, name
+
+
+def test_after_all_this_the_others_are_still_served(world: World) -> None:
+    assert world.service.search(PICTURE).status_code == 200
+    assert world.ruins.get("/ready").status_code == 200
+    assert world.ruins.get(item_path("003.jpg", "image", "entries")).status_code == 200
+    assert world.ruins.search(PICTURE, collection="torn").status_code == 200, "the vectors are whole"

@@ -1,0 +1,134 @@
+"""Forms: what is wrong with one is said field by field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lookalike.images import encode_png
+from lookalike.testing import make_picture
+from tests.service.harness import BOUNDARY, MULTIPART, Service, Trickle, body, part
+
+PICTURE = encode_png(make_picture(1))
+FILE = {"image": ("a.png", PICTURE)}
+TEXT = 64 * 1024
+
+
+def wrong(service: Service, path: str = "/search", **options: Any) -> list[dict[str, str]]:
+    """The fields that are wrong."""
+    response = service.post(path, **options)
+    assert (response.status_code, response.json()["code"]) == (422, "field-invalid")
+    errors: list[dict[str, str]] = response.json()["errors"]
+    return errors
+
+
+def test_a_field_that_is_not_known_is_refused_with_the_one_that_was_meant(service: Service) -> None:
+    for written, meant in (("treshold", "threshold"), ("colection", "collection"), ("min-score", "min_score")):
+        (error,) = wrong(service, files=FILE, data={written: "0.5"})
+        assert (error["field"], error["code"]) == (written, "extra-forbidden")
+        assert error["message"] == f"is not a field here; did you mean {meant}?"
+    (other,) = wrong(service, files=FILE, data={"zzz": "1"})
+    assert other["message"] == ("is not a field here; there are: image, key, collection, k, min_score, threshold, box")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("k", "0", "greater than or equal to 1"),
+        ("k", "1001", "less than or equal to 1000"),
+        ("k", "ten", "valid integer"),
+        ("k", "1.5", "valid integer"),
+        ("k", "", "valid integer"),
+        ("min_score", "1.01", "less than or equal to 1"),
+        ("min_score", "-2", "greater than or equal to -1"),
+        ("min_score", "nan", "finite number"),
+        ("threshold", "-0.1", "greater than or equal to 0"),
+        ("threshold", "inf", "finite number"),
+        ("threshold", "80%", "valid number"),
+        ("box", "1,2,3", "a box is four numbers"),
+        ("box", "a,b,c,d", "a box is four numbers"),
+        ("box", "0.5,0,0.5,1", "a box lies in the picture"),
+        ("box", "0,0,1.1,1", "a box lies in the picture"),
+        ("box", "nan,0,1,1", "a box lies in the picture"),
+        ("collection", "x" * 65, "at most 64 characters"),
+    ],
+)
+def test_a_value_out_of_range_is_told_with_the_range(service: Service, field: str, value: str, words: str) -> None:
+    (error,) = wrong(service, files=FILE, data={field: value})
+    assert error["field"] == field
+    assert words in error["message"]
+
+
+def test_all_wrong_fields_are_told_at_once(service: Service) -> None:
+    errors = wrong(service, files=FILE, data={"k": "0", "threshold": "2", "box": "x", "colour": "red"})
+    assert {error["field"] for error in errors} == {"k", "threshold", "box", "colour"}
+
+
+def test_a_field_comes_once(service: Service) -> None:
+    (twice,) = wrong(service, files=FILE, data={"k": ["1", "2"]})
+    assert (twice["field"], twice["code"]) == ("k", "repeated")
+    (pictures,) = wrong(service, files=[("image", PICTURE), ("image", PICTURE)])
+    assert (pictures["field"], pictures["code"]) == ("image", "repeated")
+
+
+def test_text_in_the_place_of_a_file_is_told_how_to_send_one(service: Service) -> None:
+    for path, field in (("/search", "image"), ("/embed", "image"), ("/cosine_similarity_score", "image_1")):
+        errors = wrong(service, path, data={field: "cat.jpg"})
+        (error,) = [error for error in errors if error["field"] == field]
+        assert error["message"] == f"must be a file: with curl, -F {field}=@cat.jpg"
+
+
+def test_a_file_in_the_place_of_text_is_refused(service: Service) -> None:
+    for field, value in (("k", b"3"), ("key", b"plain-0"), ("collection", b"shop"), ("box", b"0,0,1,1")):
+        (error,) = wrong(service, files={field: value})
+        assert error["field"] == field
+
+
+def test_what_is_missing_is_named(service: Service) -> None:
+    assert {error["field"]: error["message"] for error in wrong(service, "/compare", files={"image_a": PICTURE})} == {
+        "image_b": "is missing"
+    }
+    for options in ({"files": FILE, "data": {"key": "plain-0"}}, {"data": {"k": "1"}}, {"headers": MULTIPART}):
+        refused = service.post("/search", **options)
+        assert (refused.status_code, refused.json()["code"]) == (422, "image-missing")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "image/png", "multipart/mixed", "", "nonsense"])
+def test_other_content_types_are_refused_with_those_that_are_taken(service: Service, kind: str) -> None:
+    pieces = Trickle(PICTURE, PICTURE)
+    refused = service.post("/search", content=pieces, headers={"content-type": kind} if kind else {})
+    assert (refused.status_code, refused.json()["code"]) == (415, "media-type-unsupported")
+    assert "curl -F image=@cat.jpg" in refused.json()["detail"]
+    assert pieces.fetched == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "content"),
+    [
+        ({"content-type": "multipart/form-data"}, body(part("image", PICTURE, "a.png"))),
+        (MULTIPART, b"no boundary anywhere"),
+        (MULTIPART, f"--{BOUNDARY}\r\nContent-Type: image/png\r\n\r\nx\r\n--{BOUNDARY}--\r\n".encode()),
+        (MULTIPART, body(part("k", b"1" * (TEXT + 1)))),
+        (MULTIPART, body(*(part(f"field-{number}", b"1") for number in range(33)))),
+        ({"content-type": "application/x-www-form-urlencoded"}, b"&".join(b"f%d=1" % n for n in range(33))),
+    ],
+)
+def test_a_body_that_is_no_form_is_refused(service: Service, headers: dict[str, str], content: bytes) -> None:
+    refused = service.post("/search", content=content, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (400, "form-invalid")
+
+
+def test_names_of_files_come_back_as_they_were_sent_and_mean_nothing(service: Service) -> None:
+    names = ["../../etc/passwd", "katze 🐱.png", "<script>.jpg", "a.exe"]
+    found = service.post("/search/batch", files=[("image", (name, PICTURE)) for name in names]).json()
+    assert [entry["name"] for entry in found["results"]] == names
+    assert all(entry["problem"] is None for entry in found["results"])
+
+
+def test_what_is_quoted_back_is_cut_short(service: Service) -> None:
+    long = "x" * 5000
+    for options in ({"data": {long: "1"}}, {"data": {"key": "plain-0", "collection": long}}, {"data": {"k": long}}):
+        refused = service.post("/search", **options)
+        assert refused.status_code == 422
+        assert len(refused.content) < 1000

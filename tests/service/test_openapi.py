@@ -1,0 +1,142 @@
+"""The pages about the service are those that it would write, and every route is described."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+
+from lookalike.images import encode_png
+from lookalike.testing import make_picture
+from service.documentation import DOCS, PAGES
+from service.routes import collections, comparing, items, operations, searching
+from tests.service.harness import Service
+
+PICTURE = encode_png(make_picture(1))
+FORMS: dict[str, dict[str, Any]] = {
+    "/search": {"files": {"image": PICTURE}},
+    "/search/batch": {"files": {"image": PICTURE}},
+    "/compare": {"files": {"image_a": PICTURE, "image_b": PICTURE}},
+    "/cosine_similarity_score": {"files": {"image_1": PICTURE, "image_2": PICTURE}},
+    "/embed": {"files": {"image": PICTURE}},
+}
+
+
+@pytest.fixture(scope="module")
+def document(service: Service) -> dict[str, Any]:
+    found: dict[str, Any] = service.get("/openapi.json").json()
+    return found
+
+
+def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every operation under its method and path."""
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_written_page_is_current(name: str) -> None:
+    assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name](), "run `make docs`"
+
+
+def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
+    modules = (collections, comparing, items, operations, searching)
+    routes = {
+        (method, route.path.replace(":path", ""))
+        for module in modules
+        for route in module.router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    }
+    assert len(routes) == 18
+    assert {tuple(name.split(" ")) for name in operations_of(document)} == routes
+
+
+def test_every_operation_has_a_name_of_its_own_and_says_what_it_does(document: dict[str, Any]) -> None:
+    found = operations_of(document)
+    names = [operation["operationId"] for operation in found.values()]
+    assert len(set(names)) == len(names)
+    for path, operation in found.items():
+        assert operation["operationId"].isidentifier(), path
+        assert "__" not in operation["operationId"], "made up by the framework"
+        assert len(operation["description"].split()) > 1, path
+        assert operation["tags"], path
+        assert "default" in operation["responses"], path
+        assert "422" not in operation["responses"], "problems have one shape"
+
+
+def test_every_field_that_can_be_sent_is_described(document: dict[str, Any]) -> None:
+    count = 0
+    for path, operation in operations_of(document).items():
+        fields = {parameter["name"]: parameter for parameter in operation.get("parameters", [])}
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            assert content["schema"]["additionalProperties"] is False
+            fields |= content["schema"]["properties"]
+        for name, field in fields.items():
+            schema = field.get("schema", field)
+            assert field.get("description") or any(choice.get("description") for choice in schema.get("anyOf", [])), (
+                f"{path}: {name}"
+            )
+        count += len(fields)
+    assert count > 40
+
+
+def test_forms_without_a_file_may_be_urlencoded_and_the_others_not(document: dict[str, Any]) -> None:
+    both = {"multipart/form-data", "application/x-www-form-urlencoded"}
+    kinds = {
+        path: set(operation["requestBody"]["content"])
+        for path, operation in operations_of(document).items()
+        if "requestBody" in operation
+    }
+    assert kinds == {
+        "POST /search": both,
+        "POST /compare": both,
+        "POST /search/batch": {"multipart/form-data"},
+        "POST /cosine_similarity_score": {"multipart/form-data"},
+        "POST /embed": {"multipart/form-data"},
+    }
+
+
+def test_answers_have_the_fields_that_the_document_promises(service: Service, document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    compared = 0
+    for name, operation in operations_of(document).items():
+        method, path = name.split(" ")
+        answer = operation["responses"]["200"]["content"].get("application/json", {}).get("schema", {})
+        if "$ref" not in answer:
+            continue
+        asked = path.replace("{name}", "shop").replace("{key}", "plain-0")
+        response = service.request(method, asked, **FORMS.get(path, {}))
+        assert response.status_code == 200, name
+        _compare(response.json(), answer, schemas, name)
+        compared += 1
+    assert compared == 15
+
+
+def _compare(value: Any, schema: dict[str, Any], schemas: dict[str, Any], where: str) -> None:
+    """Fail unless objects have exactly the properties of their schema, at every depth."""
+    if "anyOf" in schema:
+        schema = next((choice for choice in schema["anyOf"] if "$ref" in choice), {})
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            _compare(one, schema.get("items", {}), schemas, f"{where}[{number}]")
+    elif isinstance(value, dict) and "properties" in schema:
+        assert set(value) == set(schema["properties"]), where
+        for name, one in value.items():
+            _compare(one, schema["properties"][name], schemas, f"{where}.{name}")
+
+
+def test_the_reference_and_all_it_needs_come_from_this_machine(service: Service) -> None:
+    page = service.get("/docs")
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    for path in ("/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js", "/static/reference.js"):
+        assert path in page.text
+        assert service.get(path).status_code == 200
