@@ -178,6 +178,12 @@ class Collection:
         return self._record.source
 
     @property
+    def limits(self) -> ImageLimits:
+        """What its pictures may cost: all of them passed this when they were indexed."""
+        settings = self._record.settings
+        return ImageLimits(settings.max_bytes, settings.max_pixels)
+
+    @property
     def encoder(self) -> Encoder:
         """The encoder that the vectors were made with, loaded now if it was not yet.
 

@@ -15,9 +15,9 @@ from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.searcher import Hit
 from lookalike.encoder.base import ImageEncoder
 from lookalike.index.base import Neighbours
-from lookalike.options import ImageLimits
 from lookalike.thresholds import Threshold
-from service.forms import Box, Upload
+from service.bodies import Upload
+from service.forms import Box
 from service.pictures import WHOLE
 from service.schemas import HitAnswer, QueryAnswer, SearchAnswer, ThresholdAnswer
 from service.snapshots import OpenSnapshot
@@ -84,7 +84,7 @@ async def query_of_key(
 async def file_of(services: Services, held: OpenSnapshot, item: ItemRecord) -> Upload:
     """An indexed item's file; raises a leaf of SourceError if it cannot be read any more."""
     source = await held.source()
-    data = await services.pictures.read(source, item.draft.location, ImageLimits().max_bytes)
+    data = await services.pictures.read(source, item.draft.location, held.collection.limits.max_bytes)
     return Upload(item.draft.key, data)
 
 

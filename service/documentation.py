@@ -13,9 +13,9 @@ import typer
 from lookalike.errors import LookalikeError, leaves
 from lookalike.options import Places
 from service.app import create_app
+from service.bodies import MULTIPART
 from service.cli import app as command_line
 from service.errors import RequestError, request_errors
-from service.forms import MULTIPART
 from service.problems import STATUS
 from service.settings import Settings
 

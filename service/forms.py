@@ -1,49 +1,18 @@
-"""Forms as they come over HTTP: read while they arrive, within limits, in memory, and checked field by field."""
+"""Forms as they come over HTTP, checked field by field."""
 
 from __future__ import annotations
 
-import asyncio
 import difflib
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, get_origin
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    ValidationError,
-    WithJsonSchema,
-)
-from pydantic_core import core_schema
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
 from starlette.requests import Request
 
-from service.errors import BodyTooLargeError, FieldInvalidError, FormInvalidError, MediaTypeError, UploadTimeoutError
-
-MULTIPART, URLENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
-TEXT_BYTES = 64 * 1024
-"""What the text fields of a form may add to the bytes of its files."""
-_MOST_FIELDS = 32
+from service.bodies import MULTIPART, URLENCODED, Fields, Upload, read_fields
+from service.errors import FieldInvalidError
 
 Box = tuple[float, float, float, float]
 F = TypeVar("F", bound="Form")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Upload:
-    """A file of a form, in memory; ``name`` is what the client calls it."""
-
-    name: str
-    data: bytes
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.is_instance_schema(cls, cls_repr="a file")
 
 
 File = Annotated[Upload, WithJsonSchema({"type": "string", "format": "binary"})]
@@ -81,71 +50,25 @@ class Form(BaseModel):
 
 
 async def read_form(request: Request, form: type[F], *, max_bytes: int, timeout: float) -> F:
-    """Read a request's body as this form.
-
-    It is refused as soon as it is known to be larger than ``max_bytes``, before the rest of it has come. Raises
-    MediaTypeError, BodyTooLargeError, UploadTimeoutError, FormInvalidError and FieldInvalidError.
-    """
-    kind = parse_options_header(request.headers.get("content-type", ""))[0].decode("latin-1")
-    if kind not in {MULTIPART, URLENCODED}:
-        raise MediaTypeError(
-            f"the body is {kind or 'of no content type'}; send {MULTIPART}, as `curl -F image=@cat.jpg` does, "
-            f"or {URLENCODED} if there is no file",
-            subject="content-type",
-        )
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > max_bytes:
-        raise _too_large(max_bytes)
-    try:
-        async with asyncio.timeout(timeout):
-            fields = await _parse(request, kind, _limited(request, max_bytes), form)
-    except TimeoutError as error:
-        raise UploadTimeoutError(f"the body did not arrive within {timeout:g} s; send it again") from error
-    except MultiPartException as error:
-        raise FormInvalidError(f"the body is no form that can be read: {error.message.rstrip('.')}") from error
+    """Read a request's body as this form; raises the errors of ``read_fields``, and FieldInvalidError."""
+    fields = _merged(await read_fields(request, max_bytes=max_bytes, timeout=timeout), form)
     try:
         return form.model_validate(fields)
     except ValidationError as error:
         raise invalid_fields(form, error) from error
 
 
-async def _parse(request: Request, kind: str, stream: AsyncGenerator[bytes], form: type[Form]) -> dict[str, object]:
-    if kind == URLENCODED:
-        plain = FormParser(request.headers, stream, max_fields=_MOST_FIELDS, max_part_size=TEXT_BYTES)
-        return await _fields(await plain.parse(), form)
-    parser = MultiPartParser(
-        request.headers, stream, max_files=_MOST_FIELDS * 4, max_fields=_MOST_FIELDS, max_part_size=TEXT_BYTES
-    )
-    parser.spool_max_size = 1 << 40  # the body's limit bounds it; nothing of a user's picture touches a disk
-    try:
-        return await _fields(await parser.parse(), form)
-    finally:
-        for file in parser._files_to_close_on_error:  # it closes them itself for errors of its own alone
-            file.close()
-
-
-async def _limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes]:
-    arrived = 0
-    async for chunk in request.stream():
-        arrived += len(chunk)
-        if arrived > max_bytes:
-            raise _too_large(max_bytes)
-        yield chunk
-    request.state.bytes_in = arrived
-
-
-async def _fields(data: FormData, form: type[Form]) -> dict[str, object]:
+def _merged(fields: Fields, form: type[Form]) -> dict[str, object]:
     repeated = form.repeated()
-    fields: dict[str, Any] = {name: [] for name in repeated}
-    for name, value in data.multi_items():
-        entry = Upload(value.filename or name, await value.read()) if isinstance(value, UploadFile) else value
+    merged: dict[str, Any] = {}
+    for name, value in fields:
         if name in repeated:
-            fields[name].append(entry)
-        elif name in fields:
+            merged.setdefault(name, []).append(value)
+        elif name in merged:
             raise _one_field(name, "repeated", f"{_shown(name)} came twice; send it once")
         else:
-            fields[name] = entry
-    return {name: value for name, value in fields.items() if value != []}
+            merged[name] = value
+    return merged
 
 
 def invalid_fields(form: type[Form], error: ValidationError) -> FieldInvalidError:
@@ -196,12 +119,3 @@ def _one_field(name: str, code: str, message: str) -> FieldInvalidError:
 
 def _shown(name: str) -> str:
     return name[:80]
-
-
-def _too_large(max_bytes: int) -> BodyTooLargeError:
-    return BodyTooLargeError(
-        f"the body has more than the {max_bytes} bytes that this form may have; send smaller pictures", subject="body"
-    )
-
-
-__all__ = ["Box", "BoxField", "Field", "File", "Form", "Upload", "form_schema", "read_form"]

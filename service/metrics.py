@@ -51,6 +51,11 @@ class Metrics:
         self._snapshot.labels(collection).set(generation)
         self._items.labels(collection).set(items)
 
+    def snapshot_gone(self, collection: str) -> None:
+        """A collection is there no more."""
+        for gauge in (self._snapshot, self._items):
+            gauge.remove_by_labels({"collection": collection})
+
     def snapshot_failed(self, collection: str) -> None:
         """A collection's newest snapshot could not be opened."""
         self._failures.labels(collection).inc()

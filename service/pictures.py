@@ -64,17 +64,16 @@ class Pictures:
         """The file of an indexed item; raises a leaf of SourceError or ImageTooLargeError."""
         return await self._run(self._drawers, lambda: source.read(location, max_bytes))
 
-    async def thumbnail(self, source: Source, location: str, digest: str, side: int) -> bytes:
+    async def thumbnail(self, source: Source, location: str, digest: str, side: int, limits: ImageLimits) -> bytes:
         """The JPEG of an indexed item fitted into a square; from memory if it was drawn a while ago.
 
-        Raises leaves of SourceError and of ImageError.
+        ``limits`` are its collection's, which may be wider than those for queries. Raises leaves of SourceError and
+        of ImageError.
         """
         key = (digest, side)
         if (ready := self._thumbnails.get(key)) is not None:
             self._thumbnails.move_to_end(key)
             return ready
-        # Indexed pictures passed their collection's limits, which may be wider than those for queries.
-        limits = ImageLimits()
 
         def work() -> bytes:
             data = source.read(location, limits.max_bytes)

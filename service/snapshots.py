@@ -11,14 +11,20 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from lookalike.api import Collection
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.collection.layout import CURRENT, NAME, CollectionLayout
 from lookalike.encoder.base import ImageEncoder
-from lookalike.errors import CollectionNotFoundError, CollectionNotReadyError, LookalikeError, SnapshotDamagedError
+from lookalike.errors import (
+    CatalogueError,
+    CollectionNotFoundError,
+    CollectionNotReadyError,
+    LookalikeError,
+    SnapshotDamagedError,
+)
 from lookalike.options import Places
 from lookalike.sources.base import Source
 from lookalike.wiring import open_origin
@@ -58,8 +64,14 @@ class OpenSnapshot:
         """The snapshot's number."""
         return self.collection.manifest.generation
 
-    async def encoder(self) -> ImageEncoder:
-        """The encoder that the vectors were made with; raises EncoderMismatchError and the errors of loading."""
+    async def encoder(self, input_size: int | None = None) -> ImageEncoder:
+        """The encoder that the vectors were made with, or, not for searching, the same at another input size.
+
+        Raises EncoderMismatchError, EncoderOptionsError and the errors of loading.
+        """
+        if input_size is not None:
+            request = EncoderRequest(**self.collection.manifest.encoder_request)
+            return await self.shelf.get(replace(request, input_size=input_size))
         if self._encoder is None:
             found = await self.shelf.get(EncoderRequest(**self.collection.manifest.encoder_request))
             self.collection.check_encoder(found.spec)
@@ -81,7 +93,7 @@ class OpenSnapshot:
 
 
 @dataclass(eq=False)
-class _Shelf:
+class _Slot:
     """One collection: what serves, what was last seen on disk, and what went wrong."""
 
     serving: OpenSnapshot | None = None
@@ -98,23 +110,23 @@ class Snapshots:
         self._places = places
         self._encoders = shelf
         self._metrics = metrics
-        self._shelves: dict[str, _Shelf] = {}
+        self._slots: dict[str, _Slot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="open")
 
     def names(self) -> list[str]:
         """The collections there are, whether they can serve or not."""
-        return sorted(self._shelves)
+        return sorted(self._slots)
 
     def serving(self, name: str) -> OpenSnapshot | None:
         """What serves a collection at this moment."""
-        shelf = self._shelves.get(name)
-        return None if shelf is None else shelf.serving
+        slot = self._slots.get(name)
+        return None if slot is None else slot.serving
 
     def problem(self, name: str) -> LookalikeError | None:
         """Why a collection's newest snapshot is not served, if it is not."""
-        shelf = self._shelves.get(name)
-        return None if shelf is None else shelf.problem
+        slot = self._slots.get(name)
+        return None if slot is None else slot.problem
 
     @asynccontextmanager
     async def lease(self, name: str | None) -> AsyncIterator[OpenSnapshot]:
@@ -139,17 +151,18 @@ class Snapshots:
     async def refresh(self, name: str) -> None:
         """Serve the newest snapshot of a collection from now on; raises what opening it found."""
         await self._detached(self._look(name, force=True))
-        shelf = self._shelves.get(name)
-        if shelf is not None and shelf.problem is not None:
-            raise shelf.problem
+        slot = self._slots.get(name)
+        if slot is not None and slot.problem is not None:
+            raise slot.problem
 
     async def look_at_all(self) -> None:
         """Look once for new collections and new snapshots, and forget collections that are gone."""
         there = await self._in_thread(self._names_on_disk)
         for name in there:
             await self._look(name)
-        for name in set(self._shelves) - set(there):
-            gone = self._shelves.pop(name)
+        for name in set(self._slots) - set(there):
+            gone = self._slots.pop(name)
+            self._metrics.snapshot_gone(name)
             await self._retire(gone.serving)
 
     async def watch(self) -> None:
@@ -164,14 +177,14 @@ class Snapshots:
     async def close(self) -> None:
         """Close everything."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for shelf in self._shelves.values():
-            if shelf.serving is not None:
-                shelf.serving.close()
-        self._shelves.clear()
+        for slot in self._slots.values():
+            if slot.serving is not None:
+                slot.serving.close()
+        self._slots.clear()
         self._thread.shutdown(wait=True)
 
     async def _only(self) -> str:
-        if not self._shelves:
+        if not self._slots:
             await self.look_at_all()
         names = self.names()
         if len(names) > 1:
@@ -184,46 +197,54 @@ class Snapshots:
         return names[0]
 
     async def _find(self, name: str) -> OpenSnapshot:
-        shelf = self._shelves.get(name)
-        if shelf is None or shelf.serving is None:
+        slot = self._slots.get(name)
+        if slot is None or slot.serving is None:
             await self._detached(self._look(name))
-            shelf = self._shelves.get(name)
-        if shelf is None:
-            there = f"there are: {', '.join(self.names())}" if self._shelves else "nothing has been indexed yet"
+            slot = self._slots.get(name)
+        if slot is None:
+            there = f"there are: {', '.join(self.names())}" if self._slots else "nothing has been indexed yet"
             raise CollectionNotFoundError(f"no collection is called {name[:80]!r}; {there}", subject="collection")
-        if shelf.serving is not None:
-            return shelf.serving
-        raise shelf.problem or CollectionNotReadyError(
+        if slot.serving is not None:
+            return slot.serving
+        raise slot.problem or CollectionNotReadyError(
             f"the collection {name!r} has published nothing yet: index it first", subject="collection"
         )
 
     async def _look(self, name: str, *, force: bool = False) -> None:
         """Open the collection's current snapshot if it is not the one that serves."""
-        if name not in self._shelves and not await self._in_thread(self._is_there, name):
+        if name not in self._slots and not await self._in_thread(self._is_there, name):
             return
-        shelf = self._shelves.setdefault(name, _Shelf())
-        async with shelf.opening:
+        slot = self._slots.setdefault(name, _Slot())
+        async with slot.opening:
             stamp = await self._in_thread(self._stamp, name)
             now = asyncio.get_running_loop().time()
-            due = shelf.problem is not None and now - shelf.tried > _TRY_AGAIN
-            if stamp == shelf.stamp and not due and not force:
+            # A database that is away or held is soon tried again; a damaged snapshot costs a reading of all its files.
+            patience = _LOOK_AGAIN if isinstance(slot.problem, CatalogueError) else _TRY_AGAIN
+            due = slot.problem is not None and now - slot.tried > patience
+            if stamp == slot.stamp and not due and not force:
                 return
-            shelf.stamp, shelf.tried = stamp, now
+            slot.stamp, slot.tried = stamp, now
             try:
-                await self._change(shelf, name)
-                shelf.problem = None
+                await self._change(slot, name)
+                slot.problem = None
             except (LookalikeError, OSError, TypeError) as error:
                 # A file that the system does not give out, or words of another version, stop this collection alone.
                 if not isinstance(error, LookalikeError):
                     error = SnapshotDamagedError(f"the snapshot of {name!r} cannot be used: {error}", subject=name)
-                shelf.problem = error
-                if not isinstance(error, CollectionNotReadyError):
-                    self._metrics.snapshot_failed(name)
-                    _LOG.error("snapshot refused", extra={"collection": name, "code": error.code, "why": error.message})
+                self._refused(slot, name, error)
 
-    async def _change(self, shelf: _Shelf, name: str) -> None:
+    def _refused(self, slot: _Slot, name: str, error: LookalikeError) -> None:
+        known = slot.problem is not None and slot.problem.code == error.code
+        slot.problem = error
+        if isinstance(error, CollectionNotReadyError):
+            return
+        self._metrics.snapshot_failed(name)
+        if not known:
+            _LOG.error("snapshot refused", extra={"collection": name, "code": error.code, "why": error.message})
+
+    async def _change(self, slot: _Slot, name: str) -> None:
         opened = await self._in_thread(self._open, name)
-        if shelf.serving is not None and shelf.serving.generation == opened.generation:
+        if slot.serving is not None and slot.serving.generation == opened.generation:
             await self._in_thread(opened.close)
             return
         try:
@@ -231,7 +252,7 @@ class Snapshots:
         except BaseException:
             await self._in_thread(opened.close)
             raise
-        shelf.serving, old = opened, shelf.serving
+        slot.serving, old = opened, slot.serving
         self._metrics.snapshot(name, opened.generation, len(opened.collection))
         _LOG.info(
             "snapshot", extra={"collection": name, "snapshot": opened.generation, "items": len(opened.collection)}

@@ -15,8 +15,9 @@ from lookalike.thresholds import Threshold, normalized
 from service.answers import json_answer
 from service.asking import clean, embed, file_of, in_searchers
 from service.attending import attend
+from service.bodies import TEXT_BYTES, Upload
 from service.encoders import requested_encoder
-from service.forms import TEXT_BYTES, Upload, form_schema, read_form
+from service.forms import form_schema, read_form
 from service.schemas import (
     CompareAnswer,
     CompareForm,
@@ -110,8 +111,8 @@ async def _compare(services: Services, form: CompareForm) -> CompareAnswer:
 
 
 async def _encoder(services: Services, form: CompareForm | EmbedForm, held: OpenSnapshot | None) -> ImageEncoder:
-    if held is not None and form.encoder is None and form.input_size is None:
-        return await held.encoder()
+    if held is not None and form.encoder is None:
+        return await held.encoder(form.input_size)
     return await services.encoders.get(requested_encoder(form.encoder or BUNDLED, form.input_size))
 
 

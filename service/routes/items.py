@@ -86,7 +86,7 @@ async def get_item_thumbnail(
             if has(request, headers["ETag"]):
                 return not_modified(headers)
             source = await held.source()
-            drawn = await services.pictures.thumbnail(source, item.draft.location, digest, size)
+            drawn = await services.pictures.thumbnail(source, item.draft.location, digest, size, held.collection.limits)
         return Response(drawn, 200, headers, "image/jpeg")
 
     return await attend(request, work(), timeout=services.settings.request_timeout)

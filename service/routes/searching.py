@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from fastapi import APIRouter, Request, Response
 
-from lookalike.errors import ItemNotFoundError, LookalikeError, SnapshotDamagedError
+from lookalike.errors import ImageError, ItemNotFoundError, SnapshotDamagedError
 from lookalike.thresholds import Threshold
 from service.answers import json_answer
 from service.asking import STAGES, How, answer, query_of_key, query_of_upload
 from service.attending import attend
+from service.bodies import TEXT_BYTES, Upload
 from service.errors import ImageMissingError, RequestError
-from service.forms import TEXT_BYTES, Upload, form_schema, read_form
+from service.forms import form_schema, read_form
 from service.problems import problem_of
 from service.schemas import BatchAnswer, BatchEntry, BatchForm, SearchAnswer, SearchForm
 from service.snapshots import OpenSnapshot
@@ -21,6 +23,7 @@ from service.state import Services, Shared
 from service.timing import Stopwatch
 
 router = APIRouter(tags=["search"])
+T = TypeVar("T")
 BATCH_WEIGHT = 4
 """A batch may be as large as so many single pictures, and takes as many permits."""
 
@@ -54,9 +57,7 @@ async def _search(services: Services, form: SearchForm) -> SearchAnswer:
     return await on_newest(services, form.collection, once)
 
 
-async def on_newest(
-    services: Services, collection: str | None, work: Callable[[OpenSnapshot], Awaitable[SearchAnswer]]
-) -> SearchAnswer:
+async def on_newest(services: Services, collection: str | None, work: Callable[[OpenSnapshot], Awaitable[T]]) -> T:
     """What ``work`` makes of a collection's snapshot.
 
     An indexer that publishes faster than this service looks may have cleaned up the rows of the snapshot that
@@ -95,21 +96,20 @@ async def search_batch(request: Request, services: Shared) -> Response:
 async def _search_batch(request: Request, services: Services, form: BatchForm) -> BatchAnswer:
     watch = Stopwatch()
     how = How(form.k, form.min_score, Threshold.given(form.threshold))
-    async with services.snapshots.lease(form.collection) as held:
+
+    async def one(held: OpenSnapshot, index: int, upload: Upload) -> BatchEntry:
+        own = Stopwatch(*STAGES)
+        try:
+            found = await answer(services, held, await query_of_upload(services, held, upload, own), how, own)
+        except (ImageError, RequestError) as error:
+            problem = problem_of(error, path=request.url.path, request_id=request.state.request_id)
+            return BatchEntry(index=index, name=upload.name, answer=None, problem=problem)
+        services.metrics.stages(found.took_ms)
+        return BatchEntry(index=index, name=upload.name, answer=found, problem=None)
+
+    async def all_of_them(held: OpenSnapshot) -> BatchAnswer:
         await held.encoder()
-
-        async def one(index: int, upload: Upload) -> BatchEntry:
-            own = Stopwatch(*STAGES)
-            try:
-                query = await query_of_upload(services, held, upload, own)
-                found = await answer(services, held, query, how, own)
-            except (LookalikeError, RequestError) as error:
-                problem = problem_of(error, path=request.url.path, request_id=request.state.request_id)
-                return BatchEntry(index=index, name=upload.name, answer=None, problem=problem)
-            services.metrics.stages(found.took_ms)
-            return BatchEntry(index=index, name=upload.name, answer=found, problem=None)
-
-        results = await asyncio.gather(*(one(index, upload) for index, upload in enumerate(form.image)))
+        results = await asyncio.gather(*(one(held, index, upload) for index, upload in enumerate(form.image)))
         return BatchAnswer(
             collection=held.name,
             snapshot=held.generation,
@@ -117,3 +117,5 @@ async def _search_batch(request: Request, services: Services, form: BatchForm) -
             results=list(results),
             took_ms=watch.took_ms(),
         )
+
+    return await on_newest(services, form.collection, all_of_them)

@@ -1,0 +1,135 @@
+// Talking to the service: one way out, one shape of failure.
+
+import { currentKey } from "./session.js";
+import { t } from "./strings.js";
+
+/** A request that did not work. `detail` is a sentence for people, `retryAfter` seconds or null. */
+export class Problem extends Error {
+  constructor({ status, code, detail, requestId = null, retryAfter = null, errors = [] }) {
+    super(detail);
+    Object.assign(this, { name: "Problem", status, code, detail, requestId, retryAfter, errors });
+  }
+}
+
+let askForKey = async () => null;
+
+/** Who asks the person for a key: `async (refused: boolean) => key or null`. */
+export const setKeyAsker = (asker) => {
+  askForKey = asker;
+};
+
+/**
+ * The JSON answer of a request. `form` (an object, files allowed) makes it a POST. Raises Problem, or AbortError.
+ * `quiet` leaves a missing key unasked for.
+ */
+export async function call(path, options = {}) {
+  const answer = await send(path, options);
+  try {
+    return await answer.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({ status: answer.status, code: "unreadable", detail: t.problems.unreadable });
+  }
+}
+
+/** The bytes of an answer, for pictures. */
+export async function blob(path, options = {}) {
+  return (await send(path, options)).blob();
+}
+
+async function send(path, { form = null, signal = null, quiet = false } = {}) {
+  for (;;) {
+    const key = currentKey();
+    const answer = await attempt(path, form, signal, key);
+    if (answer.ok) return answer;
+    const problem = await problemOf(answer);
+    if (answer.status !== 401 || quiet) throw problem;
+    // Another request may have got a new key while this one was under way.
+    if (currentKey() === key && !(await askForKey(key !== null))) throw problem;
+    signal?.throwIfAborted();
+  }
+}
+
+async function attempt(path, form, signal, key) {
+  const headers = { Accept: "application/json, */*;q=0.5" };
+  if (key) headers.Authorization = `Bearer ${key}`;
+  const init = { headers, signal, credentials: "same-origin" };
+  if (form) Object.assign(init, { method: "POST", body: formOf(form) });
+  try {
+    return await fetch(path, init);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    const detail = navigator.onLine ? t.problems.offline : t.problems.deviceOffline;
+    throw new Problem({ status: 0, code: "offline", detail });
+  }
+}
+
+function formOf(fields) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === null || value === undefined || value === "") continue;
+    if (value instanceof Blob) form.append(name, value, value.name || t.drop.pasted);
+    else form.append(name, String(value));
+  }
+  return form;
+}
+
+async function problemOf(answer) {
+  const retryAfter = retryAfterOf(answer.headers.get("Retry-After"));
+  const fallback = {
+    status: answer.status,
+    code: answer.status === 429 ? "overloaded" : `status-${answer.status}`,
+    detail: t.problems.status(answer.status),
+    requestId: answer.headers.get("X-Request-ID"),
+    retryAfter,
+  };
+  const isProblem = (answer.headers.get("Content-Type") ?? "").startsWith("application/problem+json");
+  const body = isProblem ? await answer.json().catch(() => null) : null;
+  if (!body) return new Problem(fallback);
+  return new Problem({
+    status: answer.status,
+    code: body.code ?? fallback.code,
+    detail: body.detail ?? body.title ?? fallback.detail,
+    requestId: body.request_id ?? fallback.requestId,
+    retryAfter,
+    errors: body.errors ?? [],
+  });
+}
+
+// Retry-After is seconds, or a date where a proxy wrote it.
+function retryAfterOf(text) {
+  if (text === null) return null;
+  const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - Date.now()) / 1000);
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : null;
+}
+
+const at = (collection) => `/collections/${encodeURIComponent(collection)}`;
+const itemAt = (collection, key) => `${at(collection)}/items/${encodeURIComponent(key)}`;
+
+export const api = {
+  version: (options) => call("/version", { quiet: true, ...options }),
+  health: (options) => call("/health", { quiet: true, ...options }),
+  ready: (options) => call("/ready", options),
+  encoders: (options) => call("/encoders", options),
+  collections: (options) => call("/collections", options),
+  collection: (name, options) => call(at(name), options),
+  items: (name, { limit, cursor = null }, options) => {
+    const query = new URLSearchParams({ limit, ...(cursor === null ? {} : { cursor }) });
+    return call(`${at(name)}/items?${query}`, options);
+  },
+  item: (name, key, options) => call(itemAt(name, key), options),
+  search: (form, options) => call("/search", { form, ...options }),
+  compare: (form, options) => call("/compare", { form, ...options }),
+};
+
+/** Where the service has a small JPEG of an item. */
+export const thumbnailOf = (collection, key) => `${itemAt(collection, key)}/thumbnail`;
+
+/** The title of an item, or null where it has none or cannot be had: its key does as well. */
+export async function titleOf({ collection, key }, signal) {
+  const item = await api.item(collection, key, { signal, quiet: true }).catch(() => null);
+  return item?.title || null;
+}
+
+/** Where the service has the file of an item. */
+export const imageOf = (collection, key) => `${itemAt(collection, key)}/image`;

@@ -1,0 +1,70 @@
+// A picture of a collection as a card: the picture itself is a link that searches from it.
+
+import { button, h } from "./dom.js";
+import { score } from "./format.js";
+import { picture, sized } from "./pictures.js";
+import { t } from "./strings.js";
+
+const SIDE = 260;
+
+/** What to call a row: its title, or else its key. */
+export const nameOf = ({ title, key }) => title || key;
+
+/** The picture of a row as a link to `href`, with its name below. */
+export function tile(row, href, { signal, label = t.start.searchFrom(nameOf(row)) }) {
+  return h(
+    "a",
+    { class: "tile", href, "aria-label": label, draggable: false },
+    picture(sized(row.thumbnail_url, SIDE), "", { signal }),
+  );
+}
+
+/** A card of a search result. `threshold` is the cosine where "similar" begins. */
+export function resultCard(result, { href, threshold, signal, onCompare, onDetails }) {
+  const name = nameOf(result);
+  const verdict = result.similar ? t.verdict.similar : t.verdict.different;
+  return h(
+    "li",
+    { class: "card", data: { key: result.key, score: result.score } },
+    tile(result, href, { signal, label: `${t.results.searchFrom(name)}, ${t.results.score(score(result.score))}` }),
+    h(
+      "div",
+      { class: "card-score" },
+      bar(result.score, threshold),
+      h("span", { class: "number" }, score(result.score)),
+      h("span", { class: `verdict ${result.similar ? "yes" : "no"}` }, verdict),
+    ),
+    h("p", { class: "card-name", title: name }, name),
+    h(
+      "div",
+      { class: "card-actions" },
+      button(t.results.compare, onCompare, { kind: "text", "aria-label": t.results.compareWith(name) }),
+      button(t.results.details, onDetails, { kind: "text", "aria-label": t.results.detailsOf(name) }),
+    ),
+  );
+}
+
+/** A card that only shows the picture and its name, for browsing. */
+export function browseCard(row, { href, signal, onDetails }) {
+  const name = nameOf(row);
+  return h(
+    "li",
+    { class: "card", data: { key: row.key } },
+    tile(row, href, { signal }),
+    h("p", { class: "card-name", title: name }, name),
+    h(
+      "div",
+      { class: "card-actions" },
+      button(t.results.details, onDetails, { kind: "text", "aria-label": t.results.detailsOf(name) }),
+    ),
+  );
+}
+
+/** A bar from 0 to 1 with a tick where "similar" begins. The number beside it says the same. */
+export function bar(value, threshold) {
+  const kind = value >= threshold ? "yes" : "no";
+  const element = h("span", { class: `bar ${kind}`, "aria-hidden": "true" }, h("span", {}));
+  element.style.setProperty("--value", String(Math.min(1, Math.max(0, value))));
+  element.style.setProperty("--at", String(Math.min(1, Math.max(0, threshold))));
+  return element;
+}

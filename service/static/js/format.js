@@ -1,0 +1,41 @@
+// Numbers, dates and sizes as a person reads them.
+
+import { language, t } from "./strings.js";
+
+const three = new Intl.NumberFormat(language, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
+const two = new Intl.NumberFormat(language, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const dates = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+
+// No minus before a zero: -0.0001 reads as 0.000.
+const unsigned = (value, decimals) => (Math.abs(value) < 0.5 / 10 ** decimals ? 0 : value);
+
+export const score = (value) => three.format(unsigned(value, 3));
+export const short = (value) => two.format(unsigned(value, 2));
+export const percent = (fraction) => Math.round(fraction * 100);
+
+export function milliseconds(value) {
+  if (value >= 1000) return t.units.s(two.format(value / 1000));
+  return t.units.ms(value >= 10 ? Math.round(value) : Number(value.toFixed(1)));
+}
+
+/** Times of stages as "decode 6 ms, encode 41 ms"; a stage that did not run is left out. */
+export function stages(took, names) {
+  const ran = names.filter((name) => took[name] >= 0.05);
+  return ran.map((name) => `${t.results.stages[name]} ${milliseconds(took[name])}`).join(", ");
+}
+
+export function bytes(value) {
+  let unit = 0;
+  let rest = value;
+  while (rest >= 1000 && unit < t.units.bytes.length - 1) {
+    rest /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? rest : Number(rest.toPrecision(3))} ${t.units.bytes[unit]}`;
+}
+
+export const date = (text) => dates.format(new Date(text));
+export const count = (value) => new Intl.NumberFormat(language).format(value);
+
+// A threshold is a normalised score; its cosine is what the result cards show.
+export const cosineOf = (normalised) => 2 * normalised - 1;

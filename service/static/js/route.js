@@ -1,0 +1,64 @@
+// Where the person is, kept in the address: #/search?collection=shop&key=sku-1. Behind the # because no server, and
+// no server's log, needs to see which key was looked at.
+
+const VIEWS = ["search", "compare", "collections"];
+const listeners = new Set();
+let seen = null;
+let fresh = false;
+
+/**
+ * `{view, params, uploads, fresh}`: params is an object of strings; uploads names pictures that are only in this page;
+ * fresh is whether one has just gone there, rather than come back.
+ */
+export function current() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split(/\?(.*)/s);
+  const view = VIEWS.includes(path) ? path : "search";
+  return { view, params: Object.fromEntries(new URLSearchParams(query)), uploads: history.state?.uploads ?? {}, fresh };
+}
+
+/** The address of a view; empty params are left out. */
+export function link(view, params = {}) {
+  const kept = Object.entries(params).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const query = new URLSearchParams(kept).toString();
+  return `#/${view}${query ? `?${query}` : ""}`;
+}
+
+/** Go there, as a new step that Back undoes, or in place of the present one. */
+export function go(view, params = {}, { uploads = {}, replace = false } = {}) {
+  const state = { uploads };
+  if (replace) history.replaceState(state, "", link(view, params));
+  else history.pushState(state, "", link(view, params));
+  notify(!replace);
+}
+
+/** Write new params into the address and tell nobody: the view shows them already. */
+export function note(params) {
+  const { view, params: before, uploads } = current();
+  history.replaceState({ uploads }, "", link(view, { ...before, ...params }));
+  seen = fingerprint();
+}
+
+/** Called with the new place after each change of it. */
+export const onRoute = (listener) => listeners.add(listener);
+
+const fingerprint = () => `${location.hash}\n${JSON.stringify(history.state)}`;
+
+// Browsers report one step as popstate, as hashchange, or as both.
+function changed() {
+  if (fingerprint() === seen) return;
+  // Only the step that a link makes has no state yet.
+  const isNew = history.state === null;
+  if (isNew) history.replaceState({ uploads: {} }, "");
+  notify(isNew);
+}
+
+/** Tell everyone where one is. */
+export function notify(isNew = false) {
+  fresh = isNew;
+  seen = fingerprint();
+  const place = current();
+  for (const listener of listeners) listener(place);
+}
+
+addEventListener("popstate", changed);
+addEventListener("hashchange", changed);

@@ -1,0 +1,116 @@
+// What to search and how much to show: collection, number of results, and the score below which results are hidden.
+
+import { field, h } from "../dom.js";
+import { cosineOf, short } from "../format.js";
+import { t } from "../strings.js";
+
+const DEFAULT_K = 20;
+
+export class Options {
+  #onChange;
+  #onMinimum;
+
+  /** `onChange()` when the search must be done anew; `onMinimum(value or null, final)` when only hiding changes. */
+  constructor({ onChange, onMinimum }) {
+    this.#onChange = onChange;
+    this.#onMinimum = onMinimum;
+    this.collection = h("select", { on: { change: () => this.#onChange() } });
+    this.k = h("input", { type: "number", min: "1", max: "1000", step: "1", inputMode: "numeric" });
+    this.k.addEventListener("change", () => this.#checked());
+    this.minimum = h("input", { type: "range", min: "0", max: "1", step: "0.01", value: "0" });
+    this.minimum.addEventListener("input", () => this.#hid(false));
+    this.minimum.addEventListener("change", () => this.#hid(true));
+    this.output = h("output", { htmlFor: "minimum" });
+    this.mark = h("span", { class: "mark", hidden: true });
+    this.element = h(
+      "form",
+      { class: "options", "aria-label": t.options.label, on: { submit: (event) => event.preventDefault() } },
+      field(t.options.collection, this.collection, { id: "collection" }),
+      field(t.options.k, this.k, { id: "k" }),
+      this.#slider(),
+    );
+  }
+
+  #slider() {
+    this.minimum.id = "minimum";
+    this.minimum.setAttribute("aria-describedby", "minimum-hint");
+    this.hint = h("p", { class: "hint", id: "minimum-hint" });
+    return h(
+      "div",
+      { class: "field slider" },
+      h("div", { class: "label-row" }, h("label", { htmlFor: "minimum" }, t.options.minimum), this.output),
+      h("div", { class: "track" }, this.mark, this.minimum),
+      this.hint,
+    );
+  }
+
+  /** Fill the chooser; a name that is not in the list stays choosable, so that the service can say what is wrong. */
+  setCollections(list, chosen) {
+    const rows = list.map(({ name, ready, count }) => {
+      const label = ready ? t.options.collectionCount(name, count) : t.options.collectionNotReady(name);
+      return h("option", { value: name }, label);
+    });
+    if (chosen && !list.some(({ name }) => name === chosen)) rows.unshift(h("option", { value: chosen }, chosen));
+    this.collection.replaceChildren(...rows);
+    this.collection.value = chosen ?? "";
+  }
+
+  /** Show what the address says. */
+  set({ k, minimum }) {
+    this.k.value = k;
+    this.minimum.value = minimum ?? 0;
+    this.#written();
+  }
+
+  /** `{collection, k, minimum}`, with minimum null where nothing is hidden. */
+  get values() {
+    const minimum = Number(this.minimum.value);
+    return {
+      collection: this.collection.value,
+      k: Number(this.k.value) || DEFAULT_K,
+      minimum: minimum > 0 ? minimum : null,
+    };
+  }
+
+  /** Mark where "similar" begins; `threshold` is that of an answer, or null. */
+  setThreshold(threshold) {
+    const cosine = threshold ? cosineOf(threshold.value) : null;
+    this.mark.hidden = cosine === null || cosine <= 0;
+    if (cosine === null) {
+      this.hint.textContent = "";
+      return;
+    }
+    this.mark.style.setProperty("--at", String(Math.min(1, cosine)));
+    this.hint.textContent = t.results.threshold(short(cosine), short(threshold.value), threshold.source);
+  }
+
+  #checked() {
+    const k = Number(this.k.value);
+    const good = Number.isInteger(k) && k >= 1 && k <= 1000;
+    this.k.setCustomValidity(good ? "" : t.options.kInvalid);
+    if (good) this.#onChange();
+    else this.k.reportValidity();
+  }
+
+  #hid(final) {
+    this.#written();
+    this.#onMinimum(this.values.minimum, final);
+  }
+
+  #written() {
+    const minimum = Number(this.minimum.value);
+    this.output.textContent = minimum > 0 ? short(minimum) : t.options.minimumOff;
+    this.minimum.setAttribute("aria-valuetext", this.output.textContent);
+  }
+}
+
+/** The options in an address, repaired where they make no sense. */
+export function optionsOf({ collection, k, min }) {
+  const number = Number(k);
+  const minimum = Number(min);
+  return {
+    collection: collection ?? null,
+    k: Number.isInteger(number) && number >= 1 && number <= 1000 ? number : DEFAULT_K,
+    minimum: minimum > 0 && minimum <= 1 ? minimum : null,
+  };
+}

@@ -1,0 +1,230 @@
+// The search: from a picture to its neighbours.
+
+import * as geometry from "../box.js";
+import { api, blob, imageOf } from "../api.js";
+import { h } from "../dom.js";
+import { Notice, flash } from "../notice.js";
+import { go, link, note } from "../route.js";
+import { collections, usual } from "../store.js";
+import { t } from "../strings.js";
+import { Latest, patiently } from "../task.js";
+import { remember, sourceOf } from "../uploads.js";
+import { Options, optionsOf } from "./options.js";
+import { QueryPanel } from "./query.js";
+import { Results } from "./results.js";
+import { share } from "./share.js";
+import { Start } from "./start.js";
+
+export class SearchView {
+  #latest = new Latest();
+  #place = null;
+  #source = null;
+  #onTitle;
+
+  /** `onTitle()` when `title()` has changed after `show`. */
+  constructor({ onTitle }) {
+    this.#onTitle = onTitle;
+    const receive = (files) => this.receive(files);
+    this.notice = new Notice();
+    this.options = new Options({
+      onChange: () => this.#optionsChanged(),
+      onMinimum: (minimum, final) => this.#minimumChanged(minimum, final),
+    });
+    this.query = new QueryPanel({
+      onBox: (box) => this.#goTo({ box: geometry.format(box) }, { replace: true }),
+      onName: (name) => this.#name(name),
+      receive,
+    });
+    this.start = new Start({ receive, again: () => this.show(this.#place, { again: true }) });
+    this.results = new Results({
+      linkTo: (key) => link("search", { ...this.#settings(), key }),
+      onCompare: (result) => this.#compare(result),
+      onShowAll: () => this.#showAll(),
+      share: () => share(this.#source?.kind === "key"),
+    });
+    this.panel = h("aside", { class: "side" }, this.query.element);
+    this.main = h("div", { class: "content" }, this.notice.element, this.results.element);
+    this.columns = h("div", { class: "columns" }, this.panel, this.main);
+    this.element = h("div", { class: "view search" }, this.start.element, this.columns);
+  }
+
+  get overlay() {
+    return t.drop.search;
+  }
+
+  title() {
+    return this.#source?.name ? t.titles.searchFor(this.#source.name) : t.titles.search;
+  }
+
+  hide() {
+    this.#latest.stop();
+    this.start.hide();
+  }
+
+  /** A picture that was dropped, pasted, chosen or taken. */
+  receive(files) {
+    if (files.length > 1) flash(t.drop.first(files.length));
+    go("search", this.#settings(), { uploads: { query: remember(files[0]) } });
+  }
+
+  /** Show what the address asks for. */
+  async show(place, { again = false } = {}) {
+    this.#place = place;
+    const { params, uploads } = place;
+    const options = optionsOf(params);
+    this.#source = sourceOf(params.key, params.collection, uploads.query);
+    this.options.set(options);
+    this.#arrange();
+    const signal = this.#latest.start();
+    const list = await this.#collections(signal, again || this.#source === null);
+    if (list === null) return;
+    const collection = options.collection ?? usual(list);
+    this.options.setCollections(list, collection);
+    if (this.#source?.kind === "key") this.#source.collection = collection;
+    if (this.#isStart) this.#showStart(list, collection, again);
+    else await this.#search(signal);
+  }
+
+  get #isStart() {
+    return this.#source === null || this.#source.kind === "gone";
+  }
+
+  // Who pressed Enter on a result goes on at the head of the new ones, not at the top of the page.
+  #keepFocus() {
+    if (!this.#place.fresh || document.activeElement !== document.body) return;
+    this.results.title.focus({ preventScroll: true });
+  }
+
+  #arrange() {
+    const isStart = this.#isStart;
+    if (isStart) {
+      this.start.element.hidden = false;
+      this.results.clear();
+      this.start.notices.append(this.notice.element);
+      this.start.options.replaceChildren(this.options.element);
+      this.options.setThreshold(null);
+    } else {
+      this.start.hide();
+      this.main.prepend(this.notice.element);
+      this.panel.append(this.options.element);
+    }
+    this.columns.hidden = isStart;
+  }
+
+  async #collections(signal, fresh) {
+    const slow = setTimeout(() => this.start.isBlank && this.notice.busy(t.collections.busy), 300);
+    try {
+      const onWait = (problem, seconds) => this.notice.wait(problem, seconds);
+      const list = await patiently(() => collections({ fresh, signal }), { signal, onWait });
+      this.notice.clear();
+      return list;
+    } catch (error) {
+      if (error.name === "AbortError") return null;
+      this.#failed(error, () => this.show(this.#place, { again: true }));
+      return null;
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
+  #showStart(list, collection, again) {
+    this.start.show(list, collection, { k: this.#place.params.k });
+    if (this.#source?.kind === "gone") this.notice.message(t.query.gone);
+    else if (again && !list.length) flash(t.empty.still);
+  }
+
+  async #search(signal) {
+    const source = this.#source;
+    const { collection, k, minimum } = this.options.values;
+    const box = geometry.parse(this.#place.params.box);
+    this.query.show(source, box);
+    source.name = this.query.name.textContent;
+    this.#onTitle();
+    this.results.busy(true);
+    this.notice.clear();
+    const slow = setTimeout(() => this.notice.busy(t.results.busy), 250);
+    try {
+      const form = { collection, k, box: geometry.format(box), key: source.key, image: source.file };
+      const onWait = (problem, seconds) => {
+        clearTimeout(slow);
+        this.notice.wait(problem, seconds);
+      };
+      const answer = await patiently(() => api.search(form, { signal }), { signal, onWait });
+      clearTimeout(slow);
+      this.notice.clear();
+      this.query.setSize(answer.query);
+      this.options.setThreshold(answer.threshold);
+      this.results.render(answer, minimum);
+      this.#keepFocus();
+    } catch (error) {
+      if (error.name !== "AbortError") this.#failed(error, () => this.show(this.#place));
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
+  // The title of an item arrives by itself, before the answer or after it.
+  #name(title) {
+    if (this.#source?.kind !== "key") return;
+    this.#source.name = title;
+    this.#onTitle();
+  }
+
+  #failed(error, again) {
+    this.results.clear();
+    this.notice.problem(error, again);
+  }
+
+  // What of the address stays when the picture changes.
+  #settings() {
+    const { collection, k, minimum } = this.options.values;
+    return { collection, k, min: minimum };
+  }
+
+  #goTo(changes, how) {
+    const { params, uploads } = this.#place;
+    go("search", { ...params, ...this.#settings(), ...changes }, { uploads, ...how });
+  }
+
+  async #optionsChanged() {
+    const { collection } = this.options.values;
+    if (this.#source?.kind !== "key" || this.#source.collection === collection) {
+      this.#goTo({}, { replace: true });
+      return;
+    }
+    await this.#takeAlong(this.#source);
+  }
+
+  // A key means nothing in another collection, so the picture itself goes there.
+  async #takeAlong({ collection, key }) {
+    const signal = this.#latest.start();
+    this.results.busy(true);
+    try {
+      const data = await blob(imageOf(collection, key), { signal });
+      const file = new File([data], key, { type: data.type });
+      go("search", { ...this.#settings(), box: this.#place.params.box }, { uploads: { query: remember(file) } });
+    } catch (error) {
+      if (error.name !== "AbortError") this.#failed(error, () => this.#takeAlong({ collection, key }));
+    }
+  }
+
+  #minimumChanged(minimum, final) {
+    this.results.hide(minimum);
+    if (!final) return;
+    this.results.settle();
+    if (!this.#isStart) note({ ...this.#settings() });
+  }
+
+  #showAll() {
+    this.options.set({ ...this.options.values, minimum: null });
+    this.#minimumChanged(null, true);
+  }
+
+  #compare(result) {
+    const { collection } = this.options.values;
+    const isKey = this.#source.kind === "key";
+    const uploads = isKey ? {} : { a: this.#source.id };
+    if (this.#place.params.box) flash(t.compare.whole);
+    go("compare", { collection, a: isKey ? this.#source.key : null, b: result.key }, { uploads });
+  }
+}
