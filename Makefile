@@ -8,7 +8,7 @@ DATA ?= demo/data
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check lint types contracts operator-tests bench docs train clean
+.PHONY: help install demo serve test check lint types contracts operator-tests bench docs wheel train clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,15 @@ bench: install ## time the operator against the formula in torch
 docs: install ## write the pages that the program makes
 	@$(BIN)/python -m indexer.documentation
 	@$(BIN)/python -m service.documentation
+
+# In a folder of its own, so that nothing of an older build gets in; the environment's ninja compiles only what is new.
+wheel: install ## build the wheel into build/dist
+	@echo "building the wheel ..."
+	@rm -rf build/dist build/wheel/lib* build/wheel/bdist*
+	@mkdir -p build/wheel
+	@printf '[build]\nbuild_base = build/wheel\n[egg_info]\negg_base = build/wheel\n' > build/wheel/setup.cfg
+	@PATH="$(abspath $(BIN)):$$PATH" DIST_EXTRA_CONFIG=build/wheel/setup.cfg $(BIN)/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir build/dist .
+	@ls build/dist/*.whl
 
 train: install ## train the encoder in the box again (hours; see docs/model-card.md)
 	@$(BIN)/python -m pip install --quiet --editable ".[dev,train]" --no-build-isolation

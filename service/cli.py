@@ -8,7 +8,7 @@ import socket
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,97 +37,80 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+def _flag(name: str, help_text: str, *more: str, **limits: Any) -> Any:
+    """An option whose environment variable is named like it; ``more`` are other variables for it."""
+    variable = "LOOKALIKE_" + name.upper().replace("-", "_")
+    return typer.Option(f"--{name}", envvar=[variable, *more] if more else variable, help=help_text, **limits)
+
+
+Data = Annotated[Path, _flag("data", "Folder of collections and their catalogue.")]
+Host = Annotated[str, _flag("host", "Address to listen on.")]
+Port = Annotated[int, _flag("port", "Port; 0 takes a free one.", "PORT", min=0, max=65535)]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        envvar="LOOKALIKE_DATABASE_URL",
+        help="SQLAlchemy URL of the catalogue. Without it: SQLite in the data folder.",
+    ),
+]
+EncodersDir = Annotated[
+    Path | None, _flag("encoders-dir", "Folder of installed encoder weights. Without it: a folder in your cache.")
+]
+Keys = Annotated[
+    str | None,
+    _flag(
+        "api-keys", "read:KEY or write:KEY, several separated by commas. Others can see a flag: prefer the variable."
+    ),
+]
+KeysFile = Annotated[Path | None, _flag("api-keys-file", "File with one of these a line.")]
+AllowAnonymous = Annotated[
+    bool,
+    typer.Option(
+        "--allow-anonymous",
+        envvar="LOOKALIKE_ALLOW_ANONYMOUS",
+        help="Serve other machines without a key: who can reach this one may search and see the pictures.",
+    ),
+]
+AllowedHosts = Annotated[
+    str | None,
+    _flag(
+        "allowed-hosts",
+        "Names that the Host header may have, separated by commas. Without it: those of this machine if only it is "
+        "served and there are no keys, else any.",
+    ),
+]
+MaxMegabytes = Annotated[int, _flag("max-megabytes", "Refuse larger files.", min=1)]
+MaxMegapixels = Annotated[int, _flag("max-megapixels", "Refuse larger pictures.", min=1)]
+MaxInFlight = Annotated[int, _flag("max-in-flight", "Requests worked on at once; 429 beyond.", min=4)]
+RequestTimeout = Annotated[float, _flag("request-timeout", "Seconds for an answer.", min=0.1)]
+UploadTimeout = Annotated[float, _flag("upload-timeout", "Seconds for an upload.", min=0.1)]
+EncodersKept = Annotated[int, _flag("encoders-kept", "Encoders that stay loaded for /compare.", min=1)]
+Decoders = Annotated[int, _flag("decoders", "Threads that decode pictures.", min=1)]
+Format = Annotated[LogFormat | None, _flag("log-format", "json, or text; text on a terminal.")]
+Level = Annotated[LogLevel, _flag("log-level", "debug, info, warning or error.")]
+
+
 @app.command()
 def serve(
-    data: Annotated[
-        Path, typer.Option("--data", envvar="LOOKALIKE_DATA", help="Folder of collections and their catalogue.")
-    ] = Path("data"),
-    host: Annotated[str, typer.Option("--host", envvar="LOOKALIKE_HOST", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        int,
-        typer.Option("--port", envvar=["LOOKALIKE_PORT", "PORT"], min=0, max=65535, help="Port; 0 takes a free one."),
-    ] = 8000,
-    database: Annotated[
-        str | None,
-        typer.Option(
-            "--database",
-            envvar="LOOKALIKE_DATABASE_URL",
-            help="SQLAlchemy URL of the catalogue. Without it: SQLite in the data folder.",
-        ),
-    ] = None,
-    encoders_dir: Annotated[
-        Path | None,
-        typer.Option(
-            "--encoders-dir",
-            envvar="LOOKALIKE_ENCODERS_DIR",
-            help="Folder of installed encoder weights. Without it: a folder in your cache.",
-        ),
-    ] = None,
-    api_keys: Annotated[
-        str | None,
-        typer.Option(
-            "--api-keys",
-            envvar="LOOKALIKE_API_KEYS",
-            help="read:KEY or write:KEY, several separated by commas. Others can see a flag: prefer the variable.",
-        ),
-    ] = None,
-    api_keys_file: Annotated[
-        Path | None,
-        typer.Option("--api-keys-file", envvar="LOOKALIKE_API_KEYS_FILE", help="File with one of these a line."),
-    ] = None,
-    allow_anonymous: Annotated[
-        bool,
-        typer.Option(
-            "--allow-anonymous",
-            envvar="LOOKALIKE_ALLOW_ANONYMOUS",
-            help="Serve other machines without a key: who can reach this one may search and see the pictures.",
-        ),
-    ] = False,
-    allowed_hosts: Annotated[
-        str | None,
-        typer.Option(
-            "--allowed-hosts",
-            envvar="LOOKALIKE_ALLOWED_HOSTS",
-            help="Names that the Host header may have, separated by commas. Without it: those of this machine if "
-            "only it is served and there are no keys, else any.",
-        ),
-    ] = None,
-    max_megabytes: Annotated[
-        int, typer.Option("--max-megabytes", envvar="LOOKALIKE_MAX_MEGABYTES", min=1, help="Refuse larger files.")
-    ] = 32,
-    max_megapixels: Annotated[
-        int, typer.Option("--max-megapixels", envvar="LOOKALIKE_MAX_MEGAPIXELS", min=1, help="Refuse larger pictures.")
-    ] = 50,
-    max_in_flight: Annotated[
-        int,
-        typer.Option(
-            "--max-in-flight", envvar="LOOKALIKE_MAX_IN_FLIGHT", min=4, help="Requests worked on at once; 429 beyond."
-        ),
-    ] = 64,
-    request_timeout: Annotated[
-        float,
-        typer.Option("--request-timeout", envvar="LOOKALIKE_REQUEST_TIMEOUT", min=0.1, help="Seconds for an answer."),
-    ] = 30.0,
-    upload_timeout: Annotated[
-        float,
-        typer.Option("--upload-timeout", envvar="LOOKALIKE_UPLOAD_TIMEOUT", min=0.1, help="Seconds for an upload."),
-    ] = 30.0,
-    encoders_kept: Annotated[
-        int,
-        typer.Option(
-            "--encoders-kept", envvar="LOOKALIKE_ENCODERS_KEPT", min=1, help="Encoders that stay loaded for /compare."
-        ),
-    ] = 3,
-    decoders: Annotated[
-        int, typer.Option("--decoders", envvar="LOOKALIKE_DECODERS", min=1, help="Threads that decode pictures.")
-    ] = CORES,
-    log_format: Annotated[
-        LogFormat | None,
-        typer.Option("--log-format", envvar="LOOKALIKE_LOG_FORMAT", help="json, or text; text on a terminal."),
-    ] = None,
-    log_level: Annotated[
-        LogLevel, typer.Option("--log-level", envvar="LOOKALIKE_LOG_LEVEL", help="debug, info, warning or error.")
-    ] = LogLevel.INFO,
+    data: Data = Path("data"),
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    database: Database = None,
+    encoders_dir: EncodersDir = None,
+    api_keys: Keys = None,
+    api_keys_file: KeysFile = None,
+    allow_anonymous: AllowAnonymous = False,
+    allowed_hosts: AllowedHosts = None,
+    max_megabytes: MaxMegabytes = 32,
+    max_megapixels: MaxMegapixels = 50,
+    max_in_flight: MaxInFlight = 64,
+    request_timeout: RequestTimeout = 30.0,
+    upload_timeout: UploadTimeout = 30.0,
+    encoders_kept: EncodersKept = 3,
+    decoders: Decoders = CORES,
+    log_format: Format = None,
+    log_level: Level = LogLevel.INFO,
 ) -> None:
     """Serve the collections of a data folder: a page and an API."""
     try:

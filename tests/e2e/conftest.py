@@ -14,6 +14,8 @@ import pytest
 from indexer.__main__ import main
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
+from tests.e2e.processes import Program
+from tests.wheel import built_wheel, install
 
 
 @dataclass(frozen=True)
@@ -70,3 +72,38 @@ def shop(tmp_path: Path, run: Run) -> Path:
     write_pictures(tmp_path / "shop", 8)
     assert run("index", tmp_path / "shop", "-c", "shop").code == 0
     return tmp_path / "shop"
+
+
+@pytest.fixture(scope="session")
+def wheel() -> Path:
+    """The wheel of this checkout."""
+    return built_wheel()
+
+
+@pytest.fixture(scope="session")
+def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """The wheel, installed, and an empty folder outside the checkout to run it in."""
+    python = install(wheel, tmp_path_factory.mktemp("installed") / "environment")
+    return Program(python, tmp_path_factory.mktemp("elsewhere"))
+
+
+@dataclass(frozen=True)
+class Stock:
+    """A folder of eight pictures, and a data folder where they are the collection ``shop``; not to be changed."""
+
+    folder: Path
+    data: Path
+
+    @property
+    def picture(self) -> bytes:
+        """The file of ``000.jpg``."""
+        return (self.folder / "000.jpg").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def stock(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Stock:
+    """What services serve that are not there to see it change."""
+    tmp = tmp_path_factory.mktemp("stock")
+    write_pictures(tmp / "pictures", 8)
+    program.index(tmp / "pictures", "shop", tmp / "data")
+    return Stock(tmp / "pictures", tmp / "data")
