@@ -5,7 +5,7 @@ import { score } from "./format.js";
 import { picture, sized } from "./pictures.js";
 import { t } from "./strings.js";
 
-const SIDE = 260;
+const SIDE = 256;
 
 /** What to call a row: its title, or else its key. */
 export const nameOf = ({ title, key }) => title || key;

@@ -224,7 +224,6 @@ export const t = {
     threshold: "Similar from",
     thresholdIs: (value, source) => `${value} normalised (${source})`,
     index: "Index",
-    indexIs: (engine, bytes) => `${engine}, ${bytes}`,
     source: "Source",
     more: "Load more",
     moreBusy: "Fetching more pictures …",

@@ -143,7 +143,7 @@ function allFacts(about) {
   return [
     [t.details.size, t.pictures(about.count)],
     ...briefFacts(about).map((pair) => (pair[0] === t.collections.encoder ? [pair[0], sentence] : pair)),
-    [t.collections.index, [t.collections.indexIs(about.engine, bytes(about.bytes)), ...plan].join("; ")],
+    [t.collections.index, [...(plan.length ? plan : [about.engine]), bytes(about.bytes)].join("; ")],
     [t.collections.source, about.source?.location ?? null],
   ];
 }

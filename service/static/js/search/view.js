@@ -178,7 +178,8 @@ export class SearchView {
   // What of the address stays when the picture changes.
   #settings() {
     const { collection, k, minimum } = this.options.values;
-    return { collection, k, min: minimum };
+    // Until the collections are known, the address alone knows which one is meant.
+    return { collection: collection || this.#place.params.collection, k, min: minimum };
   }
 
   #goTo(changes, how) {

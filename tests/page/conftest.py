@@ -1,0 +1,59 @@
+"""A browser, and the real service on a small real shop."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.page.shop import Shop, make_shop, starting
+from tests.page.visitor import Visitor, Windows
+
+CHROMIUM = "/usr/bin/chromium"
+
+
+@pytest.fixture(scope="session")
+def windows() -> Iterator[Windows]:
+    """Windows of Debian's Chromium, on no screen."""
+    if shutil.which(CHROMIUM) is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"there is no {CHROMIUM}: install Debian's package chromium")
+        pytest.skip(f"there is no {CHROMIUM} to look at the page with")
+    expect.set_options(timeout=10_000)
+    with sync_playwright() as playwright:
+        options = ["--process-per-site", "--in-process-gpu"]  # fewer processes: half of the time is theirs
+        if os.geteuid() == 0:
+            options.append("--no-sandbox")  # Chromium's own does not run as root, which is what containers are
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield Windows(chromium)
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def shop(windows: Windows, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """Two collections on disk; asks for the browser first, so that nothing is indexed in vain."""
+    return make_shop(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="session")
+def address(shop: Shop) -> Iterator[str]:
+    """The service over the shop."""
+    with starting(shop.data, shop.data.parent / "encoders") as service:
+        yield service.ready()
+
+
+@pytest.fixture
+def visitor(windows: Windows, address: str) -> Iterator[Visitor]:
+    """Somebody who visits the service."""
+    yield from visiting(windows, address)
+
+
+def visiting(windows: Windows, address: str) -> Iterator[Visitor]:
+    """A visitor whose pages are closed and judged after the test."""
+    someone = Visitor(windows, address)
+    yield someone
+    someone.close()
+    someone.check()

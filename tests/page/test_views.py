@@ -1,0 +1,118 @@
+"""Comparing two pictures, and looking through the collections."""
+
+from __future__ import annotations
+
+from playwright.sync_api import FilePayload, Page, Route, expect
+
+from tests.page.shop import HARD, PLAIN, Shop, ask
+from tests.page.visitor import Visitor, cards, drop, first_card, jpeg, paste
+
+FIRST, SECOND = ".zone >> nth=0", ".zone >> nth=1"
+
+
+def test_two_copies_are_similar_and_two_others_are_not(visitor: Visitor, shop: Shop) -> None:
+    page = visitor.open("#/compare")
+    drop(page, jpeg(shop.pictures["plain-03"]), on=FIRST)
+    drop(page, jpeg(shop.pictures["plain-03"]), on=SECOND)
+    expect(page.locator(".answer-word")).to_have_text("Yes")
+    answer = page.locator(".answer")
+    expect(answer).to_contain_text("Score1.000")
+    expect(answer).to_contain_text("Normalised score1.000")
+    expect(answer).to_contain_text("default, not calibrated for this encoder")
+    expect(answer).to_contain_text("bundled, 144 pixels")
+    expect(answer).to_contain_text("ms in all")
+    drop(page, jpeg(shop.pictures["plain-08"]), on=SECOND)
+    page.get_by_label("Threshold").fill("0.99")
+    page.keyboard.press("Enter")
+    expect(page.locator(".answer-word")).to_have_text("No")
+    expect(answer).to_contain_text("0.99 (given)")
+
+
+def test_pictures_are_pasted_where_the_focus_is_and_chosen_by_button(visitor: Visitor, shop: Shop) -> None:
+    page = visitor.open("#/compare")
+    page.locator(SECOND).focus()
+    paste(page, jpeg(shop.pictures["plain-03"], "pasted.png"))
+    expect(page.locator(SECOND)).to_contain_text("pasted.png")
+    mine: FilePayload = {"name": "chosen.jpg", "mimeType": "image/jpeg", "buffer": shop.pictures["plain-03"]}
+    page.locator(FIRST).locator("input[type=file]").first.set_input_files(mine)
+    expect(page.locator(".answer-word")).to_have_text("Yes")
+    page.get_by_role("button", name="Remove the first picture").click()
+    expect(page.locator(".answer-slot")).to_have_text("The answer appears here once there are two pictures.")
+
+
+def test_two_files_dropped_together_fill_both_places(visitor: Visitor, shop: Shop) -> None:
+    page = visitor.open("#/compare")
+    drop(page, jpeg(shop.pictures["plain-03"], "one.jpg"), jpeg(shop.pictures["plain-08"], "two.jpg"))
+    expect(page.locator(FIRST)).to_contain_text("one.jpg")
+    expect(page.locator(SECOND)).to_contain_text("two.jpg")
+    expect(page.locator(".answer-word")).to_be_visible()
+
+
+def test_a_result_is_compared_with_the_query(visitor: Visitor, shop: Shop) -> None:
+    page = visitor.open("#/search?collection=shop")
+    drop(page, jpeg(shop.pictures["plain-05"]))
+    first_card(page, "plain-05").get_by_role("button", name="Compare").click()
+    expect(page.locator(FIRST)).to_contain_text("mine.jpg")
+    expect(page.locator(SECOND)).to_contain_text("plain-05")
+    expect(page.locator(".answer-word")).to_have_text("Yes")
+    page.go_back()
+    first_card(page, "plain-05")
+
+
+def test_every_installed_encoder_is_tried_and_a_failure_stays_in_its_row(visitor: Visitor, address: str) -> None:
+    known = ask(address, "/encoders")
+    names = [each["name"] for each in known["encoders"] if each["installed"]]
+    absent = next(each["name"] for each in known["encoders"] if not each["installed"])
+    for each in known["encoders"]:
+        each["installed"] = each["installed"] or each["name"] == absent
+    visitor.forgive_failures()
+    page = visitor.open()
+    page.route("**/encoders", lambda route: route.fulfill(json=known))
+    page.goto(f"{visitor.address}#/compare?collection=shop&a=plain-01&b=plain-02")
+    page.get_by_role("button", name="Try all installed encoders").click()
+    rows = page.locator(".trial tbody tr")
+    expect(rows).to_have_count(len(names) + 1)
+    good, bad = rows.filter(has_text="bundled"), rows.filter(has=page.locator("th", has_text=absent))
+    expect(good.locator(".verdict")).to_be_visible()
+    expect(good).to_contain_text("144 px")
+    expect(bad.locator(".failed")).to_contain_text("not installed")
+
+
+def test_the_collections_say_what_they_are(visitor: Visitor, address: str) -> None:
+    about = ask(address, "/collections/shop")
+    page = visitor.open("#/collections")
+    card = page.locator(".shelf-card", has_text="shop")
+    expect(card).to_contain_text(f"{len(PLAIN + HARD)} pictures")
+    expect(card).to_contain_text("bundled")
+    expect(card).to_contain_text(f"{about['recall']['value']:.3f} of the true first {about['recall']['k']} found")
+    expect(card).to_contain_text("0.80 normalised (default, not calibrated for this encoder)")
+    expect(card.locator(".covers .loaded").first).to_be_visible()
+    card.get_by_role("link", name="Open shop").click()
+    expect(page.locator(".browser .card")).to_have_count(len(PLAIN + HARD))
+    expect(page.locator(".browser")).to_contain_text("bundled: resnet18, mean, 144 pixels")
+    page.get_by_role("link", name="Search from plain-04").click()
+    expect(page.locator(".query-name")).to_have_text("plain-04")
+    cards(page).first.wait_for()
+
+
+def test_a_collection_is_browsed_page_by_page(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.route("**/items?limit=60*", lambda route: _smaller(route, 8))
+    page.goto(f"{visitor.address}#/collections?name=shop")
+    seen = page.locator(".browser .card")
+    expect(seen).to_have_count(8)
+    _load_more(page)
+    expect(seen).to_have_count(16)
+    _load_more(page)
+    expect(seen).to_have_count(len(PLAIN + HARD))
+    expect(page.get_by_role("button", name="Load more")).to_be_hidden()
+    expect(page.locator(".browser .end")).to_have_text(f"All {len(PLAIN + HARD)} pictures are shown.")
+    assert seen.evaluate_all("(cards) => new Set(cards.map((card) => card.dataset.key)).size") == len(PLAIN + HARD)
+
+
+def _smaller(route: Route, limit: int) -> None:
+    route.continue_(url=route.request.url.replace("limit=60", f"limit={limit}"))
+
+
+def _load_more(page: Page) -> None:
+    page.get_by_role("button", name="Load more").click()
