@@ -13,11 +13,13 @@ class ImageLimits:
     """What a picture may cost before it is refused.
 
     ``max_bytes`` is the size of the encoded file; ``max_pixels`` is width times height as the header announces it,
-    checked before pixels are allocated (3 bytes each once decoded).
+    checked before pixels are allocated (3 bytes each once decoded). ``max_jpeg2000_pixels`` is the same for JPEG 2000,
+    whose decoder takes 37 bytes a pixel and lets no other thread run meanwhile.
     """
 
     max_bytes: int = 64 * MEBIBYTE
     max_pixels: int = 100_000_000
+    max_jpeg2000_pixels: int = 40_000_000
 
 
 @dataclass(frozen=True, slots=True)

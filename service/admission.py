@@ -1,4 +1,7 @@
-"""Admission by permit: work is taken in up to a limit, and what comes beyond is told when to come again."""
+"""Admission by permit: work is taken in up to a limit, and what comes beyond is told when to come again.
+
+A permit may stand for a request, or for a byte of what is held in memory for one.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,8 @@ class Admission:
 
         A single request heavier than the capacity takes all of it.
         """
+        self.check(weight)
         weight = min(weight, self.capacity)
-        if self.in_flight + weight > self.capacity:
-            raise OverloadedError(
-                f"the service is busy with {self.in_flight} requests, as many as it takes; "
-                f"try again in {self.retry_after} s",
-                retry_after=self.retry_after,
-            )
         self.in_flight += weight
         begin = time.perf_counter()
         try:
@@ -41,6 +39,14 @@ class Admission:
         finally:
             self.in_flight -= weight
             self._seconds = _MEMORY * self._seconds + (1 - _MEMORY) * (time.perf_counter() - begin)
+
+    def check(self, weight: int = 1) -> None:
+        """Raise OverloadedError if so many permits could not be had now."""
+        if self.in_flight + min(weight, self.capacity) > self.capacity:
+            raise OverloadedError(
+                f"the service has as much to do as it takes in; try again in {self.retry_after} s",
+                retry_after=self.retry_after,
+            )
 
     @property
     def retry_after(self) -> int:

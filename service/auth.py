@@ -14,6 +14,18 @@ from service.state import services_of
 SCHEME = {"type": "http", "scheme": "bearer", "description": "Only if the service was given API keys."}
 
 
+def may_read(request: Request) -> bool:
+    """Whether this request may read: it has a key that is known, or the service has none."""
+    keys = services_of(request).settings.keys
+    return not keys or keys.scope(_key(request)) is not None
+
+
+def _key(request: Request) -> str:
+    """The key that a request sends; empty if it sends none."""
+    kind, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if kind.lower() == "bearer" else ""
+
+
 def require(wanted: Scope) -> Callable[[Request], Coroutine[Any, Any, None]]:
     """A dependency that lets requests with a key of this scope pass; all of them if the service has no keys.
 
@@ -24,10 +36,10 @@ def require(wanted: Scope) -> Callable[[Request], Coroutine[Any, Any, None]]:
         keys = services_of(request).settings.keys
         if not keys:
             return
-        kind, _, key = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not key:
+        key = _key(request)
+        if not key:
             raise UnauthorizedError("this service wants an API key: send Authorization: Bearer KEY")
-        scope = keys.scope(key.strip())
+        scope = keys.scope(key)
         if scope is None:
             raise UnauthorizedError("this API key is not known here")
         if wanted is Scope.WRITE and scope is not Scope.WRITE:

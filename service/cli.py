@@ -14,7 +14,7 @@ import typer
 
 from lookalike.options import MEBIBYTE, ImageLimits, Places
 from service.memory import few_arenas
-from service.settings import Settings, SettingsError, default_hosts, read_keys
+from service.settings import QUERY_JPEG2000_PIXELS, Settings, SettingsError, default_hosts, read_keys
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 CORES = os.cpu_count() or 1
@@ -123,7 +123,7 @@ def serve(
             keys=keys,
             allow_anonymous=allow_anonymous,
             allowed_hosts=hosts or default_hosts(host, keys),
-            limits=ImageLimits(max_megabytes * MEBIBYTE, max_megapixels * 1_000_000),
+            limits=ImageLimits(max_megabytes * MEBIBYTE, max_megapixels * 1_000_000, QUERY_JPEG2000_PIXELS),
             capacity=max_in_flight,
             request_timeout=request_timeout,
             upload_timeout=upload_timeout,
@@ -158,6 +158,9 @@ def _run(settings: Settings, level: str, *, as_json: bool) -> None:
 
     from service.app import create_app
     from service.logs import configure
+    from service.protocol import BoundedProtocol, many_connections
+
+    many_connections()
 
     configure(level, as_json=as_json)
     config = uvicorn.Config(
@@ -169,7 +172,7 @@ def _run(settings: Settings, level: str, *, as_json: bool) -> None:
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
         backlog=512,
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
     )
     server = uvicorn.Server(config)

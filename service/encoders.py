@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -15,6 +16,7 @@ from lookalike.encoder.installed import installed_names, read_record
 from lookalike.encoder.registry import BUNDLED, KNOWN
 from lookalike.errors import EncoderUnknownError
 from lookalike.wiring import load_encoder
+from service.errors import OverloadedError
 from service.schemas import EncoderRow, ThresholdAnswer
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(:hub)?")
@@ -22,32 +24,58 @@ LARGEST_INPUT = 512
 """Pixels: what a request may ask for; larger ones cost memory that belongs to all."""
 
 
+MOST_LOADING = 8
+"""How many encoders may be loaded or wait for it at once."""
+
+
+@dataclass(eq=False)
+class _Loading:
+    """An encoder on its way, and how many wait for it: one that nobody waits for is not loaded."""
+
+    task: asyncio.Task[ImageEncoder]
+    waiting: int = 0
+
+
 class EncoderShelf:
     """Loads encoders in a thread of its own; all methods belong to the event loop's thread."""
 
     def __init__(self, encoders_dir: Path, kept: int) -> None:
-        """``kept`` is how many stay that no open collection holds."""
+        """``kept`` is how many stay of those that clients have asked for."""
         self._folder = encoders_dir
         self._kept = kept
         self._recent: OrderedDict[EncoderRequest, ImageEncoder] = OrderedDict()
+        self._own: WeakValueDictionary[EncoderRequest, ImageEncoder] = WeakValueDictionary()
         self._alive: WeakValueDictionary[str, ImageEncoder] = WeakValueDictionary()
-        self._loading: dict[EncoderRequest, asyncio.Task[ImageEncoder]] = {}
+        self._loading: dict[EncoderRequest, _Loading] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._own_thread = ThreadPoolExecutor(1, thread_name_prefix="load-own")
 
-    async def get(self, request: EncoderRequest) -> ImageEncoder:
+    async def get(self, request: EncoderRequest, *, own: bool = False) -> ImageEncoder:
         """The encoder, loaded now if it is not; who asks for the same meanwhile waits for the same loading.
 
-        Raises the errors of ``load_encoder``.
+        ``own`` is for what the service needs itself: it does not queue behind what clients ask for, and stays as long
+        as somebody holds it. Raises the errors of ``load_encoder``, and OverloadedError if too many wait already.
         """
-        if request in self._recent:
-            self._recent.move_to_end(request)
-            return self._recent[request]
-        if request not in self._loading:
-            task = asyncio.create_task(self._load(request))
-            self._loading[request] = task
-            task.add_done_callback(lambda _: self._loading.pop(request, None))
-        # Whoever asked first may leave: the others still wait for the loading.
-        return await asyncio.shield(self._loading[request])
+        found = self._own.get(request) or self._recent.get(request)
+        if found is not None:
+            if request in self._recent:
+                self._recent.move_to_end(request)
+            return found
+        loading = self._loading.get(request)
+        if loading is None:
+            if not own and len(self._loading) >= MOST_LOADING:
+                raise OverloadedError("too many encoders are being loaded; try again in 5 s", retry_after=5)
+            loading = self._loading[request] = _Loading(asyncio.create_task(self._load(request, own=own)))
+        loading.waiting += 1
+        try:
+            # Whoever asked first may leave: the others still wait for the loading.
+            return await asyncio.shield(loading.task)
+        finally:
+            loading.waiting -= 1
+            if loading.waiting == 0:
+                loading.task.cancel()
+                if self._loading.get(request) is loading:
+                    del self._loading[request]
 
     def loaded(self) -> dict[str, ImageEncoder]:
         """The loaded encoders by name, those at their own input size if there are several."""
@@ -69,12 +97,16 @@ class EncoderShelf:
     def close(self) -> None:
         """Let the thread go."""
         self._thread.shutdown(wait=True, cancel_futures=True)
+        self._own_thread.shutdown(wait=True, cancel_futures=True)
 
-    async def _load(self, request: EncoderRequest) -> ImageEncoder:
-        loop = asyncio.get_running_loop()
-        encoder = await loop.run_in_executor(self._thread, load_encoder, request, self._folder)
+    async def _load(self, request: EncoderRequest, *, own: bool) -> ImageEncoder:
+        thread = self._own_thread if own else self._thread
+        encoder = await asyncio.get_running_loop().run_in_executor(thread, load_encoder, request, self._folder)
         # Two requests may mean the same encoder: "bundled", and "bundled" at the size that is its own.
         encoder = self._alive.setdefault(encoder.spec.digest, encoder)
+        if own:
+            self._own[request] = encoder
+            return encoder
         self._recent[request] = encoder
         while len(self._recent) > self._kept:
             self._recent.popitem(last=False)

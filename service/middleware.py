@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike.errors import LookalikeError
-from service.errors import HostNotAllowedError, InternalError, RequestError
+from service.errors import ForbiddenError, HostNotAllowedError, InternalError, RequestError
 from service.logs import request_id as current_request_id
 from service.metrics import Metrics
 from service.problems import problem_response
@@ -27,6 +27,8 @@ _SECURITY = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+_READ = frozenset({b"x-request-id", b"host", b"sec-fetch-site"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _RAW = "/collections/"
 _CLIENT_GONE = 499
 
@@ -44,7 +46,7 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {name: value for name, value in scope["headers"] if name in {b"x-request-id", b"host"}}
+        headers = {name: value for name, value in scope["headers"] if name in _READ}
         asked = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
         token = current_request_id.set(request_id)
@@ -54,6 +56,10 @@ class RequestMiddleware:
         try:
             if not self._host_allowed(headers.get(b"host", b"").decode("latin-1")):
                 await self._refuse(HostNotAllowedError("this service does not answer for that host"), inner, answered)
+                return
+            if scope["method"] not in _SAFE and headers.get(b"sec-fetch-site") == b"cross-site":
+                # Without this, any page in a browser could keep a service on the same machine busy.
+                await self._refuse(ForbiddenError("a page of another site may not send this"), inner, answered)
                 return
             await self._serve(inner, receive, answered)
         finally:

@@ -12,9 +12,12 @@ from service.errors import PathNotFoundError
 
 def _decoded(value: str) -> str:
     try:
-        return unquote(value, errors="strict")
+        text = unquote(value, errors="strict")
     except UnicodeDecodeError as error:
         raise PathNotFoundError("a part of this path is not UTF-8", subject="path") from error
+    if "\0" in text:
+        raise PathNotFoundError("a part of this path has a NUL in it, which no name has", subject="path")
+    return text
 
 
 def collection_name(name: Annotated[str, Path(description="The collection's name.")]) -> str:

@@ -32,7 +32,7 @@ GivenBox = Annotated[
     BoxField | None,
     Field(description="The part of the upright picture to look at: x0,y0,x1,y1, fractions from 0 to 1."),
 ]
-Key = Annotated[str, Field(min_length=1, max_length=1024)]
+Key = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00]+$")]
 EncoderName = Annotated[str | None, Field(description="One of GET /encoders, if it is installed.", max_length=80)]
 InputSize = Annotated[int | None, Field(ge=32, le=512, description="Side in pixels of what the network sees.")]
 

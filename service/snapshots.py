@@ -20,6 +20,7 @@ from lookalike.collection.layout import CURRENT, NAME, CollectionLayout
 from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import (
     CatalogueError,
+    CatalogueUnavailableError,
     CollectionNotFoundError,
     CollectionNotReadyError,
     LookalikeError,
@@ -73,7 +74,7 @@ class OpenSnapshot:
             request = EncoderRequest(**self.collection.manifest.encoder_request)
             return await self.shelf.get(replace(request, input_size=input_size))
         if self._encoder is None:
-            found = await self.shelf.get(EncoderRequest(**self.collection.manifest.encoder_request))
+            found = await self.shelf.get(EncoderRequest(**self.collection.manifest.encoder_request), own=True)
             self.collection.check_encoder(found.spec)
             self._encoder = found
         return self._encoder
@@ -216,24 +217,32 @@ class Snapshots:
             return
         slot = self._slots.setdefault(name, _Slot())
         async with slot.opening:
-            stamp = await self._in_thread(self._stamp, name)
-            now = asyncio.get_running_loop().time()
-            # A database that is away or held is soon tried again; a damaged snapshot costs a reading of all its files.
-            patience = _LOOK_AGAIN if isinstance(slot.problem, CatalogueError) else _TRY_AGAIN
-            due = slot.problem is not None and now - slot.tried > patience
-            if stamp == slot.stamp and not due and not force:
-                return
-            slot.stamp, slot.tried = stamp, now
             try:
-                await self._change(slot, name)
-                slot.problem = None
-            except (LookalikeError, OSError, TypeError) as error:
-                # A file that the system does not give out, or words of another version, stop this collection alone.
-                if not isinstance(error, LookalikeError):
-                    error = SnapshotDamagedError(f"the snapshot of {name!r} cannot be used: {error}", subject=name)
+                await self._look_into(slot, name, force=force)
+            except LookalikeError as error:
                 self._refused(slot, name, error)
+            except Exception as error:  # noqa: BLE001  # it is logged whole, and becomes the collection's problem
+                # Whatever is wrong with one collection's files stops that collection alone.
+                _LOG.exception("snapshot failed", extra={"collection": name})
+                self._refused(slot, name, SnapshotDamagedError(f"{name!r} cannot be opened: {error}", subject=name))
+
+    async def _look_into(self, slot: _Slot, name: str, *, force: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        # A database that is away or held is soon tried again; a damaged snapshot costs a reading of all its files.
+        patience = _LOOK_AGAIN if isinstance(slot.problem, CatalogueError) else _TRY_AGAIN
+        due = slot.problem is not None and now - slot.tried > patience
+        stamp = await self._in_thread(self._stamp, name)
+        if stamp == slot.stamp and not due and not force:
+            return
+        slot.stamp, slot.tried = stamp, now
+        await self._change(slot, name)
+        slot.problem = None
 
     def _refused(self, slot: _Slot, name: str, error: LookalikeError) -> None:
+        if isinstance(error, CollectionNotFoundError):
+            error = CatalogueUnavailableError(
+                f"the catalogue knows no collection {name!r}: {error.message}", subject=name
+            )
         known = slot.problem is not None and slot.problem.code == error.code
         slot.problem = error
         if isinstance(error, CollectionNotReadyError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,10 @@ from service.settings import Settings
 from service.snapshots import Snapshots
 
 _LOG = logging.getLogger(__name__)
+READERS = 4
+"""How many reads of rows, pictures and thumbnails may wait for each permit of work: a page asks for dozens at once."""
+PROBE_SECONDS = 1.0
+"""How long the outcome of a probe is told to others who ask whether the service is ready."""
 
 
 class Services:
@@ -35,12 +40,17 @@ class Services:
         self.settings = settings
         self.metrics = metrics
         self.admission = Admission(settings.capacity)
+        self.uploads = Admission(settings.capacity * settings.limits.max_bytes)
+        self.reading = Admission(READERS * settings.capacity)
         self.encoders = EncoderShelf(settings.places.encoders_dir, settings.encoders_kept)
         self.snapshots = Snapshots(settings.places, self.encoders, metrics)
         self.pictures = Pictures(settings.decoders, settings.limits)
         self.batcher = Batcher(formed=metrics.batch_size.observe)
         self.searchers = ThreadPoolExecutor(settings.decoders, thread_name_prefix="search")
         self.problem: LookalikeError | None = None
+        self.bundled: ImageEncoder | None = None
+        self._probing = asyncio.Lock()
+        self._probed = (-math.inf, 0.0)
         self._background = asyncio.create_task(self._run(), name="startup")
         self._started = asyncio.Event()
         metrics.capacity.set(settings.capacity)
@@ -54,15 +64,25 @@ class Services:
             raise StartingError("the service is loading its encoder and collections; try again in a few seconds")
         if self.problem is not None:
             raise self.problem
-        encoder = await self.encoders.get(EncoderRequest())
+        # One probe at a time, however many ask: who checks on the service must not be what keeps it busy.
+        async with self._probing:
+            if time.monotonic() - self._probed[0] > PROBE_SECONDS:
+                self._probed = (time.monotonic(), await self._probe())
+            return self._probed[1]
+
+    async def _probe(self) -> float:
+        encoder = await self.encoders.get(EncoderRequest(), own=True)
         begin = time.perf_counter()
         grey = np.full((8, 8, 3), 128, np.uint8)
         await self.batcher.encode(encoder, await asyncio.to_thread(encoder.prepare, grey))
         return (time.perf_counter() - begin) * 1000
 
-    def bundled(self) -> ImageEncoder | None:
-        """The encoder in the box, if it is loaded."""
-        return self.encoders.loaded().get("bundled")
+    def wrong(self) -> list[str]:
+        """What is wrong with the service as a whole, in words."""
+        problems = [] if self.problem is None else [f"encoder: {self.problem.code}"]
+        if self._background.done():
+            problems.append("it has stopped looking for new snapshots; restart it")
+        return problems
 
     async def close(self) -> None:
         """Stop looking for snapshots, finish the batch in hand, and close everything."""
@@ -77,7 +97,7 @@ class Services:
     async def _run(self) -> None:
         begin = time.perf_counter()
         try:
-            await self.encoders.get(EncoderRequest())
+            self.bundled = await self.encoders.get(EncoderRequest(), own=True)
         except LookalikeError as error:
             # Collections with other encoders can still be served; /ready says that something is wrong.
             self.problem = error

@@ -47,7 +47,7 @@ def decode(data: bytes, *, limits: ImageLimits = ImageLimits(), name: str = "pic
         )
     quiet_libraries()
     with muted():
-        image, reader = open_header(data, limits.max_pixels, name)
+        image, reader = open_header(data, limits, name)
         format_name = image.format or "unnamed"
         try:
             return _load(image, reader, data, limits.max_pixels, name)

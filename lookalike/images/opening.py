@@ -15,6 +15,7 @@ from lookalike.errors import TooManyPixelsError, UnsupportedFormatError
 from lookalike.images import formats, headers
 from lookalike.images.failures import FOREIGN_ERRORS, verdict
 from lookalike.images.guards import CountedReader
+from lookalike.options import ImageLimits
 
 SLOW_PIXELS = 1 << 20
 """Pixel limit of what Pillow decodes in Python, one to four seconds a megapixel on one core: QOI, BLP, XPM, plain
@@ -23,19 +24,17 @@ and odd-maximum PPM, 16-bit DDS, packed FITS, run-length MSP."""
 RUN_LENGTH_PIXELS = 8_000_000
 """The same for run-length BMP, which costs by the run and not by the pixel (reads bound it, see `guards`)."""
 
-JPEG2000_PIXELS = 40_000_000
-"""The same for JPEG 2000, whose decoder takes 37 bytes of memory a pixel, twelve times the picture."""
-
 _FAST_IN_PYTHON = "SGI16"
 
 
-def open_header(data: bytes, max_pixels: int, name: str) -> tuple[ImageFile.ImageFile, CountedReader]:
+def open_header(data: bytes, limits: ImageLimits, name: str) -> tuple[ImageFile.ImageFile, CountedReader]:
     """The opened image and the reader behind it; raises a leaf of `ImageError` that names ``name``."""
     known = formats.sniff(data)
+    max_pixels = limits.max_pixels
     if known is None:
         return _attempt(data, max_pixels, name)
     if known == "JPEG2000":
-        max_pixels = min(max_pixels, JPEG2000_PIXELS)
+        max_pixels = min(max_pixels, limits.max_jpeg2000_pixels)
     for width, height in _own_sizes(known, data, name):
         _check(width, height, max_pixels, known, name)
     reader = CountedReader(data)

@@ -48,7 +48,8 @@ async def get_collection(request: Request, services: Shared, name: Name) -> Resp
 )
 async def refresh_collection(services: Shared, name: Name) -> Response:
     """Serve the newest snapshot from now on, without waiting until it is noticed; needs a key of scope write."""
-    await services.snapshots.refresh(name)
+    with services.admission.permit():
+        await services.snapshots.refresh(name)
     async with services.snapshots.lease(name) as held:
         return json_answer(_collection(held), snapshot=held.generation)
 

@@ -15,9 +15,10 @@ from lookalike.thresholds import Threshold, normalized
 from service.answers import json_answer
 from service.asking import clean, embed, file_of, in_searchers
 from service.attending import attend
-from service.bodies import TEXT_BYTES, Upload
+from service.bodies import Upload
 from service.encoders import requested_encoder
-from service.forms import form_schema, read_form
+from service.forms import form_schema
+from service.intake import taken_in
 from service.schemas import (
     CompareAnswer,
     CompareForm,
@@ -38,10 +39,8 @@ STAGES = ("load", "decode", "encode")
 @router.post("/compare", operation_id="compare", response_model=CompareAnswer, openapi_extra=form_schema(CompareForm))
 async def compare(request: Request, services: Shared) -> Response:
     """How alike two pictures are: cosine score, normalised score, and whether they count as similar."""
-    settings = services.settings
-    with services.admission.permit(2):
-        form = await read_form(request, CompareForm, max_bytes=_two(services), timeout=settings.upload_timeout)
-        found = await attend(request, _compare(services, form), timeout=settings.request_timeout)
+    async with taken_in(request, services, CompareForm, pictures=2) as form:
+        found = await attend(request, _compare(services, form), timeout=services.settings.request_timeout)
     services.metrics.stages(found.took_ms)
     return json_answer(found, took_ms=found.took_ms)
 
@@ -58,11 +57,9 @@ async def cosine_similarity_score(
     model_name: Annotated[str, Query(max_length=80, description="One of GET /encoders, if it is installed.")] = BUNDLED,
 ) -> Response:
     """``/compare`` in the words of the similarity predictor's report; its score is the normalised one."""
-    settings = services.settings
-    with services.admission.permit(2):
-        form = await read_form(request, ScoreForm, max_bytes=_two(services), timeout=settings.upload_timeout)
+    async with taken_in(request, services, ScoreForm, pictures=2) as form:
         pair = CompareForm(image_a=form.image_1, image_b=form.image_2, encoder=model_name)
-        found = await attend(request, _compare(services, pair), timeout=settings.request_timeout)
+        found = await attend(request, _compare(services, pair), timeout=services.settings.request_timeout)
     services.metrics.stages(found.took_ms)
     words = ScoreAnswer(
         score=found.normalized_score, similar="Yes" if found.similar else "No", took=found.took_ms["total"]
@@ -73,12 +70,8 @@ async def cosine_similarity_score(
 @router.post("/embed", operation_id="embed", response_model=EmbedAnswer, openapi_extra=form_schema(EmbedForm))
 async def embed_picture(request: Request, services: Shared) -> Response:
     """A picture's embedding: numbers of unit length, whose inner product is the cosine score."""
-    settings = services.settings
-    with services.admission.permit():
-        form = await read_form(
-            request, EmbedForm, max_bytes=settings.limits.max_bytes + TEXT_BYTES, timeout=settings.upload_timeout
-        )
-        found = await attend(request, _embed(services, form), timeout=settings.request_timeout)
+    async with taken_in(request, services, EmbedForm, pictures=1) as form:
+        found = await attend(request, _embed(services, form), timeout=services.settings.request_timeout)
     services.metrics.stages(found.took_ms)
     return json_answer(found, took_ms=found.took_ms)
 
@@ -149,7 +142,3 @@ async def _embed(services: Services, form: EmbedForm) -> EmbedAnswer:
         encoder_digest=spec.digest,
         took_ms=watch.took_ms(),
     )
-
-
-def _two(services: Services) -> int:
-    return 2 * services.settings.limits.max_bytes + TEXT_BYTES

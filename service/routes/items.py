@@ -65,7 +65,8 @@ async def get_item_image(request: Request, services: Shared, name: Name, key: Ke
         headers["ETag"] = f'"{hashlib.sha256(upload.data).hexdigest()}"'
         return Response(upload.data, 200, headers, media_type(upload.data))
 
-    return await attend(request, work(), timeout=services.settings.request_timeout)
+    with services.reading.permit():
+        return await attend(request, work(), timeout=services.settings.request_timeout)
 
 
 @router.get("/{key:path}/thumbnail", operation_id="get_item_thumbnail", response_class=Response, responses=_JPEG)
@@ -89,7 +90,8 @@ async def get_item_thumbnail(
             drawn = await services.pictures.thumbnail(source, item.draft.location, digest, size, held.collection.limits)
         return Response(drawn, 200, headers, "image/jpeg")
 
-    return await attend(request, work(), timeout=services.settings.request_timeout)
+    with services.reading.permit():
+        return await attend(request, work(), timeout=services.settings.request_timeout)
 
 
 @router.get("/{key:path}/similar", operation_id="get_similar_items", response_model=SearchAnswer)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from service.answers import json_answer, tagged
 from service.attending import attend
-from service.auth import require
+from service.auth import may_read, require
 from service.schemas import EncodersAnswer, HealthAnswer, OperatorAnswer, ReadyAnswer, VersionAnswer
 from service.settings import Scope
 from service.state import Shared
@@ -22,14 +22,18 @@ _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"sche
 
 
 @router.get("/health", operation_id="health", response_model=HealthAnswer)
-async def health(services: Shared) -> Response:
-    """Whether the process lives: always 200. ``problems`` says what is wrong with it, if anything is."""
+async def health(request: Request, services: Shared) -> Response:
+    """Whether the process lives: always 200. ``problems`` says what is wrong with it, if anything is.
+
+    A service with keys names its collections only to who has one.
+    """
     snapshots = services.snapshots
-    problems = [] if services.problem is None else [f"encoder: {services.problem.code}"]
+    named = may_read(request)
+    problems = services.wrong()
     for name in snapshots.names():
         if (error := snapshots.problem(name)) is not None:
-            problems.append(f"{name}: {error.code}")
-    encoder = services.bundled()
+            problems.append(f"{name if named else 'a collection'}: {error.code}")
+    encoder = services.bundled
     operator = None
     if encoder is not None:
         from lookalike.encoder.ops import operator_status
@@ -38,7 +42,7 @@ async def health(services: Shared) -> Response:
         operator = OperatorAnswer(available=status.available, detail=status.text)
         if not status.available:
             problems.append("the compiled operator is missing; the plain formula serves, more slowly")
-    serving = {name: snapshots.serving(name) for name in snapshots.names()}
+    serving = {name: snapshots.serving(name) for name in snapshots.names()} if named else {}
     answer = HealthAnswer(
         status="degraded" if problems else "ok",
         operator=operator,

@@ -13,9 +13,10 @@ from lookalike.thresholds import Threshold
 from service.answers import json_answer
 from service.asking import STAGES, How, answer, query_of_key, query_of_upload
 from service.attending import attend
-from service.bodies import TEXT_BYTES, Upload
+from service.bodies import Upload
 from service.errors import ImageMissingError, RequestError
-from service.forms import form_schema, read_form
+from service.forms import form_schema
+from service.intake import taken_in
 from service.problems import problem_of
 from service.schemas import BatchAnswer, BatchEntry, BatchForm, SearchAnswer, SearchForm
 from service.snapshots import OpenSnapshot
@@ -26,19 +27,16 @@ router = APIRouter(tags=["search"])
 T = TypeVar("T")
 BATCH_WEIGHT = 4
 """A batch may be as large as so many single pictures, and takes as many permits."""
+SIDE_BY_SIDE = 8
 
 
 @router.post("/search", operation_id="search", response_model=SearchAnswer, openapi_extra=form_schema(SearchForm))
 async def search(request: Request, services: Shared) -> Response:
     """The k indexed pictures most similar to a picture, or to an indexed one, best first."""
-    settings = services.settings
-    with services.admission.permit():
-        form = await read_form(
-            request, SearchForm, max_bytes=settings.limits.max_bytes + TEXT_BYTES, timeout=settings.upload_timeout
-        )
+    async with taken_in(request, services, SearchForm, pictures=1) as form:
         if (form.image is None) == (form.key is None):
             raise ImageMissingError("send exactly one of image (a file) and key (of an indexed picture)")
-        found = await attend(request, _search(services, form), timeout=settings.request_timeout)
+        found = await attend(request, _search(services, form), timeout=services.settings.request_timeout)
     services.metrics.stages(found.took_ms)
     return json_answer(found, snapshot=found.snapshot, took_ms=found.took_ms)
 
@@ -81,26 +79,22 @@ async def on_newest(services: Services, collection: str | None, work: Callable[[
 )
 async def search_batch(request: Request, services: Shared) -> Response:
     """``/search`` for up to 64 pictures; one that is bad has a problem in its place, and the others their answers."""
-    settings = services.settings
-    with services.admission.permit(BATCH_WEIGHT):
-        form = await read_form(
-            request,
-            BatchForm,
-            max_bytes=BATCH_WEIGHT * settings.limits.max_bytes + TEXT_BYTES,
-            timeout=settings.upload_timeout,
-        )
-        found = await attend(request, _search_batch(request, services, form), timeout=settings.request_timeout)
+    async with taken_in(request, services, BatchForm, pictures=BATCH_WEIGHT) as form:
+        found = await attend(request, _search_batch(request, services, form), timeout=services.settings.request_timeout)
     return json_answer(found, snapshot=found.snapshot, took_ms=found.took_ms)
 
 
 async def _search_batch(request: Request, services: Services, form: BatchForm) -> BatchAnswer:
     watch = Stopwatch()
     how = How(form.k, form.min_score, Threshold.given(form.threshold))
+    # Not all at once: a single search that comes meanwhile waits behind these at most.
+    side_by_side = asyncio.Semaphore(SIDE_BY_SIDE)
 
     async def one(held: OpenSnapshot, index: int, upload: Upload) -> BatchEntry:
-        own = Stopwatch(*STAGES)
         try:
-            found = await answer(services, held, await query_of_upload(services, held, upload, own), how, own)
+            async with side_by_side:
+                own = Stopwatch(*STAGES)
+                found = await answer(services, held, await query_of_upload(services, held, upload, own), how, own)
         except (ImageError, RequestError) as error:
             problem = problem_of(error, path=request.url.path, request_id=request.state.request_id)
             return BatchEntry(index=index, name=upload.name, answer=None, problem=problem)

@@ -134,3 +134,18 @@ def test_what_is_quoted_back_is_cut_short(service: Service) -> None:
         refused = service.post("/search", **options)
         assert refused.status_code == 422
         assert len(refused.content) < 1000
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "punycode", "undefined", "no-such-codec", "latin-1"])
+def test_a_client_cannot_choose_the_codec_that_its_names_are_read_with(service: Service, charset: str) -> None:
+    content = body(part("image", PICTURE, "+2AA-.png"), part("collection", "shöp".encode()))
+    headers = {"content-type": f"{MULTIPART['content-type']}; charset={charset}"}
+    refused = service.post("/search", headers=headers, content=content)
+    assert refused.status_code == 404
+    assert "'shöp'" in refused.json()["detail"]
+
+
+def test_a_form_without_files_may_not_be_as_large_as_one_with_a_picture(service: Service) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    refused = service.post("/search", headers=headers, content=b"&" * (TEXT + 1))
+    assert (refused.status_code, refused.json()["code"]) == (413, "body-too-large")

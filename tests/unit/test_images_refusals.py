@@ -241,3 +241,19 @@ def test_the_tiff_library_does_not_write_to_the_screen(capfd: pytest.CaptureFixt
     with pytest.raises(ImageError):
         decode(bytes(broken))
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "head", [b"<svg/>", b" \n<SVG>", b"<?xml v?><!-- a --><!doctype svg><svg>", b"<!-- b -->\n<svg>"]
+)
+def test_a_drawing_is_called_one(head: bytes) -> None:
+    with pytest.raises(UnsupportedFormatError, match="SVG"):
+        decode(head)
+
+
+@pytest.mark.timeout(20)
+def test_a_file_made_to_be_slow_to_recognise_is_refused_at_once() -> None:
+    # 4 KB of what an expression with several gaps would try in every combination: minutes for these.
+    for _ in range(100):
+        with pytest.raises(UnsupportedFormatError):
+            decode(b"<?xml" + b"<!--" * 500 + b"<!doctype" * 220)

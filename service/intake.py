@@ -1,0 +1,37 @@
+"""Taking a request in: room for its body first, then its form, then the permits for its work."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from starlette.requests import Request
+
+from service.bodies import TEXT_BYTES
+from service.forms import Form, read_form
+from service.state import Services
+
+F = TypeVar("F", bound=Form)
+
+
+@asynccontextmanager
+async def taken_in(request: Request, services: Services, form: type[F], *, pictures: int) -> AsyncIterator[F]:
+    """The form of a request, with as many permits as it may hold ``pictures``, kept while the caller works.
+
+    Memory for the body is reserved by what the request announces, so that small uploads that stall shut nobody out.
+    Raises OverloadedError before the body is read if all permits are taken, and the errors of ``read_form``.
+    """
+    settings = services.settings
+    services.admission.check(pictures)
+    max_bytes = pictures * settings.limits.max_bytes + TEXT_BYTES
+    with services.uploads.permit(_announced(request, max_bytes)):
+        got = await read_form(request, form, max_bytes=max_bytes, timeout=settings.upload_timeout)
+        with services.admission.permit(pictures):
+            yield got
+
+
+def _announced(request: Request, max_bytes: int) -> int:
+    """How many bytes a body may come to have: what it says, or the most that is allowed."""
+    length = request.headers.get("content-length", "")
+    return min(int(length), max_bytes) if length.isdecimal() else max_bytes
