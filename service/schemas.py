@@ -315,8 +315,9 @@ class HealthAnswer(BaseModel):
     operator: OperatorAnswer | None
     runtime: str | None
     collections: dict[str, int | None] = Field(description="The snapshot that each collection serves.")
-    in_flight: int
-    capacity: int
+    in_flight: int = Field(description="Permits taken.")
+    capacity: int = Field(description="Permits there are.")
+    uploading: int = Field(description="Bytes of bodies that are held, or announced and awaited.")
     problems: list[str]
 
 

@@ -19,6 +19,7 @@ from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import LookalikeError
 from service.admission import Admission
 from service.batching import Batcher
+from service.bodies import TEXT_BYTES
 from service.encoders import EncoderShelf
 from service.errors import InternalError, StartingError
 from service.metrics import Metrics
@@ -40,7 +41,7 @@ class Services:
         self.settings = settings
         self.metrics = metrics
         self.admission = Admission(settings.capacity)
-        self.uploads = Admission(settings.capacity * settings.limits.max_bytes)
+        self.uploads = Admission(settings.capacity * (settings.limits.max_bytes + TEXT_BYTES))
         self.reading = Admission(READERS * settings.capacity)
         self.encoders = EncoderShelf(settings.places.encoders_dir, settings.encoders_kept)
         self.snapshots = Snapshots(settings.places, self.encoders, metrics)

@@ -50,6 +50,7 @@ async def health(request: Request, services: Shared) -> Response:
         collections={name: None if held is None else held.generation for name, held in serving.items()},
         in_flight=services.admission.in_flight,
         capacity=services.admission.capacity,
+        uploading=services.uploads.in_flight,
         problems=problems,
     )
     return json_answer(answer)

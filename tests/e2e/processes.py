@@ -158,6 +158,11 @@ class Served:
         count: int = self.get("/health").json()["in_flight"]
         return count
 
+    def uploading(self) -> int:
+        """How many bytes of bodies it holds or awaits, as /health says."""
+        count: int = self.get("/health").json()["uploading"]
+        return count
+
     def abandoned(self) -> float:
         """Requests whose client left, as /metrics says."""
         (line,) = re.findall(r"^lookalike_abandoned_total (\S+)$", self.get("/metrics").text, re.MULTILINE)

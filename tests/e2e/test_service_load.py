@@ -92,7 +92,7 @@ def test_a_client_that_leaves_while_it_sends_is_let_go(served: Served, stock: St
     with Wire(served.port) as wire:
         wire.begin("/search", "Content-Length: 100000")
         wire.send(file_head("image") + stock.picture)
-        served.until(lambda: served.in_flight() == 1, "the request is being read")
+        served.until(lambda: served.uploading() == 100_000, "the request is being read")
     served.until(lambda: served.abandoned() == before + 1, "it is noticed that the client left")
     must_work(served, stock)
     assert [line["code"] for line in served.events("request") if line.get("code") == "internal"] == []
@@ -138,13 +138,15 @@ def test_while_all_room_is_taken_every_other_request_is_told_when_to_come_again(
     with ExitStack() as stack:
         wires = [stack.enter_context(Wire(served.port)) for _ in range(ROOM)]
         for wire in wires:
-            wire.begin("/search", f"Content-Length: {len(body)}")
-            wire.send(body[:half])
-        served.until(lambda: served.in_flight() == ROOM, "all permits are taken")
+            # Of a length that is not told, the largest that may be is kept free.
+            wire.begin("/search", "Transfer-Encoding: chunked")
+            wire.send_chunk(body[:half])
+        served.until(lambda: served.uploading() >= ROOM * 4 * 1024 * 1024, "all room is taken")
         assert refusals(crowd(served, stock, 100)) == 100
         assert served.get("/ready").status_code == 200
         for wire in wires:
-            wire.send(body[half:])
+            wire.send_chunk(body[half:])
+            wire.send(b"0\r\n\r\n")
         assert [wire.answer().status for wire in wires] == [200] * ROOM
     must_work(served, stock)
 

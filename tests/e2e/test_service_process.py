@@ -115,7 +115,7 @@ def test_a_broken_collection_is_said_and_the_rest_works(contained: Contained) ->
     assert (refused.status_code, refused.json()["code"]) == (503, "snapshot-damaged")
     assert contained.while_broken["compare"].status_code == 200
     health = contained.while_broken["health"].json()
-    assert (health["status"], health["problems"]) == ("degraded", ["shop: snapshot-damaged"])
+    assert (health["status"], health["problems"]) == ("degraded", ["a collection: snapshot-damaged"])
     line = contained.served.events("snapshot refused")[0]
     assert (line["level"], line["collection"], line["code"]) == ("error", "shop", "snapshot-damaged")
     assert "rollback" in line["why"], "it says what to run"
@@ -177,7 +177,7 @@ def test_asked_to_stop_it_finishes_what_is_in_flight_and_takes_nothing_new(
             assert idle.get("/version").status_code == 200
             wire.begin("/search", f"Content-Length: {len(body)}")
             wire.send(body[:half])
-            served.until(lambda: served.in_flight() == 1, "the request is being read")
+            served.until(lambda: served.uploading() == len(body), "the request is being read")
             served.tell(signal.SIGTERM)
             eventually(lambda: served.events("Shutting down"), "it stops")
             eventually(lambda: _refuses(served.port), "it listens no more")

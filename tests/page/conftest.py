@@ -15,9 +15,12 @@ from tests.page.visitor import Visitor, Windows
 CHROMIUM = "/usr/bin/chromium"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def windows() -> Iterator[Windows]:
-    """Windows of Debian's Chromium, on no screen."""
+    """Windows of Debian's Chromium, on no screen.
+
+    For one module: while it is there an event loop runs in this thread, and tests elsewhere start their own.
+    """
     if shutil.which(CHROMIUM) is None:
         if os.environ.get("CI"):
             pytest.fail(f"there is no {CHROMIUM}: install Debian's package chromium")
@@ -33,8 +36,8 @@ def windows() -> Iterator[Windows]:
 
 
 @pytest.fixture(scope="session")
-def shop(windows: Windows, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """Two collections on disk; asks for the browser first, so that nothing is indexed in vain."""
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """Two collections on disk."""
     return make_shop(tmp_path_factory.mktemp("page"))
 
 

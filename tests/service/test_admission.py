@@ -141,7 +141,7 @@ def test_uploads_that_stall_shut_nobody_out(narrow: Service) -> None:
 
 def test_bodies_are_let_in_by_the_bytes_that_they_announce(narrow: Service) -> None:
     most = narrow.services.uploads.capacity
-    assert most == 4 * narrow.settings.limits.max_bytes
+    assert most == 4 * (narrow.settings.limits.max_bytes + 64 * 1024)
 
     async def scenario(free: int) -> int:
         with narrow.services.uploads.permit(most - free):
