@@ -8,7 +8,7 @@ DATA ?= demo/data
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check lint types contracts operator-tests bench docs wheel train clean
+.PHONY: help install demo serve test check lint types contracts operator-tests bench fuzz docs wheel train clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,8 +61,14 @@ operator-tests: ## the kernel's own tests, in C++
 	@$(MAKE) --no-print-directory -C ext/tests
 
 ## Work
-bench: install ## time the operator against the formula in torch
+bench: install ## time the operator and the service (minutes, on a quiet machine)
 	@$(BIN)/python -m benchmarks.operator
+	@$(BIN)/python -m benchmarks.service
+
+# Acceptance of valid data is left out: a generated "picture" is bytes of no format, which are rightly refused.
+fuzz: install ## send generated requests of every kind to a running service (URL=http://127.0.0.1:8000)
+	@$(BIN)/schemathesis run $(or $(URL),http://127.0.0.1:8000)/openapi.json --checks all \
+	  --exclude-checks positive_data_acceptance --max-examples $(or $(EXAMPLES),50) --continue-on-failure
 
 docs: install ## write the pages that the program makes
 	@$(BIN)/python -m indexer.documentation

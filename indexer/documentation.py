@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from indexer.cli import app
-from indexer.figures import copies_table, encoder_table, operator_table
+from indexer.figures import copies_table, encoder_table, operator_table, service_table
 from indexer.verdicts import Verdict
 from lookalike.errors import LookalikeError, leaves
 
@@ -116,7 +116,7 @@ def model_card_page() -> str:
 
 def performance_page() -> str:
     """docs/performance.md: likewise."""
-    return _with_tables("performance.md", {"operator": operator_table})
+    return _with_tables("performance.md", {"service": service_table, "operator": operator_table})
 
 
 def _with_tables(name: str, tables: dict[str, Callable[[], str]]) -> str:

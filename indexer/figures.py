@@ -62,6 +62,32 @@ def copies_table() -> str:
     return "\n".join(rows)
 
 
+def service_table() -> str:
+    """``/search`` under load, a row a number of clients."""
+    results: dict[str, Any] = json.loads((RESULTS / "service.json").read_text(encoding="utf-8"))
+    encoder = results["encoder"]
+    rows = [
+        "| clients | p50, ms | p99, ms | answers a second | share of the encoder |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    rows += [
+        f"| {row['clients']} | {row['p50_ms']} | {row['p99_ms']} | {row['answers_per_second']} "
+        f"| {row['share_of_encoder']:.2f} |"
+        for row in results["search"]
+    ]
+    similar, memory = results["similar"], results["memory_after_requests"]
+    rows += [
+        "",
+        f"The encoder alone, in the same run: {encoder['pictures_per_second']:.1f} pictures a second in batches of 16, "
+        f"{encoder['single_ms']:.1f} ms for one; decoding and resizing takes {encoder['decode_ms']:.1f} ms. "
+        f"By key, from {similar['clients']} clients: {similar['answers_per_second']} answers a second, "
+        f"p50 {similar['p50_ms']} ms. Memory: {results['memory_at_rest_mb']:.0f} MB at rest, "
+        f"{memory['mb'][0]:.0f} MB before and {memory['mb'][-1]:.0f} MB after {memory['requests']} searches from "
+        "16 clients.",
+    ]
+    return "\n".join(rows)
+
+
 def operator_table() -> str:
     """The operator against the formula in torch: formula ms / operator ms, and the ratio; a row a batch."""
     results: dict[str, Any] = json.loads((RESULTS / "operator.json").read_text(encoding="utf-8"))
