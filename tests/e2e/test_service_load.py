@@ -170,3 +170,14 @@ def test_what_ends_a_form_is_needed(served: Served, stock: Stock) -> None:
         wire.begin("/search", f"Content-Length: {len(body)}")
         wire.send(body)
         assert 400 <= wire.answer().status < 500
+
+
+def test_a_head_without_end_is_refused(served: Served, stock: Stock) -> None:
+    with Wire(served.port) as wire:
+        wire.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: ")
+        for _ in range(200):
+            if wire.has_answer():
+                break
+            wire.send(b"x" * 16 * 1024)
+        assert wire.answer().status == 431
+    must_work(served, stock)

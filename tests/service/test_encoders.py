@@ -87,3 +87,33 @@ def test_an_encoder_that_could_not_be_loaded_is_tried_again(loader: Loader, tmp_
         shelf.close()
 
     asyncio.run(scenario())
+
+
+def test_a_loading_that_nobody_waits_for_any_more_is_given_up(tmp_path: Path) -> None:
+    async def scenario() -> tuple[int, int]:
+        shelf = EncoderShelf(tmp_path, kept=1)
+        waiting = [asyncio.create_task(shelf.get(EncoderRequest(input_size=size))) for size in (64, 96, 128)]
+        await asyncio.sleep(0)
+        begun = len(shelf._loading)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        left = len(shelf._loading)
+        shelf.close()
+        return begun, left
+
+    assert asyncio.run(scenario()) == (3, 0)
+
+
+def test_there_is_an_end_to_the_encoders_that_may_be_waited_for(tmp_path: Path) -> None:
+    async def scenario() -> list[str]:
+        shelf = EncoderShelf(tmp_path, kept=1)
+        waiting = [asyncio.create_task(shelf.get(EncoderRequest(input_size=32 + 16 * turn))) for turn in range(9)]
+        await asyncio.sleep(0)
+        for task in waiting[:8]:
+            task.cancel()
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+        shelf.close()
+        return [type(outcome).__name__ for outcome in found]
+
+    assert asyncio.run(scenario()) == ["CancelledError"] * 8 + ["OverloadedError"]
