@@ -122,7 +122,7 @@ def hit_answer(collection: str, hit: Hit, threshold: Threshold) -> HitAnswer:
         rank=hit.rank,
         key=hit.key,
         score=clean(hit.score),
-        normalized_score=clean((hit.score + 1) / 2),
+        normalized_score=clean(hit.normalized_score),
         similar=threshold.similar(hit.score),
         title=hit.title,
         product_id=hit.product_id,

@@ -66,10 +66,9 @@ Keys = Annotated[
 KeysFile = Annotated[Path | None, _flag("api-keys-file", "File with one of these a line.")]
 AllowAnonymous = Annotated[
     bool,
-    typer.Option(
-        "--allow-anonymous",
-        envvar="LOOKALIKE_ALLOW_ANONYMOUS",
-        help="Serve other machines without a key: who can reach this one may search and see the pictures.",
+    _flag(
+        "allow-anonymous",
+        "Serve other machines without a key: who can reach this one may search and see the pictures.",
     ),
 ]
 AllowedHosts = Annotated[
@@ -161,7 +160,6 @@ def _run(settings: Settings, level: str, *, as_json: bool) -> None:
     from service.protocol import BoundedProtocol, many_connections
 
     many_connections()
-
     configure(level, as_json=as_json)
     config = uvicorn.Config(
         create_app(settings),

@@ -20,10 +20,6 @@ from service.errors import OverloadedError
 from service.schemas import EncoderRow, ThresholdAnswer
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(:hub)?")
-LARGEST_INPUT = 512
-"""Pixels: what a request may ask for; larger ones cost memory that belongs to all."""
-
-
 MOST_LOADING = 8
 """How many encoders may be loaded or wait for it at once."""
 

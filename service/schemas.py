@@ -12,6 +12,8 @@ from service.forms import BoxField, File, Form
 from service.problems import Problem
 
 MOST_IN_BATCH = 64
+LARGEST_INPUT = 512
+"""Pixels: what a request may ask for; larger ones cost memory that belongs to all."""
 Score = Annotated[float, Field(ge=-1, le=1, description="Cosine score, -1 to 1.")]
 Normalized = Annotated[float, Field(ge=0, le=1, description="(cosine + 1) / 2, 0 to 1.")]
 Milliseconds = Annotated[
@@ -34,7 +36,9 @@ GivenBox = Annotated[
 ]
 Key = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00]+$")]
 EncoderName = Annotated[str | None, Field(description="One of GET /encoders, if it is installed.", max_length=80)]
-InputSize = Annotated[int | None, Field(ge=32, le=512, description="Side in pixels of what the network sees.")]
+InputSize = Annotated[
+    int | None, Field(ge=32, le=LARGEST_INPUT, description="Side in pixels of what the network sees.")
+]
 
 
 class SearchForm(Form):

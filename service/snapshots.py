@@ -157,8 +157,15 @@ class Snapshots:
             raise slot.problem
 
     async def look_at_all(self) -> None:
-        """Look once for new collections and new snapshots, and forget collections that are gone."""
-        there = await self._in_thread(self._names_on_disk)
+        """Look once for new collections and new snapshots, and forget collections that are gone.
+
+        While the data folder cannot be read, what serves goes on to.
+        """
+        try:
+            there = await self._in_thread(self._names_on_disk)
+        except OSError as error:
+            _LOG.warning("data folder unreadable", extra={"error": error.strerror})
+            return
         for name in there:
             await self._look(name)
         for name in set(self._slots) - set(there):
@@ -170,10 +177,7 @@ class Snapshots:
         """Look for new snapshots for ever."""
         while True:
             await asyncio.sleep(_LOOK_AGAIN)
-            try:
-                await self.look_at_all()
-            except OSError as error:
-                _LOG.warning("data folder unreadable", extra={"error": error.strerror})
+            await self.look_at_all()
 
     async def close(self) -> None:
         """Close everything."""
