@@ -24,7 +24,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from lookalike.encoder.installed import WEIGHTS_FILE, Record, read_record, verified_weights
+from lookalike.encoder.installed import RECORD_FILE, WEIGHTS_FILE, Record, read_record, verified_weights
 from lookalike.encoder.registry import KnownEncoder, Published, find, published
 from lookalike.encoder.weights import file_digest
 from lookalike.errors import (
@@ -162,7 +162,6 @@ def _fill(stage: Path, known: KnownEncoder, said: Published, endpoint: str | Non
             save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, weights)
         except SafetensorError as error:
             raise _full_disk(error) or OSError(errno.EIO, str(error)) from error
-    weights.chmod(0o644)  # writers make it for its owner alone, but whoever serves must read it
     shutil.rmtree(downloads)
     stages = known.stages or deepest_stages(known.architecture)
     load_published(build_backbone(known.architecture, stages)[0], known, weights)
@@ -176,6 +175,7 @@ def _fill(stage: Path, known: KnownEncoder, said: Published, endpoint: str | Non
         licence=said.licence,
         installed=today,
     ).write(stage)
+    shutil.copymode(stage / RECORD_FILE, weights)  # its writers make it for its owner alone, whatever the umask says
     for file in [*stage.iterdir(), stage]:
         _sync(file)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import shutil
 import stat
 import threading
@@ -132,12 +133,19 @@ def test_installed_weights_are_loaded_and_remember_where_they_came_from(
     assert torch.equal(network.backbone.state_dict()["layer4.0.conv1.weight"], wanted)
 
 
-def test_only_the_encoder_is_left_and_anyone_may_read_it(server: Hub, weights: bytes, tmp_path: Path) -> None:
-    folder = install(server, tmp_path / "encoders")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_only_the_encoder_is_left_and_the_umask_says_who_may_read_it(
+    umask: int, mode: int, server: Hub, weights: bytes, tmp_path: Path
+) -> None:
+    before = os.umask(umask)
+    try:
+        folder = install(server, tmp_path / "encoders")
+    finally:
+        os.umask(before)
     assert [path.name for path in (tmp_path / "encoders").iterdir()] == ["test_resnet"]
     assert installed_names(tmp_path / "encoders") == ["test_resnet"]
     for path in (folder / "weights.safetensors", folder / "encoder.json"):
-        assert path.stat().st_mode & stat.S_IROTH
+        assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
 def test_progress_ends_with_all_bytes(server: Hub, weights: bytes, tmp_path: Path) -> None:
