@@ -8,7 +8,7 @@ DATA ?= demo/data
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check lint types contracts operator-tests bench fuzz docs wheel train clean
+.PHONY: help install demo serve test check lint types contracts operator-tests bench fuzz docs wheel train evaluate-shared clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,7 +88,12 @@ train: install ## train the encoder in the box again (hours; see docs/model-card
 	@$(BIN)/python -m indexer.train targets
 	@nice -n 19 $(BIN)/python -m indexer.train distil --minutes $(or $(MINUTES),600)
 	@$(BIN)/python -m indexer.train finish ../train/checkpoint.pt lookalike/encoder/bundled/resnet18.safetensors
-	@$(BIN)/python -m indexer.train quality --baselines lookalike/encoder/bundled/resnet18.safetensors
+	@$(MAKE) --no-print-directory evaluate-shared
+
+evaluate-shared: install ## measure the encoders here beside colour histogram, random weights and teacher (JSON=file keeps it)
+	@$(BIN)/python -m pip install --quiet --editable ".[dev,train]" --no-build-isolation
+	@$(BIN)/python -m indexer.train targets
+	@$(BIN)/python -m indexer.train table $(if $(JSON),--json "$(JSON)")
 
 clean: ## remove what was built, but not your data
 	@rm -rf build *.egg-info lookalike/*.so .mypy_cache .ruff_cache .pytest_cache .import_linter_cache $(VENV)/.installed

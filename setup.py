@@ -15,11 +15,12 @@ system_headers = [flag for path in include_paths() for flag in ("-isystem", path
 
 operators = CppExtension(
     name="lookalike._operators",
-    sources=["ext/csrc/register.cpp", "ext/csrc/fuse.cpp", "ext/csrc/moments.cpp"],
-    depends=["ext/csrc/clones.h", "ext/csrc/fuse.h", "ext/csrc/moments.h"],
+    sources=[f"ext/csrc/{name}.cpp" for name in ("register", "plan", "fuse", "stage_moments", "moments")],
+    depends=[f"ext/csrc/{name}.h" for name in ("clones", "lanes", "plan", "fuse", "stage_moments", "moments")],
     extra_compile_args=[
         "-O3",
         "-std=c++20",
+        "-fno-math-errno",  # sqrt as one instruction
         "-fopenmp-simd",  # the "omp simd" marks alone; no OpenMP library
         "-fvisibility=hidden",
         "-g0",

@@ -1,9 +1,10 @@
-"""The compiled fusion against the same formula in PyTorch, on the feature maps of a resnet18.
+"""The compiled operators against the same formulas in PyTorch, on the feature maps of a resnet18.
 
 ``python -m benchmarks.operator`` prints the tables and writes ``benchmarks/results/operator.json``.
 
-How it measures. The formula is given its best form for each case: the fastest of four ways to write it. That
-form and the operator then take turns in one process, in random order in every round, so that a busy moment
+How it measures. The formula is given its best form for each case: the fastest of four ways to write it (for the
+moments also ways that lose a deviation small beside its mean, which the operator does not). That form and the
+operator then take turns in one process, in random order in every round, so that a busy moment
 strikes both and neither always finds the caches that the other left; a ratio is the median of the rounds'
 ratios. One thread is measured in CPU time, which other programs' work does not add to; several threads in
 wall-clock time.
@@ -20,6 +21,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from lookalike.encoder.ops import multiscale_fuse, require_operator
+from lookalike.encoder.ops import VARIANCE_FLOOR, multiscale_fuse, multiscale_moments, require_operator
 
 RESULT = Path(__file__).parent / "results" / "operator.json"
 DIMENSION = 512
@@ -39,7 +41,8 @@ LAYOUTS = {"NCHW": torch.contiguous_format, "channels last": torch.channels_last
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 
 Maps = Sequence[torch.Tensor]
-Fuse = Callable[[Maps], torch.Tensor]
+Formula = Callable[[Maps], torch.Tensor]
+Pool = Callable[[torch.Tensor], torch.Tensor]
 Row = dict[str, Any]
 
 
@@ -51,7 +54,7 @@ def _adaptive(stage: torch.Tensor) -> torch.Tensor:
     return functional.adaptive_avg_pool2d(stage, 1).flatten(1)
 
 
-def _stacked(pool: Callable[[torch.Tensor], torch.Tensor]) -> Fuse:
+def _stacked(pool: Pool) -> Formula:
     def fuse(maps: Maps) -> torch.Tensor:
         expanded = [pool(stage).repeat_interleave(DIMENSION // stage.shape[1], dim=1) for stage in maps]
         return functional.normalize(torch.stack(expanded).mean(dim=0))
@@ -59,7 +62,7 @@ def _stacked(pool: Callable[[torch.Tensor], torch.Tensor]) -> Fuse:
     return fuse
 
 
-def _added(pool: Callable[[torch.Tensor], torch.Tensor]) -> Fuse:
+def _added(pool: Pool) -> Formula:
     def fuse(maps: Maps) -> torch.Tensor:
         total = pool(maps[0]).repeat_interleave(DIMENSION // maps[0].shape[1], dim=1)
         for stage in maps[1:]:
@@ -69,17 +72,66 @@ def _added(pool: Callable[[torch.Tensor], torch.Tensor]) -> Fuse:
     return fuse
 
 
-FORMULAS: dict[str, Fuse] = {
-    "mean, stack": _stacked(_mean),
-    "mean, add": _added(_mean),
-    "adaptive_avg_pool2d, stack": _stacked(_adaptive),
-    "adaptive_avg_pool2d, add": _added(_adaptive),
-}
+def _of_each(moments: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]) -> Formula:
+    def all_moments(maps: Maps) -> torch.Tensor:
+        blocks = []
+        for stage in maps:
+            mean, variance = moments(stage)
+            blocks += [mean, (variance + VARIANCE_FLOOR).sqrt()]
+        return torch.cat(blocks, dim=1)
+
+    return all_moments
 
 
-def operator(maps: Maps) -> torch.Tensor:
-    """The compiled operator, called as the encoder calls it."""
-    return multiscale_fuse(maps, DIMENSION)
+def _var_mean(stage: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    variance, mean = torch.var_mean(stage, dim=(2, 3), correction=0)
+    return mean, variance
+
+
+def _mean_and_var(stage: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return _mean(stage), stage.var(dim=(2, 3), correction=0)
+
+
+def _mean_of_squares(stage: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    mean = _mean(stage)
+    return mean, _mean(stage * stage) - mean * mean
+
+
+def _length(stage: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    mean = _mean(stage)
+    length = torch.linalg.vector_norm(stage, dim=(2, 3))
+    return mean, length * length / (stage.shape[2] * stage.shape[3]) - mean * mean
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An operator, called as the encoder calls it, and ways to write its formula; the first says what is right."""
+
+    name: str
+    operator: Formula
+    formulas: dict[str, Formula]
+
+
+FUSE = Subject(
+    "multiscale_fuse",
+    lambda maps: multiscale_fuse(maps, DIMENSION),
+    {
+        "mean, stack": _stacked(_mean),
+        "mean, add": _added(_mean),
+        "adaptive_avg_pool2d, stack": _stacked(_adaptive),
+        "adaptive_avg_pool2d, add": _added(_adaptive),
+    },
+)
+MOMENTS = Subject(
+    "multiscale_moments",
+    multiscale_moments,
+    {
+        "var_mean": _of_each(_var_mean),
+        "mean, var": _of_each(_mean_and_var),
+        "mean of squares": _of_each(_mean_of_squares),
+        "vector_norm": _of_each(_length),
+    },
+)
 
 
 def make_maps(size: int, layout: str, batch: int) -> list[torch.Tensor]:
@@ -89,15 +141,17 @@ def make_maps(size: int, layout: str, batch: int) -> list[torch.Tensor]:
     ]
 
 
-def rounds(candidates: Sequence[Callable[[], object]], clock: Callable[[], float], seconds: float) -> list[list[float]]:
-    """Milliseconds of each candidate in each round, for about so many seconds but at least 15 rounds."""
+def rounds(
+    candidates: Sequence[Callable[[], object]], clock: Callable[[], float], seconds: float, least: int = 15
+) -> list[list[float]]:
+    """Milliseconds of each candidate in each round, for about so many seconds but at least ``least`` rounds."""
     order = list(range(len(candidates)))
     shuffle = random.Random(0).shuffle
     for candidate in candidates:
         candidate()
     times: list[list[float]] = [[] for _ in candidates]
     end = time.perf_counter() + seconds
-    while len(times[0]) < 15 or (time.perf_counter() < end and len(times[0]) < 1000):
+    while len(times[0]) < least or (time.perf_counter() < end and len(times[0]) < 1000):
         shuffle(order)
         for index in order:
             start = clock()
@@ -112,17 +166,18 @@ def paired_ratio(above: list[float], below: list[float]) -> dict[str, float]:
     return {"median": round(middle, 3), "low": round(low, 3), "high": round(high, 3)}
 
 
-def compare(size: int, layout: str, batch: int, threads: int, seconds: float) -> Row:
+def compare(subject: Subject, size: int, layout: str, batch: int, threads: int, seconds: float) -> Row:
     """One row of the table: formula and operator on the same maps."""
     torch.set_num_threads(threads)
     maps = make_maps(size, layout, batch)
-    expected = FORMULAS["mean, stack"](maps)
+    formulas, operator = subject.formulas, subject.operator
+    expected = next(iter(formulas.values()))(maps)
     if (operator(maps) - expected).abs().max() > 1e-6:
-        raise SystemExit(f"the operator is not the formula at {size} px, {layout}, batch {batch}")
+        raise SystemExit(f"{subject.name} is not the formula at {size} px, {layout}, batch {batch}")
     clock = time.thread_time if threads == 1 else time.perf_counter
-    trial = rounds([partial(fuse, maps) for fuse in FORMULAS.values()], clock, seconds / 3)
-    best = min(FORMULAS, key=lambda name: statistics.median(trial[list(FORMULAS).index(name)]))
-    formula, ours = rounds([partial(FORMULAS[best], maps), partial(operator, maps)], clock, seconds)
+    trial = rounds([partial(formula, maps) for formula in formulas.values()], clock, seconds / 3, least=5)
+    best = min(zip(formulas, trial, strict=True), key=lambda pair: statistics.median(pair[1]))[0]
+    formula, ours = rounds([partial(formulas[best], maps), partial(operator, maps)], clock, seconds)
     return {
         "size": size,
         "layout": layout,
@@ -139,7 +194,7 @@ def compare(size: int, layout: str, batch: int, threads: int, seconds: float) ->
     }
 
 
-def scale(layout: str, batch: int, threads: int, seconds: float) -> Row:
+def scale(subject: Subject, layout: str, batch: int, threads: int, seconds: float) -> Row:
     """The operator on one thread against itself on all, in wall-clock time.
 
     Calls come in bursts, because a thread that has just idled must be woken first, which the calls of an indexer
@@ -152,7 +207,7 @@ def scale(layout: str, batch: int, threads: int, seconds: float) -> Row:
         def run() -> None:
             torch.set_num_threads(count)
             for _ in range(burst):
-                operator(maps)
+                subject.operator(maps)
 
         return run
 
@@ -169,14 +224,15 @@ def scale(layout: str, batch: int, threads: int, seconds: float) -> Row:
     }
 
 
-def measure(threads: int, seconds: float) -> Iterator[Row]:
+def measure(subject: Subject, threads: int, seconds: float) -> Iterator[Row]:
     """Every case of the table, printed as it comes."""
+    print(f"\n{subject.name}")
     print("  px  layout         batch  threads  clock  formula ms  operator ms  ratio (quartiles)   of the least")
     for size in STAGES:
         for count in dict.fromkeys((1, threads)):
             for layout in LAYOUTS:
                 for batch in BATCHES:
-                    row = compare(size, layout, batch, count, seconds)
+                    row = compare(subject, size, layout, batch, count, seconds)
                     ratio = row["ratio"]
                     least = row["formula_least_ms"] / row["operator_least_ms"]
                     print(
@@ -188,18 +244,28 @@ def measure(threads: int, seconds: float) -> Iterator[Row]:
                     yield row
 
 
-def measure_scaling(threads: int, seconds: float) -> Iterator[Row]:
+def measure_scaling(subject: Subject, threads: int, seconds: float) -> Iterator[Row]:
     """One thread against all, printed as it comes."""
-    print(f"\noperator at 224 px, wall-clock: one thread against {threads}")
+    print(f"\n{subject.name} at 224 px, wall-clock: one thread against {threads}")
     for layout in LAYOUTS:
         for batch in (1, 8, 32, 64):
-            row = scale(layout, batch, threads, seconds)
+            row = scale(subject, layout, batch, threads, seconds)
             print(
                 f"  {layout:13}  batch {batch:3}  {row['one_ms']:8.3f} ms  {row['all_ms']:8.3f} ms"
                 f"  ratio {row['ratio']['median']:.2f}, of the least {row['ratio_of_least']:.2f}",
                 flush=True,
             )
             yield row
+
+
+def report_on(subject: Subject, threads: int, seconds: float) -> dict[str, list[Row]]:
+    """All measurements of one operator, printed as they come, and where it gains least."""
+    cases = list(measure(subject, threads, seconds))
+    scaling = list(measure_scaling(subject, threads, seconds))
+    worst = min(cases, key=lambda row: row["ratio"]["median"])
+    print(f"\nsmallest ratio: {worst['ratio']['median']:.2f} at {worst['size']} px, {worst['layout']}, ", end="")
+    print(f"batch {worst['batch']}, {worst['threads']} thread(s)")
+    return {"cases": cases, "one_thread_against_all": scaling}
 
 
 def machine() -> dict[str, str | int]:
@@ -226,17 +292,13 @@ def main() -> None:
     threads = torch.get_num_threads()
     load = os.getloadavg()[0]
     with torch.inference_mode():
-        cases = list(measure(threads, arguments.seconds))
-        scaling = list(measure_scaling(threads, arguments.seconds))
-    worst = min(cases, key=lambda row: row["ratio"]["median"])
-    print(f"\nsmallest ratio: {worst['ratio']['median']:.2f} at {worst['size']} px, {worst['layout']}, ", end="")
-    print(f"batch {worst['batch']}, {worst['threads']} thread(s)")
+        fuse, moments = (report_on(subject, threads, arguments.seconds) for subject in (FUSE, MOMENTS))
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
         "load_before": round(load, 2),
-        "cases": cases,
-        "one_thread_against_all": scaling,
+        **fuse,
+        "moments": moments,
     }
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(report, indent=1) + "\n")

@@ -89,9 +89,22 @@ def service_table() -> str:
 
 
 def operator_table() -> str:
-    """The operator against the formula in torch: formula ms / operator ms, and the ratio; a row a batch."""
+    """``multiscale_fuse`` against its formula in torch: formula ms / operator ms, and the ratio; a row a batch."""
+    return _operator_rows(_operator_results()["cases"])
+
+
+def moments_table() -> str:
+    """``multiscale_moments`` likewise."""
+    return _operator_rows(_operator_results()["moments"]["cases"])
+
+
+def _operator_results() -> dict[str, Any]:
     results: dict[str, Any] = json.loads((RESULTS / "operator.json").read_text(encoding="utf-8"))
-    cases = [case for case in results["cases"] if case["size"] == 224]
+    return results
+
+
+def _operator_rows(all_cases: list[dict[str, Any]]) -> str:
+    cases = [case for case in all_cases if case["size"] == 224]
     columns = sorted({(case["layout"], case["threads"]) for case in cases}, key=str)
     head = [f"{layout}, {threads} thread{'s' if threads > 1 else ''}" for layout, threads in columns]
     rows = [["batch", *head], ["---"] * (1 + len(columns))]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.encoder import preprocess
-from lookalike.encoder.base import RGB, Vectors
+from lookalike.encoder.base import RGB, Evidence, PartEvidence, Vectors
 from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD, EncoderSpec
 from lookalike.images import encode_jpeg
 
@@ -63,16 +63,38 @@ class TinyEncoder:
     def forward(self, batch: Vectors) -> Vectors:
         """See the port; raises VectorsInvalidError for another shape or dtype."""
         preprocess.check_batch(batch, _INPUT_SIZE)
-        count, side = len(batch), _INPUT_SIZE // _BLOCKS
-        if count == 0:
+        if len(batch) == 0:
             return np.empty((0, _DIMENSION), np.float32)
+        vectors = self._features(batch) @ self._projection
+        unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
+
+    def explain(self, first: Vectors, second: Vectors) -> Evidence:
+        """See the port: the block colours are the one stage, all else is rest."""
+        for picture in (first, second):
+            preprocess.check_batch(picture[None], _INPUT_SIZE)
+        pair = np.stack([first, second])
+        vectors = self.forward(pair)
+        blocks = self._features(pair)[:, : 3 * _BLOCKS**2]
+        lengths = np.linalg.norm(self._features(pair) @ self._projection, axis=1)
+        score = float(np.clip(vectors[0] @ vectors[1], -1, 1))
+        parts = blocks @ self._projection[: 3 * _BLOCKS**2]
+        cosine = float(parts[0] @ parts[1] / max(np.linalg.norm(parts[0]) * np.linalg.norm(parts[1]), 1e-12))
+        heats = []
+        for one, other in ((0, 1), (1, 0)):
+            gradient = self._projection[: 3 * _BLOCKS**2] @ vectors[other] / lengths[one]
+            heats.append((blocks[one] * gradient).reshape(3, _BLOCKS, _BLOCKS).sum(axis=0))
+        shares = (float(heats[0].sum()), float(heats[1].sum()))
+        part = PartEvidence("stage-1", min(1.0, max(-1.0, cosine)), shares, (heats[0], heats[1]))
+        return Evidence(score, (part,), (score - shares[0], score - shares[1]))
+
+    @staticmethod
+    def _features(batch: Vectors) -> Vectors:
+        count, side = len(batch), _INPUT_SIZE // _BLOCKS
         blocks = batch.reshape(count, 3, _BLOCKS, side, _BLOCKS, side).mean(axis=(3, 5))
         features = [blocks, np.diff(blocks, axis=2), np.diff(blocks, axis=3)]
         constant = np.ones((count, 1), np.float32)  # so that no picture is all zeros, which has no direction
-        flat = np.concatenate([*(part.reshape(count, -1) for part in features), constant], axis=1)
-        vectors = flat @ self._projection
-        unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        return unit
+        return np.concatenate([*(part.reshape(count, -1) for part in features), constant], axis=1)
 
 
 def make_picture(seed: int, size: tuple[int, int] = (96, 72)) -> RGB:

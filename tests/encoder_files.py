@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from lookalike.encoder.backbone import MultiScaleNetwork, build_backbone
-from lookalike.encoder.spec import Fusion
+from lookalike.encoder.colour import Colours
+from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD, Fusion
 from lookalike.encoder.torchvision_shim import ensure_torchvision
 from lookalike.encoder.weights import Recipe, write_weights
 
@@ -33,13 +34,16 @@ def randomise(network: nn.Module, seed: int = 0) -> None:
                 tensor.copy_(torch.randn(tensor.shape, generator=generator) / tensor[0].numel() ** 0.5)
 
 
-def write_tiny(path: Path, *, fusion: Fusion = "mean", projection: int | None = 24, seed: int = 0) -> Recipe:
+def write_tiny(
+    path: Path, *, fusion: Fusion = "mean", projection: int | None = 24, colour_bins: int = 0, seed: int = 0
+) -> Recipe:
     """Write a tiny network in lookalike's own format and return its recipe."""
     stages = (4,) if fusion == "last" else (1, 2, 3, 4)
     backbone, channels = build_backbone(TINY, stages)
-    network = MultiScaleNetwork(backbone, channels, fusion, projection)
+    colours = Colours(colour_bins, IMAGENET_MEAN, IMAGENET_STD) if colour_bins else None
+    network = MultiScaleNetwork(backbone, channels, fusion, projection, colours, centred=fusion == "moments")
     randomise(network, seed)
-    recipe = Recipe(TINY, stages, fusion, TINY_SIZE, network.dimension)
+    recipe = Recipe(TINY, stages, fusion, TINY_SIZE, network.dimension, colour_bins=colour_bins)
     write_weights(path, network, recipe)
     return recipe
 

@@ -6,41 +6,13 @@
 #include <utility>
 
 #include "clones.h"
+#include "lanes.h"
 
 namespace lookalike {
 namespace {
 
-// Floats in a block: 64 KB, so that two threads share even a single image evenly, and a block is still long
-// enough for the hardware to read ahead. A block has at most kBlockRows rows, so that the lanes fit in L1.
-constexpr std::int64_t kBlockFloats = 16384;
-constexpr std::int64_t kBlockRows = 256;
-
-// Numbers that are added up side by side: one register of the widest processors.
-constexpr std::int64_t kLanes = 16;
-
-// One core has more reads under way when it reads from several places at once, each a stream of its own to the
-// hardware that reads ahead; and memory is what these functions wait for. The asking ahead is measured too.
-constexpr std::int64_t kRowStreams = 4;
-constexpr std::int64_t kColumnStreams = 8;
-constexpr std::int64_t kRowsAhead = 1024 / sizeof(float);
-constexpr std::int64_t kColumnsAhead = 512 / sizeof(float);
-
 // A guard against dividing by zero; the same number as in torch.nn.functional.normalize.
 constexpr double kSmallestNorm = 1e-12;
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-// The size of equal parts of `total`, a multiple of `unit`, none larger than `most` if that is possible.
-constexpr std::int64_t even_part(std::int64_t total, std::int64_t most, std::int64_t unit) {
-    const std::int64_t parts = ceil_div(total, std::max(most / unit * unit, unit));
-    return ceil_div(ceil_div(total, parts), unit) * unit;
-}
-
-inline void ask_for([[maybe_unused]] const float* address) {
-#if defined(__GNUC__)
-    __builtin_prefetch(address);
-#endif
-}
 
 // Adds up `kStreams` rows of `length` floats, `apart` floats apart, in kLanes lanes each; the lanes of the
 // rows are `lanes_apart` floats apart.
@@ -84,13 +56,7 @@ void sum_rows(const float* data, std::int64_t rows, std::int64_t stride, std::in
     for (std::int64_t row = share * kRowStreams; row < rows; ++row) {
         sum_lanes<1>(data + row * stride, 0, length, lanes + row * kLanes, 0);
     }
-    for (std::int64_t count = rows * kLanes / 2; count >= rows; count /= 2) {
-        float* out = count == rows ? sums : lanes;
-#pragma omp simd
-        for (std::int64_t k = 0; k < count; ++k) {
-            out[k] = lanes[2 * k] + lanes[2 * k + 1];
-        }
-    }
+    fold_lanes(lanes, rows, sums);
 }
 
 // The sum of `rows` consecutive rows of `width` floats, column by column.
@@ -197,59 +163,28 @@ void to_unit_length(float* row, std::int64_t dimension) noexcept {
 }  // namespace
 
 Fusion::Fusion(std::vector<Stage> stages, std::int64_t images, std::int64_t dimension, bool normalize)
-    : stages_(std::move(stages)), images_(images), dimension_(dimension), normalize_(normalize) {
-    for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
-        cut(stage);
-    }
-}
-
-void Fusion::cut(std::size_t stage) {
-    const auto [data, channels, pixels, stride, layout] = stages_[stage];
-    // Planes are cut across channels, pixels across pixels; very large planes across both.
-    std::int64_t channel_step = channels;
-    std::int64_t pixel_step = 0;
-    if (layout == Layout::planes) {
-        pixel_step = even_part(pixels, kBlockFloats, kLanes);
-        channel_step = even_part(channels, std::min(kBlockFloats / pixel_step, kBlockRows), kRowStreams);
-    } else {
-        pixel_step = even_part(pixels, kBlockFloats / channels, kColumnStreams);
-    }
-    places_.push_back({image_sums_, ceil_div(pixels, pixel_step)});
-    for (std::int64_t pixel = 0; pixel < pixels; pixel += pixel_step) {
-        for (std::int64_t channel = 0; channel < channels; channel += channel_step) {
-            blocks_.push_back({stage, channel, std::min(channel_step, channels - channel), pixel,
-                               std::min(pixel_step, pixels - pixel), image_sums_ + channel});
-        }
-        image_sums_ += channels;
-    }
-}
+    : plan_(std::move(stages), images), dimension_(dimension), normalize_(normalize) {}
 
 void Fusion::pool(std::int64_t begin, std::int64_t end, float* sums) const noexcept {
-    const auto per_image = static_cast<std::int64_t>(blocks_.size());
-    for (std::int64_t index = begin; index < end; ++index) {
-        const std::int64_t image = index / per_image;
-        const Block& block = blocks_[static_cast<std::size_t>(index % per_image)];
-        const Stage& stage = stages_[block.stage];
-        const float* data = stage.data + image * stage.image_stride;
-        float* out = sums + image * image_sums_ + block.sums;
+    plan_.each(begin, end, [sums](const Stage& stage, const Block& block, const float* data, std::int64_t place) {
         if (stage.layout == Layout::planes) {
-            data += block.channel * stage.pixels + block.pixel;
-            sum_rows(data, block.channels, stage.pixels, block.pixels, out);
+            sum_rows(data, block.channels, stage.pixels, block.pixels, sums + place);
         } else {
-            sum_columns(data + block.pixel * stage.channels, block.pixels, stage.channels, out);
+            sum_columns(data, block.pixels, stage.channels, sums + place);
         }
-    }
+    });
 }
 
 void Fusion::fuse(std::int64_t begin, std::int64_t end, float* sums, float* out) const noexcept {
+    const std::vector<Stage>& stages = plan_.stages();
     for (std::int64_t image = begin; image < end; ++image) {
         float* row = out + image * dimension_;
         std::fill(row, row + dimension_, 0.0F);
-        for (std::size_t s = 0; s < stages_.size(); ++s) {
-            const Stage& stage = stages_[s];
-            float* values = sums + image * image_sums_ + places_[s].sums;
-            fold_slices(values, places_[s].slices, stage.channels);
-            const auto count = static_cast<double>(stage.pixels) * static_cast<double>(stages_.size());
+        for (std::size_t s = 0; s < stages.size(); ++s) {
+            const Stage& stage = stages[s];
+            float* values = sums + image * plan_.image_sums() + plan_.place(s).sums;
+            fold_slices(values, plan_.place(s).slices, stage.channels);
+            const auto count = static_cast<double>(stage.pixels) * static_cast<double>(stages.size());
             add_expanded(values, stage.channels, static_cast<float>(1.0 / count), dimension_, row);
         }
         if (normalize_) {

@@ -1,11 +1,11 @@
 // The operators of lookalike as PyTorch sees them: schemas, checks, memory and threads. The arithmetic is in
-// fuse.cpp and moments.cpp.
+// fuse.cpp, stage_moments.cpp and moments.cpp.
 //
 // Written against PyTorch's stable ABI: the library needs no Python symbol, and one build serves later
 // versions of PyTorch too.
 //
 // No argument is written to, and no result shares memory with an argument (no schema has a mark for either).
-// Both operators are for inference: they define no gradient.
+// The operators are for inference: they define no gradient.
 
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
@@ -25,9 +25,12 @@
 
 #include "fuse.h"
 #include "moments.h"
+#include "plan.h"
+#include "stage_moments.h"
 
 STABLE_TORCH_LIBRARY(lookalike, library) {
     library.def("multiscale_fuse(Tensor[] maps, int dimension, bool normalize=True) -> Tensor");
+    library.def("multiscale_moments(Tensor[] maps) -> Tensor");
     library.def("channel_moments(Tensor images) -> Tensor");
 }
 
@@ -76,10 +79,11 @@ void share(std::int64_t count, std::int64_t chunk, const Work& work) {
     });
 }
 
-void check_map(const Tensor& map, std::size_t stage, std::size_t stages, std::int64_t images,
-               std::int64_t dimension) {
+// `most` is how many channels a map may have, or 0 for any number.
+void check_map(const char* name, const Tensor& map, std::size_t stage, std::size_t stages, std::int64_t images,
+               std::int64_t most) {
     const auto refuse = [&](const auto&... parts) {
-        fail("multiscale_fuse: stage ", stage + 1, " of ", stages, ": expected ", parts...);
+        fail(name, ": stage ", stage + 1, " of ", stages, ": expected ", parts...);
     };
     if (!map.is_cpu()) {
         refuse("a tensor on the CPU, got one on another device");
@@ -93,9 +97,11 @@ void check_map(const Tensor& map, std::size_t stage, std::size_t stages, std::in
     if (map.size(0) != images) {
         refuse(images, " images as in stage 1, got ", map.size(0), ": shape ", shape_of(map));
     }
-    if (map.size(1) < 1 || map.size(1) > dimension) {
-        refuse("1 to ", dimension, " channels (the dimension asked for), got ", map.size(1), ": shape ",
-               shape_of(map));
+    if (most > 0 && (map.size(1) < 1 || map.size(1) > most)) {
+        refuse("1 to ", most, " channels (the dimension asked for), got ", map.size(1), ": shape ", shape_of(map));
+    }
+    if (map.size(1) < 1) {
+        refuse("at least one channel, got shape ", shape_of(map));
     }
     if (map.size(2) < 1 || map.size(3) < 1) {
         refuse("at least one pixel, got shape ", shape_of(map));
@@ -125,33 +131,68 @@ lookalike::Stage describe(Tensor& map) {
     return {map.const_data_ptr<float>(), map.size(1), map.size(2) * map.size(3), map.stride(0), layout};
 }
 
-Tensor multiscale_fuse(std::vector<Tensor> maps, std::int64_t dimension, bool normalize) {
-    if (maps.empty()) {
-        fail("multiscale_fuse: expected the map of at least one stage, got an empty list");
+// The maps of all stages, checked and described.
+struct Batch {
+    std::vector<lookalike::Stage> stages;
+    std::int64_t images;
+    std::int64_t floats = 0;
+
+    // `name` is the operator's, for messages; `most` is as in check_map. A map that needs a dense copy is replaced
+    // by it in `maps`, which the description points into.
+    Batch(const char* name, std::vector<Tensor>& maps, std::int64_t most) {
+        if (maps.empty()) {
+            fail(name, ": expected the map of at least one stage, got an empty list");
+        }
+        images = maps[0].dim() > 0 ? maps[0].size(0) : 0;
+        stages.reserve(maps.size());
+        for (std::size_t stage = 0; stage < maps.size(); ++stage) {
+            check_map(name, maps[stage], stage, maps.size(), images, most);
+            stages.push_back(describe(maps[stage]));
+            floats += maps[stage].numel();
+        }
     }
+
+    // The blocks to give a thread at a time. Waking a thread costs about as much as reading a chunk; what is
+    // left to do of an image after its blocks is done in a microsecond.
+    std::int64_t chunk(std::int64_t blocks) const { return 1 + blocks * kChunkFloats / floats; }
+};
+
+std::unique_ptr<float[]> room(std::int64_t floats) {
+    return std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(floats));
+}
+
+Tensor multiscale_fuse(std::vector<Tensor> maps, std::int64_t dimension, bool normalize) {
     if (dimension < 1) {
         fail("multiscale_fuse: expected a dimension of at least 1, got ", dimension);
     }
-    const std::int64_t images = maps[0].dim() > 0 ? maps[0].size(0) : 0;
-    std::int64_t floats = 0;
-    std::vector<lookalike::Stage> stages;
-    stages.reserve(maps.size());
-    for (std::size_t stage = 0; stage < maps.size(); ++stage) {
-        check_map(maps[stage], stage, maps.size(), images, dimension);
-        stages.push_back(describe(maps[stage]));
-        floats += maps[stage].numel();
-    }
-    Tensor result = torch::stable::new_empty(maps[0], {images, dimension});
-    if (images == 0) {
+    Batch batch("multiscale_fuse", maps, dimension);
+    Tensor result = torch::stable::new_empty(maps[0], {batch.images, dimension});
+    if (batch.images == 0) {
         return result;
     }
-    const lookalike::Fusion fusion(std::move(stages), images, dimension, normalize);
-    const auto sums = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(fusion.sums()));
+    const lookalike::Fusion fusion(std::move(batch.stages), batch.images, dimension, normalize);
+    const auto sums = room(fusion.sums());
     auto* const out = result.mutable_data_ptr<float>();
-    // Waking a thread costs about as much as reading a chunk; an image's sums are done in a microsecond.
-    const std::int64_t pool_chunk = 1 + fusion.blocks() * kChunkFloats / floats;
-    share(fusion.blocks(), pool_chunk, [&](auto begin, auto end) { fusion.pool(begin, end, sums.get()); });
-    share(images, kChunkImages, [&](auto begin, auto end) { fusion.fuse(begin, end, sums.get(), out); });
+    share(fusion.blocks(), batch.chunk(fusion.blocks()),
+          [&](auto begin, auto end) { fusion.pool(begin, end, sums.get()); });
+    share(batch.images, kChunkImages, [&](auto begin, auto end) { fusion.fuse(begin, end, sums.get(), out); });
+    return result;
+}
+
+Tensor multiscale_moments(std::vector<Tensor> maps) {
+    Batch batch("multiscale_moments", maps, 0);
+    const lookalike::StageMoments moments(std::move(batch.stages), batch.images);
+    Tensor result = torch::stable::new_empty(maps[0], {batch.images, moments.length()});
+    if (batch.images == 0) {
+        return result;
+    }
+    const auto means = room(moments.sums());
+    const auto squares = room(moments.sums());
+    auto* const out = result.mutable_data_ptr<float>();
+    share(moments.blocks(), batch.chunk(moments.blocks()),
+          [&](auto begin, auto end) { moments.pool(begin, end, means.get(), squares.get()); });
+    share(batch.images, kChunkImages,
+          [&](auto begin, auto end) { moments.merge(begin, end, means.get(), squares.get(), out); });
     return result;
 }
 
@@ -189,5 +230,6 @@ Tensor channel_moments(Tensor images) {
 
 STABLE_TORCH_LIBRARY_IMPL(lookalike, CPU, library) {
     library.impl("multiscale_fuse", TORCH_BOX(&multiscale_fuse));
+    library.impl("multiscale_moments", TORCH_BOX(&multiscale_moments));
     library.impl("channel_moments", TORCH_BOX(&channel_moments));
 }

@@ -61,11 +61,12 @@ class FusionName(StrEnum):
     MEAN = "mean"
     CONCAT = "concat"
     LAST = "last"
+    MOMENTS = "moments"
 
 
 FusionOption = Annotated[
     FusionName | None,
-    typer.Option("--fusion", envvar="LOOKALIKE_FUSION", help="How stages are fused: mean, concat or last."),
+    typer.Option("--fusion", envvar="LOOKALIKE_FUSION", help="How stages are fused: mean, concat, last or moments."),
 ]
 InputSizeOption = Annotated[
     int | None,

@@ -1,4 +1,4 @@
-"""``python -m indexer.train``: targets, distil, finish, quality. Text to stderr, results to stdout."""
+"""``python -m indexer.train``: targets, distil, finish, quality, table. Text to stderr, results to stdout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ import torch
 from indexer.train import tasks
 from indexer.train.distil import Settings
 from indexer.train.export import export
+from indexer.train.quality import quality_table
+from indexer.train.student import load_weights
 from lookalike.errors import LookalikeError
+from lookalike.options import Places as Library
 
 TEACHER = "mobilenet_edgetpu_224_1.0_uint8_dequantised.npz"
 
@@ -38,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     distil = tasks_of.add_parser("distil", help="train; goes on from the checkpoint in the work folder")
     distil.add_argument("--minutes", type=float, default=110.0, help="time to train in all, over all resumptions")
     distil.add_argument("--rate", type=float, default=Settings.rate, help="highest learning rate")
-    distil.add_argument("--start", type=Path, help="weights to start from instead of random ones")
+    distil.add_argument("--start", type=Path, help="file whose backbone to start from instead of random weights")
 
     finish = tasks_of.add_parser("finish", help="fit the output layer to trained weights and write the weights file")
     finish.add_argument("weights", type=Path, help="checkpoint (.pt) or weights file to finish")
@@ -50,7 +53,10 @@ def parser() -> argparse.ArgumentParser:
 
     quality = tasks_of.add_parser("quality", help="measure weights on the test sets; JSON to stdout")
     quality.add_argument("weights", type=Path, help="checkpoint (.pt) or weights file")
-    quality.add_argument("--baselines", action="store_true", help="measure colour, random weights and teacher too")
+
+    table = tasks_of.add_parser("table", help="measure the encoders in the box and installed beside colour and teacher")
+    table.add_argument("--encoders-dir", type=Path, help="folder of installed encoders, if not the usual one")
+    table.add_argument("--json", type=Path, help="write the figures to this file too")
     return whole
 
 
@@ -75,10 +81,16 @@ def run(given: argparse.Namespace) -> None:
         settings = Settings(seconds=60 * given.minutes, seed=given.seed, rate=given.rate)
         tasks.distil(places, settings, given.start, say)
     elif given.task == "quality":
-        report = tasks.quality(places, tasks.load_any(given.weights), given.baselines, given.seed, say)
+        report = {"student": tasks.quality(places, load_weights(given.weights), say)}
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
+    elif given.task == "table":
+        folder = Library(Path(), encoders=given.encoders_dir).encoders_dir
+        found = tasks.product_encoders(places, folder, say) | tasks.baselines(places, given.seed, say)
+        if given.json is not None:
+            given.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        sys.stdout.write(quality_table(found) + "\n")
     else:
-        student = tasks.load_any(given.weights)
+        student = load_weights(given.weights)
         if given.task == "finish":
             tasks.finish(places, student, given.seed, say)
         export(student, tasks.SERVED_SIZE, given.output)

@@ -24,7 +24,7 @@ from indexer.train.augment import augment
 from indexer.train.losses import Batch, Heads, Queue, losses, total
 from indexer.train.student import Student, normalised
 
-PHASES = ((64, 0.35), (96, 0.75), (128, 0.92), (144, 1.0))
+PHASES = ((96, 0.6), (128, 0.9), (144, 1.0))
 """Picture size in pixels, and the part of the time at which it ends: small pictures first, they cost least."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from indexer.train.student import BACKBONE, STAGES, Student
+from indexer.train.student import BACKBONE, COLOUR_BINS, STAGES, Student
 from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD
 from lookalike.encoder.weights import serialized
 from lookalike.errors import WeightsInvalidError
@@ -21,7 +21,8 @@ def header(student: Student, input_size: int) -> dict[str, str]:
     encoder = {
         "backbone": BACKBONE,
         "stages": list(STAGES),
-        "fusion": "mean",
+        "fusion": "moments",
+        "colour_bins": COLOUR_BINS,
         "input_size": input_size,
         "resize": "squash",
         "mean": list(IMAGENET_MEAN),
@@ -37,7 +38,9 @@ def export(student: Student, input_size: int, path: Path) -> None:
     Raises WeightsInvalidError when a weight does not fit half precision.
     """
     tensors: dict[str, torch.Tensor] = {}
-    for name, value in student.state_dict().items():
+    state = student.state_dict() | {"projection.weight": student.weight()}
+    del state["scale"]
+    for name, value in state.items():
         if name.endswith("num_batches_tracked"):
             continue
         half = value.detach().half().contiguous()

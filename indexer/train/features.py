@@ -9,7 +9,8 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from indexer.train.student import Student, normalised
+from indexer.train.student import CHANNELS, Student, normalised
+from lookalike.encoder.ops import multiscale_fuse_reference
 
 BATCH = 32
 
@@ -31,6 +32,12 @@ def apply(
 def fused(student: Student, pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.float32]:
     """The student's features before its projection, (n, width)."""
     return apply(student.eval().fused, pixels, size)
+
+
+def mean_fused(student: Student, pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.float32]:
+    """Unit vectors (n, 512) of the stages' means alone, without any learnt layer behind the backbone."""
+    backbone = student.eval().backbone
+    return apply(lambda planes: multiscale_fuse_reference(backbone(planes), max(CHANNELS)), pixels, size)
 
 
 def vectors(student: Student, pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """What the student is asked for: to say what the teacher says, and to tell the classes of one source apart.
 
 Five terms, all on the student's unit vectors. The heads that lead to the teacher's numbers are thrown away after
-training. Weights and temperature are those of the first run, untuned.
+training. Weights and temperature are untuned.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-WEIGHTS = {"embedding": 3.0, "rows": 1.0, "similarities": 5.0, "scores": 1.0, "classes": 0.5}
+WEIGHTS = {"embedding": 3.0, "rows": 1.0, "similarities": 5.0, "scores": 1.0, "classes": 1.0}
 TEMPERATURE = 0.07
 CLASS_SCALE = 16.0
 QUEUE = 512

@@ -7,14 +7,15 @@ near-duplicates every made copy asks for its original, among all originals and a
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from indexer.evaluation.measures import retrieval
 from indexer.train.pool import Pool, pictures, read_rgb, squash
 from lookalike.errors import SourceNotFoundError
 
@@ -29,20 +30,22 @@ HISTOGRAM_BINS = 8
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
-Embed = Callable[[Pixels], Floats]
+Pictures = Sequence[Pixels] | Pixels
+Embed = Callable[[Pictures], Floats]
 Figures = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
 class TestSet:
-    """Pictures (n, s, s, 3) uint8 and, row by row, what they show (``names``) and how they were made (``kinds``).
+    """Pictures (h, w, 3) uint8 and, row by row, what they show (``names``) and how they were made (``kinds``).
 
+    ``pixels`` is one array (n, s, s, 3) where all were squashed to a size.
     ``unreadable`` counts the files of the set that are no pictures.
     """
 
     __test__ = False  # not a test class, whatever its name
 
-    pixels: Pixels
+    pixels: Pictures
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     unreadable: int = 0
@@ -60,38 +63,46 @@ def read_labels(folder: Path, name_column: str, kind_column: str | None) -> tupl
     return [folder / row["path"] for row in rows], [row[name_column] for row in rows], kinds
 
 
-def read_set(folder: Path, size: int, name_column: str = "label", kind_column: str | None = None) -> TestSet:
-    """The pictures listed in ``folder/labels.csv``, squashed to ``size`` pixels; unreadable ones are counted."""
+def read_set(folder: Path, size: int | None, name_column: str = "label", kind_column: str | None = None) -> TestSet:
+    """The pictures listed in ``folder/labels.csv``, squashed to ``size`` pixels if one is given.
+
+    Unreadable ones are counted.
+    """
     pixels: list[Pixels] = []
     read: list[int] = []
     paths, names, kinds = read_labels(folder, name_column, kind_column)
     for place, path in enumerate(paths):
         try:
-            pixels.append(squash(read_rgb(path.read_bytes()), size))
+            pixels.append(_sized(read_rgb(path.read_bytes()), size))
         except UnidentifiedImageError:
             continue
         read.append(place)
     return TestSet(
-        np.stack(pixels),
+        pixels if size is None else np.stack(pixels),
         tuple(names[place] for place in read),
         tuple(kinds[place] for place in read),
         unreadable=len(paths) - len(read),
     )
 
 
-def held_out_set(folder: Path, pool: Pool, size: int) -> TestSet:
-    """The pictures of the pool in ``folder`` whose classes were left out of training, squashed to ``size``."""
+def _sized(picture: Image.Image, size: int | None) -> Pixels:
+    return np.asarray(picture, dtype=np.uint8) if size is None else squash(picture, size)
+
+
+def held_out_set(folder: Path, pool: Pool, size: int | None) -> TestSet:
+    """The pictures of the pool in ``folder`` whose classes were left out of training, squashed to ``size`` if given."""
     rows = [row for row, out in zip(pool.rows, pool.held_out, strict=True) if out]
-    pixels = np.stack([squash(picture, size) for picture in pictures(folder, rows)])
+    found = [_sized(picture, size) for picture in pictures(folder, rows)]
+    pixels = found if size is None else np.stack(found)
     return TestSet(pixels, tuple("/".join(row.kind) for row in rows), ("",) * len(rows))
 
 
-def all_sets(data: Path, pool: Pool, size: int) -> dict[str, TestSet]:
-    """Every set that is measured on, in the order of the report."""
-    sets = {name: read_set(data / name, size) for name in LABELLED_SETS}
-    sets[HELD_OUT] = held_out_set(data / "pool", pool, size)
-    sets[NEAR_DUPLICATES] = one_name_a_picture(read_set(data / NEAR_DUPLICATES, size, "group", "transform"))
-    return sets
+def all_sets(data: Path, pool: Pool, size: int | None) -> Iterator[tuple[str, TestSet]]:
+    """Every set that is measured on, by name, in the order of the report; one at a time is in memory."""
+    for name in LABELLED_SETS:
+        yield name, read_set(data / name, size)
+    yield HELD_OUT, held_out_set(data / "pool", pool, size)
+    yield NEAR_DUPLICATES, one_name_a_picture(read_set(data / NEAR_DUPLICATES, size, "group", "transform"))
 
 
 def one_name_a_picture(known: TestSet) -> TestSet:
@@ -102,28 +113,6 @@ def one_name_a_picture(known: TestSet) -> TestSet:
         if kind in ORIGINALS:
             joined[name] = first.setdefault(pixels.tobytes(), name)
     return replace(known, names=tuple(joined.get(name, name) for name in known.names))
-
-
-def retrieval(vectors: Floats, names: Sequence[str]) -> dict[str, float]:
-    """Recall@1, precision@5 and mean average precision when each of ``vectors`` (n, d) searches the others.
-
-    Precision@5 divides by five even when a name has fewer others. Average precision is the mean of the precision at
-    each right answer's rank, over the whole ranking (Manning, Raghavan and Schütze, 2008, section 8.4). Pictures
-    whose name is theirs alone ask nothing. Equal similarities keep the order of the rows.
-    """
-    labels = np.unique(np.asarray(names), return_inverse=True)[1]
-    similarity = vectors @ vectors.T
-    np.fill_diagonal(similarity, -np.inf)
-    order = np.argsort(-similarity, axis=1, kind="stable")[:, :-1]
-    right = labels[order] == labels[:, None]
-    right = right[right.any(axis=1)]
-    precision = np.cumsum(right, axis=1) / np.arange(1, right.shape[1] + 1)
-    average = (precision * right).sum(axis=1) / right.sum(axis=1)
-    return {
-        "recall_at_1": float(right[:, 0].mean()),
-        "precision_at_5": float(right[:, :5].sum(axis=1).mean() / 5),
-        "mean_average_precision": float(average.mean()),
-    }
 
 
 def copies_found(vectors: Floats, groups: Sequence[str], kinds: Sequence[str]) -> dict[str, float]:
@@ -143,12 +132,12 @@ def copies_found(vectors: Floats, groups: Sequence[str], kinds: Sequence[str]) -
     return {"overall": float(hits.mean()), "copies": float(len(queries)), **found}
 
 
-def colour_histogram(pixels: Pixels) -> Floats:
+def colour_histogram(pictures: Pictures) -> Floats:
     """The baseline that knows colour alone: a joint RGB histogram of 8 × 8 × 8 bins, its square root, unit length.
 
     The inner product of two is the Bhattacharyya coefficient of the histograms.
     """
-    bins = (pixels.astype(np.int64) * HISTOGRAM_BINS) >> 8
+    bins = (np.asarray(pictures).astype(np.int64) * HISTOGRAM_BINS) >> 8
     flat = (bins[..., 0] * HISTOGRAM_BINS + bins[..., 1]) * HISTOGRAM_BINS + bins[..., 2]
     counts = np.stack([np.bincount(row.ravel(), minlength=HISTOGRAM_BINS**3) for row in flat])
     return np.asarray(np.sqrt(counts / counts.sum(axis=1, keepdims=True)), dtype=np.float32)
@@ -161,10 +150,10 @@ def cosine_spread(vectors: Floats, names: Sequence[str]) -> dict[str, float]:
     return {"mean": float(cosines.mean()), "percentile_99": float(np.percentile(cosines, 99))}
 
 
-def measure(embed: Embed, sets: Mapping[str, TestSet]) -> Figures:
+def measure(embed: Embed, sets: Iterable[tuple[str, TestSet]]) -> Figures:
     """All figures of one encoder: each labelled set, their mean, the classes held out, the near-duplicates."""
     figures: Figures = {}
-    for name, known in sets.items():
+    for name, known in sets:
         vectors = embed(known.pixels)
         if name == NEAR_DUPLICATES:
             figures[name] = copies_found(vectors, known.names, known.kinds) | {"unreadable": float(known.unreadable)}
@@ -176,3 +165,20 @@ def measure(embed: Embed, sets: Mapping[str, TestSet]) -> Figures:
     if labelled:
         figures["mean_of_labelled"] = {key: float(np.mean([row[key] for row in labelled])) for key in labelled[0]}
     return figures
+
+
+def quality_table(report: Mapping[str, Figures]) -> str:
+    """Recall@1 / mAP as lines of text: a row a set, a column an encoder; for near-duplicates a row a kind of copy."""
+    names = list(report)
+    width = max(len(name) for name in names) + 2
+    lines = [f"{'recall@1 / mAP':<28}" + "".join(f"{name:>{max(width, 16)}}" for name in names)]
+    for known in (*LABELLED_SETS, "mean_of_labelled", HELD_OUT):
+        cells = [report[name][known] for name in names]
+        pairs = [f"{cell['recall_at_1']:.3f} / {cell['mean_average_precision']:.3f}" for cell in cells]
+        lines.append(f"{known:<28}" + "".join(f"{pair:>{max(width, 16)}}" for pair in pairs))
+    lines.append("near-duplicates: the share of copies that find their original")
+    shown = [kind for kind in next(iter(report.values()))[NEAR_DUPLICATES] if kind not in {"copies", "unreadable"}]
+    for kind in shown:
+        shares = [f"{report[name][NEAR_DUPLICATES][kind]:.3f}" for name in names]
+        lines.append(f"  {kind:<26}" + "".join(f"{share:>{max(width, 16)}}" for share in shares))
+    return "\n".join(lines)

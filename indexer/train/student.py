@@ -1,12 +1,12 @@
-"""The student: a timm backbone, the fusion of its stages, one linear layer and the norm, all differentiable.
+"""The student: a timm backbone, the moments of its stages, the picture's colours, one affine layer and the norm.
 
-This is the network that the product serves, written plainly so that gradients flow through it. The product's own
-fusion (the compiled operator and its formula) is for inference.
+This is the network that the product serves, with gradients, and with its features brought to one scale before the
+affine layer. The compiled operators of the product are for inference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -14,6 +14,8 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
+from lookalike.encoder.colour import colour_histogram
+from lookalike.encoder.ops import multiscale_moments_reference
 from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD
 from lookalike.encoder.torchvision_shim import ensure_torchvision
 from lookalike.errors import SourceNotFoundError, WeightsInvalidError
@@ -21,17 +23,8 @@ from lookalike.errors import SourceNotFoundError, WeightsInvalidError
 BACKBONE = "resnet18"
 STAGES = (1, 2, 3, 4)
 CHANNELS = (64, 128, 256, 512)
-DIMENSION = 512
-
-
-def fuse_mean(maps: list[torch.Tensor], width: int) -> torch.Tensor:
-    """Mean over the stages of their pooled maps, each expanded to ``width`` numbers: (n, width), not normalised.
-
-    A stage of C channels becomes out[j] = pooled[floor(j * C / width)], the product's definition of mean fusion.
-    """
-    steps = torch.arange(width, device=maps[0].device)
-    expanded = [stage.mean(dim=(2, 3))[:, steps * stage.shape[1] // width] for stage in maps]
-    return torch.stack(expanded).mean(dim=0)
+DIMENSION = 608
+COLOUR_BINS = 8
 
 
 def normalised(pixels: torch.Tensor) -> torch.Tensor:
@@ -42,22 +35,34 @@ def normalised(pixels: torch.Tensor) -> torch.Tensor:
 
 
 class Student(nn.Module):
-    """``backbone`` maps (n, 3, h, w) to a list of stage maps, the widest of ``width`` channels.
+    """``backbone`` maps (n, 3, h, w) to a list of stage maps, of ``channels`` channels.
 
-    ``fused`` gives (n, width), before the projection; ``forward`` gives (n, dimension) of unit length.
+    ``fused`` gives (n, width), before the projection; ``forward`` gives (n, dimension) of unit length. The projection
+    sees ``(fused - centre) * scale``; ``weight`` is
+    both steps behind the centring in one.
     """
 
-    def __init__(self, backbone: nn.Module, width: int, dimension: int) -> None:
+    centre: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, backbone: nn.Module, channels: Sequence[int], dimension: int) -> None:
         super().__init__()
+        width = 2 * sum(channels) + COLOUR_BINS**3
         self.backbone = backbone
-        self.width = width
         self.projection = nn.Linear(width, dimension)
+        self.register_buffer("centre", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
 
     def fused(self, pixels: torch.Tensor) -> torch.Tensor:
-        return fuse_mean(self.backbone(pixels), self.width)
+        moments = multiscale_moments_reference(self.backbone(pixels))
+        return torch.cat([moments, colour_histogram(pixels, IMAGENET_MEAN, IMAGENET_STD, COLOUR_BINS)], dim=1)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        return functional.normalize(self.projection(self.fused(pixels)), dim=1)
+        return functional.normalize(self.projection((self.fused(pixels) - self.centre) * self.scale), dim=1)
+
+    def weight(self) -> torch.Tensor:
+        """Weight (dimension, width) that leads from centred features to the vector before its bias and norm."""
+        return self.projection.weight.detach() * self.scale
 
 
 def new_student(dimension: int = DIMENSION) -> Student:
@@ -66,40 +71,55 @@ def new_student(dimension: int = DIMENSION) -> Student:
     import timm
 
     backbone = timm.create_model(BACKBONE, pretrained=False, features_only=True, out_indices=STAGES)
-    student = Student(backbone, CHANNELS[-1], dimension)
+    student = Student(backbone, CHANNELS, dimension)
     nn.utils.convert_conv2d_weight_memory_format(student, torch.channels_last)
     return student
 
 
-def load_state(student: Student, tensors: Mapping[str, torch.Tensor], origin: str) -> None:
-    """Fills ``student`` from ``tensors`` under its own names; a batch norm's step counter may lack.
+def load_state(module: nn.Module, tensors: Mapping[str, torch.Tensor], origin: str) -> None:
+    """Fills ``module`` from ``tensors`` under its own names; a batch norm's step counter may lack.
 
     Raises WeightsInvalidError, which names ``origin`` and the tensors, when others are missing or too many.
     """
-    wanted = {key for key in student.state_dict() if not key.endswith("num_batches_tracked")}
+    wanted = {key for key in module.state_dict() if not key.endswith("num_batches_tracked")}
     given = {key: value.float() for key, value in tensors.items() if not key.endswith("num_batches_tracked")}
     odd = sorted(wanted.symmetric_difference(given))
     if odd:
         message = f"{origin} is not of this network: {', '.join(odd[:3])} missing or unknown; use a resnet18 file"
         raise WeightsInvalidError(message, subject=origin)
-    student.load_state_dict(given, strict=False)
+    module.load_state_dict(given, strict=False)
 
 
 def load_weights(path: Path) -> Student:
-    """The student in a weights file: an exported one, or an earlier one with keys ``b.*`` and ``proj.*``.
+    """The student in a checkpoint (``.pt``, the averaged one) or in an exported weights file.
 
     Raises SourceNotFoundError without the file, WeightsInvalidError when it is of another network.
     """
-    if not path.is_file():
-        raise SourceNotFoundError(f"there are no weights at {path}; name a file that exists", subject=str(path))
-    renamed = {
-        key.replace("proj.", "projection.", 1) if key.startswith("proj.") else _backbone_name(key): value
-        for key, value in load_file(path).items()
-    }
-    student = new_student(renamed["projection.bias"].shape[0] if "projection.bias" in renamed else DIMENSION)
-    load_state(student, renamed, str(path))
+    tensors = _tensors(path)
+    student = new_student(tensors["projection.bias"].shape[0] if "projection.bias" in tensors else DIMENSION)
+    if path.suffix != ".pt":
+        tensors["scale"] = student.scale  # folded into the projection
+    load_state(student, tensors, str(path))
     return student
 
 
-def _backbone_name(key: str) -> str:
-    return f"backbone.{key[2:]}" if key.startswith("b.") else key
+def load_backbone(path: Path) -> Student:
+    """A student whose backbone alone comes from a file: a checkpoint, an exported one, or one with keys ``b.*``."""
+    student = new_student()
+    plain = {
+        key.removeprefix("backbone.").removeprefix("b."): value
+        for key, value in _tensors(path).items()
+        if key.startswith(("backbone.", "b."))
+    }
+    load_state(student.backbone, plain, str(path))
+    return student
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        message = f"there are no weights at {path}; name a file that exists, or train first"
+        raise SourceNotFoundError(message, subject=str(path))
+    if path.suffix == ".pt":
+        average: dict[str, torch.Tensor] = torch.load(path, weights_only=True)["average"]
+        return average
+    return load_file(path)

@@ -21,7 +21,7 @@ from indexer.train.distil import Data, Distiller, Settings
 from indexer.train.losses import Heads
 from indexer.train.pool import Pool, decode_pool, describe, pictures, read_manifest
 from indexer.train.quality import Figures, all_sets, colour_histogram, measure
-from indexer.train.student import Student, load_state, load_weights, new_student
+from indexer.train.student import COLOUR_BINS, Student, load_backbone, new_student
 from indexer.train.teacher import (
     INPUT_SIZE,
     Runtime,
@@ -33,11 +33,14 @@ from indexer.train.teacher import (
     runner,
     save_targets,
 )
-from lookalike.errors import SourceNotFoundError
+from lookalike.api import Encoder
+from lookalike.encoder.installed import installed_names
+from lookalike.encoder.registry import BUNDLED
 
 SERVED_SIZE = 144
 FITTED_PICTURES = 10_000
-HEAD_PICTURES = 3_000
+COLOUR_COMPONENTS = 96
+HEAD_PICTURES = 4_000
 HEAD_SIZE = 96
 
 Log = Callable[[str], None]
@@ -98,13 +101,14 @@ def load_data(places: Places) -> tuple[Pool, Data]:
 
 
 def fitted_heads(student: Student, data: Data, class_sources: npt.NDArray[np.int64], seed: int) -> Heads:
-    """Heads that already fit the student as it is, so that the first steps do not spoil trained weights.
+    """Heads, and an output layer, that fit the student's backbone, so that the first steps do not spoil it.
 
     The linear heads are ridge regressions on a sample of the pool, a class's vector is the mean of its pictures.
     """
     dimension = student.projection.out_features
     heads = Heads(dimension, data.embedding.shape[1], data.scores.shape[1], torch.from_numpy(class_sources))
     rows = sample(data.chosen, HEAD_PICTURES, seed)
+    fit_output(student, data, rows, HEAD_SIZE)
     vectors = features.vectors(student, data.pixels[rows], HEAD_SIZE)
     with torch.no_grad():
         for head, wanted in ((heads.embedding, data.embedding), (heads.scores, data.scores)):
@@ -128,14 +132,14 @@ def set_linear(layer: torch.nn.Linear, affine: Affine) -> None:
 
 
 def distil(places: Places, settings: Settings, start: Path | None, log: Log) -> None:
-    """Trains from ``start`` (or from random weights), or goes on from the work folder's checkpoint if there is one.
+    """Trains from the backbone in ``start`` (or from random weights), or goes on from the work folder's checkpoint.
 
     An interrupt or a termination signal ends it after the current step, with a checkpoint.
     """
     pool, data = load_data(places)
     torch.manual_seed(settings.seed)
     resumed = places.checkpoint.is_file()
-    student = new_student() if start is None or resumed else load_weights(start)
+    student = new_student() if start is None or resumed else load_backbone(start)
     if resumed or start is None:
         heads = Heads(
             student.projection.out_features,
@@ -159,49 +163,64 @@ def distil(places: Places, settings: Settings, start: Path | None, log: Log) -> 
     run.run(places.checkpoint, lambda: bool(stopped), log)
 
 
-def load_any(path: Path) -> Student:
-    """The averaged student of a checkpoint (``.pt``), or the student of a weights file."""
-    if path.suffix != ".pt":
-        return load_weights(path)
-    if not path.is_file():
-        message = f"there is no checkpoint at {path}; train first: python -m indexer.train distil"
-        raise SourceNotFoundError(message, subject=str(path))
-    tensors = torch.load(path, weights_only=True)["average"]
-    student = new_student(tensors["projection.bias"].shape[0])
-    load_state(student, tensors, str(path))
-    return student
+def fit_output(student: Student, data: Data, rows: npt.NDArray[np.int64], size: int) -> None:
+    """Replaces the student's output layer by the closed form, fitted on the pictures ``rows`` at ``size`` pixels."""
+    found = features.fused(student, data.pixels[rows], size)
+    dimension = student.projection.out_features
+    layer = output_layer(found, data.embedding[rows], data.classes[rows], COLOUR_BINS**3, dimension, COLOUR_COMPONENTS)
+    student.centre.copy_(torch.from_numpy(layer.centre))
+    student.scale.copy_(torch.from_numpy(layer.scale))
+    set_linear(student.projection, layer.affine)
 
 
 def finish(places: Places, student: Student, seed: int, log: Log) -> None:
     """Replaces the student's output layer by the closed form, fitted on the pool at the size that is served."""
     _, data = load_data(places)
     rows = sample(data.chosen, FITTED_PICTURES, seed)
-    found = features.fused(student, data.pixels[rows], SERVED_SIZE)
-    log(f"features of {len(rows)} pictures at {SERVED_SIZE} px")
-    set_linear(student.projection, output_layer(found, data.embedding[rows], student.projection.out_features))
+    fit_output(student, data, rows, SERVED_SIZE)
+    log(f"output layer fitted to {len(rows)} pictures at {SERVED_SIZE} px")
 
 
-def quality(places: Places, student: Student, baselines: bool, seed: int, log: Log) -> dict[str, Figures]:
-    """Figures of ``student`` on every test set; with ``baselines`` also of colour, random weights and the teacher."""
-    pool = describe(read_manifest(places.pool))
-    sets = all_sets(places.data, pool, SERVED_SIZE)
-    report = {"student": measure(lambda pixels: features.vectors(student, pixels, SERVED_SIZE), sets)}
+def quality(places: Places, student: Student, log: Log) -> Figures:
+    """Figures of ``student`` on every test set, at the size that is served."""
+    sets = all_sets(places.data, describe(read_manifest(places.pool)), SERVED_SIZE)
+    found = measure(lambda pixels: features.vectors(student, np.asarray(pixels), SERVED_SIZE), sets)
     log("student measured")
-    if not baselines:
-        return report
-    report["colour_histogram"] = measure(colour_histogram, sets)
+    return found
+
+
+def baselines(places: Places, seed: int, log: Log) -> dict[str, Figures]:
+    """Figures of what an encoder is measured against: colour alone, random weights, and the teacher."""
+    pool = describe(read_manifest(places.pool))
+    report = {"colour_histogram": measure(colour_histogram, all_sets(places.data, pool, SERVED_SIZE))}
     torch.manual_seed(seed)
     stranger = new_student()
-    report["random_weights"] = measure(lambda pixels: unit(features.fused(stranger, pixels, SERVED_SIZE)), sets)
+    report["random_weights"] = measure(
+        lambda pixels: features.mean_fused(stranger, np.asarray(pixels), SERVED_SIZE),
+        all_sets(places.data, pool, SERVED_SIZE),
+    )
     log("colour histogram and random weights measured")
     teacher = load_teacher(places.teacher)
     run = runner(teacher, "torch")
     mean = load_targets(places.targets).embedding[pool.trainable].mean(axis=0)
     report["teacher"] = measure(
-        lambda pixels: unit(embed_pixels(teacher, pixels, run) - mean),
+        lambda pixels: unit(embed_pixels(teacher, np.asarray(pixels), run) - mean),
         all_sets(places.data, pool, INPUT_SIZE),
     )
     log("teacher measured")
+    return report
+
+
+def product_encoders(places: Places, encoders_dir: Path, log: Log) -> dict[str, Figures]:
+    """Figures of the encoders that a user has: the one in the box and those installed, each at its own input size."""
+    pool = describe(read_manifest(places.pool))
+    report: dict[str, Figures] = {}
+    for name in (BUNDLED, *installed_names(encoders_dir)):
+        encoder = Encoder.load(name, encoders_dir=encoders_dir)
+        # An encoder that squashes gives the same vector for a picture that was squashed to its size before.
+        size = encoder.spec.input_size if encoder.spec.resize == "squash" else None
+        report[name] = measure(encoder.encode, all_sets(places.data, pool, size))
+        log(f"{name} measured")
     return report
 
 

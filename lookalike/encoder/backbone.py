@@ -10,7 +10,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lookalike.encoder.ops import multiscale_fuse, multiscale_fuse_reference
+from lookalike.encoder.colour import Colours
+from lookalike.encoder.ops import (
+    multiscale_fuse,
+    multiscale_fuse_reference,
+    multiscale_moments,
+    multiscale_moments_reference,
+)
 from lookalike.encoder.spec import Fusion
 from lookalike.encoder.torchvision_shim import ensure_torchvision
 from lookalike.errors import EncoderOptionsError
@@ -51,10 +57,15 @@ class MultiScaleNetwork(nn.Module):
     ``concat``: every pooled stage is brought to unit length; they stand side by side, divided by the root of
     their number, so that the cosine of two pictures is the mean of their stages' cosines.
     ``last``: the deepest stage alone.
+    ``moments``: every stage's means and standard deviations over its places, side by side.
 
-    An optional ``projection``, one learnt affine step, is applied to the fusion before the norm. A vector of zeros
-    has no direction and stays zeros (the norm is taken as at least 1e-12).
+    An optional ``projection``, one learnt affine step, is applied before the norm, to the fusion and, if there are
+    ``colours``, to the picture's colour histogram behind it. Features that it was fitted to have the mean ``centre``,
+    which is taken off first. A vector of zeros has no direction and stays zeros (the
+    norm is taken as at least 1e-12).
     """
+
+    centre: torch.Tensor | None
 
     def __init__(
         self,
@@ -62,14 +73,21 @@ class MultiScaleNetwork(nn.Module):
         channels: Sequence[int],
         fusion: Fusion = "mean",
         projection: int | None = None,
+        colours: Colours | None = None,
+        centred: bool = False,
     ) -> None:
-        """``channels`` are the widths of the backbone's maps; ``projection`` is the length it projects to."""
+        """``channels`` are the widths of the backbone's maps; ``projection`` is the length it projects to.
+
+        ``centred`` says that the weights have a ``centre``.
+        """
         super().__init__()
         self.backbone = backbone
         self.channels = tuple(channels)
         self.fusion = fusion
-        self.width = fused_width(self.channels, fusion)
+        self.colours = colours
+        self.width = fused_width(self.channels, fusion) + (colours.width if colours else 0)
         self.projection = None if projection is None else nn.Linear(self.width, projection)
+        self.register_buffer("centre", torch.zeros(self.width) if centred else None)
 
     @property
     def dimension(self) -> int:
@@ -78,19 +96,31 @@ class MultiScaleNetwork(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Unit vectors (n, D) of pixels (n, 3, S, S)."""
-        return self.embed(self.backbone(pixels))
-
-    def embed(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Unit vectors (n, D) of the backbone's maps, each (n, C, h, w)."""
+        maps = self.backbone(pixels)
         if self.projection is None and self.fusion == "mean":
-            return self._fuse_mean(maps, normalize=True)
+            return self._fuse_mean(maps, normalize=True)  # the norm is the operator's work too
+        features = self.features(maps, pixels)
+        return functional.normalize(self.project(features))
+
+    def features(self, maps: Sequence[torch.Tensor], pixels: torch.Tensor) -> torch.Tensor:
+        """What the projection sees: the fusion of the maps, (n, C, h, w) each, and the colours of the pixels."""
         fused = self.fuse(maps)
-        return functional.normalize(fused if self.projection is None else self.projection(fused))
+        return fused if self.colours is None else torch.cat([fused, self.colours(pixels)], dim=1)
+
+    def project(self, features: torch.Tensor) -> torch.Tensor:
+        """Features (n, width) as they are before the norm: centred and projected, where the weights say so."""
+        if self.projection is None:
+            return features
+        projected: torch.Tensor = self.projection(features if self.centre is None else features - self.centre)
+        return projected
 
     def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """What the projection sees: the fusion (n, width) before any norm (``concat``: of unit length)."""
+        """The fusion (n, width without colours) of maps (n, C, h, w) before any norm (``concat``: of unit length)."""
         if self.fusion == "mean":
             return self._fuse_mean(maps, normalize=False)
+        if self.fusion == "moments":
+            moments = multiscale_moments_reference if self.training else multiscale_moments
+            return moments(list(maps))
         if self.fusion == "last":
             return maps[-1].mean(dim=(2, 3))
         stages = [functional.normalize(stage.mean(dim=(2, 3))) for stage in maps]
@@ -98,12 +128,12 @@ class MultiScaleNetwork(nn.Module):
 
     def _fuse_mean(self, maps: Sequence[torch.Tensor], normalize: bool) -> torch.Tensor:
         fuse = multiscale_fuse_reference if self.training else multiscale_fuse  # the operator has no gradient
-        return fuse(list(maps), self.width, normalize)
+        return fuse(list(maps), max(self.channels), normalize)
 
 
 def fused_width(channels: Sequence[int], fusion: Fusion) -> int:
     """Length of the fusion of stages so wide."""
-    return {"mean": max(channels), "concat": sum(channels), "last": channels[-1]}[fusion]
+    return {"mean": max(channels), "concat": sum(channels), "last": channels[-1], "moments": 2 * sum(channels)}[fusion]
 
 
 def deepest_stages(architecture: str) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,35 @@ from lookalike.encoder.spec import EncoderSpec
 
 RGB = npt.NDArray[np.uint8]
 Vectors = npt.NDArray[np.float32]
+Heat = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class PartEvidence:
+    """What one part of an encoder (a stage, or the colour histogram) has to say about a pair of pictures.
+
+    ``score`` is the cosine, in [-1, 1], of the two pictures as this part alone sees them. ``shares`` is what the part
+    adds to the pair's cosine score, seen from either picture. ``heats`` are two maps (h, w) float32, one a picture:
+    what each place adds, so that a map sums to its picture's share.
+    """
+
+    name: str
+    score: float
+    shares: tuple[float, float]
+    heats: tuple[Heat, Heat]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Why two pictures have their cosine ``score``.
+
+    For either picture the shares of the parts and its one of ``rests`` sum to the score; a rest is what the encoder
+    says of every picture.
+    """
+
+    score: float
+    parts: tuple[PartEvidence, ...]
+    rests: tuple[float, float]
 
 
 class ImageEncoder(Protocol):
@@ -35,4 +65,10 @@ class ImageEncoder(Protocol):
         """Embed prepared pictures: (n, 3, S, S) float32 to (n, D) float32 of unit length; n may be 0.
 
         A picture's vector does not depend on the others in its batch (to 1e-5).
+        """
+
+    def explain(self, first: Vectors, second: Vectors) -> Evidence:
+        """Why two prepared pictures, (3, S, S) float32 each, are as similar as they are.
+
+        Raises VectorsInvalidError for any other shape or dtype.
         """

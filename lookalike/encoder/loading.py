@@ -9,6 +9,7 @@ from typing import cast, get_args
 import torch
 
 from lookalike.encoder.backbone import MultiScaleNetwork, build_backbone, deepest_stages
+from lookalike.encoder.colour import Colours
 from lookalike.encoder.installed import verified_weights
 from lookalike.encoder.published import load_published
 from lookalike.encoder.registry import (
@@ -23,7 +24,7 @@ from lookalike.encoder.spec import EncoderSpec, Fusion
 from lookalike.encoder.weights import Recipe, file_digest, invalid, load_state, read_recipe, read_tensors
 from lookalike.errors import EncoderOptionsError
 
-_PROJECTION = "projection."
+_PROJECTION, _CENTRE = "projection.", "centre"
 
 
 def load_network(
@@ -62,6 +63,7 @@ def load_network(
         mean=recipe.mean,
         std=recipe.std,
         weights_digest=digest,
+        colour_bins=network.colours.bins if network.colours else 0,
     )
 
 
@@ -101,14 +103,18 @@ def _from_own(
         raise invalid(path, f"is of {recipe.backbone}, not of {known.name}")
     tensors = read_tensors(path)
     if fusion is not None and fusion != recipe.fusion:
-        tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith(_PROJECTION)}
+        tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith((_PROJECTION, _CENTRE))}
     fusion = fusion or recipe.fusion
     try:
         backbone, channels = build_backbone(recipe.backbone, _fused_stages(recipe.stages, fusion))
     except EncoderOptionsError as error:
         raise invalid(path, f"asks for a network that cannot be built: {error}") from error
     projection = tensors.get(f"{_PROJECTION}weight")
-    network = MultiScaleNetwork(backbone, channels, fusion, None if projection is None else len(projection))
+    colours = Colours(recipe.colour_bins, recipe.mean, recipe.std) if recipe.colour_bins else None
+    if projection is None:
+        colours = None  # nothing would say how much they count
+    dimension = None if projection is None else len(projection)
+    network = MultiScaleNetwork(backbone, channels, fusion, dimension, colours, centred=_CENTRE in tensors)
     load_state(network, tensors, path)
     if fusion == recipe.fusion and network.dimension != recipe.dimension:
         raise invalid(path, f"gives vectors of {network.dimension} numbers but promises {recipe.dimension}")

@@ -1,8 +1,8 @@
 """The compiled operators and the plain formulas that they equal.
 
-``multiscale_fuse`` and ``channel_moments`` use the C++ operators of ``ext/`` where the compiled library can be
-loaded. Where it cannot, the same formula in PyTorch or numpy gives the same numbers more slowly, a warning is
-logged once, and ``operator_status()`` says why. Nothing is loaded before the first use.
+``multiscale_fuse``, ``multiscale_moments`` and ``channel_moments`` use the C++ operators of ``ext/`` where the
+compiled library can be loaded. Where it cannot, the same formula in PyTorch or numpy gives the same numbers more
+slowly, a warning is logged once, and ``operator_status()`` says why. Nothing is loaded before the first use.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from torch.nn import functional
 from lookalike.errors import OperatorError
 
 _LOG = logging.getLogger(__name__)
-_OPERATORS = ("multiscale_fuse", "channel_moments")
+VARIANCE_FLOOR = 1e-6
+_OPERATORS = ("multiscale_fuse", "multiscale_moments", "channel_moments")
 
 
 @dataclass(frozen=True)
@@ -108,14 +109,8 @@ def multiscale_fuse(maps: Sequence[torch.Tensor], dimension: int, normalize: boo
         RuntimeError: a map has the wrong shape, dtype or device; the message names the stage.
         OperatorError: gradients are being recorded for a map.
     """
-    if torch.is_grad_enabled() and any(stage.requires_grad for stage in maps):
-        raise OperatorError(
-            "multiscale_fuse has no gradient and a map asks for one: call it under torch.no_grad(), or train "
-            "through multiscale_fuse_reference",
-            subject="maps",
-        )
-    # Without a tensor PyTorch would not know which device's operator to call: the formula refuses that.
-    if len(maps) > 0 and all(stage.is_cpu for stage in maps) and _LIBRARY.serves():
+    _refuse_gradients("multiscale_fuse", maps)
+    if _runs_compiled(maps):
         fused: torch.Tensor = torch.ops.lookalike.multiscale_fuse.default(list(maps), dimension, normalize)
         return fused
     return multiscale_fuse_reference(maps, dimension, normalize)
@@ -130,7 +125,7 @@ def multiscale_fuse_reference(maps: Sequence[torch.Tensor], dimension: int, norm
     pooled residual stages described in docs/architecture.md. Arguments, result and errors are those of
     :func:`multiscale_fuse`.
     """
-    _check_maps(maps, dimension)
+    _check_maps("multiscale_fuse", maps, dimension)
     expanded = []
     for stage in maps:
         pooled = stage.mean(dim=(2, 3))
@@ -138,6 +133,46 @@ def multiscale_fuse_reference(maps: Sequence[torch.Tensor], dimension: int, norm
         expanded.append(pooled[:, source])
     fused = torch.stack(expanded).mean(dim=0)
     return functional.normalize(fused, dim=1, eps=1e-12) if normalize else fused
+
+
+def multiscale_moments(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Mean and standard deviation of each channel over its pixels, the stages side by side.
+
+    The formula is that of :func:`multiscale_moments_reference`. On the CPU the compiled operator does it in one
+    pass over the maps, on all of PyTorch's threads; it reads contiguous and channels-last maps where they lie, and
+    loses no deviation that is small beside its mean. An image's row is the same whatever the batch it is in and
+    however many threads work. On other devices, which have no operator, the formula itself serves. For inference
+    only.
+
+    Args:
+        maps: a float32 tensor (images, channels, height, width) per stage; sizes may differ between stages.
+
+    Returns:
+        float32 (images, 2 * sum of channels): for each stage its means, then its deviations.
+
+    Raises:
+        RuntimeError: a map has the wrong shape, dtype or device; the message names the stage.
+        OperatorError: gradients are being recorded for a map.
+    """
+    _refuse_gradients("multiscale_moments", maps)
+    if _runs_compiled(maps):
+        moments: torch.Tensor = torch.ops.lookalike.multiscale_moments.default(list(maps))
+        return moments
+    return multiscale_moments_reference(maps)
+
+
+def multiscale_moments_reference(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The same in plain PyTorch, on any device and with gradients.
+
+    A deviation is ``sqrt(variance + 1e-6)`` with the variance of the population; the small number gives it a
+    gradient where a channel is flat. Arguments, result and errors are those of :func:`multiscale_moments`.
+    """
+    _check_maps("multiscale_moments", maps, None)
+    blocks = []
+    for stage in maps:
+        variance, mean = torch.var_mean(stage, dim=(2, 3), correction=0)
+        blocks += [mean, (variance + VARIANCE_FLOOR).sqrt()]
+    return torch.cat(blocks, dim=1)
 
 
 def channel_moments(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
@@ -196,7 +231,8 @@ def _open(path: Path) -> str | None:
     if missing:
         return f"it lacks {' and '.join(missing)}: it was compiled from older sources"
     torch.library.register_fake("lookalike::multiscale_fuse", _fake_fuse, allow_override=True)
-    torch.library.register_fake("lookalike::channel_moments", _fake_moments, allow_override=True)
+    torch.library.register_fake("lookalike::multiscale_moments", _fake_moments, allow_override=True)
+    torch.library.register_fake("lookalike::channel_moments", _fake_channel_moments, allow_override=True)
     return None
 
 
@@ -210,19 +246,36 @@ def _likely_cause(error: str) -> str:
     return "the system refused to load it"
 
 
+def _runs_compiled(maps: Sequence[torch.Tensor]) -> bool:
+    # Without a tensor PyTorch would not know which device's operator to call: the formula refuses that.
+    return len(maps) > 0 and all(stage.is_cpu for stage in maps) and _LIBRARY.serves()
+
+
+def _refuse_gradients(operator: str, maps: Sequence[torch.Tensor]) -> None:
+    if torch.is_grad_enabled() and any(stage.requires_grad for stage in maps):
+        raise OperatorError(
+            f"{operator} has no gradient and a map asks for one: call it under torch.no_grad(), or train "
+            f"through {operator}_reference",
+            subject="maps",
+        )
+
+
 def _check(condition: bool, message: str) -> None:
     """Refuses as the operator does; under tracing, makes the condition a guard."""
     torch._check(condition, lambda: message)  # type: ignore[no-untyped-call]  # untyped in torch
 
 
-def _check_maps(maps: Sequence[torch.Tensor], dimension: int) -> None:
-    """The operator's rules about its arguments, for where the operator itself does not run."""
-    _check(len(maps) > 0, "multiscale_fuse: expected the map of at least one stage, got an empty list")
-    _check(dimension >= 1, f"multiscale_fuse: expected a dimension of at least 1, got {dimension}")
+def _check_maps(operator: str, maps: Sequence[torch.Tensor], dimension: int | None) -> None:
+    """The operator's rules about its arguments, for where the operator itself does not run.
+
+    ``dimension`` is the most channels that a map may have, or None for any number.
+    """
+    _check(len(maps) > 0, f"{operator}: expected the map of at least one stage, got an empty list")
+    _check(dimension is None or dimension >= 1, f"{operator}: expected a dimension of at least 1, got {dimension}")
     first = maps[0].shape[0] if maps[0].dim() > 0 else 0
     for number, stage in enumerate(maps, start=1):
         shape = tuple(stage.shape)
-        where = f"multiscale_fuse: stage {number} of {len(maps)}: expected"
+        where = f"{operator}: stage {number} of {len(maps)}: expected"
         _check(stage.dtype == torch.float32, f"{where} dtype float32, got {stage.dtype}")
         _check(
             len(shape) == 4,
@@ -231,9 +284,10 @@ def _check_maps(maps: Sequence[torch.Tensor], dimension: int) -> None:
         images, channels, height, width = shape
         _check(images == first, f"{where} {first} images as in stage 1, got {images}: shape {shape}")
         _check(
-            1 <= channels <= dimension,
+            dimension is None or 1 <= channels <= dimension,
             f"{where} 1 to {dimension} channels (the dimension asked for), got {channels}: shape {shape}",
         )
+        _check(channels >= 1, f"{where} at least one channel, got shape {shape}")
         _check(height >= 1 and width >= 1, f"{where} at least one pixel, got shape {shape}")
 
 
@@ -246,11 +300,16 @@ def _check_images(images: npt.NDArray[np.uint8]) -> None:
 
 def _fake_fuse(maps: list[torch.Tensor], dimension: int, normalize: bool = True) -> torch.Tensor:
     del normalize  # changes no shape
-    _check_maps(maps, dimension)
+    _check_maps("multiscale_fuse", maps, dimension)
     return maps[0].new_empty((maps[0].shape[0], dimension))
 
 
-def _fake_moments(images: torch.Tensor) -> torch.Tensor:
+def _fake_moments(maps: list[torch.Tensor]) -> torch.Tensor:
+    _check_maps("multiscale_moments", maps, None)
+    return maps[0].new_empty((maps[0].shape[0], 2 * sum(stage.shape[1] for stage in maps)))
+
+
+def _fake_channel_moments(images: torch.Tensor) -> torch.Tensor:
     shape = tuple(images.shape)
     _check(images.dtype == torch.uint8, f"channel_moments: expected dtype uint8, got {images.dtype}")
     _check(

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-Fusion = Literal["mean", "concat", "last"]
+Fusion = Literal["mean", "concat", "last", "moments"]
 Resize = Literal["squash", "crop", "pad"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -20,12 +20,13 @@ class EncoderSpec:
     """Everything that decides a vector; two vectors may be compared only if their specs have the same digest.
 
     ``backbone`` is a timm model name or ``alexnet``. ``stages`` are the indices of the backbone's feature maps that
-    are fused and ``channels`` their widths. ``fusion`` is ``mean``, ``concat`` or ``last``. ``projection`` says
-    whether a learnt affine step stands before the norm. ``dimension`` is the length of a vector. ``input_size`` is
+    are fused and ``channels`` their widths. ``fusion`` is ``mean``, ``concat``, ``last`` or ``moments``. ``projection``
+    says whether a learnt affine step stands before the norm. ``dimension`` is the length of a vector. ``input_size`` is
     the side in pixels of the square that the network sees; ``resize`` is how a picture becomes that square: squashed,
     cropped at the centre after its shorter side was brought to ``input_size / crop_fraction``, or padded.
     ``mean`` and ``std`` normalise RGB on 0..1. ``decoder`` names the rule that made pixels of the file.
-    ``weights_digest`` is the SHA-256 of the weights file.
+    ``weights_digest`` is the SHA-256 of the weights file. ``colour_bins`` is how many boxes a colour channel has in the
+    histogram that the projection sees beside the fusion, 0 for none.
     """
 
     name: str
@@ -42,12 +43,15 @@ class EncoderSpec:
     std: tuple[float, float, float]
     weights_digest: str
     decoder: str = "pillow-bilinear"
+    colour_bins: int = 0
 
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of all fields but ``name``, which is only what people call it."""
         fields = self.to_dict()
         del fields["name"]
+        if not self.colour_bins:
+            del fields["colour_bins"]  # so that recipes from before there was one keep their digests
         canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 

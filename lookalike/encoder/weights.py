@@ -2,6 +2,8 @@
 
 The file is safetensors. Its tensors are the state of a ``MultiScaleNetwork``: ``backbone.`` and timm's key of the
 network that gives feature maps only, then ``projection.weight`` and ``projection.bias`` if it has a projection.
+``colour_bins`` other than 0 need one, whose last columns are the histogram's. ``centre``, which may be missing, is
+taken off the features before the projection.
 Numbers are stored as float16 and used as float32. The metadata has ``format`` (``lookalike-encoder``), ``version``
 (``1``) and ``encoder``, a JSON object of the fields of ``Recipe``.
 """
@@ -13,7 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from safetensors import SafetensorError, safe_open
 
@@ -42,6 +44,7 @@ class Recipe:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     crop_fraction: float = 1.0
+    colour_bins: int = 0
 
 
 def file_digest(path: Path) -> str:
@@ -147,12 +150,13 @@ def _parse_recipe(path: Path, text: str) -> Recipe:
 def _complaint(recipe: Recipe) -> str | None:
     checks = {
         "stages": bool(recipe.stages) and all(isinstance(stage, int) and stage >= 0 for stage in recipe.stages),
-        "fusion": recipe.fusion in {"mean", "concat", "last"},
+        "fusion": recipe.fusion in get_args(Fusion),
         "resize": recipe.resize in {"squash", "crop", "pad"},
         "input_size": isinstance(recipe.input_size, int) and recipe.input_size > 0,
         "dimension": isinstance(recipe.dimension, int) and recipe.dimension > 0,
         "mean": len(recipe.mean) == 3,
         "std": len(recipe.std) == 3 and all(value > 0 for value in recipe.std),
+        "colour_bins": isinstance(recipe.colour_bins, int) and 0 <= recipe.colour_bins <= 32,
         "crop_fraction": 0 < recipe.crop_fraction <= 1,
     }
     wrong = [f"{field} {getattr(recipe, field)}" for field, good in checks.items() if not good]

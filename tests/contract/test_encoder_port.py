@@ -33,6 +33,10 @@ def tiny_concat(folder: Path) -> ImageEncoder:
     return load_torch_encoder(f"test_resnet:{folder / 'concat.safetensors'}", encoders_dir=folder)
 
 
+def tiny_moments(folder: Path) -> ImageEncoder:
+    return load_torch_encoder(f"test_resnet:{folder / 'moments.safetensors'}", encoders_dir=folder)
+
+
 def published_last(folder: Path) -> ImageEncoder:
     return load_torch_encoder(
         f"test_efficientnet:{folder / 'published.safetensors'}", encoders_dir=folder, fusion="last", input_size=64
@@ -43,6 +47,7 @@ MAKERS: dict[str, Maker] = {
     "bundled": bundled,
     "tiny projected": tiny_projected,
     "tiny concat": tiny_concat,
+    "tiny moments": tiny_moments,
     "published last": published_last,
     "fake": lambda _: TinyEncoder(),
 }
@@ -58,6 +63,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("encoders")
     write_tiny(folder / "projected.safetensors")
     write_tiny(folder / "concat.safetensors", fusion="concat", projection=None)
+    write_tiny(folder / "moments.safetensors", fusion="moments", colour_bins=4)
     write_published(folder / "published.safetensors", classifier("test_efficientnet"))
     return folder
 
@@ -164,3 +170,32 @@ def test_the_spec_survives_being_written_down(encoder: ImageEncoder) -> None:
 def test_the_runtime_is_named_with_its_version(encoder: ImageEncoder) -> None:
     assert encoder.runtime.split()[0] in {"torch", "numpy"}
     assert any(character.isdigit() for character in encoder.runtime.split()[1])
+
+
+def test_an_explanation_adds_up_to_the_score_that_the_vectors_have(encoder: ImageEncoder) -> None:
+    prepared = [encoder.prepare(picture) for picture in PICTURES[:3]]
+    vectors = encoder.forward(np.stack(prepared))
+    for one, other in ((0, 1), (1, 2)):
+        evidence = encoder.explain(prepared[one], prepared[other])
+        assert evidence.score == pytest.approx(float(vectors[one] @ vectors[other]), abs=1e-5)
+        for picture in (0, 1):
+            total = sum(part.shares[picture] for part in evidence.parts) + evidence.rests[picture]
+            assert total == pytest.approx(evidence.score, abs=1e-4)
+            for part in evidence.parts:
+                assert float(part.heats[picture].sum()) == pytest.approx(part.shares[picture], abs=1e-4)
+                assert -1 <= part.score <= 1
+
+
+def test_a_picture_beside_itself_is_alike_in_every_part(encoder: ImageEncoder) -> None:
+    prepared = encoder.prepare(PICTURES[4])
+    evidence = encoder.explain(prepared, prepared)
+    assert evidence.score == pytest.approx(1, abs=1e-5)
+    assert [part.score for part in evidence.parts] == pytest.approx([1] * len(evidence.parts), abs=1e-5)
+    for part in evidence.parts:
+        np.testing.assert_allclose(part.heats[0], part.heats[1], atol=1e-6)
+
+
+def test_only_prepared_pictures_can_be_explained(encoder: ImageEncoder) -> None:
+    good = encoder.prepare(PICTURES[0])
+    with pytest.raises(VectorsInvalidError, match="batch must be"):
+        encoder.explain(good, good[:, 1:])

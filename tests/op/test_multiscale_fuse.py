@@ -11,10 +11,9 @@ import torch
 
 from lookalike.encoder.ops import multiscale_fuse, multiscale_fuse_reference, require_operator
 from lookalike.errors import OperatorError
+from tests.op.maps import LAYOUTS, SIDES, VIEWS, maps_of, resnet_maps
 
 Vectors = npt.NDArray[np.float64]
-SIDES = (1, 2, 5, 7, 13, 40, 100)
-RESNET18 = ((64, 56), (128, 28), (256, 14), (512, 7))
 
 
 @pytest.fixture(autouse=True)
@@ -42,22 +41,13 @@ def formula(maps: Sequence[torch.Tensor], dimension: int, normalize: bool = True
     return fused
 
 
-def maps_of(images: int, shapes: Sequence[tuple[int, int, int]], seed: int = 0) -> list[torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    return [torch.randn((images, *shape), generator=generator) for shape in shapes]
-
-
-def resnet_maps(images: int, seed: int = 0) -> list[torch.Tensor]:
-    return maps_of(images, [(channels, side, side) for channels, side in RESNET18], seed)
-
-
 def assert_is_formula(maps: Sequence[torch.Tensor], dimension: int, normalize: bool = True) -> None:
     fused = multiscale_fuse(maps, dimension, normalize)
     assert fused.dtype == torch.float32
     np.testing.assert_allclose(fused.numpy(), formula(maps, dimension, normalize), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("width", SIDES)
 @pytest.mark.parametrize("height", SIDES)
 def test_every_map_size_gives_the_formula(height: int, width: int, layout: torch.memory_format) -> None:
@@ -65,7 +55,7 @@ def test_every_map_size_gives_the_formula(height: int, width: int, layout: torch
     assert_is_formula(maps, 29)
 
 
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 15, 16, 17, 31, 33, 64, 97, 300, 1031])
 def test_every_channel_count_gives_the_formula(channels: int, layout: torch.memory_format) -> None:
     (stage,) = maps_of(3, [(channels, 6, 9)])
@@ -94,27 +84,13 @@ def test_stages_may_each_have_their_own_layout() -> None:
     assert_is_formula(maps, 512)
 
 
-@pytest.mark.parametrize(
-    "view",
-    [
-        lambda stage: stage.transpose(2, 3),
-        lambda stage: stage[:, :, ::2, 1:],
-        lambda stage: stage[:, 1:-1],
-        lambda stage: stage[::2],
-        lambda stage: stage.to(memory_format=torch.channels_last)[:, 2:],
-        lambda stage: stage.to(memory_format=torch.channels_last)[1:],
-        lambda stage: stage[:1].expand(4, -1, -1, -1),
-        lambda stage: stage[:, :, :1, :1].expand(-1, -1, 5, 5),
-        lambda stage: stage.flip(3),
-    ],
-    ids=["transposed", "strided", "channels", "images", "channels-last-cut", "offset", "repeated", "flat", "flip"],
-)
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
 def test_views_of_any_stride_give_the_formula(view: Callable[[torch.Tensor], torch.Tensor]) -> None:
     (stage,) = maps_of(4, [(12, 9, 11)])
     assert_is_formula([view(stage)], 24)
 
 
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_vector_does_not_depend_on_its_batch(layout: torch.memory_format) -> None:
     maps = [stage.to(memory_format=layout) for stage in resnet_maps(9)]
     together = multiscale_fuse(maps, 512)
@@ -124,7 +100,7 @@ def test_a_vector_does_not_depend_on_its_batch(layout: torch.memory_format) -> N
 
 
 @pytest.mark.parametrize("images", [1, 2, 33])
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_vector_does_not_depend_on_the_number_of_threads(
     images: int, layout: torch.memory_format, all_threads: Callable[[int], None]
 ) -> None:
@@ -141,7 +117,7 @@ def test_maps_of_nothing_but_zeros_give_zeros() -> None:
     assert torch.equal(multiscale_fuse([torch.zeros(2, 4, 3, 3)], 8), torch.zeros(2, 8))
 
 
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_number_that_is_not_finite_stays_in_its_own_image(layout: torch.memory_format) -> None:
     maps = [stage.to(memory_format=layout) for stage in maps_of(3, [(20, 5, 5)])]
     maps[0][1, 3, 4, 4] = float("nan")

@@ -64,11 +64,13 @@ def test_the_formula_serves_and_warns_once(
     maps = [torch.rand(2, 3, 4, 5), torch.rand(2, 6, 2, 2)]
     images = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
     expected = ops.multiscale_fuse(maps, 6)
+    moments = ops.multiscale_moments(maps)
     sums = ops.channel_moments(images)
     use_folder(monkeypatch, tmp_path)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             torch.testing.assert_close(ops.multiscale_fuse(maps, 6), expected, rtol=0, atol=1e-6)
+            torch.testing.assert_close(ops.multiscale_moments(maps), moments, rtol=0, atol=1e-6)
             assert np.array_equal(ops.channel_moments(images), sums)
     (record,) = caplog.records
     assert record.name == "lookalike.encoder.ops"

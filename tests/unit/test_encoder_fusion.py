@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lookalike.encoder.backbone import MultiScaleNetwork, build_backbone
+from lookalike.encoder.colour import Colours
 from lookalike.errors import EncoderOptionsError
 
 WIDTHS = [(3, 5, 7), (4, 8, 16), (6,), (8, 3)]
@@ -70,6 +71,34 @@ def test_last_is_the_deepest_stage_alone(widths: tuple[int, ...]) -> None:
     maps = maps_of(widths)
     network = MultiScaleNetwork(Given(maps), widths, "last")
     np.testing.assert_allclose(network(torch.zeros(2, 3, 8, 8)).numpy(), unit(pooled(maps)[-1]), atol=1e-6)
+
+
+@pytest.mark.parametrize("widths", WIDTHS)
+def test_moments_are_means_and_deviations_side_by_side(widths: tuple[int, ...]) -> None:
+    maps = maps_of(widths)
+    vectors = MultiScaleNetwork(Given(maps), widths, "moments")(torch.zeros(2, 3, 8, 8)).double().numpy()
+    blocks = []
+    for stage in maps:
+        numbers = stage.double().numpy().reshape(*stage.shape[:2], -1)
+        blocks += [numbers.mean(axis=2), np.sqrt(numbers.var(axis=2) + 1e-6)]
+    np.testing.assert_allclose(vectors, unit(np.concatenate(blocks, axis=1)), atol=1e-6)
+
+
+def test_colours_stand_behind_the_fusion_and_the_centre_is_taken_off() -> None:
+    maps = maps_of((3, 6))
+    colours = Colours(2, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    network = MultiScaleNetwork(Given(maps), (3, 6), projection=4, colours=colours, centred=True)
+    assert network.projection is not None
+    assert network.centre is not None
+    with torch.no_grad():
+        network.centre.uniform_(0, 1)
+    pixels = torch.full((2, 3, 8, 8), 1.0)  # level 191 of 255 in each channel: the last of the eight boxes
+    pixels[:, :, :2] = -1.0  # level 64: the first
+    histogram = np.zeros((2, 8))
+    histogram[:, [0, 7]] = np.sqrt([0.25, 0.75])
+    weight, bias = (part.detach().double().numpy() for part in network.projection.parameters())
+    features = np.concatenate([mean_of(maps), histogram], axis=1) - network.centre.double().numpy()
+    np.testing.assert_allclose(network(pixels).detach().numpy(), unit(features @ weight.T + bias), atol=1e-6)
 
 
 def test_a_projection_acts_on_the_fusion_before_the_norm() -> None:

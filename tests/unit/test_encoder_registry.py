@@ -56,12 +56,17 @@ def test_each_network_gives_its_maps_and_each_fusion_its_dimension(known: KnownE
             maps = backbone.eval()(torch.zeros(2, 3, size, size))
             assert [tuple(stage.shape[:2]) for stage in maps] == [(2, width) for width in wanted]
             assert all(stage.shape[2] >= 1 and stage.shape[3] >= 1 for stage in maps)
-        dimensions: dict[Fusion, int] = {"mean": max(wanted), "concat": sum(wanted), "last": wanted[-1]}
+        dimensions: dict[Fusion, int] = {
+            "mean": max(wanted),
+            "concat": sum(wanted),
+            "last": wanted[-1],
+            "moments": 2 * sum(wanted),
+        }
         for fusion, dimension in dimensions.items():
             network = MultiScaleNetwork(backbone, channels, fusion)
             assert network.dimension == dimension
             assert MultiScaleNetwork(backbone, channels, fusion, 32).dimension == 32
-            assert network.embed(maps).shape == (2, dimension)
+            assert network.fuse(maps).shape == (2, dimension)
     assert channels == wanted
 
 

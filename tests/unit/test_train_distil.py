@@ -13,10 +13,13 @@ from safetensors import safe_open
 from torch import nn
 from torch.nn import functional
 
+from indexer.train import features
 from indexer.train.distil import Data, Distiller, Settings
 from indexer.train.export import export
 from indexer.train.losses import Batch, Heads, Queue, class_loss, divergence, losses
-from indexer.train.student import Student, fuse_mean, load_state
+from indexer.train.student import Student, load_backbone, load_state, load_weights, new_student
+from lookalike.encoder.loading import load_network
+from lookalike.encoder.preprocess import prepare
 from lookalike.errors import WeightsInvalidError
 
 
@@ -36,7 +39,7 @@ class TinyBackbone(nn.Module):
 
 def tiny_student() -> Student:
     torch.manual_seed(0)
-    return Student(TinyBackbone(), width=4, dimension=4)
+    return Student(TinyBackbone(), (2, 4), dimension=4)
 
 
 def tiny_data(count: int = 40) -> Data:
@@ -124,11 +127,30 @@ def test_rate_climbs_then_falls_to_zero() -> None:
     assert settings.rate_at(1.0) == pytest.approx(0.0)
 
 
-def test_fusion_repeats_narrow_stages_and_averages() -> None:
-    narrow = torch.tensor([1.0, 3.0]).view(1, 2, 1, 1)
-    wide = torch.tensor([[0.0, 4.0], [10.0, 10.0], [20.0, 20.0], [30.0, 30.0]]).view(1, 4, 1, 2)
-    # Pooled: (1, 3) expands to (1, 1, 3, 3); (2, 10, 20, 30).
-    assert fuse_mean([narrow, wide], 4).tolist() == [[1.5, 5.5, 11.5, 16.5]]
+def test_what_is_exported_is_what_was_trained(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    student = new_student(24).eval()
+    with torch.no_grad():
+        student.centre.uniform_(-0.2, 0.2)
+        student.scale.uniform_(0.5, 2.0)
+    path = tmp_path / "resnet18.safetensors"
+    export(student, 64, path)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    network, spec = load_network(f"resnet18:{path}", encoders_dir=tmp_path)
+    assert (spec.fusion, spec.colour_bins, spec.dimension, spec.input_size) == ("moments", 8, 24, 64)
+    batch = torch.from_numpy(np.stack([prepare(picture, spec) for picture in pixels]))
+    wanted = features.vectors(student, pixels, 64)
+    np.testing.assert_allclose((network(batch).numpy() * wanted).sum(axis=1), 1.0, atol=2e-5)  # half precision
+    np.testing.assert_allclose(features.vectors(load_weights(path), pixels, 64), network(batch).numpy(), atol=1e-5)
+
+
+def test_a_backbone_alone_can_be_taken_from_a_file(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    student = new_student(8)
+    export(student, 64, tmp_path / "one.safetensors")
+    taken = load_backbone(tmp_path / "one.safetensors").backbone.state_dict()
+    name = "layer2.0.conv1.weight"
+    assert torch.allclose(taken[name], student.backbone.state_dict()[name], atol=1e-3)
 
 
 def test_perfect_student_has_no_loss_but_classes() -> None:
@@ -180,7 +202,8 @@ def test_exported_file_says_how_to_use_it(tmp_path: Path) -> None:
     assert json.loads(metadata["encoder"]) == {
         "backbone": "resnet18",
         "stages": [1, 2, 3, 4],
-        "fusion": "mean",
+        "fusion": "moments",
+        "colour_bins": 8,
         "input_size": 144,
         "resize": "squash",
         "mean": [0.485, 0.456, 0.406],

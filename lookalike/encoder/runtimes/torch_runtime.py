@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lookalike.encoder import preprocess
-from lookalike.encoder.base import RGB, Vectors
+from lookalike.encoder.base import RGB, Evidence, Vectors
 from lookalike.encoder.spec import EncoderSpec
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from lookalike.encoder.backbone import MultiScaleNetwork
 
 
@@ -30,8 +28,8 @@ class TorchEncoder:
         from lookalike.encoder.folding import folded
 
         self._spec = spec
-        faster: nn.Module = folded(network, spec.input_size)
-        self._network = faster.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
+        faster = folded(network, spec.input_size)
+        self._network: MultiScaleNetwork = faster.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
 
     @property
     def spec(self) -> EncoderSpec:
@@ -64,6 +62,17 @@ class TorchEncoder:
             pixels = torch.tensor(batch).contiguous(memory_format=torch.channels_last)
             vectors: Vectors = self._network(pixels).numpy()
         return vectors
+
+    def explain(self, first: Vectors, second: Vectors) -> Evidence:
+        """See the port; raises VectorsInvalidError for another shape or dtype."""
+        import torch
+
+        from lookalike.encoder.evidence import explain_pair
+
+        for picture in (first, second):
+            preprocess.check_batch(picture[None], self._spec.input_size)
+        with torch.inference_mode():
+            return explain_pair(self._network, torch.tensor(np.stack([first, second])))
 
 
 def load_torch_encoder(

@@ -1,0 +1,167 @@
+"""Takes the cosine score of two pictures apart: by part of the encoder, and by place in each picture.
+
+The vector of a picture is u = z / |z| with z = P (f - c) + b, where the features f are averages over the places of each
+stage's map. The score u · v is linear in f: with g = Pᵀ v / |z| it is g · (f - c) + b · v / |z|. A stage's features are
+sums over its places, so g · f is one too, and each place has its exact part in the score. Nothing is approximated but
+that u's own length is held fixed; it is the decomposition of class activation maps (B. Zhou et al., 2016), for a pair.
+A channel's standard deviation s is a sum over places as well, Σ (x - mean)² / (h w s), and so is the square root of a
+histogram's share r, Σ 1 / (h w √r) over the pixels in its box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from lookalike.encoder.backbone import MultiScaleNetwork
+from lookalike.encoder.base import Evidence, Heat, PartEvidence
+from lookalike.encoder.colour import Colours, boxes_of
+
+Heated = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One part of one picture: its contribution to the features, (width,), and what it has as its mean there.
+
+    ``heat`` makes of a gradient (width,) the map (h, w) of what each place adds to ``gradient @ features``.
+    """
+
+    name: str
+    features: torch.Tensor
+    centre: torch.Tensor
+    heat: Heated
+
+
+@dataclass(frozen=True)
+class _View:
+    """A picture, in its parts; ``length`` is that of its vector before the norm."""
+
+    parts: tuple[_Part, ...]
+    length: torch.Tensor
+    vector: torch.Tensor
+
+
+def explain_pair(network: MultiScaleNetwork, pixels: torch.Tensor) -> Evidence:
+    """The evidence for two normalised pictures, ``pixels`` (2, 3, S, S) float32."""
+    first, second = (_view(network, picture[None]) for picture in pixels)
+    score = float((first.vector @ second.vector).clamp(-1, 1))
+    gradients = (_gradient(network, first, second), _gradient(network, second, first))
+    parts = []
+    for pair in zip(first.parts, second.parts, strict=True):
+        seen = [_linear(network, part.features - part.centre) for part in pair]
+        cosine = functional.cosine_similarity(seen[0], seen[1], dim=0, eps=1e-12).clamp(-1, 1)
+        heats = tuple(_map(part, gradient) for part, gradient in zip(pair, gradients, strict=True))
+        shares = tuple(float(heat.sum()) for heat in heats)
+        parts.append(PartEvidence(pair[0].name, float(cosine), (shares[0], shares[1]), (heats[0], heats[1])))
+    rests = (score - sum(part.shares[0] for part in parts), score - sum(part.shares[1] for part in parts))
+    return Evidence(score, tuple(parts), rests)
+
+
+def _view(network: MultiScaleNetwork, picture: torch.Tensor) -> _View:
+    maps = network.backbone(picture)
+    before = network.project(network.features(maps, picture))[0]
+    parts = tuple(_stages(network, [stage[0] for stage in maps]))
+    if network.colours is not None:
+        parts += (_colour(network, network.colours, picture),)
+    return _View(parts, before.norm().clamp(min=1e-12), functional.normalize(before, dim=0))
+
+
+def _map(part: _Part, gradient: torch.Tensor) -> Heat:
+    """What each place adds to the part's share; what the mean picture has there is taken off evenly."""
+    heat = part.heat(gradient)
+    share = gradient @ (part.features - part.centre)
+    spread: Heat = (heat + (share - heat.sum()) / heat.numel()).numpy()
+    return spread
+
+
+def _gradient(network: MultiScaleNetwork, picture: _View, other: _View) -> torch.Tensor:
+    """How the score changes with each of the picture's features, (width,)."""
+    towards = other.vector / picture.length
+    return towards if network.projection is None else towards @ network.projection.weight
+
+
+def _linear(network: MultiScaleNetwork, features: torch.Tensor) -> torch.Tensor:
+    return features if network.projection is None else network.projection.weight @ features
+
+
+def _stages(network: MultiScaleNetwork, maps: Sequence[torch.Tensor]) -> Iterator[_Part]:
+    """The stages, by the network's fusion, as ``MultiScaleNetwork`` describes it."""
+    pooled = [stage.mean(dim=(1, 2)) for stage in maps]
+    names = [f"stage-{number}" for number in range(1, len(maps) + 1)]
+    if network.fusion == "mean":
+        for name, stage, means in zip(names, maps, pooled, strict=True):
+            yield _repeated(network, name, stage, means, len(maps))
+        return
+    begin = 0
+    lengths = [means.norm().clamp(min=1e-12) for means in pooled]
+    whole = torch.cat([means / length for means, length in zip(pooled, lengths, strict=True)]).norm().clamp(min=1e-12)
+    for name, stage, means, length in zip(names, maps, pooled, lengths, strict=True):
+        if network.fusion == "moments":
+            columns = slice(begin, begin + 2 * len(means))
+            deviations = network.fuse([stage[None]])[0, len(means) :]
+            yield _part(network, name, columns, torch.cat([means, deviations]), _moments_heat(stage, columns))
+        else:
+            columns = slice(begin, begin + len(means))
+            divisor = length * whole if network.fusion == "concat" else torch.ones(())
+            yield _part(network, name, columns, means / divisor, _mean_heat(stage, columns, divisor))
+        begin = columns.stop
+
+
+def _part(network: MultiScaleNetwork, name: str, columns: slice, numbers: torch.Tensor, heat: Heated) -> _Part:
+    """A part that has columns of its own among the features."""
+    features = torch.zeros(network.width)
+    features[columns] = numbers
+    centre = torch.zeros(network.width)
+    if network.centre is not None:
+        centre[columns] = network.centre[columns]
+    return _Part(name, features, centre, heat)
+
+
+def _repeated(network: MultiScaleNetwork, name: str, stage: torch.Tensor, means: torch.Tensor, stages: int) -> _Part:
+    """A stage of the fusion ``mean``, which shares all columns (but the colours') with the others."""
+    fused = max(network.channels)
+    source = torch.arange(fused) * len(means) // fused
+    features = torch.zeros(network.width)
+    features[:fused] = means[source] / stages
+    centre = torch.zeros(network.width)
+    if network.centre is not None:
+        centre[:fused] = network.centre[:fused] / stages
+
+    def heat(gradient: torch.Tensor) -> torch.Tensor:
+        weights = torch.zeros(len(means)).index_add_(0, source, gradient[:fused]) / stages
+        return torch.einsum("c,chw->hw", weights, stage) / stage[0].numel()
+
+    return _Part(name, features, centre, heat)
+
+
+def _mean_heat(stage: torch.Tensor, columns: slice, divisor: torch.Tensor) -> Heated:
+    return lambda gradient: torch.einsum("c,chw->hw", gradient[columns] / divisor, stage) / stage[0].numel()
+
+
+def _moments_heat(stage: torch.Tensor, columns: slice) -> Heated:
+    variances, means = torch.var_mean(stage, dim=(1, 2), correction=0)
+    squares = (stage - means[:, None, None]).square()
+
+    def heat(gradient: torch.Tensor) -> torch.Tensor:
+        of_means, of_deviations = gradient[columns].chunk(2)
+        of_squares = of_deviations / variances.sqrt().clamp(min=1e-12)
+        return (torch.einsum("c,chw->hw", of_means, stage) + torch.einsum("c,chw->hw", of_squares, squares)) / stage[
+            0
+        ].numel()
+
+    return heat
+
+
+def _colour(network: MultiScaleNetwork, colours: Colours, picture: torch.Tensor) -> _Part:
+    columns = slice(network.width - colours.width, network.width)
+    histogram = colours(picture)[0]
+    boxes = boxes_of(picture, colours.mean, colours.std, colours.bins)[0]
+
+    def heat(gradient: torch.Tensor) -> torch.Tensor:
+        return (gradient[columns] / histogram.clamp(min=1e-12))[boxes] / boxes.numel()
+
+    return _part(network, "colour", columns, histogram, heat)
