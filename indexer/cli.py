@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands import corpora, encoders, health, index, inspect, query
+from indexer.commands import calibrate, corpora, encoders, evaluate, explain, health, index, inspect, query, robustness
 
 app = typer.Typer(
     name="indexer",
@@ -24,7 +24,11 @@ COMMANDS = (
     index.reindex,
     query.search,
     query.compare,
+    explain.explain,
     query.montage,
+    evaluate.evaluate,
+    robustness.robustness,
+    calibrate.calibrate,
     inspect.collections,
     inspect.verify,
     inspect.rollback,

@@ -49,6 +49,32 @@ class Tile:
     good: bool | None = None
 
 
+@dataclass(frozen=True)
+class Bar:
+    """A named ``value`` in [-1, 1], drawn as long as it is, with ``detail`` behind it."""
+
+    name: str
+    value: float
+    detail: str = ""
+
+
+def draw_bars(bars: Sequence[Bar], *, width: int) -> npt.NDArray[np.uint8]:
+    """One line a bar, to stand under a montage of that ``width``; uint8 RGB, (height, width, 3)."""
+    line = 26
+    sheet = Image.new("RGB", (width, len(bars) * line + _MARGIN), BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    font, left, right = ImageFont.load_default(13), round(width * 0.3), round(width * 0.72)
+    for row, bar in enumerate(bars):
+        top = row * line
+        name = shortened(spelt(bar.name), font, left - 2 * _MARGIN)
+        draw.text((_MARGIN, top + 4), name, fill=_INK, font=font)
+        draw.rectangle((left, top + 5, right, top + 19), fill=_MAT)
+        end = left + round((right - left) * min(1.0, abs(bar.value)))
+        draw.rectangle((left, top + 5, max(left + 1, end), top + 19), fill=_GOOD if bar.value >= 0 else _BAD)
+        draw.text((right + 8, top + 4), spelt(f"{bar.value:+.3f}  {bar.detail}"), fill=_FAINT, font=font)
+    return np.asarray(sheet, np.uint8).copy()
+
+
 def draw_montage(rows: Sequence[Sequence[Tile]], *, side: int = 160, title: str | None = None) -> npt.NDArray[np.uint8]:
     """Lay out ``rows`` of tiles, each picture fitted into ``side`` × ``side`` pixels without distortion.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.calibration import Calibration
 from lookalike.catalogue.records import CollectionRecord, EncoderRequest, ItemRecord, SourceRecord
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.manifest import Manifest
@@ -28,21 +30,42 @@ from lookalike.errors import (
     SnapshotDamagedError,
     SnapshotNotFoundError,
 )
+from lookalike.explanation import Explanation, explain
 from lookalike.images import decode
 from lookalike.index.base import Neighbours
 from lookalike.options import ImageLimits, Places
-from lookalike.wiring import load_encoder, load_index, open_catalogue
+from lookalike.thresholds import Threshold
+from lookalike.tiers import Tier, pictured, tier_of
+from lookalike.wiring import find_calibration, load_encoder, load_index, open_catalogue
 
 RGB = npt.NDArray[np.uint8]
 Vectors = npt.NDArray[np.float32]
 Image = str | os.PathLike[str] | bytes | RGB
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What can be said of two pictures: the cosine ``score``, whether they are ``similar``, and how closely (``tier``).
+
+    Copies are similar whatever their score. ``confidence`` is the share of pairs with this score that show the same
+    thing, None if the encoder's scores are not calibrated.
+    """
+
+    score: float
+    threshold: Threshold
+    similar: bool
+    confidence: float | None
+    tier: Tier
+
+
 class Encoder:
     """Turns pictures into embeddings whose inner product is their cosine score."""
 
-    def __init__(self, port: ImageEncoder, *, limits: ImageLimits | None = None) -> None:
+    def __init__(
+        self, port: ImageEncoder, *, encoders_dir: Path | None = None, limits: ImageLimits | None = None
+    ) -> None:
         self._port = port
+        self._encoders_dir = encoders_dir
         self._limits = limits or ImageLimits()
 
     @classmethod
@@ -57,13 +80,13 @@ class Encoder:
     ) -> Self:
         """An encoder by name: ``bundled``, ``resnet50:hub``, or ``resnet18:/path/weights.safetensors``.
 
-        ``fusion`` (``mean``, ``concat``, ``last``) and ``input_size`` (pixels) replace the encoder's own.
+        ``fusion`` (``mean``, ``concat``, ``last``, ``moments``) and ``input_size`` (pixels) replace the encoder's own.
         ``encoders_dir`` is where ``python -m indexer encoders install`` put hub weights. Raises EncoderUnknownError,
         EncoderNotInstalledError, EncoderOptionsError and WeightsInvalidError.
         """
         request = EncoderRequest(name=name, fusion=fusion, input_size=input_size)
         places = Places(Path(), encoders=None if encoders_dir is None else Path(encoders_dir))
-        return cls(load_encoder(request, places.encoders_dir), limits=limits)
+        return cls(load_encoder(request, places.encoders_dir), encoders_dir=places.encoders_dir, limits=limits)
 
     @property
     def spec(self) -> EncoderSpec:
@@ -83,19 +106,50 @@ class Encoder:
         """
         if batch_size < 1:
             raise EncoderOptionsError(f"batch_size must be at least 1, got {batch_size}", subject="batch_size")
-        return encode_pictures(self._port, (self._pixels(image) for image in images), batch_size)
+        return encode_pictures(self._port, (self.pixels(image) for image in images), batch_size)
 
     def compare(self, first: Image, second: Image) -> float:
         """The cosine score of two pictures, in [-1, 1]."""
         vectors = self.encode([first, second])
         return float(np.clip(vectors[0] @ vectors[1], -1.0, 1.0))
 
-    def _pixels(self, image: Image) -> RGB:
+    def threshold(self, value: float | None = None) -> Threshold:
+        """From which normalised score on two pictures are similar: ``value``, or else the encoder's calibrated one.
+
+        Without either it is the default, and its ``source`` says so. Raises CalibrationInvalidError and
+        CalibrationMismatchError.
+        """
+        encoders_dir = self._encoders_dir or Places(Path()).encoders_dir
+        return Threshold.choose(value, find_calibration(self.spec, encoders_dir))
+
+    def judge(self, first: Image, second: Image, *, threshold: float | None = None) -> Judgement:
+        """Score, verdict and tier of two pictures; ``threshold`` as in the method of that name.
+
+        Arrays have no bytes of a file, so two that are equal have the same bytes.
+        """
+        limit = self.threshold(threshold)
+        opened = [self._open(image) for image in (first, second)]
+        score = self.compare(opened[0][1], opened[1][1])
+        seen = [pictured(data, pixels) for data, pixels in opened]
+        tier = tier_of(seen[0], seen[1], similar=limit.similar(score))
+        return Judgement(score, limit, tier is not Tier.DIFFERENT, limit.confidence(score), tier)
+
+    def explain(self, first: Image, second: Image) -> Explanation:
+        """Why the two have the score that they have: by part of the encoder, and by place in either picture."""
+        return explain(self._port, self.pixels(first), self.pixels(second))
+
+    def pixels(self, image: Image) -> RGB:
+        """The upright pixels (h, w, 3) uint8 that the encoder is given for a picture."""
+        return image if isinstance(image, np.ndarray) else self._open(image)[1]
+
+    def _open(self, image: Image) -> tuple[bytes, RGB]:
+        """The bytes of a picture's file, or what stands for them in an array, and its upright pixels."""
         if isinstance(image, np.ndarray):
-            return image
+            return repr(image.shape).encode() + image.tobytes(), image
         if isinstance(image, bytes):
-            return decode(image, limits=self._limits).pixels
-        return decode(_read(Path(image), self._limits.max_bytes), limits=self._limits, name=str(image)).pixels
+            return image, decode(image, limits=self._limits).pixels
+        data = _read(Path(image), self._limits.max_bytes)
+        return data, decode(data, limits=self._limits, name=str(image)).pixels
 
 
 class Collection:
@@ -105,6 +159,7 @@ class Collection:
         self,
         searcher: Searcher,
         record: CollectionRecord,
+        layout: CollectionLayout,
         *,
         encoders_dir: Path,
         limits: ImageLimits | None,
@@ -112,12 +167,14 @@ class Collection:
     ) -> None:
         self._searcher = searcher
         self._record = record
+        self._layout = layout
         self._encoders_dir = encoders_dir
         self._limits = limits
         self._encoder = encoder
         if encoder is not None:
             self.check_encoder(encoder.spec)
         self._loading = Lock()
+        self._calibrations: tuple[Calibration | None] | None = None
 
     @classmethod
     def open(
@@ -146,7 +203,7 @@ class Collection:
             index = load_index(snapshot.manifest.engine, snapshot.index_path)
             limits = limits or ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
             searcher = Searcher(snapshot, index, catalogue, record.id)
-            return cls(searcher, record, encoders_dir=places.encoders_dir, limits=limits, encoder=encoder)
+            return cls(searcher, record, layout, encoders_dir=places.encoders_dir, limits=limits, encoder=encoder)
         except BaseException:
             catalogue.close()
             raise
@@ -192,10 +249,29 @@ class Collection:
         with self._loading:
             if self._encoder is None:
                 request = EncoderRequest(**self.manifest.encoder_request)
-                loaded = Encoder(load_encoder(request, self._encoders_dir), limits=self._limits)
+                loaded = Encoder(
+                    load_encoder(request, self._encoders_dir), encoders_dir=self._encoders_dir, limits=self._limits
+                )
                 self.check_encoder(loaded.spec)
                 self._encoder = loaded
             return self._encoder
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What turns its scores into confidence: its own calibration, or else its encoder's; None if there is none.
+
+        Read once, at the first question. Raises CalibrationInvalidError and CalibrationMismatchError.
+        """
+        if self._calibrations is None:
+            self._calibrations = (find_calibration(self.manifest.encoder, self._encoders_dir, self._layout),)
+        return self._calibrations[0]
+
+    def threshold(self, value: float | None = None) -> Threshold:
+        """From which normalised score on a neighbour is similar: ``value``, or else the calibrated one.
+
+        Without either it is the default, and its ``source`` says so. Raises the errors of ``calibration``.
+        """
+        return Threshold.choose(value, self.calibration)
 
     def search(self, image: Image, k: int = 10, *, min_score: float | None = None) -> list[Hit]:
         """The k items most similar to a picture (path, bytes or RGB array), best first.

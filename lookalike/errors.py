@@ -18,6 +18,7 @@
     │   ├── EntryMissingError           entry-missing           a row names a file that is not there
     │   ├── EntryUnreadableError        entry-unreadable
     │   ├── EntryOutsideError           entry-outside           a path that leaves its source
+    │   ├── LabelsMissingError          labels-missing          none, or no two pictures share one
     │   ├── KeyInvalidError             key-invalid
     │   └── KeyDuplicateError           key-duplicate
     ├── EncoderError                a network, its weights or its runtime
@@ -27,6 +28,9 @@
     │   ├── WeightsInvalidError         weights-invalid
     │   ├── DownloadError               download-failed
     │   ├── EncoderMismatchError        encoder-mismatch
+    │   ├── CalibrationInvalidError     calibration-invalid     damaged or lost
+    │   ├── CalibrationMismatchError    calibration-mismatch    of another encoder
+    │   ├── PairsInsufficientError      pairs-insufficient      too few, or they teach nothing
     │   └── OperatorError               operator-unavailable
     ├── VectorError                 vectors and their index
     │   ├── VectorsInvalidError         vectors-invalid
@@ -166,6 +170,12 @@ class EntryOutsideError(SourceError):
     code = "entry-outside"
 
 
+class LabelsMissingError(SourceError):
+    """The pictures have no labels, or no two of them share one, so that no answer could be right."""
+
+    code = "labels-missing"
+
+
 class KeyInvalidError(SourceError):
     """A key is empty, too long, or not text that can be stored (a file name that is not UTF-8)."""
 
@@ -216,6 +226,24 @@ class EncoderMismatchError(EncoderError):
     """Vectors were made by another encoder than the one at hand."""
 
     code = "encoder-mismatch"
+
+
+class CalibrationInvalidError(EncoderError):
+    """A calibration's file is damaged or lost."""
+
+    code = "calibration-invalid"
+
+
+class CalibrationMismatchError(EncoderError):
+    """A calibration was made for another encoder than the one at hand."""
+
+    code = "calibration-mismatch"
+
+
+class PairsInsufficientError(EncoderError):
+    """There are too few pairs to calibrate with, or what they say cannot be fitted."""
+
+    code = "pairs-insufficient"
 
 
 class OperatorError(EncoderError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from lookalike.calibration import Calibration
+
 
 def normalized(score: float) -> float:
     """(cosine + 1) / 2, in [0, 1]."""
@@ -13,22 +15,44 @@ def normalized(score: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """``value`` is a normalised score in [0, 1]; ``source`` says in words where it comes from."""
+    """``value`` is a normalised score in [0, 1]; ``source`` says in words where it comes from.
+
+    ``calibration`` turns scores into confidence; it stays beside a value that was given, too.
+    """
 
     value: float
     source: str
+    calibration: Calibration | None = None
 
     @classmethod
-    def given(cls, value: float | None) -> Self:
-        """The one that the caller gave, or else the default."""
-        if value is None:
+    def choose(cls, given: float | None, calibration: Calibration | None) -> Self:
+        """The value that the caller gave, or else the calibrated one, or else the default."""
+        if given is not None:
+            return cls(given, GIVEN, calibration)
+        if calibration is None:
             return cls(DEFAULT_VALUE, "default, not calibrated for this encoder")
-        return cls(value, "given")
+        return cls(calibration.threshold, _source(calibration), calibration)
+
+    @property
+    def fitted(self) -> Calibration | None:
+        """The calibration that the value itself comes from: None for a value that was given, and for the default."""
+        return None if self.source == GIVEN else self.calibration
 
     def similar(self, score: float) -> bool:
         """Whether this cosine score reaches the threshold."""
         return normalized(score) >= self.value
 
+    def confidence(self, score: float) -> float | None:
+        """P(same thing | this cosine score), as ``Calibration`` has it; None if not calibrated."""
+        return None if self.calibration is None else self.calibration.confidence(score)
 
+
+def _source(calibration: Calibration) -> str:
+    if calibration.collection is not None:
+        return f"calibrated on collection {calibration.collection} ({calibration.rule})"
+    return f"calibrated for encoder {calibration.encoder} ({calibration.rule})"
+
+
+GIVEN = "given"
 DEFAULT_VALUE = 0.80
 """What stands in for a calibrated threshold: the normalised score 0.80, a cosine of 0.60."""

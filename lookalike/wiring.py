@@ -8,10 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lookalike.calibration import Calibration
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.records import EncoderRequest, SourceRecord
 from lookalike.catalogue.repository import Catalogue
+from lookalike.collection.calibrations import collection_calibration
+from lookalike.collection.layout import CollectionLayout
 from lookalike.encoder.base import ImageEncoder
+from lookalike.encoder.calibrations import default_calibration
+from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import CollectionNotFoundError, VectorsInvalidError
 from lookalike.index.base import VectorIndex
 from lookalike.options import Places
@@ -56,6 +61,18 @@ def load_encoder(request: EncoderRequest, encoders_dir: Path) -> ImageEncoder:
     return load_torch_encoder(
         request.name, encoders_dir=encoders_dir, fusion=request.fusion, input_size=request.input_size
     )
+
+
+def find_calibration(
+    spec: EncoderSpec, encoders_dir: Path, layout: CollectionLayout | None = None
+) -> Calibration | None:
+    """The calibration in force for an encoder's scores: the collection's, or else the encoder's own, or else None.
+
+    Reads the disk. Raises CalibrationInvalidError for a file that is damaged or lost, and CalibrationMismatchError
+    for one that is of another encoder.
+    """
+    kept = None if layout is None else collection_calibration(layout, spec)
+    return kept or default_calibration(spec, encoders_dir)
 
 
 def open_catalogue(places: Places, *, collection: str | None = None) -> Catalogue:

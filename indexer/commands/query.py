@@ -41,6 +41,18 @@ MinScoreOption = Annotated[
     typer.Option("--min-score", min=-1.0, max=1.0, envvar="LOOKALIKE_MIN_SCORE", help="Leave out weaker neighbours."),
 ]
 
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold",
+        min=0.0,
+        max=1.0,
+        envvar="LOOKALIKE_THRESHOLD",
+        help="Normalised score from which two pictures count as similar; else the calibrated one, or else "
+        f"{DEFAULT_VALUE:.2f}.",
+    ),
+]
+
 
 class SearchFormat(StrEnum):
     """How ``search`` prints its answer."""
@@ -54,6 +66,7 @@ def search(
     collection: CollectionOption,
     k: KOption = 10,
     min_score: MinScoreOption = None,
+    threshold: ThresholdOption = None,
     output: Annotated[
         SearchFormat, typer.Option("--format", envvar="LOOKALIKE_FORMAT", help="A table, or locations alone for pipes.")
     ] = SearchFormat.TABLE,
@@ -65,14 +78,16 @@ def search(
     """Find the pictures most similar to one or more given ones."""
     session = make_session(data, database, encoders_dir, json)
     with session.collection(collection) as opened:
+        limit = opened.threshold(threshold)
         answers = opened.search_many(images, k)
     for image, found in zip(images, answers, strict=True):
         hits = [hit for hit in found if min_score is None or hit.score >= min_score]
-        fields = {"query": str(image), "results": [_fields(hit) for hit in hits]}
+        results = [_fields(hit, limit) for hit in hits]
+        fields = {"query": str(image), "results": results, "threshold": _threshold(limit)}
         if output is SearchFormat.PATHS:
             session.reporter.answer("\n".join(hit.location for hit in hits), **fields)
         else:
-            session.reporter.answer(_table(image, hits) if hits else _nothing(image, min_score, found), **fields)
+            session.reporter.answer(_table(image, hits, limit) if hits else _nothing(image, min_score, found), **fields)
 
 
 def _nothing(image: Path, min_score: float | None, found: Sequence[Hit]) -> str:
@@ -81,18 +96,40 @@ def _nothing(image: Path, min_score: float | None, found: Sequence[Hit]) -> str:
     return f"{image}: the collection has no pictures"
 
 
-def _table(image: Path, hits: Sequence[Hit]) -> str:
+def _table(image: Path, hits: Sequence[Hit], threshold: Threshold) -> str:
+    """A line a hit, and one where "similar" ends."""
     lines = [f"{image}"]
-    lines += [f"{hit.rank:>4}  {hit.score:6.3f}  {hit.key}  {printable(hit.title or '')}".rstrip() for hit in hits]
+    similar = [hit for hit in hits if threshold.similar(hit.score)]
+    lines += [_line(hit, threshold) for hit in similar]
+    if len(similar) < len(hits):
+        lines.append(f"      not similar from here on: normalised below {threshold.value:.4f} ({threshold.source})")
+    lines += [_line(hit, threshold) for hit in hits[len(similar) :]]
     return "\n".join(lines)
 
 
-def _fields(hit: Hit) -> dict[str, object]:
+def _line(hit: Hit, threshold: Threshold) -> str:
+    confidence = threshold.confidence(hit.score)
+    percent = "" if confidence is None else f"{100 * confidence:4.0f} %  "
+    return f"{hit.rank:>4}  {hit.score:6.3f}  {percent}{hit.key}  {printable(hit.title or '')}".rstrip()
+
+
+def _threshold(threshold: Threshold) -> dict[str, object]:
+    return {"value": threshold.value, "source": threshold.source}
+
+
+def _confidence(threshold: Threshold, score: float) -> float | None:
+    found = threshold.confidence(score)
+    return None if found is None else round(found, 4)
+
+
+def _fields(hit: Hit, threshold: Threshold) -> dict[str, object]:
     return {
         "rank": hit.rank,
         "key": hit.key,
         "score": round(hit.score, 6),
         "normalized_score": round(hit.normalized_score, 6),
+        "similar": threshold.similar(hit.score),
+        "confidence": _confidence(threshold, hit.score),
         "title": hit.title,
         "product_id": hit.product_id,
         "metadata": dict(hit.metadata),
@@ -106,39 +143,33 @@ def compare(
     encoder: EncoderOption = "bundled",
     fusion: FusionOption = None,
     input_size: InputSizeOption = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            "--threshold",
-            min=0.0,
-            max=1.0,
-            envvar="LOOKALIKE_THRESHOLD",
-            help=f"Normalised score from which two pictures count as similar; else {DEFAULT_VALUE:.2f}.",
-        ),
-    ] = None,
+    threshold: ThresholdOption = None,
     encoders_dir: EncodersOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare two pictures; exits with 0 if they are similar and with 4 if not."""
+    """Compare two pictures: score, verdict, tier; exits with 0 if they are similar and with 4 if not."""
     session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     request = encoder_request(encoder, fusion, input_size)
     loaded = Encoder.load(
         request.name, fusion=request.fusion, input_size=input_size, encoders_dir=session.places.encoders_dir
     )
-    score = loaded.compare(first, second)
-    limit = Threshold.given(threshold)
-    similar = limit.similar(score)
+    found = loaded.judge(first, second, threshold=threshold)
+    score, limit, confidence = found.score, found.threshold, _confidence(found.threshold, found.score)
+    words = f"similar ({found.tier.value})" if found.tier.is_copy else found.tier.value
     session.reporter.answer(
-        f"{'similar' if similar else 'not similar'}: cosine {score:.4f}, normalised {normalized(score):.4f}, "
-        f"threshold {limit.value:.2f} ({limit.source}), encoder {loaded.spec.name}",
+        f"{words}: cosine {score:.4f}, normalised {normalized(score):.4f}, "
+        f"threshold {limit.value:.4g} ({limit.source}), "
+        f"{'' if confidence is None else f'confidence {100 * confidence:.0f} %, '}encoder {loaded.spec.name}",
         score=round(score, 6),
         normalized_score=round(normalized(score), 6),
-        similar=similar,
-        threshold={"value": limit.value, "source": limit.source},
+        similar=found.similar,
+        tier=found.tier.value,
+        confidence=confidence,
+        threshold=_threshold(limit),
         encoder=loaded.spec.name,
         input_size=loaded.spec.input_size,
     )
-    if not similar:
+    if not found.similar:
         raise typer.Exit(4)
 
 

@@ -5,6 +5,7 @@ collections/NAME/
     current.json            {"generation": 12}: replaced by rename, so that a reader sees one or the other
     snapshots/00000012/     index, vectors.npy, ids.npy, and manifest.json written last
     reports/                one line a file: its verdict
+    calibrations/           fitted thresholds: one file for each encoder of its vectors, by digest
 """
 
 from __future__ import annotations
@@ -63,6 +64,19 @@ class CollectionLayout:
     def snapshots(self) -> Path:
         """The folder of snapshots."""
         return self.root / "snapshots"
+
+    @property
+    def kept_calibrations(self) -> Path:
+        """The list of calibrations that must be there."""
+        return self.root / "calibrations" / "kept.json"
+
+    def calibration(self, encoder_digest: str) -> Path:
+        """The file of the calibration for one encoder's scores."""
+        return self.root / "calibrations" / f"{encoder_digest[:16]}.json"
+
+    def calibration_report(self, encoder_digest: str) -> Path:
+        """The folder of curves and page that were drawn when it was calibrated."""
+        return self.reports / f"calibration-{encoder_digest[:16]}"
 
     def make(self) -> None:
         """Make the folders."""

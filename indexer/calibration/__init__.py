@@ -1,0 +1,1 @@
+"""Calibrating: pairs with known answers become a threshold and a map from cosine score to probability."""

@@ -1,0 +1,98 @@
+"""``python -m indexer.calibration SOURCE...``: the calibration that ships with an encoder, from labelled pictures.
+
+Text to stderr, the result as JSON to stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from indexer.calibration.calibrating import default_calibration_of
+from indexer.calibration.fitting import Rule
+from indexer.calibration.pairs import Vectors
+from indexer.calibration.report import write_report
+from indexer.embedding import embed_entries
+from indexer.labelled import read_labelled
+from indexer.progress import HumanReporter, JsonReporter, Reporter
+from lookalike.api import Encoder
+from lookalike.collection.files import disk_errors, write_atomically
+from lookalike.encoder.calibrations import SHIPPED, calibration_name
+from lookalike.errors import LookalikeError
+from lookalike.sources.opening import open_source
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, every default visible in its help."""
+    whole = argparse.ArgumentParser(
+        prog="python -m indexer.calibration",
+        description="Fits an encoder's own calibration and writes it to where it is found.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    whole.add_argument(
+        "sources", nargs="+", type=Path, metavar="SOURCE", help="labelled pictures; each weighs the same"
+    )
+    whole.add_argument("--encoder", default="bundled", help="whose scores are calibrated")
+    whole.add_argument("--input-size", type=int, help="pixels, if not the encoder's own")
+    whole.add_argument("--encoders-dir", type=Path, help="folder of installed weights")
+    whole.add_argument("--precision", type=float, help="take the lowest threshold with this precision, not best F1")
+    whole.add_argument("--limit", type=int, default=2000, help="pictures of a source, at most")
+    whole.add_argument("--folder", type=Path, default=SHIPPED, help="folder that the calibration goes to")
+    whole.add_argument("--report", type=Path, help="folder for curves and page")
+    whole.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="threads that read and decode")
+    return whole
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fits and writes; 0 when it is done, 1 with one sentence on stderr when it cannot be."""
+    given = parser().parse_args(arguments)
+    reporter = HumanReporter()
+    try:
+        encoder = Encoder.load(given.encoder, input_size=given.input_size, encoders_dir=given.encoders_dir)
+        sets = [_embedded(encoder, source, given, reporter) for source in given.sources]
+        fitted = default_calibration_of(encoder.spec, sets, Rule(given.precision))
+        path = given.folder / calibration_name(encoder.spec.digest)
+        with disk_errors(given.folder):
+            given.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, fitted.calibration.to_json().encode())
+        if given.report is not None:
+            write_report(fitted, given.report)
+    except LookalikeError as error:
+        reporter.say(f"error: {error.message}")
+        return 1
+    made, checked = fitted.calibration, fitted.checked
+    JsonReporter().answer(
+        "",
+        file=str(path),
+        encoder=made.encoder,
+        threshold=made.threshold,
+        rule=made.rule,
+        precision=checked.precision.fields(),
+        recall=checked.recall.fields(),
+        strangers=round(checked.strangers, 6),
+        brier=round(made.brier, 4),
+        calibration_error=round(made.calibration_error, 4),
+        pairs=[made.positives, made.negatives],
+    )
+    return 0
+
+
+def _embedded(encoder: Encoder, path: Path, given: argparse.Namespace, reporter: Reporter) -> tuple[Vectors, list[str]]:
+    """The vectors and labels of a source's labelled pictures that could be read."""
+    source = open_source(path)
+    try:
+        labelled = read_labelled(source, limit=given.limit)
+        known = [(entry, label) for entry, label in zip(labelled.entries, labelled.labels, strict=True) if label]
+        entries = [entry for entry, _ in known]
+        embedded = embed_entries([encoder], source, entries, reporter=reporter, workers=given.workers)
+    finally:
+        source.close()
+    (vectors,) = embedded.vectors.values()
+    return vectors, [known[row][1] for row in embedded.kept]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

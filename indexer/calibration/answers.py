@@ -1,0 +1,80 @@
+"""Pairs that a person has judged: a CSV with the columns key_a, key_b and same."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lookalike.errors import EntryMissingError, EntryUnreadableError, ManifestError
+from lookalike.sources.base import printable
+
+COLUMNS = ("key_a", "key_b", "same")
+YES, NO = frozenset({"yes", "true", "1"}), frozenset({"no", "false", "0"})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Two keys, whether their pictures show the same thing, and the line of the file that says so."""
+
+    key_a: str
+    key_b: str
+    same: bool
+    line: int
+
+
+def read_answers(path: Path) -> list[Answer]:
+    """The answers in a file, in its order; a pair that is listed twice with the same answer comes once.
+
+    Raises EntryMissingError, EntryUnreadableError, or ManifestError, which names the line.
+    """
+    known: dict[tuple[str, str], Answer] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for answer in _answers(path, file):
+                pair = (min(answer.key_a, answer.key_b), max(answer.key_a, answer.key_b))
+                before = known.setdefault(pair, answer)
+                if before.same != answer.same:
+                    raise _wrong(path, answer.line, f"it says the opposite of line {before.line} for the same two keys")
+    except FileNotFoundError as error:
+        raise EntryMissingError(f"there is no file {path}", subject=str(path)) from error
+    except OSError as error:
+        raise EntryUnreadableError(f"{path} cannot be read: {error.strerror}", subject=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path} is not UTF-8; save it as that", subject=str(path)) from error
+    return list(known.values())
+
+
+def _answers(path: Path, file: Iterator[str]) -> Iterator[Answer]:
+    reader = csv.DictReader(file, strict=True)
+    try:
+        names = [name.strip() for name in reader.fieldnames or ()]
+        missing = [name for name in COLUMNS if name not in names]
+        if missing:
+            found = ", ".join(map(printable, names)) or "none"
+            raise ManifestError(
+                f"{path} lacks {', '.join(missing)} (columns found: {found}); give it the columns {', '.join(COLUMNS)}",
+                subject=str(path),
+            )
+        reader.fieldnames = names
+        for row in reader:
+            yield _answer(path, reader.line_num, row)
+    except csv.Error as error:
+        raise _wrong(path, reader.line_num, f"it is no valid CSV ({error})") from error
+
+
+def _answer(path: Path, line: int, row: dict[str, str | None]) -> Answer:
+    key_a, key_b, same = (row[name] for name in COLUMNS)
+    if not key_a or not key_b or not same:
+        raise _wrong(path, line, f"it needs a value for each of {', '.join(COLUMNS)}")
+    if key_a == key_b:
+        raise _wrong(path, line, "both keys are the same, and a picture compared with itself teaches nothing")
+    said = same.strip().lower()
+    if said not in YES | NO:
+        raise _wrong(path, line, f"same is {printable(same)!r}: write yes or no, true or false, 1 or 0")
+    return Answer(key_a, key_b, said in YES, line)
+
+
+def _wrong(path: Path, line: int, what: str) -> ManifestError:
+    return ManifestError(f"{path}, line {line}: {what}", subject=f"{path}:{line}")

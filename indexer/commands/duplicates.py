@@ -1,0 +1,120 @@
+"""The command that finds copies: ``duplicates``."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from indexer.commands.common import (
+    DEFAULT_DATA,
+    CollectionOption,
+    DatabaseOption,
+    DataOption,
+    EncodersOption,
+    JsonOption,
+    Session,
+    make_session,
+)
+from indexer.copies.grouping import CopyGroup, copy_groups
+from indexer.copies.reading import Reader
+from lookalike.api import Collection
+from lookalike.catalogue.records import ItemDraft
+from lookalike.collection.files import disk_errors, write_atomically
+from lookalike.tiers import Tier
+
+_BATCH = 256
+_COLUMNS = ("group", "action", "key", "tier", "width", "height", "bytes", "location")
+
+NeighboursOption = Annotated[
+    int,
+    typer.Option(
+        "--neighbours", min=1, max=100, envvar="LOOKALIKE_NEIGHBOURS", help="How many nearest of each are checked."
+    ),
+]
+TableOption = Annotated[
+    Path | None, typer.Option("--out", "-o", envvar="LOOKALIKE_OUT", help="Write the table to this CSV file as well.")
+]
+
+
+def duplicates(
+    collection: CollectionOption,
+    neighbours: NeighboursOption = 10,
+    out: TableOption = None,
+    data: DataOption = DEFAULT_DATA,
+    database: DatabaseOption = None,
+    encoders_dir: EncodersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find copies of one picture in a collection, and say which one of them to keep; nothing is removed."""
+    session = make_session(data, database, encoders_dir, json)
+    with session.collection(collection) as opened, session.source(collection) as source:
+        items = [item.draft for item in opened.items()]
+        candidates = _candidates(opened, neighbours, session)
+        reader = Reader(source, opened.limits, session.reporter.say)
+        with session.reporter.stage("pairs checked", sum(map(len, candidates.values()))) as stage:
+
+            def tier(first: ItemDraft, second: ItemDraft) -> Tier | None:
+                stage.advance()
+                return reader.tier(first, second)
+
+            groups = copy_groups(items, candidates, tier)
+    table = _table(groups)
+    if out is not None:
+        with disk_errors(out):
+            write_atomically(out, table.encode())
+    copies = sum(len(group.drop) for group in groups)
+    session.reporter.say(
+        f"{collection}: {copies} of {len(items)} pictures are copies, in {len(groups)} groups"
+        + (f"; {len(reader.unreadable)} could not be read" if reader.unreadable else "")
+    )
+    session.reporter.answer(
+        table.rstrip("\n"),
+        collection=collection,
+        pictures=len(items),
+        copies=copies,
+        unreadable=sorted(reader.unreadable),
+        groups=[_fields(group) for group in groups],
+    )
+
+
+def _candidates(opened: Collection, neighbours: int, session: Session) -> dict[str, frozenset[str]]:
+    """For each key, those nearest by the stored vectors."""
+    found: dict[str, frozenset[str]] = {}
+    items = opened.items()
+    with session.reporter.stage("neighbours found", len(opened)) as stage:
+        while batch := list(islice(items, _BATCH)):
+            queries = np.stack([opened.vector(item) for item in batch])
+            # One more than asked for: the nearest of an item is mostly the item itself.
+            for item, hits in zip(batch, opened.search_vectors(queries, neighbours + 1), strict=True):
+                near = [hit.key for hit in hits if hit.key != item.draft.key][:neighbours]
+                found[item.draft.key] = frozenset(near)
+            stage.advance(len(batch))
+    return found
+
+
+def _table(groups: Sequence[CopyGroup]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for number, group in enumerate(groups, start=1):
+        writer.writerow(_row(number, "keep", group.keep, ""))
+        writer.writerows(_row(number, "drop", dropped.item, dropped.tier) for dropped in group.drop)
+    return text.getvalue()
+
+
+def _row(number: int, action: str, item: ItemDraft, tier: str) -> tuple[object, ...]:
+    return number, action, item.key, tier, item.width, item.height, item.byte_size, item.location
+
+
+def _fields(group: CopyGroup) -> dict[str, object]:
+    drop = [
+        {"key": dropped.item.key, "location": dropped.item.location, "tier": dropped.tier} for dropped in group.drop
+    ]
+    return {"keep": {"key": group.keep.key, "location": group.keep.location}, "drop": drop}

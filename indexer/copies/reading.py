@@ -1,0 +1,56 @@
+"""The tier of two items of a collection, their pictures read when needed and kept while there is room."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from lookalike.catalogue.records import ItemDraft
+from lookalike.errors import LookalikeError
+from lookalike.images import decode
+from lookalike.options import ImageLimits
+from lookalike.sources.base import Source
+from lookalike.tiers import Pictured, Tier, pictured, tier_of
+
+KEPT = 4000
+"""Pictures kept at a time, 50 kB each."""
+
+
+class Reader:
+    """Settles pairs of items; a picture that cannot be read is told once and then passed over."""
+
+    def __init__(self, source: Source, limits: ImageLimits, tell: Callable[[str], None], *, kept: int = KEPT) -> None:
+        self._source, self._limits, self._tell, self._kept = source, limits, tell, kept
+        self._pictured: OrderedDict[str, Pictured] = OrderedDict()
+        self._settled: dict[tuple[str, str], Tier] = {}
+        self.unreadable: set[str] = set()
+
+    def tier(self, first: ItemDraft, second: ItemDraft) -> Tier | None:
+        """The closest tier of two items, never `similar`; None if one of them cannot be read."""
+        if first.content_digest == second.content_digest:
+            return Tier.SAME_BYTES
+        pair = (min(first.key, second.key), max(first.key, second.key))
+        if pair not in self._settled:
+            one, other = self._read(first), self._read(second)
+            if one is None or other is None:
+                return None
+            self._settled[pair] = tier_of(one, other, similar=False)
+        return self._settled[pair]
+
+    def _read(self, item: ItemDraft) -> Pictured | None:
+        if item.key in self.unreadable:
+            return None
+        if item.key in self._pictured:
+            self._pictured.move_to_end(item.key)
+            return self._pictured[item.key]
+        try:
+            data = self._source.read(item.location, self._limits.max_bytes)
+            read = pictured(data, decode(data, limits=self._limits, name=item.key).pixels)
+        except LookalikeError as error:
+            self.unreadable.add(item.key)
+            self._tell(f"warning: {item.key} cannot be checked: {error.message}")
+            return None
+        self._pictured[item.key] = read
+        if len(self._pictured) > self._kept:
+            self._pictured.popitem(last=False)
+        return read

@@ -1,0 +1,168 @@
+"""A fitted threshold for one encoder, and a fitted map from cosine score to the probability of being the same thing.
+
+Fitting is done elsewhere; to apply a calibration takes this file and numpy alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+
+from lookalike.errors import CalibrationInvalidError, CalibrationMismatchError
+
+FORMAT_VERSION = 1
+Method = Literal["isotonic", "logistic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What pairs with known answers taught about one encoder's scores.
+
+    A picture's pairs were used either to fit or to check. All figures are for same and different pairs as common as
+    they are among the pictures used, where different ones abound: precision 0.9 means that nine of ten of their pairs
+    above the threshold are the same, confidence 0.5 that half of their pairs with this score are. Among pairs of which
+    more are the same, such as the first answers of a search, both are higher.
+
+    ``encoder`` and ``encoder_digest`` are of the encoder that made the scores. ``collection`` is where the pairs come
+    from, None for the default that belongs to the encoder. ``threshold`` is a normalised score, 0 to 1, chosen by
+    ``rule`` ("best F1", "precision 0.99") on the pairs to fit. Measured on the pairs held back: ``precision`` and
+    ``recall`` at the threshold, ``brier`` (the mean squared error of the confidence) and ``calibration_error`` (the
+    mean distance of confidence and truth, by bins). ``scores`` (cosines, rising) and ``probabilities`` (not falling)
+    are the knots of the map, which is linear between them. ``positives`` and ``negatives`` count the pairs used, both
+    halves together. ``created_at`` is in ISO form, UTC.
+    """
+
+    encoder: str
+    encoder_digest: str
+    collection: str | None
+    threshold: float
+    rule: str
+    precision: float
+    recall: float
+    scores: tuple[float, ...]
+    probabilities: tuple[float, ...]
+    method: Method
+    brier: float
+    calibration_error: float
+    positives: int
+    negatives: int
+    created_at: str
+
+    def confidence(self, score: float) -> float:
+        """P(same thing | cosine ``score``) in [0, 1], for any pair of the pictures that were used.
+
+        Linear between the knots, and beyond them that of the last one.
+        """
+        return float(np.interp(score, self.scores, self.probabilities))
+
+    def check_encoder(self, name: str, digest: str) -> None:
+        """Raise CalibrationMismatchError unless the scores to judge come from the encoder of this digest."""
+        if digest == self.encoder_digest:
+            return
+        raise CalibrationMismatchError(
+            f"the calibration was made for the encoder {self.encoder!r} (digest {self.encoder_digest[:16]}), and the "
+            f"encoder at hand is {name!r} (digest {digest[:16]}): run `python -m indexer calibrate` with that one",
+            subject=self.encoder,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able fields."""
+        fields = dataclasses.asdict(self)
+        return {
+            "format_version": FORMAT_VERSION,
+            **{name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The calibration that ``to_dict`` made; raises CalibrationInvalidError saying which field is wrong."""
+        wrong = _complaint(fields)
+        if wrong is not None:
+            raise CalibrationInvalidError(f"{wrong}; {_MEND}", subject=wrong.partition(" ")[0])
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+        }
+        del plain["format_version"]
+        return cls(**plain)
+
+    def to_json(self) -> str:
+        """The text of a calibration's file."""
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
+
+def read_calibration(path: Path) -> Calibration:
+    """The calibration in a file; raises CalibrationInvalidError, which names the file."""
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CalibrationInvalidError(f"there is no calibration {path}; {_MEND}", subject=str(path)) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise CalibrationInvalidError(f"{path} is no calibration ({error}); {_MEND}", subject=str(path)) from error
+    try:
+        return Calibration.from_dict(fields)
+    except CalibrationInvalidError as error:
+        raise CalibrationInvalidError(f"{path} is no calibration: {error.message}", subject=str(path)) from error
+
+
+_MEND = "calibrate again with `python -m indexer calibrate`, or do without with `calibrate --remove`"
+_SHARES = ("threshold", "precision", "recall", "brier", "calibration_error")
+_TEXTS = ("encoder", "encoder_digest", "rule", "method", "created_at")
+_COUNTS = ("positives", "negatives")
+_KNOTS = ("scores", "probabilities")
+
+
+def _complaint(fields: object) -> str | None:
+    """What is wrong with the fields, if anything."""
+    if not isinstance(fields, Mapping):
+        return "it is no object"
+    if fields.get("format_version") != FORMAT_VERSION:
+        return f"format_version is {fields.get('format_version')}, and this version of lookalike reads {FORMAT_VERSION}"
+    names = {"format_version", *(field.name for field in dataclasses.fields(Calibration))}
+    if set(fields) != names:
+        return f"{', '.join(sorted(set(fields) ^ names))} is missing or unknown"
+    kinds = (
+        *((name, _is_share(fields[name])) for name in _SHARES),
+        *((name, isinstance(fields[name], str) and fields[name] != "") for name in _TEXTS),
+        *((name, type(fields[name]) is int and fields[name] > 0) for name in _COUNTS),
+        *((name, isinstance(fields[name], list) and all(map(_is_number, fields[name]))) for name in _KNOTS),
+        ("collection", fields["collection"] is None or isinstance(fields["collection"], str)),
+        ("method", fields["method"] in get_args(Method)),
+        ("created_at", _is_moment(fields["created_at"])),
+    )
+    bad = next((name for name, good in kinds if not good), None)
+    if bad is not None:
+        return f"{bad} is of the wrong kind or out of range"
+    return _knot_complaint(fields["scores"], fields["probabilities"])
+
+
+def _knot_complaint(scores: list[float], probabilities: list[float]) -> str | None:
+    if len(scores) != len(probabilities) or len(scores) < 2:
+        return "scores and probabilities are not two or more pairs"
+    if np.any(np.diff(scores) <= 0):
+        return "scores do not rise"
+    if np.any(np.diff(probabilities) < 0) or not all(map(_is_share, probabilities)):
+        return "probabilities fall, or leave 0 to 1"
+    return None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_share(value: object) -> bool:
+    return _is_number(value) and isinstance(value, int | float) and 0 <= value <= 1
+
+
+def _is_moment(value: object) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False

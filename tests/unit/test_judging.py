@@ -1,0 +1,52 @@
+"""Two pictures are judged by score and by pixels: a copy is similar whatever its score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lookalike import Encoder, Tier
+from lookalike.errors import EntryMissingError, UnsupportedFormatError
+from lookalike.images import encode_jpeg, encode_png
+from lookalike.testing import TinyEncoder, make_picture
+
+ENCODER = Encoder(TinyEncoder())
+PICTURE = make_picture(1, (200, 160))
+
+
+def test_a_file_beside_itself_has_the_same_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encode_jpeg(PICTURE, 90))
+    found = ENCODER.judge(tmp_path / "a.jpg", encode_jpeg(PICTURE, 90))
+    assert (found.tier, found.similar, found.score) == (Tier.SAME_BYTES, True, pytest.approx(1.0, abs=1e-5))
+
+
+def test_another_file_of_the_same_picture_has_the_same_pixels() -> None:
+    assert ENCODER.judge(encode_png(PICTURE), PICTURE).tier is Tier.SAME_PIXELS
+
+
+def test_a_copy_is_similar_even_above_its_score() -> None:
+    found = ENCODER.judge(encode_jpeg(PICTURE, 20), PICTURE, threshold=1.0)
+    assert (found.tier, found.similar, found.threshold.source) == (Tier.NEAR_DUPLICATE, True, "given")
+    assert not found.threshold.similar(found.score)
+
+
+def test_strangers_are_judged_by_their_score_alone() -> None:
+    other = make_picture(7, (200, 160))
+    assert ENCODER.judge(PICTURE, other, threshold=1.0).tier is Tier.DIFFERENT
+    found = ENCODER.judge(PICTURE, other, threshold=0.0)
+    assert (found.tier, found.similar, found.confidence) == (Tier.SIMILAR, True, None)
+
+
+def test_arrays_of_other_shapes_are_other_pictures() -> None:
+    flat = np.full((4, 16, 3), 9, dtype=np.uint8)
+    assert ENCODER.judge(flat, flat.reshape(8, 8, 3), threshold=0.0).tier not in {Tier.SAME_BYTES, Tier.SAME_PIXELS}
+
+
+def test_a_picture_that_cannot_be_judged_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.jpg").write_text("no picture")
+    with pytest.raises(UnsupportedFormatError, match=r"notes\.jpg"):
+        ENCODER.judge(PICTURE, tmp_path / "notes.jpg")
+    with pytest.raises(EntryMissingError, match="gone"):
+        ENCODER.judge(tmp_path / "gone.jpg", PICTURE)
