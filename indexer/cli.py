@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands import calibrate, corpora, encoders, evaluate, explain, health, index, inspect, query, robustness
+from indexer.commands import calibrate, corpora, duplicates, encoders, evaluate, explain, health, index, inspect, query, robustness
 
 app = typer.Typer(
     name="indexer",
@@ -26,6 +26,7 @@ COMMANDS = (
     query.compare,
     explain.explain,
     query.montage,
+    duplicates.duplicates,
     evaluate.evaluate,
     robustness.robustness,
     calibrate.calibrate,

@@ -11,7 +11,15 @@ from typing import Any
 import typer
 
 from indexer.cli import app
-from indexer.figures import copies_table, encoder_table, operator_table, service_table
+from indexer.figures import (
+    copies_table,
+    encoder_table,
+    explanations_table,
+    moments_table,
+    near_duplicates_table,
+    operator_table,
+    service_table,
+)
 from indexer.verdicts import Verdict
 from lookalike.errors import LookalikeError, leaves
 
@@ -116,7 +124,14 @@ def model_card_page() -> str:
 
 def performance_page() -> str:
     """docs/performance.md: likewise."""
-    return _with_tables("performance.md", {"service": service_table, "operator": operator_table})
+    tables = {"service": service_table, "operator": operator_table, "moments": moments_table}
+    return _with_tables("performance.md", tables)
+
+
+def quality_page() -> str:
+    """docs/quality.md: likewise."""
+    tables = {"copies_check": near_duplicates_table, "explanations": explanations_table}
+    return _with_tables("quality.md", tables)
 
 
 def _with_tables(name: str, tables: dict[str, Callable[[], str]]) -> str:
@@ -136,6 +151,7 @@ PAGES = {
     "errors.md": errors_page,
     "model-card.md": model_card_page,
     "performance.md": performance_page,
+    "quality.md": quality_page,
 }
 
 

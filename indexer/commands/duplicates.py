@@ -27,7 +27,6 @@ from indexer.copies.reading import Reader
 from lookalike.api import Collection
 from lookalike.catalogue.records import ItemDraft
 from lookalike.collection.files import disk_errors, write_atomically
-from lookalike.tiers import Tier
 
 _BATCH = 256
 _COLUMNS = ("group", "action", "key", "tier", "width", "height", "bytes", "location")
@@ -57,14 +56,9 @@ def duplicates(
     with session.collection(collection) as opened, session.source(collection) as source:
         items = [item.draft for item in opened.items()]
         candidates = _candidates(opened, neighbours, session)
-        reader = Reader(source, opened.limits, session.reporter.say)
-        with session.reporter.stage("pairs checked", sum(map(len, candidates.values()))) as stage:
-
-            def tier(first: ItemDraft, second: ItemDraft) -> Tier | None:
-                stage.advance()
-                return reader.tier(first, second)
-
-            groups = copy_groups(items, candidates, tier)
+        reader = Reader(source.read, opened.limits, session.reporter.say)
+        with session.reporter.stage("pictures checked", len(items)) as stage:
+            groups = copy_groups(items, candidates, reader.tier, stage.advance)
     table = _table(groups)
     if out is not None:
         with disk_errors(out):

@@ -34,18 +34,20 @@ def copy_groups(
     items: Sequence[ItemDraft],
     candidates: Mapping[str, frozenset[str]],
     tier: Callable[[ItemDraft, ItemDraft], Tier | None],
+    advance: Callable[[], object] = lambda: None,
 ) -> list[CopyGroup]:
     """Groups of at least two, the best picture of each kept.
 
     ``candidates`` names, for a key, the keys that may be its copies, one way or both; ``tier`` settles two items, or is
-    None where one cannot be read. An item joins a group only if it is a copy of everything in it: a copy of a copy
-    that is no copy of the rest starts a group of its own.
+    None where one cannot be read; ``advance`` is called once an item. An item joins a group only if it is a copy of
+    everything in it: a copy of a copy that is no copy of the rest starts a group of its own.
     """
     by_key = {item.key: item for item in items}
     near = _both_ways(candidates)
     grouped: set[str] = set()
     groups = []
     for keep in sorted(items, key=worth):
+        advance()
         if keep.key in grouped:
             continue
         members, dropped = [keep], []

@@ -9,7 +9,6 @@ from lookalike.catalogue.records import ItemDraft
 from lookalike.errors import LookalikeError
 from lookalike.images import decode
 from lookalike.options import ImageLimits
-from lookalike.sources.base import Source
 from lookalike.tiers import Pictured, Tier, pictured, tier_of
 
 KEPT = 4000
@@ -17,10 +16,15 @@ KEPT = 4000
 
 
 class Reader:
-    """Settles pairs of items; a picture that cannot be read is told once and then passed over."""
+    """Settles pairs of items; a picture that cannot be read is told once and then passed over.
 
-    def __init__(self, source: Source, limits: ImageLimits, tell: Callable[[str], None], *, kept: int = KEPT) -> None:
-        self._source, self._limits, self._tell, self._kept = source, limits, tell, kept
+    ``read`` gives the bytes at a location, up to a limit, as a source does.
+    """
+
+    def __init__(
+        self, read: Callable[[str, int], bytes], limits: ImageLimits, tell: Callable[[str], None], *, kept: int = KEPT
+    ) -> None:
+        self._bytes, self._limits, self._tell, self._kept = read, limits, tell, kept
         self._pictured: OrderedDict[str, Pictured] = OrderedDict()
         self._settled: dict[tuple[str, str], Tier] = {}
         self.unreadable: set[str] = set()
@@ -44,7 +48,7 @@ class Reader:
             self._pictured.move_to_end(item.key)
             return self._pictured[item.key]
         try:
-            data = self._source.read(item.location, self._limits.max_bytes)
+            data = self._bytes(item.location, self._limits.max_bytes)
             read = pictured(data, decode(data, limits=self._limits, name=item.key).pixels)
         except LookalikeError as error:
             self.unreadable.add(item.key)

@@ -92,7 +92,7 @@ def run(given: argparse.Namespace) -> None:
     else:
         student = load_weights(given.weights)
         if given.task == "finish":
-            tasks.finish(places, student, given.seed, say)
+            tasks.finish(places, student, say)
         export(student, tasks.SERVED_SIZE, given.output)
         say(f"wrote {given.output}")
 

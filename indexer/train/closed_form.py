@@ -17,7 +17,7 @@ Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 RIDGE = 1e-2
-POWER = 0.2
+POWER = 0.15
 COLOUR_POWER = 0.5
 COLOUR_WEIGHT = 0.2
 """Length of the colour block, where the other block has length one."""
@@ -25,8 +25,8 @@ COLOUR_WEIGHT = 0.2
 LABEL_WEIGHT = 1.0
 """How much the labels count beside the teacher's embedding: the ratio of the two targets' lengths over all pictures."""
 
-LABEL_POWER = 0.5
-"""A class of n pictures has a target of the size (n + 1) ** -power: 0.5 makes all classes weigh about the same."""
+LABEL_POWER = 0.4
+"""A class of n pictures has a target of the size (n + 1) ** -power: 0.5 would make all classes weigh the same."""
 
 SMALLEST_DEVIATION = 0.02
 """Features that vary less than this part of the median one are scaled as if they varied so much."""

@@ -38,7 +38,6 @@ from lookalike.encoder.installed import installed_names
 from lookalike.encoder.registry import BUNDLED
 
 SERVED_SIZE = 144
-FITTED_PICTURES = 10_000
 COLOUR_COMPONENTS = 96
 HEAD_PICTURES = 4_000
 HEAD_SIZE = 96
@@ -173,12 +172,14 @@ def fit_output(student: Student, data: Data, rows: npt.NDArray[np.int64], size: 
     set_linear(student.projection, layer.affine)
 
 
-def finish(places: Places, student: Student, seed: int, log: Log) -> None:
-    """Replaces the student's output layer by the closed form, fitted on the pool at the size that is served."""
+def finish(places: Places, student: Student, log: Log) -> None:
+    """Replaces the student's output layer by the closed form, fitted on all that training may use, at the served size.
+
+    How many pictures it is fitted to decides more than anything else about it.
+    """
     _, data = load_data(places)
-    rows = sample(data.chosen, FITTED_PICTURES, seed)
-    fit_output(student, data, rows, SERVED_SIZE)
-    log(f"output layer fitted to {len(rows)} pictures at {SERVED_SIZE} px")
+    fit_output(student, data, data.chosen, SERVED_SIZE)
+    log(f"output layer fitted to {len(data.chosen)} pictures at {SERVED_SIZE} px")
 
 
 def quality(places: Places, student: Student, log: Log) -> Figures:

@@ -60,7 +60,7 @@ class Agreement:
 
 def agreement(first: Look, second: Look, matrix: Matrix) -> Agreement | None:
     """How ``first``, mapped by ``matrix`` (3, 3), agrees with ``second``; None if it does next to nowhere."""
-    if np.linalg.det(matrix[:2, :2]) ** 2 > 1:
+    if abs(np.linalg.det(matrix[:2, :2])) > 1:
         first, second, matrix = second, first, np.linalg.inv(matrix)  # the finer is brought to the coarser
     height, width = second.grey.shape
     reached = _laid(np.ones_like(first.grey), matrix, width, height)

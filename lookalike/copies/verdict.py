@@ -17,7 +17,7 @@ _CONTRADICTS = 0.04
 _COVERED = 0.75
 """Of the detail: what a banner may hide, lest a symbol on a plain ground be all that is left."""
 _TONED = 0.1
-_COLOUR = 0.7
+_COLOUR = 0.8
 _PLACES = 5.0
 _PLAIN_SPREAD = 2.0
 _PLAIN_DIFFERENCE = 4

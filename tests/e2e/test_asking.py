@@ -42,12 +42,23 @@ def test_nothing_above_a_score_is_said_with_the_best_there_is(run: Run, shop: Pa
 
 def test_compare_says_similar_or_not_by_words_and_exit_code(run: Run, shop: Path) -> None:
     same = run("compare", shop / "000.jpg", shop / "000.jpg")
-    assert (same.code, same.out.startswith("similar: cosine 1.0000, normalised 1.0000")) == (0, True)
+    assert (same.code, same.out.startswith("similar (same-bytes): cosine 1.0000, normalised 1.0000")) == (0, True)
     other = run("compare", shop / "000.jpg", shop / "001.jpg", "--threshold", "0.999", "--json")
     assert other.code == 4
-    assert other.answer["similar"] is False
+    assert (other.answer["similar"], other.answer["tier"]) == (False, "different")
     assert other.answer["threshold"] == {"value": 0.999, "source": "given"}
     assert other.answer["normalized_score"] == pytest.approx((other.answer["score"] + 1) / 2, abs=1e-6)
+
+
+def test_an_explanation_is_a_picture_and_adds_up(run: Run, shop: Path, tmp_path: Path) -> None:
+    ended = run("explain", shop / "000.jpg", shop / "001.jpg", "-o", "why.png", "--json")
+    assert ended.code == 0
+    assert [part["name"] for part in ended.answer["parts"]] == ["stage-1", "stage-2", "stage-3", "stage-4", "colour"]
+    total = sum(part["share"] for part in ended.answer["parts"]) + ended.answer["rest"]
+    assert total == pytest.approx(ended.answer["score"], abs=1e-4)
+    assert decode((tmp_path / "why.png").read_bytes()).width > 2 * 320
+    words = run("explain", shop / "000.jpg", shop / "000.jpg", "-o", "same.png").out
+    assert "stage 1: texture and edges     1.000" in words
 
 
 def test_a_montage_is_a_picture_of_queries_and_neighbours(run: Run, shop: Path, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_the_bundled_encoder_is_whole_and_works_offline(tmp_path: Path) -> None:
     network, spec = load_network("bundled", encoders_dir=tmp_path / "none")
     assert (spec.name, spec.backbone, spec.channels) == ("bundled", "resnet18", (64, 128, 256, 512))
     assert spec.projection
-    assert spec.dimension == 512
+    assert (spec.fusion, spec.colour_bins, spec.dimension) == ("moments", 8, 608)
     assert spec.weights_digest == hashlib.sha256(bundled_weights().read_bytes()).hexdigest()
     assert not network.training
     named = load_network(f"resnet18:{bundled_weights()}", encoders_dir=tmp_path)[1]
