@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
 from fastapi import Request, Response
 from pydantic import BaseModel
 
+from lookalike.images import encode_png
 from service.timing import server_timing
 
 PRIVATE = "private, no-cache"
@@ -44,3 +48,9 @@ def not_modified(headers: Mapping[str, str]) -> Response:
     # A browser takes these over into what it holds: without its own policy, a page would get the one for answers.
     kept = {"etag", "cache-control", "x-snapshot", "vary", "content-security-policy"}
     return Response(None, 304, {name: value for name, value in headers.items() if name.lower() in kept})
+
+
+def png_uri(heat: npt.NDArray[np.float32]) -> str:
+    """A map (h, w) of numbers from 0 to 1 as a grey PNG in a ``data:`` URI."""
+    grey = np.round(heat * 255).astype(np.uint8)
+    return "data:image/png;base64," + base64.b64encode(encode_png(grey)).decode("ascii")

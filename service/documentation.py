@@ -32,10 +32,16 @@ there is no file, `application/x-www-form-urlencoded`. Unknown and repeated fiel
 
 - Scores are cosines, -1 to 1. `normalized_score` is (cosine + 1) / 2. `similar` says whether the normalised score
   reaches `threshold.value`, and `threshold.source` who set that.
+- `tier` is `same-bytes`, `same-pixels`, `near-duplicate`, `similar` or `different`. The first three are decided on the
+  pictures themselves, whatever the score is, and make `similar` true: a blurred copy may score below a stranger.
+  `/compare` always tells it; searches tell it of their first 20 hits with `tiers=true`, and read their files for it.
+- `explain=true` adds what each part of the encoder has to say (`score`) and adds to the score (`share`), and a heat map
+  of either picture.
 - `{{key}}` in a path is percent-encoded, a slash as `%2F`. `image_url` and `thumbnail_url` are so already.
 - Every answer has `X-Request-ID` (yours, if you sent one). Answers from a collection have `X-Snapshot`, answers that
   took work `Server-Timing`. What is read with GET has an `ETag` and answers 304 to `If-None-Match`.
-- `took_ms` counts from when the body was read; `decode` and `encode` hold the time of waiting for a thread too.
+- `took_ms` counts from when the body was read; `decode` and `encode` hold the time of waiting for a thread too,
+  `pixels` is what tiers cost, and `explain` an explanation.
 - With API keys: `Authorization: Bearer KEY`. `/health`, `/ready`, `/version` and the page itself want none.
 """
 

@@ -15,7 +15,8 @@ from lookalike.encoder.base import ImageEncoder
 from lookalike.encoder.installed import installed_names, read_record
 from lookalike.encoder.registry import BUNDLED, KNOWN
 from lookalike.errors import EncoderUnknownError
-from lookalike.wiring import load_encoder
+from lookalike.thresholds import Threshold
+from lookalike.wiring import find_calibration, load_encoder
 from service.errors import OverloadedError
 from service.schemas import EncoderRow, ThresholdAnswer
 
@@ -90,6 +91,13 @@ class EncoderShelf:
         names = [BUNDLED, *installed, *(known.name for known in KNOWN if known.name not in installed)]
         return [self._row(name, loaded.get(name), name == BUNDLED or name in installed) for name in names]
 
+    def threshold(self, encoder: ImageEncoder, given: float | None = None) -> Threshold:
+        """From which score on two pictures are similar to an encoder; ``given`` goes before its own. Reads the disk.
+
+        Raises CalibrationInvalidError and CalibrationMismatchError.
+        """
+        return Threshold.choose(given, find_calibration(encoder.spec, self._folder))
+
     def close(self) -> None:
         """Let the thread go."""
         self._thread.shutdown(wait=True, cancel_futures=True)
@@ -117,7 +125,7 @@ class EncoderShelf:
             dimension=None if encoder is None else encoder.spec.dimension,
             input_size=None if encoder is None else encoder.spec.input_size,
             licence=licence,
-            threshold=ThresholdAnswer.default(),
+            threshold=None if encoder is None else ThresholdAnswer.of(self.threshold(encoder)),
         )
 
 

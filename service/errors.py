@@ -86,6 +86,12 @@ class ImageMissingError(RequestError):
     code = "image-missing"
 
 
+class ItemChangedError(RequestError):
+    """An indexed picture's file is another one by now, so that its score and its pixels do not belong together."""
+
+    code = "item-changed"
+
+
 class OverloadedError(RequestError):
     """All permits are taken; ``retry_after`` is the number of seconds after which to try again."""
 

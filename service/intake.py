@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -16,9 +16,12 @@ F = TypeVar("F", bound=Form)
 
 
 @asynccontextmanager
-async def taken_in(request: Request, services: Services, form: type[F], *, pictures: int) -> AsyncIterator[F]:
+async def taken_in(
+    request: Request, services: Services, form: type[F], *, pictures: int, weight: Callable[[F], int] | None = None
+) -> AsyncIterator[F]:
     """The form of a request, with as many permits as it may hold ``pictures``, kept while the caller works.
 
+    Where what a form asks for weighs more than its pictures, ``weight`` tells the number of permits.
     Memory for the body is reserved by what the request announces, so that small uploads that stall shut nobody out.
     Raises OverloadedError before the body is read if all permits are taken, and the errors of ``read_form``.
     """
@@ -27,7 +30,7 @@ async def taken_in(request: Request, services: Services, form: type[F], *, pictu
     max_bytes = pictures * settings.limits.max_bytes + TEXT_BYTES
     with services.uploads.permit(_announced(request, max_bytes)):
         got = await read_form(request, form, max_bytes=max_bytes, timeout=settings.upload_timeout)
-        with services.admission.permit(pictures):
+        with services.admission.permit(pictures if weight is None else weight(got)):
             yield got
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.images import decode, thumbnail
 from lookalike.options import MEBIBYTE, ImageLimits
 from lookalike.sources.base import Source
+from lookalike.tiers import Pictured, pictured
 from service.forms import Box
 
 T = TypeVar("T")
@@ -25,11 +27,16 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A picture as an encoder wants it, and the size that it had, upright, before it was cut."""
+    """A picture as an encoder wants it, and the size that it had, upright, before it was cut.
+
+    ``seen`` is what tells copies of it, if that was wanted, and ``looking_ms`` the milliseconds that it took.
+    """
 
     pixels: npt.NDArray[np.float32]
     width: int
     height: int
+    seen: Pictured | None = None
+    looking_ms: float = 0.0
 
 
 def cut(pixels: RGB, box: Box) -> RGB:
@@ -51,12 +58,25 @@ class Pictures:
         self._thumbnails: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._held = 0
 
-    async def prepare(self, data: bytes, name: str, encoder: ImageEncoder, box: Box = WHOLE) -> Prepared:
-        """Decode, cut and resize one picture; raises a leaf of ImageError that calls it ``name``."""
+    async def prepare(
+        self, data: bytes, name: str, encoder: ImageEncoder, box: Box = WHOLE, *, look: bool = False
+    ) -> Prepared:
+        """Decode, cut and resize one picture, and with ``look`` keep what tells copies of that part.
+
+        Raises a leaf of ImageError that calls it ``name``.
+        """
 
         def work() -> Prepared:
             picture = decode(data, limits=self.limits, name=name)
-            return Prepared(encoder.prepare(cut(picture.pixels, box)), picture.width, picture.height)
+            part = cut(picture.pixels, box)
+            prepared = encoder.prepare(part)
+            if not look:
+                return Prepared(prepared, picture.width, picture.height)
+            begin = time.perf_counter()
+            # A part of a picture is no file: only by its pixels can it be the same as another picture.
+            seen = pictured(data if box == WHOLE else b"", part)
+            took = (time.perf_counter() - begin) * 1000
+            return Prepared(prepared, picture.width, picture.height, seen, took)
 
         return await self._run(self._decoders, work)
 

@@ -30,7 +30,9 @@ STATUS = {
     "collection-busy": 409,
     "encoder-not-installed": 409,
     "encoder-mismatch": 409,
+    "calibration-mismatch": 409,
     "key-duplicate": 409,
+    "item-changed": 409,
     "body-too-large": 413,
     "image-too-large": 413,
     "too-many-pixels": 413,
@@ -42,7 +44,9 @@ STATUS = {
     "image-truncated": 422,
     "image-corrupt": 422,
     "encoder-options-invalid": 422,
+    "pairs-insufficient": 422,
     "source-empty": 422,
+    "labels-missing": 422,
     "overloaded": 429,
     "internal": 500,
     "encoding-failed": 500,
@@ -55,6 +59,7 @@ STATUS = {
     "snapshot-not-found": 503,
     "index-damaged": 503,
     "vectors-invalid": 503,
+    "calibration-invalid": 503,
     "catalogue-unavailable": 503,
     "catalogue-locked": 503,
     "catalogue-outdated": 503,
@@ -78,6 +83,8 @@ _OWN_FILES = {
     "index-damaged": "the collection's index is damaged; whoever runs this service finds more in its log",
     "snapshot-not-found": "the collection's snapshot is gone; whoever runs this service finds more in its log",
     "vectors-invalid": "the collection's index cannot be used; whoever runs this service finds more in its log",
+    "calibration-invalid": "a calibration is damaged or lost; whoever runs this service finds more in its log",
+    "calibration-mismatch": "a calibration is of another encoder; whoever runs this service finds more in its log",
     "encoder-mismatch": "the collection's encoder is no longer what it was; whoever runs this service finds more in "
     "its log",
     "catalogue-unavailable": "the catalogue cannot be reached; try again later",
@@ -126,7 +133,7 @@ def problem_of(error: RequestError | LookalikeError, *, path: str, request_id: s
     return Problem(
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=_detail(error),
+        detail=detail_of(error),
         instance=path,
         code=error.code,
         request_id=request_id,
@@ -134,7 +141,8 @@ def problem_of(error: RequestError | LookalikeError, *, path: str, request_id: s
     )
 
 
-def _detail(error: RequestError | LookalikeError) -> str:
+def detail_of(error: RequestError | LookalikeError) -> str:
+    """What an error says to whoever asks, without the server's own files."""
     own = _OWN_FILES.get(error.code)
     return error.message if own is None else own.format(subject=error.subject)
 

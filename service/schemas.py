@@ -1,117 +1,74 @@
-"""What is asked and what is answered: every field with its range, and the OpenAPI document is made of it."""
+"""What is answered: every field with its range; the OpenAPI document is made of it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
+from lookalike.calibration import Calibration
+from lookalike.explanation import GRID
 from lookalike.thresholds import Threshold
-from service.forms import BoxField, File, Form
+from lookalike.tiers import Tier
 from service.problems import Problem
 
-MOST_IN_BATCH = 64
-LARGEST_INPUT = 512
-"""Pixels: what a request may ask for; larger ones cost memory that belongs to all."""
 Score = Annotated[float, Field(ge=-1, le=1, description="Cosine score, -1 to 1.")]
 Normalized = Annotated[float, Field(ge=0, le=1, description="(cosine + 1) / 2, 0 to 1.")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Confidence = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        le=1,
+        description="Share of pairs with this score that showed the same thing, among the pictures that the scores "
+        "were calibrated on; null where they are not.",
+    ),
+]
+Similar = Annotated[
+    bool, Field(description="Whether the score reaches the threshold, or `tier` says that one is a copy of the other.")
+]
+TierField = Annotated[
+    Tier | None,
+    Field(
+        description="The closest that holds: same-bytes, same-pixels, near-duplicate (a made copy: another size, cut, "
+        "light, format ..., decided on pixels whatever the score is), similar (the score reaches the threshold), "
+        "different. Null where it was not asked for or cannot be told."
+    ),
+]
+TierProblem = Annotated[
+    str | None, Field(description="Why the tier cannot be told: a file that cannot be read any more, or has changed.")
+]
 Milliseconds = Annotated[
     dict[str, float], Field(description="Milliseconds by stage, and in total since the body was read.")
 ]
-Collection = Annotated[
-    str | None, Field(description="Name of the collection; may be left out if there is only one.", max_length=64)
-]
-K = Annotated[int, Field(ge=1, le=1000, description="How many neighbours.")]
-MinScore = Annotated[
-    float | None, Field(ge=-1, le=1, allow_inf_nan=False, description="Leave out neighbours with a lower cosine score.")
-]
-GivenThreshold = Annotated[
-    float | None,
-    Field(ge=0, le=1, allow_inf_nan=False, description="Normalised score from which two pictures count as similar."),
-]
-GivenBox = Annotated[
-    BoxField | None,
-    Field(description="The part of the upright picture to look at: x0,y0,x1,y1, fractions from 0 to 1."),
-]
-Key = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00]+$")]
-EncoderName = Annotated[str | None, Field(description="One of GET /encoders, if it is installed.", max_length=80)]
-InputSize = Annotated[
-    int | None, Field(ge=32, le=LARGEST_INPUT, description="Side in pixels of what the network sees.")
-]
-
-
-class SearchForm(Form):
-    """A picture, or the key of an indexed one, and how to search."""
-
-    image: File | None = Field(default=None, description="The picture to search with.")
-    key: Key | None = Field(default=None, description="Instead of a picture: the key of an indexed one.")
-    collection: Collection = None
-    k: K = 10
-    min_score: MinScore = None
-    threshold: GivenThreshold = None
-    box: GivenBox = None
-
-
-class BatchForm(Form):
-    """Several pictures, and how to search with each."""
-
-    image: list[File] = Field(min_length=1, max_length=MOST_IN_BATCH, description="The pictures to search with.")
-    collection: Collection = None
-    k: K = 10
-    min_score: MinScore = None
-    threshold: GivenThreshold = None
-
-
-class CompareForm(Form):
-    """Two pictures, each a file or the key of an indexed item, and what to compare them with."""
-
-    image_a: File | Key = Field(description="A picture: a file, or as text the key of an item of `collection`.")
-    image_b: File | Key = Field(description="The other picture, likewise.")
-    collection: Collection = None
-    encoder: EncoderName = None
-    input_size: InputSize = None
-    threshold: GivenThreshold = None
-
-
-class ScoreForm(Form):
-    """Two pictures."""
-
-    image_1: File = Field(description="A picture.")
-    image_2: File = Field(description="The other picture.")
-
-
-class EmbedForm(Form):
-    """A picture, and which encoder's embedding of it is wanted."""
-
-    image: File = Field(description="The picture.")
-    collection: Annotated[str | None, Field(description="Take this collection's encoder.", max_length=64)] = None
-    encoder: EncoderName = None
-    input_size: InputSize = None
-    box: GivenBox = None
-
-    @model_validator(mode="after")
-    def _one_way_to_say_which(self) -> Self:
-        if self.collection is not None and (self.encoder is not None or self.input_size is not None):
-            raise ValueError("a collection has its own encoder: send collection, or encoder and input_size")
-        return self
 
 
 class ThresholdAnswer(BaseModel):
     """From which normalised score on two pictures count as similar, and who says so."""
 
     value: Normalized
-    source: str = Field(description="Where it comes from: given, calibrated, or the default.")
+    source: str = Field(description="Where it comes from: given, calibrated (on what, and for what), or the default.")
+    precision: float | None = Field(
+        ge=0,
+        le=1,
+        description="Share of same pairs among those that reach a calibrated threshold, measured on pairs held back, "
+        "as common as they were among the pictures used; null where it is given or the default.",
+    )
+    recall: float | None = Field(
+        ge=0, le=1, description="Share of the same pairs held back that reach a calibrated threshold; null likewise."
+    )
 
     @classmethod
     def of(cls, threshold: Threshold) -> Self:
         """As the library has it."""
-        return cls(value=threshold.value, source=threshold.source)
-
-    @classmethod
-    def default(cls) -> Self:
-        """The one that applies where none was given."""
-        return cls.of(Threshold.given(None))
+        fitted = threshold.fitted
+        return cls(
+            value=threshold.value,
+            source=threshold.source,
+            precision=None if fitted is None else round(fitted.precision, 4),
+            recall=None if fitted is None else round(fitted.recall, 4),
+        )
 
 
 class HitAnswer(BaseModel):
@@ -121,7 +78,10 @@ class HitAnswer(BaseModel):
     key: str
     score: Score
     normalized_score: Normalized
-    similar: bool = Field(description="Whether the score reaches the threshold.")
+    similar: Similar
+    confidence: Confidence
+    tier: TierField
+    tier_problem: TierProblem
     title: str | None
     product_id: str | None
     metadata: dict[str, Any]
@@ -171,13 +131,36 @@ class BatchAnswer(BaseModel):
     took_ms: Milliseconds
 
 
+class PartAnswer(BaseModel):
+    """What one part of the encoder adds to a score."""
+
+    name: str = Field(description="stage-1 (the shallowest: texture and edges) and so on to objects, or colour.")
+    score: Score = Field(description="The cosine of the two pictures as this part alone sees them, -1 to 1.")
+    share: float = Field(description="What it adds to the score; all shares and `rest` sum to it.")
+
+
+HeatMap = Annotated[
+    str,
+    Field(
+        description=f"A grey PNG of {GRID} × {GRID} pixels as a data: URI, to be stretched over the whole upright "
+        "picture: white is the place that speaks most for the two being alike, black one that does not."
+    ),
+]
+
+
 class CompareAnswer(BaseModel):
-    """How alike two pictures are."""
+    """How alike two pictures are; `parts`, `rest` and `heat_maps` are null unless `explain` was asked for."""
 
     score: Score
     normalized_score: Normalized
-    similar: bool
+    similar: Similar
+    confidence: Confidence
+    tier: TierField
+    tier_problem: TierProblem
     threshold: ThresholdAnswer
+    parts: list[PartAnswer] | None = Field(description="The parts of the encoder, the shallowest first.")
+    rest: float | None = Field(description="What the encoder says of every picture: the score without the shares.")
+    heat_maps: tuple[HeatMap, HeatMap] | None = Field(description="One of image_a, one of image_b.")
     encoder: str
     input_size: int
     took_ms: Milliseconds
@@ -245,6 +228,26 @@ class SourceAnswer(BaseModel):
     location: str
 
 
+class CalibrationAnswer(BaseModel):
+    """What the threshold and the confidences of a collection's scores were fitted to."""
+
+    threshold: Normalized
+    rule: str = Field(description="How the threshold was chosen, such as best F1, or precision 0.99.")
+    precision: Share = Field(description="At the threshold, on pairs held back, as common as they were.")
+    recall: Share = Field(description="Likewise.")
+    positives: int = Field(description="Pairs of the same thing that were used.")
+    negatives: int = Field(description="Pairs of different things that were used.")
+    method: str = Field(description="Kind of the map from score to confidence: isotonic or logistic.")
+    calibration_error: Share = Field(description="Mean distance of confidence and truth, on pairs held back.")
+    collection: str | None = Field(description="Where the pairs come from; null for the default of the encoder.")
+    created_at: datetime
+
+    @classmethod
+    def of(cls, calibration: Calibration) -> Self:
+        """As the library has it."""
+        return cls(**{name: getattr(calibration, name) for name in cls.model_fields})
+
+
 class CollectionAnswer(BaseModel):
     """A collection in full."""
 
@@ -258,6 +261,7 @@ class CollectionAnswer(BaseModel):
     plan: list[str]
     recall: dict[str, Any] | None = Field(description="Measured when the snapshot was published.")
     threshold: ThresholdAnswer
+    calibration: CalibrationAnswer | None = Field(description="Null if neither it nor its encoder is calibrated.")
     bytes: int
     source: SourceAnswer
 
@@ -288,7 +292,7 @@ class ItemsAnswer(BaseModel):
 
 
 class EncoderRow(BaseModel):
-    """An encoder that may be named; dimension and input size are known once it is loaded."""
+    """An encoder that may be named; dimension, input size and threshold are known once it is loaded."""
 
     name: str
     installed: bool
@@ -296,7 +300,7 @@ class EncoderRow(BaseModel):
     dimension: int | None
     input_size: int | None
     licence: str | None
-    threshold: ThresholdAnswer
+    threshold: ThresholdAnswer | None
 
 
 class EncodersAnswer(BaseModel):

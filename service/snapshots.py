@@ -1,5 +1,7 @@
 """The collections that are open: each serves one snapshot, and goes over to a newer one between two requests.
 
+A collection's calibration belongs to what is open: another one is taken up as a new snapshot is.
+
 A request *leases* a snapshot and keeps it to its end. When the indexer publishes, the new snapshot is opened beside
 the old one, the next lease gets it, and the old one is closed when its last lease ends.
 """
@@ -10,11 +12,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from lookalike.api import Collection
+from lookalike.calibration import Calibration
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.collection.layout import CURRENT, NAME, CollectionLayout
 from lookalike.encoder.base import ImageEncoder
@@ -39,7 +42,7 @@ _LOOK_AGAIN = 1.0
 _TRY_AGAIN = 30.0
 """Seconds until a snapshot that could not be opened is tried again, if nothing newer came."""
 
-Stamp = tuple[int, int, int] | None
+Stamp = tuple[tuple[str, int, int, int], ...]
 T = TypeVar("T")
 
 
@@ -49,6 +52,7 @@ class OpenSnapshot:
 
     collection: Collection
     shelf: EncoderShelf
+    calibration: Calibration | None = None
     leases: int = 0
     retired: bool = False
     _encoder: ImageEncoder | None = None
@@ -93,12 +97,17 @@ class OpenSnapshot:
             self._source.close()
 
 
+def _same(serving: OpenSnapshot, opened: OpenSnapshot) -> bool:
+    """Whether nothing has changed for who asks: a calibration may be new where the snapshot is not."""
+    return (serving.generation, serving.calibration) == (opened.generation, opened.calibration)
+
+
 @dataclass(eq=False)
 class _Slot:
     """One collection: what serves, what was last seen on disk, and what went wrong."""
 
     serving: OpenSnapshot | None = None
-    stamp: Stamp = None
+    stamp: Stamp = ()
     problem: LookalikeError | None = None
     tried: float = 0.0
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -257,7 +266,7 @@ class Snapshots:
 
     async def _change(self, slot: _Slot, name: str) -> None:
         opened = await self._in_thread(self._open, name)
-        if slot.serving is not None and slot.serving.generation == opened.generation:
+        if slot.serving is not None and _same(slot.serving, opened):
             await self._in_thread(opened.close)
             return
         try:
@@ -268,7 +277,13 @@ class Snapshots:
         slot.serving, old = opened, slot.serving
         self._metrics.snapshot(name, opened.generation, len(opened.collection))
         _LOG.info(
-            "snapshot", extra={"collection": name, "snapshot": opened.generation, "items": len(opened.collection)}
+            "snapshot",
+            extra={
+                "collection": name,
+                "snapshot": opened.generation,
+                "items": len(opened.collection),
+                "threshold": opened.collection.threshold().source,
+            },
         )
         await self._retire(old)
 
@@ -284,7 +299,11 @@ class Snapshots:
         collection = Collection.open(
             places.data, name, database_url=places.database_url, encoders_dir=places.encoders_dir
         )
-        return OpenSnapshot(collection, self._encoders)
+        try:
+            return OpenSnapshot(collection, self._encoders, collection.calibration)
+        except BaseException:
+            collection.close()
+            raise
 
     def _names_on_disk(self) -> list[str]:
         folder = self._places.collections_dir
@@ -296,12 +315,14 @@ class Snapshots:
         return NAME.fullmatch(name) is not None and (self._places.collections_dir / name).is_dir()
 
     def _stamp(self, name: str) -> Stamp:
-        """What tells a pointer from the next: it is replaced by rename, so its inode changes."""
-        try:
-            found = (CollectionLayout.of(self._places.collections_dir, name).root / CURRENT).stat()
-        except FileNotFoundError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        """What tells the pointer and the calibrations from the next: replaced by rename, their inodes change."""
+        root = CollectionLayout.of(self._places.collections_dir, name).root
+        stamps = []
+        for path in (root / CURRENT, *sorted((root / "calibrations").glob("*.json"))):
+            with suppress(FileNotFoundError):
+                found = path.stat()
+                stamps.append((path.name, found.st_ino, found.st_mtime_ns, found.st_size))
+        return tuple(stamps)
 
     async def _detached(self, work: Coroutine[None, None, None]) -> None:
         """Await work that goes on to its end even if whoever asked for it leaves."""

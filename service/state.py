@@ -22,6 +22,7 @@ from service.batching import Batcher
 from service.bodies import TEXT_BYTES
 from service.encoders import EncoderShelf
 from service.errors import InternalError, StartingError
+from service.looks import Looks
 from service.metrics import Metrics
 from service.pictures import Pictures
 from service.settings import Settings
@@ -46,6 +47,8 @@ class Services:
         self.encoders = EncoderShelf(settings.places.encoders_dir, settings.encoders_kept)
         self.snapshots = Snapshots(settings.places, self.encoders, metrics)
         self.pictures = Pictures(settings.decoders, settings.limits)
+        # Half of the cores' worth: who looks for copies must not be what slows down those who search.
+        self.looks = Looks(max(1, settings.decoders // 2), settings.limits.max_jpeg2000_pixels)
         self.batcher = Batcher(formed=metrics.batch_size.observe)
         self.searchers = ThreadPoolExecutor(settings.decoders, thread_name_prefix="search")
         self.problem: LookalikeError | None = None
@@ -91,6 +94,7 @@ class Services:
         await asyncio.gather(self._background, return_exceptions=True)
         await self.batcher.close()
         self.pictures.close()
+        self.looks.close()
         self.searchers.shutdown(wait=True, cancel_futures=True)
         await self.snapshots.close()
         self.encoders.close()

@@ -24,6 +24,11 @@ class Stopwatch:
         finally:
             self.stages[name] = self.stages.get(name, 0.0) + (time.perf_counter() - begin) * 1000
 
+    def move(self, milliseconds: float, source: str, target: str) -> None:
+        """Count so much of the time of one stage as another's: two parts of the same work in a thread."""
+        self.stages[source] -= milliseconds
+        self.stages[target] = self.stages.get(target, 0.0) + milliseconds
+
     def beside(self, *others: Stopwatch) -> None:
         """Take in the stages of work that went on side by side: of each stage the longest counts."""
         for other in others:

@@ -11,6 +11,7 @@ from service.auth import require
 from service.paths import Name
 from service.problems import problem_of
 from service.schemas import (
+    CalibrationAnswer,
     CollectionAnswer,
     CollectionProblem,
     CollectionRow,
@@ -96,7 +97,8 @@ def _collection(held: OpenSnapshot) -> CollectionAnswer:
         engine=manifest.engine,
         plan=manifest.plan,
         recall=None if manifest.recall is None else asdict(manifest.recall),
-        threshold=ThresholdAnswer.default(),
+        threshold=ThresholdAnswer.of(held.collection.threshold()),
+        calibration=None if held.calibration is None else CalibrationAnswer.of(held.calibration),
         bytes=sum(stamp.bytes for stamp in manifest.files.values()),
         source=SourceAnswer(kind=origin.kind, location=origin.location),
     )

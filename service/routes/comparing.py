@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 
-from lookalike.encoder.base import ImageEncoder
+from lookalike.encoder.base import Evidence, ImageEncoder
 from lookalike.encoder.registry import BUNDLED
+from lookalike.encoder.spec import EncoderSpec
+from lookalike.explanation import Explanation, Part, explanation_of
 from lookalike.thresholds import Threshold, normalized
-from service.answers import json_answer
-from service.asking import clean, embed, file_of, in_searchers
+from lookalike.tiers import Pictured
+from service.answers import json_answer, png_uri
+from service.asking import (
+    Told,
+    Vectors,
+    clean,
+    confidence,
+    embed,
+    file_of,
+    in_searchers,
+    is_similar,
+    seen_item,
+)
 from service.attending import attend
 from service.bodies import Upload
 from service.encoders import requested_encoder
 from service.forms import form_schema
 from service.intake import taken_in
+from service.looks import check_unchanged
+from service.pictures import Prepared
+from service.questions import CompareForm, EmbedForm, ScoreForm
 from service.schemas import (
     CompareAnswer,
-    CompareForm,
     EmbedAnswer,
-    EmbedForm,
+    PartAnswer,
     ScoreAnswer,
-    ScoreForm,
     ThresholdAnswer,
 )
 from service.snapshots import OpenSnapshot
@@ -34,15 +48,21 @@ from service.timing import Stopwatch
 
 router = APIRouter(tags=["compare"])
 STAGES = ("load", "decode", "encode")
+EXPLAINED_WEIGHT = 4
+"""How many permits a comparison takes that is to be explained: both pictures go through the network once more."""
 
 
 @router.post("/compare", operation_id="compare", response_model=CompareAnswer, openapi_extra=form_schema(CompareForm))
 async def compare(request: Request, services: Shared) -> Response:
-    """How alike two pictures are: cosine score, normalised score, and whether they count as similar."""
-    async with taken_in(request, services, CompareForm, pictures=2) as form:
+    """How alike two pictures are: cosine score, tier, whether they count as similar, and if asked for, why."""
+    async with taken_in(request, services, CompareForm, pictures=2, weight=_weight) as form:
         found = await attend(request, _compare(services, form), timeout=services.settings.request_timeout)
     services.metrics.stages(found.took_ms)
     return json_answer(found, took_ms=found.took_ms)
+
+
+def _weight(form: CompareForm) -> int:
+    return EXPLAINED_WEIGHT if form.explain else 2
 
 
 @router.post(
@@ -56,13 +76,15 @@ async def cosine_similarity_score(
     services: Shared,
     model_name: Annotated[str, Query(max_length=80, description="One of GET /encoders, if it is installed.")] = BUNDLED,
 ) -> Response:
-    """``/compare`` in the words of the similarity predictor's report; its score is the normalised one."""
+    """``/compare`` in the words of the similarity predictor's report: the normalised score, and its verdict alone."""
     async with taken_in(request, services, ScoreForm, pictures=2) as form:
         pair = CompareForm(image_a=form.image_1, image_b=form.image_2, encoder=model_name)
-        found = await attend(request, _compare(services, pair), timeout=services.settings.request_timeout)
+        found = await attend(request, _score(services, pair), timeout=services.settings.request_timeout)
     services.metrics.stages(found.took_ms)
     words = ScoreAnswer(
-        score=found.normalized_score, similar="Yes" if found.similar else "No", took=found.took_ms["total"]
+        score=clean(normalized(found.score)),
+        similar="Yes" if found.threshold.similar(found.score) else "No",
+        took=found.took_ms["total"],
     )
     return json_answer(words, took_ms=found.took_ms)
 
@@ -76,8 +98,58 @@ async def embed_picture(request: Request, services: Shared) -> Response:
     return json_answer(found, took_ms=found.took_ms)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """One of two pictures; ``prepared`` is None where an indexed picture's stored vector served."""
+
+    vector: Vectors
+    prepared: Prepared | None
+    seen: Pictured | str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scored:
+    """A comparison by score alone."""
+
+    encoder: ImageEncoder
+    sides: tuple[_Side, _Side]
+    score: float
+    threshold: Threshold
+    took_ms: dict[str, float]
+
+
 async def _compare(services: Services, form: CompareForm) -> CompareAnswer:
-    watch = Stopwatch(*STAGES)
+    watch = Stopwatch("load", "decode", "pixels", "encode", *(["explain"] if form.explain else []))
+    found = await _score(services, form, watch, look=True)
+    told = await _tier(services, found, watch)
+    explained, heat_maps = await _explained(services, found, watch) if form.explain else (None, None)
+    score, threshold = found.score, found.threshold
+    return CompareAnswer(
+        score=score,
+        normalized_score=clean(normalized(score)),
+        similar=is_similar(threshold, score, told.tier),
+        confidence=confidence(threshold, score),
+        tier=told.tier,
+        tier_problem=told.problem,
+        threshold=ThresholdAnswer.of(threshold),
+        parts=None if explained is None else [_part(part) for part in explained.parts],
+        rest=None if explained is None else round(explained.rest, 6),
+        heat_maps=heat_maps,
+        encoder=found.encoder.spec.name,
+        input_size=found.encoder.spec.input_size,
+        took_ms=watch.took_ms(),
+    )
+
+
+def _part(part: Part) -> PartAnswer:
+    return PartAnswer(name=part.name, score=clean(part.score), share=round(part.share, 6))
+
+
+async def _score(
+    services: Services, form: CompareForm, watch: Stopwatch | None = None, *, look: bool = False
+) -> _Scored:
+    """The pair's score; with ``look`` also what tells copies of either picture."""
+    watch = watch or Stopwatch(*STAGES)
     pictures = (form.image_a, form.image_b)
     async with AsyncExitStack() as stack:
         held = None
@@ -86,21 +158,41 @@ async def _compare(services: Services, form: CompareForm) -> CompareAnswer:
         with watch.stage("load"):
             encoder = await _encoder(services, form, held)
         watches = (Stopwatch(), Stopwatch())
+        wanted = _Wanted(encoder, held, look=look, explain=form.explain)
         first, second = await asyncio.gather(
-            *(_vector(services, encoder, picture, held, own) for picture, own in zip(pictures, watches, strict=True))
+            *(_side(services, wanted, picture, own) for picture, own in zip(pictures, watches, strict=True))
         )
         watch.beside(*watches)
-    score = clean(float(first @ second))
-    threshold = Threshold.given(form.threshold)
-    return CompareAnswer(
-        score=score,
-        normalized_score=clean(normalized(score)),
-        similar=threshold.similar(score),
-        threshold=ThresholdAnswer.of(threshold),
-        encoder=encoder.spec.name,
-        input_size=encoder.spec.input_size,
-        took_ms=watch.took_ms(),
-    )
+        threshold = await _threshold(services, encoder, held, form.threshold)
+    score = clean(float(first.vector @ second.vector))
+    return _Scored(encoder, (first, second), score, threshold, watch.took_ms())
+
+
+async def _tier(services: Services, found: _Scored, watch: Stopwatch) -> Told:
+    first, second = (side.seen for side in found.sides)
+    if isinstance(first, Pictured) and isinstance(second, Pictured):
+        with watch.stage("pixels"):
+            similar = found.threshold.similar(found.score)
+            return Told(await services.looks.tier(first, second, similar=similar))
+    return Told(problem="; ".join(seen for seen in (first, second) if isinstance(seen, str)))
+
+
+async def _explained(services: Services, found: _Scored, watch: Stopwatch) -> tuple[Explanation, tuple[str, str]]:
+    """Why the pair has its score, and the heat maps as they are answered."""
+    first, second = (side.prepared for side in found.sides)
+    if first is None or second is None:
+        raise TypeError("a picture to explain that was not prepared")
+    with watch.stage("explain"):
+        evidence = await services.batcher.explain(found.encoder, first.pixels, second.pixels)
+        sizes = ((first.height, first.width), (second.height, second.width))
+        return await in_searchers(services, _drawn, evidence, found.encoder.spec, *sizes)
+
+
+def _drawn(
+    evidence: Evidence, spec: EncoderSpec, first: tuple[int, int], second: tuple[int, int]
+) -> tuple[Explanation, tuple[str, str]]:
+    found = explanation_of(evidence, spec, first, second)
+    return found, (png_uri(found.heat_maps[0]), png_uri(found.heat_maps[1]))
 
 
 async def _encoder(services: Services, form: CompareForm | EmbedForm, held: OpenSnapshot | None) -> ImageEncoder:
@@ -109,19 +201,43 @@ async def _encoder(services: Services, form: CompareForm | EmbedForm, held: Open
     return await services.encoders.get(requested_encoder(form.encoder or BUNDLED, form.input_size))
 
 
-async def _vector(
-    services: Services, encoder: ImageEncoder, picture: Upload | str, held: OpenSnapshot | None, watch: Stopwatch
-) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    if isinstance(picture, str):
-        if held is None:
-            raise TypeError("a key without a collection")
-        item = await in_searchers(services, held.collection.item, picture)
-        if encoder is await held.encoder():
-            return await in_searchers(services, held.collection.vector, item)
-        with watch.stage("decode"):
-            picture = await file_of(services, held, item)
-    vector, _, _ = await embed(services, encoder, picture, watch)
-    return vector
+async def _threshold(
+    services: Services, encoder: ImageEncoder, held: OpenSnapshot | None, given: float | None
+) -> Threshold:
+    """The collection's threshold if the encoder is the collection's, else the encoder's own."""
+    if held is not None and encoder.spec.digest == held.collection.manifest.encoder.digest:
+        return held.collection.threshold(given)
+    return await in_searchers(services, services.encoders.threshold, encoder, given)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wanted:
+    """What is needed of either picture, beside its vector."""
+
+    encoder: ImageEncoder
+    held: OpenSnapshot | None
+    look: bool
+    explain: bool
+
+
+async def _side(services: Services, wanted: _Wanted, picture: Upload | str, watch: Stopwatch) -> _Side:
+    if isinstance(picture, Upload):
+        vector, prepared = await embed(services, wanted.encoder, picture, watch, look=wanted.look)
+        return _Side(vector, prepared, prepared.seen)
+    held = wanted.held
+    if held is None:
+        raise TypeError("a key without a collection")
+    item = await in_searchers(services, held.collection.item, picture)
+    if wanted.encoder is await held.encoder() and not wanted.explain:
+        seen = await seen_item(services, held, item, watch) if wanted.look else None
+        return _Side(await in_searchers(services, held.collection.vector, item), None, seen)
+    with watch.stage("decode"):
+        upload = await file_of(services, held, item)
+    vector, prepared = await embed(services, wanted.encoder, upload, watch, look=wanted.look)
+    if prepared.seen is not None:
+        # Another picture's pixels under an indexed one's name: nothing said of them would be true of the index.
+        check_unchanged(prepared.seen, item.draft)
+    return _Side(vector, prepared, prepared.seen)
 
 
 async def _embed(services: Services, form: EmbedForm) -> EmbedAnswer:
@@ -132,7 +248,7 @@ async def _embed(services: Services, form: EmbedForm) -> EmbedAnswer:
             held = await stack.enter_async_context(services.snapshots.lease(form.collection))
         with watch.stage("load"):
             encoder = await _encoder(services, form, held)
-        vector, _, _ = await embed(services, encoder, form.image, watch, form.box)
+        vector, _ = await embed(services, encoder, form.image, watch, form.box)
     spec = encoder.spec
     return EmbedAnswer(
         vector=vector.tolist(),

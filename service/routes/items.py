@@ -9,15 +9,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from lookalike.catalogue.records import ItemRecord
-from lookalike.thresholds import Threshold
 from service.answers import has, json_answer, not_modified, tagged
-from service.asking import STAGES, How, answer, file_of, in_searchers, item_url, query_of_key
+from service.asking import STAGES, TIERS_WEIGHT, How, answer, file_of, in_searchers, item_url, query_of_key
 from service.attending import attend
 from service.errors import FieldInvalidError
 from service.media import media_type
 from service.paths import Key, Name
+from service.questions import GivenThreshold, GivenTiers, K, MinScore
 from service.routes.searching import on_newest
-from service.schemas import GivenThreshold, ItemAnswer, ItemsAnswer, K, MinScore, SearchAnswer
+from service.schemas import ItemAnswer, ItemsAnswer, SearchAnswer
 from service.snapshots import OpenSnapshot
 from service.state import Shared
 from service.timing import Stopwatch
@@ -103,15 +103,16 @@ async def get_similar_items(
     k: Annotated[K, Query()] = 10,
     min_score: Annotated[MinScore, Query()] = None,
     threshold: Annotated[GivenThreshold, Query()] = None,
+    tiers: Annotated[GivenTiers, Query()] = False,
 ) -> Response:
     """The k items most similar to this one, itself left out; nothing is encoded."""
     watch = Stopwatch(*STAGES)
-    how = How(k, min_score, Threshold.given(threshold))
+    how = How(k, min_score, threshold, tiers)
 
     async def work(held: OpenSnapshot) -> SearchAnswer:
-        return await answer(services, held, await query_of_key(services, held, key, watch), how, watch)
+        return await answer(services, held, await query_of_key(services, held, key, watch, look=tiers), how, watch)
 
-    with services.admission.permit():
+    with services.admission.permit(TIERS_WEIGHT if tiers else 1):
         found = await attend(request, on_newest(services, name, work), timeout=services.settings.request_timeout)
     services.metrics.stages(found.took_ms)
     return json_answer(found, snapshot=found.snapshot, took_ms=found.took_ms)

@@ -9,16 +9,16 @@ from typing import TypeVar
 from fastapi import APIRouter, Request, Response
 
 from lookalike.errors import ImageError, ItemNotFoundError, SnapshotDamagedError
-from lookalike.thresholds import Threshold
 from service.answers import json_answer
-from service.asking import STAGES, How, answer, query_of_key, query_of_upload
+from service.asking import STAGES, TIERS_WEIGHT, How, answer, query_of_key, query_of_upload
 from service.attending import attend
 from service.bodies import Upload
 from service.errors import ImageMissingError, RequestError
 from service.forms import form_schema
 from service.intake import taken_in
 from service.problems import problem_of
-from service.schemas import BatchAnswer, BatchEntry, BatchForm, SearchAnswer, SearchForm
+from service.questions import BatchForm, SearchForm
+from service.schemas import BatchAnswer, BatchEntry, SearchAnswer
 from service.snapshots import OpenSnapshot
 from service.state import Services, Shared
 from service.timing import Stopwatch
@@ -33,7 +33,7 @@ SIDE_BY_SIDE = 8
 @router.post("/search", operation_id="search", response_model=SearchAnswer, openapi_extra=form_schema(SearchForm))
 async def search(request: Request, services: Shared) -> Response:
     """The k indexed pictures most similar to a picture, or to an indexed one, best first."""
-    async with taken_in(request, services, SearchForm, pictures=1) as form:
+    async with taken_in(request, services, SearchForm, pictures=1, weight=_weight) as form:
         if (form.image is None) == (form.key is None):
             raise ImageMissingError("send exactly one of image (a file) and key (of an indexed picture)")
         found = await attend(request, _search(services, form), timeout=services.settings.request_timeout)
@@ -41,15 +41,19 @@ async def search(request: Request, services: Shared) -> Response:
     return json_answer(found, snapshot=found.snapshot, took_ms=found.took_ms)
 
 
+def _weight(form: SearchForm) -> int:
+    return TIERS_WEIGHT if form.tiers else 1
+
+
 async def _search(services: Services, form: SearchForm) -> SearchAnswer:
     watch = Stopwatch(*STAGES)
-    how = How(form.k, form.min_score, Threshold.given(form.threshold))
+    how = How(form.k, form.min_score, form.threshold, form.tiers)
 
     async def once(held: OpenSnapshot) -> SearchAnswer:
         if form.image is not None:
-            query = await query_of_upload(services, held, form.image, watch, form.box)
+            query = await query_of_upload(services, held, form.image, watch, form.box, look=form.tiers)
         else:
-            query = await query_of_key(services, held, form.key or "", watch, form.box)
+            query = await query_of_key(services, held, form.key or "", watch, form.box, look=form.tiers)
         return await answer(services, held, query, how, watch)
 
     return await on_newest(services, form.collection, once)
@@ -86,7 +90,7 @@ async def search_batch(request: Request, services: Shared) -> Response:
 
 async def _search_batch(request: Request, services: Services, form: BatchForm) -> BatchAnswer:
     watch = Stopwatch()
-    how = How(form.k, form.min_score, Threshold.given(form.threshold))
+    how = How(form.k, form.min_score, form.threshold)
     # Not all at once: a single search that comes meanwhile waits behind these at most.
     side_by_side = asyncio.Semaphore(SIDE_BY_SIDE)
 

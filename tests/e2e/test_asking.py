@@ -43,6 +43,9 @@ def test_nothing_above_a_score_is_said_with_the_best_there_is(run: Run, shop: Pa
 def test_compare_says_similar_or_not_by_words_and_exit_code(run: Run, shop: Path) -> None:
     same = run("compare", shop / "000.jpg", shop / "000.jpg")
     assert (same.code, same.out.startswith("similar (same-bytes): cosine 1.0000, normalised 1.0000")) == (0, True)
+    own = run("compare", shop / "000.jpg", shop / "001.jpg", "--json").answer
+    assert own["threshold"]["source"] == "calibrated for encoder bundled (precision 0.8)"
+    assert 0 <= own["confidence"] <= 1
     other = run("compare", shop / "000.jpg", shop / "001.jpg", "--threshold", "0.999", "--json")
     assert other.code == 4
     assert (other.answer["similar"], other.answer["tier"]) == (False, "different")

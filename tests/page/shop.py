@@ -144,6 +144,16 @@ def starting(data: Path, encoders: Path, **settings: str) -> Iterator[Started]:
             process.wait(timeout=30)
 
 
+def threshold_words(address: str, collection: str) -> str:
+    """How the page words where a collection's threshold comes from, if only its encoder may be calibrated."""
+    source: str = ask(address, f"/collections/{collection}")["threshold"]["source"]
+    if source == "default, not calibrated for this encoder":
+        return "default, not calibrated"
+    rule = source.removeprefix("calibrated for encoder bundled (").removesuffix(")")
+    assert rule != source
+    return f"calibrated for the encoder bundled, {rule}"
+
+
 def ask(address: str, path: str, fields: dict[str, str] | None = None) -> Any:
     """The service's own answer, to hold against what the page shows; with ``fields`` it is a POST."""
     data = None if fields is None else urllib.parse.urlencode(fields).encode()

@@ -19,11 +19,11 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 PLACES = {
     "#/search?collection=shop": ".strip .loaded",
-    "#/search?collection=shop&key=plain-02&box=0.2,0.2,0.8,0.8": ".columns:has(.card) .crop",
+    "#/search?collection=shop&key=plain-02&box=0.2,0.2,0.8,0.8&copies=1": ".columns:has(.card) .crop",
     "#/search?collection=shop&key=plain-02&min=1": ".results .notice",
     "#/search?collection=shop&key=nothing": ".notice.problem",
     "#/compare": ".waiting",
-    "#/compare?collection=shop&a=plain-02&b=shoes%2Fred+one.jpg": ".answer",
+    "#/compare?collection=shop&a=plain-02&b=shoes%2Fred+one.jpg&why=1": ".why .stage",
     "#/collections": ".covers .loaded",
     "#/collections?name=shop": ".browser .card",
 }

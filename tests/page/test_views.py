@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from playwright.sync_api import FilePayload, Page, Route, expect
 
-from tests.page.shop import HARD, PLAIN, Shop, ask
+from tests.page.shop import HARD, PLAIN, Shop, ask, threshold_words
 from tests.page.visitor import Visitor, cards, drop, first_card, jpeg, paste
 
 FIRST, SECOND = ".zone >> nth=0", ".zone >> nth=1"
 
 
-def test_two_copies_are_similar_and_two_others_are_not(visitor: Visitor, shop: Shop) -> None:
+def test_two_copies_are_similar_and_two_others_are_not(visitor: Visitor, shop: Shop, address: str) -> None:
     page = visitor.open("#/compare")
     drop(page, jpeg(shop.pictures["plain-03"]), on=FIRST)
     drop(page, jpeg(shop.pictures["plain-03"]), on=SECOND)
@@ -18,13 +18,16 @@ def test_two_copies_are_similar_and_two_others_are_not(visitor: Visitor, shop: S
     answer = page.locator(".answer")
     expect(answer).to_contain_text("Score1.000")
     expect(answer).to_contain_text("Normalised score1.000")
-    expect(answer).to_contain_text("default, not calibrated for this encoder")
-    expect(answer).to_contain_text("bundled, 144 pixels")
+    expect(answer).to_contain_text("They are the same file.")
+    expect(answer).to_contain_text(threshold_words(address, "shop"))
+    size = ask(address, "/collections/shop")["encoder"]["input_size"]
+    expect(answer).to_contain_text(f"bundled, {size} pixels")
     expect(answer).to_contain_text("ms in all")
     drop(page, jpeg(shop.pictures["plain-08"]), on=SECOND)
     page.get_by_label("Threshold").fill("0.99")
     page.keyboard.press("Enter")
     expect(page.locator(".answer-word")).to_have_text("No")
+    expect(answer).to_contain_text("They are different.")
     expect(answer).to_contain_text("0.99 (given)")
 
 
@@ -74,7 +77,7 @@ def test_every_installed_encoder_is_tried_and_a_failure_stays_in_its_row(visitor
     expect(rows).to_have_count(len(names) + 1)
     good, bad = rows.filter(has_text="bundled"), rows.filter(has=page.locator("th", has_text=absent))
     expect(good.locator(".verdict")).to_be_visible()
-    expect(good).to_contain_text("144 px")
+    expect(good).to_contain_text(f"{ask(address, '/collections/shop')['encoder']['input_size']} px")
     expect(bad.locator(".failed")).to_contain_text("not installed")
 
 
@@ -85,11 +88,16 @@ def test_the_collections_say_what_they_are(visitor: Visitor, address: str) -> No
     expect(card).to_contain_text(f"{len(PLAIN + HARD)} pictures")
     expect(card).to_contain_text("bundled")
     expect(card).to_contain_text(f"{about['recall']['value']:.3f} of the true first {about['recall']['k']} found")
-    expect(card).to_contain_text("0.80 normalised (default, not calibrated for this encoder)")
+    expect(card).to_contain_text(f"{about['threshold']['value']:.2f} normalised ({threshold_words(address, 'shop')})")
+    if about["calibration"] is None:
+        expect(card).to_contain_text("not calibrated: python -m indexer calibrate --collection shop")
     expect(card.locator(".covers .loaded").first).to_be_visible()
     card.get_by_role("link", name="Open shop").click()
     expect(page.locator(".browser .card")).to_have_count(len(PLAIN + HARD))
-    expect(page.locator(".browser")).to_contain_text("bundled: resnet18, mean, 144 pixels")
+    encoder = about["encoder"]
+    expect(page.locator(".browser")).to_contain_text(
+        f"bundled: resnet18, {encoder['fusion']}, {encoder['input_size']} pixels"
+    )
     page.get_by_role("link", name="Search from plain-04").click()
     expect(page.locator(".query-name")).to_have_text("plain-04")
     cards(page).first.wait_for()

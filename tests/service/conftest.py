@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lookalike.encoder import calibrations
 from lookalike.encoder.runtimes import torch_runtime
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
 from lookalike.images import encode_jpeg, encode_png
@@ -72,6 +73,14 @@ def one_network() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch_runtime, "load_torch_encoder", load_once)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_calibrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The calibrations in the box are hidden: these tests say what is calibrated, and answers without one are told."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibrations, "SHIPPED", tmp_path_factory.mktemp("no-calibrations"))
         yield
 
 

@@ -14,6 +14,9 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
+from lookalike.calibration import Calibration
+from lookalike.collection.layout import CollectionLayout
+from lookalike.collection.manifest import Manifest
 from lookalike.encoder.installed import Record
 from lookalike.encoder.weights import serialized
 from tests.e2e.conftest import write_pictures
@@ -25,9 +28,19 @@ def write_ruins(root: Path) -> Path:
     """The data folder; every collection in it was indexed well, and then something happened to it."""
     data, pictures = root / "data", root / "pictures"
     write_pictures(pictures, 2)
-    for name in ("not-ready", "damaged", "index", "gone", "engine", "mismatch"):
+    for name in (
+        "not-ready",
+        "damaged",
+        "index",
+        "gone",
+        "engine",
+        "mismatch",
+        "calibration",
+        "calibration-of-another",
+    ):
         index(data, name, pictures)
     _ruin_snapshots(data)
+    _ruin_calibrations(data)
     _ruin_sources(root, data)
     _ruin_encoders(data / "encoders")
     return data
@@ -51,6 +64,31 @@ def _ruin_snapshots(data: Path) -> None:
     _edit_manifest(data, "index", lambda manifest: manifest["files"].update({"index.bin": stamp}))
 
 
+def _ruin_calibrations(data: Path) -> None:
+    for name, digest, brier in (("calibration", "", 7.0), ("calibration-of-another", "0" * 64, 0.1)):
+        spec = Manifest.from_json((snapshot(data, name) / "manifest.json").read_text()).encoder
+        calibration = Calibration(
+            encoder="another",
+            encoder_digest=digest,
+            collection=name,
+            threshold=0.8,
+            rule="best F1",
+            precision=0.9,
+            recall=0.9,
+            scores=(0.0, 1.0),
+            probabilities=(0.1, 0.9),
+            method="isotonic",
+            brier=brier,
+            calibration_error=0.1,
+            positives=100,
+            negatives=100,
+            created_at="2026-01-01T00:00:00+00:00",
+        )
+        path = CollectionLayout.of(data / "collections", name).calibration(spec.digest)
+        path.parent.mkdir()
+        path.write_text(calibration.to_json())
+
+
 def _edit_manifest(data: Path, name: str, edit: Callable[[dict[str, Any]], None]) -> None:
     path = snapshot(data, name) / "manifest.json"
     manifest = json.loads(path.read_text())
@@ -60,7 +98,7 @@ def _edit_manifest(data: Path, name: str, edit: Callable[[dict[str, Any]], None]
 
 def _ruin_sources(root: Path, data: Path) -> None:
     entries = root / "entries"
-    missing, outside, unreadable, _ = write_pictures(entries, 4)
+    missing, outside, unreadable, _, changed = write_pictures(entries, 5)
     for name in ("no-source", "other-source"):
         write_pictures(root / name, 1)
     (root / "list.csv").write_text("path\nentries/000.jpg\n")
@@ -72,12 +110,14 @@ def _ruin_sources(root: Path, data: Path) -> None:
     sources |= {name: root / f"{name}.zip" for name in ("unsafe", "torn")}
     for name, source in sources.items():
         index(data, name, source)
+    missing_once = missing.read_bytes()
     missing.unlink()
     outside.unlink()
     (root / "secret.jpg").write_bytes(b"not for all")
     outside.symlink_to(root / "secret.jpg")
     unreadable.unlink()
     unreadable.mkdir()
+    changed.write_bytes(missing_once)
     shutil.rmtree(root / "no-source")
     shutil.rmtree(root / "other-source")
     (root / "other-source").write_text("no folder any more")

@@ -117,12 +117,23 @@ def test_beyond_the_limit_it_is_429_with_retry_after_and_afterwards_all_is_well(
     assert narrow.services.admission.in_flight == 0
 
 
-@pytest.mark.parametrize(("path", "weight"), [("/search", 1), ("/embed", 1), ("/compare", 2), ("/search/batch", 4)])
-def test_heavier_work_takes_more_permits(narrow: Service, path: str, weight: int) -> None:
+WEIGHTS = [
+    ("/search", {}, 1),
+    ("/search", {"tiers": "true"}, 4),
+    ("/embed", {}, 1),
+    ("/compare", {}, 2),
+    ("/compare", {"explain": "true"}, 4),
+    ("/search/batch", {}, 4),
+]
+
+
+@pytest.mark.parametrize(("path", "fields", "weight"), WEIGHTS)
+def test_heavier_work_takes_more_permits(narrow: Service, path: str, fields: dict[str, str], weight: int) -> None:
     async def scenario(taken: int) -> int:
         names = ("image_a", "image_b") if path == "/compare" else ("image",)
         with busy(narrow, taken):
-            return (await narrow.ask("POST", path, files=[(name, PICTURE) for name in names])).status_code
+            files = [(name, PICTURE) for name in names]
+            return (await narrow.ask("POST", path, files=files, data=fields)).status_code
 
     assert narrow.call(scenario, 4 - weight) == 200
     assert narrow.call(scenario, 5 - weight) == 429

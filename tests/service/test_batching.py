@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lookalike.encoder.base import RGB
+from lookalike.encoder.base import RGB, Evidence
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.testing import TinyEncoder, make_picture
 from service.batching import Batcher
@@ -20,6 +20,10 @@ from service.errors import EncodingError, StartingError
 Vectors = npt.NDArray[np.float32]
 BROKEN, EMPTY = np.float32(1000), np.float32(2000)
 """First numbers of pictures at which the encoder below raises, and of which it makes NaN."""
+
+
+PAIR = -1
+"""Stands for a pair that was explained, among the sizes of batches."""
 
 
 class Gated:
@@ -53,6 +57,12 @@ class Gated:
         vectors = self.inner.forward(batch)
         vectors[batch[:, 0, 0, 0] == EMPTY] = np.nan
         return vectors
+
+    def explain(self, first: Vectors, second: Vectors) -> Evidence:
+        self.batches.append(PAIR)
+        if first[0, 0, 0] == BROKEN:
+            raise RuntimeError("no such pair")
+        return self.inner.explain(first, second)
 
 
 def picture(seed: int, mark: np.float32 | None = None) -> Vectors:
@@ -197,12 +207,48 @@ def test_two_encoders_are_never_mixed() -> None:
     asyncio.run(scenario())
 
 
+def test_a_pair_is_explained_between_two_batches_so_that_no_query_waits_for_several() -> None:
+    async def scenario() -> None:
+        encoder = Gated(is_open=False)
+        async with batching() as batcher:
+            first = await busy(batcher, encoder)
+            pairs = [asyncio.create_task(batcher.explain(encoder, picture(one), picture(7))) for one in (1, 2, 3)]
+            await asyncio.sleep(0)
+            pairs[1].cancel()  # who has left is not explained
+            late = await queued(*(asyncio.create_task(batcher.encode(encoder, picture(seed))) for seed in (4, 5)))
+            encoder.gate.set()
+            await asyncio.gather(first, *late)
+            for pair, seed in ((pairs[0], 1), (pairs[2], 3)):
+                assert (await pair).score == pytest.approx(float(expected(seed) @ expected(7)), abs=1e-6)
+        assert encoder.batches == [1, PAIR, 2, PAIR]
+
+    asyncio.run(scenario())
+
+
+def test_a_pair_that_the_encoder_fails_at_fails_alone() -> None:
+    async def scenario() -> None:
+        encoder = Gated()
+        async with batching() as batcher:
+            guilty = batcher.explain(encoder, picture(1, BROKEN), picture(2))
+            endless = batcher.explain(encoder, picture(1, np.float32(np.nan)), picture(2))
+            failed = await asyncio.gather(guilty, endless, return_exceptions=True)
+            assert [type(one) for one in failed] == [EncodingError, EncodingError]
+            np.testing.assert_allclose(await batcher.encode(encoder, picture(4)), expected(4), atol=1e-6)
+
+    asyncio.run(scenario())
+
+
 def test_closing_finishes_the_batch_in_hand_and_tells_those_who_wait() -> None:
     async def scenario() -> None:
         encoder = Gated(is_open=False)
         batcher = Batcher()
         in_hand = await busy(batcher, encoder)
-        waiting = await queued(*(asyncio.create_task(batcher.encode(encoder, picture(seed))) for seed in (1, 2)))
+        waiting = await queued(
+            asyncio.create_task(batcher.encode(encoder, picture(1))),
+            asyncio.create_task(batcher.encode(encoder, picture(2))),
+        )
+        pair = asyncio.create_task(batcher.explain(encoder, picture(1), picture(2)))
+        await asyncio.sleep(0)
         closing = asyncio.create_task(batcher.close())
         await asyncio.sleep(0)
         with pytest.raises(StartingError, match="stopping"):
@@ -210,8 +256,8 @@ def test_closing_finishes_the_batch_in_hand_and_tells_those_who_wait() -> None:
         encoder.gate.set()
         await closing
         np.testing.assert_allclose(await in_hand, expected(0), atol=1e-6)
-        told = await asyncio.gather(*waiting, return_exceptions=True)
-        assert [type(one) for one in told] == [StartingError, StartingError]
+        told = await asyncio.gather(*waiting, pair, return_exceptions=True)
+        assert [type(one) for one in told] == [StartingError, StartingError, StartingError]
         assert encoder.batches == [1]
 
     asyncio.run(scenario())

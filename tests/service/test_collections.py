@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lookalike import Encoder
 from lookalike.images import decode
 from tests.e2e.conftest import write_pictures
 from tests.service.conftest import HARD_KEYS, PLAIN_KEYS, TURNED, Shop
@@ -29,15 +30,17 @@ def test_a_collection_is_listed_and_described(service: Service, shop: Shop) -> N
     }
     assert (answer["name"], answer["count"], answer["snapshot"], answer["engine"]) == ("shop", 13, 1, "faiss-flat")
     assert answer["source"] == {"kind": "manifest", "location": str(shop.source / "shop.jsonl")}
-    assert answer["encoder"] | {"digest": None} == {
+    spec = Encoder.load("bundled").spec
+    assert answer["encoder"] == {
         "name": "bundled",
         "backbone": "resnet18",
-        "fusion": "mean",
-        "dimension": 512,
-        "input_size": 144,
-        "digest": None,
+        "fusion": spec.fusion,
+        "dimension": spec.dimension,
+        "input_size": spec.input_size,
+        "digest": spec.digest,
     }
     assert answer["recall"]["value"] == 1.0
+    assert answer["calibration"] is None
     snapshot = shop.data / "collections/shop/snapshots/00000001"
     assert answer["bytes"] == sum((snapshot / name).stat().st_size for name in ("ids.npy", "vectors.npy", "index.bin"))
     assert answer["created_at"] == row["created_at"]

@@ -42,6 +42,8 @@ UNREACHABLE = {
     "collection-busy": "only the indexer locks a collection",
     "download-failed": "only the indexer downloads",
     "operator-unavailable": "the service goes on with the plain formula and says so in /health",
+    "pairs-insufficient": "only the indexer calibrates",
+    "labels-missing": "only the indexer asks for labels",
     "disk-full": "the service writes nothing",
     "data-path-invalid": "the service writes nothing",
 }
@@ -148,9 +150,16 @@ ask_ruins("index-damaged", 503, item_path("000.jpg", "similar", "index"))
 ask_ruins("snapshot-not-found", 503, "/collections/gone")
 ask_ruins("vectors-invalid", 503, "/collections/engine")
 ask_ruins("encoder-mismatch", 409, item_path("000.jpg", "similar", "mismatch"))
+ask_ruins("calibration-invalid", 503, "/collections/calibration")
+ask_ruins("calibration-mismatch", 409, "/collections/calibration-of-another")
 ask_ruins("entry-missing", 404, item_path("000.jpg", "image", "entries"))
 ask_ruins("entry-outside", 404, item_path("001.jpg", "image", "entries"))
 ask_ruins("entry-unreadable", 503, item_path("002.jpg", "thumbnail", "entries"))
+provokes("item-changed", 409)(
+    lambda world: world.ruins.post(
+        "/compare", data={"image_a": "004.jpg", "image_b": "003.jpg", "collection": "entries", "explain": "true"}
+    )
+)
 ask_ruins("source-not-found", 503, item_path("000.jpg", "image", "no-source"))
 ask_ruins("source-unsupported", 503, item_path("000.jpg", "image", "other-source"))
 ask_ruins("manifest-invalid", 503, item_path("entries/000.jpg", "image", "list"))

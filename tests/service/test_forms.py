@@ -29,7 +29,9 @@ def test_a_field_that_is_not_known_is_refused_with_the_one_that_was_meant(servic
         assert (error["field"], error["code"]) == (written, "extra-forbidden")
         assert error["message"] == f"is not a field here; did you mean {meant}?"
     (other,) = wrong(service, files=FILE, data={"zzz": "1"})
-    assert other["message"] == ("is not a field here; there are: image, key, collection, k, min_score, threshold, box")
+    assert other["message"] == (
+        "is not a field here; there are: image, key, collection, k, min_score, threshold, box, tiers"
+    )
 
 
 @pytest.mark.parametrize(

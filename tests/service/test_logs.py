@@ -86,7 +86,7 @@ def test_no_line_tells_what_was_asked_or_by_whom(
         service.get(item_path("shoes/red one.jpg", part), headers=key)
         service.get(item_path("no-such-item", part), headers=key)
 
-    def planted(*arguments: Any) -> NoReturn:
+    def planted(*arguments: Any, **_options: Any) -> NoReturn:
         raise RuntimeError(f"{shop.files['plain-0']} {arguments} my-holiday no-such-item plain-0")
 
     with monkeypatch.context() as patch:

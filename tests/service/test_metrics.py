@@ -94,7 +94,7 @@ def test_a_client_that_leaves_is_counted_and_nobody_works_for_it_any_more(
 ) -> None:
     stopped: list[str] = []
 
-    async def for_ever(*arguments: Any) -> None:
+    async def for_ever(*arguments: Any, **options: Any) -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:

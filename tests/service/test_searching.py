@@ -12,7 +12,12 @@ from tests.service.conftest import TURNED, Shop
 from tests.service.harness import Service
 
 STRANGE = encode_png(make_picture(900))
-DEFAULT = {"value": 0.8, "source": "default, not calibrated for this encoder"}
+DEFAULT = {
+    "value": 0.8,
+    "source": "default, not calibrated for this encoder",
+    "precision": None,
+    "recall": None,
+}
 
 
 def test_a_picture_of_the_collection_finds_itself_first_with_score_one(service: Service, shop: Shop) -> None:
@@ -46,6 +51,9 @@ def test_an_answer_says_what_it_is_an_answer_to(service: Service, shop: Shop) ->
         "rank": 1,
         "key": "shoes/red one.jpg",
         "similar": True,
+        "confidence": None,
+        "tier": None,
+        "tier_problem": None,
         "title": "Red running shoe",
         "product_id": "p-1",
         "metadata": {"colour": "red", "price": 59.9, "sale": None},
@@ -145,7 +153,7 @@ def test_the_threshold_is_the_default_or_the_one_given(service: Service, shop: S
     picture = shop.picture("plain-2")
     default, given = service.search(picture).json(), service.search(picture, threshold=0.5).json()
     assert default["threshold"] == DEFAULT
-    assert given["threshold"] == {"value": 0.5, "source": "given"}
+    assert given["threshold"] == {"value": 0.5, "source": "given", "precision": None, "recall": None}
     for answer, value in ((default, 0.8), (given, 0.5)):
         assert [hit["similar"] for hit in answer["results"]] == [
             (hit["score"] + 1) / 2 >= value for hit in answer["results"]

@@ -104,10 +104,10 @@ def test_a_request_in_flight_keeps_the_snapshot_it_began_with(stand: Stand, monk
     async def scenario() -> tuple[httpx.Response, httpx.Response]:
         arrived, go_on = asyncio.Event(), asyncio.Event()
 
-        async def held(*arguments: Any) -> Any:
+        async def held(*arguments: Any, **options: Any) -> Any:
             arrived.set()
             await go_on.wait()
-            return await prepare(*arguments)
+            return await prepare(*arguments, **options)
 
         with monkeypatch.context() as patch:
             patch.setattr(service.services.pictures, "prepare", held)

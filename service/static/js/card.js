@@ -1,7 +1,7 @@
 // A picture of a collection as a card: the picture itself is a link that searches from it.
 
 import { button, h } from "./dom.js";
-import { score } from "./format.js";
+import { score, sure } from "./format.js";
 import { picture, sized } from "./pictures.js";
 import { t } from "./strings.js";
 
@@ -20,28 +20,50 @@ export function tile(row, href, { signal, label = t.start.searchFrom(nameOf(row)
 }
 
 /** A card of a search result. `threshold` is the cosine where "similar" begins. */
-export function resultCard(result, { href, threshold, signal, onCompare, onDetails }) {
+export function resultCard(result, { href, threshold, signal, onCompare, onWhy, onDetails }) {
   const name = nameOf(result);
-  const verdict = result.similar ? t.verdict.similar : t.verdict.different;
   return h(
     "li",
     { class: "card", data: { key: result.key, score: result.score } },
-    tile(result, href, { signal, label: `${t.results.searchFrom(name)}, ${t.results.score(score(result.score))}` }),
+    tile(result, href, { signal, label: labelOf(result) }),
     h(
       "div",
       { class: "card-score" },
       bar(result.score, threshold),
       h("span", { class: "number" }, score(result.score)),
-      h("span", { class: `verdict ${result.similar ? "yes" : "no"}` }, verdict),
+      confidenceOf(result),
+      badge(result),
     ),
     h("p", { class: "card-name", title: name }, name),
     h(
       "div",
       { class: "card-actions" },
       button(t.results.compare, onCompare, { kind: "text", "aria-label": t.results.compareWith(name) }),
+      button(t.results.why, onWhy, { kind: "text", "aria-label": t.results.whyOf(name) }),
       button(t.results.details, onDetails, { kind: "text", "aria-label": t.results.detailsOf(name) }),
     ),
   );
+}
+
+// What the eye takes from the number, the per cent and the badge below the picture.
+function labelOf(result) {
+  const { confidence } = result;
+  const known = confidence === null ? [] : [t.confidence.meaning(sure(confidence))];
+  return [t.results.searchFrom(nameOf(result)), t.results.score(score(result.score)), ...known].join(", ");
+}
+
+/** The verdict in a word: the tier where it is known, else what the score says. */
+export function badge({ similar, tier }) {
+  const isCopy = similar && tier !== null && tier !== "similar";
+  const kind = isCopy ? "copy" : similar ? "yes" : "no";
+  const word = tier === null ? t.verdict[similar ? "similar" : "different"] : t.tiers[tier];
+  return h("span", { class: `verdict ${kind}` }, word);
+}
+
+function confidenceOf({ confidence }) {
+  if (confidence === null) return null;
+  const percent = sure(confidence);
+  return h("span", { class: "sure", title: t.confidence.meaning(percent) }, percent);
 }
 
 /** A card that only shows the picture and its name, for browsing. */

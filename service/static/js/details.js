@@ -3,7 +3,7 @@
 import { api, blob } from "./api.js";
 import { nameOf } from "./card.js";
 import { button, facts, h, save } from "./dom.js";
-import { bytes, score } from "./format.js";
+import { bytes, score, sure } from "./format.js";
 import { Notice, say } from "./notice.js";
 import { picture } from "./pictures.js";
 import { t } from "./strings.js";
@@ -58,6 +58,8 @@ function describe(body, row) {
       [t.details.score, row.score === undefined ? null : score(row.score)],
       [t.details.normalised, row.normalized_score === undefined ? null : score(row.normalized_score)],
       [t.details.verdict, row.similar === undefined ? null : t.verdict[row.similar ? "similar" : "different"]],
+      [t.details.confidence, isAbsent(row.confidence) ? null : t.confidence.meaning(sure(row.confidence))],
+      [t.details.tier, row.tier ? t.tiers[row.tier] : row.tier_problem],
       [t.details.key, row.key],
       [t.details.title, row.title || null],
       [t.details.product, row.product_id || null],
@@ -73,8 +75,10 @@ function describe(body, row) {
   );
 }
 
+const isAbsent = (value) => value === null || value === undefined;
+
 function text(value) {
-  if (value === null || value === undefined) return null;
+  if (isAbsent(value)) return null;
   if (typeof value === "boolean") return value ? t.details.yes : t.details.no;
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

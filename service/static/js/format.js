@@ -37,5 +37,23 @@ export function bytes(value) {
 export const date = (text) => dates.format(new Date(text));
 export const count = (value) => new Intl.NumberFormat(language).format(value);
 
+/** A probability as a person reads it: "97 %". */
+export function sure(confidence) {
+  if (confidence > 0.995) return t.confidence.most;
+  return confidence < 0.005 ? t.confidence.least : t.confidence.percent(percent(confidence));
+}
+
+const SOURCE = /^calibrated (on collection|for encoder) (.+) \(([^)]*)\)$/;
+
+/** Who set a threshold, in words; `collection` is the one that is looked at, if one is. */
+export function thresholdSource({ source }, collection = null) {
+  if (source === "given") return t.threshold.given;
+  if (source.startsWith("default")) return t.threshold.fallback;
+  const [, on, name, rule] = SOURCE.exec(source) ?? [];
+  if (on === undefined) return source;
+  if (on === "for encoder") return t.threshold.encoder(name, rule);
+  return name === collection ? t.threshold.here(rule) : t.threshold.collection(name, rule);
+}
+
 // A threshold is a normalised score; its cosine is what the result cards show.
 export const cosineOf = (normalised) => 2 * normalised - 1;

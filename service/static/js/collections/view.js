@@ -2,7 +2,7 @@
 
 import { api } from "../api.js";
 import { facts, h } from "../dom.js";
-import { bytes, count, date, score, short } from "../format.js";
+import { bytes, count, date, score, short, thresholdSource } from "../format.js";
 import { Notice, say } from "../notice.js";
 import { nothingPanel, tellWhy } from "../nothing.js";
 import { picture, sized } from "../pictures.js";
@@ -128,12 +128,14 @@ async function complete(name, card, signal) {
 }
 
 function briefFacts(about) {
+  const source = thresholdSource(about.threshold, about.name);
   return [
     [t.collections.encoder, about.encoder.name],
     [t.collections.snapshot, String(about.snapshot)],
     [t.collections.made, date(about.created_at)],
     [t.collections.recall, recallOf(about.recall)],
-    [t.collections.threshold, t.collections.thresholdIs(short(about.threshold.value), about.threshold.source)],
+    [t.collections.threshold, t.collections.thresholdIs(short(about.threshold.value), source)],
+    [t.collections.calibration, calibrationOf(about)],
   ];
 }
 
@@ -146,6 +148,12 @@ function allFacts(about) {
     [t.collections.index, [...(plan.length ? plan : [about.engine]), bytes(about.bytes)].join("; ")],
     [t.collections.source, about.source?.location ?? null],
   ];
+}
+
+function calibrationOf({ name, calibration }) {
+  if (!calibration) return h("span", {}, t.collections.calibrationNone, h("code", {}, t.collections.calibrate(name)));
+  const { precision, recall, positives, negatives } = calibration;
+  return t.collections.calibrationIs(short(precision), short(recall), positives + negatives, positives);
 }
 
 function recallOf(recall) {

@@ -1,7 +1,7 @@
 // The same two pictures through every installed encoder, one after the other.
 
 import { button, h } from "../dom.js";
-import { milliseconds, score, short } from "../format.js";
+import { milliseconds, score, short, thresholdSource } from "../format.js";
 import { say, textOf } from "../notice.js";
 import { t } from "../strings.js";
 import { Latest, patiently } from "../task.js";
@@ -81,7 +81,7 @@ function cells(answer) {
     answer: h("span", { class: `verdict ${kind}` }, t.verdict[kind]),
     score: score(answer.score),
     normalised: score(answer.normalized_score),
-    threshold: h("span", { title: answer.threshold.source }, short(answer.threshold.value)),
+    threshold: h("span", { title: thresholdSource(answer.threshold) }, short(answer.threshold.value)),
     size: `${answer.input_size} px`,
     time: milliseconds(answer.took_ms.total),
   };

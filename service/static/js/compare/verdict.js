@@ -1,26 +1,35 @@
 // The answer to a comparison: Yes or No, large, with what it rests on.
 
 import { bar } from "../card.js";
-import { facts, h } from "../dom.js";
-import { milliseconds, score, short, stages } from "../format.js";
+import { button, facts, h } from "../dom.js";
+import { milliseconds, score, short, thresholdSource, stages, sure } from "../format.js";
 import { t } from "../strings.js";
 
-/** An answer of /compare as an element. */
-export function verdict(answer) {
-  const { similar, threshold, took_ms: took } = answer;
+const STAGES = ["decode", "load", "encode", "pixels", "explain"];
+
+/** What an answer says of the two in one sentence: the tier, or what the score says where that is not known. */
+export const sentence = ({ similar, tier }) => (tier ? t.compare.tiers[tier] : t.compare[similar ? "yes" : "no"]);
+
+/** An answer of /compare as an element; `collection` is the one that was named; `onWhy()` explains it. */
+export function verdict(answer, { collection, onWhy }) {
+  const { similar, threshold, confidence, tier_problem: problem, took_ms: took } = answer;
   const kind = similar ? "yes" : "no";
+  const known = confidence === null ? null : t.confidence.meaning(sure(confidence));
   return h(
     "div",
     { class: `answer ${kind}` },
     h("p", { class: "answer-word" }, t.verdict[kind]),
-    h("p", { class: "answer-text" }, t.compare[kind]),
+    h("p", { class: "answer-text" }, sentence(answer)),
+    problem && h("p", { class: "hint" }, t.compare.tierUnknown(problem)),
     bar(answer.normalized_score, threshold.value),
     facts([
       [t.compare.score, score(answer.score)],
       [t.compare.normalised, score(answer.normalized_score)],
-      [t.compare.thresholdIs, t.compare.thresholdFrom(short(threshold.value), threshold.source)],
+      [t.compare.confidence, known],
+      [t.compare.thresholdIs, t.compare.thresholdFrom(short(threshold.value), thresholdSource(threshold, collection))],
       [t.compare.with, t.compare.withSize(answer.encoder, answer.input_size)],
-      [t.compare.time, t.results.times(milliseconds(took.total), stages(took, ["decode", "load", "encode"]))],
+      [t.compare.time, t.results.times(milliseconds(took.total), stages(took, STAGES))],
     ]),
+    answer.parts ? null : h("div", { class: "actions" }, button(t.compare.why, onWhy)),
   );
 }

@@ -10,7 +10,8 @@ import { Latest, patiently } from "../task.js";
 import { remember, sourceOf } from "../uploads.js";
 import { CompareOptions } from "./options.js";
 import { EncoderTable } from "./table.js";
-import { verdict } from "./verdict.js";
+import { sentence, verdict } from "./verdict.js";
+import { Why } from "./why.js";
 import { Zone } from "./zone.js";
 
 const SIDES = ["a", "b"];
@@ -22,6 +23,7 @@ export class CompareView {
   #encoders = [];
   #known = false;
   #pair = null;
+  #asked = false;
 
   constructor() {
     const zone = (label, side) =>
@@ -30,6 +32,7 @@ export class CompareView {
     this.options = new CompareOptions(() => this.#goTo(this.options.values));
     this.notice = new Notice();
     this.answer = h("div", { class: "answer-slot" });
+    this.why = new Why();
     this.table = new EncoderTable();
     this.all = button(t.compare.all, () => this.#tryAll(), { symbol: "table" });
     this.element = h(
@@ -44,6 +47,7 @@ export class CompareView {
         h("div", { class: "panel" }, this.options.element, this.all),
         h("section", { class: "panel", "aria-label": t.compare.label }, this.notice.element, this.answer),
       ),
+      this.why.element,
       this.table.element,
     );
   }
@@ -100,6 +104,7 @@ export class CompareView {
 
   #wait() {
     this.notice.clear();
+    this.why.clear();
     this.answer.replaceChildren(h("p", { class: "hint waiting" }, t.compare.waiting));
   }
 
@@ -126,15 +131,18 @@ export class CompareView {
         clearTimeout(slow);
         this.notice.wait(problem, seconds);
       };
-      const work = () => this.#ask(this.options.values.encoder, signal);
+      const explain = this.#place.params.why ? true : null;
+      const work = () => this.#ask(this.options.values.encoder, signal, { explain });
       const answer = await patiently(work, { signal, onWait });
       clearTimeout(slow);
       this.notice.clear();
-      this.answer.replaceChildren(verdict(answer));
-      say(t.compare.said(t.verdict[answer.similar ? "yes" : "no"], score(answer.score)));
+      this.answer.replaceChildren(this.#verdict(answer));
+      say(t.compare.said(sentence(answer), score(answer.score)));
+      this.#explain(answer, signal);
     } catch (error) {
       if (error.name === "AbortError") return;
       this.answer.replaceChildren();
+      this.why.clear();
       this.notice.problem(error, () => this.show(this.#place));
     } finally {
       clearTimeout(slow);
@@ -142,7 +150,27 @@ export class CompareView {
     }
   }
 
-  #ask(encoder, signal) {
+  #verdict(answer) {
+    const { collection } = this.#place.params;
+    const onWhy = () => {
+      this.#asked = true;
+      this.#goTo({ why: 1 });
+    };
+    return verdict(answer, { collection, onWhy });
+  }
+
+  #explain(answer, signal) {
+    if (!answer.parts) {
+      this.why.clear();
+      return;
+    }
+    this.why.show(answer, [this.#sources.a, this.#sources.b], signal);
+    // Who asked why, here or at a search result, is taken to the answer.
+    if (this.#asked || this.#place.fresh) this.why.reveal();
+    this.#asked = false;
+  }
+
+  #ask(encoder, signal, { explain = null } = {}) {
     const { size, threshold } = this.options.values;
     const { a, b } = this.#sources;
     const ofKey = SIDES.some((side) => this.#sources[side].kind === "key");
@@ -154,6 +182,7 @@ export class CompareView {
         encoder,
         input_size: size,
         threshold,
+        explain,
       },
       { signal },
     );
@@ -167,7 +196,7 @@ export class CompareView {
     const [first, second] = files;
     const other = side === "a" ? "b" : "a";
     const { params, uploads } = this.#place;
-    const next = { params: { ...params, [side]: null }, uploads: { ...uploads, [side]: remember(first) } };
+    const next = { params: { ...params, [side]: null, why: null }, uploads: { ...uploads, [side]: remember(first) } };
     if (second && !this.#usable(other)) {
       next.params[other] = null;
       next.uploads[other] = remember(second);
@@ -177,7 +206,7 @@ export class CompareView {
 
   #remove(side) {
     const { params, uploads } = this.#place;
-    go("compare", { ...params, [side]: null }, { uploads: { ...uploads, [side]: undefined } });
+    go("compare", { ...params, [side]: null, why: null }, { uploads: { ...uploads, [side]: undefined } });
     this.zones[side].element.focus();
   }
 

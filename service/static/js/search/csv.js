@@ -1,6 +1,6 @@
 // Results as a table for a spreadsheet.
 
-const COLUMNS = ["rank", "key", "score", "normalized_score", "similar", "title", "product_id"];
+const COLUMNS = ["rank", "key", "score", "normalized_score", "similar", "confidence", "tier", "title", "product_id"];
 
 /**
  * CSV (RFC 4180) of results, one row each, their metadata in columns of their own. It begins with a byte order mark,

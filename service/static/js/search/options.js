@@ -1,7 +1,7 @@
 // What to search and how much to show: collection, number of results, and the score below which results are hidden.
 
 import { field, h } from "../dom.js";
-import { cosineOf, short } from "../format.js";
+import { cosineOf, short, thresholdSource } from "../format.js";
 import { t } from "../strings.js";
 
 const DEFAULT_K = 20;
@@ -20,6 +20,7 @@ export class Options {
     this.minimum = h("input", { type: "range", min: "0", max: "1", step: "0.01", value: "0" });
     this.minimum.addEventListener("input", () => this.#hid(false));
     this.minimum.addEventListener("change", () => this.#hid(true));
+    this.copies = h("input", { type: "checkbox", class: "switch", on: { change: () => this.#onChange() } });
     this.output = h("output", { htmlFor: "minimum" });
     this.mark = h("span", { class: "mark", hidden: true });
     this.element = h(
@@ -28,6 +29,18 @@ export class Options {
       field(t.options.collection, this.collection, { id: "collection" }),
       field(t.options.k, this.k, { id: "k" }),
       this.#slider(),
+      this.#switch(),
+    );
+  }
+
+  #switch() {
+    this.copies.id = "copies";
+    this.copies.setAttribute("aria-describedby", "copies-hint");
+    return h(
+      "div",
+      { class: "field copies" },
+      h("label", { htmlFor: "copies" }, t.options.copies, this.copies),
+      h("p", { class: "hint", id: "copies-hint" }, t.options.copiesHelp),
     );
   }
 
@@ -56,24 +69,26 @@ export class Options {
   }
 
   /** Show what the address says. */
-  set({ k, minimum }) {
+  set({ k, minimum, copies }) {
     this.k.value = k;
+    this.copies.checked = copies;
     this.minimum.value = minimum ?? 0;
     this.#written();
   }
 
-  /** `{collection, k, minimum}`, with minimum null where nothing is hidden. */
+  /** `{collection, k, minimum, copies}`, with minimum null where nothing is hidden. */
   get values() {
     const minimum = Number(this.minimum.value);
     return {
       collection: this.collection.value,
       k: Number(this.k.value) || DEFAULT_K,
       minimum: minimum > 0 ? minimum : null,
+      copies: this.copies.checked,
     };
   }
 
-  /** Mark where "similar" begins; `threshold` is that of an answer, or null. */
-  setThreshold(threshold) {
+  /** Mark where "similar" begins; `threshold` is that of an answer of `collection`, or null. */
+  setThreshold(threshold, collection = null) {
     const cosine = threshold ? cosineOf(threshold.value) : null;
     this.mark.hidden = cosine === null || cosine <= 0;
     if (cosine === null) {
@@ -81,7 +96,7 @@ export class Options {
       return;
     }
     this.mark.style.setProperty("--at", String(Math.min(1, cosine)));
-    this.hint.textContent = t.results.threshold(short(cosine), short(threshold.value), threshold.source);
+    this.hint.textContent = t.results.threshold(short(cosine), short(threshold.value), thresholdSource(threshold, collection));
   }
 
   #checked() {
@@ -105,12 +120,13 @@ export class Options {
 }
 
 /** The options in an address, repaired where they make no sense. */
-export function optionsOf({ collection, k, min }) {
+export function optionsOf({ collection, k, min, copies }) {
   const number = Number(k);
   const minimum = Number(min);
   return {
     collection: collection ?? null,
     k: Number.isInteger(number) && number >= 1 && number <= 1000 ? number : DEFAULT_K,
     minimum: minimum > 0 && minimum <= 1 ? minimum : null,
+    copies: copies === "1",
   };
 }

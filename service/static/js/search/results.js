@@ -15,10 +15,15 @@ export class Results {
   #pictures = new Latest();
   #linkTo;
   #onCompare;
+  #onWhy;
 
-  /** `linkTo(key)` is the address of the search from that key; `onCompare(result)`; `onShowAll()`; `share()`. */
-  constructor({ linkTo, onCompare, onShowAll, share }) {
+  /**
+   * `linkTo(key)` is the address of the search from that key; `onCompare(result)`; `onWhy(result)`; `onShowAll()`;
+   * `share()`.
+   */
+  constructor({ linkTo, onCompare, onWhy, onShowAll, share }) {
     this.#linkTo = linkTo;
+    this.#onWhy = onWhy;
     this.#onCompare = onCompare;
     this.title = h("h2", { tabIndex: -1 });
     this.times = h("p", { class: "hint" });
@@ -65,6 +70,7 @@ export class Results {
           threshold,
           signal,
           onCompare: () => this.#onCompare(result),
+          onWhy: () => this.#onWhy(result),
           onDetails: () => openDetails(answer.collection, result, this.#linkTo(result.key)),
         }),
       ),
@@ -123,7 +129,7 @@ export class Results {
 }
 
 function timesOf({ took_ms: took, collection, snapshot, encoder }) {
-  const parts = stages(took, ["decode", "encode", "search", "catalogue"]);
+  const parts = stages(took, ["decode", "encode", "search", "catalogue", "pixels"]);
   return [
     h("span", { class: "times" }, t.results.times(milliseconds(took.total), parts)),
     h("span", { class: "origin" }, t.results.snapshot(collection, snapshot, encoder)),

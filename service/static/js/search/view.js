@@ -39,6 +39,7 @@ export class SearchView {
     this.results = new Results({
       linkTo: (key) => link("search", { ...this.#settings(), key }),
       onCompare: (result) => this.#compare(result),
+      onWhy: (result) => this.#compare(result, { why: 1 }),
       onShowAll: () => this.#showAll(),
       share: () => share(this.#source?.kind === "key"),
     });
@@ -135,7 +136,7 @@ export class SearchView {
 
   async #search(signal) {
     const source = this.#source;
-    const { collection, k, minimum } = this.options.values;
+    const { collection, k, minimum, copies } = this.options.values;
     const box = geometry.parse(this.#place.params.box);
     this.query.show(source, box);
     source.name = this.query.name.textContent;
@@ -144,7 +145,14 @@ export class SearchView {
     this.notice.clear();
     const slow = setTimeout(() => this.notice.busy(t.results.busy), 250);
     try {
-      const form = { collection, k, box: geometry.format(box), key: source.key, image: source.file };
+      const form = {
+        collection,
+        k,
+        box: geometry.format(box),
+        tiers: copies || null,
+        key: source.key,
+        image: source.file,
+      };
       const onWait = (problem, seconds) => {
         clearTimeout(slow);
         this.notice.wait(problem, seconds);
@@ -153,7 +161,7 @@ export class SearchView {
       clearTimeout(slow);
       this.notice.clear();
       this.query.setSize(answer.query);
-      this.options.setThreshold(answer.threshold);
+      this.options.setThreshold(answer.threshold, answer.collection);
       this.results.render(answer, minimum);
       this.#keepFocus();
     } catch (error) {
@@ -177,9 +185,9 @@ export class SearchView {
 
   // What of the address stays when the picture changes.
   #settings() {
-    const { collection, k, minimum } = this.options.values;
+    const { collection, k, minimum, copies } = this.options.values;
     // Until the collections are known, the address alone knows which one is meant.
-    return { collection: collection || this.#place.params.collection, k, min: minimum };
+    return { collection: collection || this.#place.params.collection, k, min: minimum, copies: copies ? 1 : null };
   }
 
   #goTo(changes, how) {
@@ -221,11 +229,11 @@ export class SearchView {
     this.#minimumChanged(null, true);
   }
 
-  #compare(result) {
+  #compare(result, { why = null } = {}) {
     const { collection } = this.options.values;
     const isKey = this.#source.kind === "key";
     const uploads = isKey ? {} : { a: this.#source.id };
     if (this.#place.params.box) flash(t.compare.whole);
-    go("compare", { collection, a: isKey ? this.#source.key : null, b: result.key }, { uploads });
+    go("compare", { collection, a: isKey ? this.#source.key : null, b: result.key, why }, { uploads });
   }
 }

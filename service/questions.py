@@ -1,0 +1,100 @@
+"""What is asked: every form and parameter with its range; the OpenAPI document is made of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from service.forms import BoxField, File, Form
+
+MOST_IN_BATCH = 64
+LARGEST_INPUT = 512
+"""Pixels: what a request may ask for; larger ones cost memory that belongs to all."""
+Collection = Annotated[
+    str | None, Field(description="Name of the collection; may be left out if there is only one.", max_length=64)
+]
+K = Annotated[int, Field(ge=1, le=1000, description="How many neighbours.")]
+MinScore = Annotated[
+    float | None, Field(ge=-1, le=1, allow_inf_nan=False, description="Leave out neighbours with a lower cosine score.")
+]
+GivenThreshold = Annotated[
+    float | None,
+    Field(ge=0, le=1, allow_inf_nan=False, description="Normalised score from which two pictures count as similar."),
+]
+GivenBox = Annotated[
+    BoxField | None,
+    Field(description="The part of the upright picture to look at: x0,y0,x1,y1, fractions from 0 to 1."),
+]
+Key = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00]+$")]
+EncoderName = Annotated[str | None, Field(description="One of GET /encoders, if it is installed.", max_length=80)]
+InputSize = Annotated[
+    int | None, Field(ge=32, le=LARGEST_INPUT, description="Side in pixels of what the network sees.")
+]
+GivenTiers = Annotated[
+    bool,
+    Field(
+        description="Look for copies: the first 20 neighbours get their `tier`, for which their files are read; those "
+        "behind them have null."
+    ),
+]
+
+
+class SearchForm(Form):
+    """A picture, or the key of an indexed one, and how to search."""
+
+    image: File | None = Field(default=None, description="The picture to search with.")
+    key: Key | None = Field(default=None, description="Instead of a picture: the key of an indexed one.")
+    collection: Collection = None
+    k: K = 10
+    min_score: MinScore = None
+    threshold: GivenThreshold = None
+    box: GivenBox = None
+    tiers: GivenTiers = False
+
+
+class BatchForm(Form):
+    """Several pictures, and how to search with each."""
+
+    image: list[File] = Field(min_length=1, max_length=MOST_IN_BATCH, description="The pictures to search with.")
+    collection: Collection = None
+    k: K = 10
+    min_score: MinScore = None
+    threshold: GivenThreshold = None
+
+
+class CompareForm(Form):
+    """Two pictures, each a file or the key of an indexed item, and what to compare them with."""
+
+    image_a: File | Key = Field(description="A picture: a file, or as text the key of an item of `collection`.")
+    image_b: File | Key = Field(description="The other picture, likewise.")
+    collection: Collection = None
+    encoder: EncoderName = None
+    input_size: InputSize = None
+    threshold: GivenThreshold = None
+    explain: bool = Field(
+        default=False, description="Say why the score is what it is: `parts`, `rest` and `heat_maps`."
+    )
+
+
+class ScoreForm(Form):
+    """Two pictures."""
+
+    image_1: File = Field(description="A picture.")
+    image_2: File = Field(description="The other picture.")
+
+
+class EmbedForm(Form):
+    """A picture, and which encoder's embedding of it is wanted."""
+
+    image: File = Field(description="The picture.")
+    collection: Annotated[str | None, Field(description="Take this collection's encoder.", max_length=64)] = None
+    encoder: EncoderName = None
+    input_size: InputSize = None
+    box: GivenBox = None
+
+    @model_validator(mode="after")
+    def _one_way_to_say_which(self) -> Self:
+        if self.collection is not None and (self.encoder is not None or self.input_size is not None):
+            raise ValueError("a collection has its own encoder: send collection, or encoder and input_size")
+        return self

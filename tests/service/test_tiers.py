@@ -1,0 +1,251 @@
+"""Copies told from cousins over HTTP: decided on the pictures, whatever their score is."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lookalike.catalogue.records import ItemDraft
+from lookalike.images import encode_jpeg, encode_png, resize
+from lookalike.options import ImageLimits
+from lookalike.sources.base import Entry, Refused
+from lookalike.testing import make_picture
+from service.looks import Looks
+from tests.service.harness import Service, index, item_path, serving
+
+ONE, OTHER = (make_picture(seed, (320, 240)) for seed in (500, 512))
+HALF = encode_jpeg(resize(ONE, 160, 120), 80)
+MIRRORED = encode_jpeg(np.ascontiguousarray(ONE[:, ::-1]), 85)
+IN_ORDER = ["same-bytes", "same-pixels", "near-duplicate", "similar", "different"]
+
+
+def as_bmp(picture: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
+    """Another file with the same pixels."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "BMP")
+    return file.getvalue()
+
+
+@dataclass(frozen=True)
+class Album:
+    """A service over a collection with copies of one picture, strangers, and files that came to harm."""
+
+    service: Service
+    folder: Path
+
+    def compare(self, a: bytes | str, b: bytes | str, **fields: str) -> dict[str, Any]:
+        files = {name: (None, it) if isinstance(it, str) else it for name, it in (("image_a", a), ("image_b", b))}
+        found: dict[str, Any] = self.service.post("/compare", files=files, data=fields).json()
+        return found
+
+    def tiers(self, answer: dict[str, Any]) -> dict[str, str | None]:
+        return {hit["key"]: hit["tier"] for hit in answer["results"]}
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Album]:
+    root = tmp_path_factory.mktemp("album")
+    folder = root / "pictures"
+    folder.mkdir()
+    files = {
+        "one.png": encode_png(ONE),
+        "one.bmp": as_bmp(ONE),
+        "half.jpg": HALF,
+        "mirrored.jpg": MIRRORED,
+        "changed.png": encode_png(make_picture(7)),
+        "gone.png": encode_png(make_picture(8)),
+    }
+    files |= {f"other-{seed:02d}.png": encode_png(make_picture(seed)) for seed in range(20, 42)}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    index(root / "data", "album", folder)
+    (folder / "changed.png").write_bytes(encode_png(OTHER))
+    (folder / "gone.png").unlink()
+    with serving(root / "data") as service:
+        yield Album(service, folder)
+
+
+@pytest.mark.parametrize(
+    ("copy", "tier"),
+    [
+        (encode_png(ONE), "same-bytes"),
+        (as_bmp(ONE), "same-pixels"),
+        (HALF, "near-duplicate"),
+        (MIRRORED, "near-duplicate"),
+    ],
+)
+def test_a_copy_is_similar_whatever_its_score_is(album: Album, copy: bytes, tier: str) -> None:
+    found = album.compare(encode_png(ONE), copy, threshold="1")
+    assert (found["tier"], found["tier_problem"], found["similar"]) == (tier, None, True)
+
+
+def test_without_a_copy_the_score_decides(album: Album) -> None:
+    score = album.compare(encode_png(ONE), encode_png(OTHER))["normalized_score"]
+    for threshold, tier in ((score - 0.01, "similar"), (score + 0.01, "different")):
+        found = album.compare(encode_png(ONE), encode_png(OTHER), threshold=str(round(threshold, 4)))
+        assert (found["tier"], found["similar"]) == (tier, tier == "similar")
+
+
+def test_the_report_s_own_words_know_scores_alone(album: Album) -> None:
+    pair = {"image_1": encode_png(ONE), "image_2": MIRRORED}
+    answer = album.service.post("/cosine_similarity_score", files=pair)
+    compared = album.compare(pair["image_1"], pair["image_2"])
+    assert answer.json()["Are the images similar?"] == ("Yes" if compared["normalized_score"] >= 0.8 else "No")
+    assert "pixels" not in answer.headers["server-timing"]
+
+
+def test_indexed_pictures_are_looked_at_in_their_files(album: Album) -> None:
+    for a, b, tier in (
+        ("one.png", "one.bmp", "same-pixels"),
+        ("one.png", "mirrored.jpg", "near-duplicate"),
+        ("one.png", "other-20.png", "different"),
+        (encode_png(ONE), "one.png", "same-bytes"),
+        (HALF, "one.bmp", "near-duplicate"),
+    ):
+        found = album.compare(a, b, threshold="0.999")
+        assert (found["tier"], found["tier_problem"]) == (tier, None), (a, b)
+        assert found["took_ms"]["pixels"] > 0
+
+
+@pytest.mark.parametrize(("key", "why"), [("gone.png", "no longer where"), ("changed.png", "no longer the one")])
+def test_a_file_that_came_to_harm_leaves_the_score_and_says_why_there_is_no_tier(
+    album: Album, key: str, why: str
+) -> None:
+    found = album.compare(key, "one.png")
+    assert -1 <= found["score"] <= 1
+    assert found["tier"] is None
+    assert why in found["tier_problem"]
+    assert str(album.folder) not in found["tier_problem"]
+    assert found["similar"] == (found["normalized_score"] >= 0.8)
+
+
+def test_a_search_for_copies_tells_the_tier_of_each_neighbour(album: Album) -> None:
+    answer = album.service.search(encode_png(ONE), k=20, tiers="true", threshold=0.999).json()
+    tiers = album.tiers(answer)
+    assert (tiers["one.png"], tiers["one.bmp"]) == ("same-bytes", "same-pixels")
+    assert tiers["half.jpg"] == tiers["mirrored.jpg"] == "near-duplicate"
+    assert {tier for key, tier in tiers.items() if key.startswith("other")} == {"different"}
+    assert [hit["similar"] for hit in answer["results"]] == [
+        hit["tier"] in IN_ORDER[:4] or hit["normalized_score"] >= 0.999 for hit in answer["results"]
+    ]
+    assert answer["took_ms"]["pixels"] > 0
+
+
+def test_without_asking_no_file_is_read(album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(album.service.services.looks, "of_item", None)  # whoever calls it fails
+    answer = album.service.search(encode_png(ONE), k=20).json()
+    assert {hit["tier"] for hit in answer["results"]} == {None}
+    assert "pixels" not in answer["took_ms"]
+
+
+def test_the_first_twenty_have_a_tier_but_those_whose_files_came_to_harm(album: Album) -> None:
+    answer = album.service.search(encode_png(make_picture(8)), k=28, tiers="true").json()
+    first, beyond = answer["results"][:20], answer["results"][20:]
+    assert len(beyond) == 8
+    assert {(hit["tier"], hit["tier_problem"]) for hit in beyond} == {(None, None)}
+    (gone,) = (hit for hit in first if hit["key"] == "gone.png")
+    assert gone["rank"] == 1
+    assert gone["tier"] is None
+    assert "no longer where" in gone["tier_problem"]
+    harmed = {"gone.png", "changed.png"}
+    assert all((hit["tier"] is None) == (hit["key"] in harmed) for hit in first)
+
+
+def test_a_search_by_key_compares_the_pictures_files(album: Album) -> None:
+    similar = album.service.get(item_path("one.bmp", "similar", "album"), params={"k": 3, "tiers": "true"}).json()
+    by_key = album.service.search(key="one.bmp", k=3, tiers="true").json()
+    tiers = {"one.png": "same-pixels", "half.jpg": "near-duplicate", "mirrored.jpg": "near-duplicate"}
+    assert album.tiers(similar) == album.tiers(by_key) == tiers
+    lost = album.service.search(key="gone.png", k=2, tiers="true").json()
+    assert [hit["tier"] for hit in lost["results"]] == [None, None]
+    assert all("no longer where" in hit["tier_problem"] for hit in lost["results"])
+
+
+def test_a_part_of_a_picture_is_no_file_and_may_be_a_copy(album: Album) -> None:
+    answer = album.service.search(encode_png(ONE), box="0.1,0.1,0.95,0.95", k=4, tiers="true").json()
+    tiers = album.tiers(answer)
+    assert {tiers.get(key) for key in ("one.png", "one.bmp")} == {"near-duplicate"}
+
+
+def test_what_was_looked_at_is_remembered_by_its_bytes(album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = album.tiers(album.service.search(encode_png(ONE), k=4, tiers="true").json())
+    opened: list[str] = []
+    monkeypatch.setattr("service.looks.decode", lambda *_a, name, **_o: opened.append(name))
+    assert album.tiers(album.service.search(encode_png(ONE), k=4, tiers="true").json()) == before
+    assert opened == []
+
+
+class Shelf:
+    """A source that notes how many of its files are in somebody's hands at once."""
+
+    kind, location = "folder", "shelf"
+
+    def __init__(self) -> None:
+        self.pictures = [encode_png(make_picture(seed)) for seed in range(8)]
+        self.reads: list[int] = []
+        self.most = 0
+        self._open = 0
+        self._lock = threading.Lock()
+
+    def draft(self, number: int) -> ItemDraft:
+        digest = hashlib.sha256(self.pictures[number]).hexdigest()
+        return ItemDraft(str(number), str(number), digest, 0, 96, 72, "PNG")
+
+    def entries(self) -> Iterator[Entry | Refused]:
+        yield from ()
+
+    def read(self, location: str, max_bytes: int) -> bytes:
+        with self._lock:
+            self.reads.append(int(location))
+            self._open += 1
+            self.most = max(self.most, self._open)
+        threading.Event().wait(0.02)
+        with self._lock:
+            self._open -= 1
+        return self.pictures[int(location)][: max_bytes + 1]
+
+    def close(self) -> None:
+        pass
+
+
+def test_however_many_ask_at_once_few_files_are_read_at_once_and_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.looks.KEPT", 3)
+
+    async def scenario() -> None:
+        shelf, looks = Shelf(), Looks(2, 1000)
+
+        async def look(number: int) -> None:
+            seen = await looks.of_item(shelf, shelf.draft(number), ImageLimits())
+            assert seen.content_digest == shelf.draft(number).content_digest
+
+        left = [asyncio.create_task(look(number)) for number in range(8)]
+        await asyncio.sleep(0)
+        left[7].cancel()  # who has left is not looked at
+        await asyncio.gather(*left[:7])
+        assert sorted(shelf.reads) == list(range(7))
+        assert shelf.most == 2
+        await asyncio.gather(look(6), look(5))
+        assert len(shelf.reads) == 7, "the last ones are remembered"
+        await look(0)
+        assert len(shelf.reads) == 8, "the first is forgotten"
+        looks.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_batch_does_not_offer_tiers(album: Album) -> None:
+    refused = album.service.post("/search/batch", files={"image": HALF}, data={"tiers": "true"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "field-invalid")
+    for value in ("perhaps", "2"):
+        refused = album.service.search(HALF, tiers=value)
+        assert (refused.status_code, refused.json()["code"]) == (422, "field-invalid")
