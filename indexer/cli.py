@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands import calibrate, corpora, duplicates, encoders, evaluate, explain, health, index, inspect, query, robustness
+from indexer.commands import (
+    calibrate,
+    corpora,
+    duplicates,
+    encoders,
+    evaluate,
+    explain,
+    health,
+    index,
+    inspect,
+    query,
+    robustness,
+)
 
 app = typer.Typer(
     name="indexer",

@@ -53,7 +53,9 @@ EncodersListOption = Annotated[
 FusionsOption = Annotated[
     list[FusionName] | None,
     typer.Option(
-        "--fusion", envvar="LOOKALIKE_FUSION", help="mean, concat, last or moments; repeated: each encoder with each of them."
+        "--fusion",
+        envvar="LOOKALIKE_FUSION",
+        help="mean, concat, last or moments; repeated: each encoder with each of them.",
     ),
 ]
 SizesOption = Annotated[

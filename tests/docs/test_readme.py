@@ -11,13 +11,14 @@ import pytest
 
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
+from tests.calibrating import EACH, LABELS, view
 from tests.conftest import REPOSITORY
 from tests.e2e.conftest import Run, run, write_pictures
 
 __all__ = ["run"]
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-NEEDS_NETWORK = ("encoders install", "--encoder resnet50")
+NEEDS_NETWORK = ("encoders install", "--encoder resnet50", "encoders compare bundled resnet50")
 
 
 def blocks(language: str) -> list[str]:
@@ -29,6 +30,13 @@ def home(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with pictures, and the two pictures that README speaks of in the working folder."""
     monkeypatch.setenv("HOME", str(tmp_path))
     write_pictures(tmp_path / "Pictures", 6)
+    for folder in ("Pictures", "labelled"):
+        for label in range(LABELS):
+            (tmp_path / folder / f"thing {label}").mkdir(parents=True)
+            for number in range(EACH):
+                (tmp_path / folder / f"thing {label}" / f"{number}.jpg").write_bytes(
+                    encode_jpeg(view(label, number), 92)
+                )
     for number, name in enumerate(("cat.jpg", "dog.jpg"), start=20):
         Path(name).write_bytes(encode_jpeg(make_picture(number), 90))
     return tmp_path
@@ -51,7 +59,8 @@ def test_the_python_block_runs(run: Run, home: Path, capsys: pytest.CaptureFixtu
     exec(compile(code, "README.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert -1.0 <= float(lines[0]) <= 1.0
-    assert [line.split()[0] for line in lines[1:]] == ["1", "2", "3", "4", "5"]
+    assert lines[1].startswith("Judgement(score=")
+    assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3", "4", "5"]
 
 
 def test_every_make_target_that_is_told_of_exists() -> None:

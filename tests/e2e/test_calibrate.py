@@ -103,7 +103,7 @@ def test_what_is_in_force_is_shown_and_can_be_taken_away(data: Path, fitted: dic
     assert answer(data, "--show")["calibration"] == fitted["calibration"]
     assert answer(data, "--remove")["removed"] is True
     assert answer(data, "--remove")["removed"] is False
-    assert answer(data, "--show")["threshold"]["source"] == "calibrated for encoder bundled (precision 0.8)"
+    assert answer(data, "--show")["threshold"]["source"] == "default, not calibrated for this encoder"
 
 
 def test_judged_pairs_make_a_calibration(data: Path, tmp_path: Path) -> None:
