@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from indexer.__main__ import main
+from lookalike.encoder import calibrations
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
+from tests.conftest import REPOSITORY
 from tests.e2e.processes import Program
 from tests.wheel import built_wheel, install
 
@@ -45,6 +47,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOOKALIKE_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("LOOKALIKE_ENCODERS_DIR", str(tmp_path / "encoders"))
+    # Tests of the service hide them for as long as their process lasts.
+    monkeypatch.setattr(calibrations, "SHIPPED", REPOSITORY / "lookalike/encoder/bundled/calibrations")
 
     def run_command(*arguments: str | Path) -> Ended:
         monkeypatch.setattr(sys, "argv", ["indexer", *map(str, arguments)])

@@ -34,7 +34,7 @@ def test_it_holds_every_file_of_the_packages_and_nothing_else(names: set[str]) -
     metadata = {name for name in names if name.split("/")[0].endswith(".dist-info")}
     assert names - metadata == {*packaged(), OPERATOR}
     kinds = {Path(name).suffix for name in names - metadata}
-    assert kinds <= {".py", ".so", ".safetensors", ".mako", ".typed", ".html", ".css", ".js", ".svg"}
+    assert kinds <= {".py", ".so", ".safetensors", ".mako", ".j2", ".json", ".typed", ".html", ".css", ".js", ".svg"}
     assert {name.split("/")[1] for name in metadata} >= {"METADATA", "RECORD", "WHEEL", "entry_points.txt"}
 
 

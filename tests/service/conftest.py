@@ -76,7 +76,7 @@ def one_network() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def nothing_calibrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The calibrations in the box are hidden: these tests say what is calibrated, and answers without one are told."""
     with pytest.MonkeyPatch.context() as patch:
