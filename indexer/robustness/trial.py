@@ -19,6 +19,7 @@ from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import ImageEmptyError, ImageError, SourceEmptyError, SourceError, UnsupportedFormatError
 from lookalike.images import decode
 from lookalike.images.pixels import resize
+from lookalike.index.evaluation import HAIR
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Entry, Source
 from lookalike.thresholds import Threshold, normalized
@@ -28,8 +29,6 @@ LONGEST = 640
 
 NO_PICTURE = (UnsupportedFormatError, ImageEmptyError)
 """What a file that is no picture, and is not named like one, is passed over for without a word."""
-
-HAIR = 1e-5  # inner products of unit float32 vectors differ by about 1e-7 from one order of summation to another
 
 
 @dataclass(frozen=True, slots=True)

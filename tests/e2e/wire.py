@@ -66,9 +66,9 @@ class Wire:
         """Send a part of a body whose length was not told."""
         self.send(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
-    def has_answer(self) -> bool:
-        """Whether something has come back."""
-        return bool(select.select([self._socket], [], [], 0)[0])
+    def has_answer(self, within: float = 0.0) -> bool:
+        """Whether something has come back, or comes back in so many seconds."""
+        return bool(select.select([self._socket], [], [], within)[0])
 
     def answer(self) -> Answer:
         """Wait for the next answer, be it final or not."""
