@@ -31,10 +31,12 @@
     │   ├── CalibrationInvalidError     calibration-invalid     damaged or lost
     │   ├── CalibrationMismatchError    calibration-mismatch    of another encoder
     │   ├── PairsInsufficientError      pairs-insufficient      too few, or they teach nothing
+    │   ├── QuantisedTooFarError        quantised-too-far       rounding to int8 would cost too much
     │   └── OperatorError               operator-unavailable
     ├── VectorError                 vectors and their index
     │   ├── VectorsInvalidError         vectors-invalid
-    │   └── IndexDamagedError           index-damaged
+    │   ├── IndexDamagedError           index-damaged
+    │   └── RecallTooLowError           recall-too-low          no index reaches what was asked for
     ├── CatalogueError              the SQL side
     │   ├── CatalogueUnavailableError   catalogue-unavailable
     │   ├── CatalogueLockedError        catalogue-locked
@@ -246,6 +248,12 @@ class PairsInsufficientError(EncoderError):
     code = "pairs-insufficient"
 
 
+class QuantisedTooFarError(EncoderError):
+    """An int8 network's vectors or answers are too far from those of the network that it was made of."""
+
+    code = "quantised-too-far"
+
+
 class OperatorError(EncoderError):
     """The compiled operator is missing and was asked for."""
 
@@ -266,6 +274,12 @@ class IndexDamagedError(VectorError):
     """An index file cannot be read."""
 
     code = "index-damaged"
+
+
+class RecallTooLowError(VectorError):
+    """An index misses more neighbours than may be missed."""
+
+    code = "recall-too-low"
 
 
 class CatalogueError(LookalikeError):

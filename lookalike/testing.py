@@ -56,11 +56,11 @@ class TinyEncoder:
         """Always numpy."""
         return f"numpy {np.__version__}"
 
-    def prepare(self, image: RGB) -> Vectors:
+    def prepare(self, image: RGB) -> RGB:
         """See the port."""
         return preprocess.prepare(image, self._spec)
 
-    def forward(self, batch: Vectors) -> Vectors:
+    def forward(self, batch: RGB) -> Vectors:
         """See the port; raises VectorsInvalidError for another shape or dtype."""
         preprocess.check_batch(batch, _INPUT_SIZE)
         if len(batch) == 0:
@@ -69,7 +69,7 @@ class TinyEncoder:
         unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
 
-    def explain(self, first: Vectors, second: Vectors) -> Evidence:
+    def explain(self, first: RGB, second: RGB) -> Evidence:
         """See the port: the block colours are the one stage, all else is rest."""
         for picture in (first, second):
             preprocess.check_batch(picture[None], _INPUT_SIZE)
@@ -88,10 +88,11 @@ class TinyEncoder:
         part = PartEvidence("stage-1", min(1.0, max(-1.0, cosine)), shares, (heats[0], heats[1]))
         return Evidence(score, (part,), (score - shares[0], score - shares[1]))
 
-    @staticmethod
-    def _features(batch: Vectors) -> Vectors:
+    def _features(self, batch: RGB) -> Vectors:
         count, side = len(batch), _INPUT_SIZE // _BLOCKS
-        blocks = batch.reshape(count, 3, _BLOCKS, side, _BLOCKS, side).mean(axis=(3, 5))
+        blocks = (
+            preprocess.normalise(batch, self._spec).reshape(count, 3, _BLOCKS, side, _BLOCKS, side).mean(axis=(3, 5))
+        )
         features = [blocks, np.diff(blocks, axis=2), np.diff(blocks, axis=3)]
         constant = np.ones((count, 1), np.float32)  # so that no picture is all zeros, which has no direction
         return np.concatenate([*(part.reshape(count, -1) for part in features), constant], axis=1)

@@ -5,6 +5,8 @@ Each is imported when it is asked for: torch and FAISS take seconds to load, and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +16,15 @@ from lookalike.catalogue.records import EncoderRequest, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.calibrations import collection_calibration
 from lookalike.collection.layout import CollectionLayout
-from lookalike.encoder.base import ImageEncoder
+from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.encoder.calibrations import default_calibration
+from lookalike.encoder.formats import Format
+from lookalike.encoder.quantised import Quantised
+from lookalike.encoder.registry import BUNDLED, BUNDLED_INT8
+from lookalike.encoder.runtimes.choosing import RUNTIMES, Runtime, Wanted, load_chosen
 from lookalike.encoder.spec import EncoderSpec
-from lookalike.errors import CollectionNotFoundError, VectorsInvalidError
-from lookalike.index.base import VectorIndex
+from lookalike.errors import CollectionNotFoundError, EncoderOptionsError, VectorsInvalidError
+from lookalike.index.base import IndexSettings, Tell, VectorIndex, Vectors
 from lookalike.options import Places
 from lookalike.sources.base import Source
 from lookalike.sources.opening import open_source
@@ -26,41 +32,133 @@ from lookalike.sources.opening import open_source
 if TYPE_CHECKING:
     from lookalike.index.engines.exact import ExactIndex
     from lookalike.index.engines.faiss_flat import FaissFlatIndex
+    from lookalike.index.engines.reranked import RerankedIndex
 
-ENGINE_NAMES = ("exact", "faiss-flat")
-
-
-def new_index(engine: str, dimension: int) -> VectorIndex:
-    """An empty index of a named engine; raises VectorsInvalidError for a name that is not in ENGINE_NAMES."""
-    return _engine(engine)(dimension)
+ENGINE_NAMES = ("exact", "faiss-flat", "faiss-flat16", "faiss-hnsw", "faiss-ivfpq")
+_SCANS = ("exact", "faiss-flat")
 
 
-def load_index(engine: str, path: Path) -> VectorIndex:
-    """The index that a named engine saved; raises IndexDamagedError."""
-    return _engine(engine).load(path)
+@dataclass
+class _Preference:
+    """What runs encoders where a caller does not say."""
+
+    runtime: Runtime = "auto"
 
 
-def _engine(name: str) -> type[ExactIndex] | type[FaissFlatIndex]:
+_preferred = _Preference()
+
+
+def build_index(engine: str, vectors: Vectors, tell: Tell) -> VectorIndex:
+    """An index of a named engine over (n, D) float32 unit vectors, which it reads where they lie.
+
+    Raises VectorsInvalidError for a name that is not in ENGINE_NAMES, or if an approximate engine gets no vector.
+    """
+    if engine in _SCANS:
+        return _scan(engine)(vectors)
+    if len(vectors) == 0:
+        raise VectorsInvalidError(f"{engine} cannot be built over no vectors: use faiss-flat", subject="vectors")
+    return _approximate(engine).build(vectors, tell)
+
+
+def load_index(engine: str, path: Path, vectors: Vectors, settings: IndexSettings | None = None) -> VectorIndex:
+    """The index that a named engine saved, over the vectors that it was built on.
+
+    Raises IndexDamagedError, and VectorsInvalidError for a name that is not in ENGINE_NAMES.
+    """
+    if engine in _SCANS:
+        return _scan(engine).load(path, vectors)
+    return _approximate(engine).load(path, vectors, settings)
+
+
+def _scan(name: str) -> type[ExactIndex] | type[FaissFlatIndex]:
     if name == "exact":
         from lookalike.index.engines.exact import ExactIndex
 
         return ExactIndex
-    if name == "faiss-flat":
-        from lookalike.index.engines.faiss_flat import FaissFlatIndex
+    from lookalike.index.engines.faiss_flat import FaissFlatIndex
 
-        return FaissFlatIndex
+    return FaissFlatIndex
+
+
+def _approximate(name: str) -> type[RerankedIndex]:
+    if name == "faiss-flat16":
+        from lookalike.index.engines.faiss_flat16 import FaissFlat16Index
+
+        return FaissFlat16Index
+    if name == "faiss-hnsw":
+        from lookalike.index.engines.faiss_hnsw import FaissHnswIndex
+
+        return FaissHnswIndex
+    if name == "faiss-ivfpq":
+        from lookalike.index.engines.faiss_ivfpq import FaissIvfPqIndex
+
+        return FaissIvfPqIndex
     raise VectorsInvalidError(
         f"there is no index engine {name!r}; there are: {', '.join(ENGINE_NAMES)}", subject="engine"
     )
 
 
-def load_encoder(request: EncoderRequest, encoders_dir: Path) -> ImageEncoder:
-    """The encoder that was asked for, on the reference runtime; see load_torch_encoder for the errors."""
+def default_encoder(fusion: str | None = None, input_size: int | None = None) -> str:
+    """The name of the encoder where none is named: the int8 one in the box, which is the fastest.
+
+    It has one fusion and one size, and PyTorch cannot run it: with any of these asked for, the float32 one.
+    """
+    as_made = fusion is None and input_size is None
+    return BUNDLED_INT8 if as_made and _preferred.runtime != "torch" else BUNDLED
+
+
+def load_encoder(request: EncoderRequest, encoders_dir: Path, runtime: Runtime | None = None) -> ImageEncoder:
+    """The encoder that was asked for, on the runtime that was; see ``load_chosen`` for what that means and the errors.
+
+    Without ``runtime`` it is what ``prefer_runtime`` was told last, and ``auto`` before that.
+    """
+    return load_chosen(_wanted(request, encoders_dir), runtime or _preferred.runtime)
+
+
+def prefer_runtime(runtime: str) -> None:
+    """Say what runs the encoders that this process loads from now on: ``auto``, or one of the others in RUNTIMES.
+
+    For a program's start. Raises EncoderOptionsError for a runtime that there is not.
+    """
+    for known in RUNTIMES:
+        if runtime == known:
+            _preferred.runtime = known
+            return
+    raise EncoderOptionsError(f"there is no runtime {runtime!r}; there are: {', '.join(RUNTIMES)}", subject="runtime")
+
+
+def export_encoder(request: EncoderRequest, encoders_dir: Path, path: Path, kind: Format) -> EncoderSpec:
+    """Write an encoder to a file for other programs; see ``lookalike.encoder.export.export``. Returns its spec.
+
+    Raises what loading raises, OperatorError, and EncoderOptionsError for a network that has no such form.
+    """
     from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 
-    return load_torch_encoder(
+    encoder = load_torch_encoder(
         request.name, encoders_dir=encoders_dir, fusion=request.fusion, input_size=request.input_size
     )
+    encoder.write(path, kind)
+    return encoder.spec
+
+
+def float_encoder(request: EncoderRequest, encoders_dir: Path) -> ImageEncoder:
+    """The encoder that an int8 one is to be made of; raises what ``load_encoder`` raises."""
+    from lookalike.encoder.runtimes import quantising
+
+    return quantising.float_encoder(_wanted(request, encoders_dir))
+
+
+def quantise_encoder(
+    request: EncoderRequest, encoders_dir: Path, batches: Iterable[RGB], model: Path
+) -> tuple[Quantised, ImageEncoder]:
+    """Write the int8 form of an encoder to ``model``; see ``lookalike.encoder.runtimes.quantising.quantise``."""
+    from lookalike.encoder.runtimes import quantising
+
+    return quantising.quantise(_wanted(request, encoders_dir), batches, model)
+
+
+def _wanted(request: EncoderRequest, encoders_dir: Path) -> Wanted:
+    return Wanted(request.name, encoders_dir, request.fusion, request.input_size)
 
 
 def find_calibration(

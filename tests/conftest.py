@@ -7,9 +7,29 @@ from pathlib import Path
 
 import pytest
 
+from lookalike.wiring import prefer_runtime
 from tests.databases import new_postgres_database, postgres_server
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def reference_runtime() -> Iterator[None]:
+    """Tests run encoders on PyTorch, here and in the processes that they start, unless they say otherwise.
+
+    Any other would first have to be exported and measured, into each test's own folder of encoders.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOOKALIKE_RUNTIME", "torch")
+        prefer_runtime("torch")
+        yield
+        prefer_runtime("auto")
+
+
+@pytest.fixture(scope="session")
+def encoders_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of encoders for all tests of runtimes: what one of them exports, which takes seconds, all have."""
+    return tmp_path_factory.mktemp("encoders")
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,8 @@ class MultiScaleNetwork(nn.Module):
     """
 
     centre: torch.Tensor | None
+    plain: bool = False
+    """Whether to fuse by the formula even where the compiled operator serves: an export of standard operators does."""
 
     def __init__(
         self,
@@ -94,18 +96,25 @@ class MultiScaleNetwork(nn.Module):
         """D, the length of a vector."""
         return self.width if self.projection is None else self.projection.out_features
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Unit vectors (n, D) of pixels (n, 3, S, S)."""
+    def forward(self, pixels: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
+        """Unit vectors (n, D) of pixels (n, 3, S, S).
+
+        ``counted`` are their colour histograms where they were counted already, from the bytes.
+        """
         maps = self.backbone(pixels)
         if self.projection is None and self.fusion == "mean":
             return self._fuse_mean(maps, normalize=True)  # the norm is the operator's work too
-        features = self.features(maps, pixels)
+        features = self.features(maps, pixels, counted)
         return functional.normalize(self.project(features))
 
-    def features(self, maps: Sequence[torch.Tensor], pixels: torch.Tensor) -> torch.Tensor:
+    def features(
+        self, maps: Sequence[torch.Tensor], pixels: torch.Tensor, counted: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """What the projection sees: the fusion of the maps, (n, C, h, w) each, and the colours of the pixels."""
         fused = self.fuse(maps)
-        return fused if self.colours is None else torch.cat([fused, self.colours(pixels)], dim=1)
+        if self.colours is None:
+            return fused
+        return torch.cat([fused, self.colours(pixels) if counted is None else counted], dim=1)
 
     def project(self, features: torch.Tensor) -> torch.Tensor:
         """Features (n, width) as they are before the norm: centred and projected, where the weights say so."""
@@ -119,7 +128,7 @@ class MultiScaleNetwork(nn.Module):
         if self.fusion == "mean":
             return self._fuse_mean(maps, normalize=False)
         if self.fusion == "moments":
-            moments = multiscale_moments_reference if self.training else multiscale_moments
+            moments = multiscale_moments_reference if self.training or self.plain else multiscale_moments
             return moments(list(maps))
         if self.fusion == "last":
             return maps[-1].mean(dim=(2, 3))
@@ -127,7 +136,8 @@ class MultiScaleNetwork(nn.Module):
         return functional.normalize(torch.cat(stages, dim=1))
 
     def _fuse_mean(self, maps: Sequence[torch.Tensor], normalize: bool) -> torch.Tensor:
-        fuse = multiscale_fuse_reference if self.training else multiscale_fuse  # the operator has no gradient
+        # The operator has no gradient.
+        fuse = multiscale_fuse_reference if self.training or self.plain else multiscale_fuse
         return fuse(list(maps), max(self.channels), normalize)
 
 

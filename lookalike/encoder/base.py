@@ -54,21 +54,21 @@ class ImageEncoder(Protocol):
     def runtime(self) -> str:
         """What runs the network, in words for a person, with its version and the operator's state."""
 
-    def prepare(self, image: RGB) -> Vectors:
-        """Resize and normalise one picture on the CPU.
+    def prepare(self, image: RGB) -> RGB:
+        """Make of one picture the square that the network sees, on the CPU.
 
-        ``image`` is (height, width, 3) uint8 of any size; the answer is (3, S, S) float32 with S the spec's input
+        ``image`` is (height, width, 3) uint8 of any size; the answer is (S, S, 3) uint8 with S the spec's input
         size. Raises VectorsInvalidError for any other shape or dtype.
         """
 
-    def forward(self, batch: Vectors) -> Vectors:
-        """Embed prepared pictures: (n, 3, S, S) float32 to (n, D) float32 of unit length; n may be 0.
+    def forward(self, batch: RGB) -> Vectors:
+        """Embed prepared pictures: (n, S, S, 3) uint8 to (n, D) float32 of unit length; n may be 0.
 
         A picture's vector does not depend on the others in its batch (to 1e-5).
         """
 
-    def explain(self, first: Vectors, second: Vectors) -> Evidence:
-        """Why two prepared pictures, (3, S, S) float32 each, are as similar as they are.
+    def explain(self, first: RGB, second: RGB) -> Evidence:
+        """Why two prepared pictures, (S, S, 3) uint8 each, are as similar as they are.
 
         Raises VectorsInvalidError for any other shape or dtype.
         """

@@ -33,10 +33,25 @@ def colour_histogram(pixels: torch.Tensor, mean: Sequence[float], std: Sequence[
     outermost. The inner product of two such vectors is the Bhattacharyya coefficient of the histograms
     (A. Bhattacharyya, 1943).
     """
-    places = boxes_of(pixels, mean, std, bins).flatten(1)
-    counts = pixels.new_zeros(len(pixels), bins**3)
-    counts.scatter_add_(1, places, torch.ones_like(places, dtype=counts.dtype))
-    return (counts / places.shape[1]).sqrt()
+    return _shares(boxes_of(pixels, mean, std, bins).flatten(1), bins)
+
+
+def histogram_of_bytes(pictures: torch.Tensor, bins: int) -> torch.Tensor:
+    """The same of the bytes themselves, (n, h, w, 3) uint8: the same counts with less work."""
+    levels = pictures.permute(0, 3, 1, 2).flatten(2).float()
+    boxes = torch.floor(levels * (bins / 256.0))
+    # Whole numbers below 2**24 are exact in float32; of the ways to add up the channels, every runtime is fast at this.
+    places = torch.tensor([[bins * bins, bins, 1.0]], device=pictures.device) @ boxes
+    return _shares(places.squeeze(1).long(), bins)
+
+
+def _shares(places: torch.Tensor, bins: int) -> torch.Tensor:
+    # Ones and zeros are made of the numbers at hand: OpenVINO 2026.4 spoils the first convolution of an int8 network
+    # that also makes constants as long as the batch.
+    levels = places.float()
+    ones, nothing = levels.clamp(1.0, 1.0), levels[:, :1].clamp(0.0, 0.0)
+    empty = torch.zeros(1, bins**3, device=places.device) + nothing
+    return (empty.scatter_add(1, places, ones) / places.shape[1]).sqrt()
 
 
 def boxes_of(pixels: torch.Tensor, mean: Sequence[float], std: Sequence[float], bins: int) -> torch.Tensor:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import asdict, dataclass
+from importlib import resources
 from pathlib import Path
 
+from lookalike.encoder.registry import EncoderChoice
+from lookalike.encoder.spec import EncoderSpec
 from lookalike.encoder.weights import file_digest, invalid
 from lookalike.errors import EncoderNotInstalledError, WeightsInvalidError
 
+BOX = Path(str(resources.files("lookalike.encoder.bundled")))
 WEIGHTS_FILE, RECORD_FILE = "weights.safetensors", "encoder.json"
 
 
@@ -71,3 +76,29 @@ def verified_weights(name: str, encoders_dir: Path) -> tuple[Path, str]:
             f"and run `python -m indexer encoders install {name}`",
         )
     return path, digest
+
+
+def bundled_weights() -> Path:
+    """The weights file that ships with lookalike; raises WeightsInvalidError if the installation lacks it."""
+    path = BOX / "resnet18.safetensors"
+    if not path.is_file():
+        raise invalid(path, "is missing from this installation; install lookalike again")
+    return path
+
+
+def find_weights(choice: EncoderChoice, encoders_dir: Path) -> tuple[Path, str]:
+    """The weights file that a parsed name means and its SHA-256, computed now.
+
+    Raises EncoderNotInstalledError and WeightsInvalidError.
+    """
+    if choice.weights == "hub" and choice.known is not None:
+        return verified_weights(choice.known.name, encoders_dir)
+    path = choice.weights if isinstance(choice.weights, Path) else bundled_weights()
+    return path, file_digest(path)
+
+
+def record_quantised(name: str, spec: EncoderSpec, origin: str, encoders_dir: Path) -> None:
+    """Record that the int8 encoder ``name`` was made here of ``origin``; raises OSError as the disk does."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    record = Record(name, spec.backbone, f"quantised from {origin}", None, spec.weights_digest, None, today)
+    record.write(encoders_dir / name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import cast, get_args
 
@@ -10,18 +9,17 @@ import torch
 
 from lookalike.encoder.backbone import MultiScaleNetwork, build_backbone, deepest_stages
 from lookalike.encoder.colour import Colours
-from lookalike.encoder.installed import verified_weights
+from lookalike.encoder.installed import find_weights
 from lookalike.encoder.published import load_published
 from lookalike.encoder.registry import (
     SMALLEST_INPUT,
-    EncoderChoice,
     KnownEncoder,
     check_input_size,
     parse,
     published,
 )
-from lookalike.encoder.spec import EncoderSpec, Fusion
-from lookalike.encoder.weights import Recipe, file_digest, invalid, load_state, read_recipe, read_tensors
+from lookalike.encoder.spec import NETWORK_DECODER, EncoderSpec, Fusion
+from lookalike.encoder.weights import Recipe, invalid, load_state, read_recipe, read_tensors
 from lookalike.errors import EncoderOptionsError
 
 _PROJECTION, _CENTRE = "projection.", "centre"
@@ -39,7 +37,7 @@ def load_network(
     """
     wanted = None if fusion is None else _known_fusion(fusion)
     choice = parse(name)
-    path, digest = _find_weights(choice, encoders_dir)
+    path, digest = find_weights(choice, encoders_dir)
     recipe = read_recipe(path) if path.suffix == ".safetensors" else None
     if recipe is not None:
         network, size = _from_own(choice.known, path, recipe, wanted, input_size)
@@ -63,23 +61,9 @@ def load_network(
         mean=recipe.mean,
         std=recipe.std,
         weights_digest=digest,
+        decoder=NETWORK_DECODER,
         colour_bins=network.colours.bins if network.colours else 0,
     )
-
-
-def bundled_weights() -> Path:
-    """The weights file that ships with lookalike; raises WeightsInvalidError if the installation lacks it."""
-    path = Path(str(resources.files("lookalike.encoder.bundled") / "resnet18.safetensors"))
-    if not path.is_file():
-        raise invalid(path, "is missing from this installation; install lookalike again")
-    return path
-
-
-def _find_weights(choice: EncoderChoice, encoders_dir: Path) -> tuple[Path, str]:
-    if choice.weights == "hub" and choice.known is not None:
-        return verified_weights(choice.known.name, encoders_dir)
-    path = choice.weights if isinstance(choice.weights, Path) else bundled_weights()
-    return path, file_digest(path)
 
 
 def _known_fusion(text: str) -> Fusion:

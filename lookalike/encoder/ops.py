@@ -261,7 +261,9 @@ def _refuse_gradients(operator: str, maps: Sequence[torch.Tensor]) -> None:
 
 
 def _check(condition: bool, message: str) -> None:
-    """Refuses as the operator does; under tracing, makes the condition a guard."""
+    """Refuses as the operator does; under PyTorch's export, makes the condition a guard; TorchScript has none."""
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # not in its stub
+        return
     torch._check(condition, lambda: message)  # type: ignore[no-untyped-call]  # untyped in torch
 
 

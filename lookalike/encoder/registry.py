@@ -18,6 +18,7 @@ from lookalike.encoder.torchvision_shim import ensure_torchvision
 from lookalike.errors import EncoderOptionsError, EncoderUnknownError
 
 BUNDLED = "bundled"
+BUNDLED_INT8 = "bundled-int8"
 SMALLEST_INPUT, LARGEST_INPUT, INPUT_STEP = 32, 1024, 16
 _RESIZE_RULES: dict[str, Resize] = {"center": "crop", "squash": "squash", "border": "pad"}
 

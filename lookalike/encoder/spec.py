@@ -5,11 +5,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 Fusion = Literal["mean", "concat", "last", "moments"]
 Resize = Literal["squash", "crop", "pad"]
+Precision = Literal["float32", "int8"]
+
+SCALED = "scaled-bilinear"
+NETWORK_DECODER = SCALED
+"""What makes pixels of a file for all real networks."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -24,9 +30,12 @@ class EncoderSpec:
     says whether a learnt affine step stands before the norm. ``dimension`` is the length of a vector. ``input_size`` is
     the side in pixels of the square that the network sees; ``resize`` is how a picture becomes that square: squashed,
     cropped at the centre after its shorter side was brought to ``input_size / crop_fraction``, or padded.
-    ``mean`` and ``std`` normalise RGB on 0..1. ``decoder`` names the rule that made pixels of the file.
+    ``mean`` and ``std`` normalise RGB on 0..1. ``decoder`` names the rule that made pixels of the file:
+    ``pillow-bilinear`` decodes all of them, ``scaled-bilinear`` as many as ``decode_side`` asks for; either is followed
+    by bilinear resizing, which averages where it shrinks.
     ``weights_digest`` is the SHA-256 of the weights file. ``colour_bins`` is how many boxes a colour channel has in the
-    histogram that the projection sees beside the fusion, 0 for none.
+    histogram that the projection sees beside the fusion, 0 for none. ``precision`` is that of the network's arithmetic;
+    the weights of an ``int8`` network are its quantised file.
     """
 
     name: str
@@ -44,6 +53,18 @@ class EncoderSpec:
     weights_digest: str
     decoder: str = "pillow-bilinear"
     colour_bins: int = 0
+    precision: Precision = "float32"
+
+    @property
+    def decode_side(self) -> int | None:
+        """The least number of pixels that the shorter side of a decoded picture must keep; None for all of them.
+
+        Twice what the network sees: the last step to the square is then an average over two pixels or more each way,
+        which hides how the file was brought to that size.
+        """
+        if self.decoder != SCALED:
+            return None
+        return math.ceil(2 * self.input_size / (self.crop_fraction if self.resize == "crop" else 1.0))
 
     @property
     def digest(self) -> str:
@@ -52,6 +73,8 @@ class EncoderSpec:
         del fields["name"]
         if not self.colour_bins:
             del fields["colour_bins"]  # so that recipes from before there was one keep their digests
+        if self.precision == "float32":
+            del fields["precision"]  # likewise
         canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 

@@ -12,6 +12,7 @@ import pytest
 
 from lookalike.encoder.base import ImageEncoder
 from lookalike.encoder.batching import encode_pictures
+from lookalike.encoder.runtimes.choosing import Runtime, Wanted, load_chosen
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import VectorsInvalidError
@@ -43,6 +44,20 @@ def published_last(folder: Path) -> ImageEncoder:
     )
 
 
+def elsewhere(runtime: Runtime, name: str, input_size: int | None = None) -> Maker:
+    """A network that another program runs; its export stays in the folder, so that it is made once."""
+    return lambda folder: load_chosen(Wanted(name.format(folder=folder), folder, None, input_size), runtime)
+
+
+TINY_CONCAT = "test_resnet:{folder}/concat.safetensors"
+REFERENCES: dict[str, Maker] = {
+    "openvino bundled": bundled,
+    "onnxruntime bundled": bundled,
+    "openvino tiny concat": tiny_concat,
+    "onnxruntime tiny concat": tiny_concat,
+}
+"""The same encoders in PyTorch."""
+
 MAKERS: dict[str, Maker] = {
     "bundled": bundled,
     "tiny projected": tiny_projected,
@@ -50,6 +65,12 @@ MAKERS: dict[str, Maker] = {
     "tiny moments": tiny_moments,
     "published last": published_last,
     "fake": lambda _: TinyEncoder(),
+    "openvino bundled": elsewhere("openvino", "bundled", 64),
+    "onnxruntime bundled": elsewhere("onnxruntime", "bundled", 64),
+    "openvino tiny concat": elsewhere("openvino", TINY_CONCAT),
+    "onnxruntime tiny concat": elsewhere("onnxruntime", TINY_CONCAT),
+    "openvino int8": elsewhere("openvino", "bundled-int8"),
+    "onnxruntime int8": elsewhere("onnxruntime", "bundled-int8"),
 }
 
 
@@ -59,8 +80,8 @@ def maker(request: pytest.FixtureRequest) -> Maker:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("encoders")
+def files(encoders_folder: Path) -> Path:
+    folder = encoders_folder
     write_tiny(folder / "projected.safetensors")
     write_tiny(folder / "concat.safetensors", fusion="concat", projection=None)
     write_tiny(folder / "moments.safetensors", fusion="moments", colour_bins=4)
@@ -81,9 +102,8 @@ def test_prepare_gives_the_square_that_the_spec_names(encoder: ImageEncoder) -> 
     size = encoder.spec.input_size
     for picture in PICTURES[:5]:
         prepared = encoder.prepare(picture)
-        assert prepared.shape == (3, size, size)
-        assert prepared.dtype == np.float32
-        assert np.isfinite(prepared).all()
+        assert prepared.shape == (size, size, 3)
+        assert prepared.dtype == np.uint8
 
 
 def test_vectors_are_as_long_as_the_spec_says_and_of_unit_length(encoder: ImageEncoder) -> None:
@@ -107,7 +127,7 @@ def test_distinct_pictures_have_distinct_vectors(encoder: ImageEncoder) -> None:
 
 def test_no_pictures_give_no_vectors(encoder: ImageEncoder) -> None:
     size = encoder.spec.input_size
-    for found in (encode_pictures(encoder, []), encoder.forward(np.empty((0, 3, size, size), np.float32))):
+    for found in (encode_pictures(encoder, []), encoder.forward(np.empty((0, size, size, 3), np.uint8))):
         assert found.shape == (0, encoder.spec.dimension)
         assert found.dtype == np.float32
 
@@ -135,10 +155,10 @@ def test_wrong_pictures_are_refused(encoder: ImageEncoder) -> None:
 def test_wrong_batches_are_refused(encoder: ImageEncoder) -> None:
     size = encoder.spec.input_size
     wrong: list[Any] = [
-        np.zeros((3, size, size), np.float32),
-        np.zeros((1, 3, size, size + 16), np.float32),
+        np.zeros((size, size, 3), np.uint8),
+        np.zeros((1, size, size + 16, 3), np.uint8),
+        np.zeros((1, 3, size, size), np.uint8),
         np.zeros((1, size, size, 3), np.float32),
-        np.zeros((1, 3, size, size), np.float64),
         [],
     ]
     for batch in wrong:
@@ -168,8 +188,16 @@ def test_the_spec_survives_being_written_down(encoder: ImageEncoder) -> None:
 
 
 def test_the_runtime_is_named_with_its_version(encoder: ImageEncoder) -> None:
-    assert encoder.runtime.split()[0] in {"torch", "numpy"}
+    assert encoder.runtime.split()[0] in {"torch", "numpy", "openvino", "onnxruntime"}
     assert any(character.isdigit() for character in encoder.runtime.split()[1])
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_whatever_runs_a_network_its_vectors_are_those_of_the_reference(name: str, files: Path) -> None:
+    encoder, reference = MAKERS[name](files), REFERENCES[name](files)
+    assert encoder.spec == reference.spec
+    found, expected = encode_pictures(encoder, PICTURES), encode_pictures(reference, PICTURES)
+    assert (found * expected).sum(axis=1).min() >= 0.9999
 
 
 def test_an_explanation_adds_up_to_the_score_that_the_vectors_have(encoder: ImageEncoder) -> None:

@@ -60,7 +60,7 @@ def test_pictures_may_come_one_at_a_time_and_are_taken_a_batch_at_a_time() -> No
     class Watching(TinyEncoder):
         most = 0
 
-        def forward(self, batch: Vectors) -> Vectors:
+        def forward(self, batch: RGB) -> Vectors:
             Watching.most = max(Watching.most, len(batch))
             return super().forward(batch)
 

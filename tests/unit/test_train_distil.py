@@ -19,7 +19,7 @@ from indexer.train.export import export
 from indexer.train.losses import Batch, Heads, Queue, class_loss, divergence, losses
 from indexer.train.student import Student, load_backbone, load_state, load_weights, new_student
 from lookalike.encoder.loading import load_network
-from lookalike.encoder.preprocess import prepare
+from lookalike.encoder.preprocess import normalise
 from lookalike.errors import WeightsInvalidError
 
 
@@ -138,7 +138,7 @@ def test_what_is_exported_is_what_was_trained(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     network, spec = load_network(f"resnet18:{path}", encoders_dir=tmp_path)
     assert (spec.fusion, spec.colour_bins, spec.dimension, spec.input_size) == ("moments", 8, 24, 64)
-    batch = torch.from_numpy(np.stack([prepare(picture, spec) for picture in pixels]))
+    batch = torch.from_numpy(normalise(pixels, spec))
     wanted = features.vectors(student, pixels, 64)
     np.testing.assert_allclose((network(batch).numpy() * wanted).sum(axis=1), 1.0, atol=2e-5)  # half precision
     np.testing.assert_allclose(features.vectors(load_weights(path), pixels, 64), network(batch).numpy(), atol=1e-5)

@@ -16,7 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from lookalike.encoder.backbone import MultiScaleNetwork, build_backbone
-from lookalike.encoder.loading import bundled_weights, load_network
+from lookalike.encoder.installed import bundled_weights
+from lookalike.encoder.loading import load_network
 from lookalike.encoder.weights import Recipe, read_recipe, write_weights
 from lookalike.errors import EncoderOptionsError, EncoderUnknownError, WeightsInvalidError
 from tests.encoder_files import TINY, TINY_SIZE, randomise, write_tiny

@@ -98,11 +98,13 @@ def test_the_vector_is_the_fusion_of_the_networks_own_maps(
     path = tmp_path / "net.safetensors"
     write_published(path, network)
     loaded, spec = load_network(f"{name}:{path}", encoders_dir=tmp_path, input_size=size)
-    batch = pixels(size)
+    squares = np.random.default_rng(3).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
+    mean, std = (np.array(three, np.float32) for three in (spec.mean, spec.std))
+    batch = torch.tensor((squares / np.float32(255) - mean) / std).permute(0, 3, 1, 2).contiguous()
     with torch.inference_mode():
         expected = fused([stage.clone() for stage in maps_of(network, batch.clone())])
         np.testing.assert_allclose(loaded(batch).numpy(), expected, atol=1e-5)
-    vectors = TorchEncoder(loaded, spec).forward(batch.numpy())
+    vectors = TorchEncoder(loaded, spec).forward(squares)
     np.testing.assert_allclose(vectors, expected, atol=2e-5)
     assert spec.dimension == expected.shape[1]
     assert spec.resize == "crop"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from lookalike.encoder import preprocess
 from lookalike.encoder.base import RGB, Evidence, Vectors
+from lookalike.encoder.formats import Format
 from lookalike.encoder.spec import EncoderSpec
+from lookalike.errors import EncoderOptionsError
 
 if TYPE_CHECKING:
     from lookalike.encoder.backbone import MultiScaleNetwork
+    from lookalike.encoder.whole import WholeNetwork
 
 
 class TorchEncoder:
@@ -26,10 +29,13 @@ class TorchEncoder:
         import torch
 
         from lookalike.encoder.folding import folded
+        from lookalike.encoder.whole import WholeNetwork
 
         self._spec = spec
+        self._reason = ""
         faster = folded(network, spec.input_size)
-        self._network: MultiScaleNetwork = faster.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
+        faster = faster.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
+        self._whole: WholeNetwork = WholeNetwork(faster, spec).eval()
 
     @property
     def spec(self) -> EncoderSpec:
@@ -45,13 +51,42 @@ class TorchEncoder:
 
         status = operator_status()
         fusion = status.text if status.available else f"plain formula ({status.text})"
-        return f"torch {torch.__version__}, {fusion}"
+        return f"torch {torch.__version__}, {fusion}{self._reason}"
 
-    def prepare(self, image: RGB) -> Vectors:
+    def because(self, reason: str) -> Self:
+        """This encoder, whose ``runtime`` also says why PyTorch runs it."""
+        self._reason = f", {reason}"
+        return self
+
+    def write(self, path: Path, kind: Format) -> None:
+        """Write the network to a file; see ``lookalike.encoder.export.export``.
+
+        Raises EncoderOptionsError for a network that has no such form, OperatorError, and OSError as the disk does.
+        """
+        from lookalike.encoder.export import export
+
+        try:
+            export(self._whole.network, self._spec, path, kind)
+        except (ImportError, RuntimeError) as error:
+            words = str(error).partition("\n")[0][:200]
+            raise EncoderOptionsError(
+                f"{self._spec.name} cannot be exported as {kind}: {words}", subject="format"
+            ) from error
+
+    def exported(self) -> bytes:
+        """The network as the content of an ONNX file of standard operators.
+
+        Raises ImportError if the packages for that are not installed, RuntimeError for a network that has no such form.
+        """
+        from lookalike.encoder.export import onnx_bytes
+
+        return onnx_bytes(self._whole.network, self._spec)
+
+    def prepare(self, image: RGB) -> RGB:
         """See the port."""
         return preprocess.prepare(image, self._spec)
 
-    def forward(self, batch: Vectors) -> Vectors:
+    def forward(self, batch: RGB) -> Vectors:
         """See the port; raises VectorsInvalidError for another shape or dtype."""
         import torch
 
@@ -59,11 +94,10 @@ class TorchEncoder:
         if len(batch) == 0:
             return np.empty((0, self._spec.dimension), np.float32)
         with torch.inference_mode():
-            pixels = torch.tensor(batch).contiguous(memory_format=torch.channels_last)
-            vectors: Vectors = self._network(pixels).numpy()
+            vectors: Vectors = self._whole(torch.tensor(batch)).numpy()
         return vectors
 
-    def explain(self, first: Vectors, second: Vectors) -> Evidence:
+    def explain(self, first: RGB, second: RGB) -> Evidence:
         """See the port; raises VectorsInvalidError for another shape or dtype."""
         import torch
 
@@ -72,7 +106,8 @@ class TorchEncoder:
         for picture in (first, second):
             preprocess.check_batch(picture[None], self._spec.input_size)
         with torch.inference_mode():
-            return explain_pair(self._network, torch.tensor(np.stack([first, second])))
+            pixels = self._whole.normalised(torch.tensor(np.stack([first, second])))
+            return explain_pair(self._whole.network, pixels)
 
 
 def load_torch_encoder(

@@ -1,0 +1,70 @@
+"""``export`` gives an encoder to other programs: the whole way from a prepared picture's bytes to its vector."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.commands.common import (
+    DEFAULT_DATA,
+    EncoderOption,
+    EncodersOption,
+    FusionOption,
+    InputSizeOption,
+    JsonOption,
+    encoder_request,
+    make_session,
+    size,
+)
+from lookalike.collection.files import disk_errors
+from lookalike.encoder.registry import BUNDLED
+
+
+class FormatName(StrEnum):
+    """Kinds of files that an encoder can be written to."""
+
+    ONNX = "onnx"
+    ONNX_OPERATOR = "onnx-operator"
+    TORCHSCRIPT = "torchscript"
+
+
+def export(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; OUT.json says what is in it.")],
+    encoder: EncoderOption = BUNDLED,
+    fusion: FusionOption = None,
+    input_size: InputSizeOption = None,
+    kind: Annotated[
+        FormatName,
+        typer.Option(
+            "--format",
+            envvar="LOOKALIKE_FORMAT",
+            help="onnx: standard operators only. onnx-operator: the fusion as a node of its own, with a function that "
+            "says what it computes. torchscript: for old programs.",
+        ),
+    ] = FormatName.ONNX,
+    encoders_dir: EncodersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write an encoder to a file that other programs can run: pictures (n, S, S, 3) uint8 in, unit vectors out.
+
+    How a picture becomes such a square, and what its vector means, is in OUT.json.
+    """
+    from lookalike.wiring import export_encoder
+
+    session = make_session(DEFAULT_DATA, None, encoders_dir, json)
+    request = encoder_request(encoder, fusion, input_size)
+    with session.reporter.stage(f"{encoder}: exporting", 0), disk_errors(out):
+        spec = export_encoder(request, session.places.encoders_dir, out, kind.value)
+    written = out.stat().st_size
+    session.reporter.answer(
+        f"{encoder} is in {out} ({size(written)}); {out}.json says how to prepare a picture",
+        file=str(out),
+        format=kind.value,
+        bytes=written,
+        digest=spec.digest,
+        dimension=spec.dimension,
+        input_size=spec.input_size,
+    )

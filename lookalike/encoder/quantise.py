@@ -1,0 +1,104 @@
+"""Makes an int8 network of an exported one: its convolutions in whole numbers, all that decides a direction in float.
+
+The rounding is static, fitted on pictures that the caller gives: a step a weight's channel, a step an activation
+("QDQ", as ONNX Runtime writes it and OpenVINO reads it). Only the backbone's convolutions are rounded, with the sums
+and maxima between them. The fusion, the colours, the projection and the norm stay float32: rounded, they would move
+every vector towards its neighbours and off unit length.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lookalike.encoder.base import RGB
+from lookalike.encoder.formats import PICTURES
+from lookalike.encoder.telemetry import import_onnxruntime
+
+CONVOLUTION = "Conv"
+BETWEEN = frozenset({"Relu", "Add", "MaxPool", "Clip"})
+"""What may stand between two convolutions and goes on in whole numbers."""
+
+
+def quantised(model: bytes, batches: Iterable[RGB]) -> bytes:
+    """The int8 form of an exported network, an ONNX file's content, its ranges those of ``batches``.
+
+    ``batches`` are prepared pictures (n, S, S, 3) uint8, a few hundred in all and of all kinds that will be asked for.
+    Raises ValueError for a network without a convolution.
+    """
+    import onnx
+
+    import_onnxruntime()
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+    nodes = backbone_nodes(onnx.load_model_from_string(model).graph)
+    with tempfile.TemporaryDirectory(prefix="lookalike-int8-") as folder, _quiet():
+        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        source.write_bytes(model)
+        quantize_static(
+            source,
+            target,
+            _reader(batches),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            reduce_range=True,  # weights of 7 bits: their products fit the 16 bits that processors without VNNI add in
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_quantize=nodes,
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={"CalibMovingAverage": True},  # the mean of the batches' ranges, not the one outlier's
+        )
+        return target.read_bytes()
+
+
+def backbone_nodes(graph: Any) -> list[str]:
+    """Names of the nodes that are rounded: the convolutions, and what passes their numbers on among themselves.
+
+    Raises ValueError if there is no convolution.
+    """
+    rounded: dict[str, str] = {}  # what a node gives, and the node's name
+    for node in graph.node:
+        passes_on = node.op_type in BETWEEN and bool(node.input) and node.input[0] in rounded
+        if node.op_type == "Add":
+            passes_on = all(given in rounded for given in node.input)
+        if node.op_type == CONVOLUTION or passes_on:
+            rounded[node.output[0]] = node.name
+    if not rounded:
+        raise ValueError("it has no convolution that int8 could make faster")
+    return list(rounded.values())
+
+
+def _reader(batches: Iterable[RGB]) -> Any:
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]  # untyped in onnxruntime
+        """Hands the batches over, one a call."""
+
+        def __init__(self, source: Iterator[RGB]) -> None:
+            self._source = source
+
+        def get_next(self) -> dict[str, RGB] | None:
+            """The next batch under the input's name; None at the end."""
+            batch = next(self._source, None)
+            return None if batch is None else {PICTURES: batch}
+
+    return Reader(iter(batches))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """ONNX Runtime recommends a preparation that the exporter has done already."""
+    logger = logging.getLogger()
+    before = logger.level
+    try:
+        logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)

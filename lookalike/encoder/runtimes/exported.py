@@ -1,0 +1,95 @@
+"""An encoder whose exported network another program runs: what OpenVINO and ONNX Runtime have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from lookalike.encoder import preprocess
+from lookalike.encoder.base import RGB, Evidence, ImageEncoder, Vectors
+from lookalike.encoder.spec import EncoderSpec
+
+LARGEST_CHUNK = 8
+"""Pictures that one core works on at once: more are no faster, and need more memory."""
+
+
+class Engine(Protocol):
+    """Runs an exported network; safe to call from several threads."""
+
+    @property
+    def version(self) -> str:
+        """What runs it, and its version."""
+
+    def run(self, chunks: list[RGB]) -> list[Vectors]:
+        """The vectors of each chunk (n, S, S, 3) uint8, n at least 1, on as many cores as there are chunks."""
+
+
+class ExportedEncoder:
+    """Adapter of the port ``ImageEncoder``. A batch is divided among the cores, at most 8 pictures at once on each.
+
+    The exported network gives vectors only. What explains a pair is the network itself in PyTorch, which is loaded
+    when the first pair is to be explained.
+    """
+
+    def __init__(
+        self, spec: EncoderSpec, engine: Engine, *, reason: str, reference: Callable[[], ImageEncoder]
+    ) -> None:
+        """``reason`` says why this engine runs it; ``reference`` loads the network in PyTorch."""
+        self._spec = spec
+        self._engine = engine
+        self._reason = reason
+        self._load_reference = reference
+        self._reference: ImageEncoder | None = None
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """What a vector of this encoder means."""
+        return self._spec
+
+    @property
+    def runtime(self) -> str:
+        """What runs the network, its version, and why that."""
+        return f"{self._engine.version}, {self._reason}"
+
+    def prepare(self, image: RGB) -> RGB:
+        """See the port."""
+        return preprocess.prepare(image, self._spec)
+
+    def forward(self, batch: RGB) -> Vectors:
+        """See the port; raises VectorsInvalidError for another shape or dtype."""
+        preprocess.check_batch(batch, self._spec.input_size)
+        if len(batch) == 0:
+            return np.empty((0, self._spec.dimension), np.float32)
+        chunks = chunked(np.ascontiguousarray(batch), cores())
+        return np.concatenate(self._engine.run(chunks))
+
+    def explain(self, first: RGB, second: RGB) -> Evidence:
+        """See the port. The first call takes seconds: it loads PyTorch.
+
+        What rounding makes of the score that the network itself gives is counted to the rests.
+        """
+        for picture in (first, second):
+            preprocess.check_batch(np.asarray(picture)[None], self._spec.input_size)
+        vectors = self.forward(np.stack([first, second]))
+        if self._reference is None:  # two threads at once load it twice, which harms nobody
+            self._reference = self._load_reference()
+        evidence = self._reference.explain(first, second)
+        score = float(np.clip(vectors[0] @ vectors[1], -1, 1))
+        moved = score - evidence.score
+        rests = (evidence.rests[0] + moved, evidence.rests[1] + moved)
+        return dataclasses.replace(evidence, score=score, rests=rests)
+
+
+def chunked(batch: RGB, workers: int) -> list[RGB]:
+    """A batch in as many even parts as there are workers, or more, so that none has above ``LARGEST_CHUNK``."""
+    parts = max(min(workers, len(batch)), -(-len(batch) // LARGEST_CHUNK))
+    return np.array_split(batch, parts)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,44 @@
+"""Runs an exported network with ONNX Runtime on the CPU: one thread a chunk, so that none waits for another."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from lookalike.encoder.base import RGB, Vectors
+from lookalike.encoder.runtimes.exported import cores
+from lookalike.encoder.telemetry import import_onnxruntime
+
+
+class OnnxRuntimeEngine:
+    """An ``Engine``: chunks run side by side, each on one core."""
+
+    def __init__(self, model: Path) -> None:
+        """``model`` is an ONNX file; raises RuntimeError for one that ONNX Runtime cannot run."""
+        onnxruntime = import_onnxruntime()
+        options = onnxruntime.SessionOptions()
+        # Several threads for one chunk spin while they wait for each other, which costs more than it gains.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self._input: str = self._session.get_inputs()[0].name
+        self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="onnxruntime")
+        self._version: str = onnxruntime.__version__
+
+    @property
+    def version(self) -> str:
+        """ONNX Runtime and its version."""
+        return f"onnxruntime {self._version}"
+
+    def run(self, chunks: list[RGB]) -> list[Vectors]:
+        """See ``Engine``."""
+        if len(chunks) == 1:
+            return [self._one(chunks[0])]
+        return list(self._pool.map(self._one, chunks))
+
+    def _one(self, chunk: RGB) -> Vectors:
+        vectors: Vectors = self._session.run(None, {self._input: chunk})[0]
+        return vectors

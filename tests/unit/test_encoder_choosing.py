@@ -1,0 +1,178 @@
+"""What runs a network: the fastest that gives the reference's vectors, measured once; else PyTorch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lookalike.encoder.base import RGB, Vectors
+from lookalike.encoder.kept import export_folder
+from lookalike.encoder.runtimes import choosing
+from lookalike.encoder.runtimes.choosing import Wanted, chosen, load_chosen
+from lookalike.encoder.runtimes.exported import chunked
+from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
+from lookalike.errors import EncoderOptionsError
+from lookalike.wiring import prefer_runtime
+from tests.encoder_files import TINY, write_tiny
+
+
+class Runs:
+    """Stands for OpenVINO or ONNX Runtime: gives what the reference gives, turned by an angle, and counts calls."""
+
+    def __init__(self, reference: TorchEncoder, angle: float) -> None:
+        self.reference = reference
+        self.angle = angle
+        self.calls = 0
+
+    @property
+    def version(self) -> str:
+        return "fast 1"
+
+    def run(self, chunks: list[RGB]) -> list[Vectors]:
+        self.calls += 1
+        vectors = [self.reference.forward(chunk) for chunk in chunks]
+        cosine, sine = np.float32(np.cos(self.angle)), np.float32(np.sin(self.angle))
+        return [cosine * vector + sine * _across(vector) for vector in vectors]
+
+
+def _across(vectors: Vectors) -> Vectors:
+    """Unit vectors at right angles to these."""
+    other = np.zeros_like(vectors)
+    other[:, 0], other[:, 1] = -vectors[:, 1], vectors[:, 0]
+    across: Vectors = other / np.linalg.norm(other, axis=1, keepdims=True)
+    return across
+
+
+@pytest.fixture
+def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wanted:
+    """A tiny network whose export is a few bytes."""
+    write_tiny(tmp_path / "tiny.safetensors")
+    monkeypatch.setattr(TorchEncoder, "exported", lambda _: b"network")
+    return Wanted(f"{TINY}:{tmp_path / 'tiny.safetensors'}", tmp_path)
+
+
+def engines(monkeypatch: pytest.MonkeyPatch, reference: TorchEncoder, angles: dict[str, float]) -> list[str]:
+    """Engines whose vectors are off by these angles; one that is not named cannot be opened. Returns what is opened."""
+    opened: list[str] = []
+
+    def open_engine(name: str, *_: Any) -> Runs:
+        opened.append(name)
+        if name not in angles:
+            raise ImportError(f"No module named {name!r}")
+        return Runs(reference, angles[name])
+
+    monkeypatch.setattr(choosing, "open_engine", open_engine)
+    return opened
+
+
+def costing(monkeypatch: pytest.MonkeyPatch, **milliseconds: float) -> None:
+    monkeypatch.setattr(choosing, "costs_of", lambda runs, _: {name: milliseconds[name] for name in runs})
+
+
+def test_the_fastest_is_chosen_and_the_reason_has_the_figures() -> None:
+    choice = chosen({"torch": 20.0, "openvino": 4.0, "onnxruntime": 6.5}, {})
+    assert choice["runtime"] == "openvino"
+    assert choice["reason"] == (
+        "the fastest here by measurement: 4.0 ms of CPU a picture (torch 20.0, onnxruntime 6.5)"
+    )
+
+
+def test_a_runtime_with_other_vectors_is_never_chosen_however_fast(
+    wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # cos(0.02) = 0.9998 is too little, cos(0.01) = 0.99995 is enough
+    engines(monkeypatch, wanted.torch(), {"openvino": 0.02, "onnxruntime": 0.01})
+    costing(monkeypatch, torch=9.0, openvino=1.0, onnxruntime=2.0)
+    encoder = load_chosen(wanted, "auto")
+    assert "onnxruntime" not in encoder.runtime.split(",")[0]  # the stand-in's own words
+    assert "2.0 ms of CPU a picture (torch 9.0, openvino not: cosine 0.99980 to the reference)" in encoder.runtime
+
+
+def test_pytorch_serves_when_it_is_the_fastest_and_says_so(wanted: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
+    engines(monkeypatch, wanted.torch(), {"openvino": 0.0})
+    costing(monkeypatch, torch=3.0, openvino=5.0)
+    encoder = load_chosen(wanted, "auto")
+    assert isinstance(encoder, TorchEncoder)
+    assert "3.0 ms of CPU a picture (openvino 5.0, onnxruntime not: No module named 'onnxruntime')" in encoder.runtime
+
+
+def test_it_is_measured_once_and_again_when_the_machine_or_a_version_changes(
+    wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = engines(monkeypatch, wanted.torch(), {"openvino": 0.0, "onnxruntime": 0.0})
+    costing(monkeypatch, torch=9.0, openvino=1.0, onnxruntime=2.0)
+    load_chosen(wanted, "auto")
+    assert sorted(opened) == ["onnxruntime", "openvino", "openvino"]
+    opened.clear()
+    load_chosen(wanted, "auto")
+    assert opened == ["openvino"]
+    monkeypatch.setattr(choosing, "_processor", lambda: "another one")
+    costing(monkeypatch, torch=9.0, openvino=3.0, onnxruntime=2.0)
+    opened.clear()
+    load_chosen(wanted, "auto")
+    assert sorted(opened) == ["onnxruntime", "onnxruntime", "openvino"]
+
+
+def test_a_folder_that_cannot_be_written_leaves_pytorch_and_says_so(wanted: Wanted) -> None:
+    (wanted.encoders_dir / "exports").write_text("in the way")
+    encoder = load_chosen(wanted, "auto")
+    assert isinstance(encoder, TorchEncoder)
+    assert "cannot be exported" in encoder.runtime
+    assert "exports" in encoder.runtime
+
+
+def test_a_runtime_that_was_asked_for_is_not_replaced_by_another(
+    wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines(monkeypatch, wanted.torch(), {"onnxruntime": 0.0})
+    with pytest.raises(EncoderOptionsError, match=r"^openvino cannot run test_resnet:.* No module named 'openvino'"):
+        load_chosen(wanted, "openvino")
+    assert load_chosen(wanted, "onnxruntime").runtime == "fast 1, as was asked for"
+
+
+def test_a_runtime_that_there_is_not_is_refused() -> None:
+    with pytest.raises(
+        EncoderOptionsError, match="no runtime 'tensorrt'; there are: auto, torch, openvino, onnxruntime"
+    ):
+        prefer_runtime("tensorrt")
+
+
+@pytest.mark.parametrize(
+    ("pictures", "cores", "sizes"),
+    [(1, 4, [1]), (3, 2, [2, 1]), (16, 2, [8, 8]), (17, 2, [6, 6, 5]), (32, 16, [2] * 16), (8, 1, [8])],
+)
+def test_a_batch_is_shared_out_evenly_and_at_most_eight_at_a_time(pictures: int, cores: int, sizes: list[int]) -> None:
+    batch = np.arange(pictures, dtype=np.uint8)[:, None, None, None]
+    parts = chunked(batch, cores)
+    assert [len(part) for part in parts] == sizes
+    np.testing.assert_array_equal(np.concatenate(parts), batch)
+
+
+@pytest.fixture(scope="module")
+def kept_bundled(encoders_folder: Path) -> Path:
+    """A folder of encoders with the export of the bundled network at 64 pixels."""
+    load_chosen(Wanted("bundled", encoders_folder, None, 64), "onnxruntime")
+    return encoders_folder
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_a_kept_export_serves_without_pytorch(runtime: str, kept_bundled: Path) -> None:
+    assert export_folder("bundled", None, 64, kept_bundled).is_dir()
+    program = f"""
+import sys
+from pathlib import Path
+import numpy as np
+import service.app
+from lookalike.catalogue.records import EncoderRequest
+from lookalike.wiring import load_encoder
+encoder = load_encoder(EncoderRequest("bundled", None, 64), Path({str(kept_bundled)!r}), {runtime!r})
+vectors = encoder.forward(np.full((3, 64, 64, 3), 7, np.uint8))
+print(vectors.shape, encoder.runtime.split()[0], "torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == f"(3, 608) {runtime} False"

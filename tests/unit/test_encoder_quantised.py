@@ -1,0 +1,154 @@
+"""An int8 encoder is an encoder of its own: near its origin by measure, else refused, and never run by PyTorch."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from indexer.quantising import Cost
+from lookalike.encoder.base import Vectors
+from lookalike.encoder.quantise import backbone_nodes
+from lookalike.encoder.quantised import Origin, Quantised, is_quantised, read_quantised, write_description
+from lookalike.encoder.runtimes.choosing import Runtime, Wanted, load_chosen
+from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
+from lookalike.encoder.spec import EncoderSpec
+from lookalike.errors import (
+    EncoderNotInstalledError,
+    EncoderOptionsError,
+    QuantisedTooFarError,
+    WeightsInvalidError,
+)
+from lookalike.testing import TinyEncoder, make_picture
+
+
+def spec() -> EncoderSpec:
+    return dataclasses.replace(
+        TinyEncoder().spec,
+        name="resnet50-int8",
+        precision="int8",
+        decoder="scaled-bilinear",
+        weights_digest=hashlib.sha256(b"network").hexdigest(),
+    )
+
+
+def installed(folder: Path) -> Quantised:
+    model = folder / "resnet50-int8" / "model.onnx"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"network")
+    check = np.full((8, 32), 0.125, np.float32)
+    made = Quantised(model, spec(), Origin("resnet50", "concat"), check, {"mean": 0.998})
+    write_description(made)
+    return made
+
+
+def test_an_int8_encoder_is_read_as_it_was_written(tmp_path: Path) -> None:
+    made = installed(tmp_path)
+    read = read_quantised("resnet50-int8", tmp_path)
+    assert (read.model, read.spec, read.origin, read.measured) == (made.model, spec(), made.origin, made.measured)
+    np.testing.assert_allclose(read.check, made.check, atol=1e-4)
+
+
+def test_an_int8_encoder_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(EncoderNotInstalledError, match="python -m indexer encoders quantise resnet50"):
+        read_quantised("resnet50-int8", tmp_path)
+
+
+@pytest.mark.parametrize(("file", "content"), [("model.onnx", b"networl"), ("model.json", b"{"), ("model.json", b"[]")])
+def test_a_damaged_int8_encoder_is_refused_by_name(file: str, content: bytes, tmp_path: Path) -> None:
+    installed(tmp_path)
+    (tmp_path / "resnet50-int8" / file).write_bytes(content)
+    with pytest.raises(WeightsInvalidError, match=file):
+        read_quantised("resnet50-int8", tmp_path)
+
+
+def test_only_names_end_in_int8_and_no_paths() -> None:
+    assert is_quantised("bundled-int8")
+    assert not is_quantised("bundled")
+    assert not is_quantised("resnet18:/weights/of-int8")
+
+
+def test_the_precision_changes_the_digest_and_float32_keeps_the_old_one() -> None:
+    old = TinyEncoder().spec
+    fields = old.to_dict()
+    del fields["precision"]
+    assert EncoderSpec.from_dict(fields) == old
+    rounded = dataclasses.replace(old, precision="int8")
+    assert rounded.digest != old.digest
+    assert old.differences(rounded) == ["precision float32, not int8"]
+
+
+def test_convolutions_and_what_is_between_them_are_rounded_and_nothing_else() -> None:
+    nodes = [
+        helper.make_node("Mul", ["pictures", "scale"], ["scaled"], "normalise"),
+        helper.make_node("Conv", ["scaled", "w"], ["a"], "first"),
+        helper.make_node("Relu", ["a"], ["b"], "relu"),
+        helper.make_node("MaxPool", ["b"], ["c"], "pool", kernel_shape=[2, 2]),
+        helper.make_node("Conv", ["c", "w"], ["d"], "second"),
+        helper.make_node("Add", ["d", "c"], ["e"], "residual"),
+        helper.make_node("ReduceMean", ["e"], ["f"], "fusion"),
+        helper.make_node("Add", ["f", "floor"], ["g"], "above"),
+        helper.make_node("Gemm", ["g", "p"], ["vectors"], "projection"),
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("pictures", "vectors")]
+    graph = helper.make_graph(nodes, "network", ends[:1], ends[1:])
+    assert backbone_nodes(graph) == ["first", "relu", "pool", "second", "residual"]
+    with pytest.raises(ValueError, match="no convolution"):
+        backbone_nodes(helper.make_graph(nodes[:1], "network", ends[:1], ends[1:]))
+
+
+@pytest.mark.parametrize(
+    ("mean", "recalls", "why"),
+    [
+        (0.9949, {}, "the mean cosine must be 0.995 or more"),
+        (0.999, {"a": (0.90, 0.885), "b": (0.80, 0.80)}, "0.0075 of recall@1 is lost, and 0.005 may be"),
+    ],
+)
+def test_an_int8_encoder_that_loses_too_much_is_refused_with_the_figures(
+    mean: float, recalls: dict[str, tuple[float, float]], why: str
+) -> None:
+    cost = Cost(100, mean, 0.98, 0.97, recalls)
+    with pytest.raises(QuantisedTooFarError) as refused:
+        cost.check("resnet50")
+    assert why in str(refused.value)
+    assert f"cosine to float32 {mean:.4f} on average over 100 pictures, 0.9800 at the first" in str(refused.value)
+
+
+def test_an_int8_encoder_that_loses_a_hair_is_kept() -> None:
+    Cost(100, 0.995, 0.98, 0.97, {"a": (0.90, 0.89), "b": (0.80, 0.80)}).check("resnet50")
+    Cost(100, 0.999, 0.98, 0.97, {"a": (0.90, 0.95)}).check("resnet50")
+
+
+@pytest.fixture(scope="module")
+def expected() -> tuple[list[np.ndarray], Vectors]:
+    """Twelve pictures, and their vectors by the float32 network in the box."""
+    reference = load_torch_encoder("bundled", encoders_dir=Path("none"))
+    pictures = [reference.prepare(make_picture(seed, (200, 160))) for seed in range(12)]
+    return pictures, reference.forward(np.stack(pictures))
+
+
+RUNTIMES: tuple[Runtime, ...] = ("openvino", "onnxruntime")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_int8_encoder_in_the_box_is_near_the_float32_one(
+    runtime: Runtime, expected: tuple[list[np.ndarray], Vectors], encoders_folder: Path
+) -> None:
+    encoder = load_chosen(
+        Wanted("bundled-int8", encoders_folder), "openvino" if runtime == "openvino" else "onnxruntime"
+    )
+    assert (encoder.spec.name, encoder.spec.precision) == ("bundled-int8", "int8")
+    cosines = (encoder.forward(np.stack(expected[0])) * expected[1]).sum(axis=1)
+    assert cosines.mean() >= 0.99  # drawn discs and bars are stranger to it than photographs
+    np.testing.assert_allclose(np.linalg.norm(encoder.forward(np.stack(expected[0])), axis=1), 1, atol=1e-5)
+
+
+def test_pytorch_and_other_sizes_are_refused_for_an_int8_encoder(encoders_folder: Path) -> None:
+    with pytest.raises(EncoderOptionsError, match=r"^torch cannot run bundled-int8"):
+        load_chosen(Wanted("bundled-int8", encoders_folder), "torch")
+    with pytest.raises(EncoderOptionsError, match="leave both out"):
+        load_chosen(Wanted("bundled-int8", encoders_folder, None, 96), "auto")
