@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -21,6 +21,9 @@ from lookalike.sources.base import Entry, Source
 BATCH = 32
 HELD_BYTES = 128 * MEBIBYTE
 """Decoded pictures held at once: a batch of very large ones is encoded before it is full."""
+
+Decoded = dict[int | None, RGB]
+"""A picture's pixels, by what the shorter side had to keep (see `EncoderSpec.decode_side`); None is all of them."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,11 @@ def embed_entries(
 ) -> Embedded:
     """Read, decode and encode ``entries`` of ``source``, ``change`` applied to the decoded pixels if it is given.
 
-    ``workers`` threads read and decode; memory does not grow with the number of entries but for their vectors.
+    ``workers`` threads read and decode; memory does not grow with the number of entries but for their vectors. A
+    picture has the very vector that indexing gives it; a changed one is changed in full, before it is made smaller.
     """
-    run = _Run(encoders, encoder_names(encoders))
+    run = _Run(encoders, encoder_names(encoders), scaled=change is None)
+    fits = {None} if change is not None else {encoder.spec.decode_side for encoder in encoders}
     with (
         ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool,
         reporter.stage("encoding", len(entries)) as stage,
@@ -70,7 +75,7 @@ def embed_entries(
         # Decoding stops while a batch is encoded: both would use all cores, and the encoders' times would be untrue.
         for start in range(0, len(entries), 2 * workers):
             group = entries[start : start + 2 * workers]
-            decoded = pool.map(lambda entry: _pixels(source, entry, change, limits), group)
+            decoded = pool.map(lambda entry: _pixels(source, entry, change, limits, fits), group)
             for place, pixels in enumerate(decoded, start):
                 run.take(place, entries[place], pixels)
             run.encode_if_full()
@@ -83,29 +88,31 @@ def embed_entries(
 class _Run:
     encoders: Sequence[Encoder]
     names: Sequence[str]
+    scaled: bool
     kept: list[int] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
-    _waiting: list[RGB] = field(default_factory=list)
+    _waiting: list[Decoded] = field(default_factory=list)
     _parts: dict[str, list[Vectors]] = field(default_factory=dict)
     _seconds: dict[str, list[float]] = field(default_factory=dict)
 
-    def take(self, place: int, entry: Entry, pixels: RGB | ImageError | SourceError) -> None:
-        if isinstance(pixels, ImageError | SourceError):
-            self.rejected.append((entry.key, pixels.code))
+    def take(self, place: int, entry: Entry, decoded: Decoded | ImageError | SourceError) -> None:
+        if isinstance(decoded, ImageError | SourceError):
+            self.rejected.append((entry.key, decoded.code))
             return
         self.kept.append(place)
-        self._waiting.append(pixels)
+        self._waiting.append(decoded)
 
     def encode_if_full(self) -> None:
-        if len(self._waiting) >= BATCH or sum(pixels.nbytes for pixels in self._waiting) >= HELD_BYTES:
+        if len(self._waiting) >= BATCH or sum(map(_bytes, self._waiting)) >= HELD_BYTES:
             self.encode()
 
     def encode(self) -> None:
         if not self._waiting:
             return
         for name, encoder in zip(self.names, self.encoders, strict=True):
+            pictures = [decoded[encoder.spec.decode_side if self.scaled else None] for decoded in self._waiting]
             start = time.perf_counter()
-            self._parts.setdefault(name, []).append(encoder.encode(self._waiting, batch_size=BATCH))
+            self._parts.setdefault(name, []).append(encoder.encode(pictures, batch_size=BATCH))
             self._seconds.setdefault(name, []).append((time.perf_counter() - start) / len(self._waiting))
         self._waiting.clear()
 
@@ -119,10 +126,15 @@ class _Run:
 
 
 def _pixels(
-    source: Source, entry: Entry, change: Callable[[RGB], RGB] | None, limits: ImageLimits
-) -> RGB | ImageError | SourceError:
+    source: Source, entry: Entry, change: Callable[[RGB], RGB] | None, limits: ImageLimits, fits: Collection[int | None]
+) -> Decoded | ImageError | SourceError:
     try:
-        pixels = decode(source.read(entry.location, limits.max_bytes), limits=limits, name=entry.key).pixels
+        data = source.read(entry.location, limits.max_bytes)
+        decoded = {fit: decode(data, limits=limits, name=entry.key, fit=fit).pixels for fit in fits}
     except (ImageError, SourceError) as error:
         return error
-    return pixels if change is None else change(pixels)
+    return decoded if change is None else {fit: change(pixels) for fit, pixels in decoded.items()}
+
+
+def _bytes(decoded: Decoded) -> int:
+    return sum(pixels.nbytes for pixels in decoded.values())

@@ -1,59 +1,61 @@
-"""From a source to rows and vectors: read, decode and prepare on threads, encode in batches, store, overlap it all.
+"""From a source to rows and vectors: reading and decoding, encoding, and writing overlap, each on threads of its own.
 
-Everything between the stages is bounded, so memory does not grow with the corpus. Order is kept: verdicts come in the
-order of the source.
+    entries ─▶ `examining`, a few at a time ─▶ verdicts, in the order of the source ─▶ `intake`: encode ─▶ write
+
+Everything between the stages is bounded, so memory does not grow with the corpus, and a stage that is behind makes
+those before it wait. The run's own thread only hands things on.
 """
 
 from __future__ import annotations
 
-import hashlib
-import time
+import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 
-import numpy as np
-import numpy.typing as npt
-
+from indexer.examining import Examiner, Outcome
+from indexer.intake import Intake, Waiting
 from indexer.progress import Stage
 from indexer.verdicts import Report, Verdict, names_a_picture
-from lookalike.catalogue.records import ItemDraft, ItemRecord, NewItem
+from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.builder import Builder
-from lookalike.encoder.base import ImageEncoder
+from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.errors import (
     EntryUnreadableError,
     ImageEmptyError,
-    ImageError,
     ImageTooLargeError,
     LookalikeError,
-    SourceError,
     UnsupportedFormatError,
 )
-from lookalike.images import decode
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Entry, Refused, Source
 
 PAGE = 256  # entries looked up in the catalogue at once
+GROUP = 16  # entries that a worker takes at once; fewer where that leaves workers without any
 
 _NO_PICTURE = (UnsupportedFormatError, ImageEmptyError, ImageTooLargeError)
 
-Prepared = npt.NDArray[np.float32]
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineOptions:
-    """``batch`` pictures are encoded together; ``workers`` threads read and decode."""
+    """``batch`` pictures are encoded together, on ``encoders`` threads; ``workers`` threads read and decode."""
 
     batch: int = 32
     workers: int = 2
     limits: ImageLimits = field(default_factory=ImageLimits)
+    encoders: int = field(default_factory=cores)
 
 
 @dataclass(slots=True)
 class Timings:
-    """Seconds spent; reading and decoding are sums over threads, and stages overlap, so the wall time is less."""
+    """Seconds spent, as sums over threads; stages overlap, so the wall time is less."""
 
     read_s: float = 0.0
     decode_s: float = 0.0
@@ -62,18 +64,7 @@ class Timings:
     encoded: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What a worker found out about one entry; exactly one of the last four fields is set."""
-
-    entry: Entry
-    item: ItemRecord | None
-    read_s: float
-    decode_s: float
-    same: bool = False
-    error: LookalikeError | None = None
-    known: NewItem | None = None
-    prepared: tuple[ItemDraft, Prepared] | None = None
+_Found = list[Outcome | Refused]
 
 
 @dataclass
@@ -87,97 +78,81 @@ class Pipeline:
     stage: Stage
     options: PipelineOptions
     timings: Timings = field(default_factory=Timings)
-    _batch: list[tuple[ItemDraft, Prepared, int | None]] = field(default_factory=list)
-    _seen: list[ItemRecord] = field(default_factory=list)
-    _known: list[NewItem] = field(default_factory=list)
+    _waiting: list[Waiting] = field(default_factory=list)
+    _squares: list[RGB] = field(default_factory=list)
 
     def run(self) -> Timings:
         """Take everything in; what the source no longer has is left to ``Builder.remove_unseen``."""
         pool = ThreadPoolExecutor(self.options.workers, thread_name_prefix="decode")
-        try:
-            for outcome in self._outcomes(pool):
-                if isinstance(outcome, Refused):
-                    self._turn_away(outcome)
-                else:
-                    self._take(outcome)
-                self.stage.advance(rejected=self.report.counts[Verdict.REJECTED])
-            self._encode_batch()
-            self._write()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        with Intake(self.builder, self.encoder, self.options.encoders) as self._intake:
+            try:
+                for group in self._groups(pool):
+                    for found in group:
+                        if isinstance(found, Refused):
+                            self._turn_away(found)
+                        else:
+                            self._take(found)
+                        self.stage.advance(rejected=self.report.counts[Verdict.REJECTED])
+                    self._intake.advance()
+                self._send()
+                self._intake.finish()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+            self.timings.encoded = self._intake.encoded
+            self.timings.encode_s, self.timings.write_s = self._intake.encode_s, self._intake.write_s
         return self.timings
 
-    def _outcomes(self, pool: ThreadPoolExecutor) -> Iterator[_Outcome | Refused]:
-        waiting: deque[Future[_Outcome] | Refused] = deque()
-        ahead = self.options.batch + 2 * self.options.workers
+    def _groups(self, pool: ThreadPoolExecutor) -> Iterator[_Found]:
+        """The entries' outcomes in the order of the source, a few at a time."""
+        examiner = Examiner(self.source, self.builder, self.encoder, self.options.limits)
+        underway: deque[Future[list[Outcome]] | _Found] = deque()
+        # Enough for a batch while each worker has two groups before it.
+        ahead = 2 * self.options.workers + -(-self.options.batch // GROUP)
         entries = self.source.entries()
         while page := list(islice(entries, PAGE)):
             items = self.builder.known([entry.key for entry in page if isinstance(entry, Entry)])
-            for entry in page:
-                waiting.append(entry if isinstance(entry, Refused) else pool.submit(self._examine, entry, items))
-                if len(waiting) > ahead:
-                    yield _result(waiting.popleft())
-        while waiting:
-            yield _result(waiting.popleft())
+            size = max(1, min(GROUP, len(page) // (2 * self.options.workers)))
+            for group in _runs(page, size):
+                wanted = [entry for entry in group if isinstance(entry, Entry)]
+                refused: _Found = [entry for entry in group if isinstance(entry, Refused)]
+                underway.append(refused or pool.submit(examiner.examine, wanted, items))
+                if len(underway) > ahead:
+                    yield _result(underway.popleft())
+        while underway:
+            yield _result(underway.popleft())
 
-    def _examine(self, entry: Entry, items: Mapping[str, ItemRecord]) -> _Outcome:
-        """On a worker: read, and decode unless the vector is there already."""
-        item = items.get(entry.key)
-        start = time.perf_counter()
-        read = start
-        try:
-            data = self.source.read(entry.location, self.options.limits.max_bytes)
-            digest = hashlib.sha256(data).hexdigest()
-            read = time.perf_counter()
-            if item is not None and self.builder.is_current(item, digest) and _describes(item.draft, entry):
-                return _Outcome(entry, item, read - start, 0.0, same=True)
-            known = self._known_vector(entry, item, digest, len(data))
-            if known is not None:
-                return _Outcome(entry, item, read - start, 0.0, known=known)
-            picture = decode(data, limits=self.options.limits, name=entry.key)
-            draft = _draft(entry, digest, len(data), (picture.width, picture.height, picture.format))
-            prepared = self.encoder.prepare(picture.pixels)
-            return _Outcome(entry, item, read - start, time.perf_counter() - read, prepared=(draft, prepared))
-        except (ImageError, SourceError) as error:
-            return _Outcome(entry, item, read - start, time.perf_counter() - read, error=error)
-
-    def _known_vector(self, entry: Entry, item: ItemRecord | None, digest: str, size: int) -> NewItem | None:
-        """The entry with the vector of an item of the same bytes: itself under other metadata, or a renamed file."""
-        twin = self.builder.twin(digest)
-        if twin is None:
-            return None
-        facts, vector = twin
-        draft = _draft(entry, digest, size, (facts.draft.width, facts.draft.height, facts.draft.format))
-        return NewItem(draft, vector, replaces=None if item is None else item.id)
-
-    def _take(self, outcome: _Outcome) -> None:
+    def _take(self, outcome: Outcome) -> None:
         self.timings.read_s += outcome.read_s
         self.timings.decode_s += outcome.decode_s
         key, item = outcome.entry.key, outcome.item
         if outcome.error is not None:
             self._refuse(outcome.entry, item, outcome.error)
         elif outcome.same and item is not None:
-            self._seen.append(item)
+            self._intake.see(item)
             resumed = self.builder.is_resumed(item)
             self.report.give(key, Verdict.RESUMED if resumed else Verdict.UNCHANGED)
         elif outcome.known is not None:
-            self._known.append(outcome.known)
+            self._intake.store(outcome.known)
             same_bytes = item is not None and item.draft.content_digest == outcome.known.draft.content_digest
             self.report.give(key, Verdict.UPDATED if same_bytes else Verdict.INDEXED)
         elif outcome.prepared is not None:
-            draft, prepared = outcome.prepared
-            self._batch.append((draft, prepared, None if item is None else item.id))
+            draft, square = outcome.prepared
+            self._waiting.append((draft, None if item is None else item.id))
+            self._squares.append(square)
             self.report.give(key, Verdict.INDEXED)
-        if len(self._batch) >= self.options.batch:
-            self._encode_batch()
-        if len(self._seen) + len(self._known) >= PAGE:
-            self._write()
+        if len(self._waiting) >= self.options.batch:
+            self._send()
+
+    def _send(self) -> None:
+        if self._waiting:
+            self._intake.encode(self._waiting, self._squares)
+            self._waiting, self._squares = [], []
 
     def _turn_away(self, refused: Refused) -> None:
         """What the source could not even offer; what it cannot read at present stays, be it a file or a folder."""
         kept = self.builder.under(refused.key) if isinstance(refused.error, EntryUnreadableError) else []
         for item in kept:
-            self._seen.append(item)
+            self._intake.see(item)
             self.report.give(item.draft.key, Verdict.KEPT, refused.error)
         if all(item.draft.key != refused.key for item in kept):
             self.report.give(refused.key, Verdict.REJECTED, refused.error)
@@ -185,61 +160,28 @@ class Pipeline:
     def _refuse(self, entry: Entry, item: ItemRecord | None, error: LookalikeError) -> None:
         readable_before = item is not None and item.encoder_digest == self.encoder.spec.digest
         if isinstance(error, EntryUnreadableError) and item is not None and readable_before:
-            self._seen.append(item)
+            self._intake.see(item)
             self.report.give(entry.key, Verdict.KEPT, error)
         elif isinstance(error, _NO_PICTURE) and not names_a_picture(entry.location):
             self.report.give(entry.key, Verdict.IGNORED, error)
         else:
             self.report.give(entry.key, Verdict.REJECTED, error)
 
-    def _encode_batch(self) -> None:
-        if not self._batch:
-            return
-        start = time.perf_counter()
-        vectors = self.encoder.forward(np.stack([prepared for _, prepared, _ in self._batch]))
-        self.timings.encode_s += time.perf_counter() - start
-        self.timings.encoded += len(self._batch)
-        drafts = [(draft, replaces) for draft, _, replaces in self._batch]
-        self._store(
-            [NewItem(draft, vector, replaces) for (draft, replaces), vector in zip(drafts, vectors, strict=True)]
-        )
-        self._batch.clear()
 
-    def _write(self) -> None:
-        start = time.perf_counter()
-        self.builder.mark_seen(self._seen)
-        self.timings.write_s += time.perf_counter() - start
-        self._store(self._known)
-        self._seen.clear()
-        self._known.clear()
-
-    def _store(self, items: Sequence[NewItem]) -> None:
-        start = time.perf_counter()
-        self.builder.store(items)
-        self.timings.write_s += time.perf_counter() - start
+def _runs(page: list[Entry | Refused], size: int) -> Iterator[list[Entry | Refused]]:
+    """The page in pieces of up to ``size``, each of entries alone or of one that was refused."""
+    piece: list[Entry | Refused] = []
+    for entry in page:
+        if piece and (isinstance(entry, Refused) or len(piece) == size):
+            yield piece
+            piece = []
+        if isinstance(entry, Refused):
+            yield [entry]
+        else:
+            piece.append(entry)
+    if piece:
+        yield piece
 
 
-def _result(waiting: Future[_Outcome] | Refused) -> _Outcome | Refused:
-    return waiting if isinstance(waiting, Refused) else waiting.result()
-
-
-def _describes(draft: ItemDraft, entry: Entry) -> bool:
-    """Whether the stored words about a picture are still those of its source."""
-    stored = (draft.location, draft.title, draft.product_id, dict(draft.metadata))
-    return stored == (entry.location, entry.title, entry.product_id, dict(entry.metadata))
-
-
-def _draft(entry: Entry, digest: str, size: int, facts: tuple[int, int, str]) -> ItemDraft:
-    width, height, format_name = facts
-    return ItemDraft(
-        key=entry.key,
-        location=entry.location,
-        content_digest=digest,
-        byte_size=size,
-        width=width,
-        height=height,
-        format=format_name,
-        title=entry.title,
-        product_id=entry.product_id,
-        metadata=entry.metadata,
-    )
+def _result(underway: Future[list[Outcome]] | _Found) -> _Found:
+    return underway if isinstance(underway, list) else list(underway.result())

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
-
-import numpy as np
-import numpy.typing as npt
 
 from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.images import decode, thumbnail
@@ -32,7 +30,7 @@ class Prepared:
     ``seen`` is what tells copies of it, if that was wanted, and ``looking_ms`` the milliseconds that it took.
     """
 
-    pixels: npt.NDArray[np.float32]
+    pixels: RGB
     width: int
     height: int
     seen: Pictured | None = None
@@ -45,6 +43,12 @@ def cut(pixels: RGB, box: Box) -> RGB:
     left, top = min(int(box[0] * width), width - 1), min(int(box[1] * height), height - 1)
     right, bottom = max(left + 1, round(box[2] * width)), max(top + 1, round(box[3] * height))
     return pixels[top:bottom, left:right]
+
+
+def _fit(encoder: ImageEncoder, box: Box) -> int | None:
+    """How many pixels the shorter side must keep, so that the part in the box is as fine as a whole picture is."""
+    side = encoder.spec.decode_side
+    return None if side is None else math.ceil(side / max(min(box[2] - box[0], box[3] - box[1]), 1e-6))
 
 
 class Pictures:
@@ -67,14 +71,14 @@ class Pictures:
         """
 
         def work() -> Prepared:
-            picture = decode(data, limits=self.limits, name=name)
-            part = cut(picture.pixels, box)
-            prepared = encoder.prepare(part)
+            picture = decode(data, limits=self.limits, name=name, fit=_fit(encoder, box))
+            prepared = encoder.prepare(cut(picture.pixels, box))
             if not look:
                 return Prepared(prepared, picture.width, picture.height)
             begin = time.perf_counter()
+            whole = picture if picture.whole else decode(data, limits=self.limits, name=name)
             # A part of a picture is no file: only by its pixels can it be the same as another picture.
-            seen = pictured(data if box == WHOLE else b"", part)
+            seen = pictured(data if box == WHOLE else b"", cut(whole.pixels, box))
             took = (time.perf_counter() - begin) * 1000
             return Prepared(prepared, picture.width, picture.height, seen, took)
 

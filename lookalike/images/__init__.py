@@ -1,6 +1,7 @@
 """Bytes to upright RGB pixels, and back: every format rule and every limit on pictures; the one importer of Pillow.
 
-    decode ─▶ opening.open_header ─────────────────────────────▶ load ─▶ colour.to_rgb ─▶ upright.turned
+    decode ─▶ an ordinary JPEG: jpeg.decode_ordinary, at a reduced scale if that is enough ─▶ upright.turned
+          └─▶ opening.open_header ─────────────────────────────▶ load ─▶ colour.to_rgb ─▶ upright.turned
                 formats.sniff ─▶ headers.sizes ─▶ Pillow's plugin
 
 The same ``decode`` serves indexing and querying, so that a query that is also in the corpus has the same pixels.
@@ -8,6 +9,7 @@ The same ``decode`` serves indexing and querying, so that a query that is also i
 
 from lookalike.images.decoding import Picture, decode
 from lookalike.images.formats import READABLE, sniff
+from lookalike.images.native import resizer
 from lookalike.images.pixels import digest_pixels, encode_jpeg, encode_png, resize, thumbnail
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "encode_jpeg",
     "encode_png",
     "resize",
+    "resizer",
     "sniff",
     "thumbnail",
 ]

@@ -35,8 +35,7 @@ def open_header(data: bytes, limits: ImageLimits, name: str) -> tuple[ImageFile.
         return _attempt(data, max_pixels, name)
     if known == "JPEG2000":
         max_pixels = min(max_pixels, limits.max_jpeg2000_pixels)
-    for width, height in _own_sizes(known, data, name):
-        _check(width, height, max_pixels, known, name)
+    check_announced(known, data, max_pixels, name)
     reader = CountedReader(data)
     try:
         image = _open_as(known, reader)
@@ -44,6 +43,16 @@ def open_header(data: bytes, limits: ImageLimits, name: str) -> tuple[ImageFile.
         raise verdict(error, data, reader, known, name) from error
     check_size(image, max_pixels, name)
     return image, reader
+
+
+def check_announced(known: str, data: bytes, max_pixels: int, name: str) -> None:
+    """Raise a leaf of `ImageError` if the bytes, of the format ``known``, announce more work than allowed."""
+    try:
+        announced = headers.sizes(known, data)
+    except headers.HeaderError as error:
+        raise verdict(error, data, CountedReader(b""), known, name) from error
+    for width, height in announced:
+        _check(width, height, max_pixels, known, name)
 
 
 def check_size(image: Image.Image, max_pixels: int, name: str) -> None:
@@ -55,13 +64,6 @@ def check_size(image: Image.Image, max_pixels: int, name: str) -> None:
             max_pixels = min(max_pixels, RUN_LENGTH_PIXELS if codec == "bmp_rle" else SLOW_PIXELS)
             what = f"{image.format}, a variant that is slow to read"
     _check(image.width, image.height, max_pixels, what, name)
-
-
-def _own_sizes(known: str, data: bytes, name: str) -> list[headers.Size]:
-    try:
-        return headers.sizes(known, data)
-    except headers.HeaderError as error:
-        raise verdict(error, data, CountedReader(b""), known, name) from error
 
 
 def _attempt(data: bytes, max_pixels: int, name: str) -> tuple[ImageFile.ImageFile, CountedReader]:

@@ -9,16 +9,27 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lookalike.images.native import resize_bilinear
+
 Pixels = npt.NDArray[np.uint8]
 THUMBNAIL_QUALITY = 85
 
 
 def resize(pixels: Pixels, width: int, height: int) -> Pixels:
-    """``pixels`` (h, w, 3) at ``width`` × ``height``: bilinear, widened when shrinking so that nothing aliases."""
+    """``pixels`` (h, w, 3) at ``width`` × ``height``: bilinear, widened when shrinking so that nothing aliases.
+
+    First to the new height, then to the new width, in whole levels. The order decides the last level of some pixels,
+    and Pillow's own has changed between its versions, so it is asked for one after the other. Raises MemoryError.
+    """
     if pixels.shape[:2] == (height, width):
         return pixels
-    image = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR)
-    return np.array(image, dtype=np.uint8)
+    resized = resize_bilinear(pixels, width, height)
+    return _by_pillow(pixels, width, height) if resized is None else resized
+
+
+def _by_pillow(pixels: Pixels, width: int, height: int) -> Pixels:
+    low = Image.fromarray(pixels).resize((pixels.shape[1], height), Image.Resampling.BILINEAR)
+    return np.array(low.resize((width, height), Image.Resampling.BILINEAR), dtype=np.uint8)
 
 
 def thumbnail(pixels: Pixels, side: int) -> bytes:

@@ -64,7 +64,8 @@ class FolderSource:
         try:
             if found.is_symlink() and found.is_dir():
                 return self._folder_link(found, key)
-            inside(self._root, key)
+            if not found.is_file(follow_symlinks=False):  # no link above it: links to folders are not followed
+                inside(self._root, key)
         except LookalikeError as error:
             return Refused(refused_key(key), error)
         except OSError as error:

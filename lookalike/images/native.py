@@ -1,0 +1,54 @@
+"""The compiled library that resizes pictures (``ext/csrc/resize.cpp``), opened without an interpreter's help.
+
+Where it was not compiled, `resize_bilinear` says so by None, and `pixels.resize` does the same by Pillow: three times
+as long, the same bytes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+
+_FOLDER = Path(__file__).parents[1]
+
+
+def resize_bilinear(pixels: Pixels, width: int, height: int) -> Pixels | None:
+    """(h, w, 3) uint8 at ``height`` × ``width``; None if the library is not there. Lets other threads run meanwhile."""
+    function, _ = _library()
+    if function is None:
+        return None
+    dense = np.ascontiguousarray(pixels)
+    resized = np.empty((height, width, 3), np.uint8)
+    if function(dense.ctypes.data, *dense.shape[:2], resized.ctypes.data, height, width):
+        raise MemoryError(f"no memory to resize {dense.shape[1]} × {dense.shape[0]} pixels to {width} × {height}")
+    return resized
+
+
+def resizer() -> str:
+    """What resizes pictures, in words for a person: the compiled library, or Pillow and why."""
+    function, note = _library()
+    return note if function else f"Pillow ({note})"
+
+
+@cache
+def _library() -> tuple[Callable[..., int] | None, str]:
+    candidates = sorted(path for path in _FOLDER.glob("_pixels*") if path.suffix in {".so", ".pyd", ".dylib"})
+    reasons = [] if candidates else [f"{_FOLDER} has no _pixels library: it was not compiled"]
+    for path in candidates:
+        try:
+            function = ctypes.CDLL(str(path)).lookalike_resize_bilinear
+        except (OSError, AttributeError) as error:
+            reasons.append(f"{path}: {error}")
+            continue
+        address, length = ctypes.c_void_p, ctypes.c_int64
+        function.argtypes = [address, length, length, address, length, length]
+        function.restype = ctypes.c_int
+        return function, f"compiled ({path.name})"
+    return None, "; ".join(reasons)
