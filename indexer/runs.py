@@ -10,6 +10,7 @@ from typing import Any
 
 from indexer.pipeline import Pipeline, PipelineOptions, Timings
 from indexer.progress import Reporter, clock
+from indexer.steps import Steps
 from indexer.verdicts import Report, Verdict
 from lookalike.catalogue.records import EncoderRequest, SourceRecord
 from lookalike.catalogue.repository import Catalogue
@@ -22,7 +23,7 @@ from lookalike.errors import SourceEmptyError
 from lookalike.options import Places
 from lookalike.sources.base import Source
 from lookalike.sources.opening import open_source
-from lookalike.wiring import load_encoder, new_index
+from lookalike.wiring import build_index, load_encoder
 
 KEPT_REPORTS = 10
 STAYS = (Verdict.INDEXED, Verdict.RESUMED, Verdict.UNCHANGED, Verdict.UPDATED, Verdict.KEPT)
@@ -73,7 +74,7 @@ class RunSummary:
         lines.append(
             f"  {timings.encoded} encoded in {clock(self.seconds)}"
             + (f", {rate:.1f} pictures a second" if rate else "")
-            + f" (reading {timings.read_s:.1f} s, decoding {timings.decode_s:.1f} s over all threads, "
+            + f" (over all threads: reading {timings.read_s:.1f} s, decoding {timings.decode_s:.1f} s, "
             f"encoding {timings.encode_s:.1f} s, writing {timings.write_s:.1f} s)"
         )
         lines.append(f"  every file's verdict: {self.report.path}")
@@ -121,7 +122,7 @@ def index_collection(
             _refuse_empty(request, catalogue)
         remembered = SourceRecord(source.kind, source.location, request.root)
         identity = (request.encoder, encoder.spec)
-        with Builder.open(layout, catalogue, remembered, identity, new_index, options.build) as (builder, damage):
+        with Builder.open(layout, catalogue, remembered, identity, build_index, options.build) as (builder, damage):
             for line in damage:
                 reporter.say(f"warning: {line}")
             return _run(source, builder, encoder, (total, start), options, reporter)
@@ -161,9 +162,8 @@ def _run(
             _refuse_pictureless(source.location, name, builder.live_count())
         for key in builder.remove_unseen():
             report.give_removed(key)
-        with reporter.stage(f"{name}: publishing", 1) as stage:
-            manifest = builder.publish()
-            stage.advance()
+        with Steps(reporter, f"{name}: publishing") as steps:
+            manifest = builder.publish(steps.tell)
     return RunSummary(manifest, report, timings, time.monotonic() - start)
 
 

@@ -7,7 +7,7 @@ are invisible to the published snapshots, and the next run finds them and goes o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Self
@@ -31,7 +31,9 @@ from lookalike.collection.publisher import Publisher
 from lookalike.collection.snapshot import Snapshot, check_ids, open_snapshot, read_manifest
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderMismatchError, SnapshotDamagedError
-from lookalike.index.base import VectorIndex
+from lookalike.index.base import Tell, untold
+from lookalike.index.choosing import Build
+from lookalike.index.planner import IndexWish, plan_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Builder:
     spec: EncoderSpec
     generation: int
     options: BuildOptions
-    new_index: Callable[[str, int], VectorIndex]
+    build_index: Build
     _snapshots: list[Snapshot] = field(default_factory=list)
 
     def known(self, keys: Sequence[str]) -> dict[str, ItemRecord]:
@@ -80,13 +82,11 @@ class Builder:
         """Whether the item was taken in by an earlier run that did not come to publish."""
         return item.created_generation == self.generation
 
-    def twin(self, content_digest: str) -> tuple[ItemRecord, npt.NDArray[np.float32]] | None:
-        """A live item with this content, and its vector: a renamed or copied file need not be encoded again."""
-        item = self.catalogue.live_by_content(self.record.id, content_digest, self.spec.digest)
-        if item is None:
-            return None
-        vector = self.vector(item.id)
-        return None if vector is None else (item, vector)
+    def twins(self, content_digests: Sequence[str]) -> dict[str, tuple[ItemRecord, npt.NDArray[np.float32]]]:
+        """By content, a live item that has it, and its vector: a renamed or copied file need not be encoded again."""
+        items = self.catalogue.live_by_content(self.record.id, content_digests, self.spec.digest)
+        found = ((digest, item, self.vector(item.id)) for digest, item in items.items())
+        return {digest: (item, vector) for digest, item, vector in found if vector is not None}
 
     def vector(self, item_id: int) -> npt.NDArray[np.float32] | None:
         """The vector of a live item, (D,) float32; None if it is nowhere (its snapshot is damaged)."""
@@ -112,8 +112,10 @@ class Builder:
         """Drop what the source no longer has; only after a full pass over it. The keys that went."""
         return self.catalogue.remove_unseen(self.record, self.generation)
 
-    def publish(self) -> Manifest:
+    def publish(self, tell: Tell = untold) -> Manifest:
         """Make what this run took in the collection's current snapshot, and prune old ones.
+
+        ``tell`` hears how far it is. Raises RecallTooLowError if the index misses more than the settings allow.
 
         Where nothing changed the newest complete snapshot becomes (or stays) the current one. Only then is the
         collection told of this run's source, encoder and settings: a run that fails leaves all as it was.
@@ -123,7 +125,7 @@ class Builder:
                 publisher = Publisher(
                     self.layout, self.catalogue, self.record, self.request, self.spec, self.generation
                 )
-                publisher.write(self._snapshots, self.options.settings.engine, self.new_index)
+                publisher.write(self._snapshots, self._wish, self.build_index, tell)
                 current = self.generation
             else:
                 current = self.generation - 1
@@ -136,9 +138,25 @@ class Builder:
         newest = self._snapshots[0].manifest if self._snapshots else None
         if newest is None or newest.generation != self.generation - 1:
             return True
-        wanted = (self.options.settings.engine, self.spec.digest, asdict(self.request))
-        present = (newest.engine, newest.encoder.digest, newest.encoder_request)
-        return present != wanted or self.catalogue.has_changes(self.record.id, self.generation)
+        wanted = (self.spec.digest, asdict(self.request))
+        present = (newest.encoder.digest, newest.encoder_request)
+        return (
+            present != wanted
+            or self._index_differs(newest)
+            or self.catalogue.has_changes(self.record.id, self.generation)
+        )
+
+    @property
+    def _wish(self) -> IndexWish:
+        settings = self.options.settings
+        return IndexWish(settings.engine, settings.target_recall, settings.memory)
+
+    def _index_differs(self, newest: Manifest) -> bool:
+        """Whether the same items would be given another type of index now, or one that is tuned to another recall."""
+        planned = plan_index(newest.count, newest.dimension, self._wish).engine
+        if planned != (newest.planned or newest.engine):
+            return True
+        return newest.settings is not None and newest.target_recall != self._wish.target_recall
 
     def _prune(self, current: int) -> None:
         complete = self.layout.complete()
@@ -185,7 +203,7 @@ class Builder:
         catalogue: Catalogue,
         source: SourceRecord,
         encoder: tuple[EncoderRequest, EncoderSpec],
-        new_index: Callable[[str, int], VectorIndex],
+        build_index: Build,
         options: BuildOptions,
     ) -> Iterator[tuple[Self, list[str]]]:
         """A run over a collection, made if it does not exist, and what was found damaged and will be mended by it.
@@ -205,7 +223,7 @@ class Builder:
             record = catalogue.start_run(layout.name, source, request, options.settings)
             # The catalogue is ahead of the snapshots where these were lost or restored.
             generation = max(complete[-1] + 1 if complete else 1, catalogue.newest_generation(record.id))
-            builder = cls(layout, catalogue, record, source, request, spec, generation, options, new_index)
+            builder = cls(layout, catalogue, record, source, request, spec, generation, options, build_index)
             damage = builder._open_snapshots()
             lost = builder._drop_lost()
             if lost:

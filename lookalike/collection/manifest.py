@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from lookalike.encoder.spec import EncoderSpec
+from lookalike.index.base import IndexSettings
 from lookalike.index.evaluation import Recall
 
 FORMAT_VERSION = 1
@@ -15,10 +16,14 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What a file must be: its SHA-256 in hex, and its length in bytes."""
+    """What a file must be: its SHA-256 in hex, its length in bytes, and the SHA-256 of some of it (``sample_file``).
+
+    ``sampled`` is None in snapshots of versions that read every file whole when they opened one.
+    """
 
     sha256: str
     bytes: int
+    sampled: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,8 @@ class Manifest:
     ``generation`` is the catalogue's: the snapshot's items are the rows visible at it. ``encoder`` is the full spec
     of its vectors and ``encoder_request`` how to load that encoder again. ``engine`` names the index type, ``plan``
     says in words why it was chosen. ``recall`` is None in an empty snapshot. ``files`` maps file name to stamp.
+    ``settings`` is how hard the index searches, None for an exact one. ``planned`` is the type that was planned, which
+    is another where that one missed ``target_recall``; both are None in snapshots of versions that planned nothing.
     """
 
     collection: str
@@ -42,6 +49,9 @@ class Manifest:
     dimension: int
     recall: Recall | None
     files: dict[str, FileStamp]
+    settings: IndexSettings | None = None
+    planned: str | None = None
+    target_recall: float | None = None
 
     def to_json(self) -> str:
         """Text of manifest.json."""
@@ -63,10 +73,12 @@ class Manifest:
                     f"it has format {version}, and this version of lookalike reads format {FORMAT_VERSION}"
                 )
             recall = fields.pop("recall")
+            settings = fields.pop("settings", None)
             return cls(
                 created_at=datetime.fromisoformat(fields.pop("created_at")),
                 encoder=EncoderSpec.from_dict(fields.pop("encoder")),
                 recall=None if recall is None else Recall(**recall),
+                settings=None if settings is None else IndexSettings(**settings),
                 files={name: FileStamp(**stamp) for name, stamp in fields.pop("files").items()},
                 **fields,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,19 +13,18 @@ import numpy.typing as npt
 
 from lookalike.catalogue.records import CollectionRecord, EncoderRequest
 from lookalike.catalogue.repository import Catalogue
-from lookalike.collection.files import sha256_file, sync_file, sync_folder, write_atomically
+from lookalike.collection.files import sample_file, sha256_file, sync_file, sync_folder, write_atomically
 from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS, CollectionLayout
 from lookalike.collection.manifest import FileStamp, Manifest
 from lookalike.collection.snapshot import Snapshot
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import SnapshotDamagedError
-from lookalike.index.base import VectorIndex
-from lookalike.index.evaluation import Recall, measure_recall
+from lookalike.index.base import Tell, check_vectors
+from lookalike.index.choosing import Build, choose_index
 from lookalike.index.npy import write_npy
+from lookalike.index.planner import IndexWish
 
 BLOCK = 8192  # vectors held in memory at once
-RECALL_QUERIES = 256
-RECALL_K = 10
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
@@ -42,16 +41,20 @@ class Publisher:
     spec: EncoderSpec
     generation: int
 
-    def write(self, older: Sequence[Snapshot], engine: str, new_index: Callable[[str, int], VectorIndex]) -> None:
-        """Write the snapshot of this generation; ``older`` ones hold the vectors of the items that stayed."""
+    def write(self, older: Sequence[Snapshot], wish: IndexWish, build: Build, tell: Tell) -> None:
+        """Write the snapshot of this generation; ``older`` ones hold the vectors of the items that stayed.
+
+        Raises RecallTooLowError if the index that is wished for misses too much.
+        """
         folder = self.layout.snapshot(self.generation)
         folder.mkdir()
         pages = list(self.catalogue.visible_ids(self.record.id, self.generation))
         ids = np.concatenate(pages).astype(np.int64)
         write_npy(folder / IDS, ids.shape, np.int64, [ids])
-        index = new_index(engine, self.spec.dimension)
-        vectors = self._write_vectors(folder / VECTORS, ids, older, index)
-        index.save(folder / INDEX)
+        vectors = self._write_vectors(folder / VECTORS, ids, older, tell)
+        # The generation draws the queries that the index is measured with, so that it can be repeated.
+        chosen = choose_index(vectors, wish, build, seed=self.generation, tell=tell)
+        chosen.index.save(folder / INDEX)
         for name in (IDS, VECTORS, INDEX):
             sync_file(folder / name)
         manifest = Manifest(
@@ -61,29 +64,30 @@ class Publisher:
             made_by=f"lookalike {version('lookalike')}",
             encoder=self.spec,
             encoder_request=asdict(self.request),
-            engine=engine,
-            plan=[f"{engine}: exact search over {len(ids)} vectors"],
+            engine=chosen.engine,
+            plan=list(chosen.reasons),
             count=len(ids),
             dimension=self.spec.dimension,
-            recall=self._recall(index, vectors),
+            recall=chosen.recall,
             files={name: _stamp(folder / name) for name in (IDS, VECTORS, INDEX)},
+            settings=chosen.settings,
+            planned=chosen.planned,
+            target_recall=wish.target_recall,
         )
         sync_folder(folder)
         write_atomically(folder / MANIFEST, manifest.to_json().encode())
         sync_folder(self.layout.snapshots)
 
-    def _write_vectors(self, path: Path, ids: Ids, older: Sequence[Snapshot], index: VectorIndex) -> Vectors:
-        """Write the vectors one block after the other, add each to the index, and give them mapped from the file."""
+    def _write_vectors(self, path: Path, ids: Ids, older: Sequence[Snapshot], tell: Tell) -> Vectors:
+        """Write the vectors one block after the other, and give them mapped from the file."""
 
         def blocks() -> Iterator[Vectors]:
             for start in range(0, len(ids), BLOCK):
-                block = self._gather(ids[start : start + BLOCK], older)
-                index.add(block)
-                yield block
+                yield check_vectors(self._gather(ids[start : start + BLOCK], older), self.spec.dimension)
+                tell("writing vectors", min(start + BLOCK, len(ids)), len(ids))
 
         write_npy(path, (len(ids), self.spec.dimension), np.float32, blocks())
-        vectors: Vectors = np.load(path, mmap_mode="r" if len(ids) else None, allow_pickle=False)
-        return vectors
+        return np.asarray(np.load(path, mmap_mode="r" if len(ids) else None, allow_pickle=False))
 
     def _gather(self, ids: Ids, older: Sequence[Snapshot]) -> Vectors:
         """The vectors of these items, from the newest snapshot that has them or from the catalogue."""
@@ -107,13 +111,6 @@ class Publisher:
             block[row] = pending[int(ids[row])]
         return block
 
-    def _recall(self, index: VectorIndex, vectors: Vectors) -> Recall | None:
-        """Measured on vectors of the collection itself, chosen by the generation so that it can be repeated."""
-        if len(vectors) == 0:
-            return None
-        chosen = np.random.default_rng(self.generation).permutation(len(vectors))[:RECALL_QUERIES]
-        return measure_recall(index, vectors, np.array(vectors[np.sort(chosen)]), RECALL_K)
-
 
 def _stamp(path: Path) -> FileStamp:
-    return FileStamp(sha256=sha256_file(path), bytes=path.stat().st_size)
+    return FileStamp(sha256=sha256_file(path), bytes=path.stat().st_size, sampled=sample_file(path))

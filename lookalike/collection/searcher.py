@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.catalogue.records import ItemRecord, Metadata
 from lookalike.catalogue.repository import Catalogue
+from lookalike.catalogue.rows import VisibleItems
 from lookalike.collection.snapshot import Snapshot, check_ids
 from lookalike.errors import ItemNotFoundError, SnapshotDamagedError, VectorsInvalidError
 from lookalike.index.base import Neighbours, VectorIndex
 from lookalike.thresholds import normalized
 
 Vectors = npt.NDArray[np.float32]
+LIGHT = 1 << 19
+"""Numbers in a snapshot's vectors: to read so many takes about a tenth of a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,11 @@ class Searcher:
     index: VectorIndex
     catalogue: Catalogue
     collection_id: int
+    rows: VisibleItems = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rows = self.catalogue.seen_by(self.collection_id, self.snapshot.manifest.generation)
+        object.__setattr__(self, "rows", rows)
 
     def __len__(self) -> int:
         return self.snapshot.manifest.count
@@ -62,24 +70,39 @@ class Searcher:
         """The first half of ``search``: positions and scores from the index, no rows yet."""
         if k < 1:
             raise VectorsInvalidError(f"k must be at least 1, got {k}", subject="k")
-        allowed = None
-        if exclude is not None:
-            allowed = self.snapshot.ids != exclude
-        return self.index.search(queries, k, allowed=allowed)
+        if exclude is None:
+            return self.index.search(queries, k)
+        # One more than is wanted, and the item taken out, costs less than a filter over all positions.
+        return _without(self.index.search(queries, k + 1), self.snapshot.position(exclude))
 
     def hits(self, found: Neighbours, *, min_score: float | None = None) -> list[list[Hit]]:
         """The second half of ``search``: the rows behind what ``neighbours`` found; raises SnapshotDamagedError."""
         kept = found.positions >= 0
         if min_score is not None:
             kept &= found.scores >= min_score
-        items = self._items(found.positions[kept])
+        ids = self.snapshot.ids[np.maximum(found.positions, 0)] if len(self) else found.positions
+        items = self._items(ids[kept].tolist())
         return [
             [
-                _hit(rank, float(score), items[int(position)])
-                for rank, (score, position) in enumerate(zip(scores[row], positions[row], strict=True), start=1)
+                _hit(rank, score, items[number])
+                for rank, (score, number) in enumerate(
+                    zip(scores[row].tolist(), numbers[row].tolist(), strict=True), start=1
+                )
             ]
-            for scores, positions, row in zip(found.scores, found.positions, kept, strict=True)
+            for scores, numbers, row in zip(found.scores, ids, kept, strict=True)
         ]
+
+    def is_light(self) -> bool:
+        """Whether a search is over sooner than another thread would have begun it."""
+        return len(self) * self.snapshot.manifest.dimension <= LIGHT
+
+    def has_row(self, key: str) -> bool:
+        """Whether ``item`` would answer from memory."""
+        return self.rows.kept_under(key)
+
+    def has_rows(self, found: Neighbours) -> bool:
+        """Whether ``hits`` would answer from memory."""
+        return self.rows.kept(self.snapshot.ids[found.positions[found.positions >= 0]].tolist())
 
     def check_rows(self) -> None:
         """Compare the snapshot's ids with the rows visible at its generation; raises SnapshotDamagedError."""
@@ -94,15 +117,15 @@ class Searcher:
 
     def item(self, key: str) -> ItemRecord:
         """The item under this key; raises ItemNotFoundError."""
-        manifest = self.snapshot.manifest
-        found = self.catalogue.item_by_key(self.collection_id, manifest.generation, key)
+        found = self.rows.by_key(key)
         if found is None:
-            raise ItemNotFoundError(f"the collection {manifest.collection!r} has no item {key!r}", subject=key)
+            name = self.snapshot.manifest.collection
+            raise ItemNotFoundError(f"the collection {name!r} has no item {key!r}", subject=key)
         return found
 
     def page(self, after: int, limit: int) -> list[ItemRecord]:
         """So many items of the snapshot, by rising id, from the first whose id is above ``after``."""
-        return self.catalogue.visible_page(self.collection_id, self.snapshot.manifest.generation, after, limit)
+        return self.rows.page(after, limit)
 
     def items(self) -> Iterator[ItemRecord]:
         """All items of the snapshot, by rising id."""
@@ -115,21 +138,27 @@ class Searcher:
             raise ItemNotFoundError(f"the snapshot has no item {item_id}", subject=str(item_id))
         return vector
 
-    def _items(self, positions: npt.NDArray[np.int64]) -> dict[int, ItemRecord]:
-        """The rows behind these positions; raises SnapshotDamagedError where the catalogue lacks one."""
-        distinct: Sequence[int] = np.unique(positions).tolist()
-        manifest = self.snapshot.manifest
+    def _items(self, ids: list[int]) -> dict[int, ItemRecord]:
+        """The rows of these items by id; raises SnapshotDamagedError where the catalogue lacks one."""
         # By generation too: in a catalogue that was lost or restored an id may name a picture that came later.
-        ids = [int(self.snapshot.ids[position]) for position in distinct]
-        rows = self.catalogue.items_by_id(self.collection_id, manifest.generation, ids)
-        missing = len(distinct) - len(rows)
+        rows = self.rows.by_id(list(dict.fromkeys(ids)))
+        missing = sum(number not in rows for number in set(ids))
         if missing:
+            manifest = self.snapshot.manifest
             raise SnapshotDamagedError(
                 f"the catalogue lacks {missing} rows of snapshot {manifest.generation} of {manifest.collection!r}: "
                 "it is not the catalogue that this snapshot was made with; index the collection again",
                 subject=str(self.snapshot.folder),
             )
-        return {position: rows[int(self.snapshot.ids[position])] for position in distinct}
+        return rows
+
+
+def _without(found: Neighbours, position: int) -> Neighbours:
+    """Neighbours without this position: each row loses it, or where it is not among them the last."""
+    dropped = (found.positions == position) & (found.positions >= 0)
+    dropped[~dropped.any(axis=1), -1] = True
+    shape = (len(dropped), dropped.shape[1] - 1)
+    return Neighbours(found.scores[~dropped].reshape(shape), found.positions[~dropped].reshape(shape))
 
 
 def _hit(rank: int, score: float, item: ItemRecord) -> Hit:

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.collection.files import sha256_file
+from lookalike.collection.files import sample_file, sha256_file
 from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS, CollectionLayout
 from lookalike.collection.manifest import Manifest
 from lookalike.errors import SnapshotDamagedError, SnapshotNotFoundError
+
+LARGE = 64 << 20
+"""Bytes; a file up to this is read whole whenever its snapshot is opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One published state of a collection.
 
-    ``ids`` is (n,) int64, rising; ``vectors`` is (n, D) float32, mapped from the file; row i of one belongs to row i
-    of the other and to position i of the index.
+    ``ids`` is (n,) int64, rising; ``vectors`` is (n, D) float32; both are mapped from their files. Row i of one belongs
+    to row i of the other and to position i of the index.
     """
 
     folder: Path
@@ -40,9 +44,14 @@ class Snapshot:
         at = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
         return np.where(self.ids[at] == ids, at, -1)
 
+    def position(self, item_id: int) -> int:
+        """The position of an item's vector, -1 if the snapshot has no such item."""
+        at = int(self.ids.searchsorted(item_id))
+        return at if at < len(self.ids) and self.ids[at] == item_id else -1
+
     def vector(self, item_id: int) -> npt.NDArray[np.float32] | None:
         """An item's vector, (D,) float32; None if the snapshot has no such item."""
-        (position,) = self.positions(np.array([item_id]))
+        position = self.position(item_id)
         return None if position < 0 else np.array(self.vectors[position])
 
 
@@ -64,19 +73,25 @@ def read_manifest(layout: CollectionLayout, generation: int) -> Manifest:
     return manifest
 
 
-def open_snapshot(layout: CollectionLayout, generation: int) -> Snapshot:
-    """A snapshot whose files have all been checked against their checksums; raises SnapshotDamagedError naming one."""
+def open_snapshot(layout: CollectionLayout, generation: int, *, whole: bool = True) -> Snapshot:
+    """A snapshot whose files have all been checked; raises SnapshotDamagedError naming the one that is not as it was.
+
+    Without ``whole`` a file above ``LARGE`` bytes is checked by its length and a sample: to read all of ten million
+    vectors takes a minute, and a service starts, and goes over to new snapshots, many times between two damages.
+    """
     manifest = read_manifest(layout, generation)
     folder = layout.snapshot(generation)
-    check_files(folder, manifest)
+    check_files(folder, manifest, whole=whole)
+    mode: Literal["r"] | None = "r" if manifest.count else None
     try:
-        ids = np.load(folder / IDS, allow_pickle=False)
-        vectors = np.load(folder / VECTORS, mmap_mode="r" if manifest.count else None, allow_pickle=False)
+        ids = np.load(folder / IDS, mmap_mode=mode, allow_pickle=False)
+        vectors = np.load(folder / VECTORS, mmap_mode=mode, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise _damaged(folder, f"cannot be read: {error}", layout.name) from error
     if ids.shape != (manifest.count,) or vectors.shape != (manifest.count, manifest.dimension):
         raise _damaged(folder, f"holds {ids.shape} ids and {vectors.shape} numbers", layout.name)
-    return Snapshot(folder, manifest, ids, vectors)
+    # Plain arrays over the mapped files: numpy's own class for them costs microseconds at every access.
+    return Snapshot(folder, manifest, np.asarray(ids), np.asarray(vectors))
 
 
 def check_ids(snapshot: Snapshot, visible: Iterator[npt.NDArray[np.int64]]) -> None:
@@ -91,8 +106,8 @@ def check_ids(snapshot: Snapshot, visible: Iterator[npt.NDArray[np.int64]]) -> N
         )
 
 
-def check_files(folder: Path, manifest: Manifest) -> None:
-    """Compare each file with its stamp; raises SnapshotDamagedError naming the first that differs."""
+def check_files(folder: Path, manifest: Manifest, *, whole: bool = True) -> None:
+    """Compare each file with its stamp, large ones by a sample if not ``whole``; raises SnapshotDamagedError."""
     for name, stamp in manifest.files.items():
         path = folder / name
         if not path.is_file():
@@ -100,7 +115,11 @@ def check_files(folder: Path, manifest: Manifest) -> None:
         size = path.stat().st_size
         if size != stamp.bytes:
             raise _damaged(path, f"has {size} bytes instead of {stamp.bytes}", manifest.collection)
-        if sha256_file(path) != stamp.sha256:
+        if whole or size <= LARGE or stamp.sampled is None:
+            matches = sha256_file(path) == stamp.sha256
+        else:
+            matches = sample_file(path) == stamp.sampled
+        if not matches:
             raise _damaged(path, "does not match its checksum", manifest.collection)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +13,14 @@ import numpy.typing as npt
 from lookalike.errors import VectorsInvalidError
 
 Vectors = npt.NDArray[np.float32]
+Positions = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Tell = Callable[[str, int, int], None]
+"""Told of work under way: what is done, how much of it, of how much."""
+
+
+def untold(_what: str, _done: int, _total: int) -> None:
+    """The ``Tell`` of who does not listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +35,22 @@ class Neighbours:
     positions: npt.NDArray[np.int64]
 
 
-class VectorIndex(Protocol):
-    """Unit vectors in the order in which they were added; a vector's position is its name.
+@dataclass(frozen=True, slots=True)
+class IndexSettings:
+    """How hard an index searches; an exact one has no use for it.
 
-    ``search`` is safe from several threads at once; ``add`` is not, and not beside ``search``.
+    ``effort`` is what the walk costs: candidates kept on a graph (ef), or lists read (nprobe). ``factor`` is how many
+    candidates are scored again, exactly, for each neighbour that is asked for; at least 1.
+    """
+
+    effort: int = 1
+    factor: float = 1.0
+
+
+class VectorIndex(Protocol):
+    """Unit vectors, fixed when the index was made; a vector's position is its name.
+
+    ``search`` is safe from several threads at once and uses one thread a call.
     """
 
     @property
@@ -40,9 +60,6 @@ class VectorIndex(Protocol):
     def __len__(self) -> int:
         """Number of vectors."""
 
-    def add(self, vectors: Vectors) -> None:
-        """Append (n, dimension) float32 rows of unit length; raises VectorsInvalidError."""
-
     def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> Neighbours:
         """The k best by inner product for each of (n, dimension) queries, k at least 1.
 
@@ -50,7 +67,25 @@ class VectorIndex(Protocol):
         """
 
     def save(self, path: Path) -> None:
-        """Write the index to one file; raises OSError if it cannot be written."""
+        """Write to one file what the index needs beside the vectors; raises OSError if it cannot be written."""
+
+
+class TunableIndex(VectorIndex, Protocol):
+    """An index that finds most of the neighbours, and more of them the harder it searches."""
+
+    settings: IndexSettings
+
+    def efforts(self) -> Sequence[int]:
+        """Efforts worth trying, rising."""
+
+    def depths(self, effort: int, /) -> tuple[int, int]:
+        """The least and the most candidates of a search of this effort that are worth scoring again."""
+
+    def candidates(self, queries: Vectors, effort: int, depth: int) -> Positions:
+        """(n, depth) positions, those first that look best, -1 where there are no more."""
+
+    def cost(self, effort: int, depth: int, /) -> float:
+        """Bytes that a query reads: what settings are weighed by, since time depends on who else is at work."""
 
 
 def check_vectors(vectors: Vectors, dimension: int) -> Vectors:
@@ -83,6 +118,8 @@ def empty_neighbours(queries: int, k: int) -> Neighbours:
 
 def ranked(scores: Vectors, positions: npt.NDArray[np.int64]) -> Neighbours:
     """Sort each row by falling score, then rising position, and clip scores into [-1, 1] where they are finite."""
+    if (scores[:, :-1] > scores[:, 1:]).all() and np.isfinite(scores).all():
+        return Neighbours(np.clip(scores, -1.0, 1.0), positions)
     clipped = np.where(np.isfinite(scores), np.clip(scores, -1.0, 1.0), -np.inf).astype(np.float32)
     ties = np.where(positions < 0, np.iinfo(np.int64).max, positions)
     order = np.lexsort((ties, -clipped), axis=-1)

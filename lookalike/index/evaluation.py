@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lookalike.index.base import Neighbours, VectorIndex, Vectors
 from lookalike.index.scan import scan
@@ -60,7 +61,23 @@ def count_hits(found: Neighbours, truth: Neighbours) -> int:
     return int(np.count_nonzero(np.isfinite(found.scores) & (found.scores >= kth - HAIR)))
 
 
-def wilson_interval(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
+def recall_of_counts(counts: npt.NDArray[np.int64], k: int) -> Recall:
+    """Recall@k of queries that found so many of their k neighbours each, (m,) integers.
+
+    The neighbours of one query are found or missed together, so they count for less than as many drawn apart: the
+    interval is Wilson's for the number of draws divided by the design effect (Kish, 1965), the ratio of the variance
+    between queries to the one that draws apart would have.
+    """
+    total = len(counts) * k
+    hits = int(counts.sum())
+    share = hits / total
+    apart = share * (1 - share) / k
+    effect = max(1.0, float(np.var(counts / k)) / apart) if apart > 0 else 1.0
+    low, high = wilson_interval(hits / effect, total / effect)
+    return Recall(k=k, queries=len(counts), value=share, low=low, high=high)
+
+
+def wilson_interval(hits: float, total: float, z: float = 1.96) -> tuple[float, float]:
     """Wilson's score interval for a share of ``hits`` in ``total`` (E. B. Wilson, 1927); z = 1.96 gives 95 %."""
     share = hits / total
     scale = 1 + z * z / total

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,11 @@ import numpy.typing as npt
 import pytest
 
 from lookalike.errors import IndexDamagedError, VectorsInvalidError
-from lookalike.index.base import Neighbours, VectorIndex
-from lookalike.wiring import ENGINE_NAMES, load_index, new_index
+from lookalike.index.base import IndexSettings, Neighbours, VectorIndex, untold
+from lookalike.wiring import ENGINE_NAMES, build_index, load_index
 
 SEED = 20
+SCANS = ("exact", "faiss-flat")
 Vectors = npt.NDArray[np.float32]
 
 
@@ -30,9 +33,14 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 def filled(engine: str, vectors: Vectors) -> VectorIndex:
-    index = new_index(engine, vectors.shape[1])
-    index.add(vectors)
-    return index
+    return build_index(engine, vectors, untold)
+
+
+@functools.cache
+def large(engine: str) -> tuple[VectorIndex, Vectors]:
+    """An index over so many vectors that every type walks its codes, built once for all tests that only ask it."""
+    vectors = unit_vectors(5000)
+    return filled(engine, vectors), vectors
 
 
 def assert_neighbours(found: Neighbours, queries: Vectors, vectors: Vectors, allowed: npt.NDArray[np.bool_]) -> None:
@@ -91,38 +99,86 @@ def test_asking_for_more_than_there_is_gives_all_and_says_where_it_ends(engine: 
     assert np.isneginf(found.scores[0, 3:]).all()
 
 
-def test_an_empty_index_and_an_empty_query_answer_nothing(engine: str) -> None:
-    empty = new_index(engine, 24)
-    found = empty.search(unit_vectors(2), 3)
-    assert (found.positions == -1).all()
+@pytest.mark.parametrize("scan", SCANS)
+def test_an_index_of_nothing_answers_nothing(scan: str, tmp_path: Path) -> None:
+    nothing = unit_vectors(0)
+    empty = filled(scan, nothing)
+    assert (empty.search(unit_vectors(2), 3).positions == -1).all()
+    empty.save(tmp_path / "index")
+    assert len(load_index(scan, tmp_path / "index", nothing)) == 0
+
+
+@pytest.mark.parametrize("approximate", sorted(set(ENGINE_NAMES) - set(SCANS)))
+def test_what_must_be_trained_is_not_built_over_nothing(approximate: str) -> None:
+    with pytest.raises(VectorsInvalidError, match="use faiss-flat"):
+        filled(approximate, unit_vectors(0))
+
+
+def test_no_query_gets_no_answer(engine: str) -> None:
     assert len(filled(engine, unit_vectors(5)).search(unit_vectors(0), 3).scores) == 0
 
 
-def test_adding_in_parts_is_adding_at_once(engine: str) -> None:
-    vectors, queries = unit_vectors(100), unit_vectors(5, seed=SEED + 3)
-    index = new_index(engine, 24)
-    for start in range(0, 100, 17):
-        index.add(vectors[start : start + 17])
-    assert len(index) == 100
-    found, expected = index.search(queries, 10), filled(engine, vectors).search(queries, 10)
-    np.testing.assert_array_equal(found.positions, expected.positions)
+def test_a_mask_that_lets_nothing_through_answers_nothing(engine: str) -> None:
+    found = filled(engine, unit_vectors(300)).search(unit_vectors(2), 3, allowed=np.zeros(300, dtype=bool))
+    assert (found.positions == -1).all()
 
 
 def test_a_saved_index_answers_as_before(engine: str, tmp_path: Path) -> None:
-    vectors, queries = unit_vectors(200), unit_vectors(6, seed=SEED + 4)
-    index = filled(engine, vectors)
+    (index, vectors), queries = large(engine), unit_vectors(6, seed=SEED + 4)
     index.save(tmp_path / "index")
-    loaded = load_index(engine, tmp_path / "index")
-    assert (len(loaded), loaded.dimension) == (200, 24)
+    loaded = load_index(engine, tmp_path / "index", vectors)
+    assert (len(loaded), loaded.dimension) == (5000, 24)
     np.testing.assert_array_equal(loaded.search(queries, 8).positions, index.search(queries, 8).positions)
-    allowed = np.arange(200) % 2 == 0
+    allowed = np.arange(5000) % 2 == 0
     assert (loaded.search(queries, 8, allowed=allowed).positions % 2 == 0).all()
 
 
+def test_scores_are_exact_and_nothing_is_missing_whatever_the_index_has_lost(engine: str) -> None:
+    (index, vectors), queries = large(engine), unit_vectors(30, seed=SEED + 5)
+    truth = queries.astype(np.float64) @ vectors.astype(np.float64).T
+    for k in (1, 10, 300, 1000):
+        found = index.search(queries, k)
+        assert (found.positions >= 0).all()
+        np.testing.assert_allclose(np.take_along_axis(truth, found.positions, 1), found.scores, atol=1e-5)
+        assert (np.diff(found.scores, axis=1) <= 0).all()
+        assert all(len(set(row.tolist())) == k for row in found.positions)
+        kth = np.sort(truth, axis=1)[:, -k]
+        assert (found.scores >= kth[:, None] - 1e-5).mean() > 0.85
+
+
+def test_a_mask_keeps_its_word_however_many_pass(engine: str) -> None:
+    (index, vectors), queries = large(engine), unit_vectors(8, seed=SEED + 6)
+    for share in (0.001, 0.02, 0.5, 0.98):
+        allowed = np.random.default_rng(SEED).random(5000) < share
+        found = index.search(queries, 20, allowed=allowed)
+        assert (found.positions >= 0).sum(axis=1).tolist() == [min(20, int(allowed.sum()))] * 8
+        assert allowed[found.positions[found.positions >= 0]].all()
+        kth = np.sort((queries @ vectors.T)[:, allowed], axis=1)[:, -min(20, int(allowed.sum()))]
+        real = found.scores[np.isfinite(found.scores)].reshape(8, -1)
+        assert (real >= kth[:, None] - 1e-5).mean() > 0.85
+
+
+def test_threads_that_ask_at_once_get_what_each_would_get_alone(engine: str) -> None:
+    vectors = unit_vectors(5000)
+    index = filled(engine, vectors)
+    questions = [
+        (unit_vectors(3, seed=seed), 1 + seed % 40, np.arange(5000) % (1 + seed % 3) == 0) for seed in range(24)
+    ]
+
+    def ask(question: tuple[Vectors, int, npt.NDArray[np.bool_]]) -> list[list[int]]:
+        queries, k, allowed = question
+        answer: list[list[int]] = index.search(queries, k, allowed=allowed).positions.tolist()
+        return answer
+
+    alone = [ask(question) for question in questions]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(ask, questions)) == alone
+
+
 def test_a_disk_without_room_is_an_error_of_the_system(engine: str, tmp_path: Path) -> None:
-    index = filled(engine, unit_vectors(5000))
+    index, _ = large(engine)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
     try:
         with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
             index.save(tmp_path / "index")
@@ -130,11 +186,28 @@ def test_a_disk_without_room_is_an_error_of_the_system(engine: str, tmp_path: Pa
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+def test_an_index_of_other_vectors_is_refused_by_name(engine: str, tmp_path: Path) -> None:
+    filled(engine, unit_vectors(300)).save(tmp_path / "index")
+    with pytest.raises(IndexDamagedError, match="index"):
+        load_index(engine, tmp_path / "index", unit_vectors(301))
+
+
+@pytest.mark.parametrize("approximate", sorted(set(ENGINE_NAMES) - set(SCANS)))
+def test_settings_of_one_index_do_not_reach_another_over_the_same_file(approximate: str, tmp_path: Path) -> None:
+    (index, vectors), queries = large(approximate), unit_vectors(30, seed=SEED + 7)
+    index.save(tmp_path / "index")
+    easy = load_index(approximate, tmp_path / "index", vectors, IndexSettings(1, 1.0))
+    hard = load_index(approximate, tmp_path / "index", vectors, IndexSettings(64, 30.0))
+    before = easy.search(queries, 10).scores.sum()
+    assert hard.search(queries, 10).scores.sum() >= before
+    assert easy.search(queries, 10).scores.sum() == before
+
+
 @pytest.mark.parametrize("content", [b"", b"not an index", b"\x93NUMPY\x01\x00v\x00{'descr'"])
 def test_a_damaged_file_is_refused_by_name(engine: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / "broken").write_bytes(content)
     with pytest.raises(IndexDamagedError, match="broken"):
-        load_index(engine, tmp_path / "broken")
+        load_index(engine, tmp_path / "broken", unit_vectors(3))
 
 
 @pytest.mark.parametrize(
@@ -146,13 +219,10 @@ def test_a_damaged_file_is_refused_by_name(engine: str, content: bytes, tmp_path
         (np.full((2, 24), np.nan, dtype=np.float32), "NaN"),
     ],
 )
-def test_wrong_vectors_are_refused_in_words(engine: str, vectors: Vectors, says: str) -> None:
+def test_wrong_queries_are_refused_in_words(engine: str, vectors: Vectors, says: str) -> None:
     index = filled(engine, unit_vectors(4))
     with pytest.raises(VectorsInvalidError, match=says):
-        index.add(vectors)
-    with pytest.raises(VectorsInvalidError, match=says):
         index.search(vectors, 1)
-    assert len(index) == 4
 
 
 def test_a_mask_of_the_wrong_length_is_refused(engine: str) -> None:
@@ -163,9 +233,4 @@ def test_a_mask_of_the_wrong_length_is_refused(engine: str) -> None:
 
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
     with pytest.raises(VectorsInvalidError, match="exact, faiss-flat"):
-        new_index("annoy", 8)
-
-
-def test_an_empty_index_is_saved_too(engine: str, tmp_path: Path) -> None:
-    new_index(engine, 24).save(tmp_path / "index")
-    assert len(load_index(engine, tmp_path / "index")) == 0
+        build_index("annoy", unit_vectors(3), untold)

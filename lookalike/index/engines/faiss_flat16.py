@@ -1,0 +1,44 @@
+"""A scan over half-precision copies of the vectors: half of the reading of an exact scan, and nothing to train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from lookalike.index.base import IndexSettings, Vectors
+from lookalike.index.engines.reranked import RerankedIndex
+from lookalike.index.native import faiss
+
+
+class FaissFlat16Index(RerankedIndex):
+    """``faiss.IndexScalarQuantizer`` of 16-bit floats."""
+
+    start: ClassVar[IndexSettings] = IndexSettings(effort=1, factor=2.0)
+
+    def efforts(self) -> Sequence[int]:
+        """One: all rows are read."""
+        return (1,)
+
+    def depths(self, _effort: int) -> tuple[int, int]:
+        """What rounding to 16 bits confuses lies close together."""
+        return 20, 40
+
+    def cost(self, _effort: int, depth: int) -> float:
+        """Two bytes a number, and the candidates."""
+        return self.dimension * (2.0 * len(self) + 4.0 * depth)
+
+    def _effort_for(self, _effort: int, _depth: int) -> int:
+        return 1
+
+    def _parameters(self, _effort: int, selector: Any) -> Any:
+        return faiss.SearchParameters(sel=selector)
+
+    @classmethod
+    def _empty(cls, vectors: Vectors) -> Any:
+        index = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_L2)
+        index.train(vectors[:1])
+        return index
+
+    @classmethod
+    def _is_ours(cls, index: Any) -> bool:
+        return isinstance(index, faiss.IndexScalarQuantizer)

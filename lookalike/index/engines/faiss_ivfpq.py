@@ -1,0 +1,95 @@
+"""Inverted lists of half-byte codes, compared many at once: the least memory, for millions of vectors.
+
+Product quantization: Jegou, Douze and Schmid, 2011; the fast scan: Andre, Kermarrec and Le Scouarnec, 2015.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lookalike.index.base import IndexSettings, Vectors
+from lookalike.index.engines.projecting import fits, projection, sample
+from lookalike.index.engines.reranked import SCATTER, RerankedIndex
+from lookalike.index.native import faiss
+
+WIDTH = 256  # components that are kept
+PART = 2  # components that share a code of four bits
+FLAT_LISTS = 4096  # up to so many lists the nearest are found by comparing all
+TRAINING = 40  # vectors a list that the lists are trained on
+
+
+def lists_for(count: int) -> int:
+    """A power of two, about four times the square root of the count."""
+    return max(1, min(65_536, 1 << round(math.log2(max(1.0, 4 * math.sqrt(count)))), count // TRAINING))
+
+
+def bytes_a_vector(dimension: int) -> float:
+    """Codes and the vector's number."""
+    return min(dimension, WIDTH) / (2 * PART) + 8
+
+
+class FaissIvfPqIndex(RerankedIndex):
+    """``faiss.IndexIVFPQFastScan`` behind a ``faiss.PCAMatrix``."""
+
+    start: ClassVar[IndexSettings] = IndexSettings(effort=32, factor=20.0)
+
+    @property
+    def _lists(self) -> int:
+        return int(faiss.extract_index_ivf(self._index).nlist)
+
+    def efforts(self) -> Sequence[int]:
+        """Lists that are read."""
+        lists = self._lists
+        tried = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+        return [effort for effort in tried if effort <= lists]
+
+    def depths(self, _effort: int) -> tuple[int, int]:
+        """Half-byte codes are coarse, so many candidates are looked at again."""
+        return 200, 800
+
+    def cost(self, effort: int, depth: int) -> float:
+        """Lists in passing, the candidates' vectors one by one."""
+        read = min(1.0, effort / self._lists) * len(self) * bytes_a_vector(self.dimension)
+        lists = 4.0 * self._lists * min(self.dimension, WIDTH)
+        return lists + read + SCATTER * depth * 4.0 * self.dimension
+
+    def _effort_for(self, effort: int, depth: int) -> int:
+        enough = math.ceil(4 * depth * self._lists / max(1, len(self)))
+        return min(self._lists, max(effort, enough))
+
+    def _parameters(self, effort: int, selector: Any) -> Any:
+        lists = faiss.SearchParametersIVF(nprobe=min(effort, self._lists), sel=selector)
+        return faiss.SearchParametersPreTransform(index_params=lists)
+
+    @classmethod
+    def _empty(cls, vectors: Vectors) -> Any:
+        dimension, lists = vectors.shape[1], lists_for(len(vectors))
+        width = min(dimension, WIDTH) if fits(vectors, min(dimension, WIDTH)) else dimension
+        if lists <= FLAT_LISTS:
+            coarse = faiss.IndexFlatL2(width)
+        else:
+            coarse = faiss.IndexHNSWFlat(width, 32)
+            coarse.hnsw.efSearch = 256
+        parts = max(1, width // PART)
+        inverted = faiss.IndexIVFPQFastScan(coarse, width, lists, parts, 4)
+        inverted.own_fields = True
+        coarse.this.disown()
+        index = faiss.IndexPreTransform(inverted)
+        if width < dimension:
+            index.prepend_transform(projection(vectors, width, balanced=True))
+        inverted.cp.max_points_per_centroid = 256
+        inverted.cp.min_points_per_centroid = 1
+        chosen = sample(vectors, max(20_000, TRAINING * lists))
+        # Sixteen values a code want sixteen vectors at the least; fewer teach as much when they come again.
+        index.train(np.resize(chosen, (max(len(chosen), 64), dimension)))
+        return index
+
+    @classmethod
+    def _is_ours(cls, index: Any) -> bool:
+        return isinstance(index, faiss.IndexPreTransform) and isinstance(
+            faiss.downcast_index(index.index), faiss.IndexIVFPQFastScan
+        )

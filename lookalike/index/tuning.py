@@ -1,0 +1,136 @@
+"""Finding the cheapest setting of an approximate index that is good enough, by trying it on the collection itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.index.base import IndexSettings, Positions, Tell, TunableIndex, Vectors
+from lookalike.index.evaluation import HAIR, Recall, recall_of_counts
+from lookalike.index.native import all_threads, nearest, scores_at, threads
+
+K = 10
+STEP = 1.0
+BLOCK = 100  # queries that are answered exactly between two words of progress
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What stands for queries, and the score of the k-th best answer to each.
+
+    The first half are vectors of the collection. Such a vector always finds itself, which says nothing about an index,
+    so it is left out of the answers on both sides. It is also a place of the index's own graph or lists, where a
+    picture from outside is not, so the second half are vectors moved away from where they lie: see ``_strangers``.
+    """
+
+    k: int
+    positions: Positions
+    queries: Vectors
+    kth: Vectors
+
+    def counts(self, vectors: Vectors, found: Positions) -> Counts:
+        """How many of the k neighbours are among the first 1, 2, .. r of (m, r + 1) found positions; (m, r).
+
+        A position counts by its own vector's score, within a hair: duplicates tie, and any of them is right.
+        """
+        others = _without(found, self.positions)
+        scores = scores_at(vectors, self.queries, others)
+        hits = np.cumsum(scores >= self.kth[:, None] - HAIR, axis=1)
+        return np.minimum(hits, self.k).astype(np.int64)
+
+    def recall(self, counts: Counts) -> Recall:
+        """Recall of (m,) counts: that of the half which is answered worse."""
+        half = len(counts) // 2
+        parts = [recall_of_counts(part, self.k) for part in (counts[:half], counts[half:]) if len(part)]
+        return min(parts, key=lambda recall: recall.low)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the index gives with some settings."""
+
+    settings: IndexSettings
+    recall: Recall
+
+
+def draw_sample(vectors: Vectors, count: int, seed: int, tell: Tell) -> Sample:
+    """So many queries from (n, D) unit vectors, n at least 2, chosen by the seed, with their exact answers."""
+    random = np.random.default_rng(seed)
+    positions = random.permutation(len(vectors))[:count]
+    half = len(positions) // 2
+    queries = np.array(vectors[positions])
+    queries[half:] = _strangers(queries[half:], np.array(queries), random)
+    k = min(K, len(vectors) - 1)
+    kth = np.empty(len(queries), dtype=np.float32)
+    with threads(all_threads()):
+        for start in range(0, len(queries), BLOCK):
+            part = slice(start, start + BLOCK)
+            found = nearest(vectors, queries[part], k + 1).positions
+            others = _without(found, positions[part])
+            kth[part] = scores_at(vectors, queries[part], others)[:, k - 1]
+            tell("answering sampled queries exactly", min(start + BLOCK, len(queries)), len(queries))
+    return Sample(k, positions, queries, kth)
+
+
+def _strangers(vectors: Vectors, spread: Vectors, random: np.random.Generator) -> Vectors:
+    """The vectors, each moved by a random step that has the shape of the collection, and ``STEP`` times its size.
+
+    The step is normally distributed with the covariance of ``spread``. Measured on a collection of real pictures, an
+    index needs as much effort for these as for pictures that it has never seen.
+    """
+    weights = random.standard_normal((len(vectors), len(spread))).astype(np.float32)
+    steps = weights @ (spread - spread.mean(axis=0)) / np.sqrt(len(spread), dtype=np.float32)
+    moved = vectors + np.float32(STEP) * steps
+    return np.ascontiguousarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12))
+
+
+def tune(index: TunableIndex, vectors: Vectors, sample: Sample, target: float, tell: Tell) -> Trial:
+    """Give the index the cheapest settings whose recall's lower 95 % bound reaches ``target``.
+
+    Where none does, it is left with the hardest ones: the caller sees it in the recall.
+    """
+    efforts = index.efforts()
+    chosen, price = None, float("inf")
+    hardest = IndexSettings(efforts[-1], max(1.0, index.depths(efforts[-1])[1] / sample.k))
+    for number, effort in enumerate(efforts):
+        if index.cost(effort, sample.k) >= price:
+            break
+        depth = _depth(index, vectors, sample, target, effort)
+        if depth is not None and index.cost(effort, depth) < price:
+            chosen, price = IndexSettings(effort, depth / sample.k), index.cost(effort, depth)
+        tell("weighing how hard to search", number + 1, len(efforts))
+    index.settings = chosen or hardest
+    return Trial(index.settings, searched_recall(index, vectors, sample))
+
+
+def searched_recall(index: TunableIndex, vectors: Vectors, sample: Sample) -> Recall:
+    """Recall of the index as it answers everyone, with the settings that it has."""
+    found = index.search(sample.queries, sample.k + 1).positions
+    return sample.recall(sample.counts(vectors, found)[:, -1])
+
+
+def _depth(index: TunableIndex, vectors: Vectors, sample: Sample, target: float, effort: int) -> int | None:
+    """How many candidates must be scored again for the target at this effort; None if no number is enough."""
+    least, most = index.depths(effort)
+    counts = sample.counts(vectors, index.candidates(sample.queries, effort, max(sample.k, most) + 1))
+    for depth in _depths(max(sample.k, least), counts.shape[1]):
+        if sample.recall(counts[:, depth - 1]).low >= target:
+            return depth
+    return None
+
+
+def _depths(least: int, deepest: int) -> list[int]:
+    """From the least on in steps of a fifth."""
+    depths = [min(least, deepest)]
+    while depths[-1] < deepest:
+        depths.append(min(deepest, max(depths[-1] + 1, round(depths[-1] * 1.2))))
+    return depths
+
+
+def _without(found: Positions, own: Positions) -> Positions:
+    """(m, r + 1) positions without each row's own, or without the last where that is not among them; (m, r)."""
+    order = np.argsort(found == own[:, None], axis=1, kind="stable")
+    return np.take_along_axis(found, order, axis=1)[:, :-1]

@@ -1,0 +1,65 @@
+"""The plan: which index for how many vectors, in how much memory, and that it says why."""
+
+from __future__ import annotations
+
+import pytest
+
+from lookalike.index.planner import IndexWish, estimates, next_up, plan_index
+
+GIGABYTE = 10**9
+
+
+@pytest.mark.parametrize(
+    ("count", "memory", "engine"),
+    [
+        (0, None, "faiss-flat"),
+        (20_000, None, "faiss-flat"),
+        (20_001, None, "faiss-hnsw"),
+        (1_000_000, 12 * GIGABYTE, "faiss-hnsw"),
+        (10_000_000, 12 * GIGABYTE, "faiss-hnsw"),
+        (10_000_000, 2 * GIGABYTE, "faiss-ivfpq"),
+        (100_000_000, 12 * GIGABYTE, "faiss-ivfpq"),
+    ],
+)
+def test_the_number_of_pictures_and_the_memory_decide(count: int, memory: int | None, engine: str) -> None:
+    plan = plan_index(count, 608, IndexWish(memory=memory))
+    assert plan.engine == plan.estimate.engine == engine
+    assert plan.reasons
+
+
+def test_what_is_asked_for_by_name_is_planned() -> None:
+    assert plan_index(50, 608, IndexWish("exact")).engine == "exact"
+    assert plan_index(3_000, 608, IndexWish("faiss-ivfpq")).engine == "faiss-ivfpq"
+
+
+def test_too_few_to_train_on_are_searched_exactly_and_the_plan_says_so() -> None:
+    plan = plan_index(1_999, 608, IndexWish("faiss-hnsw"))
+    assert plan.engine == "faiss-flat"
+    assert "too few" in plan.reasons[0]
+
+
+def test_a_recall_of_one_is_an_exact_search() -> None:
+    assert plan_index(500_000, 608, IndexWish(target_recall=1.0)).engine == "faiss-flat"
+
+
+def test_reasons_of_a_short_memory_name_both_sizes() -> None:
+    why = " ".join(plan_index(10_000_000, 608, IndexWish(memory=2 * GIGABYTE)).reasons)
+    assert "4.2 GB" in why, "256 bytes of code and 160 of links for each of ten million"
+    assert "2.0 GB" in why
+
+
+def test_estimates_say_what_a_flat_index_weighs() -> None:
+    flat = next(estimate for estimate in estimates(1_000_000, 608) if estimate.engine == "faiss-flat")
+    assert (flat.memory, flat.disk, flat.build_s) == (1_000_000 * 608 * 4, 1_000_000 * 608 * 4, 0)
+
+
+def test_estimates_of_a_million_order_the_types_by_memory() -> None:
+    by_memory = sorted(estimates(1_000_000, 608), key=lambda estimate: estimate.memory)
+    assert [one.engine for one in by_memory] == ["faiss-ivfpq", "faiss-hnsw", "faiss-flat16", "faiss-flat"]
+
+
+def test_after_a_miss_comes_a_type_that_misses_less_until_a_scan_would_take_seconds() -> None:
+    assert [next_up(name, 100_000) for name in ("faiss-ivfpq", "faiss-hnsw", "faiss-flat16", "faiss-flat")] == [
+        "faiss-hnsw", "faiss-flat16", "faiss-flat", None,
+    ]  # fmt: skip
+    assert next_up("faiss-hnsw", 3_000_000) is None

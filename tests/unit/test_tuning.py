@@ -1,0 +1,136 @@
+"""Tuning: the cheapest setting that is good enough is taken, and what is not good enough is not published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from lookalike.errors import RecallTooLowError
+from lookalike.index import planner
+from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, Tell, VectorIndex, Vectors, untold
+from lookalike.index.choosing import choose_index
+from lookalike.index.engines.exact import ExactIndex
+from lookalike.index.evaluation import recall_of_counts
+from lookalike.index.planner import IndexWish
+from lookalike.index.tuning import draw_sample, tune
+from lookalike.wiring import build_index
+
+
+def unit(rows: npt.NDArray[np.float64]) -> Vectors:
+    return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def vectors() -> Vectors:
+    return unit(np.random.default_rng(1).standard_normal((2000, 16)))
+
+
+class Forgetful(ExactIndex):
+    """An index that sees only the first ``effort`` tenths of the vectors; its candidates are in the right order."""
+
+    settings = IndexSettings()
+    most = 10
+
+    def efforts(self) -> Sequence[int]:
+        return range(5, self.most + 1)
+
+    def depths(self, effort: int) -> tuple[int, int]:
+        return 10, 10 + effort
+
+    def cost(self, effort: int, depth: int) -> float:
+        return effort * 1000 + depth
+
+    def candidates(self, queries: Vectors, effort: int, depth: int) -> Positions:
+        seen = np.arange(len(self)) < len(self) * effort / 10
+        return super().search(queries, depth, allowed=seen).positions
+
+    def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> Neighbours:
+        seen = np.arange(len(self)) < len(self) * self.settings.effort / 10
+        return super().search(queries, k, allowed=seen if allowed is None else seen & allowed)
+
+
+class Hopeless(Forgetful):
+    """Never sees more than nine tenths."""
+
+    most = 9
+
+
+def test_the_cheapest_setting_that_reaches_the_target_is_taken(vectors: Vectors) -> None:
+    index = Forgetful(vectors)
+    sample = draw_sample(vectors, 1000, 3, untold)
+    trial = tune(index, vectors, sample, 0.75, untold)
+    assert index.settings == trial.settings == IndexSettings(effort=8, factor=1.0), "eight tenths are the first above"
+    assert 0.75 <= trial.recall.low < trial.recall.value < 0.85
+
+
+def test_a_query_is_not_counted_as_its_own_neighbour(vectors: Vectors) -> None:
+    sample = draw_sample(vectors, 200, 3, untold)
+    for query, own, kth in zip(sample.queries[:100], sample.positions[:100], sample.kth[:100], strict=True):
+        scores = vectors @ query
+        assert scores[own] == pytest.approx(1.0, abs=1e-6), "the first half are vectors of the collection"
+        assert kth == pytest.approx(np.sort(np.delete(scores, own))[-10], abs=1e-6)
+
+
+def test_half_of_the_queries_are_of_no_vector_of_the_collection(vectors: Vectors) -> None:
+    sample = draw_sample(vectors, 200, 3, untold)
+    nearest = (sample.queries[100:] @ vectors.T).max(axis=1)
+    assert np.linalg.norm(sample.queries, axis=1) == pytest.approx(np.ones(200), abs=1e-5)
+    assert nearest.mean() < 0.9
+
+
+def test_the_worse_half_is_what_is_told(vectors: Vectors) -> None:
+    sample = draw_sample(vectors, 200, 3, untold)
+    counts = np.where(np.arange(200) < 100, 10, 6)
+    assert sample.recall(counts).value == pytest.approx(0.6)
+
+
+def test_neighbours_of_one_query_count_for_less_than_as_many_drawn_apart() -> None:
+    together = recall_of_counts(np.array([10] * 90 + [0] * 10), 10)
+    apart = recall_of_counts(np.array([9] * 100), 10)
+    assert together.value == apart.value == pytest.approx(0.9)
+    # Wilson's interval of 90 in 100, and of 900 in 1000.
+    assert (together.low, together.high) == pytest.approx((0.8256, 0.9448), abs=2e-3)
+    assert (apart.low, apart.high) == pytest.approx((0.8798, 0.9171), abs=2e-3)
+
+
+def test_an_index_asked_for_by_name_that_misses_the_target_is_refused_with_what_it_reaches(vectors: Vectors) -> None:
+    def hopeless(_engine: str, rows: Vectors, _tell: Tell) -> VectorIndex:
+        return Hopeless(rows)
+
+    with pytest.raises(RecallTooLowError, match=r"faiss-hnsw reaches recall@10 0\.8.*--recall 0\.8"):
+        choose_index(vectors, IndexWish("faiss-hnsw", 0.99), hopeless, seed=1, tell=untold)
+
+
+def test_what_was_not_asked_for_by_name_gives_way_to_a_type_that_misses_less(
+    vectors: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "EXACT_UP_TO", 1000)
+    asked: list[str] = []
+
+    def build(engine: str, rows: Vectors, tell: Tell) -> VectorIndex:
+        asked.append(engine)
+        return Hopeless(rows) if engine == "faiss-hnsw" else build_index(engine, rows, tell)
+
+    chosen = choose_index(vectors, IndexWish("auto", 0.99), build, seed=1, tell=untold)
+    assert asked == ["faiss-hnsw", "faiss-flat16"]
+    assert (chosen.planned, chosen.engine) == ("faiss-hnsw", "faiss-flat16")
+    assert chosen.recall is not None
+    assert chosen.recall.low >= 0.99
+    assert "below 0.99, so faiss-flat16" in " ".join(chosen.reasons)
+
+
+@pytest.mark.parametrize("engine", ["faiss-flat16", "faiss-hnsw"])
+def test_a_published_index_answers_as_well_as_it_promises(engine: str, vectors: Vectors, tmp_path: Path) -> None:
+    chosen = choose_index(vectors, IndexWish(engine, 0.95), build_index, seed=1, tell=untold)
+    assert chosen.recall is not None
+    assert chosen.recall.low >= 0.95
+    queries = unit(np.random.default_rng(9).standard_normal((300, 16)))
+    truth = np.sort(queries @ vectors.T, axis=1)[:, -10]
+    found = chosen.index.search(queries, 10)
+    assert (found.scores >= truth[:, None] - 1e-5).mean() >= 0.95
+    chosen.index.save(tmp_path / "index")
+    assert (tmp_path / "index").stat().st_size > 0
