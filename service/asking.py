@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -36,6 +37,10 @@ MOST_TIERS = 20
 TIERS_WEIGHT = 4
 """How many permits a search with tiers takes."""
 _SIDE_BY_SIDE = 4
+_FEW = 50
+"""How many neighbours are looked up in the event loop's own thread, where all are in memory."""
+_PATHS = 10_000
+"""How many items' paths are kept as they are written: to escape a key costs as much as the rest of its hit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +109,47 @@ async def query_of_upload(
     return Query(vector, answer, seen=prepared.seen)
 
 
-async def query_of_key(
-    services: Services, held: OpenSnapshot, key: str, watch: Stopwatch, box: Box | None = None, *, look: bool = False
+async def answer_to_key(
+    services: Services, held: OpenSnapshot, key: str, how: How, watch: Stopwatch, box: Box | None = None
+) -> SearchAnswer:
+    """The neighbours of an indexed item by its stored vector, or for a part of its picture by a new one."""
+    if box is not None:
+        return await answer(
+            services, held, await _query_of_part(services, held, key, watch, box, look=how.tiers), how, watch
+        )
+
+    def stored() -> Query:
+        with watch.stage("catalogue"):
+            item = held.collection.item(key)
+            shown = QueryAnswer(width=item.draft.width, height=item.draft.height, box=WHOLE, key=key)
+            return Query(held.collection.vector(item), shown, item)
+
+    def work() -> tuple[Query, _Found]:
+        query = stored()
+        return query, _found(held, query, how, watch)
+
+    if _at_once(held, how) and held.collection.has_row(key):
+        query = stored()
+        found = await _find(services, held, query, how, watch)
+    else:
+        # All of it in one thread: to go there and back three times costs as much as the search.
+        query, found = await in_searchers(services, work)
+    if how.tiers and query.item is not None:
+        query = replace(query, seen=await seen_item(services, held, query.item, watch))
+    return await _answered(services, held, query, found, how, watch)
+
+
+async def _query_of_part(
+    services: Services, held: OpenSnapshot, key: str, watch: Stopwatch, box: Box, *, look: bool
 ) -> Query:
-    """A query by an indexed item: its stored vector, or for a part of the picture a new one."""
+    """A query by a part of an indexed item's picture."""
     with watch.stage("catalogue"):
         item = await in_searchers(services, held.collection.item, key)
-    answer = QueryAnswer(width=item.draft.width, height=item.draft.height, box=box or WHOLE, key=key)
-    if box is None:
-        vector = await in_searchers(services, held.collection.vector, item)
-        return Query(vector, answer, item, await seen_item(services, held, item, watch) if look else None)
     with watch.stage("decode"):
         upload = await file_of(services, held, item)
     vector, prepared = await embed(services, await held.encoder(), upload, watch, box, look=look)
-    return Query(vector, answer, item, prepared.seen)
+    shown = QueryAnswer(width=item.draft.width, height=item.draft.height, box=box, key=key)
+    return Query(vector, shown, item, prepared.seen)
 
 
 async def seen_item(services: Services, held: OpenSnapshot, item: ItemRecord, watch: Stopwatch) -> Pictured | str:
@@ -136,20 +168,53 @@ async def file_of(services: Services, held: OpenSnapshot, item: ItemRecord) -> U
     return Upload(item.draft.key, data)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What index and catalogue gave; ``best`` is the best cosine score, whatever the least score left out."""
+
+    best: float
+    hits: list[Hit]
+
+
+async def _find(services: Services, held: OpenSnapshot, query: Query, how: How, watch: Stopwatch) -> _Found:
+    """What a query finds: here and now in a small collection whose rows are in memory, else in a thread."""
+    near = None
+    if _at_once(held, how):
+        near = _near(held, query, how, watch)
+        if held.collection.has_rows(near):
+            return _found(held, query, how, watch, near)
+    return await in_searchers(services, _found, held, query, how, watch, near)
+
+
+def _at_once(held: OpenSnapshot, how: How) -> bool:
+    """Whether a search is done before a thread would have begun it, and so keeps no other request waiting."""
+    return how.k <= _FEW and held.collection.is_light()
+
+
+def _near(held: OpenSnapshot, query: Query, how: How, watch: Stopwatch) -> Neighbours:
+    with watch.stage("search"):
+        return held.collection.neighbours(query.vector[None], how.k, exclude=query.item)
+
+
+def _found(held: OpenSnapshot, query: Query, how: How, watch: Stopwatch, near: Neighbours | None = None) -> _Found:
+    """What a query finds, or what stands behind neighbours that were found already."""
+    if near is None:
+        near = _near(held, query, how, watch)
+    with watch.stage("catalogue"):
+        hits = held.collection.hits(near, min_score=how.min_score)[0]
+    return _Found(float(near.scores[0, 0]), hits)
+
+
 async def answer(services: Services, held: OpenSnapshot, query: Query, how: How, watch: Stopwatch) -> SearchAnswer:
     """The neighbours of a query."""
-    collection = held.collection
+    found = await _find(services, held, query, how, watch)
+    return await _answered(services, held, query, found, how, watch)
 
-    def neighbours() -> Neighbours:
-        return collection.neighbours(query.vector[None], how.k, exclude=query.item)
 
-    def hits(found: Neighbours) -> list[Hit]:
-        return collection.hits(found, min_score=how.min_score)[0]
-
-    with watch.stage("search"):
-        found = await in_searchers(services, neighbours)
-    with watch.stage("catalogue"):
-        results = await in_searchers(services, hits, found)
+async def _answered(
+    services: Services, held: OpenSnapshot, query: Query, found: _Found, how: How, watch: Stopwatch
+) -> SearchAnswer:
+    collection, results = held.collection, found.hits
     threshold = collection.threshold(how.threshold)
     tiers = await _tiers(services, held, query, results, threshold, watch) if how.tiers else []
     untold = [Told()] * (len(results) - len(tiers))
@@ -163,7 +228,7 @@ async def answer(services: Services, held: OpenSnapshot, query: Query, how: How,
         ],
         threshold=ThresholdAnswer.of(threshold),
         query=query.answer,
-        best_score=clean(float(found.scores[0, 0])) if there else None,
+        best_score=clean(found.best) if there else None,
         exhausted=len(results) < how.k or how.k >= there,
         took_ms=watch.took_ms(),
     )
@@ -193,6 +258,7 @@ async def _tiers(
 
 def hit_answer(collection: str, hit: Hit, threshold: Threshold, told: Told) -> HitAnswer:
     """A neighbour as it is answered."""
+    path = item_path(collection, hit.key)
     return HitAnswer(
         rank=hit.rank,
         key=hit.key,
@@ -205,8 +271,8 @@ def hit_answer(collection: str, hit: Hit, threshold: Threshold, told: Told) -> H
         title=hit.title,
         product_id=hit.product_id,
         metadata=dict(hit.metadata),
-        image_url=item_url(collection, hit.key, "image"),
-        thumbnail_url=item_url(collection, hit.key, "thumbnail"),
+        image_url=f"{path}/image",
+        thumbnail_url=f"{path}/thumbnail",
     )
 
 
@@ -215,9 +281,15 @@ def is_similar(threshold: Threshold, score: float, tier: Tier | None) -> bool:
     return threshold.similar(score) or (tier is not None and tier.is_copy)
 
 
+@lru_cache(maxsize=_PATHS)
+def item_path(collection: str, key: str) -> str:
+    """The path of an item."""
+    return f"/collections/{collection}/items/{quote(key, safe='')}"
+
+
 def item_url(collection: str, key: str, part: str) -> str:
     """The path of an item's image or thumbnail."""
-    return f"/collections/{collection}/items/{quote(key, safe='')}/{part}"
+    return f"{item_path(collection, key)}/{part}"
 
 
 def confidence(threshold: Threshold, score: float) -> float | None:

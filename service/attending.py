@@ -12,6 +12,8 @@ from service.errors import DeadlineError
 from service.middleware import ClientGoneError
 
 T = TypeVar("T")
+_LOOK_AFTER = 0.01
+"""Seconds after which somebody looks whether the client is still there; most answers to a key are faster."""
 
 
 async def attend(request: Request, work: Coroutine[Any, Any, T], *, timeout: float) -> T:
@@ -19,21 +21,53 @@ async def attend(request: Request, work: Coroutine[Any, Any, T], *, timeout: flo
 
     The request's body must have been read. Raises DeadlineError, ClientGoneError, and what the work raises.
     """
-    task = asyncio.create_task(work)
-    leaving = asyncio.create_task(_left(request))
+    task = asyncio.current_task()
+    if task is None:
+        raise TypeError("work that belongs to no task")
+    attendant = _Attendant(request, task, timeout)
+    asked = task.cancelling()
     try:
-        await asyncio.wait({task, leaving}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        if leaving.done():
-            raise ClientGoneError
-        raise DeadlineError(f"the answer took longer than {timeout:g} s; try again, or send a smaller picture")
+        return await work
+    except asyncio.CancelledError:
+        # As asyncio.timeout has it: only a cancellation that is ours and nobody else's becomes an error of ours.
+        if attendant.reason is None or task.uncancel() > asked:
+            raise
+        raise attendant.reason from None
     finally:
-        for unfinished in (task, leaving):
-            unfinished.cancel()
-        await asyncio.gather(task, leaving, return_exceptions=True)
+        attendant.leave()
 
 
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+class _Attendant:
+    """Cancels a task when its client has left, or its time is over, and then knows why."""
+
+    def __init__(self, request: Request, task: asyncio.Task[Any], timeout: float) -> None:
+        self.reason: Exception | None = None
+        self._request = request
+        self._task = task
+        self._watching: asyncio.Task[None] | None = None
+        late = DeadlineError(f"the answer took longer than {timeout:g} s; try again, or send a smaller picture")
+        loop = asyncio.get_running_loop()
+        self._timers = (
+            loop.call_later(_LOOK_AFTER, self._look),
+            loop.call_later(timeout, self._stop, late),
+        )
+
+    def leave(self) -> None:
+        """The work is done."""
+        for timer in self._timers:
+            timer.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
+
+    def _look(self) -> None:
+        self._watching = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._request.receive())["type"] != "http.disconnect":
+            pass
+        self._stop(ClientGoneError())
+
+    def _stop(self, reason: Exception) -> None:
+        if self.reason is None:
+            self.reason = reason
+            self._task.cancel()

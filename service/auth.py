@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from service.errors import ForbiddenError, UnauthorizedError
 from service.settings import Scope
@@ -33,16 +33,25 @@ def require(wanted: Scope) -> Callable[[Request], Coroutine[Any, Any, None]]:
     """
 
     async def check(request: Request) -> None:
-        keys = services_of(request).settings.keys
-        if not keys:
-            return
-        key = _key(request)
-        if not key:
-            raise UnauthorizedError("this service wants an API key: send Authorization: Bearer KEY")
-        scope = keys.scope(key)
-        if scope is None:
-            raise UnauthorizedError("this API key is not known here")
-        if wanted is Scope.WRITE and scope is not Scope.WRITE:
-            raise ForbiddenError("this API key may read only; this needs one of scope write")
+        check_key(request, wanted)
 
     return check
+
+
+def check_key(request: Request, wanted: Scope) -> None:
+    """Raise UnauthorizedError or ForbiddenError unless a request has a key of this scope, or the service no keys."""
+    keys = services_of(request).settings.keys
+    if not keys:
+        return
+    key = _key(request)
+    if not key:
+        raise UnauthorizedError("this service wants an API key: send Authorization: Bearer KEY")
+    scope = keys.scope(key)
+    if scope is None:
+        raise UnauthorizedError("this API key is not known here")
+    if wanted is Scope.WRITE and scope is not Scope.WRITE:
+        raise ForbiddenError("this API key may read only; this needs one of scope write")
+
+
+READERS = (Depends(require(Scope.READ)),)
+"""The dependencies of a router whose routes are for those who may read."""

@@ -3,8 +3,8 @@
 An encoder that is idle starts at once with whatever waits, so a lone query never waits for company; while it works,
 those that arrive form the next batch. Pictures come here decoded and prepared, so a bad file cannot be in a batch.
 
-Pairs that are to be explained wait in a queue of their own and take turns with the batches, one pair after each: a
-query never waits for more than one of them.
+Pairs that are to be explained wait in a queue of their own, before a thread of its own, one at a time: what explains
+them may take seconds to load, and no query waits for that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.encoder.base import Evidence, ImageEncoder
+from lookalike.encoder.base import RGB, Evidence, ImageEncoder
 from service.errors import EncodingError, StartingError
 
 _LOG = logging.getLogger(__name__)
@@ -30,36 +30,41 @@ Vectors = npt.NDArray[np.float32]
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     encoder: ImageEncoder
-    pixels: Vectors
+    pixels: RGB
     answer: asyncio.Future[Vectors]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
     encoder: ImageEncoder
-    first: Vectors
-    second: Vectors
+    first: RGB
+    second: RGB
     answer: asyncio.Future[Evidence]
 
 
 class Batcher:
-    """Two queues before one thread that runs encoders: a batch, then a pair, either in the order of arrival.
+    """Two queues, of pictures and of pairs, before the threads that run encoders; each is worked off in order.
 
     All methods belong to the event loop's thread.
     """
 
-    def __init__(self, *, largest: int = 16, formed: Callable[[int], None] = lambda _size: None) -> None:
-        """``largest`` is the size of a batch; ``formed`` is told the size of each."""
+    def __init__(
+        self, *, largest: int = 16, lanes: int = 1, formed: Callable[[int], None] = lambda _size: None
+    ) -> None:
+        """``largest`` is the size of a batch, ``lanes`` how many are encoded at once; ``formed`` is told each size."""
         self._largest = largest
+        self._lanes = lanes
         self._formed = formed
         self._queue: list[_Waiting] = []
         self._pairs: list[_Pair] = []
-        self._arrived = asyncio.Event()
+        self._batches: set[asyncio.Task[None]] = set()
+        self._explaining: asyncio.Task[None] | None = None
+        self._due = False
         self._closing = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="encode")
-        self._loop = asyncio.create_task(self._run(), name="batcher")
+        self._encoders = ThreadPoolExecutor(lanes, thread_name_prefix="encode")
+        self._explainer = ThreadPoolExecutor(1, thread_name_prefix="explain")
 
-    async def encode(self, encoder: ImageEncoder, pixels: Vectors) -> Vectors:
+    async def encode(self, encoder: ImageEncoder, pixels: RGB) -> Vectors:
         """The (D,) unit vector of one picture that ``encoder.prepare`` made; raises EncodingError.
 
         A caller that is cancelled leaves the queue.
@@ -68,7 +73,7 @@ class Batcher:
         self._queue.append(_Waiting(encoder, pixels, answer))
         return await self._answered(encoder, answer)
 
-    async def explain(self, encoder: ImageEncoder, first: Vectors, second: Vectors) -> Evidence:
+    async def explain(self, encoder: ImageEncoder, first: RGB, second: RGB) -> Evidence:
         """Why two pictures that ``encoder.prepare`` made are as similar as they are; otherwise like ``encode``."""
         answer: asyncio.Future[Evidence] = self._promise()
         self._pairs.append(_Pair(encoder, first, second, answer))
@@ -80,7 +85,10 @@ class Batcher:
         return asyncio.get_running_loop().create_future()
 
     async def _answered(self, encoder: ImageEncoder, answer: asyncio.Future[T]) -> T:
-        self._arrived.set()
+        if not self._due:
+            # Soon, and not now: others that come in the same turn of the loop may come along.
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._start)
         try:
             return await answer
         except EncodingError as error:
@@ -89,35 +97,40 @@ class Batcher:
             raise
 
     async def close(self) -> None:
-        """Finish the batch in hand; whoever still waits is told that the service stops."""
+        """Finish what is in hand; whoever still waits is told that the service stops."""
         self._closing = True
-        self._arrived.set()
-        await self._loop
+        await asyncio.gather(*self._batches, *([self._explaining] if self._explaining else []))
         left: list[_Waiting | _Pair] = [*self._queue, *self._pairs]
         for waiting in left:
             if not waiting.answer.done():
                 waiting.answer.set_exception(_stopping())
         self._queue.clear()
         self._pairs.clear()
-        self._thread.shutdown(wait=True)
+        self._encoders.shutdown(wait=True)
+        self._explainer.shutdown(wait=True)
 
-    async def _run(self) -> None:
-        while not self._closing:
-            await self._arrived.wait()
-            if self._closing:
-                return
-            batch = self._next()
-            if batch:
-                self._formed(len(batch))
-                outcomes = await asyncio.get_running_loop().run_in_executor(self._thread, _forward, batch)
-                for waiting, outcome in zip(batch, outcomes, strict=True):
-                    _settle(waiting.answer, outcome)
-            pair = None if self._closing else self._next_pair()
-            if pair is not None:
-                evidence = await asyncio.get_running_loop().run_in_executor(self._thread, _explain, pair)
-                _settle(pair.answer, evidence)
-            if not batch and pair is None:
-                self._arrived.clear()
+    def _start(self) -> None:
+        """Begin as much as there is room for."""
+        self._due = False
+        while not self._closing and len(self._batches) < self._lanes and (batch := self._next()):
+            self._batches.add(asyncio.create_task(self._encode(batch)))
+        if not self._closing and self._explaining is None and (pair := self._next_pair()) is not None:
+            self._explaining = asyncio.create_task(self._explain(pair))
+
+    async def _encode(self, batch: list[_Waiting]) -> None:
+        self._formed(len(batch))
+        outcomes = await asyncio.get_running_loop().run_in_executor(self._encoders, _forward, batch)
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            _settle(waiting.answer, outcome)
+        task = asyncio.current_task()
+        self._batches = {other for other in self._batches if other is not task}
+        self._start()
+
+    async def _explain(self, pair: _Pair) -> None:
+        evidence = await asyncio.get_running_loop().run_in_executor(self._explainer, _explain, pair)
+        _settle(pair.answer, evidence)
+        self._explaining = None
+        self._start()
 
     def _next(self) -> list[_Waiting]:
         """The oldest in the queue and those behind it that want the same encoder; who has gone is left out."""

@@ -43,7 +43,7 @@ async def read_fields(request: Request, *, max_bytes: int, timeout: float) -> Fi
     The body is refused as soon as it is known to be larger than ``max_bytes``, before the rest of it has come. Raises
     MediaTypeError, BodyTooLargeError, UploadTimeoutError and FormInvalidError.
     """
-    kind = parse_options_header(request.headers.get("content-type", ""))[0].decode("latin-1")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in {MULTIPART, URLENCODED}:
         raise MediaTypeError(
             f"the body is {kind or 'of no content type'}; send {MULTIPART}, as `curl -F image=@cat.jpg` does, "

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from lookalike.options import MEBIBYTE, ImageLimits, Places
+from lookalike.wiring import prefer_runtime
 from service.memory import few_arenas
 from service.settings import QUERY_JPEG2000_PIXELS, Settings, SettingsError, default_hosts, read_keys
 
@@ -35,6 +36,15 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class RuntimeName(StrEnum):
+    """What may run an encoder's network."""
+
+    AUTO = "auto"
+    TORCH = "torch"
+    OPENVINO = "openvino"
+    ONNXRUNTIME = "onnxruntime"
 
 
 def _flag(name: str, help_text: str, *more: str, **limits: Any) -> Any:
@@ -86,6 +96,9 @@ RequestTimeout = Annotated[float, _flag("request-timeout", "Seconds for an answe
 UploadTimeout = Annotated[float, _flag("upload-timeout", "Seconds for an upload.", min=0.1)]
 EncodersKept = Annotated[int, _flag("encoders-kept", "Encoders that stay loaded for /compare.", min=1)]
 Decoders = Annotated[int, _flag("decoders", "Threads that decode pictures.", min=1)]
+Runtime = Annotated[
+    RuntimeName, _flag("runtime", "What runs encoders. auto: the fastest on this machine, measured once.")
+]
 Format = Annotated[LogFormat | None, _flag("log-format", "json, or text; text on a terminal.")]
 Level = Annotated[LogLevel, _flag("log-level", "debug, info, warning or error.")]
 
@@ -108,6 +121,7 @@ def serve(
     upload_timeout: UploadTimeout = 30.0,
     encoders_kept: EncodersKept = 3,
     decoders: Decoders = CORES,
+    runtime: Runtime = RuntimeName.AUTO,
     log_format: Format = None,
     log_level: Level = LogLevel.INFO,
 ) -> None:
@@ -130,6 +144,7 @@ def serve(
             decoders=decoders,
         )
         settings.check()
+        prefer_runtime(runtime.value)
         _check_address(host, port)
     except SettingsError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -157,25 +172,29 @@ def _run(settings: Settings, level: str, *, as_json: bool) -> None:
 
     from service.app import create_app
     from service.logs import configure
-    from service.protocol import BoundedProtocol, many_connections
+    from service.protocol import many_connections
 
     many_connections()
     configure(level, as_json=as_json)
-    config = uvicorn.Config(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE,
-        backlog=512,
-        http=BoundedProtocol,
-        ws="none",
-    )
+    config = uvicorn.Config(create_app(settings), host=settings.host, port=settings.port, **server_settings())
     server = uvicorn.Server(config)
     # Once all is finished uvicorn raises the signal again that stopped it; to be stopped so is a good end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.run()
     if not server.started:
         raise typer.Exit(1)
+
+
+def server_settings() -> dict[str, Any]:
+    """How the server is run, apart from where it listens: keyword arguments of ``uvicorn.Config``."""
+    from service.protocol import BoundedProtocol
+
+    return {
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": _GRACE,
+        "backlog": 512,
+        "http": BoundedProtocol,
+        "ws": "none",
+    }

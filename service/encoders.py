@@ -13,7 +13,8 @@ from weakref import WeakValueDictionary
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.base import ImageEncoder
 from lookalike.encoder.installed import installed_names, read_record
-from lookalike.encoder.registry import BUNDLED, KNOWN
+from lookalike.encoder.quantised import in_the_box
+from lookalike.encoder.registry import KNOWN
 from lookalike.errors import EncoderUnknownError
 from lookalike.thresholds import Threshold
 from lookalike.wiring import find_calibration, load_encoder
@@ -88,8 +89,8 @@ class EncoderShelf:
         """What there is to choose from: in the box, installed, and what could be installed. Reads the disk."""
         installed = installed_names(self._folder)
         loaded = self.loaded()
-        names = [BUNDLED, *installed, *(known.name for known in KNOWN if known.name not in installed)]
-        return [self._row(name, loaded.get(name), name == BUNDLED or name in installed) for name in names]
+        names = [*in_the_box(), *installed, *(known.name for known in KNOWN if known.name not in installed)]
+        return [self._row(name, loaded.get(name), name in in_the_box() or name in installed) for name in names]
 
     def threshold(self, encoder: ImageEncoder, given: float | None = None) -> Threshold:
         """From which score on two pictures are similar to an encoder; ``given`` goes before its own. Reads the disk.
@@ -117,7 +118,7 @@ class EncoderShelf:
         return encoder
 
     def _row(self, name: str, encoder: ImageEncoder | None, installed: bool) -> EncoderRow:
-        licence = read_record(name, self._folder).licence if installed and name != BUNDLED else None
+        licence = read_record(name, self._folder).licence if installed and name not in in_the_box() else None
         return EncoderRow(
             name=name,
             installed=installed,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+_ENCODER = json.JSONEncoder(default=str)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
 
@@ -55,7 +56,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""
-        return json.dumps(fields_of(record), default=str)
+        return _ENCODER.encode(fields_of(record))
 
 
 class TextFormatter(logging.Formatter):

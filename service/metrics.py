@@ -12,6 +12,8 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
+        self._counted: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._timed: dict[str, Histogram] = {}
         ProcessCollector(registry=registry)
         self.requests = Counter(
             "lookalike_requests", "Requests answered.", ["route", "method", "status"], registry=registry
@@ -37,7 +39,11 @@ class Metrics:
         self.abandoned = Counter(
             "lookalike_abandoned", "Requests whose client left before the answer.", registry=registry
         )
-        self.operator = Gauge("lookalike_operator_available", "1 if the compiled operator serves.", registry=registry)
+        self.operator = Gauge(
+            "lookalike_operator_available",
+            "0 if PyTorch runs an encoder without the compiled operator, else 1.",
+            registry=registry,
+        )
         self._snapshot = Gauge(
             "lookalike_snapshot", "Number of the snapshot that serves.", ["collection"], registry=registry
         )
@@ -45,6 +51,16 @@ class Metrics:
         self._failures = Counter(
             "lookalike_snapshot_failures", "Snapshots that could not be opened.", ["collection"], registry=registry
         )
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """One request, and how long it took."""
+        counted = self._counted.get((route, method, status))
+        if counted is None:
+            # To find the two by their labels again costs more than to count.
+            counted = (self.requests.labels(route, method, status), self.request_seconds.labels(route))
+            self._counted[route, method, status] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
 
     def snapshot(self, collection: str, generation: int, items: int) -> None:
         """A collection serves this snapshot from now on."""
@@ -64,7 +80,8 @@ class Metrics:
         """The stages of one answer."""
         for stage, milliseconds in took_ms.items():
             if stage != "total":
-                self.stage_seconds.labels(stage).observe(milliseconds / 1000)
+                timed = self._timed.get(stage) or self._timed.setdefault(stage, self.stage_seconds.labels(stage))
+                timed.observe(milliseconds / 1000)
 
     def text(self) -> bytes:
         """All of it in Prometheus's text format."""

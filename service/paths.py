@@ -10,7 +10,8 @@ from fastapi import Depends, Path
 from service.errors import PathNotFoundError
 
 
-def _decoded(value: str) -> str:
+def decoded(value: str) -> str:
+    """A part of a path as it is meant; raises PathNotFoundError for what no name has."""
     try:
         text = unquote(value, errors="strict")
     except UnicodeDecodeError as error:
@@ -20,14 +21,14 @@ def _decoded(value: str) -> str:
     return text
 
 
-def collection_name(name: Annotated[str, Path(description="The collection's name.")]) -> str:
+async def collection_name(name: Annotated[str, Path(description="The collection's name.")]) -> str:
     """A collection's name out of the path."""
-    return _decoded(name)
+    return decoded(name)
 
 
-def item_key(key: Annotated[str, Path(description="The item's key, percent-encoded (`/` as `%2F`).")]) -> str:
+async def item_key(key: Annotated[str, Path(description="The item's key, percent-encoded (`/` as `%2F`).")]) -> str:
     """An item's key out of the path."""
-    return _decoded(key)
+    return decoded(key)
 
 
 Name = Annotated[str, Depends(collection_name)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from service.forms import BoxField, File, Form
 
@@ -38,6 +38,15 @@ GivenTiers = Annotated[
         "behind them have null."
     ),
 ]
+
+
+class SimilarQuestion(BaseModel):
+    """How to search with an indexed picture."""
+
+    k: K = 10
+    min_score: MinScore = None
+    threshold: GivenThreshold = None
+    tiers: GivenTiers = False
 
 
 class SearchForm(Form):

@@ -1,7 +1,12 @@
-"""What is answered: every field with its range; the OpenAPI document is made of it."""
+"""What is answered: every field with its range; the OpenAPI document is made of it.
+
+The answers of a search are plain dataclasses: to check a thousand neighbours that we made ourselves costs more than to
+find them.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -71,10 +76,11 @@ class ThresholdAnswer(BaseModel):
         )
 
 
-class HitAnswer(BaseModel):
+@dataclass(slots=True)
+class HitAnswer:
     """One neighbour."""
 
-    rank: int = Field(ge=1)
+    rank: Annotated[int, Field(ge=1)]
     key: str
     score: Score
     normalized_score: Normalized
@@ -89,26 +95,28 @@ class HitAnswer(BaseModel):
     thumbnail_url: str
 
 
-class QueryAnswer(BaseModel):
+@dataclass(frozen=True, slots=True)
+class QueryAnswer:
     """What was searched with; sizes are of the upright picture before the box was cut."""
 
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
+    width: Annotated[int, Field(ge=1)]
+    height: Annotated[int, Field(ge=1)]
     box: tuple[float, float, float, float]
     key: str | None
 
 
-class SearchAnswer(BaseModel):
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
     """The neighbours, best first."""
 
     collection: str
-    snapshot: int = Field(ge=1, description="Number of the snapshot that answered.")
+    snapshot: Annotated[int, Field(ge=1, description="Number of the snapshot that answered.")]
     encoder: str
     results: list[HitAnswer]
     threshold: ThresholdAnswer
     query: QueryAnswer
-    best_score: Score | None = Field(description="The best score there is, whatever min_score left out.")
-    exhausted: bool = Field(description="Whether the collection has no more that could be answered.")
+    best_score: Annotated[Score | None, Field(description="The best score there is, whatever min_score left out.")]
+    exhausted: Annotated[bool, Field(description="Whether the collection has no more that could be answered.")]
     took_ms: Milliseconds
 
 
@@ -320,7 +328,7 @@ class HealthAnswer(BaseModel):
     """How the service is."""
 
     status: str = Field(description="ok, or degraded if `problems` has something to say.")
-    operator: OperatorAnswer | None
+    operator: OperatorAnswer | None = Field(description="Null while nothing runs on PyTorch, which alone needs it.")
     runtime: str | None
     collections: dict[str, int | None] = Field(description="The snapshot that each collection serves.")
     in_flight: int = Field(description="Permits taken.")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import sys
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from fastapi import Depends, Request
@@ -17,6 +18,7 @@ from fastapi import Depends, Request
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import LookalikeError
+from lookalike.wiring import default_encoder
 from service.admission import Admission
 from service.batching import Batcher
 from service.bodies import TEXT_BYTES
@@ -28,9 +30,14 @@ from service.pictures import Pictures
 from service.settings import Settings
 from service.snapshots import Snapshots
 
+if TYPE_CHECKING:
+    from lookalike.encoder.ops import OperatorStatus
+
 _LOG = logging.getLogger(__name__)
 READERS = 4
 """How many reads of rows, pictures and thumbnails may wait for each permit of work: a page asks for dozens at once."""
+LANES = 2
+"""How many batches are encoded at once: a query that comes while another one is alone need not wait for it."""
 PROBE_SECONDS = 1.0
 """How long the outcome of a probe is told to others who ask whether the service is ready."""
 
@@ -49,10 +56,10 @@ class Services:
         self.pictures = Pictures(settings.decoders, settings.limits)
         # Half of the cores' worth: who looks for copies must not be what slows down those who search.
         self.looks = Looks(max(1, settings.decoders // 2), settings.limits.max_jpeg2000_pixels)
-        self.batcher = Batcher(formed=metrics.batch_size.observe)
+        self.batcher = Batcher(lanes=LANES, formed=metrics.batch_size.observe)
         self.searchers = ThreadPoolExecutor(settings.decoders, thread_name_prefix="search")
         self.problem: LookalikeError | None = None
-        self.bundled: ImageEncoder | None = None
+        self.encoder: ImageEncoder | None = None
         self._probing = asyncio.Lock()
         self._probed = (-math.inf, 0.0)
         self._background = asyncio.create_task(self._run(), name="startup")
@@ -64,8 +71,7 @@ class Services:
         """Milliseconds that encoding a small picture takes now; raises StartingError until everything is loaded."""
         if self._background.done():
             raise InternalError("the service has stopped looking for new snapshots; restart it")
-        if not self._started.is_set():
-            raise StartingError("the service is loading its encoder and collections; try again in a few seconds")
+        self.check_started()
         if self.problem is not None:
             raise self.problem
         # One probe at a time, however many ask: who checks on the service must not be what keeps it busy.
@@ -74,8 +80,13 @@ class Services:
                 self._probed = (time.monotonic(), await self._probe())
             return self._probed[1]
 
+    def check_started(self) -> None:
+        """Raise StartingError until every collection has been looked at."""
+        if not self._started.is_set():
+            raise StartingError("the service is loading its encoder and collections; try again in a few seconds")
+
     async def _probe(self) -> float:
-        encoder = await self.encoders.get(EncoderRequest(), own=True)
+        encoder = await self.encoders.get(EncoderRequest(default_encoder()), own=True)
         begin = time.perf_counter()
         grey = np.full((8, 8, 3), 128, np.uint8)
         await self.batcher.encode(encoder, await asyncio.to_thread(encoder.prepare, grey))
@@ -102,7 +113,7 @@ class Services:
     async def _run(self) -> None:
         begin = time.perf_counter()
         try:
-            self.bundled = await self.encoders.get(EncoderRequest(), own=True)
+            self.encoder = await self.encoders.get(EncoderRequest(default_encoder()), own=True)
         except LookalikeError as error:
             # Collections with other encoders can still be served; /ready says that something is wrong.
             self.problem = error
@@ -118,10 +129,18 @@ class Services:
             raise
 
 
-def _operator_serves() -> bool:
+def operator() -> OperatorStatus | None:
+    """The state of the compiled operator; None while nothing in this process runs on PyTorch and needs it."""
+    if "torch" not in sys.modules:
+        return None  # to ask would load PyTorch, which takes seconds
     from lookalike.encoder.ops import operator_status
 
-    return operator_status().available
+    return operator_status()
+
+
+def _operator_serves() -> bool:
+    status = operator()
+    return status is None or status.available
 
 
 @asynccontextmanager
@@ -140,4 +159,9 @@ def services_of(request: Request) -> Services:
     return services
 
 
-Shared = Annotated[Services, Depends(services_of)]
+async def _shared(request: Request) -> Services:
+    # The framework calls what is not async in a thread, which costs more than the rest of an answer to a key.
+    return services_of(request)
+
+
+Shared = Annotated[Services, Depends(_shared)]

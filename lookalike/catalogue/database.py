@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Row, Select, column, create_engine, event, inspect, make_url, select, table
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
@@ -19,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from lookalike.catalogue.models import SCHEMA
 from lookalike.errors import (
     CatalogueError,
     CatalogueLockedError,
@@ -28,7 +26,11 @@ from lookalike.errors import (
     LookalikeError,
 )
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 LOCK_PATIENCE_S = 10.0
+_VERSIONS = table("alembic_version", column("version_num"))
 
 
 class Database:
@@ -37,6 +39,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._writing = engine.execution_options(writes=True)
+        self._single = _without_transactions(engine)
         self._where = engine.url.render_as_string(hide_password=True)
 
     @classmethod
@@ -61,6 +64,11 @@ class Database:
         with self._translated(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    def rows(self, statement: Select[Any], **values: object) -> Sequence[Row[Any]]:
+        """What one query alone finds, without a transaction around it; ``values`` are those of its parameters."""
+        with self._translated(), self._single.connect() as connection:
+            return connection.execute(statement, values).all()
+
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A session that commits at the end of the block and rolls back if it raises."""
@@ -74,19 +82,24 @@ class Database:
     def revision(self) -> str | None:
         """The schema's revision, None in an empty database."""
         with self._translated(), self._engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            if not inspect(connection).has_table(_VERSIONS.name):
+                return None
+            return connection.scalar(select(_VERSIONS.c.version_num))
 
     def _migrate(self) -> None:
+        present = self.revision()
+        if present == SCHEMA:
+            return
+        # What migrates takes a third of a second to load, and almost every start finds nothing to migrate.
+        from alembic import command
+        from alembic.script import ScriptDirectory
+
         config = migrations_config()
         script = ScriptDirectory.from_config(config)
-        head = script.get_current_head()
-        present = self.revision()
-        if present == head:
-            return
         if present is not None and present not in {revision.revision for revision in script.walk_revisions()}:
             raise CatalogueOutdatedError(
-                f"the catalogue at {self._where} has schema {present}, which this version of lookalike (schema {head}) "
-                "does not know: install the newer lookalike that made it",
+                f"the catalogue at {self._where} has schema {present}, which this version of lookalike "
+                f"(schema {SCHEMA}) does not know: install the newer lookalike that made it",
                 subject=self._where,
             )
         with self._translated():
@@ -96,7 +109,7 @@ class Database:
                     command.upgrade(config, "head")
             except DBAPIError:
                 # Another process may have migrated the same new database a moment earlier.
-                if self.revision() != head:
+                if self.revision() != SCHEMA:
                     raise
 
     @contextmanager
@@ -114,6 +127,8 @@ class Database:
 
 def migrations_config() -> Config:
     """Alembic's configuration, pointing at the migrations that travel with the package."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(resources.files("lookalike.migrations")).replace("%", "%%"))
     return config
@@ -136,6 +151,13 @@ def _engine(address: str | Path, lock_patience_s: float) -> Engine:
             subject="database_url",
         ) from error
     raise _wrong_address()
+
+
+def _without_transactions(engine: Engine) -> Engine:
+    """The same engine, with the same connections, for queries that stand alone."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(single=True)
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _wrong_address() -> CatalogueUnavailableError:
@@ -170,6 +192,8 @@ def _sqlite_engine(url: URL, lock_patience_s: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("single", False):
+            return  # one query sees one state by itself, and BEGIN and ROLLBACK cost more than it does
         # A transaction that reads first and then writes is refused at once, without patience, if another one wrote in
         # between; so one that means to write takes its place in the queue from the start.
         writes = connection.get_execution_options().get("writes", False)

@@ -28,6 +28,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
 KEY_LENGTH = 1024
+SCHEMA = "0001"
+"""The newest migration: the one that makes these tables what they are."""
 
 
 def utc_now() -> datetime:

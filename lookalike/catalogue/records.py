@@ -35,15 +35,18 @@ class EncoderRequest:
 class CollectionSettings:
     """How a collection is kept, remembered so that a run by the clock does as the run by hand did.
 
-    ``engine`` names the index type; ``keep`` is how many snapshots stay, the current one included: at least 2, so
-    that who has one open does not lose it to the next publish;
-    ``max_bytes`` and ``max_pixels`` are the limits on its pictures.
+    ``engine`` names the index type, or is "auto"; ``keep`` is how many snapshots stay, the current one included: at
+    least 2, so that who has one open does not lose it to the next publish; ``max_bytes`` and ``max_pixels`` are the
+    limits on its pictures; ``target_recall`` is what the index must reach, and ``memory`` the bytes that it may take in
+    a service, None if that need not be minded.
     """
 
     engine: str
     keep: int
     max_bytes: int
     max_pixels: int
+    target_recall: float = 0.99
+    memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from fastapi import APIRouter, Depends, Request, Response
 
 from service.answers import json_answer, tagged
-from service.auth import require
+from service.auth import READERS, require
 from service.paths import Name
 from service.problems import problem_of
 from service.schemas import (
@@ -24,12 +24,13 @@ from service.settings import Scope
 from service.snapshots import OpenSnapshot
 from service.state import Services, Shared
 
-router = APIRouter(prefix="/collections", tags=["collections"])
+router = APIRouter(prefix="/collections", tags=["collections"], dependencies=READERS)
 
 
 @router.get("", operation_id="list_collections", response_model=CollectionsAnswer)
 async def list_collections(request: Request, services: Shared) -> Response:
-    """All collections, those that cannot serve at present too."""
+    """All collections, those that cannot serve at present too. 503 while the service is starting."""
+    services.check_started()
     rows = [_row(services, name, request.url.path) for name in services.snapshots.names()]
     return tagged(request, json_answer(CollectionsAnswer(collections=rows)))
 

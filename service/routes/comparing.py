@@ -10,11 +10,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from lookalike.encoder.base import Evidence, ImageEncoder
-from lookalike.encoder.registry import BUNDLED
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.explanation import Explanation, Part, explanation_of
 from lookalike.thresholds import Threshold, normalized
 from lookalike.tiers import Pictured
+from lookalike.wiring import default_encoder
 from service.answers import json_answer, png_uri
 from service.asking import (
     Told,
@@ -28,6 +28,7 @@ from service.asking import (
     seen_item,
 )
 from service.attending import attend
+from service.auth import READERS
 from service.bodies import Upload
 from service.encoders import requested_encoder
 from service.forms import form_schema
@@ -46,7 +47,7 @@ from service.snapshots import OpenSnapshot
 from service.state import Services, Shared
 from service.timing import Stopwatch
 
-router = APIRouter(tags=["compare"])
+router = APIRouter(tags=["compare"], dependencies=READERS)
 STAGES = ("load", "decode", "encode")
 EXPLAINED_WEIGHT = 4
 """How many permits a comparison takes that is to be explained: both pictures go through the network once more."""
@@ -74,7 +75,9 @@ def _weight(form: CompareForm) -> int:
 async def cosine_similarity_score(
     request: Request,
     services: Shared,
-    model_name: Annotated[str, Query(max_length=80, description="One of GET /encoders, if it is installed.")] = BUNDLED,
+    model_name: Annotated[
+        str | None, Query(max_length=80, description="One of GET /encoders, if it is installed.")
+    ] = None,
 ) -> Response:
     """``/compare`` in the words of the similarity predictor's report: the normalised score, and its verdict alone."""
     async with taken_in(request, services, ScoreForm, pictures=2) as form:
@@ -198,7 +201,9 @@ def _drawn(
 async def _encoder(services: Services, form: CompareForm | EmbedForm, held: OpenSnapshot | None) -> ImageEncoder:
     if held is not None and form.encoder is None:
         return await held.encoder(form.input_size)
-    return await services.encoders.get(requested_encoder(form.encoder or BUNDLED, form.input_size))
+    return await services.encoders.get(
+        requested_encoder(form.encoder or default_encoder(input_size=form.input_size), form.input_size)
+    )
 
 
 async def _threshold(

@@ -10,19 +10,21 @@ from fastapi import APIRouter, Query, Request, Response
 
 from lookalike.catalogue.records import ItemRecord
 from service.answers import has, json_answer, not_modified, tagged
-from service.asking import STAGES, TIERS_WEIGHT, How, answer, file_of, in_searchers, item_url, query_of_key
+from service.asking import STAGES, TIERS_WEIGHT, How, answer_to_key, file_of, in_searchers, item_url
 from service.attending import attend
+from service.auth import READERS
 from service.errors import FieldInvalidError
 from service.media import media_type
 from service.paths import Key, Name
-from service.questions import GivenThreshold, GivenTiers, K, MinScore
+from service.questions import SimilarQuestion
 from service.routes.searching import on_newest
+from service.routing import PlainRoute
 from service.schemas import ItemAnswer, ItemsAnswer, SearchAnswer
 from service.snapshots import OpenSnapshot
 from service.state import Shared
 from service.timing import Stopwatch
 
-router = APIRouter(prefix="/collections/{name}/items", tags=["items"])
+router = APIRouter(prefix="/collections/{name}/items", tags=["items"], dependencies=READERS)
 IMAGE_CACHING = "private, max-age=3600"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/*": _BINARY}}}
@@ -94,28 +96,33 @@ async def get_item_thumbnail(
         return await attend(request, work(), timeout=services.settings.request_timeout)
 
 
-@router.get("/{key:path}/similar", operation_id="get_similar_items", response_model=SearchAnswer)
 async def get_similar_items(
     request: Request,
     services: Shared,
     name: Name,
     key: Key,
-    k: Annotated[K, Query()] = 10,
-    min_score: Annotated[MinScore, Query()] = None,
-    threshold: Annotated[GivenThreshold, Query()] = None,
-    tiers: Annotated[GivenTiers, Query()] = False,
+    asked: Annotated[SimilarQuestion, Query()],
 ) -> Response:
     """The k items most similar to this one, itself left out; nothing is encoded."""
     watch = Stopwatch(*STAGES)
-    how = How(k, min_score, threshold, tiers)
+    how = How(asked.k, asked.min_score, asked.threshold, asked.tiers)
 
     async def work(held: OpenSnapshot) -> SearchAnswer:
-        return await answer(services, held, await query_of_key(services, held, key, watch, look=tiers), how, watch)
+        return await answer_to_key(services, held, key, how, watch)
 
-    with services.admission.permit(TIERS_WEIGHT if tiers else 1):
+    with services.admission.permit(TIERS_WEIGHT if how.tiers else 1):
         found = await attend(request, on_newest(services, name, work), timeout=services.settings.request_timeout)
     services.metrics.stages(found.took_ms)
     return json_answer(found, snapshot=found.snapshot, took_ms=found.took_ms)
+
+
+router.add_api_route(
+    "/{key:path}/similar",
+    get_similar_items,
+    operation_id="get_similar_items",
+    response_model=SearchAnswer,
+    route_class_override=PlainRoute,
+)
 
 
 @router.get("/{key:path}", operation_id="get_item", response_model=ItemAnswer)

@@ -15,6 +15,7 @@ from service.auth import may_read, require
 from service.schemas import EncodersAnswer, HealthAnswer, OperatorAnswer, ReadyAnswer, VersionAnswer
 from service.settings import Scope
 from service.state import Shared
+from service.state import operator as running_operator
 
 router = APIRouter(tags=["operations"])
 READY_WITHIN = 10.0
@@ -25,6 +26,8 @@ _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"sche
 async def health(request: Request, services: Shared) -> Response:
     """Whether the process lives: always 200. ``problems`` says what is wrong with it, if anything is.
 
+    It asks nobody: a database that went away a moment ago shows in the next answer that needs it, and here once a
+    snapshot could not be opened.
     A service with keys names its collections only to who has one.
     """
     snapshots = services.snapshots
@@ -33,12 +36,9 @@ async def health(request: Request, services: Shared) -> Response:
     for name in snapshots.names():
         if (error := snapshots.problem(name)) is not None:
             problems.append(f"{name if named else 'a collection'}: {error.code}")
-    encoder = services.bundled
+    encoder, status = services.encoder, running_operator()
     operator = None
-    if encoder is not None:
-        from lookalike.encoder.ops import operator_status
-
-        status = operator_status()
+    if encoder is not None and status is not None:
         operator = OperatorAnswer(available=status.available, detail=status.text)
         if not status.available:
             problems.append("the compiled operator is missing; the plain formula serves, more slowly")

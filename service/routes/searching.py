@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from lookalike.errors import ImageError, ItemNotFoundError, SnapshotDamagedError
 from service.answers import json_answer
-from service.asking import STAGES, TIERS_WEIGHT, How, answer, query_of_key, query_of_upload
+from service.asking import STAGES, TIERS_WEIGHT, How, answer, answer_to_key, query_of_upload
 from service.attending import attend
 from service.bodies import Upload
 from service.errors import ImageMissingError, RequestError
@@ -18,12 +18,13 @@ from service.forms import form_schema
 from service.intake import taken_in
 from service.problems import problem_of
 from service.questions import BatchForm, SearchForm
+from service.routing import PlainRoute
 from service.schemas import BatchAnswer, BatchEntry, SearchAnswer
 from service.snapshots import OpenSnapshot
 from service.state import Services, Shared
 from service.timing import Stopwatch
 
-router = APIRouter(tags=["search"])
+router = APIRouter(tags=["search"], route_class=PlainRoute)
 T = TypeVar("T")
 BATCH_WEIGHT = 4
 """A batch may be as large as so many single pictures, and takes as many permits."""
@@ -50,10 +51,9 @@ async def _search(services: Services, form: SearchForm) -> SearchAnswer:
     how = How(form.k, form.min_score, form.threshold, form.tiers)
 
     async def once(held: OpenSnapshot) -> SearchAnswer:
-        if form.image is not None:
-            query = await query_of_upload(services, held, form.image, watch, form.box, look=form.tiers)
-        else:
-            query = await query_of_key(services, held, form.key or "", watch, form.box, look=form.tiers)
+        if form.image is None:
+            return await answer_to_key(services, held, form.key or "", how, watch, form.box)
+        query = await query_of_upload(services, held, form.image, watch, form.box, look=form.tiers)
         return await answer(services, held, query, how, watch)
 
     return await on_newest(services, form.collection, once)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,8 +19,9 @@ from service.batching import Batcher
 from service.errors import EncodingError, StartingError
 
 Vectors = npt.NDArray[np.float32]
-BROKEN, EMPTY = np.float32(1000), np.float32(2000)
-"""First numbers of pictures at which the encoder below raises, and of which it makes NaN."""
+Mark = tuple[int, int, int]
+BROKEN, EMPTY = (255, 0, 1), (1, 0, 255)
+"""First pixels of pictures at which the encoder below raises, and of which it makes NaN."""
 
 
 PAIR = -1
@@ -29,13 +31,17 @@ PAIR = -1
 class Gated:
     """A TinyEncoder that notes each batch, and works only while its gate is open."""
 
-    def __init__(self, seed: int = 0, *, is_open: bool = True) -> None:
+    def __init__(self, seed: int = 0, *, is_open: bool = True, pairs_are_open: bool = True) -> None:
         self.inner = TinyEncoder(seed)
         self.batches: list[int] = []
         self.working = threading.Event()
+        self.explaining = threading.Event()
         self.gate = threading.Event()
+        self.pair_gate = threading.Event()
         if is_open:
             self.gate.set()
+        if pairs_are_open:
+            self.pair_gate.set()
 
     @property
     def spec(self) -> EncoderSpec:
@@ -45,30 +51,33 @@ class Gated:
     def runtime(self) -> str:
         return self.inner.runtime
 
-    def prepare(self, image: RGB) -> Vectors:
+    def prepare(self, image: RGB) -> RGB:
         return self.inner.prepare(image)
 
-    def forward(self, batch: Vectors) -> Vectors:
+    def forward(self, batch: RGB) -> Vectors:
         self.batches.append(len(batch))
         self.working.set()
         assert self.gate.wait(60)
-        if (batch[:, 0, 0, 0] == BROKEN).any():
+        if (batch[:, 0, 0] == BROKEN).all(axis=1).any():
             raise RuntimeError("no such picture")
         vectors = self.inner.forward(batch)
-        vectors[batch[:, 0, 0, 0] == EMPTY] = np.nan
+        vectors[(batch[:, 0, 0] == EMPTY).all(axis=1)] = np.nan
         return vectors
 
-    def explain(self, first: Vectors, second: Vectors) -> Evidence:
+    def explain(self, first: RGB, second: RGB) -> Evidence:
         self.batches.append(PAIR)
-        if first[0, 0, 0] == BROKEN:
+        self.explaining.set()
+        assert self.pair_gate.wait(60)
+        if (first[0, 0] == BROKEN).all():
             raise RuntimeError("no such pair")
-        return self.inner.explain(first, second)
+        evidence = self.inner.explain(first, second)
+        return dataclasses.replace(evidence, score=np.nan) if (first[0, 0] == EMPTY).all() else evidence
 
 
-def picture(seed: int, mark: np.float32 | None = None) -> Vectors:
+def picture(seed: int, mark: Mark | None = None) -> RGB:
     pixels = TinyEncoder().prepare(make_picture(seed))
     if mark is not None:
-        pixels[0, 0, 0] = mark
+        pixels[0, 0] = mark
     return pixels
 
 
@@ -78,8 +87,8 @@ def expected(seed: int, encoder: TinyEncoder | None = None) -> Vectors:
 
 
 @asynccontextmanager
-async def batching(largest: int = 16) -> AsyncIterator[Batcher]:
-    batcher = Batcher(largest=largest)
+async def batching(largest: int = 16, lanes: int = 1) -> AsyncIterator[Batcher]:
+    batcher = Batcher(largest=largest, lanes=lanes)
     try:
         yield batcher
     finally:
@@ -169,7 +178,7 @@ def test_who_has_left_is_not_encoded() -> None:
 
 
 @pytest.mark.parametrize(("mark", "batches"), [(BROKEN, [1, 3, 1, 1, 1]), (EMPTY, [1, 3])])
-def test_a_picture_that_the_encoder_fails_at_fails_alone(mark: np.float32, batches: list[int]) -> None:
+def test_a_picture_that_the_encoder_fails_at_fails_alone(mark: Mark, batches: list[int]) -> None:
     async def scenario() -> None:
         encoder = Gated(is_open=False)
         async with batching() as batcher:
@@ -207,20 +216,38 @@ def test_two_encoders_are_never_mixed() -> None:
     asyncio.run(scenario())
 
 
-def test_a_pair_is_explained_between_two_batches_so_that_no_query_waits_for_several() -> None:
+def test_pairs_are_explained_one_at_a_time_and_no_query_waits_for_them() -> None:
     async def scenario() -> None:
-        encoder = Gated(is_open=False)
+        encoder = Gated(pairs_are_open=False)
         async with batching() as batcher:
-            first = await busy(batcher, encoder)
             pairs = [asyncio.create_task(batcher.explain(encoder, picture(one), picture(7))) for one in (1, 2, 3)]
-            await asyncio.sleep(0)
+            assert await asyncio.to_thread(encoder.explaining.wait, 60)
+            np.testing.assert_allclose(await batcher.encode(encoder, picture(4)), expected(4), atol=1e-6)
+            assert encoder.batches == [PAIR, 1], "the first pair is under way, and the second not yet"
             pairs[1].cancel()  # who has left is not explained
-            late = await queued(*(asyncio.create_task(batcher.encode(encoder, picture(seed))) for seed in (4, 5)))
-            encoder.gate.set()
-            await asyncio.gather(first, *late)
+            await asyncio.sleep(0)
+            encoder.pair_gate.set()
             for pair, seed in ((pairs[0], 1), (pairs[2], 3)):
                 assert (await pair).score == pytest.approx(float(expected(seed) @ expected(7)), abs=1e-6)
-        assert encoder.batches == [1, PAIR, 2, PAIR]
+        assert encoder.batches == [PAIR, 1, PAIR]
+
+    asyncio.run(scenario())
+
+
+def test_a_second_batch_may_begin_while_the_first_is_under_way() -> None:
+    async def scenario() -> None:
+        slow, quick = Gated(is_open=False), Gated()
+        async with batching(lanes=2) as batcher:
+            first = await busy(batcher, slow)
+            np.testing.assert_allclose(await batcher.encode(quick, picture(1)), expected(1), atol=1e-6)
+            second = asyncio.create_task(batcher.encode(slow, picture(2)))
+            third, fourth = (asyncio.create_task(batcher.encode(slow, picture(seed))) for seed in (3, 4))
+            await queued(second, third, fourth)
+            slow.gate.set()
+            answers = await asyncio.gather(first, second, third, fourth)
+        for seed, answer in zip((0, 2, 3, 4), answers, strict=True):
+            np.testing.assert_allclose(answer, expected(seed), atol=1e-6)
+        assert sorted(slow.batches) == [1, 3]
 
     asyncio.run(scenario())
 
@@ -230,7 +257,7 @@ def test_a_pair_that_the_encoder_fails_at_fails_alone() -> None:
         encoder = Gated()
         async with batching() as batcher:
             guilty = batcher.explain(encoder, picture(1, BROKEN), picture(2))
-            endless = batcher.explain(encoder, picture(1, np.float32(np.nan)), picture(2))
+            endless = batcher.explain(encoder, picture(1, EMPTY), picture(2))
             failed = await asyncio.gather(guilty, endless, return_exceptions=True)
             assert [type(one) for one in failed] == [EncodingError, EncodingError]
             np.testing.assert_allclose(await batcher.encode(encoder, picture(4)), expected(4), atol=1e-6)
@@ -240,24 +267,26 @@ def test_a_pair_that_the_encoder_fails_at_fails_alone() -> None:
 
 def test_closing_finishes_the_batch_in_hand_and_tells_those_who_wait() -> None:
     async def scenario() -> None:
-        encoder = Gated(is_open=False)
+        encoder = Gated(is_open=False, pairs_are_open=False)
         batcher = Batcher()
         in_hand = await busy(batcher, encoder)
         waiting = await queued(
             asyncio.create_task(batcher.encode(encoder, picture(1))),
             asyncio.create_task(batcher.encode(encoder, picture(2))),
         )
-        pair = asyncio.create_task(batcher.explain(encoder, picture(1), picture(2)))
-        await asyncio.sleep(0)
+        pair, late_pair = (asyncio.create_task(batcher.explain(encoder, picture(one), picture(2))) for one in (1, 3))
+        assert await asyncio.to_thread(encoder.explaining.wait, 60)
         closing = asyncio.create_task(batcher.close())
         await asyncio.sleep(0)
         with pytest.raises(StartingError, match="stopping"):
             await batcher.encode(encoder, picture(3))
         encoder.gate.set()
+        encoder.pair_gate.set()
         await closing
         np.testing.assert_allclose(await in_hand, expected(0), atol=1e-6)
-        told = await asyncio.gather(*waiting, pair, return_exceptions=True)
+        assert (await pair).score == pytest.approx(float(expected(1) @ expected(2)), abs=1e-6)
+        told = await asyncio.gather(*waiting, late_pair, return_exceptions=True)
         assert [type(one) for one in told] == [StartingError, StartingError, StartingError]
-        assert encoder.batches == [1]
+        assert encoder.batches == [1, PAIR]
 
     asyncio.run(scenario())

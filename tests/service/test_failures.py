@@ -43,6 +43,8 @@ UNREACHABLE = {
     "download-failed": "only the indexer downloads",
     "operator-unavailable": "the service goes on with the plain formula and says so in /health",
     "pairs-insufficient": "only the indexer calibrates",
+    "quantised-too-far": "only the indexer rounds an encoder to int8",
+    "recall-too-low": "only the indexer builds and measures an index",
     "labels-missing": "only the indexer asks for labels",
     "disk-full": "the service writes nothing",
     "data-path-invalid": "the service writes nothing",
@@ -232,6 +234,7 @@ def _(world: World) -> httpx.Response:
         patch.setattr(torch_runtime, "load_torch_encoder", load_later)
         with starting(world.shop.data) as service:
             response = service.get("/ready")
+            assert service.get("/collections").json()["code"] == "starting", "an empty list would be wrong"
             go_on.set()
             service.wait_until_ready()
     return response

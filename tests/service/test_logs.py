@@ -128,7 +128,7 @@ def test_an_encoder_that_fails_is_found_under_the_requests_id(
             raise RuntimeError("no words of the network's")
         return np.full((len(batch), 512), np.nan, np.float32)
 
-    encoder = service.services.bundled
+    encoder = service.services.encoder
     with monkeypatch.context() as patch:
         patch.setattr(encoder, "forward", failing)
         answer = service.post("/search", files={"image": PICTURE}, headers=ID)
