@@ -4,11 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= demo/data
+SHARED ?= ../shared
+EMBEDDINGS ?= build/embeddings
 # uv looks for local wheels under another name than pip does.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check lint types contracts operator-tests bench fuzz docs wheel train evaluate-shared clean
+.PHONY: help install demo serve test check lint types contracts operator-tests bench bench-full fuzz docs wheel train evaluate-shared clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +43,7 @@ test: install ## run all tests (under 10 minutes on 2 cores)
 
 check: install lint types contracts operator-tests ## format, lint, types, import rules, the operator is real
 	@$(BIN)/python -c "from lookalike.encoder.ops import require_operator; require_operator()"
+	@$(BIN)/python -c "from lookalike.images import resizer; assert resizer().startswith('compiled'), resizer()"
 	@echo "all checks passed"
 
 lint: install ## formatting and lint
@@ -61,9 +64,20 @@ operator-tests: ## the kernel's own tests, in C++
 	@$(MAKE) --no-print-directory -C ext/tests
 
 ## Work
-bench: install ## time the operator and the service (minutes, on a quiet machine)
-	@$(BIN)/python -m benchmarks.operator
+# Each writes its figures to benchmarks/results/, of which `make docs` makes the tables. A machine that does something else
+# meanwhile gives figures of that.
+bench: install ## time encoding, decoding and the service (minutes, on a quiet machine)
+	@$(BIN)/python -m benchmarks.encoding
+	@$(BIN)/python -m benchmarks.decoding
 	@$(BIN)/python -m benchmarks.service
+
+bench-full: bench ## also operator, indexing, index and peers, with pictures from SHARED (an hour; see docs/performance.md)
+	@$(BIN)/python -m benchmarks.operator
+	@$(BIN)/python -m benchmarks.indexing --pool $(SHARED)/data/pool
+	@$(BIN)/python -m benchmarks.embeddings --pool $(SHARED)/data/pool --count 100000 --out $(EMBEDDINGS)
+	@$(BIN)/python -m benchmarks.index --embeddings $(EMBEDDINGS)/embeddings.npy --queries $(EMBEDDINGS)/queries.npy
+	@$(BIN)/python -m benchmarks.peers --pictures $(SHARED)/data/imagenette_val --pictures $(SHARED)/data/caltech101_eval \
+	  --embeddings $(EMBEDDINGS)/embeddings.npy --queries $(EMBEDDINGS)/queries.npy --copies $(SHARED)/data/near_duplicates
 
 # Acceptance of valid data is left out: a generated "picture" is bytes of no format, which are rightly refused.
 fuzz: install ## send generated requests of every kind to a running service (URL=http://127.0.0.1:8000)
@@ -84,14 +98,14 @@ wheel: install ## build the wheel into build/dist
 	@ls build/dist/*.whl
 
 train: install ## train the encoder in the box again (hours; see docs/model-card.md)
-	@$(BIN)/python -m pip install --quiet --editable ".[dev,train]" --no-build-isolation
+	@$(BIN)/python -m pip install --quiet --editable ".[dev]" --no-build-isolation
 	@$(BIN)/python -m indexer.train targets
 	@nice -n 19 $(BIN)/python -m indexer.train distil --minutes $(or $(MINUTES),600)
 	@$(BIN)/python -m indexer.train finish ../train/checkpoint.pt lookalike/encoder/bundled/resnet18.safetensors
 	@$(MAKE) --no-print-directory evaluate-shared
 
 evaluate-shared: install ## measure the encoders here beside colour histogram, random weights and teacher (JSON=file keeps it)
-	@$(BIN)/python -m pip install --quiet --editable ".[dev,train]" --no-build-isolation
+	@$(BIN)/python -m pip install --quiet --editable ".[dev]" --no-build-isolation
 	@$(BIN)/python -m indexer.train targets
 	@$(BIN)/python -m indexer.train table $(if $(JSON),--json "$(JSON)")
 

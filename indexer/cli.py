@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from enum import StrEnum
 from importlib.metadata import version
 from typing import Annotated
 
@@ -15,12 +16,15 @@ from indexer.commands import (
     encoders,
     evaluate,
     explain,
+    export,
     health,
     index,
     inspect,
+    plan,
     query,
     robustness,
 )
+from lookalike.wiring import prefer_runtime
 
 app = typer.Typer(
     name="indexer",
@@ -34,6 +38,7 @@ app = typer.Typer(
 COMMANDS = (
     index.index,
     index.reindex,
+    plan.plan,
     query.search,
     query.compare,
     explain.explain,
@@ -49,6 +54,7 @@ COMMANDS = (
     corpora.fetch,
     corpora.stats,
     health.doctor,
+    export.export,
 )
 
 for command in COMMANDS:
@@ -62,10 +68,28 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+class RuntimeName(StrEnum):
+    """What may run an encoder's network."""
+
+    AUTO = "auto"
+    TORCH = "torch"
+    OPENVINO = "openvino"
+    ONNXRUNTIME = "onnxruntime"
+
+
 @app.callback()
 def root(
+    runtime: Annotated[
+        RuntimeName,
+        typer.Option(
+            "--runtime",
+            envvar="LOOKALIKE_RUNTIME",
+            help="What runs encoders. auto: the fastest on this machine that gives the same vectors, measured once.",
+        ),
+    ] = RuntimeName.AUTO,
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print versions and exit.")
     ] = False,
 ) -> None:
     """Image similarity search that people can rely on: index pictures, search them, prove the answers."""
+    prefer_runtime(runtime.value)

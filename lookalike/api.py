@@ -32,11 +32,11 @@ from lookalike.errors import (
 )
 from lookalike.explanation import Explanation, explain
 from lookalike.images import decode
-from lookalike.index.base import Neighbours
+from lookalike.index.base import Neighbours, VectorIndex
 from lookalike.options import ImageLimits, Places
 from lookalike.thresholds import Threshold
 from lookalike.tiers import Tier, pictured, tier_of
-from lookalike.wiring import find_calibration, load_encoder, load_index, open_catalogue
+from lookalike.wiring import default_encoder, find_calibration, load_encoder, load_index, open_catalogue
 
 RGB = npt.NDArray[np.uint8]
 Vectors = npt.NDArray[np.float32]
@@ -58,6 +58,16 @@ class Judgement:
     tier: Tier
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opened:
+    """The bytes of a picture's file, or what stands for them in an array, and the pixels that the encoder is given."""
+
+    data: bytes
+    pixels: RGB
+    name: str
+    whole: bool
+
+
 class Encoder:
     """Turns pictures into embeddings whose inner product is their cosine score."""
 
@@ -71,7 +81,7 @@ class Encoder:
     @classmethod
     def load(
         cls,
-        name: str = "bundled",
+        name: str | None = None,
         *,
         fusion: str | None = None,
         input_size: int | None = None,
@@ -80,11 +90,13 @@ class Encoder:
     ) -> Self:
         """An encoder by name: ``bundled``, ``resnet50:hub``, or ``resnet18:/path/weights.safetensors``.
 
+        Without one it is the encoder in the box: ``bundled-int8``, or ``bundled`` at another fusion or size.
+
         ``fusion`` (``mean``, ``concat``, ``last``, ``moments``) and ``input_size`` (pixels) replace the encoder's own.
         ``encoders_dir`` is where ``python -m indexer encoders install`` put hub weights. Raises EncoderUnknownError,
         EncoderNotInstalledError, EncoderOptionsError and WeightsInvalidError.
         """
-        request = EncoderRequest(name=name, fusion=fusion, input_size=input_size)
+        request = EncoderRequest(name=name or default_encoder(fusion, input_size), fusion=fusion, input_size=input_size)
         places = Places(Path(), encoders=None if encoders_dir is None else Path(encoders_dir))
         return cls(load_encoder(request, places.encoders_dir), encoders_dir=places.encoders_dir, limits=limits)
 
@@ -129,8 +141,8 @@ class Encoder:
         """
         limit = self.threshold(threshold)
         opened = [self._open(image) for image in (first, second)]
-        score = self.compare(opened[0][1], opened[1][1])
-        seen = [pictured(data, pixels) for data, pixels in opened]
+        score = self.compare(opened[0].pixels, opened[1].pixels)
+        seen = [pictured(one.data, self._whole(one)) for one in opened]
         tier = tier_of(seen[0], seen[1], similar=limit.similar(score))
         return Judgement(score, limit, tier is not Tier.DIFFERENT, limit.confidence(score), tier)
 
@@ -139,17 +151,19 @@ class Encoder:
         return explain(self._port, self.pixels(first), self.pixels(second))
 
     def pixels(self, image: Image) -> RGB:
-        """The upright pixels (h, w, 3) uint8 that the encoder is given for a picture."""
-        return image if isinstance(image, np.ndarray) else self._open(image)[1]
+        """The upright pixels (h, w, 3) uint8 that the encoder is given for a picture; fewer than a large file has."""
+        return image if isinstance(image, np.ndarray) else self._open(image).pixels
 
-    def _open(self, image: Image) -> tuple[bytes, RGB]:
-        """The bytes of a picture's file, or what stands for them in an array, and its upright pixels."""
+    def _open(self, image: Image) -> _Opened:
         if isinstance(image, np.ndarray):
-            return repr(image.shape).encode() + image.tobytes(), image
-        if isinstance(image, bytes):
-            return image, decode(image, limits=self._limits).pixels
-        data = _read(Path(image), self._limits.max_bytes)
-        return data, decode(data, limits=self._limits, name=str(image)).pixels
+            return _Opened(repr(image.shape).encode() + image.tobytes(), image, "an array", whole=True)
+        name = "picture" if isinstance(image, bytes) else str(image)
+        data = image if isinstance(image, bytes) else _read(Path(image), self._limits.max_bytes)
+        picture = decode(data, limits=self._limits, name=name, fit=self.spec.decode_side)
+        return _Opened(data, picture.pixels, name, picture.whole)
+
+    def _whole(self, opened: _Opened) -> RGB:
+        return opened.pixels if opened.whole else decode(opened.data, limits=self._limits, name=opened.name).pixels
 
 
 class Collection:
@@ -187,8 +201,11 @@ class Collection:
         encoders_dir: str | os.PathLike[str] | None = None,
         encoder: Encoder | None = None,
         limits: ImageLimits | None = None,
+        whole: bool = False,
     ) -> Self:
         """The collection's current snapshot, or the one of a ``generation``, checked file by file.
+
+        Files above 64 MB are checked by their length and a sample, unless ``whole``.
 
         ``encoder`` shares one that is loaded already; one that is loaded here has ``limits``, or those that the
         collection was indexed with. Raises CollectionNotFoundError, CollectionNotReadyError,
@@ -199,8 +216,13 @@ class Collection:
         catalogue = open_catalogue(places, collection=name)
         try:
             record = catalogue.collection(name)
-            snapshot = _current_snapshot(layout) if generation is None else open_snapshot(layout, generation)
-            index = load_index(snapshot.manifest.engine, snapshot.index_path)
+            snapshot = (
+                _current_snapshot(layout, whole)
+                if generation is None
+                else open_snapshot(layout, generation, whole=whole)
+            )
+            manifest = snapshot.manifest
+            index = load_index(manifest.engine, snapshot.index_path, snapshot.vectors, manifest.settings)
             limits = limits or ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
             searcher = Searcher(snapshot, index, catalogue, record.id)
             return cls(searcher, record, layout, encoders_dir=places.encoders_dir, limits=limits, encoder=encoder)
@@ -228,6 +250,11 @@ class Collection:
     def manifest(self) -> Manifest:
         """The open snapshot's description."""
         return self._searcher.snapshot.manifest
+
+    @property
+    def index(self) -> VectorIndex:
+        """What finds the neighbours: for who measures it against an exact scan."""
+        return self._searcher.index
 
     @property
     def origin(self) -> SourceRecord:
@@ -321,6 +348,18 @@ class Collection:
         record = self.item(item) if isinstance(item, str) else item
         return self._searcher.vector(record.id)
 
+    def is_light(self) -> bool:
+        """Whether a search by vector is over sooner than another thread would have begun it."""
+        return self._searcher.is_light()
+
+    def has_row(self, key: str) -> bool:
+        """Whether ``item`` would answer from memory, without the catalogue."""
+        return self._searcher.has_row(key)
+
+    def has_rows(self, found: Neighbours) -> bool:
+        """Whether ``hits`` would answer from memory, without the catalogue."""
+        return self._searcher.has_rows(found)
+
     def check_rows(self) -> None:
         """Compare snapshot, index and catalogue rows with each other; raises SnapshotDamagedError."""
         self._searcher.check_rows()
@@ -337,12 +376,12 @@ class Collection:
             )
 
 
-def _current_snapshot(layout: CollectionLayout) -> Snapshot:
+def _current_snapshot(layout: CollectionLayout, whole: bool) -> Snapshot:
     """The current snapshot; if it was replaced and pruned while it was being opened, the one that replaced it."""
     while True:
         generation = layout.current()
         try:
-            return open_snapshot(layout, generation)
+            return open_snapshot(layout, generation, whole=whole)
         except (SnapshotDamagedError, SnapshotNotFoundError):
             if layout.current() == generation:
                 raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,7 +62,11 @@ class Calibration:
 
         Linear between the knots, and beyond them that of the last one.
         """
-        return float(np.interp(score, self.scores, self.probabilities))
+        above = bisect_right(self.scores, score)
+        if above in {0, len(self.scores)}:
+            return self.probabilities[max(0, above - 1)]
+        (low, high), (least, most) = self.scores[above - 1 : above + 1], self.probabilities[above - 1 : above + 1]
+        return least + (most - least) * (score - low) / (high - low)
 
     def check_encoder(self, name: str, digest: str) -> None:
         """Raise CalibrationMismatchError unless the scores to judge come from the encoder of this digest."""

@@ -19,7 +19,7 @@ from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.layout import CollectionLayout
 from lookalike.options import MEBIBYTE, ImageLimits, Places
 from lookalike.sources.base import Source
-from lookalike.wiring import open_catalogue, open_origin
+from lookalike.wiring import default_encoder, open_catalogue, open_origin
 
 DataOption = Annotated[
     Path, typer.Option("--data", envvar="LOOKALIKE_DATA", help="Folder of collections and their catalogue.")
@@ -48,9 +48,12 @@ CollectionOption = Annotated[
     str, typer.Option("--collection", "-c", envvar="LOOKALIKE_COLLECTION", help="Name of the collection.")
 ]
 EncoderOption = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--encoder", envvar="LOOKALIKE_ENCODER", help="bundled, NAME (once installed), or NAME:/path/to/weights."
+        "--encoder",
+        envvar="LOOKALIKE_ENCODER",
+        help="bundled-int8, bundled, NAME (once installed), or NAME:/path/to/weights. Without it: bundled-int8, or "
+        "bundled at another fusion or size.",
     ),
 ]
 
@@ -105,8 +108,10 @@ class Session:
         finally:
             catalogue.close()
 
-    def collection(self, name: str, *, generation: int | None = None, limits: ImageLimits | None = None) -> Collection:
-        """An open collection: its current snapshot, or the one of a generation."""
+    def collection(
+        self, name: str, *, generation: int | None = None, limits: ImageLimits | None = None, whole: bool = False
+    ) -> Collection:
+        """An open collection: its current snapshot, or the one of a generation; ``whole`` reads every byte of it."""
         places = self.places
         return Collection.open(
             places.data,
@@ -115,6 +120,7 @@ class Session:
             database_url=places.database_url,
             encoders_dir=places.encoders_dir,
             limits=limits,
+            whole=whole,
         )
 
     @contextmanager
@@ -133,8 +139,9 @@ class Session:
         return CollectionLayout.of(self.places.collections_dir, name)
 
 
-def encoder_request(name: str, fusion: FusionName | None, input_size: int | None) -> EncoderRequest:
-    """The encoder asked for; the path of a weights file is made absolute, since it is remembered."""
+def encoder_request(name: str | None, fusion: FusionName | None, input_size: int | None) -> EncoderRequest:
+    """The encoder asked for, or the default; the path of a weights file is made absolute, since it is remembered."""
+    name = name or default_encoder(fusion, input_size)
     network, colon, weights = name.partition(":")
     if colon and weights != "hub":
         name = f"{network}:{Path(weights).absolute()}"
@@ -154,6 +161,13 @@ def make_session(data: Path, database: str | None, encoders_dir: Path | None, js
 def image_limits(max_megabytes: int, max_megapixels: int) -> ImageLimits:
     """Limits from flags in the units that people use."""
     return ImageLimits(max_bytes=max_megabytes * MEBIBYTE, max_pixels=max_megapixels * 1_000_000)
+
+
+def memory_budget(gigabytes: float | None) -> int:
+    """Bytes that a service may hold for an index: what was said, or half of the machine's memory."""
+    if gigabytes is not None:
+        return int(gigabytes * 1e9)
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
 def size(count: float) -> str:

@@ -29,11 +29,9 @@ from indexer.evaluation.report import report_page, thumbnails
 from indexer.evaluation.result import Evaluation, evaluate_subject
 from indexer.evaluation.subject import Choice, subject_of_collection, subject_of_source
 from indexer.reports.page import check_place, write_page
-from lookalike.collection.layout import INDEX
 from lookalike.errors import SourceError
 from lookalike.sources.base import Source
 from lookalike.sources.opening import open_source
-from lookalike.wiring import load_index
 
 SourceArgument = Annotated[
     Path | None,
@@ -47,7 +45,8 @@ EncodersListOption = Annotated[
     typer.Option(
         "--encoder",
         envvar="LOOKALIKE_ENCODER",
-        help="bundled, NAME (once installed), or NAME:/path/to/weights; may be repeated. Without it: bundled.",
+        help="bundled, NAME (once installed), or NAME:/path/to/weights; may be repeated. Without it: bundled-int8, or "
+        "bundled at another fusion or size.",
     ),
 ]
 FusionsOption = Annotated[
@@ -123,7 +122,8 @@ def evaluate(
     if source is not None:
         fusions: Sequence[FusionName | None] = fusion or (None,)
         sizes: Sequence[int | None] = input_size or (None,)
-        wanted = product(encoder or ["bundled"], fusions, sizes)
+        names: Sequence[str | None] = encoder or (None,)
+        wanted = product(names, fusions, sizes)
         requests = [encoder_request(*combination) for combination in wanted]
         with closing(open_source(source, images_root=images_root)) as opened:
             encoders = load_encoders(requests, session.places.encoders_dir)
@@ -131,9 +131,7 @@ def evaluate(
             _finish(session, evaluate_subject(subject, session.reporter), out, lambda: nullcontext(opened))
     elif collection is not None:
         with session.collection(collection) as stored:
-            manifest = stored.manifest
-            index = load_index(manifest.engine, session.layout(collection).snapshot(manifest.generation) / INDEX)
-            subject = subject_of_collection(stored, index, choice, session.reporter)
+            subject = subject_of_collection(stored, stored.index, choice, session.reporter)
         _finish(session, evaluate_subject(subject, session.reporter), out, lambda: session.source(collection))
     if subject.rejected:
         raise typer.Exit(EXIT_REJECTED)

@@ -31,7 +31,7 @@ def explain(
     out: Annotated[Path, typer.Option("--out", "-o", envvar="LOOKALIKE_OUT", help="The PNG file to write.")] = Path(
         "explanation.png"
     ),
-    encoder: EncoderOption = "bundled",
+    encoder: EncoderOption = None,
     fusion: FusionOption = None,
     input_size: InputSizeOption = None,
     encoders_dir: EncodersOption = None,

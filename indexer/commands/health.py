@@ -59,7 +59,18 @@ def doctor(
 
 
 def _packages(_session: Session) -> str:
-    names = ("lookalike", "torch", "torchvision", "timm", "faiss-cpu", "sqlalchemy", "pillow", "numpy")
+    names = (
+        "lookalike",
+        "torch",
+        "torchvision",
+        "timm",
+        "openvino",
+        "onnxruntime",
+        "faiss-cpu",
+        "sqlalchemy",
+        "pillow",
+        "numpy",
+    )
     return ", ".join(f"{name} {version(name)}" for name in names)
 
 
@@ -71,7 +82,7 @@ def _operator(_session: Session) -> str:
 
 
 def _encoder(_session: Session) -> str:
-    encoder = Encoder.load("bundled")
+    encoder = Encoder.load()
     picture = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
     first, second = encoder.encode([picture, picture.copy()])
     network = f"{encoder.spec.backbone}, {encoder.spec.dimension} numbers, {encoder.runtime}"

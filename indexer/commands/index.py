@@ -27,12 +27,14 @@ from indexer.commands.common import (
     encoder_request,
     image_limits,
     make_session,
+    memory_budget,
 )
 from indexer.pipeline import PipelineOptions
 from indexer.runs import IndexRequest, RunOptions, RunSummary, index_collection
 from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import BuildOptions
 from lookalike.errors import CollectionNotFoundError, LookalikeError
+from lookalike.index.planner import DEFAULT_RECALL
 from lookalike.options import ImageLimits
 
 EXIT_FAILED = 1
@@ -53,11 +55,37 @@ RootOption = Annotated[
 class Engine(StrEnum):
     """Index types."""
 
+    AUTO = "auto"
     FAISS_FLAT = "faiss-flat"
+    FAISS_FLAT16 = "faiss-flat16"
+    FAISS_HNSW = "faiss-hnsw"
+    FAISS_IVFPQ = "faiss-ivfpq"
     EXACT = "exact"
 
 
-EngineOption = Annotated[Engine, typer.Option("--engine", envvar="LOOKALIKE_ENGINE", help="Index type.")]
+EngineOption = Annotated[
+    Engine,
+    typer.Option("--engine", envvar="LOOKALIKE_ENGINE", help="Index type. auto: what fits the number of pictures."),
+]
+RecallOption = Annotated[
+    float,
+    typer.Option(
+        "--recall",
+        envvar="LOOKALIKE_RECALL",
+        min=0.5,
+        max=1.0,
+        help="Share of the ten nearest that the index must find, measured before it is published.",
+    ),
+]
+MemoryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--memory",
+        envvar="LOOKALIKE_MEMORY",
+        min=0.001,
+        help="Gigabytes that a service may hold for the index; without it, half of this machine's.",
+    ),
+]
 KeepOption = Annotated[
     int,
     typer.Option(
@@ -79,10 +107,12 @@ def index(
     collection: CollectionOption,
     data: DataOption = DEFAULT_DATA,
     images_root: RootOption = None,
-    encoder: EncoderOption = "bundled",
+    encoder: EncoderOption = None,
     fusion: FusionOption = None,
     input_size: InputSizeOption = None,
-    engine: EngineOption = Engine.FAISS_FLAT,
+    engine: EngineOption = Engine.AUTO,
+    recall: RecallOption = DEFAULT_RECALL,
+    memory: MemoryOption = None,
     keep: KeepOption = 3,
     reencode: ReencodeOption = False,
     allow_empty: EmptyOption = False,
@@ -97,7 +127,9 @@ def index(
     """Index a folder, a zip or a manifest: encode what is new or changed, drop what is gone, publish a snapshot."""
     session = make_session(data, database, encoders_dir, json)
     limits = image_limits(max_megabytes, max_megapixels)
-    settings = CollectionSettings(engine.value, keep, limits.max_bytes, limits.max_pixels)
+    settings = CollectionSettings(
+        engine.value, keep, limits.max_bytes, limits.max_pixels, recall, memory_budget(memory)
+    )
     options = RunOptions(
         PipelineOptions(batch, workers, limits), BuildOptions(settings, allow_other_encoder=reencode), allow_empty
     )

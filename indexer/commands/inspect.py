@@ -108,7 +108,8 @@ def verify(
     """Prove the current snapshot: checksums, counts, and every picture finding itself at rank 1 with score 1.000."""
     session = make_session(data, database, encoders_dir, json)
     # The digest of each file is compared before it is decoded, so what was accepted once need not be limited again.
-    with session.collection(collection, limits=ImageLimits(max_bytes=2**62, max_pixels=2**62)) as opened:
+    limits = ImageLimits(max_bytes=2**62, max_pixels=2**62)
+    with session.collection(collection, limits=limits, whole=True) as opened:
         session.reporter.say(f"{len(opened.manifest.files)} files match their checksums")
         opened.check_rows()
         session.reporter.say(f"{len(opened)} ids, vectors and catalogue rows agree")
@@ -153,7 +154,7 @@ def rollback(
         layout.make()
     with exclusive_lock(layout.lock, subject=collection):
         target = _target(session, collection) if to is None else to
-        with session.collection(collection, generation=target) as opened:
+        with session.collection(collection, generation=target, whole=True) as opened:
             opened.check_rows()
         with disk_errors(layout.root):
             layout.point_to(target)

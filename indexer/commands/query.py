@@ -140,7 +140,7 @@ def _fields(hit: Hit, threshold: Threshold) -> dict[str, object]:
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="A picture.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another picture.")],
-    encoder: EncoderOption = "bundled",
+    encoder: EncoderOption = None,
     fusion: FusionOption = None,
     input_size: InputSizeOption = None,
     threshold: ThresholdOption = None,

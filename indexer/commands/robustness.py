@@ -56,7 +56,8 @@ def robustness(
         check_place(out)
     fusions: Sequence[FusionName | None] = fusion or (None,)
     sizes: Sequence[int | None] = input_size or (None,)
-    requests = [encoder_request(*wanted) for wanted in product(encoder or ["bundled"], fusions, sizes)]
+    names: Sequence[str | None] = encoder or (None,)
+    requests = [encoder_request(*wanted) for wanted in product(names, fusions, sizes)]
     with closing(open_source(source, images_root=images_root)) as opened:
         encoders = [loaded for loaded, _ in load_encoders(requests, session.places.encoders_dir)]
         trial = run_trial(encoders, opened, limit=limit, reporter=session.reporter, limits=ImageLimits())

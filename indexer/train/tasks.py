@@ -35,7 +35,7 @@ from indexer.train.teacher import (
 )
 from lookalike.api import Encoder
 from lookalike.encoder.installed import installed_names
-from lookalike.encoder.registry import BUNDLED
+from lookalike.encoder.registry import BUNDLED, BUNDLED_INT8
 
 SERVED_SIZE = 144
 COLOUR_COMPONENTS = 96
@@ -216,7 +216,7 @@ def product_encoders(places: Places, encoders_dir: Path, log: Log) -> dict[str, 
     """Figures of the encoders that a user has: the one in the box and those installed, each at its own input size."""
     pool = describe(read_manifest(places.pool))
     report: dict[str, Figures] = {}
-    for name in (BUNDLED, *installed_names(encoders_dir)):
+    for name in (BUNDLED, BUNDLED_INT8, *installed_names(encoders_dir)):
         encoder = Encoder.load(name, encoders_dir=encoders_dir)
         # An encoder that squashes gives the same vector for a picture that was squashed to its size before.
         size = encoder.spec.input_size if encoder.spec.resize == "squash" else None

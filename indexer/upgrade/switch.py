@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from lookalike.catalogue.records import CollectionRecord, EncoderRequest
+from lookalike.index.planner import DEFAULT_RECALL
 from lookalike.options import MEBIBYTE, Places
 
 PROGRAM = ("python", "-m", "indexer")
@@ -80,4 +81,6 @@ def _settings(record: CollectionRecord) -> list[str]:
     kept = record.settings
     root = [] if record.source.root is None else ["--images-root", record.source.root]
     limits = ["--max-megabytes", str(kept.max_bytes // MEBIBYTE), "--max-megapixels", str(kept.max_pixels // 1_000_000)]
-    return [*root, "--engine", kept.engine, "--keep", str(kept.keep), *limits]
+    index = [] if kept.target_recall == DEFAULT_RECALL else ["--recall", f"{kept.target_recall:g}"]
+    index += [] if kept.memory is None else ["--memory", f"{kept.memory / 1e9:.9g}"]
+    return [*root, "--engine", kept.engine, *index, "--keep", str(kept.keep), *limits]

@@ -82,7 +82,7 @@ def test_what_is_stored_comes_back_as_it_was(catalogue: Catalogue, shoes: Collec
     stored = catalogue.live_by_key(shoes.id, ["a/ü.jpg", "other"])["a/ü.jpg"]
     assert (stored.id, stored.encoder_digest, stored.created_generation) == (item_id, ENCODER, 1)
     assert stored.draft == item.draft
-    assert catalogue.items_by_id(shoes.id, 1, [item_id, 10**6]) == {item_id: stored}
+    assert catalogue.seen_by(shoes.id, 1).by_id([item_id, 10**6]) == {item_id: stored}
     np.testing.assert_array_equal(catalogue.pending_vectors([item_id])[item_id], item.vector)
 
 
@@ -93,10 +93,10 @@ def test_a_change_is_seen_by_the_new_generation_and_not_by_the_old(
     (changed,) = catalogue.store(shoes, 2, ENCODER, [new("a", "b", replaces=old)])
     assert changed > old
     for generation, content in ((1, "a"), (2, "b"), (9, "b")):
-        item = catalogue.item_by_key(shoes.id, generation, "a")
+        item = catalogue.seen_by(shoes.id, generation).by_key("a")
         assert item is not None
         assert item.draft.content_digest == content * 64
-    assert catalogue.item_by_key(shoes.id, 0, "a") is None
+    assert catalogue.seen_by(shoes.id, 0).by_key("a") is None
     assert catalogue.live_by_key(shoes.id, ["a"])["a"].id == changed
 
 
@@ -127,11 +127,10 @@ def test_changes_of_a_generation_are_noticed_but_not_what_came_and_went_within_i
 
 def test_a_twin_is_found_by_content_and_encoder(catalogue: Catalogue, shoes: CollectionRecord) -> None:
     catalogue.store(shoes, 1, ENCODER, [new("a", "x")])
-    twin = catalogue.live_by_content(shoes.id, "x" * 64, ENCODER)
-    assert twin is not None
-    assert twin.draft.key == "a"
-    assert catalogue.live_by_content(shoes.id, "x" * 64, "f" * 64) is None
-    assert catalogue.live_by_content(shoes.id, "y" * 64, ENCODER) is None
+    twins = catalogue.live_by_content(shoes.id, ["y" * 64, "x" * 64], ENCODER)
+    assert {content: twin.draft.key for content, twin in twins.items()} == {"x" * 64: "a"}
+    assert catalogue.live_by_content(shoes.id, ["x" * 64], "f" * 64) == {}
+    assert catalogue.live_by_content(shoes.id, [], ENCODER) == {}
 
 
 def test_forgetting_keeps_what_some_snapshot_still_sees(catalogue: Catalogue, shoes: CollectionRecord) -> None:
@@ -187,9 +186,9 @@ def test_an_item_is_given_to_its_own_collection_and_generation_only(
 ) -> None:
     boots = catalogue.start_run("boots", SOURCE, EncoderRequest(), SETTINGS)
     (item_id,) = catalogue.store(shoes, 2, ENCODER, [new("a")])
-    assert list(catalogue.items_by_id(shoes.id, 2, [item_id])) == [item_id]
-    assert catalogue.items_by_id(shoes.id, 1, [item_id]) == {}
-    assert catalogue.items_by_id(boots.id, 2, [item_id]) == {}
+    assert list(catalogue.seen_by(shoes.id, 2).by_id([item_id])) == [item_id]
+    assert catalogue.seen_by(shoes.id, 1).by_id([item_id]) == {}
+    assert catalogue.seen_by(boots.id, 2).by_id([item_id]) == {}
 
 
 def test_collections_do_not_see_each_other(catalogue: Catalogue, shoes: CollectionRecord) -> None:

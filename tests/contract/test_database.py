@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
-from lookalike.catalogue.database import Database
-from lookalike.catalogue.models import Base
+from lookalike.catalogue.database import Database, migrations_config
+from lookalike.catalogue.models import SCHEMA, Base
 from lookalike.catalogue.records import CollectionSettings, EncoderRequest, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.errors import (
@@ -31,6 +32,13 @@ def test_migrations_make_exactly_the_tables_of_the_models(database_url: str) -> 
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
+
+
+def test_a_catalogue_counts_as_current_only_at_the_newest_migration(database_url: str) -> None:
+    head = ScriptDirectory.from_config(migrations_config()).get_current_head()
+    database = Database.open(database_url)
+    assert database.revision() == head == SCHEMA
+    database.close()
 
 
 def test_opening_twice_changes_nothing(database_url: str) -> None:

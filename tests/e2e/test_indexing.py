@@ -74,6 +74,20 @@ def _png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
+def test_a_large_photograph_finds_itself_exactly(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        pixels = make_picture(number, (1500 - 200 * number, 1100))
+        (folder / f"{number}.jpg").write_bytes(encode_jpeg(pixels, 85))
+    assert run("index", folder, "-c", "photos").code == 0
+    for number in range(3):
+        found = run("search", folder / f"{number}.jpg", "-c", "photos", "-k", "1", "--json").answer["results"]
+        assert found[0]["key"] == f"{number}.jpg"
+        assert found[0]["score"] == pytest.approx(1.0, abs=1e-4)
+    assert run("verify", "-c", "photos").code == 0
+
+
 def test_a_second_run_encodes_only_what_is_new_or_changed(run: Run, shop: Path) -> None:
     again = run("index", shop, "-c", "shop", "--json")
     assert (again.code, again.answer["encoded"], again.answer["snapshot"]) == (0, 0, 1)

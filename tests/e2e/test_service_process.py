@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,11 +151,26 @@ def test_in_a_container_a_search_works_under_any_name_and_address(contained: Con
     assert found.json()["results"][0]["key"] == "000.jpg"
 
 
-def test_the_operator_that_a_service_runs_with_is_that_of_the_wheel(contained: Contained, program: Program) -> None:
+def test_what_a_service_runs_with_is_that_of_the_wheel(contained: Contained, program: Program) -> None:
     mapped = {line.split()[-1] for line in Path(f"/proc/{contained.served.pid}/maps").read_text().splitlines()}
-    (operator,) = [Path(path) for path in mapped if "_operators" in path]
-    assert operator.is_relative_to(program.python.parents[1])
-    assert contained.served.get("/health").json()["operator"]["available"] is True
+    (resizer,) = [Path(path) for path in mapped if "_pixels" in path]
+    assert resizer.is_relative_to(program.python.parents[1])
+
+
+def test_a_service_that_is_told_nothing_runs_without_pytorch(contained: Contained) -> None:
+    mapped = Path(f"/proc/{contained.served.pid}/maps").read_text()
+    assert "libtorch" not in mapped
+    health = contained.served.get("/health").json()
+    assert health["runtime"].split()[0] in {"openvino", "onnxruntime"}
+    assert health["operator"] is None
+
+
+def test_the_operator_of_the_wheel_is_compiled(program: Program) -> None:
+    code = "from lookalike.encoder.ops import operator_status as o; print(o().available, o().path)"
+    ended = subprocess.run([program.python, "-c", code], cwd=program.cwd, capture_output=True, text=True, check=True)
+    available, path = ended.stdout.split()
+    assert available == "True"
+    assert Path(path).is_relative_to(program.python.parents[1])
 
 
 def test_no_log_line_has_a_key(contained: Contained) -> None:

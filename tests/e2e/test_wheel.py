@@ -12,15 +12,18 @@ from tests.e2e.processes import Program
 from tests.wheel import packaged
 
 OPERATOR = "lookalike/_operators.abi3.so"
+PIXELS = "lookalike/_pixels.abi3.so"
 WEIGHTS = "lookalike/encoder/bundled/resnet18.safetensors"
 WHERE = """
 import torch
 import indexer, lookalike, lookalike.migrations, service
 from lookalike.encoder.ops import require_operator
+from lookalike.images import resizer
 require_operator()
 for module in (indexer, lookalike, lookalike.migrations, service):
     print(module.__file__)
 print(*torch.ops.loaded_libraries, sep="\\n")
+print(resizer())
 """
 
 
@@ -32,9 +35,22 @@ def names(wheel: Path) -> set[str]:
 
 def test_it_holds_every_file_of_the_packages_and_nothing_else(names: set[str]) -> None:
     metadata = {name for name in names if name.split("/")[0].endswith(".dist-info")}
-    assert names - metadata == {*packaged(), OPERATOR}
+    assert names - metadata == {*packaged(), OPERATOR, PIXELS}
     kinds = {Path(name).suffix for name in names - metadata}
-    assert kinds <= {".py", ".so", ".safetensors", ".mako", ".j2", ".json", ".typed", ".html", ".css", ".js", ".svg"}
+    assert kinds <= {
+        ".py",
+        ".so",
+        ".safetensors",
+        ".onnx",
+        ".mako",
+        ".j2",
+        ".json",
+        ".typed",
+        ".html",
+        ".css",
+        ".js",
+        ".svg",
+    }
     assert {name.split("/")[1] for name in metadata} >= {"METADATA", "RECORD", "WHEEL", "entry_points.txt"}
 
 
@@ -66,6 +82,7 @@ def test_the_installed_program_imports_itself_and_its_operator_from_the_wheel(pr
         str(site / "lookalike/migrations/__init__.py"),
         str(site / "service/__init__.py"),
         str(site / OPERATOR),
+        f"compiled ({Path(PIXELS).name})",
     ]
     assert not site.is_relative_to(REPOSITORY)
 

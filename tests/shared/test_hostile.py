@@ -60,13 +60,13 @@ def hostile(shared_dir: Path) -> Path:
     return shared_dir / "data" / "hostile"
 
 
-def verdict(path: Path) -> tuple[str, str]:
+def verdict(path: Path, fit: int | None = None) -> tuple[str, str]:
     try:
-        picture = decode(path.read_bytes(), name=path.name)
+        picture = decode(path.read_bytes(), name=path.name, fit=fit)
     except ImageError as error:
         return error.code, error.message
-    assert picture.pixels.shape == (picture.height, picture.width, 3)
-    return "ok", picture.format
+    assert picture.whole or fit is not None
+    return "ok", f"{picture.format}, {picture.width} × {picture.height}"
 
 
 def test_every_hostile_file_gets_its_verdict(hostile: Path) -> None:
@@ -91,6 +91,13 @@ def test_every_hostile_file_gets_its_verdict(hostile: Path) -> None:
     assert sum(counts.values()) == len(rows)
     assert counts["ok"] >= 925, counts
     assert set(counts) == {"ok", "unsupported-format", "image-corrupt", "image-truncated", "too-many-pixels"}
+
+
+def test_no_verdict_depends_on_how_small_a_picture_may_be(hostile: Path) -> None:
+    paths = [path for path in sorted(hostile.rglob("*")) if path.suffix.lower() in {".jpg", ".jpeg", ".jfif", ".png"}]
+    differ = [path.name for path in paths if len({verdict(path, fit) for fit in (None, 288, 16)}) > 1]
+    assert differ == []
+    assert len(paths) > 400
 
 
 @pytest.mark.parametrize("stem", ["acid2", "tbbn0g04", "tbbn3p08", "tbrn2c08", "tm3n3p02", "tp0n0g08", "tp0n3p08"])

@@ -17,7 +17,7 @@ import pytest
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.records import CollectionSettings, EncoderRequest, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
-from lookalike.collection import publisher
+from lookalike.collection import files, publisher, snapshot
 from lookalike.collection.builder import Builder, BuildOptions
 from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS, CollectionLayout
 from lookalike.collection.manifest import Manifest
@@ -33,7 +33,8 @@ from lookalike.errors import (
     SnapshotDamagedError,
     SnapshotNotFoundError,
 )
-from lookalike.wiring import load_index, new_index
+from lookalike.index import planner
+from lookalike.wiring import build_index, load_index
 
 SPEC = EncoderSpec(
     name="tiny", backbone="tiny", stages=(0,), channels=(8,), fusion="mean", projection=False, dimension=8,
@@ -66,7 +67,7 @@ class Shop:
         build = BuildOptions(CollectionSettings(engine, keep, 1000, 1000), allow_other_encoder=other)
         identity = (EncoderRequest("tiny"), spec)
         source = SourceRecord("folder", "/pictures")
-        with Builder.open(self.layout, self.catalogue, source, identity, new_index, build) as (builder, _damage):
+        with Builder.open(self.layout, self.catalogue, source, identity, build_index, build) as (builder, _damage):
             yield builder
 
     def take(self, builder: Builder, pictures: dict[str, str]) -> None:
@@ -96,7 +97,7 @@ class Shop:
 
     def searcher(self, generation: int | None = None) -> Searcher:
         snapshot = open_snapshot(self.layout, self.layout.current() if generation is None else generation)
-        index = load_index(snapshot.manifest.engine, snapshot.index_path)
+        index = load_index(snapshot.manifest.engine, snapshot.index_path, snapshot.vectors, snapshot.manifest.settings)
         return Searcher(snapshot, index, self.catalogue, self.catalogue.collection(self.layout.name).id)
 
     def find(self, content: str, k: int = 1, generation: int | None = None) -> list[Hit]:
@@ -200,7 +201,7 @@ def test_an_interrupted_run_loses_nothing_and_is_resumed(shop: Shop) -> None:
     assert shop.keys() == ["a", "b", "c", "d"]
 
 
-STEPS = {"write_npy": 2, "sync_file": 3, "sha256_file": 3, "sync_folder": 2, "write_atomically": 1}
+STEPS = {"write_npy": 2, "sync_file": 3, "sha256_file": 3, "sample_file": 3, "sync_folder": 2, "write_atomically": 1}
 
 
 @pytest.mark.parametrize(
@@ -408,3 +409,82 @@ def test_a_manifest_survives_being_written_and_read(shop: Shop) -> None:
     fields = json.loads((shop.layout.snapshot(1) / MANIFEST).read_text())
     assert fields["encoder"]["weights_digest"] == "0" * 64
     assert set(fields["files"]) == {IDS, VECTORS, INDEX}
+
+
+MANY = 2100
+
+
+def many_vectors() -> npt.NDArray[np.float32]:
+    rows = np.random.default_rng(4).normal(size=(MANY, SPEC.dimension)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+def index_many(shop: Shop) -> Manifest:
+    """Enough items to train on, taken in at once by the first run and found again by the next."""
+    with shop.run(engine="auto") as builder:
+        if builder.live_count() == 0:
+            drafts = [ItemDraft(str(n), str(n), digest(str(n)), 10, 4, 4, "PNG") for n in range(MANY)]
+            builder.store([NewItem(*pair, None) for pair in zip(drafts, many_vectors(), strict=True)])
+        return builder.publish()
+
+
+def test_a_collection_too_large_to_scan_gets_a_graph_that_keeps_its_promise(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "EXACT_UP_TO", 1000)
+    manifest = index_many(shop)
+    assert (manifest.engine, manifest.planned, manifest.count) == ("faiss-hnsw", "faiss-hnsw", MANY)
+    assert manifest.settings is not None
+    assert manifest.recall is not None
+    assert manifest.recall.low >= 0.99
+    assert manifest.target_recall == 0.99
+    assert Manifest.from_json(manifest.to_json()) == manifest
+    vectors = many_vectors()
+    (hit,) = shop.searcher().search(vectors[477:478], 1)[0]
+    assert hit.key == "477"
+    assert hit.score == pytest.approx(1.0, abs=1e-6)
+    own = shop.searcher().item("477").id
+    others = shop.searcher().search(vectors[477:478], 5, exclude=own)[0]
+    assert [other.key for other in others] == [str(n) for n in np.argsort(-(vectors @ vectors[477]))[1:6]]
+
+
+def test_the_same_pictures_are_published_again_only_if_the_plan_is_another(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert index_many(shop).engine == "faiss-flat"
+    assert index_many(shop).generation == 1
+    monkeypatch.setattr(planner, "EXACT_UP_TO", 1000)
+    assert index_many(shop).generation == 2
+    assert index_many(shop).generation == 2
+
+
+def test_a_large_file_is_opened_by_a_sample_and_proved_as_a_whole(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot, "LARGE", 1000)
+    monkeypatch.setattr(files, "SAMPLE", 16)
+    monkeypatch.setattr(files, "SAMPLES", 1)
+    shop.index({str(n): str(n) for n in range(50)})
+    path = shop.layout.snapshot(1) / VECTORS
+    good = path.read_bytes()
+
+    def damaged_at(offset: int, *, whole: bool) -> bool:
+        path.write_bytes(good[:offset] + bytes([good[offset] ^ 1]) + good[offset + 1 :])
+        try:
+            open_snapshot(shop.layout, 1, whole=whole)
+        except SnapshotDamagedError as error:
+            return "vectors.npy does not match its checksum" in error.message
+        return False
+
+    sampled = (0, (len(good) - 16) // 2, len(good) - 1)
+    assert [damaged_at(offset, whole=False) for offset in sampled] == [True] * 3
+    assert not damaged_at(len(good) // 4, whole=False), "between the samples nobody looks"
+    assert damaged_at(len(good) // 4, whole=True)
+
+
+def test_small_files_are_read_whole_whenever_they_are_opened(shop: Shop) -> None:
+    shop.index({"a": "cat"})
+    path = shop.layout.snapshot(1) / VECTORS
+    content = bytearray(path.read_bytes())
+    content[-7] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(SnapshotDamagedError, match=r"vectors\.npy does not match"):
+        open_snapshot(shop.layout, 1, whole=False)

@@ -80,7 +80,7 @@ def test_very_large_pictures_are_encoded_before_a_batch_is_full(
     sizes: list[int] = []
 
     class Counting(TinyEncoder):
-        def forward(self, batch: Vectors) -> Vectors:
+        def forward(self, batch: RGB) -> Vectors:
             sizes.append(len(batch))
             return super().forward(batch)
 

@@ -27,8 +27,7 @@ def test_a_weaker_answer_and_a_missing_one_are_no_hits() -> None:
 
 def test_the_reference_has_full_recall_against_itself() -> None:
     vectors = np.eye(12, dtype=np.float32)
-    index = ExactIndex(12)
-    index.add(vectors)
+    index = ExactIndex(vectors)
     recall = measure_recall(index, vectors, vectors[:5], k=3)
     assert (recall.value, recall.k, recall.queries, recall.high) == (1.0, 3, 5, 1.0)
 
@@ -36,8 +35,7 @@ def test_the_reference_has_full_recall_against_itself() -> None:
 def test_an_index_that_lacks_half_of_the_vectors_is_found_out() -> None:
     vectors = np.random.default_rng(3).normal(size=(2000, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    half = ExactIndex(8)
-    half.add(vectors[:1000])
+    half = ExactIndex(vectors[:1000])
     recall = measure_recall(half, vectors, vectors[:200], k=10)
     assert 0.4 < recall.value < 0.6
     assert recall.low < recall.value < recall.high
@@ -46,8 +44,8 @@ def test_an_index_that_lacks_half_of_the_vectors_is_found_out() -> None:
 class Liar(ExactIndex):
     """Gives true scores beside wrong positions, or the best position k times."""
 
-    def __init__(self, dimension: int, *, repeats: bool) -> None:
-        super().__init__(dimension)
+    def __init__(self, vectors: Vectors, *, repeats: bool) -> None:
+        super().__init__(vectors)
         self._repeats = repeats
 
     def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> Neighbours:
@@ -61,8 +59,7 @@ class Liar(ExactIndex):
 def test_an_index_that_lies_about_its_answers_is_found_out(repeats: bool, share: float) -> None:
     vectors = np.random.default_rng(4).normal(size=(500, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    index = Liar(16, repeats=repeats)
-    index.add(vectors)
+    index = Liar(vectors, repeats=repeats)
     assert measure_recall(index, vectors, vectors[:50], k=5).value < share
 
 
