@@ -11,12 +11,12 @@ from typing import Any
 import typer
 
 from indexer.cli import app
-from indexer.figures import (
-    copies_table,
-    encoder_table,
-    explanations_table,
+from indexer.figures import copies_table, encoder_table, explanations_table, near_duplicates_table
+from indexer.speed import (
+    decoding_table,
+    encoding_table,
+    indexing_table,
     moments_table,
-    near_duplicates_table,
     operator_table,
     service_table,
 )
@@ -124,7 +124,14 @@ def model_card_page() -> str:
 
 def performance_page() -> str:
     """docs/performance.md: likewise."""
-    tables = {"service": service_table, "operator": operator_table, "moments": moments_table}
+    tables = {
+        "encoding": encoding_table,
+        "decoding": decoding_table,
+        "indexing": indexing_table,
+        "service": service_table,
+        "operator": operator_table,
+        "moments": moments_table,
+    }
     return _with_tables("performance.md", tables)
 
 

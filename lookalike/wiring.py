@@ -127,6 +127,11 @@ def prefer_runtime(runtime: str) -> None:
     raise EncoderOptionsError(f"there is no runtime {runtime!r}; there are: {', '.join(RUNTIMES)}", subject="runtime")
 
 
+def preferred_runtime() -> Runtime:
+    """What ``prefer_runtime`` was told last."""
+    return _preferred.runtime
+
+
 def export_encoder(request: EncoderRequest, encoders_dir: Path, path: Path, kind: Format) -> EncoderSpec:
     """Write an encoder to a file for other programs; see ``lookalike.encoder.export.export``. Returns its spec.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from lookalike.wiring import prefer_runtime
+from lookalike.wiring import prefer_runtime, preferred_runtime
 from tests.databases import new_postgres_database, postgres_server
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -19,11 +20,21 @@ def reference_runtime() -> Iterator[None]:
 
     Any other would first have to be exported and measured, into each test's own folder of encoders.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOOKALIKE_RUNTIME", "torch")
-        prefer_runtime("torch")
+    with running_on("torch"):
         yield
-        prefer_runtime("auto")
+
+
+@contextmanager
+def running_on(runtime: str) -> Iterator[None]:
+    """What runs encoders meanwhile, here and in the processes that are started."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOOKALIKE_RUNTIME", runtime)
+        before = preferred_runtime()
+        prefer_runtime(runtime)
+        try:
+            yield
+        finally:
+            prefer_runtime(before)
 
 
 @pytest.fixture(scope="session")

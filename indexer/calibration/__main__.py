@@ -21,7 +21,6 @@ from indexer.progress import HumanReporter, JsonReporter, Reporter
 from lookalike.api import Encoder
 from lookalike.collection.files import disk_errors, write_atomically
 from lookalike.encoder.calibrations import SHIPPED, calibration_name
-from lookalike.encoder.registry import BUNDLED_INT8
 from lookalike.errors import LookalikeError
 from lookalike.sources.opening import open_source
 
@@ -36,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument(
         "sources", nargs="+", type=Path, metavar="SOURCE", help="labelled pictures; each weighs the same"
     )
-    whole.add_argument("--encoder", default=BUNDLED_INT8, help="whose scores are calibrated")
+    whole.add_argument("--encoder", help="whose scores are calibrated, if not those of the encoder in the box")
     whole.add_argument("--input-size", type=int, help="pixels, if not the encoder's own")
     whole.add_argument("--encoders-dir", type=Path, help="folder of installed weights")
     whole.add_argument("--precision", type=float, help="take the lowest threshold with this precision, not best F1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from indexer.__main__ import main
 from lookalike.encoder import calibrations
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, running_on
 from tests.e2e.processes import Program
 from tests.wheel import built_wheel, install
 
@@ -111,3 +111,10 @@ def stock(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Stock:
     write_pictures(tmp / "pictures", 8)
     program.index(tmp / "pictures", "shop", tmp / "data")
     return Stock(tmp / "pictures", tmp / "data")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def fast_runtime() -> Iterator[None]:
+    """The default encoder, on what starts fastest: no measurement, no compilation in every new folder."""
+    with running_on("onnxruntime"):
+        yield

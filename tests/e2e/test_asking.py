@@ -44,7 +44,7 @@ def test_compare_says_similar_or_not_by_words_and_exit_code(run: Run, shop: Path
     same = run("compare", shop / "000.jpg", shop / "000.jpg")
     assert (same.code, same.out.startswith("similar (same-bytes): cosine 1.0000, normalised 1.0000")) == (0, True)
     own = run("compare", shop / "000.jpg", shop / "001.jpg", "--json").answer
-    assert own["threshold"]["source"] == "calibrated for encoder bundled (precision 0.6)"
+    assert own["threshold"]["source"] == "calibrated for encoder bundled-int8 (precision 0.6)"
     assert 0 <= own["confidence"] <= 1
     other = run("compare", shop / "000.jpg", shop / "001.jpg", "--threshold", "0.999", "--json")
     assert other.code == 4
@@ -144,7 +144,7 @@ def test_statistics_are_those_of_the_definition(run: Run, tmp_path: Path) -> Non
 
 
 def test_the_python_api_does_what_the_command_line_does(run: Run, shop: Path, tmp_path: Path) -> None:
-    encoder = Encoder.load("bundled")
+    encoder = Encoder.load()
     path = shop / "003.jpg"
     pixels = decode(path.read_bytes()).pixels
     vectors = encoder.encode([path, str(path), path.read_bytes(), pixels])

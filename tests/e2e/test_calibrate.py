@@ -151,10 +151,10 @@ def test_an_encoders_own_calibration_is_made_and_found(
     monkeypatch.setattr(calibrations, "SHIPPED", tmp_path)
     assert calibrate_default([str(indexed / "pictures/pictures.csv"), "--folder", str(tmp_path), "--workers", "1"]) == 0
     made = json.loads(capsys.readouterr().out)
-    threshold = Encoder.load("bundled").threshold()
+    threshold = Encoder.load().threshold()
     assert (threshold.value, threshold.source) == (
         made["threshold"],
-        "calibrated for encoder bundled (best F1)",
+        "calibrated for encoder bundled-int8 (best F1)",
     )
     (path,) = tmp_path.glob("*.json")
     assert str(path) == made["file"]

@@ -115,8 +115,10 @@ def crowd(served: Served, stock: Stock, size: int) -> list[httpx.Response]:
     together = threading.Barrier(size)
 
     def search(_: int) -> httpx.Response:
-        together.wait()
-        return served.post("/search", image=stock.picture)
+        # A client each: a shared pool closes idle connections that another thread has just been given.
+        with httpx.Client(base_url=served.url, timeout=60, trust_env=False) as client:
+            together.wait()
+            return client.post("/search", files={"image": ("query.jpg", stock.picture)})
 
     with ThreadPoolExecutor(size) as pool:
         return list(pool.map(search, range(size)))

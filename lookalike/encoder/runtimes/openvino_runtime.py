@@ -40,6 +40,7 @@ class OpenVinoEngine:
         self._model = model
         self._version = openvino.get_version().partition("-")[0]
         self._compiling = threading.Lock()
+        self._calling = threading.Lock()  # all calls but waiting, one at a time
         self._compiled: dict[int, _Compiled] = {}
         self._for(1)
 
@@ -52,17 +53,25 @@ class OpenVinoEngine:
         """See ``Engine``. The first chunk of a new size may wait for the network to be compiled for it."""
         found: list[Vectors] = []
         for start in range(0, len(chunks), cores()):
-            begun = []
-            for chunk in chunks[start : start + cores()]:
-                compiled = self._for(len(chunk))
-                request = compiled.request()
-                request.start_async([chunk], share_inputs=True)
-                begun.append((compiled, request))
+            begun = [self._begun(chunk) for chunk in chunks[start : start + cores()]]
             for compiled, request in begun:
                 request.wait()
-                found.append(np.array(request.get_output_tensor(0).data, np.float32))
+                with self._calling:
+                    found.append(np.array(request.get_output_tensor(0).data, np.float32))
                 compiled.idle.put(request)
         return found
+
+    def _begun(self, chunk: RGB) -> tuple[_Compiled, Any]:
+        compiled = self._for(len(chunk))
+        with self._calling:
+            request = compiled.request()
+            # Copied, not shared: OpenVINO's own threads would have to wait for Python's lock to give an array back,
+            # and two callers at once then wait for each other for ever.
+            given = request.get_input_tensor(0)
+            given.shape = chunk.shape
+            np.copyto(given.data, chunk)
+            request.start_async()
+        return compiled, request
 
     def _for(self, count: int) -> _Compiled:
         """The network for chunks of ``count`` pictures."""

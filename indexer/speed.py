@@ -1,0 +1,149 @@
+"""Tables of docs/performance.md, made from committed result files like those of `figures`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from indexer.figures import RESULTS
+
+
+def _results(name: str) -> dict[str, Any]:
+    results: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return results
+
+
+def _table(rows: list[list[str]]) -> str:
+    head, *body = rows
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body))
+
+
+def encoding_table() -> str:
+    """What runs the network, and what a picture costs; a row a candidate."""
+    results = _results("encoding")
+    cases = results["cases"]
+    batches = sorted({case["batch"] for case in cases})
+    rows = [["runs the network", *(f"{batch} at once" for batch in batches)]]
+    for name in dict.fromkeys(case["candidate"] for case in cases):
+        found = {case["batch"]: case for case in cases if case["candidate"] == name}
+        rows.append(
+            [
+                name,
+                *(
+                    f"{found[batch]['ms']:.1f} ms, {found[batch]['times_eager']:.1f} ×, {found[batch]['of_int8']:.2f}"
+                    for batch in batches
+                ),
+            ]
+        )
+    limits = cases[-1]["limits"]
+    words = ", ".join(f"{name} {value:.0f}" for name, value in limits.items())
+    return (
+        f"{_table(rows)}\n\nMilliseconds of one core a picture, times the speed of eager PyTorch, and the "
+        "share of the "
+        f"int8 limit, of {results['backbone']} at {results['input_size']} pixels "
+        f"({results['operations'] / 1e9:.2f} thousand million operations). Limits of one core in the same "
+        "run, thousand "
+        f"million operations a second: {words}. Load of the machine before: {results['load_before']}."
+    )
+
+
+def decoding_table() -> str:
+    """From a file's bytes to the square; a row a size of picture."""
+    results = _results("decoding")
+    ways = ("Pillow, all pixels", "Pillow, draft", "simplejpeg, scaled, OpenCV area", "lookalike")
+    rows = [["pictures", "KB", *(f"{way}, ms" for way in ways), "levels from Pillow, mean (most)"]]
+    for name, size in results["sizes"].items():
+        found = size["ways"]
+        ours = found["lookalike"]
+        cells = [f"{found[way]['ms']:.2f}" for way in ways]
+        levels = f"{ours['levels_mean']:.2f} ({ours['levels_most']:.2f})"
+        rows.append([name, f"{size['mean_bytes'] / 1000:.0f}", *cells, levels])
+    return _table(rows)
+
+
+def indexing_table() -> str:
+    """`index` end to end beside decoding alone and encoding alone."""
+    results = _results("indexing")
+    rows = [["round", "decode alone, s", "encode alone, s", "index, s", "index, CPU s"]]
+    for number, one in enumerate(results["rounds"], start=1):
+        walls = [f"{one[stage]['wall_s']:.1f}" for stage in ("decode", "encode", "index")]
+        rows.append([str(number), *walls, f"{one['index']['cpu_s']:.1f}"])
+    larger, whole = results["to_larger"], results["to_sum"]
+    peaks = ", ".join(f"{peak} MiB at {count} pictures" for count, peak in results["peak_mib"].items())
+    return (
+        f"{_table(rows)}\n\n{results['pictures']} JPEGs of {results['mean_bytes'] / 1000:.1f} KB, "
+        f"`{results['encoder']}`: "
+        f"{results['pictures_per_s']:.0f} pictures a second on {results['cores']} cores, "
+        f"{larger['wall_s']:.2f} times "
+        f"the larger of decoding and encoding ({larger['cpu_s']:.2f} in CPU time), {whole['wall_s']:.2f} "
+        "times their sum. "
+        f"Memory at most: {peaks}."
+    )
+
+
+def service_table() -> str:
+    """``/search`` under load, a row a number of clients."""
+    results = _results("service")
+    encoder = results["encoder"]
+    rows = [["clients", "p50, ms", "p99, ms", "answers a second", "share of the encoder", "the same in CPU time"]]
+    rows += [
+        [
+            *(str(row[name]) for name in ("clients", "p50_ms", "p99_ms", "answers_per_second")),
+            f"{row['share_of_encoder']:.2f}",
+            f"{row['share_of_encoder_cpu']:.2f}",
+        ]
+        for row in results["search"]
+    ]
+    half, memory, starts = results["half_load"], results["memory_after_requests"], results["start_seconds"]
+    by_key = ", ".join(
+        f"{path}: {results[name]['answers_per_cpu_second']} answers a CPU second ({bare} by a bare route of the "
+        "framework with an answer of the same size)"
+        for path, name, bare in (
+            ("`/similar`", "similar", results["framework"]["similar"]["answers_per_cpu_second"]),
+            ("`/search` with `key`", "search_by_key", results["framework"]["search"]["answers_per_cpu_second"]),
+        )
+    )
+    alone, beside = (results["explaining"][name]["p50_ms"] for name in ("alone", "beside_explanations"))
+    return (
+        f"{_table(rows)}\n\nThe encoder alone, in the same run ({encoder['runtime'].split(',')[0]}): "
+        f"{encoder['pictures_per_second']:.0f} pictures a second in batches of 16, {encoder['single_ms']:.1f} "
+        "ms for one; "
+        f"decoding and resizing takes {encoder['decode_ms']:.1f} ms. At half of the greatest load p50 is "
+        f"{half['p50_ms']} ms "
+        f"and p99 {half['p99_ms']} ms. By key, {by_key}. One client's p50 is {alone} ms, and {beside} ms "
+        "while another asks "
+        f"for one explanation after the other. From start to ready: {min(starts):.1f} to {max(starts):.1f} s. "
+        "Memory: "
+        f"{results['memory_at_rest_mb']:.0f} MB at rest, {memory['mb'][0]:.0f} MB before and "
+        f"{memory['mb'][-1]:.0f} MB "
+        f"after {memory['requests']} searches from 16 clients."
+    )
+
+
+def operator_table() -> str:
+    """``multiscale_fuse`` against its formula in torch: formula ms / operator ms, and the ratio; a row a batch."""
+    return _operator_rows(_operator_results()["cases"])
+
+
+def moments_table() -> str:
+    """``multiscale_moments`` likewise."""
+    return _operator_rows(_operator_results()["moments"]["cases"])
+
+
+def _operator_results() -> dict[str, Any]:
+    return _results("operator")
+
+
+def _operator_rows(all_cases: list[dict[str, Any]]) -> str:
+    cases = [case for case in all_cases if case["size"] == 224]
+    columns = sorted({(case["layout"], case["threads"]) for case in cases}, key=str)
+    head = [f"{layout}, {threads} thread{'s' if threads > 1 else ''}" for layout, threads in columns]
+    rows = [["batch", *head], ["---"] * (1 + len(columns))]
+    for batch in sorted({case["batch"] for case in cases}):
+        found = {(case["layout"], case["threads"]): case for case in cases if case["batch"] == batch}
+        rows.append([str(batch), *(_case(found[column]) for column in columns)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _case(case: dict[str, Any]) -> str:
+    return f"{case['formula_ms']:.2f} / {case['operator_ms']:.2f}, **{case['ratio']['median']:.2f}**"
