@@ -47,7 +47,7 @@ from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.images import decode, encode_jpeg
 from lookalike.options import Places
 from lookalike.testing import make_picture
-from lookalike.wiring import load_encoder
+from lookalike.wiring import default_encoder, load_encoder
 
 RESULT = Path(__file__).parent / "results" / "service.json"
 CLIENTS = (1, 8, 32)
@@ -63,7 +63,7 @@ class Encoder:
     """This process's own encoder, measured again and again."""
 
     def __init__(self, pictures: list[bytes]) -> None:
-        self._port: ImageEncoder = load_encoder(EncoderRequest(), Places(Path()).encoders_dir)
+        self._port: ImageEncoder = load_encoder(EncoderRequest(default_encoder()), Places(Path()).encoders_dir)
         begin = time.process_time()
         prepared = [self._prepared(picture) for picture in pictures[: 4 * BATCH]]
         self.decode_ms = (time.process_time() - begin) * 1000 / len(prepared)

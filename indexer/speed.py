@@ -94,7 +94,7 @@ def service_table() -> str:
         ]
         for row in results["search"]
     ]
-    half, memory, starts = results["half_load"], results["memory_after_requests"], results["start_seconds"]
+    half, memory, starts = results["half_load"], results["memory_after_requests"], results["starts"]
     by_key = ", ".join(
         f"{path}: {results[name]['answers_per_cpu_second']} answers a CPU second ({bare} by a bare route of the "
         "framework with an answer of the same size)"
@@ -112,7 +112,8 @@ def service_table() -> str:
         f"{half['p50_ms']} ms "
         f"and p99 {half['p99_ms']} ms. By key, {by_key}. One client's p50 is {alone} ms, and {beside} ms "
         "while another asks "
-        f"for one explanation after the other. From start to ready: {min(starts):.1f} to {max(starts):.1f} s. "
+        f"for one explanation after the other. From start to ready: {min(start['seconds'] for start in starts):.1f} to "
+        f"{max(start['seconds'] for start in starts):.1f} s. "
         "Memory: "
         f"{results['memory_at_rest_mb']:.0f} MB at rest, {memory['mb'][0]:.0f} MB before and "
         f"{memory['mb'][-1]:.0f} MB "
