@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.conftest import running_on
 from tests.page.shop import Shop, make_shop, starting
 from tests.page.visitor import Visitor, Windows
 
@@ -61,10 +60,3 @@ def visiting(windows: Windows, address: str) -> Iterator[Visitor]:
     yield someone
     someone.close()
     someone.check()
-
-
-@pytest.fixture(scope="package", autouse=True)
-def fast_runtime() -> Iterator[None]:
-    """The default encoder, on what starts fastest: no measurement, no compilation in every new folder."""
-    with running_on("onnxruntime"):
-        yield
