@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from enum import StrEnum
 from importlib.metadata import version
 from typing import Annotated
 
@@ -24,6 +23,7 @@ from indexer.commands import (
     query,
     robustness,
 )
+from lookalike.options import RuntimeName
 from lookalike.wiring import prefer_runtime
 
 app = typer.Typer(
@@ -66,15 +66,6 @@ def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"lookalike {version('lookalike')} (Python {platform.python_version()}, torch {version('torch')})")
         raise typer.Exit
-
-
-class RuntimeName(StrEnum):
-    """What may run an encoder's network."""
-
-    AUTO = "auto"
-    TORCH = "torch"
-    OPENVINO = "openvino"
-    ONNXRUNTIME = "onnxruntime"
 
 
 @app.callback()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 MEBIBYTE = 1 << 20
@@ -47,3 +48,12 @@ class Places:
     def collections_dir(self) -> Path:
         """Folder that holds one folder a collection."""
         return self.data / "collections"
+
+
+class RuntimeName(StrEnum):
+    """What may run an encoder's network."""
+
+    AUTO = "auto"
+    TORCH = "torch"
+    OPENVINO = "openvino"
+    ONNXRUNTIME = "onnxruntime"

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lookalike.options import MEBIBYTE, ImageLimits, Places
+from lookalike.options import MEBIBYTE, ImageLimits, Places, RuntimeName
 from lookalike.wiring import prefer_runtime
 from service.memory import few_arenas
 from service.settings import QUERY_JPEG2000_PIXELS, Settings, SettingsError, default_hosts, read_keys
@@ -36,15 +36,6 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
-
-
-class RuntimeName(StrEnum):
-    """What may run an encoder's network."""
-
-    AUTO = "auto"
-    TORCH = "torch"
-    OPENVINO = "openvino"
-    ONNXRUNTIME = "onnxruntime"
 
 
 def _flag(name: str, help_text: str, *more: str, **limits: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lookalike.encoder.base import ImageEncoder
+from lookalike.encoder.base import ImageEncoder, Vectors
 from lookalike.encoder.batching import encode_pictures
 from lookalike.encoder.runtimes.choosing import Runtime, Wanted, load_chosen
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
@@ -227,3 +227,16 @@ def test_only_prepared_pictures_can_be_explained(encoder: ImageEncoder) -> None:
     good = encoder.prepare(PICTURES[0])
     with pytest.raises(VectorsInvalidError, match="batch must be"):
         encoder.explain(good, good[:, 1:])
+
+
+def test_callers_with_batches_of_all_sizes_at_once_get_what_each_would_get_alone(encoder: ImageEncoder) -> None:
+    squares = np.stack([encoder.prepare(picture) for picture in PICTURES[:8]])
+    alone = encoder.forward(squares)
+
+    def ask(size: int) -> Vectors:
+        return encoder.forward(np.ascontiguousarray(squares[:size]))
+
+    sizes = [1, 2, 8, 5, 3] * 6
+    with ThreadPoolExecutor(4) as pool:
+        for size, found in zip(sizes, pool.map(ask, sizes), strict=True):
+            np.testing.assert_allclose(found, alone[:size], atol=1e-5)
