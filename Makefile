@@ -21,7 +21,7 @@ install: $(VENV)/.installed ## make .venv, install everything, build the operato
 $(VENV)/.installed: pyproject.toml setup.py $(wildcard ext/csrc/*)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the build tools and torch ..."
-	@$(BIN)/python -m pip install --quiet "setuptools>=77" wheel ninja numpy "torch==2.13.0"
+	@$(BIN)/python -m pip install --quiet "setuptools>=77" wheel ninja numpy "openvino>=2025.0" "torch==2.13.0"
 	@echo "building the operator and installing the rest ..."
 	@$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[dev]"
 	@$(BIN)/python -c "from lookalike.encoder.ops import require_operator; require_operator()"
@@ -44,6 +44,8 @@ test: install ## run all tests (under 10 minutes on 2 cores)
 check: install lint types contracts operator-tests ## format, lint, types, import rules, the operator is real
 	@$(BIN)/python -c "from lookalike.encoder.ops import require_operator; require_operator()"
 	@$(BIN)/python -c "from lookalike.images import resizer; assert resizer().startswith('compiled'), resizer()"
+	@$(BIN)/python -c "from lookalike.index.graph import graph_search_status as s; assert s().startswith('compiled'), s()"
+	@$(BIN)/python -c "from lookalike.encoder.openvino_extension import path; path()"
 	@echo "all checks passed"
 
 lint: install ## formatting and lint

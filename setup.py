@@ -1,12 +1,20 @@
-"""Builds the two compiled libraries; everything else about the package is in pyproject.toml.
+"""Builds the compiled libraries; everything else about the package is in pyproject.toml.
 
 The library ``lookalike/_operators.abi3.so`` holds no Python module: it registers its operators with PyTorch when
 ``torch.ops.load_library`` opens it. It uses PyTorch's stable ABI and is compiled for the plain processor of the
 platform; faster code for newer processors is chosen when the library is loaded (``ext/csrc/clones.h``).
 
 ``lookalike/_pixels.abi3.so`` resizes pictures. It knows neither Python nor PyTorch, is opened by ``ctypes``, and so
-serves programs that never load PyTorch.
+serves programs that never load PyTorch. ``lookalike/_graph.abi3.so`` searches graphs of vectors, and is opened
+likewise.
+
+``lookalike/_openvino.abi3.so`` computes the operators as nodes of an exported network, in OpenVINO and whatever program
+uses that. It is compiled where OpenVINO is installed, for that version of it alone; elsewhere it is left out.
 """
+
+import logging
+from importlib.util import find_spec
+from pathlib import Path
 
 from setuptools import Extension, setup
 from torch.utils.cpp_extension import BuildExtension, CppExtension, include_paths
@@ -44,8 +52,42 @@ pixels = Extension(
     py_limited_api=True,
 )
 
+graph = Extension(
+    name="lookalike._graph",
+    sources=["ext/csrc/walk.cpp"],
+    depends=["ext/csrc/clones.h", "ext/csrc/walk.h"],
+    extra_compile_args=flags,
+    language="c++",
+    py_limited_api=True,
+)
+
+
+def openvino() -> list[Extension]:
+    """The library for OpenVINO, if what it is compiled and linked with is here."""
+    found = find_spec("openvino")
+    folder = Path(found.origin).parent if found is not None and found.origin else Path()
+    libraries = sorted((folder / "libs").glob("libopenvino.so*"))
+    if not (folder / "include" / "openvino" / "openvino.hpp").is_file() or not libraries:
+        logging.getLogger(__name__).warning("OpenVINO's headers are not here: lookalike._openvino is left out")
+        return []
+    kernels = ("plan", "fuse", "stage_moments")
+    # OpenVINO's checks tell in which file they are: as it is called, not where it lay when it was compiled.
+    nowhere = [f"-fmacro-prefix-map={folder}/=openvino/", f"-fmacro-prefix-map={Path(__file__).resolve().parent}/="]
+    return [
+        Extension(
+            name="lookalike._openvino",
+            sources=[f"ext/csrc/{name}.cpp" for name in ("openvino_extension", *kernels)],
+            depends=[f"ext/csrc/{name}.h" for name in ("clones", "lanes", *kernels)],
+            extra_compile_args=[*flags, "-isystem", str(folder / "include"), *nowhere],
+            extra_link_args=[str(libraries[0])],  # by its file: a program that has OpenVINO has this one loaded already
+            language="c++",
+            py_limited_api=True,
+        )
+    ]
+
+
 setup(
-    ext_modules=[operators, pixels],
+    ext_modules=[operators, pixels, graph, *openvino()],
     cmdclass={"build_ext": BuildExtension},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -39,7 +39,7 @@ from lookalike.encoder.quantised import in_the_box
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.encoder.telemetry import import_onnxruntime
 from lookalike.errors import EncoderOptionsError
-from lookalike.options import Places
+from lookalike.options import Places, RuntimeName
 from lookalike.testing import make_picture
 from lookalike.wiring import load_encoder
 
@@ -70,7 +70,7 @@ def candidates(encoders_dir: Path) -> tuple[dict[str, Run], EncoderSpec, float]:
     network, spec = load_network("bundled", encoders_dir=encoders_dir)
     runs: dict[str, Run] = {EAGER: eager(network, spec)}
     for name in in_the_box():
-        for runtime in ("torch", "onnxruntime", "openvino"):
+        for runtime in (RuntimeName.TORCH, RuntimeName.ONNXRUNTIME, RuntimeName.OPENVINO):
             try:
                 encoder = load_encoder(EncoderRequest(name), encoders_dir, runtime)
             except EncoderOptionsError as error:

@@ -17,6 +17,7 @@ import os
 import platform
 import re
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ import numpy.typing as npt
 
 from lookalike.index.base import IndexSettings, untold
 from lookalike.index.choosing import choose_index, is_tunable
+from lookalike.index.native import all_threads, threads
 from lookalike.index.planner import IndexWish
 from lookalike.wiring import build_index, load_index
 
@@ -40,8 +42,8 @@ Search = Callable[[Vectors, int], Answers]
 
 K = 10
 RESULT = Path(__file__).parent / "results" / "index.json"
-LINKS, CONSTRUCTION = 16, 100
-EFFORTS = (16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512)
+LINKS, CONSTRUCTION = 16, 200
+EFFORTS = (16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 192, 224, 256, 320, 384, 512)
 TARGETS = (0.95, 0.99)
 SINGLE = 200  # queries that are timed one by one at each effort
 HAIR = 1e-5
@@ -87,7 +89,8 @@ def faiss_hnsw(vectors: Vectors) -> Contender:
     """FAISS's graph over float32 vectors."""
     index = faiss.IndexHNSWFlat(vectors.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = CONSTRUCTION
-    index.add(vectors)
+    with threads(all_threads()):
+        index.add(vectors)
 
     def search(queries: Vectors, effort: int) -> Answers:
         answers: Answers = index.search(queries, K, params=faiss.SearchParametersHNSW(efSearch=effort))[1]
@@ -102,7 +105,7 @@ def hnswlib_index(vectors: Vectors) -> Contender:
     index = hnswlib.Index(space="ip", dim=vectors.shape[1])
     index.init_index(max_elements=len(vectors), M=LINKS, ef_construction=CONSTRUCTION)
     index.set_num_threads(1)
-    index.add_items(vectors, num_threads=1)
+    index.add_items(vectors, num_threads=os.cpu_count())
 
     def search(queries: Vectors, effort: int) -> Answers:
         index.set_ef(effort)
@@ -116,7 +119,7 @@ def usearch_index(vectors: Vectors) -> Contender:
     index = import_module("usearch.index").Index(
         ndim=vectors.shape[1], metric="ip", dtype="f16", connectivity=LINKS, expansion_add=CONSTRUCTION
     )
-    index.add(np.arange(len(vectors)), vectors, threads=1)
+    index.add(np.arange(len(vectors)), vectors, threads=os.cpu_count())
 
     def search(queries: Vectors, effort: int) -> Answers:
         index.expansion_search = effort
@@ -145,8 +148,34 @@ MAKERS: dict[str, Callable[[Vectors], Contender]] = {
 def private_bytes() -> int:
     """What this process holds of its own, files that are mapped and what it has freed left out."""
     ctypes.CDLL(None).malloc_trim(0)
+    return held_bytes()
+
+
+def held_bytes() -> int:
+    """The same, with what was freed and not given back."""
     found = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(found[1]) * 1024 if found else 0
+
+
+class Watch(threading.Thread):
+    """Looks several times a second how much the process holds, as long as the block lasts."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak = held_bytes()
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Until it is told to end."""
+        while not self._over.wait(0.2):
+            self.peak = max(self.peak, held_bytes())
+
+    def __enter__(self) -> None:
+        self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
 
 
 def make(name: str, vectors: Vectors) -> Contender | str:
@@ -244,7 +273,13 @@ def synthetic(path: Path, count: int, dimension: int) -> None:
 def whole(vectors: Vectors, queries: Vectors, wish: IndexWish) -> dict[str, Any]:
     """The way that publishing goes: plan, build, tune, save, map, serve; with what it holds."""
     before, started, clock = private_bytes(), time.process_time(), time.monotonic()
-    chosen = choose_index(vectors, wish, build_index, seed=1, tell=untold)
+    watch = Watch()
+
+    def tell(what: str, done: int, total: int) -> None:
+        print(f"{what}: {done} of {total}, {(watch.peak - before) / 1e9:.1f} GB at most", flush=True)
+
+    with watch:
+        chosen = choose_index(vectors, wish, build_index, seed=1, tell=tell)
     facts: dict[str, Any] = {
         "engine": chosen.engine,
         "reasons": chosen.reasons,
@@ -253,6 +288,7 @@ def whole(vectors: Vectors, queries: Vectors, wish: IndexWish) -> dict[str, Any]
         "build_and_tune_cpu_s": time.process_time() - started,
         "build_and_tune_s": time.monotonic() - clock,
         "memory_bytes": private_bytes() - before,
+        "peak_bytes": watch.peak - before,
     }
     with tempfile.TemporaryDirectory(dir=".") as folder:
         path = Path(folder) / "index.bin"

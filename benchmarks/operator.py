@@ -29,7 +29,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from lookalike.encoder.ops import VARIANCE_FLOOR, multiscale_fuse, multiscale_moments, require_operator
+from lookalike.encoder.formats import VARIANCE_FLOOR
+from lookalike.encoder.ops import multiscale_fuse, multiscale_moments, require_operator
 
 RESULT = Path(__file__).parent / "results" / "operator.json"
 DIMENSION = 512

@@ -13,11 +13,14 @@ from pathlib import Path
 from lookalike.errors import LookalikeError
 
 YES = frozenset({"1", "true", "t", "yes", "y", "on"})
-ROOT_OPTIONS = frozenset({"--help", "--version", "--install-completion", "--show-completion"})
+ROOT_OPTIONS = frozenset({"--help", "--version", "--runtime", "--install-completion", "--show-completion"})
 
 
 def with_verb(arguments: list[str], verbs: frozenset[str]) -> list[str]:
     """The arguments with the verb that was left out: none at all means ``reindex``, a source alone ``index``."""
+    said = 2 if arguments[:1] == ["--runtime"] else 1 if arguments and arguments[0].startswith("--runtime=") else 0
+    if 0 < said <= len(arguments):  # it stands before any verb
+        return [*arguments[:said], *with_verb(arguments[said:], verbs)]
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ROOT_OPTIONS):
         return ["reindex", *arguments]
     if arguments[0] not in verbs | ROOT_OPTIONS and Path(arguments[0]).exists():

@@ -8,19 +8,19 @@ from typing import Any
 from indexer.figures import RESULTS
 
 
-def _results(name: str) -> dict[str, Any]:
+def results_of(name: str) -> dict[str, Any]:
     results: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     return results
 
 
-def _table(rows: list[list[str]]) -> str:
+def table(rows: list[list[str]]) -> str:
     head, *body = rows
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body))
 
 
 def encoding_table() -> str:
     """What runs the network, and what a picture costs; a row a candidate."""
-    results = _results("encoding")
+    results = results_of("encoding")
     cases = results["cases"]
     batches = sorted({case["batch"] for case in cases})
     rows = [["runs the network", *(f"{batch} at once" for batch in batches)]]
@@ -38,7 +38,7 @@ def encoding_table() -> str:
     limits = cases[-1]["limits"]
     words = ", ".join(f"{name} {value:.0f}" for name, value in limits.items())
     return (
-        f"{_table(rows)}\n\nMilliseconds of one core a picture, times the speed of eager PyTorch, and the "
+        f"{table(rows)}\n\nMilliseconds of one core a picture, times the speed of eager PyTorch, and the "
         "share of the "
         f"int8 limit, of {results['backbone']} at {results['input_size']} pixels "
         f"({results['operations'] / 1e9:.2f} thousand million operations). Limits of one core in the same "
@@ -49,7 +49,7 @@ def encoding_table() -> str:
 
 def decoding_table() -> str:
     """From a file's bytes to the square; a row a size of picture."""
-    results = _results("decoding")
+    results = results_of("decoding")
     ways = ("Pillow, all pixels", "Pillow, draft", "simplejpeg, scaled, OpenCV area", "lookalike")
     rows = [["pictures", "KB", *(f"{way}, ms" for way in ways), "levels from Pillow, mean (most)"]]
     for name, size in results["sizes"].items():
@@ -58,12 +58,12 @@ def decoding_table() -> str:
         cells = [f"{found[way]['ms']:.2f}" for way in ways]
         levels = f"{ours['levels_mean']:.2f} ({ours['levels_most']:.2f})"
         rows.append([name, f"{size['mean_bytes'] / 1000:.0f}", *cells, levels])
-    return _table(rows)
+    return table(rows)
 
 
 def indexing_table() -> str:
     """`index` end to end beside decoding alone and encoding alone."""
-    results = _results("indexing")
+    results = results_of("indexing")
     rows = [["round", "decode alone, s", "encode alone, s", "index, s", "index, CPU s"]]
     for number, one in enumerate(results["rounds"], start=1):
         walls = [f"{one[stage]['wall_s']:.1f}" for stage in ("decode", "encode", "index")]
@@ -71,7 +71,7 @@ def indexing_table() -> str:
     larger, whole = results["to_larger"], results["to_sum"]
     peaks = ", ".join(f"{peak} MiB at {count} pictures" for count, peak in results["peak_mib"].items())
     return (
-        f"{_table(rows)}\n\n{results['pictures']} JPEGs of {results['mean_bytes'] / 1000:.1f} KB, "
+        f"{table(rows)}\n\n{results['pictures']} JPEGs of {results['mean_bytes'] / 1000:.1f} KB, "
         f"`{results['encoder']}`: "
         f"{results['pictures_per_s']:.0f} pictures a second on {results['cores']} cores, "
         f"{larger['wall_s']:.2f} times "
@@ -83,7 +83,7 @@ def indexing_table() -> str:
 
 def service_table() -> str:
     """``/search`` under load, a row a number of clients."""
-    results = _results("service")
+    results = results_of("service")
     encoder = results["encoder"]
     rows = [["clients", "p50, ms", "p99, ms", "answers a second", "share of the encoder", "the same in CPU time"]]
     rows += [
@@ -105,7 +105,7 @@ def service_table() -> str:
     )
     alone, beside = (results["explaining"][name]["p50_ms"] for name in ("alone", "beside_explanations"))
     return (
-        f"{_table(rows)}\n\nThe encoder alone, in the same run ({encoder['runtime'].split(',')[0]}): "
+        f"{table(rows)}\n\nThe encoder alone, in the same run ({encoder['runtime'].split(',')[0]}): "
         f"{encoder['pictures_per_second']:.0f} pictures a second in batches of 16, {encoder['single_ms']:.1f} "
         "ms for one; "
         f"decoding and resizing takes {encoder['decode_ms']:.1f} ms. At half of the greatest load p50 is "
@@ -132,7 +132,7 @@ def moments_table() -> str:
 
 
 def _operator_results() -> dict[str, Any]:
-    return _results("operator")
+    return results_of("operator")
 
 
 def _operator_rows(all_cases: list[dict[str, Any]]) -> str:

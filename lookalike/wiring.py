@@ -19,13 +19,13 @@ from lookalike.collection.layout import CollectionLayout
 from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.encoder.calibrations import default_calibration
 from lookalike.encoder.formats import Format
-from lookalike.encoder.quantised import Quantised
+from lookalike.encoder.quantised import Quantised, dimension_in_the_box
 from lookalike.encoder.registry import BUNDLED, BUNDLED_INT8
-from lookalike.encoder.runtimes.choosing import RUNTIMES, Runtime, Wanted, load_chosen
+from lookalike.encoder.runtimes.choosing import Wanted, load_chosen
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import CollectionNotFoundError, EncoderOptionsError, VectorsInvalidError
 from lookalike.index.base import IndexSettings, Tell, VectorIndex, Vectors
-from lookalike.options import Places
+from lookalike.options import Places, RuntimeName
 from lookalike.sources.base import Source
 from lookalike.sources.opening import open_source
 
@@ -42,7 +42,7 @@ _SCANS = ("exact", "faiss-flat")
 class _Preference:
     """What runs encoders where a caller does not say."""
 
-    runtime: Runtime = "auto"
+    runtime: RuntimeName = RuntimeName.AUTO
 
 
 _preferred = _Preference()
@@ -104,10 +104,18 @@ def default_encoder(fusion: str | None = None, input_size: int | None = None) ->
     It has one fusion and one size, and PyTorch cannot run it: with any of these asked for, the float32 one.
     """
     as_made = fusion is None and input_size is None
-    return BUNDLED_INT8 if as_made and _preferred.runtime != "torch" else BUNDLED
+    return BUNDLED_INT8 if as_made and _preferred.runtime != RuntimeName.TORCH else BUNDLED
 
 
-def load_encoder(request: EncoderRequest, encoders_dir: Path, runtime: Runtime | None = None) -> ImageEncoder:
+def default_dimension(encoders_dir: Path) -> int:
+    """How many numbers a vector of ``default_encoder()`` has; its weights are not loaded.
+
+    Raises WeightsInvalidError for a damaged installation.
+    """
+    return dimension_in_the_box(default_encoder(), encoders_dir)
+
+
+def load_encoder(request: EncoderRequest, encoders_dir: Path, runtime: RuntimeName | None = None) -> ImageEncoder:
     """The encoder that was asked for, on the runtime that was; see ``load_chosen`` for what that means and the errors.
 
     Without ``runtime`` it is what ``prefer_runtime`` was told last, and ``auto`` before that.
@@ -116,18 +124,20 @@ def load_encoder(request: EncoderRequest, encoders_dir: Path, runtime: Runtime |
 
 
 def prefer_runtime(runtime: str) -> None:
-    """Say what runs the encoders that this process loads from now on: ``auto``, or one of the others in RUNTIMES.
+    """Say what runs the encoders that this process loads from now on: the name of a ``RuntimeName``.
 
     For a program's start. Raises EncoderOptionsError for a runtime that there is not.
     """
-    for known in RUNTIMES:
-        if runtime == known:
-            _preferred.runtime = known
-            return
-    raise EncoderOptionsError(f"there is no runtime {runtime!r}; there are: {', '.join(RUNTIMES)}", subject="runtime")
+    try:
+        _preferred.runtime = RuntimeName(runtime)
+    except ValueError as error:
+        there_are = ", ".join(RuntimeName)
+        raise EncoderOptionsError(
+            f"there is no runtime {runtime!r}; there are: {there_are}", subject="runtime"
+        ) from error
 
 
-def preferred_runtime() -> Runtime:
+def preferred_runtime() -> RuntimeName:
     """What ``prefer_runtime`` was told last."""
     return _preferred.runtime
 

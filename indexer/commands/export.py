@@ -42,7 +42,7 @@ def export(
             "--format",
             envvar="LOOKALIKE_FORMAT",
             help="onnx: standard operators only. onnx-operator: the fusion as a node of its own, with a function that "
-            "says what it computes. torchscript: for old programs.",
+            "says what it computes; OpenVINO wants an extension (docs/export.md). torchscript: for old programs.",
         ),
     ] = FormatName.ONNX,
     encoders_dir: EncodersOption = None,
@@ -59,8 +59,11 @@ def export(
     with session.reporter.stage(f"{encoder}: exporting", 0), disk_errors(out):
         spec = export_encoder(request, session.places.encoders_dir, out, kind.value)
     written = out.stat().st_size
+    told = f"{encoder} is in {out} ({size(written)}); {out}.json says how to prepare a picture"
+    if kind is FormatName.ONNX_OPERATOR:
+        told += "; OpenVINO reads it after core.add_extension(lookalike.encoder.openvino_extension.path())"
     session.reporter.answer(
-        f"{encoder} is in {out} ({size(written)}); {out}.json says how to prepare a picture",
+        told,
         file=str(out),
         format=kind.value,
         bytes=written,

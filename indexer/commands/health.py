@@ -26,7 +26,7 @@ from indexer.commands.common import (
 from lookalike.api import Encoder
 from lookalike.collection.files import disk_errors
 from lookalike.collection.snapshot import open_snapshot
-from lookalike.errors import LookalikeError
+from lookalike.errors import LookalikeError, OperatorError
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,17 @@ def _operator(_session: Session) -> str:
     return f"compiled, {operator_status().path}"
 
 
+def _libraries(_session: Session) -> str:
+    from lookalike.images import resizer
+    from lookalike.index.graph import graph_search_status
+
+    says = {"resizing": resizer(), "graph search": graph_search_status()}
+    words = "; ".join(f"{what}: {how}" for what, how in says.items())
+    if not all(how.startswith("compiled") for how in says.values()):
+        raise OperatorError(f"{words}; run `make install` to compile them here")
+    return words
+
+
 def _encoder(_session: Session) -> str:
     encoder = Encoder.load()
     picture = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
@@ -124,6 +135,7 @@ CHECKS = (
     Check("machine", _memory),
     Check("packages", _packages),
     Check("operator", _operator),
+    Check("libraries", _libraries),
     Check("encoder", _encoder),
     Check("data folder", _data),
     Check("collections", _snapshots),

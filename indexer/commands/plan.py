@@ -8,13 +8,22 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.common import JsonOption, make_reporter, memory_budget, size
+from indexer.commands.common import (
+    DEFAULT_DATA,
+    DataOption,
+    EncodersOption,
+    JsonOption,
+    Session,
+    make_session,
+    memory_budget,
+    size,
+)
 from indexer.commands.index import Engine, EngineOption, MemoryOption, RecallOption, RootOption
 from indexer.progress import Reporter, clock
+from lookalike.collection.snapshot import read_manifest
 from lookalike.index.planner import DEFAULT_RECALL, Estimate, IndexWish, estimates, plan_index
 from lookalike.sources.opening import open_source
-
-BUNDLED_DIMENSION = 608
+from lookalike.wiring import default_dimension
 
 SourceArgument = Annotated[
     Path | None,
@@ -24,9 +33,21 @@ CountOption = Annotated[
     int | None, typer.Option("--count", envvar="LOOKALIKE_COUNT", min=0, help="Plan for so many pictures.")
 ]
 DimensionOption = Annotated[
-    int,
+    int | None,
     typer.Option(
-        "--dimension", envvar="LOOKALIKE_DIMENSION", min=2, help="Numbers a vector; the bundled encoder gives 608."
+        "--dimension",
+        envvar="LOOKALIKE_DIMENSION",
+        min=2,
+        help="Numbers a vector. Without it: as the collection has, or else as the encoder in the box gives.",
+    ),
+]
+CollectionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--collection",
+        "-c",
+        envvar="LOOKALIKE_COLLECTION",
+        help="A collection whose vectors to plan for, if it has any.",
     ),
 ]
 
@@ -34,17 +55,22 @@ DimensionOption = Annotated[
 def plan(
     source: SourceArgument = None,
     count: CountOption = None,
-    dimension: DimensionOption = BUNDLED_DIMENSION,
+    collection: CollectionOption = None,
+    dimension: DimensionOption = None,
     engine: EngineOption = Engine.AUTO,
     recall: RecallOption = DEFAULT_RECALL,
     memory: MemoryOption = None,
     images_root: RootOption = None,
+    data: DataOption = DEFAULT_DATA,
+    encoders_dir: EncodersOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say which index so many pictures would get, what it costs and why, with the alternatives."""
     if (source is None) == (count is None):
         raise typer.BadParameter("give SOURCE or --count, one of them", param_hint="SOURCE")
-    reporter = make_reporter(json)
+    session = make_session(data, None, encoders_dir, json)
+    reporter = session.reporter
+    dimension = dimension or _dimension(session, collection)
     total = count if count is not None else _pictures(source or Path(), images_root, reporter)
     wish = IndexWish(engine.value, recall, memory_budget(memory))
     planned = plan_index(total, dimension, wish)
@@ -63,6 +89,16 @@ def plan(
         estimate=planned.estimate.fields(),
         alternatives=[estimate.fields() for estimate in known if estimate.engine != planned.engine],
     )
+
+
+def _dimension(session: Session, collection: str | None) -> int:
+    if collection is not None:
+        layout = session.layout(collection)
+        generation = layout.current_or_none()
+        if generation is not None:
+            return read_manifest(layout, generation).dimension
+        session.reporter.say(f"{collection} has published nothing yet: planned with the encoder in the box")
+    return default_dimension(session.places.encoders_dir)
 
 
 def _pictures(source: Path, images_root: Path | None, reporter: Reporter) -> int:

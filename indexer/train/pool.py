@@ -12,7 +12,7 @@ import hashlib
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from lookalike.errors import ManifestError, SourceNotFoundError
+
+Read = Callable[[bytes], Image.Image]
+"""Makes an upright RGB picture of a file's bytes."""
 
 HELD_OUT_PER_SOURCE = {"caltech101": 6, "clothing": 1, "grocery": 5}
 """How many classes of each source are left out: twelve, of the sources that have many classes."""
@@ -139,7 +142,7 @@ def squash(picture: Image.Image, size: int) -> npt.NDArray[np.uint8]:
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR), dtype=np.uint8)
 
 
-def pictures(folder: Path, rows: Iterable[Row]) -> Iterator[Image.Image]:
+def pictures(folder: Path, rows: Iterable[Row], read: Read = read_rgb) -> Iterator[Image.Image]:
     """The pictures of ``rows`` in turn, as upright RGB; each archive is opened once while its rows follow each other.
 
     Raises SourceNotFoundError when an archive, or a picture in it, is missing.
@@ -152,7 +155,7 @@ def pictures(folder: Path, rows: Iterable[Row]) -> Iterator[Image.Image]:
                 if archive is not None:
                     archive.close()
                 name, archive = row.archive, zipfile.ZipFile(folder / row.archive)
-            yield read_rgb(archive.read(row.path))
+            yield read(archive.read(row.path))
     except (FileNotFoundError, KeyError) as error:
         message = f"{folder / name} or a picture in it is missing ({error}); fetch the training pool again"
         raise SourceNotFoundError(message, subject=str(folder / name)) from error

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from indexer.evaluation.measures import retrieval
-from indexer.train.pool import Pool, pictures, read_rgb, squash
-from lookalike.errors import SourceNotFoundError
+from indexer.train.pool import Pool, Read, pictures, read_rgb, squash
+from lookalike.errors import ImageError, SourceNotFoundError
 
 LABELLED_SETS = ("clothing_test", "grocery_test", "caltech101_eval", "trashnet_eval", "imagenette_val")
 NEAR_DUPLICATES = "near_duplicates"
@@ -63,25 +63,32 @@ def read_labels(folder: Path, name_column: str, kind_column: str | None) -> tupl
     return [folder / row["path"] for row in rows], [row[name_column] for row in rows], kinds
 
 
-def read_set(folder: Path, size: int | None, name_column: str = "label", kind_column: str | None = None) -> TestSet:
+def read_set(
+    folder: Path,
+    size: int | None,
+    name_column: str = "label",
+    kind_column: str | None = None,
+    *,
+    read: Read = read_rgb,
+) -> TestSet:
     """The pictures listed in ``folder/labels.csv``, squashed to ``size`` pixels if one is given.
 
     Unreadable ones are counted.
     """
     pixels: list[Pixels] = []
-    read: list[int] = []
+    readable: list[int] = []
     paths, names, kinds = read_labels(folder, name_column, kind_column)
     for place, path in enumerate(paths):
         try:
-            pixels.append(_sized(read_rgb(path.read_bytes()), size))
-        except UnidentifiedImageError:
+            pixels.append(_sized(read(path.read_bytes()), size))
+        except (UnidentifiedImageError, ImageError):
             continue
-        read.append(place)
+        readable.append(place)
     return TestSet(
         pixels if size is None else np.stack(pixels),
-        tuple(names[place] for place in read),
-        tuple(kinds[place] for place in read),
-        unreadable=len(paths) - len(read),
+        tuple(names[place] for place in readable),
+        tuple(kinds[place] for place in readable),
+        unreadable=len(paths) - len(readable),
     )
 
 
@@ -89,20 +96,23 @@ def _sized(picture: Image.Image, size: int | None) -> Pixels:
     return np.asarray(picture, dtype=np.uint8) if size is None else squash(picture, size)
 
 
-def held_out_set(folder: Path, pool: Pool, size: int | None) -> TestSet:
+def held_out_set(folder: Path, pool: Pool, size: int | None, read: Read = read_rgb) -> TestSet:
     """The pictures of the pool in ``folder`` whose classes were left out of training, squashed to ``size`` if given."""
     rows = [row for row, out in zip(pool.rows, pool.held_out, strict=True) if out]
-    found = [_sized(picture, size) for picture in pictures(folder, rows)]
+    found = [_sized(picture, size) for picture in pictures(folder, rows, read)]
     pixels = found if size is None else np.stack(found)
     return TestSet(pixels, tuple("/".join(row.kind) for row in rows), ("",) * len(rows))
 
 
-def all_sets(data: Path, pool: Pool, size: int | None) -> Iterator[tuple[str, TestSet]]:
-    """Every set that is measured on, by name, in the order of the report; one at a time is in memory."""
+def all_sets(data: Path, pool: Pool, size: int | None, read: Read = read_rgb) -> Iterator[tuple[str, TestSet]]:
+    """Every set that is measured on, by name, in the order of the report; one at a time is in memory.
+
+    ``read`` makes a picture of a file's bytes.
+    """
     for name in LABELLED_SETS:
-        yield name, read_set(data / name, size)
-    yield HELD_OUT, held_out_set(data / "pool", pool, size)
-    yield NEAR_DUPLICATES, one_name_a_picture(read_set(data / NEAR_DUPLICATES, size, "group", "transform"))
+        yield name, read_set(data / name, size, read=read)
+    yield HELD_OUT, held_out_set(data / "pool", pool, size, read)
+    yield NEAR_DUPLICATES, one_name_a_picture(read_set(data / NEAR_DUPLICATES, size, "group", "transform", read=read))
 
 
 def one_name_a_picture(known: TestSet) -> TestSet:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 
 from indexer.train import features
 from indexer.train.closed_form import Affine, output_layer, ridge
@@ -36,6 +38,7 @@ from indexer.train.teacher import (
 from lookalike.api import Encoder
 from lookalike.encoder.installed import installed_names
 from lookalike.encoder.registry import BUNDLED, BUNDLED_INT8
+from lookalike.images import decode
 
 SERVED_SIZE = 144
 COLOUR_COMPONENTS = 96
@@ -220,9 +223,15 @@ def product_encoders(places: Places, encoders_dir: Path, log: Log) -> dict[str, 
         encoder = Encoder.load(name, encoders_dir=encoders_dir)
         # An encoder that squashes gives the same vector for a picture that was squashed to its size before.
         size = encoder.spec.input_size if encoder.spec.resize == "squash" else None
-        report[name] = measure(encoder.encode, all_sets(places.data, pool, size))
+        read = partial(_as_served, side=encoder.spec.decode_side)
+        report[name] = measure(encoder.encode, all_sets(places.data, pool, size, read))
         log(f"{name} measured")
     return report
+
+
+def _as_served(data: bytes, side: int | None) -> Image.Image:
+    """A picture as the programs decode it: no larger than the encoder needs."""
+    return Image.fromarray(decode(data, fit=side).pixels)
 
 
 def unit(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""What an exported file is: its formats, the names of its ends, and the description that goes with it."""
+"""What an exported file is: its formats, the names of its ends and nodes, and the description that goes with it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from lookalike.encoder.spec import EncoderSpec
 
 Format = Literal["onnx", "onnx-operator", "torchscript"]
 PICTURES, VECTORS = "pictures", "vectors"
+DOMAIN, VERSION = "lookalike", 1
+MOMENTS, FUSE = "MultiScaleMoments", "MultiScaleFuse"
+"""The nodes of our own, in ONNX files of the format ``onnx-operator``: what they are called, and their version."""
+
+VARIANCE_FLOOR, LEAST_LENGTH = 1e-6, 1e-12
+"""What they add to a variance, and the least length that they divide by; the same numbers as in ``ext/csrc``."""
 
 
 def description(spec: EncoderSpec, kind: Format) -> str:

@@ -13,12 +13,10 @@ import onnx
 import torch
 from onnxscript.values import Opset
 
-from lookalike.encoder.ops import VARIANCE_FLOOR
+from lookalike.encoder.formats import DOMAIN, FUSE, LEAST_LENGTH, MOMENTS, VARIANCE_FLOOR, VERSION
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderOptionsError
 
-DOMAIN, VERSION = "lookalike", 1
-MOMENTS, FUSE = "MultiScaleMoments", "MultiScaleFuse"
 _OPSET = 18
 
 
@@ -90,7 +88,7 @@ def fuse_text(channels: Sequence[int], *, normalize: bool) -> str:
     if normalize:
         lines += [
             "length = ReduceL2 <keepdims = 1> (fused, axis)",
-            "least = Constant <value = float {1e-12}> ()",
+            f"least = Constant <value = float {{{LEAST_LENGTH}}}> ()",
             "divisor = Max (length, least)",
             "vectors = Div (fused, divisor)",
         ]

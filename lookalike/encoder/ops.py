@@ -18,10 +18,10 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
+from lookalike.encoder.formats import VARIANCE_FLOOR
 from lookalike.errors import OperatorError
 
 _LOG = logging.getLogger(__name__)
-VARIANCE_FLOOR = 1e-6
 _OPERATORS = ("multiscale_fuse", "multiscale_moments", "channel_moments")
 
 

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from lookalike.encoder.base import Vectors
-from lookalike.encoder.installed import BOX
+from lookalike.encoder.installed import BOX, bundled_weights
 from lookalike.encoder.registry import BUNDLED, BUNDLED_INT8
-from lookalike.encoder.spec import NETWORK_DECODER, EncoderSpec
-from lookalike.encoder.weights import file_digest, invalid
+from lookalike.encoder.spec import DECODERS, EncoderSpec
+from lookalike.encoder.weights import file_digest, invalid, read_recipe
 from lookalike.errors import EncoderNotInstalledError
 
 SUFFIX = "-int8"
@@ -60,6 +60,17 @@ def in_the_box() -> list[str]:
     return [BUNDLED, *([BUNDLED_INT8] if model_path(BUNDLED_INT8, BOX).is_file() else [])]
 
 
+def dimension_in_the_box(name: str, encoders_dir: Path) -> int:
+    """How many numbers a vector of one of ``in_the_box()`` has, as its file says; raises WeightsInvalidError."""
+    if is_quantised(name):
+        return read_quantised(name, encoders_dir).spec.dimension
+    path = bundled_weights()
+    recipe = read_recipe(path)
+    if recipe is None:
+        raise invalid(path, "was not written by lookalike; install lookalike again")
+    return recipe.dimension
+
+
 def model_path(name: str, encoders_dir: Path) -> Path:
     """Where the network of the int8 encoder ``name`` lies, or would lie; its description is beside it."""
     if name == BUNDLED_INT8:
@@ -88,8 +99,13 @@ def read_quantised(name: str, encoders_dir: Path) -> Quantised:
         raise invalid(path, f"cannot be read ({error}); quantise {name.removesuffix(SUFFIX)} again") from error
     if file_digest(model) != spec.weights_digest:
         raise invalid(model, f"is not the one that {path.name} describes; quantise {origin_said.name} again")
-    spec = dataclasses.replace(spec, name=name, decoder=NETWORK_DECODER)
-    return Quantised(model, spec, origin_said, check, said.get("measured", {}))
+    if spec.decoder not in DECODERS:
+        raise invalid(
+            path,
+            f"wants pictures decoded by {spec.decoder!r}, and this lookalike knows {' and '.join(DECODERS)} only: "
+            f"install a newer one, or quantise {origin_said.name} again",
+        )
+    return Quantised(model, dataclasses.replace(spec, name=name), origin_said, check, said.get("measured", {}))
 
 
 def write_description(made: Quantised) -> None:

@@ -13,9 +13,12 @@ Fusion = Literal["mean", "concat", "last", "moments"]
 Resize = Literal["squash", "crop", "pad"]
 Precision = Literal["float32", "int8"]
 
-SCALED = "scaled-bilinear"
+FULL, SCALED = "pillow-bilinear", "scaled-bilinear"
+DECODERS = (FULL, SCALED)
+"""What may make pixels of a file; see ``EncoderSpec``."""
+
 NETWORK_DECODER = SCALED
-"""What makes pixels of a file for all real networks."""
+"""What makes pixels of a file for all networks that are not int8 already; those say it themselves."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -51,7 +54,7 @@ class EncoderSpec:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     weights_digest: str
-    decoder: str = "pillow-bilinear"
+    decoder: str = FULL
     colour_bins: int = 0
     precision: Precision = "float32"
 

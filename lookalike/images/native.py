@@ -9,14 +9,13 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
+from lookalike.compiled import compiled_library
 
-_FOLDER = Path(__file__).parents[1]
+Pixels = npt.NDArray[np.uint8]
 
 
 def resize_bilinear(pixels: Pixels, width: int, height: int) -> Pixels | None:
@@ -39,16 +38,11 @@ def resizer() -> str:
 
 @cache
 def _library() -> tuple[Callable[..., int] | None, str]:
-    candidates = sorted(path for path in _FOLDER.glob("_pixels*") if path.suffix in {".so", ".pyd", ".dylib"})
-    reasons = [] if candidates else [f"{_FOLDER} has no _pixels library: it was not compiled"]
-    for path in candidates:
-        try:
-            function = ctypes.CDLL(str(path)).lookalike_resize_bilinear
-        except (OSError, AttributeError) as error:
-            reasons.append(f"{path}: {error}")
-            continue
-        address, length = ctypes.c_void_p, ctypes.c_int64
-        function.argtypes = [address, length, length, address, length, length]
-        function.restype = ctypes.c_int
-        return function, f"compiled ({path.name})"
-    return None, "; ".join(reasons)
+    library, note = compiled_library("_pixels")
+    if library is None:
+        return None, note
+    function = library.lookalike_resize_bilinear
+    address, length = ctypes.c_void_p, ctypes.c_int64
+    function.argtypes = [address, length, length, address, length, length]
+    function.restype = ctypes.c_int
+    return function, f"compiled ({note})"

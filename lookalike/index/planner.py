@@ -17,7 +17,7 @@ SCAN_UP_TO = 2_000_000  # beyond that no scan is offered in place of an index th
 FEWEST = 2_000  # vectors that an approximate index wants to be trained on
 DEFAULT_RECALL = 0.99
 
-_LINKED = 144.0 + 16.0  # bytes of links a vector on a graph, and what FAISS keeps beside them
+_LINKED = 128.0 + 5.0  # bytes of links a vector on the ground floor, and its share of the floors above
 _COMPONENTS = 256
 
 

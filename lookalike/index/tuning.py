@@ -13,7 +13,7 @@ from lookalike.index.native import all_threads, nearest, scores_at, threads
 
 K = 10
 STEP = 1.0
-BLOCK = 100  # queries that are answered exactly between two words of progress
+BLOCK = 500  # queries that are answered exactly in one pass over the vectors, between two words of progress
 Counts = npt.NDArray[np.int64]
 
 

@@ -12,10 +12,11 @@ import pytest
 
 from lookalike.encoder.base import ImageEncoder, Vectors
 from lookalike.encoder.batching import encode_pictures
-from lookalike.encoder.runtimes.choosing import Runtime, Wanted, load_chosen
+from lookalike.encoder.runtimes.choosing import Wanted, load_chosen
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import VectorsInvalidError
+from lookalike.options import RuntimeName
 from lookalike.testing import TinyEncoder, make_picture
 from tests.encoder_files import classifier, write_published, write_tiny
 
@@ -44,7 +45,7 @@ def published_last(folder: Path) -> ImageEncoder:
     )
 
 
-def elsewhere(runtime: Runtime, name: str, input_size: int | None = None) -> Maker:
+def elsewhere(runtime: RuntimeName, name: str, input_size: int | None = None) -> Maker:
     """A network that another program runs; its export stays in the folder, so that it is made once."""
     return lambda folder: load_chosen(Wanted(name.format(folder=folder), folder, None, input_size), runtime)
 
@@ -65,12 +66,12 @@ MAKERS: dict[str, Maker] = {
     "tiny moments": tiny_moments,
     "published last": published_last,
     "fake": lambda _: TinyEncoder(),
-    "openvino bundled": elsewhere("openvino", "bundled", 64),
-    "onnxruntime bundled": elsewhere("onnxruntime", "bundled", 64),
-    "openvino tiny concat": elsewhere("openvino", TINY_CONCAT),
-    "onnxruntime tiny concat": elsewhere("onnxruntime", TINY_CONCAT),
-    "openvino int8": elsewhere("openvino", "bundled-int8"),
-    "onnxruntime int8": elsewhere("onnxruntime", "bundled-int8"),
+    "openvino bundled": elsewhere(RuntimeName.OPENVINO, "bundled", 64),
+    "onnxruntime bundled": elsewhere(RuntimeName.ONNXRUNTIME, "bundled", 64),
+    "openvino tiny concat": elsewhere(RuntimeName.OPENVINO, TINY_CONCAT),
+    "onnxruntime tiny concat": elsewhere(RuntimeName.ONNXRUNTIME, TINY_CONCAT),
+    "openvino int8": elsewhere(RuntimeName.OPENVINO, "bundled-int8"),
+    "onnxruntime int8": elsewhere(RuntimeName.ONNXRUNTIME, "bundled-int8"),
 }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.e2e.conftest import Run, write_pictures
 
 
@@ -28,6 +30,16 @@ def test_a_small_memory_gets_what_fits_into_it(run: Run) -> None:
     answer = run("plan", "--count", "1000000", "--memory", "0.2", "--json").answer
     assert answer["engine"] == "faiss-ivfpq"
     assert answer["estimate"]["memory"] < 0.2e9
+
+
+def test_a_collection_is_planned_for_with_the_length_of_its_own_vectors(run: Run, tmp_path: Path) -> None:
+    golden = REPOSITORY / "tests/golden/format-1/collections/faiss-flat"
+    shutil.copytree(golden, tmp_path / "data/collections/faiss-flat")
+    assert run("plan", "--count", "7", "-c", "faiss-flat", "--json").answer["dimension"] == 8
+    assert run("plan", "--count", "7", "-c", "faiss-flat", "--dimension", "9", "--json").answer["dimension"] == 9
+    ended = run("plan", "--count", "7", "-c", "new")
+    assert "7 vectors of 608 numbers" in ended.out
+    assert "new has published nothing yet: planned with the encoder in the box" in ended.err
 
 
 @pytest.mark.parametrize("arguments", [(), (".", "--count", "7")])

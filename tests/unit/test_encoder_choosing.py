@@ -17,6 +17,7 @@ from lookalike.encoder.runtimes.choosing import Wanted, chosen, load_chosen
 from lookalike.encoder.runtimes.exported import chunked
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
 from lookalike.errors import EncoderOptionsError
+from lookalike.options import RuntimeName
 from lookalike.wiring import prefer_runtime
 from tests.encoder_files import TINY, write_tiny
 
@@ -33,11 +34,12 @@ class Runs:
     def version(self) -> str:
         return "fast 1"
 
-    def run(self, chunks: list[RGB]) -> list[Vectors]:
+    def run(self, batch: RGB) -> Vectors:
         self.calls += 1
-        vectors = [self.reference.forward(chunk) for chunk in chunks]
+        vectors = self.reference.forward(batch)
         cosine, sine = np.float32(np.cos(self.angle)), np.float32(np.sin(self.angle))
-        return [cosine * vector + sine * _across(vector) for vector in vectors]
+        turned: Vectors = cosine * vectors + sine * _across(vectors)
+        return turned
 
 
 def _across(vectors: Vectors) -> Vectors:
@@ -63,7 +65,7 @@ def engines(monkeypatch: pytest.MonkeyPatch, reference: TorchEncoder, angles: di
     def open_engine(name: str, *_: Any) -> Runs:
         opened.append(name)
         if name not in angles:
-            raise ImportError(f"No module named {name!r}")
+            raise ImportError(f"No module named {str(name)!r}")
         return Runs(reference, angles[name])
 
     monkeypatch.setattr(choosing, "open_engine", open_engine)
@@ -88,7 +90,7 @@ def test_a_runtime_with_other_vectors_is_never_chosen_however_fast(
     # cos(0.02) = 0.9998 is too little, cos(0.01) = 0.99995 is enough
     engines(monkeypatch, wanted.torch(), {"openvino": 0.02, "onnxruntime": 0.01})
     costing(monkeypatch, torch=9.0, openvino=1.0, onnxruntime=2.0)
-    encoder = load_chosen(wanted, "auto")
+    encoder = load_chosen(wanted, RuntimeName.AUTO)
     assert "onnxruntime" not in encoder.runtime.split(",")[0]  # the stand-in's own words
     assert "2.0 ms of CPU a picture (torch 9.0, openvino not: cosine 0.99980 to the reference)" in encoder.runtime
 
@@ -96,7 +98,7 @@ def test_a_runtime_with_other_vectors_is_never_chosen_however_fast(
 def test_pytorch_serves_when_it_is_the_fastest_and_says_so(wanted: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
     engines(monkeypatch, wanted.torch(), {"openvino": 0.0})
     costing(monkeypatch, torch=3.0, openvino=5.0)
-    encoder = load_chosen(wanted, "auto")
+    encoder = load_chosen(wanted, RuntimeName.AUTO)
     assert isinstance(encoder, TorchEncoder)
     assert "3.0 ms of CPU a picture (openvino 5.0, onnxruntime not: No module named 'onnxruntime')" in encoder.runtime
 
@@ -106,21 +108,26 @@ def test_it_is_measured_once_and_again_when_the_machine_or_a_version_changes(
 ) -> None:
     opened = engines(monkeypatch, wanted.torch(), {"openvino": 0.0, "onnxruntime": 0.0})
     costing(monkeypatch, torch=9.0, openvino=1.0, onnxruntime=2.0)
-    load_chosen(wanted, "auto")
+    load_chosen(wanted, RuntimeName.AUTO)
     assert sorted(opened) == ["onnxruntime", "openvino", "openvino"]
     opened.clear()
-    load_chosen(wanted, "auto")
+    load_chosen(wanted, RuntimeName.AUTO)
     assert opened == ["openvino"]
+    compiled = export_folder(wanted.name, None, None, wanted.encoders_dir) / "123.blob"
+    compiled.write_bytes(b"compiled by openvino")
+    load_chosen(wanted, RuntimeName.AUTO)
+    assert compiled.exists()
     monkeypatch.setattr(choosing, "_processor", lambda: "another one")
     costing(monkeypatch, torch=9.0, openvino=3.0, onnxruntime=2.0)
     opened.clear()
-    load_chosen(wanted, "auto")
+    load_chosen(wanted, RuntimeName.AUTO)
     assert sorted(opened) == ["onnxruntime", "onnxruntime", "openvino"]
+    assert not compiled.exists()
 
 
 def test_a_folder_that_cannot_be_written_leaves_pytorch_and_says_so(wanted: Wanted) -> None:
     (wanted.encoders_dir / "exports").write_text("in the way")
-    encoder = load_chosen(wanted, "auto")
+    encoder = load_chosen(wanted, RuntimeName.AUTO)
     assert isinstance(encoder, TorchEncoder)
     assert "cannot be exported" in encoder.runtime
     assert "exports" in encoder.runtime
@@ -131,8 +138,8 @@ def test_a_runtime_that_was_asked_for_is_not_replaced_by_another(
 ) -> None:
     engines(monkeypatch, wanted.torch(), {"onnxruntime": 0.0})
     with pytest.raises(EncoderOptionsError, match=r"^openvino cannot run test_resnet:.* No module named 'openvino'"):
-        load_chosen(wanted, "openvino")
-    assert load_chosen(wanted, "onnxruntime").runtime == "fast 1, as was asked for"
+        load_chosen(wanted, RuntimeName.OPENVINO)
+    assert load_chosen(wanted, RuntimeName.ONNXRUNTIME).runtime == "fast 1, as was asked for"
 
 
 def test_a_runtime_that_there_is_not_is_refused() -> None:
@@ -156,7 +163,7 @@ def test_a_batch_is_shared_out_evenly_and_at_most_eight_at_a_time(pictures: int,
 @pytest.fixture(scope="module")
 def kept_bundled(encoders_folder: Path) -> Path:
     """A folder of encoders with the export of the bundled network at 64 pixels."""
-    load_chosen(Wanted("bundled", encoders_folder, None, 64), "onnxruntime")
+    load_chosen(Wanted("bundled", encoders_folder, None, 64), RuntimeName.ONNXRUNTIME)
     return encoders_folder
 
 

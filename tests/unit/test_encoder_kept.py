@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from lookalike.encoder.kept import export_folder, find_kept, keep, read_choice, write_choice
+from lookalike.encoder.kept import claim, export_folder, find_kept, keep, read_choice, remove_compiled, write_choice
+from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderNotInstalledError
 from lookalike.testing import TinyEncoder
 
 SPEC = TinyEncoder().spec
+OTHER_WEIGHTS = dataclasses.replace(SPEC, weights_digest="f" * 64)
+
+
+def folders(exports: Path) -> list[str]:
+    return sorted(path.name for path in exports.iterdir())
 
 
 def test_what_was_kept_is_found_under_the_name_that_is_asked_for_now(tmp_path: Path) -> None:
@@ -47,6 +57,74 @@ def test_two_that_export_at_once_both_succeed_and_leave_nothing_else_behind(tmp_
         list(pool.map(lambda _: keep(folder, b"network" * 1000, SPEC), range(24)))
     assert find_kept(folder, "tiny") is not None
     assert [path.name for path in folder.parent.iterdir()] == ["key"]
+
+
+def test_new_weights_of_the_same_encoder_take_the_old_ones_export_with_them(tmp_path: Path) -> None:
+    keep(tmp_path / "old", b"network", SPEC)
+    (tmp_path / "old" / "123.blob").write_bytes(b"compiled")
+    keep(tmp_path / "new", b"another", OTHER_WEIGHTS)
+    assert folders(tmp_path) == ["new"]
+    assert find_kept(tmp_path / "new", "tiny") is not None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        dataclasses.replace(SPEC, input_size=96),
+        dataclasses.replace(OTHER_WEIGHTS, name="resnet50"),
+        dataclasses.replace(OTHER_WEIGHTS, name="test:/weights/a.safetensors"),
+    ],
+    ids=["another size", "another encoder", "another file"],
+)
+def test_what_may_still_be_asked_for_stays(other: EncoderSpec, tmp_path: Path) -> None:
+    keep(tmp_path / "first", b"network", SPEC)
+    keep(tmp_path / "second", b"another", other)
+    assert folders(tmp_path) == ["first", "second"]
+
+
+def test_exports_of_older_versions_go_and_those_of_newer_ones_stay(tmp_path: Path) -> None:
+    versions = {"older": 1, "newer": 1000}
+    for name, version in versions.items():
+        keep(tmp_path / name, b"network", dataclasses.replace(SPEC, name=name))
+        owner = tmp_path / name / "owner.json"
+        owner.write_text(json.dumps(json.loads(owner.read_text()) | {"version": version}))
+    keep(tmp_path / "oldest", b"network", dataclasses.replace(SPEC, name="oldest"))
+    (tmp_path / "oldest" / "owner.json").unlink()  # the first versions wrote none
+    keep(tmp_path / "now", b"network", SPEC)
+    assert folders(tmp_path) == ["newer", "now"]
+
+
+def test_what_another_process_is_making_stays_until_it_is_a_day_old(tmp_path: Path) -> None:
+    for name, hours in {".key.now": 1, ".key.long-ago": 25}.items():
+        (tmp_path / name).mkdir()
+        then = time.time() - hours * 3600
+        os.utime(tmp_path / name, (then, then))
+    keep(tmp_path / "key", b"network", SPEC)
+    assert folders(tmp_path) == [".key.now", "key"]
+
+
+def test_a_file_that_is_open_can_be_read_on_when_its_export_goes(tmp_path: Path) -> None:
+    with keep(tmp_path / "old", b"network", SPEC).model.open("rb") as file:
+        keep(tmp_path / "new", b"another", OTHER_WEIGHTS)
+        assert not (tmp_path / "old").exists()
+        assert file.read() == b"network"
+
+
+def test_a_folder_for_what_is_kept_of_an_int8_network_goes_with_its_next_version(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: claim(tmp_path / "old", SPEC), range(24)))
+    write_choice(tmp_path / "old", {"runtime": "openvino"})
+    claim(tmp_path / "old", SPEC)
+    assert read_choice(tmp_path / "old") == {"runtime": "openvino"}
+    claim(tmp_path / "new", OTHER_WEIGHTS)
+    assert folders(tmp_path) == ["new"]
+
+
+def test_what_openvino_compiled_is_removed_and_the_rest_stays(tmp_path: Path) -> None:
+    kept = keep(tmp_path / "key", b"network", SPEC)
+    (kept.folder / "123.blob").write_bytes(b"compiled")
+    remove_compiled(kept.folder)
+    assert folders(kept.folder) == ["model.onnx", "owner.json", "spec.json"]
 
 
 def test_another_encoder_is_kept_in_another_folder(tmp_path: Path) -> None:

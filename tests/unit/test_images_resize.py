@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from lookalike import compiled
 from lookalike.images import native, resize, resizer
 from lookalike.images.native import resize_bilinear
 from lookalike.images.pixels import thumbnail
@@ -54,12 +55,14 @@ def test_without_the_library_the_bytes_are_the_same_and_it_is_said_why(
     (tmp_path / "_pixels.abi3.so").write_bytes(b"no library")
     for folder, why in ((tmp_path, "_pixels.abi3.so"), (tmp_path / "empty", "was not compiled")):
         with monkeypatch.context() as patched:
-            patched.setattr(native, "_FOLDER", folder)
+            patched.setattr(compiled, "_FOLDER", folder)
+            compiled.compiled_library.cache_clear()
             native._library.cache_clear()
             assert resizer().startswith("Pillow (")
             assert why in resizer()
             for (width, height, *size), square in zip(SIZES, expected, strict=True):
                 np.testing.assert_array_equal(resize(picture(width, height), *size), square)
+        compiled.compiled_library.cache_clear()
         native._library.cache_clear()
     assert resizer().startswith("compiled")
 

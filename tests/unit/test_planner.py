@@ -44,7 +44,7 @@ def test_a_recall_of_one_is_an_exact_search() -> None:
 
 def test_reasons_of_a_short_memory_name_both_sizes() -> None:
     why = " ".join(plan_index(10_000_000, 608, IndexWish(memory=2 * GIGABYTE)).reasons)
-    assert "4.2 GB" in why, "256 bytes of code and 160 of links for each of ten million"
+    assert "3.9 GB" in why, "256 bytes of code and 133 of links for each of ten million"
     assert "2.0 GB" in why
 
 

@@ -15,22 +15,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
 from lookalike.encoder.base import RGB, ImageEncoder, Vectors
-from lookalike.encoder.kept import EXPORTS, Kept, export_folder, find_kept, keep, read_choice, write_choice
+from lookalike.encoder.kept import (
+    EXPORTS,
+    Kept,
+    claim,
+    export_folder,
+    find_kept,
+    keep,
+    read_choice,
+    remove_compiled,
+    write_choice,
+)
 from lookalike.encoder.quantised import is_quantised, read_quantised
 from lookalike.encoder.runtimes import torch_runtime
 from lookalike.encoder.runtimes.exported import Engine, ExportedEncoder, cores
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
+from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderOptionsError
+from lookalike.options import RuntimeName
 
 _LOG = logging.getLogger(__name__)
-Runtime = Literal["auto", "torch", "openvino", "onnxruntime"]
-RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
-ENGINES = ("openvino", "onnxruntime")
+ENGINES = (RuntimeName.OPENVINO, RuntimeName.ONNXRUNTIME)
 SAME = 0.9999
 """The least cosine of a picture's vectors by two runtimes that are called the same."""
 
@@ -56,7 +66,7 @@ class Wanted:
         )
 
 
-def load_chosen(wanted: Wanted, runtime: Runtime) -> ImageEncoder:
+def load_chosen(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
     """The encoder on ``runtime``, or with ``auto`` on the fastest that is correct on this machine.
 
     The first time takes the seconds of an export, and with ``auto`` those of a measurement; both are kept in the folder
@@ -67,7 +77,7 @@ def load_chosen(wanted: Wanted, runtime: Runtime) -> ImageEncoder:
     """
     if is_quantised(wanted.name):
         return quantised_encoder(wanted, runtime)
-    if runtime == "torch":
+    if runtime == RuntimeName.TORCH:
         return wanted.torch()
     loaded: list[TorchEncoder] = []
 
@@ -78,15 +88,16 @@ def load_chosen(wanted: Wanted, runtime: Runtime) -> ImageEncoder:
 
     try:
         kept = kept_export(wanted, reference)
-        if runtime != "auto":
+        if runtime != RuntimeName.AUTO:
             return exported(kept, runtime, "as was asked for", wanted.torch)
         choice = read_choice(kept.folder)
         if choice.get("depends") != depends():
+            remove_compiled(kept.folder)  # for other versions, or another machine
             choice = measured(kept, reference())
             write_choice(kept.folder, choice)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         words = " ".join(str(error).split())[:200] or type(error).__name__
-        if runtime != "auto":
+        if runtime != RuntimeName.AUTO:
             raise EncoderOptionsError(f"{runtime} cannot run {wanted.name}: {words}", subject="runtime") from error
         _LOG.warning("PyTorch runs %s, for it cannot be exported: %s", wanted.name, words)
         return reference().because(f"the only one, for it cannot be exported ({words})")
@@ -151,7 +162,7 @@ def correct(
     return candidates, left_out
 
 
-def quantised_encoder(wanted: Wanted, runtime: Runtime) -> ImageEncoder:
+def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
     """An int8 encoder, on the fastest of ``ENGINES`` that gives the vectors which it gave where it was made.
 
     Raises EncoderNotInstalledError, WeightsInvalidError, and EncoderOptionsError if nothing here can run it or it is
@@ -168,27 +179,29 @@ def quantised_encoder(wanted: Wanted, runtime: Runtime) -> ImageEncoder:
     origin = Wanted(made.origin.name, wanted.encoders_dir, made.origin.fusion, made.origin.input_size)
     folder = wanted.encoders_dir / EXPORTS / made.spec.weights_digest[:32]
 
+    cache = _claimed(folder, made.spec)
+
     def make(name: str, reason: str = "") -> ImageEncoder:
-        return ExportedEncoder(
-            made.spec, open_engine(name, made.model, _writable(folder)), reason=reason, reference=origin.torch
-        )
+        return ExportedEncoder(made.spec, open_engine(name, made.model, cache), reason=reason, reference=origin.torch)
 
     if runtime in ENGINES:
         return _or_refused(wanted.name, runtime, lambda: make(runtime, "as was asked for"))
-    if runtime == "torch":
+    if runtime == RuntimeName.TORCH:
         raise EncoderOptionsError(
             f"torch cannot run {wanted.name}, which is an int8 network: choose {' or '.join(ENGINES)}",
             subject="runtime",
         )
     choice = read_choice(folder)
     if choice.get("depends") != depends():
+        if cache is not None:
+            remove_compiled(cache)
         candidates, left_out = correct(make, made.check, SAME_INT8)
         if not candidates:
             why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
             raise EncoderOptionsError(f"nothing here can run {wanted.name} ({why})", subject=wanted.name)
         choice = chosen(costs_of(candidates, made_pictures(size)), left_out)
-        if _writable(folder) is not None:
-            write_choice(folder, choice)
+        if cache is not None:
+            write_choice(cache, choice)
     return _or_refused(wanted.name, choice["runtime"], lambda: make(choice["runtime"], str(choice["reason"])))
 
 
@@ -200,10 +213,10 @@ def _or_refused(encoder: str, runtime: str, make: Callable[[], ImageEncoder]) ->
         raise EncoderOptionsError(f"{runtime} cannot run {encoder}: {words}", subject="runtime") from error
 
 
-def _writable(folder: Path) -> Path | None:
-    """The folder, made if need be; None if nothing can be kept there."""
+def _claimed(folder: Path, spec: EncoderSpec) -> Path | None:
+    """The folder of what is kept for ``spec``, made if need be; None if nothing can be kept there."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        claim(folder, spec)
     except OSError:
         return None
     return folder if os.access(folder, os.W_OK) else None

@@ -24,8 +24,8 @@ class Engine(Protocol):
     def version(self) -> str:
         """What runs it, and its version."""
 
-    def run(self, chunks: list[RGB]) -> list[Vectors]:
-        """The vectors of each chunk (n, S, S, 3) uint8, n at least 1, on as many cores as there are chunks."""
+    def run(self, batch: RGB) -> Vectors:
+        """The vectors (n, D) of a batch (n, S, S, 3) uint8, n at least 1, which it divides among the cores."""
 
 
 class ExportedEncoder:
@@ -64,8 +64,7 @@ class ExportedEncoder:
         preprocess.check_batch(batch, self._spec.input_size)
         if len(batch) == 0:
             return np.empty((0, self._spec.dimension), np.float32)
-        chunks = chunked(np.ascontiguousarray(batch), cores())
-        return np.concatenate(self._engine.run(chunks))
+        return self._engine.run(np.ascontiguousarray(batch))
 
     def explain(self, first: RGB, second: RGB) -> Evidence:
         """See the port. The first call takes seconds: it loads PyTorch.

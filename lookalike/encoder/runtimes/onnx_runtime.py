@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lookalike.encoder.base import RGB, Vectors
-from lookalike.encoder.runtimes.exported import cores
+from lookalike.encoder.runtimes.exported import chunked, cores
 from lookalike.encoder.telemetry import import_onnxruntime
 
 
@@ -33,11 +35,11 @@ class OnnxRuntimeEngine:
         """ONNX Runtime and its version."""
         return f"onnxruntime {self._version}"
 
-    def run(self, chunks: list[RGB]) -> list[Vectors]:
+    def run(self, batch: RGB) -> Vectors:
         """See ``Engine``."""
-        if len(chunks) == 1:
-            return [self._one(chunks[0])]
-        return list(self._pool.map(self._one, chunks))
+        if len(batch) == 1:
+            return self._one(batch)
+        return np.concatenate(list(self._pool.map(self._one, chunked(batch, cores()))))
 
     def _one(self, chunk: RGB) -> Vectors:
         vectors: Vectors = self._session.run(None, {self._input: chunk})[0]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from lookalike.index.base import IndexSettings, Vectors
-from lookalike.index.engines.reranked import RerankedIndex
+from lookalike.index.engines.faiss_coded import FaissCodedIndex
 from lookalike.index.native import faiss
 
 
-class FaissFlat16Index(RerankedIndex):
+class FaissFlat16Index(FaissCodedIndex):
     """``faiss.IndexScalarQuantizer`` of 16-bit floats."""
 
     start: ClassVar[IndexSettings] = IndexSettings(effort=1, factor=2.0)

@@ -12,19 +12,22 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lookalike.index.base import IndexSettings, Vectors
+from lookalike.index.engines.faiss_coded import FaissCodedIndex
 from lookalike.index.engines.projecting import fits, projection, sample
-from lookalike.index.engines.reranked import SCATTER, RerankedIndex
+from lookalike.index.engines.reranked import SCATTER
 from lookalike.index.native import faiss
 
 WIDTH = 256  # components that are kept
 PART = 2  # components that share a code of four bits
-FLAT_LISTS = 4096  # up to so many lists the nearest are found by comparing all
-TRAINING = 40  # vectors a list that the lists are trained on
+FLAT_LISTS = 4096  # up to so many lists a query's nearest are found by comparing all
+MOST_LISTS = 16_384  # each vector is compared with all of them when it is taken in
+TRAINING = 40  # vectors a list that the lists are trained on, and half as many where there are more lists than that
+ROUNDS = 6  # of the lists' training
 
 
 def lists_for(count: int) -> int:
     """A power of two, about four times the square root of the count."""
-    return max(1, min(65_536, 1 << round(math.log2(max(1.0, 4 * math.sqrt(count)))), count // TRAINING))
+    return max(1, min(MOST_LISTS, 1 << round(math.log2(max(1.0, 4 * math.sqrt(count)))), count // TRAINING))
 
 
 def bytes_a_vector(dimension: int) -> float:
@@ -32,7 +35,7 @@ def bytes_a_vector(dimension: int) -> float:
     return min(dimension, WIDTH) / (2 * PART) + 8
 
 
-class FaissIvfPqIndex(RerankedIndex):
+class FaissIvfPqIndex(FaissCodedIndex):
     """``faiss.IndexIVFPQFastScan`` behind a ``faiss.PCAMatrix``."""
 
     start: ClassVar[IndexSettings] = IndexSettings(effort=32, factor=20.0)
@@ -69,11 +72,7 @@ class FaissIvfPqIndex(RerankedIndex):
     def _empty(cls, vectors: Vectors) -> Any:
         dimension, lists = vectors.shape[1], lists_for(len(vectors))
         width = min(dimension, WIDTH) if fits(vectors, min(dimension, WIDTH)) else dimension
-        if lists <= FLAT_LISTS:
-            coarse = faiss.IndexFlatL2(width)
-        else:
-            coarse = faiss.IndexHNSWFlat(width, 32)
-            coarse.hnsw.efSearch = 256
+        coarse = faiss.IndexFlatL2(width)
         parts = max(1, width // PART)
         inverted = faiss.IndexIVFPQFastScan(coarse, width, lists, parts, 4)
         inverted.own_fields = True
@@ -81,12 +80,27 @@ class FaissIvfPqIndex(RerankedIndex):
         index = faiss.IndexPreTransform(inverted)
         if width < dimension:
             index.prepend_transform(projection(vectors, width, balanced=True))
+        inverted.cp.niter = ROUNDS
         inverted.cp.max_points_per_centroid = 256
         inverted.cp.min_points_per_centroid = 1
-        chosen = sample(vectors, max(20_000, TRAINING * lists))
+        chosen = sample(vectors, max(20_000, TRAINING * min(lists, (lists + FLAT_LISTS) // 2)))
         # Sixteen values a code want sixteen vectors at the least; fewer teach as much when they come again.
         index.train(np.resize(chosen, (max(len(chosen), 64), dimension)))
         return index
+
+    @classmethod
+    def _finish(cls, index: Any) -> None:
+        """Find the nearest of many lists by a graph: quicker for a query, and slower for a block of vectors."""
+        inverted = faiss.extract_index_ivf(index)
+        if inverted.nlist <= FLAT_LISTS:
+            return
+        compared = faiss.downcast_index(inverted.quantizer)
+        graph = faiss.IndexHNSWFlat(inverted.d, 32)
+        graph.hnsw.efSearch = 256
+        graph.add(compared.reconstruct_n(0, inverted.nlist))
+        inverted.quantizer = graph
+        graph.this.disown()
+        compared.this.own(True)  # as nothing else owns it any more
 
     @classmethod
     def _is_ours(cls, index: Any) -> bool:

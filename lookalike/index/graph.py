@@ -1,0 +1,188 @@
+"""A navigable graph over byte codes, its file, and the compiled search that walks it (``ext/csrc/walk.cpp``)."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.compiled import compiled_library
+from lookalike.errors import IndexDamagedError, OperatorError
+from lookalike.index.base import Mask, Neighbours, Positions, Vectors
+
+FORMAT = "lookalike-graph-1"
+_HEAD = 4096  # bytes of the file's head, a JSON that is filled up with blanks
+_LINE = 64  # what a record begins at a multiple of
+_PARTS = {
+    "matrix": np.float32, "shift": np.float32, "records": np.uint8,
+    "climbers": np.int32, "starts": np.int64, "floors": np.int32,
+}  # fmt: skip
+
+
+def stride_for(width: int, links: int) -> int:
+    """Bytes of a record: a code of ``width`` bytes and ``links`` node numbers, in whole lines of memory."""
+    return -(-(width + 4 * links) // _LINE) * _LINE
+
+
+@dataclass(frozen=True)
+class Graph:
+    """n nodes, in the words of ``ext/csrc/walk.h``; the arrays may be those of a mapped file.
+
+    ``records`` is (n, stride) uint8: a code and the ``links`` of the ground floor. ``climbers`` (c,) int32 are the
+    nodes on upper floors, ``starts`` (c,) int64 the first of their rows in ``floors`` (b, links / 2) int32. ``matrix``
+    (width, D) and ``shift`` (width,) float32 make a code of a vector.
+    """
+
+    matrix: Vectors
+    shift: Vectors
+    records: npt.NDArray[np.uint8]
+    links: int
+    climbers: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int64]
+    floors: npt.NDArray[np.int32]
+    entry: int
+    top: int
+
+    def write(self, path: Path) -> None:
+        """Write the file that ``read`` maps; raises OSError."""
+        parts, places, at = self._parts(), {}, _HEAD
+        for name, part in parts.items():
+            places[name] = [at, *part.shape]
+            at += -(-part.nbytes // _LINE) * _LINE
+        head = {"format": FORMAT, "links": self.links, "entry": self.entry, "top": self.top, "parts": places}
+        with path.open("wb") as file:
+            file.write(json.dumps(head).encode().ljust(_HEAD))
+            for part in parts.values():
+                file.write(np.ascontiguousarray(part).data)
+                file.write(bytes(-part.nbytes % _LINE))
+
+    @classmethod
+    def read(cls, path: Path, vectors: Vectors) -> Self:
+        """Map a graph of these vectors; raises IndexDamagedError if the file is not that."""
+        try:
+            whole = np.memmap(path, dtype=np.uint8, mode="r")
+            head = json.loads(bytes(whole[:_HEAD]))
+            if head["format"] != FORMAT:
+                raise ValueError(f"the format is {head['format']!r}")
+            parts = {name: _part(whole, dtype, *head["parts"][name]) for name, dtype in _PARTS.items()}
+            graph = cls(links=int(head["links"]), entry=int(head["entry"]), top=int(head["top"]), **parts)
+            graph._check(vectors)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise IndexDamagedError(
+                f"{path} cannot be read as a graph of the vectors beside it: {error}", subject=str(path)
+            ) from error
+        return graph
+
+    def _parts(self) -> dict[str, npt.NDArray[Any]]:
+        return {name: getattr(self, name) for name in _PARTS}
+
+    def _check(self, vectors: Vectors) -> None:
+        """Raise ValueError unless every part has the shape that the others ask for."""
+        count, dimension = vectors.shape
+        width = len(self.shift)
+        right = (
+            self.matrix.shape == (width, dimension)
+            and width % 4 == 0
+            and self.links % 2 == 0
+            and self.records.shape == (count, stride_for(width, self.links))
+            and self.starts.shape == self.climbers.shape
+            and self.floors.shape[1:] == (self.links // 2,)
+            and 0 <= self.entry < count
+            and 0 <= self.top < _LINE
+        )
+        if not right:
+            raise ValueError(f"it is not of {count} vectors of {dimension} numbers")
+
+
+class GraphSearch:
+    """The compiled search, of one graph over the (n, D) unit vectors that it was made of; for any number of threads.
+
+    Raises OperatorError where the library was not compiled.
+    """
+
+    def __init__(self, graph: Graph, vectors: Vectors) -> None:
+        self._candidates, self._search = _functions()
+        self._graph, self._vectors = graph, vectors  # what the addresses below belong to
+        count, dimension = vectors.shape
+        self._fields = _Fields(
+            graph.records.ctypes.data, count, graph.records.shape[1], len(graph.shift), graph.links,
+            graph.climbers.ctypes.data, graph.starts.ctypes.data, graph.floors.ctypes.data,
+            len(graph.climbers), len(graph.floors), graph.entry, graph.top,
+            graph.matrix.ctypes.data, graph.shift.ctypes.data, vectors.ctypes.data, dimension,
+        )  # fmt: skip
+        self._address = ctypes.addressof(self._fields)
+
+    def candidates(self, queries: Vectors, effort: int, depth: int) -> Positions:
+        """The ``depth`` nearest codes of a walk that keeps ``effort``, for contiguous (m, D) queries; (m, depth)."""
+        positions = np.empty((len(queries), depth), dtype=np.int64)
+        _check_memory(
+            self._candidates(self._address, queries.ctypes.data, len(queries), effort, depth, positions.ctypes.data)
+        )
+        return positions
+
+    def search(self, queries: Vectors, effort: int, depth: int, k: int, allowed: Mask | None) -> Neighbours:
+        """The ``k`` best by inner product among the ``depth`` nearest codes that ``allowed`` lets through."""
+        scores = np.empty((len(queries), k), dtype=np.float32)
+        positions = np.empty((len(queries), k), dtype=np.int64)
+        mask = None if allowed is None else np.ascontiguousarray(allowed)
+        _check_memory(
+            self._search(
+                self._address, queries.ctypes.data, len(queries), effort, depth,
+                None if mask is None else mask.ctypes.data, k, scores.ctypes.data, positions.ctypes.data,
+            )
+        )  # fmt: skip
+        return Neighbours(scores, positions)
+
+
+def graph_search_status() -> str:
+    """Where the compiled search is, in words for a person, or why it is not."""
+    library, note = compiled_library("_graph")
+    return note if library is None else f"compiled ({note})"
+
+
+class _Fields(ctypes.Structure):
+    """``LookalikeGraph`` of ``ext/csrc/walk.h``."""
+
+    _fields_: ClassVar = [
+        ("records", ctypes.c_void_p), ("count", ctypes.c_int64), ("stride", ctypes.c_int64), ("width", ctypes.c_int64),
+        ("links", ctypes.c_int64), ("climbers", ctypes.c_void_p), ("starts", ctypes.c_void_p),
+        ("floors", ctypes.c_void_p), ("climber_count", ctypes.c_int64), ("block_count", ctypes.c_int64),
+        ("entry", ctypes.c_int64), ("top", ctypes.c_int64), ("matrix", ctypes.c_void_p), ("shift", ctypes.c_void_p),
+        ("vectors", ctypes.c_void_p), ("dimension", ctypes.c_int64),
+    ]  # fmt: skip
+
+
+@cache
+def _functions() -> tuple[Any, Any]:
+    library, note = compiled_library("_graph")
+    if library is None:
+        raise OperatorError(
+            f"the compiled search of graphs cannot be used: {note}; run `make install` to compile it here, or ask for "
+            "another type of index with --engine",
+            subject="_graph",
+        )
+    address, number = ctypes.c_void_p, ctypes.c_int64
+    candidates, search = library.lookalike_graph_candidates, library.lookalike_graph_search
+    candidates.argtypes = [address, address, number, number, number, address]
+    search.argtypes = [address, address, number, number, number, address, number, address, address]
+    return candidates, search
+
+
+def _check_memory(failed: int) -> None:
+    if failed:
+        raise MemoryError("no memory to search the graph")
+
+
+def _part(whole: npt.NDArray[np.uint8], dtype: Any, start: int, *shape: int) -> npt.NDArray[Any]:
+    """A part of a mapped file; raises ValueError if it is not within."""
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    if start < _HEAD or start % _LINE or min(shape) < 0 or start + size > len(whole):
+        raise ValueError("it is shorter than it says")
+    part: npt.NDArray[Any] = whole[start : start + size].view(dtype).reshape(shape)
+    return part

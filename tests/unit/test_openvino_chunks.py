@@ -1,0 +1,74 @@
+"""How OpenVINO's engine cuts batches, and that callers at once get each their own vectors."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lookalike.encoder.runtimes import openvino_runtime
+from lookalike.encoder.runtimes.openvino_runtime import COSTS, OpenVinoEngine, chunk_sizes
+
+MODEL = Path(openvino_runtime.__file__).parents[1] / "bundled" / "resnet18-int8.onnx"
+
+
+@pytest.mark.parametrize(
+    ("pictures", "workers", "sizes"),
+    [
+        (1, 2, (1,)),
+        (3, 2, (1, 1, 1)),
+        (5, 2, (4, 1)),
+        (7, 2, (4, 1, 1, 1)),
+        (8, 2, (4, 4)),
+        (8, 1, (8,)),
+        (13, 1, (8, 4, 1)),
+        (16, 2, (8, 8)),
+        (32, 16, (1,) * 32),
+        (64, 16, (4,) * 16),
+    ],
+)
+def test_a_batch_is_cut_so_that_all_workers_have_done_first(
+    pictures: int, workers: int, sizes: tuple[int, ...]
+) -> None:
+    assert chunk_sizes(pictures, workers) == sizes
+
+
+def test_every_batch_is_cut_into_chunks_that_there_are_networks_for() -> None:
+    for pictures in range(1, 70):
+        for workers in (1, 2, 3, 8, 64):
+            sizes = chunk_sizes(pictures, workers)
+            assert sum(sizes) == pictures
+            assert set(sizes) <= {1, 4, 8} == set(COSTS)
+
+
+def test_callers_at_once_get_each_their_own_vectors() -> None:
+    engine = OpenVinoEngine(MODEL)
+    pictures = np.random.default_rng(0).integers(0, 256, (20, 144, 144, 3), np.uint8)
+    alone = np.concatenate([engine.run(picture[None]) for picture in pictures])
+    assert len(np.unique(alone.round(4), axis=0)) == 20
+    found: dict[int, np.ndarray] = {}
+
+    def call(count: int) -> None:
+        found[count] = engine.run(pictures[:count])
+
+    threads = [threading.Thread(target=call, args=(count,)) for count in (20, 13, 9, 5, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [2, 5, 9, 13, 20]
+    for count, vectors in found.items():
+        np.testing.assert_allclose(vectors, alone[:count], atol=2e-3)
+
+
+def test_a_chunk_that_fails_leaves_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = OpenVinoEngine(MODEL)
+    pictures = np.zeros((6, 144, 144, 3), np.uint8)
+    before = engine.run(pictures)
+    wrong = np.zeros((6, 144, 100, 3), np.uint8)
+    for _ in range(10):
+        with pytest.raises(ValueError, match="broadcast"):
+            engine.run(wrong)
+    np.testing.assert_allclose(engine.run(pictures), before, atol=1e-6)
