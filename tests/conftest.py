@@ -12,20 +12,34 @@ from lookalike.wiring import prefer_runtime, preferred_runtime
 from tests.databases import new_postgres_database, postgres_server
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+USERS_RUNTIME = "onnxruntime"
+"""What runs encoders where the programs are tried as users run them.
+
+It runs the default encoder, ``bundled-int8``, and starts fastest: nothing is measured, nothing compiled in every new
+folder, as ``auto`` does; and PyTorch, which cannot run that encoder, is not loaded.
+"""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def reference_runtime() -> Iterator[None]:
     """Tests run encoders on PyTorch, here and in the processes that they start, unless they say otherwise.
 
-    Any other would first have to be exported and measured, into each test's own folder of encoders.
+    Networks other than int8 ones would first have to be exported, into each test's own folder of encoders.
     """
     with running_on("torch"):
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A home of the tests' own: no encoder that a user keeps has a say in them, and none is left there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @contextmanager
-def running_on(runtime: str) -> Iterator[None]:
+def running_on(runtime: str = USERS_RUNTIME) -> Iterator[None]:
     """What runs encoders meanwhile, here and in the processes that are started."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOKALIKE_RUNTIME", runtime)

@@ -41,12 +41,24 @@ class Ended:
 Run = Callable[..., Ended]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def users_runtime() -> Iterator[None]:
+    """One runtime from a module's first fixture on; those of the session run processes, which ``Program`` tells it."""
+    with running_on():
+        yield
+
+
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def run(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Run]:
     """Runs ``python -m indexer`` with these arguments, in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOOKALIKE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("LOOKALIKE_ENCODERS_DIR", str(tmp_path / "encoders"))
+    monkeypatch.setenv("LOOKALIKE_ENCODERS_DIR", str(tmp_path_factory.mktemp("encoders")))
     # Tests of the service hide them for as long as their process lasts.
     monkeypatch.setattr(calibrations, "SHIPPED", REPOSITORY / "lookalike/encoder/bundled/calibrations")
 
@@ -58,7 +70,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
         code = stop.value.code
         return Ended(code if isinstance(code, int) else 0, captured.out, captured.err)
 
-    return run_command
+    with running_on():
+        yield run_command
 
 
 def write_pictures(folder: Path, count: int, *, start: int = 0) -> list[Path]:
@@ -111,10 +124,3 @@ def stock(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Stock:
     write_pictures(tmp / "pictures", 8)
     program.index(tmp / "pictures", "shop", tmp / "data")
     return Stock(tmp / "pictures", tmp / "data")
-
-
-@pytest.fixture(scope="package", autouse=True)
-def fast_runtime() -> Iterator[None]:
-    """The default encoder, on what starts fastest: no measurement, no compilation in every new folder."""
-    with running_on("onnxruntime"):
-        yield

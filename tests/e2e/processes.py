@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 import httpx
 
+from tests.conftest import USERS_RUNTIME
+
 PATIENCE = 120.0
 """Seconds after which a test gives up waiting; nothing is expected to take as long, even on a busy machine."""
 T = TypeVar("T")
@@ -38,13 +40,14 @@ class Program:
     cwd: Path
 
     def environment(self, **extra: str) -> dict[str, str]:
-        """This process's environment without what would configure the program."""
+        """This process's environment without what would configure the program, but for what runs encoders."""
         kept = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("LOOKALIKE_", "PYTHON", "XDG_")) and name != "PORT"
         }
-        return {**kept, "OMP_NUM_THREADS": "1", "HOME": str(self.cwd), **extra}
+        told = {"OMP_NUM_THREADS": "1", "HOME": str(self.cwd), "LOOKALIKE_RUNTIME": USERS_RUNTIME}
+        return {**kept, **told, **extra}
 
     def run(self, *arguments: str | Path, **extra: str) -> subprocess.CompletedProcess[str]:
         """``python`` with these arguments, to its end."""

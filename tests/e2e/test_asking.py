@@ -172,7 +172,9 @@ def test_the_python_api_does_what_the_command_line_does(run: Run, shop: Path, tm
         (["index", "shop", "-c", "new", "--encoder", "resnet50"], "encoder-not-installed"),
         (["index", "shop", "-c", "new", "--encoder", "resnet18:shop/000.jpg"], "weights-invalid"),
         (["index", "shop", "-c", "new", "--input-size", "17"], "encoder-options-invalid"),
-        (["index", "shop", "-c", "shop", "--input-size", "160"], "encoder-mismatch"),
+        # In PyTorch: at another size an exported network is another one, and to export it takes seconds.
+        (["--runtime", "torch", "index", "shop", "-c", "shop", "--input-size", "160"], "encoder-mismatch"),
+        (["--runtime", "torch", "search", "shop/000.jpg", "-c", "shop"], "encoder-options-invalid"),
         (["index", "shop", "-c", "new", "--database", "mysql9://x"], "catalogue-unavailable"),
         (["rollback", "-c", "shop"], "snapshot-not-found"),
         (["rollback", "-c", "shop", "--to", "9"], "snapshot-not-found"),
@@ -207,6 +209,19 @@ def test_what_cannot_be_done_is_said_with_a_stable_code(
     ],
 )
 def test_wrong_usage_is_exit_code_two(run: Run, arguments: list[str]) -> None:
+    assert run(*arguments).code == 2
+
+
+@pytest.mark.parametrize("said", [["--runtime", "onnxruntime"], ["--runtime=onnxruntime"]], ids=" ".join)
+def test_what_runs_encoders_is_said_before_the_verb_or_without_one(run: Run, shop: Path, said: list[str]) -> None:
+    write_pictures(shop, 1, start=50)
+    assert run(*said, "--json").answer == {"event": "answer", "collections": 1, "failed": 0}
+    found = run(*said, "search", shop / "050.jpg", "-c", "shop", "-k", "1", "--json").answer["results"]
+    assert [hit["key"] for hit in found] == ["050.jpg"]
+
+
+@pytest.mark.parametrize("arguments", [["--runtime"], ["--runtime", "cuda", "collections"]])
+def test_a_runtime_that_there_is_not_is_wrong_usage(run: Run, arguments: list[str]) -> None:
     assert run(*arguments).code == 2
 
 

@@ -24,7 +24,7 @@ from tests.service.harness import index
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with pictures and a data folder; not to be changed."""
     root = tmp_path_factory.mktemp("things")
-    index(root / "data", "things", write_labelled(root / "pictures"))
+    index(root / "data", "things", write_labelled(root / "pictures"), encoder="bundled-int8")
     return root
 
 
@@ -134,7 +134,7 @@ def test_a_calibration_of_another_encoder_is_refused_by_both_names(
     fields = json.loads(Path(fitted["file"]).read_text())
     foreign = tmp_path / "foreign.json"
     foreign.write_text(json.dumps(fields | {"encoder": "resnet50", "encoder_digest": "0" * 64}))
-    with pytest.raises(CalibrationMismatchError, match=r"'resnet50'.*'bundled'"):
+    with pytest.raises(CalibrationMismatchError, match=r"'resnet50'.*'bundled-int8'"):
         run_calibrate(data, "--use", foreign)
     assert answer(data, "--show")["calibration"] is None
 

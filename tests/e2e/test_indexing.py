@@ -81,10 +81,9 @@ def test_a_large_photograph_finds_itself_exactly(run: Run, tmp_path: Path) -> No
         pixels = make_picture(number, (1500 - 200 * number, 1100))
         (folder / f"{number}.jpg").write_bytes(encode_jpeg(pixels, 85))
     assert run("index", folder, "-c", "photos").code == 0
-    for number in range(3):
-        found = run("search", folder / f"{number}.jpg", "-c", "photos", "-k", "1", "--json").answer["results"]
-        assert found[0]["key"] == f"{number}.jpg"
-        assert found[0]["score"] == pytest.approx(1.0, abs=1e-4)
+    answers = run("search", *sorted(folder.iterdir()), "-c", "photos", "-k", "1", "--json").events
+    assert [answer["results"][0]["key"] for answer in answers] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert [answer["results"][0]["score"] for answer in answers] == pytest.approx([1.0] * 3, abs=1e-4)
     assert run("verify", "-c", "photos").code == 0
 
 
@@ -188,7 +187,7 @@ def test_killed_in_the_middle_it_loses_nothing_and_goes_on(run: Run, tmp_path: P
     folder = tmp_path / "many"
     write_pictures(folder, 4)
     assert run("index", folder, "-c", "many").code == 0
-    write_pictures(folder, 400, start=4)
+    write_pictures(folder, 200, start=4)
     command = [sys.executable, "-m", "indexer", "index", str(folder), "-c", "many", "--batch", "8", "--json"]
     environment = {**os.environ, "LOOKALIKE_DATA": str(tmp_path / "data")}
     root = Path(__file__).parents[2]
@@ -199,10 +198,10 @@ def test_killed_in_the_middle_it_loses_nothing_and_goes_on(run: Run, tmp_path: P
     assert len(found) == 4, "the published snapshot is as it was"
     ended = run("index", folder, "-c", "many", "--json")
     counts = verdicts(ended)
-    assert (ended.code, ended.answer["items"]) == (0, 404)
+    assert (ended.code, ended.answer["items"]) == (0, 204)
     assert counts["unchanged"] == 4
     assert counts["resumed"] >= 60
-    assert counts["resumed"] + counts["indexed"] == 400
+    assert counts["resumed"] + counts["indexed"] == 200
     assert ended.answer["encoded"] == counts["indexed"]
     assert run("verify", "-c", "many", "--sample", "30").code == 0
 

@@ -103,6 +103,11 @@ def test_with_nothing_indexed_it_starts_and_says_what_to_run(shop: Shop) -> None
     assert shop.while_empty["compare"].status_code == 200
 
 
+def test_what_is_indexed_and_what_is_served_is_the_default_encoder_on_one_runtime(shop: Shop) -> None:
+    assert shop.served.get("/collections/shop").json()["encoder"]["name"] == "bundled-int8"
+    assert shop.served.get("/health").json()["runtime"].split()[0] == "onnxruntime"
+
+
 def test_every_indexed_picture_finds_itself(shop: Shop) -> None:
     for path in sorted(shop.folder.iterdir()):
         found = shop.search(path)

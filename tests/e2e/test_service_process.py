@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from lookalike.catalogue.records import EncoderRequest
+from lookalike.wiring import load_encoder
+from tests.conftest import running_on
 from tests.e2e.conftest import Stock
 from tests.e2e.processes import Program, Served, eventually
 from tests.e2e.wire import Wire, form
+from tests.encoder_files import TINY, write_tiny
+from tests.service.harness import index
 
 READ, WRITE = "a-key-that-may-only-read", "a-key-that-may-also-write"
 NOWHERE = Path("/proc/nowhere")
@@ -89,6 +93,7 @@ def contained(program: Program, stock: Stock, tmp_path_factory: pytest.TempPathF
         tmp / "log",
         cwd=NOWHERE.parent,
         HOME=str(NOWHERE),
+        LOOKALIKE_RUNTIME="auto",
         LOOKALIKE_DATA=str(data),
         LOOKALIKE_HOST="0.0.0.0",
         PORT=str(port),
@@ -165,17 +170,42 @@ def test_a_service_that_is_told_nothing_runs_without_pytorch(contained: Containe
     assert health["operator"] is None
 
 
-def test_the_operator_of_the_wheel_is_compiled(program: Program) -> None:
-    code = "from lookalike.encoder.ops import operator_status as o; print(o().available, o().path)"
-    ended = subprocess.run([program.python, "-c", code], cwd=program.cwd, capture_output=True, text=True, check=True)
-    available, path = ended.stdout.split()
-    assert available == "True"
-    assert Path(path).is_relative_to(program.python.parents[1])
-
-
 def test_no_log_line_has_a_key(contained: Contained) -> None:
     assert contained.served.events("request")
     assert not [line for line in contained.served.log if READ in str(line) or WRITE in str(line)]
+
+
+# Collections that were made elsewhere
+
+
+@pytest.fixture(scope="module")
+def moved(program: Program, stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service on ONNX Runtime that starts on collections of the stock, each called after the runtime that made it."""
+    tmp = tmp_path_factory.mktemp("moved")
+    data, tiny = tmp / "data", f"{TINY}:{tmp / 'tiny.safetensors'}"
+    write_tiny(tmp / "tiny.safetensors")
+    for runtime, encoder in {"openvino": "bundled-int8", "torch": tiny}.items():
+        with running_on(runtime):
+            index(data, runtime, stock.folder, encoder)
+    load_encoder(EncoderRequest(tiny), data / "encoders")  # exports it, which is quickest here
+    served = program.serve(tmp / "log", "--data", data, "--encoders-dir", data / "encoders", "--port", "0")
+    try:
+        served.wait_until_ready()
+        yield served
+    finally:
+        served.stop()
+
+
+@pytest.mark.parametrize("maker", ["openvino", "torch"])
+def test_a_collection_that_another_runtime_made_finds_its_own_pictures(moved: Served, stock: Stock, maker: str) -> None:
+    assert moved.get("/health").json()["runtime"].split()[0] == "onnxruntime"
+    for path in sorted(stock.folder.iterdir()):
+        picture = {"image": ("query.jpg", path.read_bytes())}
+        answered = httpx.post(f"{moved.url}/search", data={"collection": maker}, files=picture)
+        assert answered.status_code == 200, answered.text
+        best = answered.json()["results"][0]
+        assert best["key"] == path.name
+        assert best["score"] >= 0.99
 
 
 # Stopping

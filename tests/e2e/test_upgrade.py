@@ -36,15 +36,20 @@ class Stock:
     """Nine pictures in three folders, two encoders, and what each encoder makes of the pictures; not to be changed."""
 
     folder: Path
+    encoders: Path
     old: str
     new: str
     keys: list[str]
     vectors: dict[str, Vectors]
 
+    def load(self, encoder: str) -> Encoder:
+        return Encoder.load(encoder, encoders_dir=self.encoders)
+
 
 @pytest.fixture(scope="module")
 def stock(tmp_path_factory: pytest.TempPathFactory) -> Stock:
     place = tmp_path_factory.mktemp("stock")
+    encoders = place / "encoders"
     write_tiny(place / "old.safetensors", seed=0, projection=24)
     write_tiny(place / "new.safetensors", seed=1, projection=40)
     old, new = (f"{TINY}:{place / name}.safetensors" for name in ("old", "new"))
@@ -54,7 +59,8 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Stock:
         (folder / f"{number:02d}.jpg").write_bytes(encode_jpeg(make_picture(number), 90))
     paths = sorted((place / "pictures").rglob("*.jpg"))
     keys = [path.relative_to(place / "pictures").as_posix() for path in paths]
-    return Stock(place / "pictures", old, new, keys, {name: Encoder.load(name).encode(paths) for name in (old, new)})
+    vectors = {name: Encoder.load(name, encoders_dir=encoders).encode(paths) for name in (old, new)}
+    return Stock(place / "pictures", encoders, old, new, keys, vectors)
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,11 @@ class Shop:
     @property
     def new(self) -> str:
         return self.stock.new
+
+    @property
+    def places(self) -> Places:
+        """Where its parts lie."""
+        return Places(self.data, encoders=self.stock.encoders)
 
     @property
     def query(self) -> Path:
@@ -96,7 +107,7 @@ class Shop:
 
 @pytest.fixture(autouse=True, scope="module")
 def loaded_once() -> Iterator[None]:
-    """Each encoder is loaded once for all tests here: it is not loading that they are about, and it takes most time."""
+    """Each encoder is exported and loaded once for all tests here: it is not loading that they are about."""
     with pytest.MonkeyPatch.context() as patch:
         once = cache(load_encoder)
         for module in ("lookalike.api", "indexer.runs"):
@@ -105,7 +116,8 @@ def loaded_once() -> Iterator[None]:
 
 
 @pytest.fixture
-def shop(run: Run, stock: Stock, tmp_path: Path) -> Shop:
+def shop(run: Run, stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.setenv("LOOKALIKE_ENCODERS_DIR", str(stock.encoders))
     made = Shop(run, tmp_path / "pictures", tmp_path / "data", stock)
     shutil.copytree(stock.folder, made.folder)
     assert run("index", made.folder, "-c", "shop", "--encoder", stock.old, "--keep", "4").code == 0
@@ -173,7 +185,7 @@ def test_the_old_snapshot_answers_until_the_new_one_is_whole(shop: Shop) -> None
     old, new = (shop.stock.vectors[name][:1] for name in (shop.old, shop.new))
 
     def ask(query: Vectors = old) -> tuple[int, list[tuple[str, float]]]:
-        with Collection.open(shop.data, "shop") as opened:
+        with Collection.open(shop.data, "shop", encoders_dir=shop.stock.encoders) as opened:
             hits = opened.search_vectors(query, k=PICTURES)[0]
             return opened.manifest.generation, [(hit.key, hit.score) for hit in hits]
 
@@ -182,9 +194,9 @@ def test_the_old_snapshot_answers_until_the_new_one_is_whole(shop: Shop) -> None
     settings = CollectionSettings("faiss-flat", 4, 2**26, 10**8)
     options = RunOptions(PipelineOptions(batch=2, workers=1), BuildOptions(settings, allow_other_encoder=True))
     request = IndexRequest("shop", str(shop.folder), None, EncoderRequest(shop.new))
-    catalogue = open_catalogue(Places(shop.data))
-    with Collection.open(shop.data, "shop") as held:
-        index_collection(Places(shop.data), request, catalogue=catalogue, options=options, reporter=reporter)
+    catalogue = open_catalogue(shop.places)
+    with Collection.open(shop.data, "shop", encoders_dir=shop.stock.encoders) as held:
+        index_collection(shop.places, request, catalogue=catalogue, options=options, reporter=reporter)
         assert [hit.key for hit in held.search(shop.query, k=3)] == [key for key, _ in before[:3]], "open all the while"
     catalogue.close()
     assert len(reporter.heard) == PICTURES
@@ -198,14 +210,14 @@ def test_vectors_of_two_encoders_never_meet(shop: Shop) -> None:
     refused = shop.run("index", shop.folder, "-c", "shop", "--encoder", shop.new, "--json")
     assert (refused.code, refused.events[-1]["code"]) == (1, "encoder-mismatch")
     with pytest.raises(EncoderMismatchError, match=r"'shop' was made by .*old\.safetensors.*dimension 40, not 24"):
-        Collection.open(shop.data, "shop", encoder=Encoder.load(shop.new))
+        Collection.open(shop.data, "shop", encoder=shop.stock.load(shop.new))
     assert shop.run("index", shop.folder, "-c", "shop", "--encoder", shop.new, "--reencode").code == 0
     with pytest.raises(EncoderMismatchError, match=r"dimension 24, not 40"):
-        Collection.open(shop.data, "shop", encoder=Encoder.load(shop.old))
+        Collection.open(shop.data, "shop", encoder=shop.stock.load(shop.old))
     with pytest.raises(EncoderMismatchError, match=r"dimension 40, not 24"):
-        Collection.open(shop.data, "shop", generation=1, encoder=Encoder.load(shop.new))
+        Collection.open(shop.data, "shop", generation=1, encoder=shop.stock.load(shop.new))
     for generation, dimension in ((1, 24), (2, 40)):
-        with Collection.open(shop.data, "shop", generation=generation) as opened:
+        with Collection.open(shop.data, "shop", generation=generation, encoders_dir=shop.stock.encoders) as opened:
             assert {opened.vector(item).shape for item in opened.items()} == {(dimension,)}
 
 

@@ -13,16 +13,18 @@ from tests.wheel import packaged
 
 OPERATOR = "lookalike/_operators.abi3.so"
 PIXELS = "lookalike/_pixels.abi3.so"
+COMPILED = {OPERATOR, PIXELS, "lookalike/_graph.abi3.so", "lookalike/_openvino.abi3.so"}
 WEIGHTS = "lookalike/encoder/bundled/resnet18.safetensors"
 WHERE = """
 import torch
 import indexer, lookalike, lookalike.migrations, service
-from lookalike.encoder.ops import require_operator
+from lookalike.encoder.ops import operator_status, require_operator
 from lookalike.images import resizer
 require_operator()
 for module in (indexer, lookalike, lookalike.migrations, service):
     print(module.__file__)
 print(*torch.ops.loaded_libraries, sep="\\n")
+print(operator_status().available, operator_status().path)
 print(resizer())
 """
 
@@ -35,7 +37,7 @@ def names(wheel: Path) -> set[str]:
 
 def test_it_holds_every_file_of_the_packages_and_nothing_else(names: set[str]) -> None:
     metadata = {name for name in names if name.split("/")[0].endswith(".dist-info")}
-    assert names - metadata == {*packaged(), OPERATOR, PIXELS}
+    assert names - metadata == {*packaged(), *COMPILED}
     kinds = {Path(name).suffix for name in names - metadata}
     assert kinds <= {
         ".py",
@@ -82,6 +84,7 @@ def test_the_installed_program_imports_itself_and_its_operator_from_the_wheel(pr
         str(site / "lookalike/migrations/__init__.py"),
         str(site / "service/__init__.py"),
         str(site / OPERATOR),
+        f"True {site / OPERATOR}",
         f"compiled ({Path(PIXELS).name})",
     ]
     assert not site.is_relative_to(REPOSITORY)

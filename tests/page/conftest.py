@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from tests.conftest import running_on
 from tests.page.shop import Shop, make_shop, starting
 from tests.page.visitor import Visitor, Windows
 
@@ -38,7 +39,8 @@ def windows() -> Iterator[Windows]:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """Two collections on disk."""
-    return make_shop(tmp_path_factory.mktemp("page"))
+    with running_on():
+        return make_shop(tmp_path_factory.mktemp("page"))
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from PIL import Image
 from indexer.__main__ import main
 from lookalike.images import encode_jpeg, encode_png
 from lookalike.testing import make_picture
+from tests.conftest import USERS_RUNTIME
 
 SIZE = (160, 120)
 PLAIN = [f"plain-{number:02d}" for number in range(12)]
@@ -133,7 +134,8 @@ def starting(data: Path, encoders: Path, **settings: str) -> Iterator[Started]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "service", "--data", str(data), "--port", str(port)]
-    environment = {**os.environ, "LOOKALIKE_ENCODERS_DIR": str(encoders), **settings}
+    told = {"LOOKALIKE_ENCODERS_DIR": str(encoders), "LOOKALIKE_RUNTIME": USERS_RUNTIME}
+    environment = {**os.environ, **told, **settings}
     log = data.parent / f"service-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stderr=output, stdout=output, env=environment)
@@ -149,9 +151,9 @@ def threshold_words(address: str, collection: str) -> str:
     source: str = ask(address, f"/collections/{collection}")["threshold"]["source"]
     if source == "default, not calibrated for this encoder":
         return "default, not calibrated"
-    rule = source.removeprefix("calibrated for encoder bundled (").removesuffix(")")
+    rule = source.removeprefix("calibrated for encoder bundled-int8 (").removesuffix(")")
     assert rule != source
-    return f"calibrated for the encoder bundled, {rule}"
+    return f"calibrated for the encoder bundled-int8, {rule}"
 
 
 def ask(address: str, path: str, fields: dict[str, str] | None = None) -> Any:

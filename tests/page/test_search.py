@@ -207,18 +207,18 @@ def test_a_newer_picture_cancels_the_older_search(visitor: Visitor, shop: Shop) 
     page = visitor.open(START)
     expect(page.locator(".dropzone")).to_be_visible()
     held: list[Route] = []
+    failed: list[Any] = []
 
     def hold(route: Route) -> None:
         held.append(route)
 
-    page.route("**/search", hold)
-    drop(page, jpeg(shop.pictures["plain-05"], "older.jpg"))
-    expect(page.locator(".query-name")).to_have_text("older.jpg")
-    page.wait_for_timeout(100)
-    page.unroute("**/search")
-    failed: list[Any] = []
     page.on("requestfailed", lambda request: failed.append(request.failure))
-    drop(page, jpeg(shop.pictures["plain-07"], "newer.jpg"))
+    page.route("**/search", hold, times=1)
+    with page.expect_request("**/search"):
+        drop(page, jpeg(shop.pictures["plain-05"], "older.jpg"))
+    expect(page.locator(".query-name")).to_have_text("older.jpg")
+    with page.expect_event("requestfailed"):
+        drop(page, jpeg(shop.pictures["plain-07"], "newer.jpg"))
     first_card(page, "plain-07")
     assert len(held) == 1
     assert failed == ["net::ERR_ABORTED"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,33 @@ import pytest
 from lookalike.errors import ImageError
 from lookalike.images import decode
 from service.problems import STATUS
-from tests.service.conftest import Shop, one_network, service, shop
-from tests.service.harness import Service
-
-__all__ = ["one_network", "service", "shop"]
+from tests.conftest import running_on
+from tests.service.conftest import Shop, write_shop
+from tests.service.harness import Service, index, serving
 
 pytestmark = pytest.mark.shared
 TOGETHER = 32
+
+
+@pytest.fixture(scope="module", autouse=True)
+def users_runtime() -> Iterator[None]:
+    """A thousand pictures are encoded here: on what is made to be quick."""
+    with running_on():
+        yield
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    root = tmp_path_factory.mktemp("shop")
+    files = write_shop(root / "source")
+    index(root / "data", "shop", root / "source/shop.jsonl", "bundled-int8")
+    return Shop(root / "data", root / "source", files)
+
+
+@pytest.fixture(scope="module")
+def service(shop: Shop) -> Iterator[Service]:
+    with serving(shop.data) as running:
+        yield running
 
 
 def verdict(path: Path, service: Service) -> str | None:
