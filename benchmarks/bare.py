@@ -9,12 +9,13 @@ import sys
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from starlette.datastructures import UploadFile
 
 from service.cli import server_settings
 
 
 def bare(size: int) -> FastAPI:
-    """An application with the paths of a search by key, and nothing behind them."""
+    """An application with the paths of a search by key, and one that reads a picture, and nothing behind them."""
     app = FastAPI(docs_url=None, redoc_url=None)
     body = b'{"filled": "' + b"x" * (size - 14) + b'"}'
 
@@ -25,6 +26,15 @@ def bare(size: int) -> FastAPI:
     @app.post("/search")
     async def search(request: Request) -> Response:
         await request.body()
+        return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
+
+    @app.post("/upload")
+    async def upload(request: Request) -> Response:
+        """Reads a picture from a form as the framework does, and leaves it at that."""
+        async with request.form() as form:
+            image = form["image"]
+            assert isinstance(image, UploadFile)
+            await image.read()
         return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
 
     return app

@@ -51,6 +51,8 @@ class Tally:
             "answers_per_second": round(answers / self.seconds, 1),
             "server_cpu_ms": round(self.server_cpu / answers * 1000, 3),
             "client_cpu_ms": round(self.client_cpu / answers * 1000, 3),
+            "server_cores": round(self.server_cpu / self.seconds, 2),
+            "client_cores": round(self.client_cpu / self.seconds, 2),
         }
 
 
@@ -188,9 +190,9 @@ def cpu_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def search_request(picture: bytes) -> bytes:
-    """``POST /search`` with a picture, as bytes."""
-    return _form("/search", {"image": picture}, {})
+def search_request(picture: bytes, path: str = "/search") -> bytes:
+    """``POST /search``, or the same form to another path, with a picture, as bytes."""
+    return _form(path, {"image": picture}, {})
 
 
 def pair_request(first: bytes, second: bytes, **fields: str) -> bytes:
@@ -204,9 +206,9 @@ def key_request(key: str) -> bytes:
     return _head("POST /search", "application/x-www-form-urlencoded", len(body)) + body
 
 
-def similar_request(key: str) -> bytes:
-    """``GET .../similar`` of an indexed picture, as bytes."""
-    return f"GET /collections/bench/items/{key}/similar HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+def similar_request(key: str, question: str = "") -> bytes:
+    """``GET .../similar`` of an indexed picture, as bytes; ``question`` is what stands behind the path."""
+    return f"GET /collections/bench/items/{key}/similar{question} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
 def _form(path: str, pictures: dict[str, bytes], fields: dict[str, str]) -> bytes:

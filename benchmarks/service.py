@@ -8,13 +8,16 @@ pictures a second in batches of 16, and milliseconds for one. Throughput of ``/s
 former; a share of 1 would mean that everything around the encoder costs nothing. Clients and service share the
 machine's cores with whatever else runs there, so the CPU time that either side took for an answer stands beside it: the
 share of the encoder in that is what a machine would give that has nothing else to do. Searches by key take turns with
-bare routes of the same framework, in a server with the same settings, that answer a JSON of the same size.
+bare routes of the same framework, in a server with the same settings, that answer a JSON of the same size, or read a
+picture from a form and do nothing with it. The service keeps its last answers to searches by key: ``similar`` and
+``search_by_key`` are such, ``similar_asked_once`` are questions that nobody asked before, of rows that are in memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import itertools
 import json
 import os
 import platform
@@ -25,7 +28,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,6 +60,7 @@ PICTURES = 300
 SIZE = (500, 375)
 ROUNDS = 4
 ANSWER_BYTES = 3700
+MANY = 20_000
 STARTS = 3
 
 
@@ -138,41 +143,74 @@ def service_command(data: Path) -> list[str]:
     return ["service", "--data", str(data), "--port", "{port}", "--log-format", "json"]
 
 
+def batches(port: int) -> tuple[float, float]:
+    """How many pictures the service has encoded, and in how many batches."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    found = dict(line.rsplit(" ", 1) for line in lines if line.startswith("lookalike_batch_size_"))
+    return float(found["lookalike_batch_size_sum"]), float(found["lookalike_batch_size_count"])
+
+
 def searches(port: int, process: int, asked: list[bytes], encoder: Encoder, seconds: float) -> list[dict[str, Any]]:
     """``/search`` from each number of clients, beside the encoder."""
     tallies = {clients: Tally() for clients in CLIENTS}
     beside: dict[int, list[float]] = {clients: [] for clients in CLIENTS}
+    formed = dict.fromkeys(CLIENTS, (0.0, 0.0))
     for _ in range(ROUNDS):
         for clients, tally in tallies.items():
             beside[clients].append(encoder.measure())
+            before = batches(port)
             tally.add(closed(port, process, asked, clients, seconds=seconds / ROUNDS))
+            pictures, count = (
+                total + now - then for total, now, then in zip(formed[clients], batches(port), before, strict=True)
+            )
+            formed[clients] = (pictures, count)
     rows = []
     for clients, tally in tallies.items():
         row = tally.row()
         alone = statistics.median(beside[clients])
+        row["pictures_a_batch"] = round(formed[clients][0] / formed[clients][1], 1)
         rows.append({"clients": clients, **row, "share_of_encoder": round(row["answers_per_second"] / alone, 3)})
     return rows
 
 
-def by_key(port: int, process: int, keys: list[str], seconds: float) -> dict[str, Any]:
+def by_key(port: int, process: int, keys: list[str], pictures: list[bytes], seconds: float) -> dict[str, Any]:
     """Searches by key and the framework's own limit, in turns; rows not yet and already in the service's memory."""
-    asked = {"similar": [similar_request(key) for key in keys], "key": [key_request(key) for key in keys]}
-    first = closed(port, process, asked["similar"], 1, count=len(keys)).row()
+    similar = [similar_request(key) for key in keys]
+    first = closed(port, process, similar, 1, count=len(keys)).row()
+    numbers = itertools.count()
+
+    def once() -> list[bytes]:
+        """Questions that differ in a least score that leaves nothing out."""
+        return [
+            similar_request(keys[n % len(keys)], f"?min_score=-0.9{n:07d}") for n in itertools.islice(numbers, MANY)
+        ]
+
+    by_form = [key_request(key) for key in keys]
+    uploads = [search_request(picture, "/upload") for picture in pictures]
     tallies: dict[str, Tally] = {}
     with serving("benchmarks.bare", "{port}", str(ANSWER_BYTES)) as (bare_port, bare_process, _):
+        service, bare = (port, process), (bare_port, bare_process)
+        asked: list[tuple[str, tuple[int, int], Callable[[], list[bytes]]]] = [
+            ("bare_similar", bare, lambda: similar),
+            ("similar", service, lambda: similar),
+            ("similar_asked_once", service, once),
+            ("bare_search", bare, lambda: by_form),
+            ("search_by_key", service, lambda: by_form),
+            ("bare_upload", bare, lambda: uploads),
+        ]
         for _ in range(ROUNDS):
-            for name, requests in asked.items():
-                for server, at in (("bare", (bare_port, bare_process)), ("service", (port, process))):
-                    found = closed(*at, requests, 8, seconds=seconds / ROUNDS)
-                    tallies.setdefault(f"{name}_{server}", Tally()).add(found)
+            for name, server, requests in asked:
+                found = closed(*server, requests(), 8, seconds=seconds / ROUNDS)
+                tallies.setdefault(name, Tally()).add(found)
     rows = {name: {"clients": 8, **tally.row()} for name, tally in tallies.items()}
     for row in rows.values():
         row["answers_per_cpu_second"] = round(1000 / row["server_cpu_ms"])
+    framework = {name.removeprefix("bare_"): rows.pop(name) for name in list(rows) if name.startswith("bare_")}
     return {
-        "similar": rows["similar_service"],
-        "search_by_key": rows["key_service"],
+        **rows,
         "similar_first_time": {"clients": 1, **first},
-        "framework": {"bytes": ANSWER_BYTES, "similar": rows["similar_bare"], "search": rows["key_bare"]},
+        "framework": {"bytes": ANSWER_BYTES, **framework},
     }
 
 
@@ -215,17 +253,19 @@ def measure(pictures: list[bytes], keys: list[str], data: Path, *, seconds: floa
             starts.append({"seconds": round(took, 2), "cpu_seconds": round(cpu_seconds(process), 2)})
     with serving(*service_command(data)) as (port, process, _):
         found: dict[str, Any] = {"memory_at_rest_mb": memory_mb(process), "starts": starts}
-        found |= by_key(port, process, keys, seconds / 2)
-        closed(port, process, asked, 4, count=40)
+        found |= by_key(port, process, keys, pictures, seconds / 2)
+        closed(port, process, asked, max(CLIENTS), count=5 * max(CLIENTS))  # batches of all sizes are met once
         found["search"] = searches(port, process, asked, encoder, seconds)
         rate = max(row["answers_per_second"] for row in found["search"]) / 2
         found["half_load"] = {"rate": round(rate, 1), **steady(port, process, asked, rate, seconds=seconds).row()}
-        found["explaining"] = beside_explanations(port, process, pictures, seconds / 2)
         memory = [memory_mb(process)]
         for _ in range(4):
             closed(port, process, asked, 16, count=requests // 4)
             memory.append(memory_mb(process))
         found["memory_after_requests"] = {"requests": requests, "mb": memory}
+        # Last, since it is PyTorch that explains, which stays in memory.
+        found["explaining"] = beside_explanations(port, process, pictures, seconds / 2)
+        found["explaining"]["memory_mb"] = memory_mb(process)
     alone = encoder.row()
     for row in found["search"]:
         row["share_of_encoder_cpu"] = round(alone["cpu_ms"] / row["server_cpu_ms"], 3)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TypeVar
-from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +17,13 @@ from lookalike.errors import ImageError, SourceError
 from lookalike.index.base import Neighbours
 from lookalike.thresholds import Threshold
 from lookalike.tiers import Pictured, Tier
+from service.answers import as_json
 from service.bodies import Upload
 from service.errors import ItemChangedError
 from service.forms import Box
 from service.pictures import WHOLE, Prepared
 from service.problems import detail_of
-from service.schemas import HitAnswer, QueryAnswer, SearchAnswer, ThresholdAnswer
+from service.schemas import QueryAnswer, ThresholdAnswer
 from service.snapshots import OpenSnapshot
 from service.state import Services
 from service.timing import Stopwatch
@@ -37,10 +36,13 @@ MOST_TIERS = 20
 TIERS_WEIGHT = 4
 """How many permits a search with tiers takes."""
 _SIDE_BY_SIDE = 4
+_ANSWER = (
+    b'{"collection":%b,"snapshot":%d,"encoder":%b,"results":[%b],"threshold":%b,"query":%b,"best_score":%b,'
+    b'"exhausted":%b'
+)
+_HIT = b'{"rank":%d,%b,"score":%a,"normalized_score":%a,"similar":%b,"confidence":%b,"tier":%b,"tier_problem":%b,%b}'
 _FEW = 50
 """How many neighbours are looked up in the event loop's own thread, where all are in memory."""
-_PATHS = 10_000
-"""How many items' paths are kept as they are written: to escape a key costs as much as the rest of its hit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,21 @@ class Told:
 
     tier: Tier | None = None
     problem: str | None = None
+
+
+_UNTOLD = Told()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What a search is answered: a ``SearchAnswer`` as JSON, all of it before ``took_ms``, which is its last field.
+
+    It is written here, and not by the framework: to make objects of a thousand neighbours, and JSON of these, costs
+    more than to find them.
+    """
+
+    untimed: bytes
+    snapshot: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +102,7 @@ async def embed(
     look: bool = False,
 ) -> tuple[Vectors, Prepared]:
     """The (D,) vector of an uploaded picture, and what it was made of; with ``look`` also what tells copies."""
-    with watch.stage("decode"):
+    with watch.stage("decode"), services.batcher.coming():
         prepared = await services.pictures.prepare(upload.data, upload.name, encoder, box or WHOLE, look=look)
     if look:
         watch.move(prepared.looking_ms, "decode", "pixels")
@@ -111,7 +128,7 @@ async def query_of_upload(
 
 async def answer_to_key(
     services: Services, held: OpenSnapshot, key: str, how: How, watch: Stopwatch, box: Box | None = None
-) -> SearchAnswer:
+) -> Answer:
     """The neighbours of an indexed item by its stored vector, or for a part of its picture by a new one."""
     if box is not None:
         return await answer(
@@ -205,7 +222,7 @@ def _found(held: OpenSnapshot, query: Query, how: How, watch: Stopwatch, near: N
     return _Found(float(near.scores[0, 0]), hits)
 
 
-async def answer(services: Services, held: OpenSnapshot, query: Query, how: How, watch: Stopwatch) -> SearchAnswer:
+async def answer(services: Services, held: OpenSnapshot, query: Query, how: How, watch: Stopwatch) -> Answer:
     """The neighbours of a query."""
     found = await _find(services, held, query, how, watch)
     return await _answered(services, held, query, found, how, watch)
@@ -213,25 +230,24 @@ async def answer(services: Services, held: OpenSnapshot, query: Query, how: How,
 
 async def _answered(
     services: Services, held: OpenSnapshot, query: Query, found: _Found, how: How, watch: Stopwatch
-) -> SearchAnswer:
-    collection, results = held.collection, found.hits
+) -> Answer:
+    collection, hits = held.collection, found.hits
     threshold = collection.threshold(how.threshold)
-    tiers = await _tiers(services, held, query, results, threshold, watch) if how.tiers else []
-    untold = [Told()] * (len(results) - len(tiers))
+    tiers = await _tiers(services, held, query, hits, threshold, watch) if how.tiers else []
+    untold = [_UNTOLD] * (len(hits) - len(tiers))
     there = len(collection) - (query.item is not None)
-    return SearchAnswer(
-        collection=held.name,
-        snapshot=held.generation,
-        encoder=collection.manifest.encoder.name,
-        results=[
-            hit_answer(held.name, hit, threshold, told) for hit, told in zip(results, [*tiers, *untold], strict=True)
-        ],
-        threshold=ThresholdAnswer.of(threshold),
-        query=query.answer,
-        best_score=clean(found.best) if there else None,
-        exhausted=len(results) < how.k or how.k >= there,
-        took_ms=watch.took_ms(),
+    results = [_hit(held, hit, threshold, told) for hit, told in zip(hits, [*tiers, *untold], strict=True)]
+    fields = (
+        as_json(held.name),
+        held.generation,
+        as_json(collection.manifest.encoder.name),
+        b",".join(results),
+        ThresholdAnswer.of(threshold).model_dump_json().encode(),
+        as_json(query.answer),
+        _number(clean(found.best) if there else None),
+        _bool(len(hits) < how.k or how.k >= there),
     )
+    return Answer(_ANSWER % fields, held.generation)
 
 
 async def _tiers(
@@ -256,40 +272,35 @@ async def _tiers(
         return list(await asyncio.gather(*(one(hit, item) for hit, item in zip(near, items, strict=True))))
 
 
-def hit_answer(collection: str, hit: Hit, threshold: Threshold, told: Told) -> HitAnswer:
-    """A neighbour as it is answered."""
-    path = item_path(collection, hit.key)
-    return HitAnswer(
-        rank=hit.rank,
-        key=hit.key,
-        score=clean(hit.score),
-        normalized_score=clean(hit.normalized_score),
-        similar=is_similar(threshold, hit.score, told.tier),
-        confidence=confidence(threshold, hit.score),
-        tier=told.tier,
-        tier_problem=told.problem,
-        title=hit.title,
-        product_id=hit.product_id,
-        metadata=dict(hit.metadata),
-        image_url=f"{path}/image",
-        thumbnail_url=f"{path}/thumbnail",
+def _hit(held: OpenSnapshot, hit: Hit, threshold: Threshold, told: Told) -> bytes:
+    """A neighbour as it is answered: a ``HitAnswer``."""
+    named, rest = held.rows.of(hit)
+    score = hit.score
+    fields = (
+        hit.rank,
+        named,
+        clean(score),
+        clean(hit.normalized_score),
+        _bool(is_similar(threshold, score, told.tier)),
+        _number(confidence(threshold, score)),
+        b"null" if told.tier is None else as_json(told.tier),
+        b"null" if told.problem is None else as_json(told.problem),
+        rest,
     )
+    return _HIT % fields
+
+
+def _number(value: float | None) -> bytes:
+    return b"null" if value is None else b"%a" % value
+
+
+def _bool(value: bool) -> bytes:
+    return b"true" if value else b"false"
 
 
 def is_similar(threshold: Threshold, score: float, tier: Tier | None) -> bool:
     """Whether two pictures count as similar: by their score, or because one is a copy, whatever the score is."""
     return threshold.similar(score) or (tier is not None and tier.is_copy)
-
-
-@lru_cache(maxsize=_PATHS)
-def item_path(collection: str, key: str) -> str:
-    """The path of an item."""
-    return f"/collections/{collection}/items/{quote(key, safe='')}"
-
-
-def item_url(collection: str, key: str, part: str) -> str:
-    """The path of an item's image or thumbnail."""
-    return f"{item_path(collection, key)}/{part}"
 
 
 def confidence(threshold: Threshold, score: float) -> float | None:
@@ -300,7 +311,7 @@ def confidence(threshold: Threshold, score: float) -> float | None:
 
 def clean(score: float) -> float:
     """A score to six digits: what lies beyond is float32's noise."""
-    return round(min(1.0, max(-1.0, score)), 6)
+    return round(score, 6) if -1.0 <= score <= 1.0 else min(1.0, max(-1.0, score))
 
 
 async def in_searchers(services: Services, work: Callable[..., T], *arguments: object) -> T:

@@ -1,7 +1,8 @@
 """Queries that arrive together are encoded together.
 
 An encoder that is idle starts at once with whatever waits, so a lone query never waits for company; while it works,
-those that arrive form the next batch. Pictures come here decoded and prepared, so a bad file cannot be in a batch.
+those that arrive form the next batch. A second batch may begin beside it, but not with a few pictures while others are
+being decoded: these come along. Pictures come here decoded and prepared, so a bad file cannot be in a batch.
 
 Pairs that are to be explained wait in a queue of their own, before a thread of its own, one at a time: what explains
 them may take seconds to load, and no query waits for that.
@@ -11,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -53,6 +55,7 @@ class Batcher:
     ) -> None:
         """``largest`` is the size of a batch, ``lanes`` how many are encoded at once; ``formed`` is told each size."""
         self._largest = largest
+        self._coming = 0
         self._lanes = lanes
         self._formed = formed
         self._queue: list[_Waiting] = []
@@ -63,6 +66,16 @@ class Batcher:
         self._closing = False
         self._encoders = ThreadPoolExecutor(lanes, thread_name_prefix="encode")
         self._explainer = ThreadPoolExecutor(1, thread_name_prefix="explain")
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """While a picture is being made ready for ``encode``: batches under way are reason enough to wait for it."""
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+            self._start_soon()
 
     async def encode(self, encoder: ImageEncoder, pixels: RGB) -> Vectors:
         """The (D,) unit vector of one picture that ``encoder.prepare`` made; raises EncodingError.
@@ -85,10 +98,7 @@ class Batcher:
         return asyncio.get_running_loop().create_future()
 
     async def _answered(self, encoder: ImageEncoder, answer: asyncio.Future[T]) -> T:
-        if not self._due:
-            # Soon, and not now: others that come in the same turn of the loop may come along.
-            self._due = True
-            asyncio.get_running_loop().call_soon(self._start)
+        self._start_soon()
         try:
             return await answer
         except EncodingError as error:
@@ -109,10 +119,16 @@ class Batcher:
         self._encoders.shutdown(wait=True)
         self._explainer.shutdown(wait=True)
 
+    def _start_soon(self) -> None:
+        """Soon, and not now: others that come in the same turn of the loop may come along."""
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._start)
+
     def _start(self) -> None:
         """Begin as much as there is room for."""
         self._due = False
-        while not self._closing and len(self._batches) < self._lanes and (batch := self._next()):
+        while not self._closing and self._has_room() and (batch := self._next()):
             self._batches.add(asyncio.create_task(self._encode(batch)))
         if not self._closing and self._explaining is None and (pair := self._next_pair()) is not None:
             self._explaining = asyncio.create_task(self._explain(pair))
@@ -131,6 +147,12 @@ class Batcher:
         _settle(pair.answer, evidence)
         self._explaining = None
         self._start()
+
+    def _has_room(self) -> bool:
+        """Whether another batch may begin: beside one that is under way it is a large one, or nobody else is coming."""
+        if len(self._batches) >= self._lanes:
+            return False
+        return not self._batches or not self._coming or len(self._queue) >= self._largest
 
     def _next(self) -> list[_Waiting]:
         """The oldest in the queue and those behind it that want the same encoder; who has gone is left out."""

@@ -6,15 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, Headers, UploadFile
-from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from service.errors import BodyTooLargeError, FormInvalidError, MediaTypeError, UploadTimeoutError
+from service.multipart import BadFormError, boundary_of, decoded, parts
 
 MULTIPART, URLENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
 TEXT_BYTES = 64 * 1024
@@ -60,57 +59,37 @@ async def read_fields(request: Request, *, max_bytes: int, timeout: float) -> Fi
             return await _parsed(request, kind, _limited(request, max_bytes))
     except TimeoutError as error:
         raise UploadTimeoutError(f"the body did not arrive within {timeout:g} s; send it again") from error
-    except MultiPartException as error:
-        raise FormInvalidError(f"the body is no form that can be read: {error.message.rstrip('.')}") from error
-
-
-class _InMemoryParser(MultiPartParser):
-    """Keeps every file in memory, which the body's limit bounds: nothing of a user's picture touches a disk."""
-
-    spool_max_size = 1 << 40
-    ended = False
-
-    def on_end(self) -> None:
-        """The last boundary has come."""
-        self.ended = True
-
-    def close(self) -> None:
-        """Close the files; by itself the parser does that only where it has failed."""
-        for file in self._files_to_close_on_error:
-            file.close()
+    except BadFormError as error:
+        raise FormInvalidError(f"the body is no form that can be read: {error}") from error
 
 
 async def _parsed(request: Request, kind: str, stream: AsyncGenerator[bytes]) -> Fields:
-    if kind == URLENCODED:
-        plain = FormParser(request.headers, stream, max_fields=_MOST_FIELDS, max_part_size=TEXT_BYTES)
-        return await _read(await plain.parse())
-    parser = _InMemoryParser(
-        _without_charset(request), stream, max_files=_MOST_FILES, max_fields=_MOST_FIELDS, max_part_size=TEXT_BYTES
-    )
+    boundary = boundary_of(request.headers["content-type"]) if kind == MULTIPART else None
+    # In memory from first to last, which the body's limit bounds: nothing of a user's picture touches a disk.
+    pieces = [piece async for piece in stream]
+    body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    if boundary is not None:
+        return _fields(body, boundary)
     try:
-        data = await parser.parse()
-        if not parser.ended:
-            raise MultiPartException("it ends before its last boundary")
-        return await _read(data)
-    finally:
-        parser.close()
+        return [*parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)]
+    except ValueError as error:
+        raise BadFormError(f"it has more than {_MOST_FIELDS} fields") from error
 
 
-def _without_charset(request: Request) -> Headers:
-    """The content type with its boundary alone: names and texts are UTF-8, whatever codec a client would choose."""
-    _, options = parse_options_header(request.headers["content-type"])
-    boundary = options.get(b"boundary")
-    if boundary is None:
-        raise MultiPartException("its content type names no boundary")
-    quoted = boundary.replace(b"\\", b"\\\\").replace(b'"', b'\\"').decode("latin-1")
-    return Headers({"content-type": f'{MULTIPART}; boundary="{quoted}"'})
-
-
-async def _read(data: FormData) -> Fields:
-    return [
-        (name, Upload(value.filename or name, await value.read()) if isinstance(value, UploadFile) else value)
-        for name, value in data.multi_items()
-    ]
+def _fields(body: bytes, boundary: bytes) -> Fields:
+    fields: Fields = []
+    files = 0
+    for part in parts(body, boundary):
+        if part.filename is not None:
+            files += 1
+            fields.append((part.name, Upload(part.filename or part.name, part.data)))
+        elif len(part.data) > TEXT_BYTES:
+            raise BadFormError(f"a field of text has more than {TEXT_BYTES // 1024} KB")
+        else:
+            fields.append((part.name, decoded(part.data)))
+        if files > _MOST_FILES or len(fields) - files > _MOST_FIELDS:
+            raise BadFormError(f"it has more than {_MOST_FILES} files or {_MOST_FIELDS} other fields")
+    return fields
 
 
 async def _limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes]:
@@ -119,8 +98,8 @@ async def _limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes]:
         arrived += len(chunk)
         if arrived > max_bytes:
             raise _too_large(max_bytes)
-        yield chunk
-        await asyncio.sleep(0)  # others come in between two pieces of a body that is slow to take apart
+        if chunk:
+            yield chunk
     request.state.bytes_in = arrived
 
 

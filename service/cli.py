@@ -14,7 +14,7 @@ import typer
 
 from lookalike.options import MEBIBYTE, ImageLimits, Places, RuntimeName
 from lookalike.wiring import prefer_runtime
-from service.memory import few_arenas
+from service.memory import few_arenas, few_collections
 from service.settings import QUERY_JPEG2000_PIXELS, Settings, SettingsError, default_hosts, read_keys
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -169,6 +169,7 @@ def _run(settings: Settings, level: str, *, as_json: bool) -> None:
     configure(level, as_json=as_json)
     config = uvicorn.Config(create_app(settings), host=settings.host, port=settings.port, **server_settings())
     server = uvicorn.Server(config)
+    few_collections()
     # Once all is finished uvicorn raises the signal again that stopped it; to be stopped so is a good end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.run()

@@ -77,9 +77,9 @@ class Metrics:
         self._failures.labels(collection).inc()
 
     def stages(self, took_ms: dict[str, float]) -> None:
-        """The stages of one answer."""
+        """The stages that one answer went through; those that it had no need of did not take 0 seconds."""
         for stage, milliseconds in took_ms.items():
-            if stage != "total":
+            if milliseconds and stage != "total":
                 timed = self._timed.get(stage) or self._timed.setdefault(stage, self.stage_seconds.labels(stage))
                 timed.observe(milliseconds / 1000)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
 from service.auth import SCHEME
 from service.problems import MEDIA_TYPE, Problem
@@ -18,18 +20,19 @@ Errors are `application/problem+json` with a stable `code`. Scores are cosines, 
 
 
 def describe(app: FastAPI) -> None:
-    """Make ``app.openapi()`` give the whole document."""
+    """Make ``app.openapi()`` give the whole document, its paths in the order in which the routes are now."""
+    routes = list(app.routes)
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
+            app.openapi_schema = _document(app, routes)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # the framework's documented way
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
-    found = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+def _document(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
+    found = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=routes)
     components = found.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")

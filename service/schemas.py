@@ -1,7 +1,6 @@
 """What is answered: every field with its range; the OpenAPI document is made of it.
 
-The answers of a search are plain dataclasses: to check a thousand neighbours that we made ourselves costs more than to
-find them.
+The answers of a search stand here for the document alone: ``service.asking`` writes their JSON itself.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -32,6 +32,7 @@ from lookalike.errors import (
 from lookalike.options import Places
 from lookalike.sources.base import Source
 from lookalike.wiring import open_origin
+from service.answers import KeptAnswers, KeptRows
 from service.encoders import EncoderShelf
 from service.errors import FieldInvalidError
 from service.metrics import Metrics
@@ -53,11 +54,16 @@ class OpenSnapshot:
     collection: Collection
     shelf: EncoderShelf
     calibration: Calibration | None = None
+    answers: KeptAnswers = field(default_factory=KeptAnswers)
+    rows: KeptRows = field(init=False)
     leases: int = 0
     retired: bool = False
     _encoder: ImageEncoder | None = None
     _source: Source | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self.rows = KeptRows(self.name)
 
     @property
     def name(self) -> str:
@@ -132,6 +138,20 @@ class Snapshots:
         """What serves a collection at this moment."""
         slot = self._slots.get(name)
         return None if slot is None else slot.serving
+
+    def kept_answer(self, name: str | None, asked: Hashable) -> tuple[bytes, int] | None:
+        """What was answered to this question before by the snapshot that serves now, and that snapshot's number.
+
+        Without a name, by the only collection.
+        """
+        slot = self._slots.get(name) if name is not None else self._only_slot()
+        if slot is None or slot.serving is None:
+            return None
+        body = slot.serving.answers.get(asked)
+        return None if body is None else (body, slot.serving.generation)
+
+    def _only_slot(self) -> _Slot | None:
+        return next(iter(self._slots.values())) if len(self._slots) == 1 else None
 
     def problem(self, name: str) -> LookalikeError | None:
         """Why a collection's newest snapshot is not served, if it is not."""

@@ -38,6 +38,8 @@ READERS = 4
 """How many reads of rows, pictures and thumbnails may wait for each permit of work: a page asks for dozens at once."""
 LANES = 2
 """How many batches are encoded at once: a query that comes while another one is alone need not wait for it."""
+BATCH = 8
+"""Pictures of a batch for each core that a lane has, at a decoder a core: more at once are no faster."""
 PROBE_SECONDS = 1.0
 """How long the outcome of a probe is told to others who ask whether the service is ready."""
 
@@ -56,7 +58,8 @@ class Services:
         self.pictures = Pictures(settings.decoders, settings.limits)
         # Half of the cores' worth: who looks for copies must not be what slows down those who search.
         self.looks = Looks(max(1, settings.decoders // 2), settings.limits.max_jpeg2000_pixels)
-        self.batcher = Batcher(lanes=LANES, formed=metrics.batch_size.observe)
+        largest = BATCH * max(1, settings.decoders // LANES)
+        self.batcher = Batcher(largest=largest, lanes=LANES, formed=metrics.batch_size.observe)
         self.searchers = ThreadPoolExecutor(settings.decoders, thread_name_prefix="search")
         self.problem: LookalikeError | None = None
         self.encoder: ImageEncoder | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 
@@ -41,6 +41,6 @@ class Stopwatch:
         return {name: round(value, 2) for name, value in (self.stages | {"total": total}).items()}
 
 
-def server_timing(took_ms: dict[str, float]) -> str:
+def server_timing(took_ms: Mapping[str, float]) -> str:
     """The same as the header Server-Timing has it."""
     return ", ".join(f"{name};dur={value}" for name, value in took_ms.items())

@@ -9,20 +9,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from lookalike.catalogue.records import ItemRecord
-from service.answers import has, json_answer, not_modified, tagged
-from service.asking import STAGES, TIERS_WEIGHT, How, answer_to_key, file_of, in_searchers, item_url
+from service.answers import has, item_url, json_answer, not_modified, tagged
+from service.asking import TIERS_WEIGHT, How, file_of, in_searchers
 from service.attending import attend
 from service.auth import READERS
 from service.errors import FieldInvalidError
 from service.media import media_type
 from service.paths import Key, Name
 from service.questions import SimilarQuestion
-from service.routes.searching import on_newest
+from service.routes.searching import search_by_key
 from service.routing import PlainRoute
 from service.schemas import ItemAnswer, ItemsAnswer, SearchAnswer
 from service.snapshots import OpenSnapshot
 from service.state import Shared
-from service.timing import Stopwatch
 
 router = APIRouter(prefix="/collections/{name}/items", tags=["items"], dependencies=READERS)
 IMAGE_CACHING = "private, max-age=3600"
@@ -104,16 +103,9 @@ async def get_similar_items(
     asked: Annotated[SimilarQuestion, Query()],
 ) -> Response:
     """The k items most similar to this one, itself left out; nothing is encoded."""
-    watch = Stopwatch(*STAGES)
     how = How(asked.k, asked.min_score, asked.threshold, asked.tiers)
-
-    async def work(held: OpenSnapshot) -> SearchAnswer:
-        return await answer_to_key(services, held, key, how, watch)
-
     with services.admission.permit(TIERS_WEIGHT if how.tiers else 1):
-        found = await attend(request, on_newest(services, name, work), timeout=services.settings.request_timeout)
-    services.metrics.stages(found.took_ms)
-    return json_answer(found, snapshot=found.snapshot, took_ms=found.took_ms)
+        return await search_by_key(request, services, name, key, how)
 
 
 router.add_api_route(

@@ -9,17 +9,17 @@ from typing import TypeVar
 from fastapi import APIRouter, Request, Response
 
 from lookalike.errors import ImageError, ItemNotFoundError, SnapshotDamagedError
-from service.answers import json_answer
-from service.asking import STAGES, TIERS_WEIGHT, How, answer, answer_to_key, query_of_upload
+from service.answers import as_json, timed, timed_answer
+from service.asking import STAGES, TIERS_WEIGHT, Answer, How, answer, answer_to_key, query_of_upload
 from service.attending import attend
 from service.bodies import Upload
 from service.errors import ImageMissingError, RequestError
-from service.forms import form_schema
+from service.forms import Box, form_schema
 from service.intake import taken_in
 from service.problems import problem_of
 from service.questions import BatchForm, SearchForm
 from service.routing import PlainRoute
-from service.schemas import BatchAnswer, BatchEntry, SearchAnswer
+from service.schemas import BatchAnswer, SearchAnswer
 from service.snapshots import OpenSnapshot
 from service.state import Services, Shared
 from service.timing import Stopwatch
@@ -29,6 +29,8 @@ T = TypeVar("T")
 BATCH_WEIGHT = 4
 """A batch may be as large as so many single pictures, and takes as many permits."""
 SIDE_BY_SIDE = 8
+_BATCH = b'{"collection":%b,"snapshot":%d,"encoder":%b,"results":[%b]'
+_ENTRY = b'{"index":%d,"name":%b,"answer":%b,"problem":%b}'
 
 
 @router.post("/search", operation_id="search", response_model=SearchAnswer, openapi_extra=form_schema(SearchForm))
@@ -37,23 +39,56 @@ async def search(request: Request, services: Shared) -> Response:
     async with taken_in(request, services, SearchForm, pictures=1, weight=_weight) as form:
         if (form.image is None) == (form.key is None):
             raise ImageMissingError("send exactly one of image (a file) and key (of an indexed picture)")
-        found = await attend(request, _search(services, form), timeout=services.settings.request_timeout)
-    services.metrics.stages(found.took_ms)
-    return json_answer(found, snapshot=found.snapshot, took_ms=found.took_ms)
+        if form.image is None:
+            how = How(form.k, form.min_score, form.threshold, form.tiers)
+            return await search_by_key(request, services, form.collection, form.key or "", how, form.box)
+        watch = Stopwatch(*STAGES)
+        work = _search(services, form, form.image, watch)
+        found = await attend(request, work, timeout=services.settings.request_timeout)
+    return _answered(services, found, watch)
+
+
+async def search_by_key(
+    request: Request, services: Services, collection: str | None, key: str, how: How, box: Box | None = None
+) -> Response:
+    """The answer to a search with an indexed picture; the caller holds the permits.
+
+    What the snapshot that serves has answered before it answers again as it did. Copies are looked for each time: that
+    is about files, which may change; and a part of a picture is encoded each time.
+    """
+    watch = Stopwatch(*STAGES)
+    asked = (key, how)
+    keeps = box is None and not how.tiers
+    kept = services.snapshots.kept_answer(collection, asked) if keeps else None
+    ready = None if kept is None else Answer(*kept)
+    if ready is None:
+
+        async def work(held: OpenSnapshot) -> Answer:
+            found = await answer_to_key(services, held, key, how, watch, box)
+            if keeps:
+                held.answers.keep(asked, found.untimed)
+            return found
+
+        found = on_newest(services, collection, work)
+        ready = await attend(request, found, timeout=services.settings.request_timeout)
+    return _answered(services, ready, watch)
+
+
+def _answered(services: Services, found: Answer, watch: Stopwatch) -> Response:
+    took_ms = watch.took_ms()
+    services.metrics.stages(took_ms)
+    return timed_answer(found.untimed, snapshot=found.snapshot, took_ms=took_ms)
 
 
 def _weight(form: SearchForm) -> int:
     return TIERS_WEIGHT if form.tiers else 1
 
 
-async def _search(services: Services, form: SearchForm) -> SearchAnswer:
-    watch = Stopwatch(*STAGES)
+async def _search(services: Services, form: SearchForm, image: Upload, watch: Stopwatch) -> Answer:
     how = How(form.k, form.min_score, form.threshold, form.tiers)
 
-    async def once(held: OpenSnapshot) -> SearchAnswer:
-        if form.image is None:
-            return await answer_to_key(services, held, form.key or "", how, watch, form.box)
-        query = await query_of_upload(services, held, form.image, watch, form.box, look=form.tiers)
+    async def once(held: OpenSnapshot) -> Answer:
+        query = await query_of_upload(services, held, image, watch, form.box, look=form.tiers)
         return await answer(services, held, query, how, watch)
 
     return await on_newest(services, form.collection, once)
@@ -84,36 +119,34 @@ async def on_newest(services: Services, collection: str | None, work: Callable[[
 async def search_batch(request: Request, services: Shared) -> Response:
     """``/search`` for up to 64 pictures; one that is bad has a problem in its place, and the others their answers."""
     async with taken_in(request, services, BatchForm, pictures=BATCH_WEIGHT) as form:
-        found = await attend(request, _search_batch(request, services, form), timeout=services.settings.request_timeout)
-    return json_answer(found, snapshot=found.snapshot, took_ms=found.took_ms)
+        watch = Stopwatch()
+        work = _search_batch(request, services, form)
+        found = await attend(request, work, timeout=services.settings.request_timeout)
+    return timed_answer(found.untimed, snapshot=found.snapshot, took_ms=watch.took_ms())
 
 
-async def _search_batch(request: Request, services: Services, form: BatchForm) -> BatchAnswer:
-    watch = Stopwatch()
+async def _search_batch(request: Request, services: Services, form: BatchForm) -> Answer:
     how = How(form.k, form.min_score, form.threshold)
     # Not all at once: a single search that comes meanwhile waits behind these at most.
     side_by_side = asyncio.Semaphore(SIDE_BY_SIDE)
 
-    async def one(held: OpenSnapshot, index: int, upload: Upload) -> BatchEntry:
+    async def one(held: OpenSnapshot, index: int, upload: Upload) -> bytes:
+        name = as_json(upload.name)
         try:
             async with side_by_side:
                 own = Stopwatch(*STAGES)
                 found = await answer(services, held, await query_of_upload(services, held, upload, own), how, own)
         except (ImageError, RequestError) as error:
             problem = problem_of(error, path=request.url.path, request_id=request.state.request_id)
-            return BatchEntry(index=index, name=upload.name, answer=None, problem=problem)
-        services.metrics.stages(found.took_ms)
-        return BatchEntry(index=index, name=upload.name, answer=found, problem=None)
+            return _ENTRY % (index, name, b"null", problem.model_dump_json().encode())
+        took_ms = own.took_ms()
+        services.metrics.stages(took_ms)
+        return _ENTRY % (index, name, timed(found.untimed, took_ms), b"null")
 
-    async def all_of_them(held: OpenSnapshot) -> BatchAnswer:
+    async def all_of_them(held: OpenSnapshot) -> Answer:
         await held.encoder()
-        results = await asyncio.gather(*(one(held, index, upload) for index, upload in enumerate(form.image)))
-        return BatchAnswer(
-            collection=held.name,
-            snapshot=held.generation,
-            encoder=held.collection.manifest.encoder.name,
-            results=list(results),
-            took_ms=watch.took_ms(),
-        )
+        entries = await asyncio.gather(*(one(held, index, upload) for index, upload in enumerate(form.image)))
+        encoder = as_json(held.collection.manifest.encoder.name)
+        return Answer(_BATCH % (as_json(held.name), held.generation, encoder, b",".join(entries)), held.generation)
 
     return await on_newest(services, form.collection, all_of_them)

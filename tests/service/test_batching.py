@@ -252,6 +252,52 @@ def test_a_second_batch_may_begin_while_the_first_is_under_way() -> None:
     asyncio.run(scenario())
 
 
+def test_a_second_batch_waits_for_pictures_that_are_being_decoded_and_an_idle_encoder_does_not() -> None:
+    async def scenario() -> None:
+        slow, decoded = Gated(is_open=False), asyncio.Event()
+        async with batching(largest=3, lanes=2) as batcher:
+
+            async def one(seed: int) -> Vectors:
+                with batcher.coming():
+                    await decoded.wait()
+                return await batcher.encode(slow, picture(seed))
+
+            third = asyncio.create_task(one(2))
+            first = await busy(batcher, slow)  # at once, though another picture is coming
+            second = asyncio.create_task(batcher.encode(slow, picture(1)))
+            await queued(second, third)
+            await asyncio.sleep(0.05)
+            assert slow.batches == [1], "the second one waits for the picture that is coming"
+            slow.working.clear()
+            decoded.set()
+            assert await asyncio.to_thread(slow.working.wait, 60)
+            assert slow.batches == [1, 2]
+            slow.gate.set()
+            answers = await asyncio.gather(first, second, third)
+        for seed, answer in enumerate(answers):
+            np.testing.assert_allclose(answer, expected(seed), atol=1e-6)
+
+    asyncio.run(scenario())
+
+
+def test_a_second_batch_waits_no_longer_than_until_it_is_full_or_nobody_is_coming_any_more() -> None:
+    async def scenario() -> None:
+        slow, quick = Gated(is_open=False), Gated()
+        async with batching(largest=3, lanes=2) as batcher:
+            first = await busy(batcher, slow)
+            with batcher.coming():
+                full = [asyncio.create_task(batcher.encode(quick, picture(seed))) for seed in (1, 2, 3)]
+                await asyncio.gather(*full)
+                alone = asyncio.create_task(batcher.encode(quick, picture(4)))
+                await queued(alone)
+            np.testing.assert_allclose(await alone, expected(4), atol=1e-6)
+            assert quick.batches == [3, 1]
+            slow.gate.set()
+            await first
+
+    asyncio.run(scenario())
+
+
 def test_a_pair_that_the_encoder_fails_at_fails_alone() -> None:
     async def scenario() -> None:
         encoder = Gated()
