@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from indexer.beside import copies_found_table, systems_table
 from indexer.cli import app
 from indexer.figures import copies_table, encoder_table, explanations_table, near_duplicates_table
 from indexer.speed import (
@@ -129,6 +130,8 @@ def performance_page() -> str:
         "decoding": decoding_table,
         "indexing": indexing_table,
         "service": service_table,
+        "systems": systems_table,
+        "found": copies_found_table,
         "operator": operator_table,
         "moments": moments_table,
     }

@@ -95,29 +95,28 @@ def service_table() -> str:
         for row in results["search"]
     ]
     half, memory, starts = results["half_load"], results["memory_after_requests"], results["starts"]
-    by_key = ", ".join(
-        f"{path}: {results[name]['answers_per_cpu_second']} answers a CPU second ({bare} by a bare route of the "
-        "framework with an answer of the same size)"
-        for path, name, bare in (
-            ("`/similar`", "similar", results["framework"]["similar"]["answers_per_cpu_second"]),
-            ("`/search` with `key`", "search_by_key", results["framework"]["search"]["answers_per_cpu_second"]),
-        )
-    )
-    alone, beside = (results["explaining"][name]["p50_ms"] for name in ("alone", "beside_explanations"))
+    bare = {name: one["answers_per_cpu_second"] for name, one in results["framework"].items() if name != "bytes"}
+    rates = {
+        name: results[name]["answers_per_cpu_second"] for name in ("similar", "similar_asked_once", "search_by_key")
+    }
+    explaining = results["explaining"]
     return (
         f"{table(rows)}\n\nThe encoder alone, in the same run ({encoder['runtime'].split(',')[0]}): "
-        f"{encoder['pictures_per_second']:.0f} pictures a second in batches of 16, {encoder['single_ms']:.1f} "
-        "ms for one; "
-        f"decoding and resizing takes {encoder['decode_ms']:.1f} ms. At half of the greatest load p50 is "
-        f"{half['p50_ms']} ms "
-        f"and p99 {half['p99_ms']} ms. By key, {by_key}. One client's p50 is {alone} ms, and {beside} ms "
-        "while another asks "
-        f"for one explanation after the other. From start to ready: {min(start['seconds'] for start in starts):.1f} to "
-        f"{max(start['seconds'] for start in starts):.1f} s. "
+        f"{encoder['pictures_per_second']:.0f} pictures a second in batches of 16, {encoder['single_ms']:.1f} ms for "
+        f"one; decoding and resizing takes {encoder['decode_ms']:.1f} ms. At half of the greatest load p50 is "
+        f"{half['p50_ms']} ms and p99 {half['p99_ms']} ms. A bare route of the framework that reads such a picture and "
+        f"does nothing with it: {bare['upload']} answers a CPU second.\n\n"
+        f"By key, answers a CPU second: `/similar` {rates['similar']} where it was asked before, "
+        f"{rates['similar_asked_once']} where nobody asked it (a bare route with an answer of the same size: "
+        f"{bare['similar']}); `/search` with `key` that was asked before {rates['search_by_key']} (bare: "
+        f"{bare['search']}).\n\n"
+        f"One client's p50 is {explaining['alone']['p50_ms']} ms, and {explaining['beside_explanations']['p50_ms']} ms "
+        "while another asks for one explanation after the other. From start to ready: "
+        f"{min(start['seconds'] for start in starts):.1f} to {max(start['seconds'] for start in starts):.1f} s. "
         "Memory: "
         f"{results['memory_at_rest_mb']:.0f} MB at rest, {memory['mb'][0]:.0f} MB before and "
-        f"{memory['mb'][-1]:.0f} MB "
-        f"after {memory['requests']} searches from 16 clients."
+        f"{memory['mb'][-1]:.0f} MB after {memory['requests']} searches from 16 clients, "
+        f"{explaining['memory_mb']:.0f} MB once explanations have loaded PyTorch."
     )
 
 
