@@ -125,10 +125,10 @@ def _hnsw(count: int, dimension: int) -> Estimate:
 
 def _ivfpq(count: int, dimension: int) -> Estimate:
     width = min(dimension, _COMPONENTS)
-    lists = 4 * math.sqrt(max(1, count))
+    lists = min(16_384.0, 1.6 * math.sqrt(max(1, count)))
     size = count * (width / 4 + 8) + 4 * lists * width
-    training = 10 * 40 * lists * lists * width * 2 / 4e10
-    coding = count * (min(lists, 4096) * width * 2 / 4e10 + 5e-6)
+    training = 6 * 40 * lists * lists * width * 2 / 4e10
+    coding = count * (lists * width * 2 / 4e10 + 5e-6)
     return Estimate(
         "faiss-ivfpq", size, size + 4.0 * count * dimension, training + coding, 0.4 + 4e-4 * math.sqrt(count)
     )

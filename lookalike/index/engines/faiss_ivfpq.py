@@ -26,8 +26,8 @@ ROUNDS = 6  # of the lists' training
 
 
 def lists_for(count: int) -> int:
-    """A power of two, about four times the square root of the count."""
-    return max(1, min(MOST_LISTS, 1 << round(math.log2(max(1.0, 4 * math.sqrt(count)))), count // TRAINING))
+    """A power of two, about twice the square root of the count: taking a vector in costs as much as there are lists."""
+    return max(1, min(MOST_LISTS, 1 << int(math.log2(max(1.0, 2.1 * math.sqrt(count)))), count // TRAINING))
 
 
 def bytes_a_vector(dimension: int) -> float:
