@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
@@ -47,7 +48,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 def address(shop: Shop) -> Iterator[str]:
     """The service over the shop."""
     with starting(shop.data, shop.data.parent / "encoders") as service:
-        yield service.ready()
+        found = service.ready()
+        # The first explanation loads PyTorch, which on a busy machine takes longer than a test waits for a page.
+        fields = {"image_a": "plain-02", "image_b": "plain-05", "collection": "shop", "explain": "true"}
+        httpx.post(f"{found}compare", data=fields, timeout=120).raise_for_status()
+        yield found
 
 
 @pytest.fixture
