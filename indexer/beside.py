@@ -7,6 +7,8 @@ from typing import Any
 from indexer.speed import results_of, table
 
 TARGETS = ("0.95", "0.99")
+INDEXES = ("index",)
+"""Result files of ``benchmarks.index``, one a number of vectors."""
 
 
 def index_table() -> str:
@@ -18,7 +20,7 @@ def index_table() -> str:
         ]
     ]  # fmt: skip
     words = []
-    for name in ("index", "index-1m"):
+    for name in INDEXES:
         results = results_of(name)
         count = f"{results['count']:,}".replace(",", " ")
         for one in results["contenders"]:

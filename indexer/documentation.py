@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from indexer.beside import copies_found_table, systems_table
+from indexer.beside import copies_found_table, index_table, systems_table
 from indexer.cli import app
 from indexer.figures import copies_table, encoder_table, explanations_table, near_duplicates_table
 from indexer.speed import (
@@ -129,6 +129,7 @@ def performance_page() -> str:
         "encoding": encoding_table,
         "decoding": decoding_table,
         "indexing": indexing_table,
+        "index": index_table,
         "service": service_table,
         "systems": systems_table,
         "found": copies_found_table,
