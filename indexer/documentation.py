@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from indexer.beside import copies_found_table, index_table, systems_table
+from indexer.beside import copies_found_table, index_table, indexes_table, systems_table
 from indexer.cli import app
 from indexer.figures import copies_table, encoder_table, explanations_table, near_duplicates_table
 from indexer.speed import (
@@ -132,6 +132,7 @@ def performance_page() -> str:
         "index": index_table,
         "service": service_table,
         "systems": systems_table,
+        "indexes": indexes_table,
         "found": copies_found_table,
         "operator": operator_table,
         "moments": moments_table,
