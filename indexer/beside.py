@@ -43,22 +43,6 @@ def index_table() -> str:
     )
 
 
-def large_index_table() -> str:
-    """Ten million synthetic vectors: built, tuned, saved, mapped and asked."""
-    results = results_of("index-10m")
-    whole, served = results["whole"], results["whole"]["served"]
-    low = whole["recall"][1]
-    minutes, cpu = whole["build_and_tune_s"] / 60, whole["build_and_tune_cpu_s"] / 60
-    return (
-        f"{results['count'] / 1e6:.0f} million synthetic vectors of {results['dimension']} numbers: "
-        f"`{whole['engine']}`, built and tuned in {minutes:.0f} minutes ({cpu:.0f} of CPU time), "
-        f"{whole['file_bytes'] / 1e9:.1f} GB beside the vectors, at most {whole['peak_bytes'] / 1e9:.1f} GB of memory "
-        f"of its own. Recall@10 {whole['recall'][0]:.3f} (at least {low:.3f}) on its own measure and "
-        f"{served['recall']:.3f} on {results['queries']} other queries, {served['single_us'] / 1000:.1f} ms of CPU "
-        "time a query."
-    )
-
-
 def systems_table() -> str:
     """Whole systems: from a folder of pictures to an index, and one search."""
     compared = results_of("peers")["systems"]
