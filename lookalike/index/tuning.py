@@ -13,33 +13,38 @@ from lookalike.index.native import all_threads, nearest, scores_at, threads
 
 K = 10
 STEP = 1.0
+TIES = 21  # answers beyond the k-th that are looked at for its equals
 BLOCK = 500  # queries that are answered exactly in one pass over the vectors, between two words of progress
 Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What stands for queries, and the score of the k-th best answer to each.
+    """What stands for queries, and the right answers to each.
 
     The first half are vectors of the collection. Such a vector always finds itself, which says nothing about an index,
     so it is left out of the answers on both sides. It is also a place of the index's own graph or lists, where a
     picture from outside is not, so the second half are vectors moved away from where they lie: see ``_strangers``.
+
+    A position is right if its score is that of the k-th best, ``kth``, within a hair: duplicates tie, and any of them
+    is right. ``right`` (m, r) has these positions, and -1 in the place of others; a row that has no -1 may not be all.
     """
 
     k: int
     positions: Positions
     queries: Vectors
     kth: Vectors
+    right: Positions
 
     def counts(self, vectors: Vectors, found: Positions) -> Counts:
-        """How many of the k neighbours are among the first 1, 2, .. r of (m, r + 1) found positions; (m, r).
-
-        A position counts by its own vector's score, within a hair: duplicates tie, and any of them is right.
-        """
+        """How many of the k neighbours are among the first 1, 2, .. r of (m, r + 1) found positions; (m, r)."""
         others = _without(found, self.positions)
-        scores = scores_at(vectors, self.queries, others)
-        hits = np.cumsum(scores >= self.kth[:, None] - HAIR, axis=1)
-        return np.minimum(hits, self.k).astype(np.int64)
+        rows = np.arange(len(others))[:, None] * len(vectors)
+        right = self.right >= 0
+        hits = np.isin(rows + others, (rows + self.right)[right]) & (others >= 0)
+        many = np.flatnonzero(right.all(axis=1))
+        hits[many] = scores_at(vectors, self.queries[many], others[many]) >= self.kth[many, None] - HAIR
+        return np.minimum(np.cumsum(hits, axis=1), self.k).astype(np.int64)
 
     def recall(self, counts: Counts) -> Recall:
         """Recall of (m,) counts: that of the half which is answered worse."""
@@ -64,15 +69,19 @@ def draw_sample(vectors: Vectors, count: int, seed: int, tell: Tell) -> Sample:
     queries = np.array(vectors[positions])
     queries[half:] = _strangers(queries[half:], np.array(queries), random)
     k = min(K, len(vectors) - 1)
+    right = np.empty((len(queries), k + TIES), dtype=np.int64)
     kth = np.empty(len(queries), dtype=np.float32)
     with threads(all_threads()):
         for start in range(0, len(queries), BLOCK):
             part = slice(start, start + BLOCK)
-            found = nearest(vectors, queries[part], k + 1).positions
-            others = _without(found, positions[part])
-            kth[part] = scores_at(vectors, queries[part], others)[:, k - 1]
+            found = nearest(vectors, queries[part], k + TIES + 1)
+            order = _others(found.positions, positions[part])
+            scores = np.take_along_axis(found.scores, order, axis=1)
+            kth[part] = scores[:, k - 1]
+            tied = scores >= scores[:, k - 1 : k] - HAIR
+            right[part] = np.where(tied, np.take_along_axis(found.positions, order, axis=1), -1)
             tell("answering sampled queries exactly", min(start + BLOCK, len(queries)), len(queries))
-    return Sample(k, positions, queries, kth)
+    return Sample(k, positions, queries, kth, right)
 
 
 def _strangers(vectors: Vectors, spread: Vectors, random: np.random.Generator) -> Vectors:
@@ -132,5 +141,9 @@ def _depths(least: int, deepest: int) -> list[int]:
 
 def _without(found: Positions, own: Positions) -> Positions:
     """(m, r + 1) positions without each row's own, or without the last where that is not among them; (m, r)."""
-    order = np.argsort(found == own[:, None], axis=1, kind="stable")
-    return np.take_along_axis(found, order, axis=1)[:, :-1]
+    return np.take_along_axis(found, _others(found, own), axis=1)
+
+
+def _others(found: Positions, own: Positions) -> Positions:
+    """The columns of what ``_without`` leaves, (m, r)."""
+    return np.argsort(found == own[:, None], axis=1, kind="stable")[:, :-1]

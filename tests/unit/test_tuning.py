@@ -75,6 +75,22 @@ def test_a_query_is_not_counted_as_its_own_neighbour(vectors: Vectors) -> None:
         assert kth == pytest.approx(np.sort(np.delete(scores, own))[-10], abs=1e-6)
 
 
+@pytest.mark.parametrize("copies", [3, 60])
+def test_any_copy_of_a_neighbour_is_as_right_as_the_others(copies: int, vectors: Vectors) -> None:
+    many = np.repeat(vectors[:200], copies, axis=0)
+    sample = draw_sample(many, 100, 3, untold)
+    found = np.argsort(-(sample.queries @ many.T), axis=1, kind="stable")[:, :400]
+    forwards = sample.counts(many, found)
+    assert (forwards[:, 9] >= 9).all(), "all but those whose own copy took a place"
+    assert (forwards[:, -1] == 10).all()
+    # The copies of a vector lie together: turned round within each, they are other positions of the same scores.
+    turned = sample.counts(many, found // copies * copies + copies - 1 - found % copies)
+    assert (turned[:, -1] == 10).all()
+    assert (sample.counts(many, (found + 7 * copies) % len(many))[:, -1] < 10).any(), (
+        "positions of other vectors are not"
+    )
+
+
 def test_half_of_the_queries_are_of_no_vector_of_the_collection(vectors: Vectors) -> None:
     sample = draw_sample(vectors, 200, 3, untold)
     nearest = (sample.queries[100:] @ vectors.T).max(axis=1)

@@ -1,0 +1,1 @@
+"""The vector index beside those that people would take instead."""
