@@ -1,12 +1,12 @@
 """Queries a second at equal recall, memory and build time: this index beside hnswlib, usearch and FAISS, one thread.
 
     python -m benchmarks.index --embeddings vectors.npy --queries queries.npy --count 100000 --out result.json
-    python -m benchmarks.index --synthetic 10000000 --embeddings made.npy --whole --memory 2 --out result.json
 
 Every contender is built by a process of its own into a file, and loaded from there. Times are medians of the CPU time
 of single queries, the contenders taking turns: a busy machine slows all alike. Memory is what the process holds of its
 own (RssAnon) after loading and a round of queries, less before; of this index, all of its mapped file counts as well,
 and the vectors, which it reads from the snapshot's file, are told apart. What is not installed is named as such.
+``python -m benchmarks.large`` is for more vectors than fit into memory.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ import numpy as np
 
 from benchmarks.index.contenders import CONSTRUCTION, KINDS, LINKS, Contender, K, Vectors, faiss
 from benchmarks.index.measuring import TARGETS, at_recall, compared, measure, weighed
-from benchmarks.index.whole import synthetic, whole
-from lookalike.index.planner import IndexWish
 
 RESULT = Path(__file__).parents[1] / "results" / "index.json"
 
@@ -95,20 +93,14 @@ def main() -> None:
     parser.add_argument("--embeddings", type=Path, required=True, help="float32 .npy of unit vectors, (n, D)")
     parser.add_argument("--queries", type=Path, help="the same for queries; without it, vectors moved by chance")
     parser.add_argument("--count", type=int, help="so many of the vectors")
-    parser.add_argument("--synthetic", type=int, help="first write so many clustered vectors to --embeddings")
-    parser.add_argument("--dimension", type=int, default=608, help="of synthetic vectors")
     parser.add_argument("--only", nargs="*", default=list(KINDS), choices=list(KINDS))
     parser.add_argument(
         "--keep", type=Path, help="folder for the built indexes; those that it holds are not built again"
     )
     parser.add_argument("--build", nargs=2, metavar=("NAME", "FILE"), help="only build one contender into a file")
-    parser.add_argument("--whole", action="store_true", help="plan, build, tune and serve this index alone")
-    parser.add_argument("--memory", type=float, help="gigabytes that --whole may plan with")
     parser.add_argument("--asked", type=int, default=1000, help="so many queries")
     parser.add_argument("--out", type=Path, default=RESULT, help="the file to write")
     options = parser.parse_args()
-    if options.synthetic:
-        synthetic(options.embeddings, options.synthetic, options.dimension)
     vectors: Vectors = np.asarray(np.load(options.embeddings, mmap_mode="r")[: options.count])
     if options.build:
         build(options.build[0], vectors, Path(options.build[1]))
@@ -120,13 +112,9 @@ def main() -> None:
         "machine": platform.processor() or platform.machine(), "cores": os.cpu_count(),
         "links": LINKS, "construction": CONSTRUCTION,
     }  # fmt: skip
-    if options.whole:
-        memory = None if options.memory is None else int(options.memory * 1e9)
-        result["whole"] = whole(vectors, queries, IndexWish(memory=memory))
-    else:
-        result |= measured(options, vectors, queries)
+    result |= measured(options, vectors, queries)
     options.out.write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result.get("compared", result.get("whole")), indent=2))
+    print(json.dumps(result["compared"], indent=2))
 
 
 if __name__ == "__main__":

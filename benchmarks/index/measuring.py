@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import re
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -22,34 +21,8 @@ HAIR = 1e-5
 def private_bytes() -> int:
     """What this process holds of its own, files that are mapped and what it has freed left out."""
     ctypes.CDLL(None).malloc_trim(0)
-    return held_bytes()
-
-
-def held_bytes() -> int:
-    """The same, with what was freed and not given back."""
     found = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(found[1]) * 1024 if found else 0
-
-
-class Watch(threading.Thread):
-    """Looks several times a second how much the process holds, as long as the block lasts."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.peak = held_bytes()
-        self._over = threading.Event()
-
-    def run(self) -> None:
-        """Until it is told to end."""
-        while not self._over.wait(0.2):
-            self.peak = max(self.peak, held_bytes())
-
-    def __enter__(self) -> None:
-        self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self.join()
 
 
 def weighed(name: str, vectors: Vectors, queries: Vectors, path: Path) -> Contender:
