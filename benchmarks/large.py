@@ -98,7 +98,9 @@ def fill(catalogue: Path, record: CollectionRecord, spec: EncoderSpec, count: in
         for number in range(count):
             yield key_of(number), key_of(number), f"{number:064x}", *fixed
 
-    with sqlite3.connect(catalogue) as connection:
+    connection = sqlite3.connect(catalogue)
+    connection.execute("PRAGMA journal_mode=OFF")  # a log of so many rows would be as large as the file
+    with connection:
         connection.executemany(
             "INSERT INTO items (key, location, content_digest, collection_id, encoder_digest, byte_size, width, height,"
             " format, attributes, created_generation, seen_run, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -145,9 +147,11 @@ def publish(data: Path, count: int, memory: int | None, vectors: Path | None) ->
     settings = CollectionSettings("auto", 2, 10**8, 10**8, memory=memory)
     source = SourceRecord("folder", str(data), None)
     record = catalogue.start_run(NAME, source, request, settings)
+    catalogue.close()
     begun = time.monotonic()
     fill(data / "catalogue.db", record, spec, count)
     filled = time.monotonic()
+    catalogue = open_catalogue(places)
     watch = Watch()
     watch.start()
     cpu, clock = time.process_time(), time.monotonic()

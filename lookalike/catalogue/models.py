@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
 KEY_LENGTH = 1024
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration: the one that makes these tables what they are."""
 
 
@@ -81,7 +81,14 @@ class ItemRow(Base):
             postgresql_where=text("removed_generation IS NULL"),
         ),
         Index("ix_items_content", "collection_id", "content_digest"),
-        Index("ix_items_removed", "collection_id", "removed_generation"),
+        # No index of all rows by removed_generation: SQLite would go through the live ones, nearly all, for a few.
+        Index(
+            "ix_items_removed_key",
+            "collection_id",
+            "key",
+            sqlite_where=text("removed_generation IS NOT NULL"),
+            postgresql_where=text("removed_generation IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.models import ItemRow
@@ -22,6 +23,15 @@ CHUNK = 500  # ids in one IN list: well under every database's limit on bound va
 KEPT_BYTES = 32 * MEBIBYTE
 _RECORD_BYTES = 1400
 """About what an item's record takes in memory beside its texts and its metadata."""
+
+
+def by_number(collection_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[int]:
+    """The column as an expression that no index has, for queries that choose rows by their own number.
+
+    A SQLite without statistics takes a collection for ten rows, and would rather go through all of them.
+    """
+    return collection_id + 0
+
 
 _items = ItemRow.__table__.c
 _COLUMNS = (
@@ -40,21 +50,26 @@ _COLUMNS = (
     _items.created_generation,
     _items.removed_generation,
 )
-_VISIBLE = and_(
-    _items.collection_id == bindparam("collection"),
-    _items.created_generation <= bindparam("generation"),
-    or_(_items.removed_generation.is_(None), _items.removed_generation > bindparam("generation")),
-)
+_mine = _items.collection_id == bindparam("collection")
+_come = _items.created_generation <= bindparam("generation")
+_live = _items.removed_generation.is_(None)
+_gone_later = _items.removed_generation > bindparam("generation")
+_seen = and_(_come, or_(_live, _gone_later))
 Items = Select[Any]
-BY_KEY: Items = select(*_COLUMNS).where(_VISIBLE, _items.key == bindparam("key"))
-BY_ID: Items = select(*_COLUMNS).where(_VISIBLE, _items.id.in_(bindparam("ids", expanding=True)))
-AFTER: Items = (
-    select(*_COLUMNS).where(_VISIBLE, _items.id > bindparam("after")).order_by(_items.id).limit(bindparam("limit"))
+_by_key: Items = select(*_COLUMNS).where(_mine, _come, _items.key == bindparam("key"))
+# Live versions have an index by key and those that are gone another one: asked for both at once, neither is used.
+BY_KEY: tuple[Items, ...] = (_by_key.where(_live), _by_key.where(_gone_later))
+BY_ID: Items = select(*_COLUMNS).where(
+    by_number(_items.collection_id) == bindparam("collection"), _seen, _items.id.in_(bindparam("ids", expanding=True))
 )
-
-# All versions: asked for the live ones alone, SQLite goes through every live row instead of the few of one content.
+AFTER: Items = (
+    select(*_COLUMNS)
+    .where(by_number(_items.collection_id) == bindparam("collection"), _seen, _items.id > bindparam("after"))
+    .order_by(_items.id)
+    .limit(bindparam("limit"))
+)
 BY_CONTENT: Items = select(*_COLUMNS).where(
-    _items.collection_id == bindparam("collection"), _items.content_digest.in_(bindparam("contents", expanding=True))
+    _mine, _live, _items.content_digest.in_(bindparam("contents", expanding=True))
 )
 
 
@@ -100,10 +115,11 @@ class VisibleItems:
             if number is not None:
                 self._kept.move_to_end(number)
                 return self._kept[number][0]
-        for row in self._database.rows(BY_KEY, **self._seen_by, key=key):
-            item = item_of(row)
-            self._keep([item])
-            return item
+        for statement in BY_KEY:
+            for row in self._database.rows(statement, **self._seen_by, key=key):
+                item = item_of(row)
+                self._keep([item])
+                return item
         return None
 
     def kept(self, ids: Sequence[int]) -> bool:
