@@ -38,12 +38,10 @@ def encoding_table() -> str:
     limits = cases[-1]["limits"]
     words = ", ".join(f"{name} {value:.0f}" for name, value in limits.items())
     return (
-        f"{table(rows)}\n\nMilliseconds of one core a picture, times the speed of eager PyTorch, and the "
-        "share of the "
+        f"{table(rows)}\n\nMilliseconds of one core a picture, times the speed of eager PyTorch, and the share of the "
         f"int8 limit, of {results['backbone']} at {results['input_size']} pixels "
-        f"({results['operations'] / 1e9:.2f} thousand million operations). Limits of one core in the same "
-        "run, thousand "
-        f"million operations a second: {words}. Load of the machine before: {results['load_before']}."
+        f"({results['operations'] / 1e9:.2f} thousand million operations). Limits of one core in the same run, "
+        f"thousand million operations a second: {words}. Load of the machine before: {results['load_before']}."
     )
 
 
