@@ -14,7 +14,7 @@ from indexer.steps import Steps
 from indexer.verdicts import Report, Verdict
 from lookalike.catalogue.records import EncoderRequest, SourceRecord
 from lookalike.catalogue.repository import Catalogue
-from lookalike.collection.builder import Builder, BuildOptions
+from lookalike.collection.builder import Builder, BuildOptions, check_request
 from lookalike.collection.files import disk_errors
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.manifest import Manifest
@@ -117,6 +117,8 @@ def index_collection(
             for _ in source.entries():
                 total += 1
                 stage.advance()
+        if not options.build.allow_other_encoder:
+            check_request(layout, request.encoder)
         encoder = load_encoder(request.encoder, places.encoders_dir)
         if total == 0 and not options.allow_empty:
             _refuse_empty(request, catalogue)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -55,19 +54,32 @@ async def read_fields(request: Request, *, max_bytes: int, timeout: float) -> Fi
     if length.isdecimal() and int(length) > max_bytes:
         raise _too_large(max_bytes)
     try:
+        boundary = boundary_of(request.headers["content-type"]) if kind == MULTIPART else None
         async with asyncio.timeout(timeout):
-            return await _parsed(request, kind, _limited(request, max_bytes))
+            body = await _body(request, max_bytes)
+        return _parsed(body, boundary)
     except TimeoutError as error:
         raise UploadTimeoutError(f"the body did not arrive within {timeout:g} s; send it again") from error
     except BadFormError as error:
         raise FormInvalidError(f"the body is no form that can be read: {error}") from error
 
 
-async def _parsed(request: Request, kind: str, stream: AsyncGenerator[bytes]) -> Fields:
-    boundary = boundary_of(request.headers["content-type"]) if kind == MULTIPART else None
-    # In memory from first to last, which the body's limit bounds: nothing of a user's picture touches a disk.
-    pieces = [piece async for piece in stream]
-    body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+async def _body(request: Request, max_bytes: int) -> bytes:
+    """All of a body, in memory from first to last, which its limit bounds: nothing of a picture touches a disk."""
+    pieces: list[bytes] = []
+    arrived = 0
+    async for piece in request.stream():
+        arrived += len(piece)
+        if arrived > max_bytes:
+            raise _too_large(max_bytes)
+        if piece:  # the last one is empty, and joining it would copy a body that came in one
+            pieces.append(piece)
+    request.state.bytes_in = arrived
+    return b"".join(pieces)
+
+
+def _parsed(body: bytes, boundary: bytes | None) -> Fields:
+    """The fields of a body; without a boundary it is URL-encoded."""
     if boundary is not None:
         return _fields(body, boundary)
     try:
@@ -90,17 +102,6 @@ def _fields(body: bytes, boundary: bytes) -> Fields:
         if files > _MOST_FILES or len(fields) - files > _MOST_FIELDS:
             raise BadFormError(f"it has more than {_MOST_FILES} files or {_MOST_FIELDS} other fields")
     return fields
-
-
-async def _limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes]:
-    arrived = 0
-    async for chunk in request.stream():
-        arrived += len(chunk)
-        if arrived > max_bytes:
-            raise _too_large(max_bytes)
-        if chunk:
-            yield chunk
-    request.state.bytes_in = arrived
 
 
 def _too_large(max_bytes: int) -> BodyTooLargeError:

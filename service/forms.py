@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import cache
 from typing import Annotated, Any, TypeVar, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
@@ -44,9 +45,10 @@ class Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
-    def repeated(cls) -> set[str]:
+    @cache
+    def repeated(cls) -> frozenset[str]:
         """Names of the fields that may come several times."""
-        return {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is list}
+        return frozenset(name for name, field in cls.model_fields.items() if get_origin(field.annotation) is list)
 
 
 async def read_form(request: Request, form: type[F], *, max_bytes: int, timeout: float) -> F:

@@ -235,7 +235,28 @@ def _check_encoder(layout: CollectionLayout, complete: Sequence[int], spec: Enco
     published = _newest_encoder(layout, complete)
     if published is None:
         return
-    differences = spec.differences(published)
+    _refuse_different(layout, published, spec.differences(published))
+
+
+def check_request(layout: CollectionLayout, request: EncoderRequest) -> None:
+    """Raise EncoderMismatchError if what is asked for cannot be the collection's encoder, whatever it would load as.
+
+    For before the encoder is loaded: to load it may take the export of a network, in vain.
+    """
+    published = _newest_encoder(layout, layout.complete())
+    if published is None:
+        return
+    asked = {"fusion": request.fusion, "input_size": request.input_size}
+    there = published.to_dict()
+    differences = [
+        f"{field} {wanted}, not {there[field]}"
+        for field, wanted in asked.items()
+        if wanted is not None and wanted != there[field]
+    ]
+    _refuse_different(layout, published, differences)
+
+
+def _refuse_different(layout: CollectionLayout, published: EncoderSpec, differences: Sequence[str]) -> None:
     if differences:
         raise EncoderMismatchError(
             f"the collection {layout.name!r} was made by {published.name!r}, and this encoder differs from it: "

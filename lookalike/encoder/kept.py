@@ -8,6 +8,7 @@ is of no more use is removed when the next folder is made.
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import hashlib
 import json
 import logging
@@ -15,6 +16,8 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,7 @@ EXPORT_VERSION = 2
 """To be raised when another lookalike exports another file of the same weights."""
 
 EXPORTS, MODEL_FILE, SPEC_FILE, CHOICE_FILE = "exports", "model.onnx", "spec.json", "choice.json"
-OWNER_FILE = "owner.json"
+OWNER_FILE, _LOCK_FILE = "owner.json", ".lock"
 _COMPILED = ("*.blob", "*.cl_cache")
 """What OpenVINO keeps of its own beside a model."""
 
@@ -96,6 +99,20 @@ def keep(folder: Path, model: bytes, spec: EncoderSpec) -> Kept:
         shutil.rmtree(making, ignore_errors=True)
     remove_stale(folder, spec)
     return Kept(folder, spec)
+
+
+@contextmanager
+def one_at_a_time(encoders_dir: Path) -> Iterator[None]:
+    """Hold what only one process has: who is to make an export waits for another one that makes one.
+
+    It saves time and memory, and no more: two that export at once are both right, so that where the file system has
+    no locks there is none. Raises OSError as the disk does.
+    """
+    (encoders_dir / EXPORTS).mkdir(parents=True, exist_ok=True)
+    with (encoders_dir / EXPORTS / _LOCK_FILE).open("a") as file:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def claim(folder: Path, spec: EncoderSpec) -> None:

@@ -52,9 +52,10 @@ def _across(vectors: Vectors) -> Vectors:
 
 @pytest.fixture
 def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wanted:
-    """A tiny network whose export is a few bytes."""
+    """A tiny network whose export is a few bytes, made in this process, where engines can be stood in for."""
     write_tiny(tmp_path / "tiny.safetensors")
     monkeypatch.setattr(TorchEncoder, "exported", lambda _: b"network")
+    monkeypatch.setattr(choosing, "apart", lambda work, *arguments: work(*arguments))
     return Wanted(f"{TINY}:{tmp_path / 'tiny.safetensors'}", tmp_path)
 
 
@@ -149,6 +150,34 @@ def test_a_runtime_that_there_is_not_is_refused() -> None:
         prefer_runtime("tensorrt")
 
 
+def test_an_export_that_fails_leaves_pytorch_or_is_refused_in_its_words(
+    wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def apart(*_: object) -> None:
+        raise RuntimeError("there is no such layer in ONNX")
+
+    monkeypatch.setattr(choosing, "apart", apart)
+    encoder = load_chosen(wanted, RuntimeName.AUTO)
+    assert isinstance(encoder, TorchEncoder)
+    assert encoder.runtime.endswith("it cannot be exported (there is no such layer in ONNX)")
+    with pytest.raises(
+        EncoderOptionsError, match=r"^openvino cannot run test_resnet:.*: there is no such layer in ONNX$"
+    ):
+        load_chosen(wanted, RuntimeName.OPENVINO)
+
+
+def test_a_size_that_a_network_cannot_have_is_refused_as_it_is_with_pytorch(tmp_path: Path) -> None:
+    write_tiny(tmp_path / "tiny.safetensors")
+    wanted = Wanted(f"{TINY}:{tmp_path / 'tiny.safetensors'}", tmp_path, None, 100)
+    words = []
+    for runtime in (RuntimeName.TORCH, RuntimeName.AUTO):
+        with pytest.raises(EncoderOptionsError) as caught:
+            load_chosen(wanted, runtime)
+        words.append((caught.value.message, caught.value.subject))
+    assert words[0] == words[1]
+    assert words[0][0].startswith("input_size 100 is not possible: choose 64, or a multiple of 16")
+
+
 @pytest.mark.parametrize(
     ("pictures", "cores", "sizes"),
     [(1, 4, [1]), (3, 2, [2, 1]), (16, 2, [8, 8]), (17, 2, [6, 6, 5]), (32, 16, [2] * 16), (8, 1, [8])],
@@ -161,15 +190,36 @@ def test_a_batch_is_shared_out_evenly_and_at_most_eight_at_a_time(pictures: int,
 
 
 @pytest.fixture(scope="module")
-def kept_bundled(encoders_folder: Path) -> Path:
-    """A folder of encoders with the export of the bundled network at 64 pixels."""
-    load_chosen(Wanted("bundled", encoders_folder, None, 64), RuntimeName.ONNXRUNTIME)
-    return encoders_folder
+def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder of encoders whose first export a service made when it was asked for it, and what that service says."""
+    folder = tmp_path_factory.mktemp("asked")
+    program = f"""
+import sys
+from pathlib import Path
+from lookalike.images import encode_png
+from lookalike.options import Places
+from lookalike.testing import make_picture
+from lookalike.wiring import prefer_runtime
+from tests.service.harness import serving
+prefer_runtime("onnxruntime")
+folder = Path({str(folder)!r})
+places = Places(folder / "data", encoders=folder)
+with serving(folder / "data", places=places, request_timeout=110.0) as service:
+    fields = {{"encoder": "bundled", "input_size": "64"}}
+    answer = service.post("/embed", files={{"image": ("a.png", encode_png(make_picture(1)))}}, data=fields).json()
+print(answer["encoder"], answer["input_size"], len(answer["vector"]), "torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    return folder, done.stdout.splitlines()[-1]
+
+
+def test_a_service_does_not_load_pytorch_for_a_size_that_nobody_asked_for_before(asked: tuple[Path, str]) -> None:
+    assert export_folder("bundled", None, 64, asked[0]).is_dir()
+    assert asked[1] == "bundled 64 608 False"
 
 
 @pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
-def test_a_kept_export_serves_without_pytorch(runtime: str, kept_bundled: Path) -> None:
-    assert export_folder("bundled", None, 64, kept_bundled).is_dir()
+def test_a_kept_export_serves_without_pytorch(runtime: str, asked: tuple[Path, str]) -> None:
     program = f"""
 import sys
 from pathlib import Path
@@ -177,7 +227,7 @@ import numpy as np
 import service.app
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.wiring import load_encoder
-encoder = load_encoder(EncoderRequest("bundled", None, 64), Path({str(kept_bundled)!r}), {runtime!r})
+encoder = load_encoder(EncoderRequest("bundled", None, 64), Path({str(asked[0])!r}), {runtime!r})
 vectors = encoder.forward(np.full((3, 64, 64, 3), 7, np.uint8))
 print(vectors.shape, encoder.runtime.split()[0], "torch" in sys.modules)
 """

@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.encoder.kept import claim, export_folder, find_kept, keep, read_choice, remove_compiled, write_choice
+from lookalike.encoder.kept import (
+    claim,
+    export_folder,
+    find_kept,
+    keep,
+    one_at_a_time,
+    read_choice,
+    remove_compiled,
+    write_choice,
+)
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderNotInstalledError
 from lookalike.testing import TinyEncoder
@@ -57,6 +66,23 @@ def test_two_that_export_at_once_both_succeed_and_leave_nothing_else_behind(tmp_
         list(pool.map(lambda _: keep(folder, b"network" * 1000, SPEC), range(24)))
     assert find_kept(folder, "tiny") is not None
     assert [path.name for path in folder.parent.iterdir()] == ["key"]
+
+
+def test_who_is_to_export_waits_for_who_exports_already(tmp_path: Path) -> None:
+    under_way, most = 0, []
+
+    def export(_: int) -> None:
+        nonlocal under_way
+        with one_at_a_time(tmp_path):
+            under_way += 1
+            most.append(under_way)
+            keep(tmp_path / "exports" / "key", b"network", SPEC)
+            under_way -= 1
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(export, range(8)))
+    assert most == [1] * 8
+    assert find_kept(tmp_path / "exports" / "key", "tiny") is not None
 
 
 def test_new_weights_of_the_same_encoder_take_the_old_ones_export_with_them(tmp_path: Path) -> None:

@@ -27,12 +27,14 @@ from lookalike.encoder.kept import (
     export_folder,
     find_kept,
     keep,
+    one_at_a_time,
     read_choice,
     remove_compiled,
     write_choice,
 )
 from lookalike.encoder.quantised import is_quantised, read_quantised
 from lookalike.encoder.runtimes import torch_runtime
+from lookalike.encoder.runtimes.apart import EXPECTED, apart, shortened
 from lookalike.encoder.runtimes.exported import Engine, ExportedEncoder, cores
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
 from lookalike.encoder.spec import EncoderSpec
@@ -69,9 +71,10 @@ class Wanted:
 def load_chosen(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
     """The encoder on ``runtime``, or with ``auto`` on the fastest that is correct on this machine.
 
-    The first time takes the seconds of an export, and with ``auto`` those of a measurement; both are kept in the folder
-    of encoders and made again when what they depend on changes. With ``auto`` PyTorch serves where the network cannot
-    be exported or the folder not be written, and the encoder's ``runtime`` says so.
+    The first time takes the seconds of an export, and with ``auto`` those of a measurement, in a process of its own:
+    only where PyTorch is to run the encoder is it loaded here. Both are kept in the folder of encoders and made again
+    when what they depend on changes. With ``auto`` PyTorch serves where the network cannot be exported or the folder
+    not be written, and the encoder's ``runtime`` says so.
 
     Raises what ``load_network`` raises, and EncoderOptionsError for a runtime that was asked for and cannot run it.
     """
@@ -79,31 +82,50 @@ def load_chosen(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
         return quantised_encoder(wanted, runtime)
     if runtime == RuntimeName.TORCH:
         return wanted.torch()
-    loaded: list[TorchEncoder] = []
-
-    def reference() -> TorchEncoder:
-        if not loaded:
-            loaded.append(wanted.torch())
-        return loaded[0]
-
     try:
-        kept = kept_export(wanted, reference)
+        kept, choice = _prepared(wanted, runtime)
         if runtime != RuntimeName.AUTO:
             return exported(kept, runtime, "as was asked for", wanted.torch)
-        choice = read_choice(kept.folder)
-        if choice.get("depends") != depends():
-            remove_compiled(kept.folder)  # for other versions, or another machine
-            choice = measured(kept, reference())
-            write_choice(kept.folder, choice)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        words = " ".join(str(error).split())[:200] or type(error).__name__
+        if choice["runtime"] != "torch":
+            return exported(kept, choice["runtime"], str(choice["reason"]), wanted.torch)
+        reason = str(choice["reason"])
+    except EXPECTED as error:
+        words = shortened(error)
         if runtime != RuntimeName.AUTO:
             raise EncoderOptionsError(f"{runtime} cannot run {wanted.name}: {words}", subject="runtime") from error
         _LOG.warning("PyTorch runs %s, for it cannot be exported: %s", wanted.name, words)
-        return reference().because(f"the only one, for it cannot be exported ({words})")
-    if choice["runtime"] == "torch":
-        return reference().because(str(choice["reason"]))
-    return exported(kept, choice["runtime"], str(choice["reason"]), wanted.torch)
+        reason = f"the only one, for it cannot be exported ({words})"
+    return wanted.torch().because(reason)
+
+
+def _prepared(wanted: Wanted, runtime: RuntimeName) -> tuple[Kept, dict[str, Any]]:
+    """The kept export and, with ``auto``, the measurement that holds here; made now if they are not there.
+
+    Raises what ``load_network`` raises, OSError and RuntimeError.
+    """
+    folder = export_folder(wanted.name, wanted.fusion, wanted.input_size, wanted.encoders_dir)
+    kept, choice = find_kept(folder, wanted.name), read_choice(folder)
+    if kept is None or (runtime == RuntimeName.AUTO and choice.get("depends") != depends()):
+        apart(make, wanted.name, str(wanted.encoders_dir), wanted.fusion, wanted.input_size, runtime.value)
+        kept, choice = find_kept(folder, wanted.name), read_choice(folder)
+    if kept is None or (runtime == RuntimeName.AUTO and not choice):
+        raise RuntimeError(f"what was just made in {folder} is gone again")
+    return kept, choice
+
+
+def make(name: str, encoders_dir: str, fusion: str | None, input_size: int | None, runtime: str) -> None:
+    """Export an encoder where no export of it is kept, and for the runtime ``auto`` measure what runs it fastest.
+
+    Loads PyTorch, unless another process has done it all while this one waited for it. Raises what ``load_network``
+    and ``kept_export`` raise.
+    """
+    wanted = Wanted(name, Path(encoders_dir), fusion, input_size)
+    reference = functools.cache(wanted.torch)
+    with one_at_a_time(wanted.encoders_dir):
+        kept = kept_export(wanted, reference)
+        if runtime == RuntimeName.AUTO and read_choice(kept.folder).get("depends") != depends():
+            remove_compiled(kept.folder)  # for other versions, or another machine
+            write_choice(kept.folder, measured(kept, reference()))
 
 
 def kept_export(wanted: Wanted, reference: Callable[[], TorchEncoder]) -> Kept:
@@ -152,7 +174,7 @@ def correct(
             encoder = make(name)
             vectors = encoder.forward(made_pictures(encoder.spec.input_size))
         except (ImportError, RuntimeError) as error:
-            left_out[name] = " ".join(str(error).split())[:200]
+            left_out[name] = shortened(error)
             continue
         cosine = float((vectors * expected).sum(axis=1).min())
         if cosine >= least:
@@ -209,8 +231,7 @@ def _or_refused(encoder: str, runtime: str, make: Callable[[], ImageEncoder]) ->
     try:
         return make()
     except (ImportError, RuntimeError) as error:
-        words = " ".join(str(error).split())[:200]
-        raise EncoderOptionsError(f"{runtime} cannot run {encoder}: {words}", subject="runtime") from error
+        raise EncoderOptionsError(f"{runtime} cannot run {encoder}: {shortened(error)}", subject="runtime") from error
 
 
 def _claimed(folder: Path, spec: EncoderSpec) -> Path | None:
