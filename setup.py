@@ -43,23 +43,17 @@ operators = CppExtension(
     py_limited_api=True,
 )
 
-pixels = Extension(
-    name="lookalike._pixels",
-    sources=["ext/csrc/resize.cpp"],
-    depends=["ext/csrc/clones.h", "ext/csrc/resize.h"],
-    extra_compile_args=flags,
-    language="c++",
-    py_limited_api=True,
-)
 
-graph = Extension(
-    name="lookalike._graph",
-    sources=["ext/csrc/walk.cpp"],
-    depends=["ext/csrc/clones.h", "ext/csrc/walk.h"],
-    extra_compile_args=flags,
-    language="c++",
-    py_limited_api=True,
-)
+def plain(name: str, source: str) -> Extension:
+    """A library of one source that knows neither Python nor PyTorch."""
+    return Extension(
+        name=f"lookalike.{name}",
+        sources=[f"ext/csrc/{source}.cpp"],
+        depends=[f"ext/csrc/{header}.h" for header in ("clones", "export", source)],
+        extra_compile_args=flags,
+        language="c++",
+        py_limited_api=True,
+    )
 
 
 def openvino() -> list[Extension]:
@@ -87,7 +81,7 @@ def openvino() -> list[Extension]:
 
 
 setup(
-    ext_modules=[operators, pixels, graph, *openvino()],
+    ext_modules=[operators, plain("_pixels", "resize"), plain("_graph", "walk"), *openvino()],
     cmdclass={"build_ext": BuildExtension},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

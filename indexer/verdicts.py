@@ -41,6 +41,9 @@ def names_a_picture(location: str) -> bool:
     return PurePosixPath(location.lower()).suffix[1:] in PICTURE_EXTENSIONS
 
 
+_LINE = json.JSONEncoder(ensure_ascii=False)  # kept: `json.dumps` makes a new one for every line
+
+
 @dataclass
 class Report:
     """Counts verdicts, and writes one JSON object a file to ``path``: key, verdict, and for a refusal code and why."""
@@ -68,7 +71,7 @@ class Report:
             line |= {"code": error.code, "message": error.message}
             if verdict is Verdict.REJECTED:
                 self.codes[error.code] += 1
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.write(_LINE.encode(line) + "\n")
 
     def give_removed(self, key: str) -> None:
         """The verdict of an item that is dropped, unless its file is there and was refused: one verdict a file."""

@@ -64,8 +64,8 @@ def _own(engine: str) -> Kind:
             return Contender(name, lambda queries, _: index.search(queries, K).positions, (1,), path.stat().st_size)
 
         def search(queries: Vectors, effort: int) -> Answers:
-            # Of a graph, all that the walk keeps is scored again; the lists keep more than they score.
-            index.settings = IndexSettings(effort, effort / K if engine == "faiss-hnsw" else 30.0)
+            # About what tuning finds: of a graph a third of what the walk keeps is scored again.
+            index.settings = IndexSettings(effort, max(1.0, effort / 3 / K) if engine == "faiss-hnsw" else 30.0)
             return index.search(queries, K).positions
 
         efforts = EFFORTS if engine == "faiss-hnsw" else index.efforts()

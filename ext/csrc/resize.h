@@ -5,11 +5,7 @@
 
 #include <cstdint>
 
-#if defined(_WIN32)
-#define LOOKALIKE_EXPORT __declspec(dllexport)
-#else
-#define LOOKALIKE_EXPORT __attribute__((visibility("default")))
-#endif
+#include "export.h"
 
 // Writes `pixels` (height × width × 3 bytes without gaps) at out_height × out_width to `out`, which does not overlap.
 // All lengths are at least 1. Returns 0, or 1 if there is no memory for the work between the two passes.

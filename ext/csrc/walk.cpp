@@ -1,8 +1,10 @@
 // Where the time goes: a node lies anywhere in memory, and waiting for it takes ten times as long as comparing it. So
-// a step first asks for the codes of all nodes that it will compare, and for the links of those that may be followed.
+// a step first asks for the codes of all nodes that it will compare. (To ask for the links of those that are kept costs as
+// much as it saves: fewer than half of them are followed.)
 #include "walk.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <new>
@@ -25,20 +27,53 @@ inline void ask_for_bytes([[maybe_unused]] const void* address, [[maybe_unused]]
 #endif
 }
 
-// Squared distances of the query's bytes, widened, to those of the nodes. (The compiler finds the fastest form of this
-// loop by itself, and a slower one if it is told to look for lanes.)
-LOOKALIKE_CLONES void distances(const std::int16_t* __restrict query, const std::uint8_t* __restrict records,
+// Sums of the numbers of the nodes' codes, each times its weight: the lower halves of bytes, then the upper ones. (The
+// compiler finds the fastest form of this loop by itself, and a slower one if it is told to look for lanes.)
+LOOKALIKE_CLONES void distances(const std::int16_t* __restrict weights, const std::uint8_t* __restrict records,
                                 std::int64_t stride, std::int64_t width, const std::int32_t* __restrict nodes,
                                 std::int64_t count, std::int32_t* __restrict out) {
+    const std::int16_t* __restrict upper = weights + width;
     for (std::int64_t place = 0; place < count; ++place) {
         const std::uint8_t* __restrict code = records + nodes[place] * stride;
-        std::int32_t sum = 0;
+        std::int32_t low = 0;
+        std::int32_t high = 0;
         for (std::int64_t j = 0; j < width; ++j) {
-            const auto apart = static_cast<std::int16_t>(query[j] - code[j]);
-            sum += static_cast<std::int32_t>(apart) * apart;
+            low += static_cast<std::int32_t>(static_cast<std::int16_t>(code[j] & 15)) * weights[j];
+            high += static_cast<std::int32_t>(static_cast<std::int16_t>(code[j] >> 4)) * upper[j];
         }
-        out[place] = sum;
+        out[place] = low + high;
     }
+}
+
+// `values` as whole numbers, the greatest of them being `most` or -most; all zero where nothing can be told apart.
+LOOKALIKE_CLONES void widened(const float* __restrict values, std::int64_t count, float most,
+                              std::int16_t* __restrict out) {
+    float longest = 0.0F;
+    for (std::int64_t j = 0; j < count; ++j) {
+        longest = std::max(longest, std::abs(values[j]));
+    }
+    const float factor = longest > 1e-30F ? most / longest : 0.0F;
+    for (std::int64_t j = 0; j < count; ++j) {
+        out[j] = static_cast<std::int16_t>(std::nearbyint(values[j] * factor));
+    }
+}
+
+LOOKALIKE_CLONES void multiply(const std::int8_t* __restrict matrix, std::int64_t rows, std::int64_t columns,
+                               const float* __restrict scales, const std::int16_t* __restrict vector,
+                               float* __restrict out) {
+    for (std::int64_t row = 0; row < rows; ++row) {
+        const std::int8_t* __restrict own = matrix + row * columns;
+        std::int32_t sum = 0;
+        for (std::int64_t j = 0; j < columns; ++j) {
+            sum += static_cast<std::int32_t>(vector[j]) * static_cast<std::int16_t>(own[j]);
+        }
+        out[row] = static_cast<float>(sum) * scales[row];
+    }
+}
+
+// The greatest number of 16 bits of which `count` products, with numbers up to `other`, add up to less than 2^31.
+float most_of(std::int64_t count, std::int64_t other) {
+    return static_cast<float>(std::min<std::int64_t>(32767, 2147483647 / (other * std::max<std::int64_t>(1, count))));
 }
 
 // The inner product, added up in an order that does not depend on the processor.
@@ -79,10 +114,10 @@ public:
     std::int32_t farthest() const {
         return size_ < room_ ? std::numeric_limits<std::int32_t>::max() : nodes_[size_ - 1].distance;
     }
-    // Takes a node in if it is near enough, and says whether it is.
-    bool insert(std::int32_t distance, std::int32_t node) {
+    // Takes a node in if it is near enough.
+    void insert(std::int32_t distance, std::int32_t node) {
         if (distance >= farthest()) {
-            return false;
+            return;
         }
         const auto begin = nodes_.begin();
         const auto place = std::upper_bound(begin, begin + static_cast<std::ptrdiff_t>(size_), distance,
@@ -92,7 +127,6 @@ public:
         std::memmove(nodes_.data() + at + 1, nodes_.data() + at, (size_ - 1 - at) * sizeof(Near));
         nodes_[at] = {distance, static_cast<std::uint32_t>(node)};
         open_ = std::min(open_, at);
-        return true;
     }
     // The nearest node whose links were not followed, which counts as followed from now on; -1 if there is none.
     std::int32_t next() {
@@ -122,17 +156,16 @@ public:
             words_.resize(static_cast<std::size_t>(count / 64 + 1), 0);
         }
     }
-    // Whether it was unmarked until now.
+    // Whether it was unmarked until now. (No branch: half of the nodes are, and nothing tells which.)
     bool mark(std::int32_t node) {
         std::uint64_t& word = words_[static_cast<std::size_t>(node) / 64];
         const std::uint64_t bit = 1ULL << (static_cast<unsigned>(node) % 64);
-        if ((word & bit) != 0) {
-            return false;
-        }
-        marked_.push_back(node);
+        const bool unmarked = (word & bit) == 0;
         word |= bit;
-        return true;
+        return unmarked;
     }
+    // Nodes that were marked, to be told so that they can be cleared.
+    void remember(const std::int32_t* nodes, std::size_t count) { marked_.insert(marked_.end(), nodes, nodes + count); }
     void clear() {
         for (const std::int32_t node : marked_) {
             words_[static_cast<std::size_t>(node) / 64] = 0;
@@ -152,7 +185,7 @@ public:
     void run(const LookalikeGraph& graph, const float* query, std::int64_t effort) {
         pool_.reset(effort);
         marks_.prepare(graph.count);
-        project(graph, query);
+        weigh(graph, query);
         follow(graph, descend(graph));
         marks_.clear();
     }
@@ -160,12 +193,15 @@ public:
     std::vector<std::pair<float, std::int64_t>>& scored() { return scored_; }
 
 private:
-    void project(const LookalikeGraph& graph, const float* query) {
-        bytes_.resize(static_cast<std::size_t>(graph.width));
-        for (std::int64_t row = 0; row < graph.width; ++row) {
-            const float value = product(graph.matrix + row * graph.dimension, query, graph.dimension) + graph.shift[row];
-            bytes_[static_cast<std::size_t>(row)] = static_cast<std::int16_t>(std::clamp(value, 0.0F, 255.0F));
-        }
+    // What each number of a code weighs; negative, so that the nearest code is the one of the least sum.
+    void weigh(const LookalikeGraph& graph, const float* query) {
+        const std::int64_t numbers = 2 * graph.width;
+        query_.resize(static_cast<std::size_t>(graph.dimension));
+        values_.resize(static_cast<std::size_t>(numbers));
+        weights_.resize(static_cast<std::size_t>(numbers));
+        widened(query, graph.dimension, most_of(graph.dimension, 128), query_.data());
+        multiply(graph.matrix, numbers, graph.dimension, graph.scales, query_.data(), values_.data());
+        widened(values_.data(), numbers, -most_of(numbers, 15), weights_.data());
     }
 
     const std::uint8_t* record(const LookalikeGraph& graph, std::int64_t node) const {
@@ -195,12 +231,15 @@ private:
         std::size_t found = 0;
         for (std::int64_t place = 0; place < most && links[place] >= 0; ++place) {
             const std::int32_t link = links[place];
-            if (link < graph.count && keep(link)) {
-                ask_for_bytes(record(graph, link), graph.width);
-                nodes_[found++] = link;
+            if (link < graph.count) {
+                nodes_[found] = link;
+                found += keep(link) ? 1 : 0;
             }
         }
-        distances(bytes_.data(), graph.records, graph.stride, graph.width, nodes_.data(),
+        for (std::size_t place = 0; place < found; ++place) {
+            ask_for_bytes(record(graph, nodes_[place]), graph.width);
+        }
+        distances(weights_.data(), graph.records, graph.stride, graph.width, nodes_.data(),
                   static_cast<std::int64_t>(found), distances_.data());
         return found;
     }
@@ -209,7 +248,7 @@ private:
     Near descend(const LookalikeGraph& graph) {
         auto nearest = static_cast<std::int32_t>(graph.entry);
         std::int32_t least = 0;
-        distances(bytes_.data(), graph.records, graph.stride, graph.width, &nearest, 1, &least);
+        distances(weights_.data(), graph.records, graph.stride, graph.width, &nearest, 1, &least);
         for (std::int64_t floor = graph.top; floor > 0; --floor) {
             for (bool nearer = true; nearer;) {
                 nearer = false;
@@ -231,21 +270,22 @@ private:
     void follow(const LookalikeGraph& graph, Near start) {
         const auto first = static_cast<std::int32_t>(start.node);
         marks_.mark(first);
+        marks_.remember(&first, 1);
         pool_.insert(start.distance, first);
         for (std::int32_t node = pool_.next(); node >= 0; node = pool_.next()) {
             const std::size_t found = measure(graph, ground(graph, node), graph.links,
                                               [this](std::int32_t link) { return marks_.mark(link); });
+            marks_.remember(nodes_.data(), found);
             for (std::size_t place = 0; place < found; ++place) {
-                if (pool_.insert(distances_[place], nodes_[place])) {
-                    ask_for_bytes(ground(graph, nodes_[place]), graph.links * 4);
-                }
+                pool_.insert(distances_[place], nodes_[place]);
             }
         }
     }
 
     Pool pool_;
     Marks marks_;
-    std::vector<std::int16_t> bytes_;
+    std::vector<std::int16_t> query_, weights_;
+    std::vector<float> values_;
     std::vector<std::int32_t> nodes_, distances_;
     std::vector<std::pair<float, std::int64_t>> scored_;
 };

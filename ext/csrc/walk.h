@@ -1,22 +1,19 @@
-// A search of a navigable graph whose nodes are vectors projected to bytes, scored again by the vectors themselves. The
-// graph is one of HNSW (Malkov and Yashunin, 2016). Knows neither Python nor who built it; plain C to the outside.
+// A search of a navigable graph whose nodes are vectors in half bytes, scored again by the vectors themselves. The graph is
+// one of HNSW (Malkov and Yashunin, 2016). Knows neither Python nor who built it; plain C to the outside.
 // Nothing is owned: every address must stay valid during a call. Numbers in the graph that lead nowhere are passed over,
 // so that a damaged file gives wrong answers and no crash.
 #pragma once
 
 #include <cstdint>
 
-#if defined(_WIN32)
-#define LOOKALIKE_EXPORT __declspec(dllexport)
-#else
-#define LOOKALIKE_EXPORT __attribute__((visibility("default")))
-#endif
+#include "export.h"
 
 extern "C" {
 
 struct LookalikeGraph {
     // `count` records of `stride` bytes: `width` bytes of code, then `links` node numbers (int32) on the ground floor,
     // of which -1 is the end. Code and links side by side, so that both are fetched at once; width is a multiple of 4.
+    // A code is 2 × width numbers from 0 to 15: byte j holds number j in its lower half, number width + j in the upper.
     const std::uint8_t* records;
     std::int64_t count;
     std::int64_t stride;
@@ -32,9 +29,10 @@ struct LookalikeGraph {
     // Where every walk begins, on the topmost floor.
     std::int64_t entry;
     std::int64_t top;
-    // A vector becomes bytes by matrix (width × dimension) · vector + shift, cut to [0, 255].
-    const float* matrix;
-    const float* shift;
+    // How near a code is to a query is the sum of its numbers, each times what it weighs: the numbers' weights are
+    // scales (2 × width) times matrix (2 × width × dimension) · query.
+    const std::int8_t* matrix;
+    const float* scales;
     // (count × dimension), what scores are inner products with.
     const float* vectors;
     std::int64_t dimension;

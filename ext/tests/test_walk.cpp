@@ -14,12 +14,14 @@
 
 namespace {
 
-constexpr std::int64_t kCount = 40, kDimension = 70, kWidth = 68, kLinks = 40, kStride = 256;
+constexpr std::int64_t kCount = 40, kDimension = 70, kWidth = 36, kLinks = 40, kStride = 256;
+constexpr std::int64_t kNumbers = 2 * kWidth;  // of a code; the last two are nothing, as there are 70 components
 
-// Vectors at random; codes are their first numbers, as the matrix is a part of the unit matrix.
+// Vectors at random; codes are their numbers in steps of a twentieth, as the matrix is the unit matrix.
 struct World {
     std::vector<float> vectors = std::vector<float>(kCount * kDimension);
-    std::vector<float> matrix = std::vector<float>(kWidth * kDimension), shift = std::vector<float>(kWidth, 128.5F);
+    std::vector<std::int8_t> matrix = std::vector<std::int8_t>(kNumbers * kDimension);
+    std::vector<float> scales = std::vector<float>(kNumbers, 1.0F / 127.0F);
     std::vector<std::uint8_t> records = std::vector<std::uint8_t>(kCount * kStride);
     std::vector<std::int32_t> climbers{3, 17, 30};
     std::vector<std::int64_t> starts{0, 1, 2};
@@ -40,12 +42,13 @@ struct World {
                 own[j] /= std::sqrt(length);
             }
         }
-        for (std::int64_t j = 0; j < kWidth; ++j) {
-            matrix[static_cast<std::size_t>(j * kDimension + j)] = 200.0F;
+        for (std::int64_t j = 0; j < kDimension; ++j) {
+            matrix[static_cast<std::size_t>(j * kDimension + j)] = 127;
         }
         for (std::int64_t node = 0; node < kCount; ++node) {
             for (std::int64_t j = 0; j < kWidth; ++j) {
-                records[static_cast<std::size_t>(node * kStride + j)] = byte(vectors.data() + node * kDimension, j);
+                const std::int64_t both = number(node, j) | number(node, kWidth + j) << 4;
+                records[static_cast<std::size_t>(node * kStride + j)] = static_cast<std::uint8_t>(both);
             }
             for (std::int32_t other = 0; other < kLinks; ++other) {
                 link(node, other, other == node ? (node + 1) % kCount : other);
@@ -56,11 +59,15 @@ struct World {
         floors[kLinks / 2 + 1] = 30;
         floors[kLinks] = 17;
         graph = {records.data(), kCount, kStride, kWidth, kLinks, climbers.data(), starts.data(), floors.data(), 3, 3,
-                 3, 1, matrix.data(), shift.data(), vectors.data(), kDimension};
+                 3, 1, matrix.data(), scales.data(), vectors.data(), kDimension};
     }
 
-    static std::uint8_t byte(const float* vector, std::int64_t j) {
-        return static_cast<std::uint8_t>(std::clamp(200.0F * vector[j] + 128.5F, 0.0F, 255.0F));
+    std::int64_t number(std::int64_t node, std::int64_t j) const {
+        if (j >= kDimension) {
+            return 0;
+        }
+        const float value = vectors[static_cast<std::size_t>(node * kDimension + j)];
+        return static_cast<std::int64_t>(std::clamp(20.0F * value + 8.0F, 0.0F, 15.0F));
     }
 
     void link(std::int64_t node, std::int64_t place, std::int64_t other) {
@@ -70,9 +77,8 @@ struct World {
 
     double distance(const float* query, std::int64_t node) const {
         double sum = 0.0;
-        for (std::int64_t j = 0; j < kWidth; ++j) {
-            const double apart = double(byte(query, j)) - records[static_cast<std::size_t>(node * kStride + j)];
-            sum += apart * apart;
+        for (std::int64_t j = 0; j < kDimension; ++j) {
+            sum -= double(query[j]) * double(number(node, j));
         }
         return sum;
     }
@@ -95,6 +101,15 @@ struct World {
     }
 };
 
+// A weight is a whole number, at most half of one beside what it should be, twice (the query's numbers are rounded too).
+double rounding(const float* query) {
+    float longest = 0.0F;
+    for (std::int64_t j = 0; j < kDimension; ++j) {
+        longest = std::max(longest, std::abs(query[j]));
+    }
+    return 15.0 * kDimension * double(longest) / 32767.0;
+}
+
 void test_candidates_are_the_nearest_codes() {
     const World world(1), queries(2);
     std::vector<std::int64_t> found(5 * 12);
@@ -105,7 +120,7 @@ void test_candidates_are_the_nearest_codes() {
         for (std::size_t place = 0; place < 12; ++place) {
             const std::int64_t node = found[static_cast<std::size_t>(number) * 12 + place];
             CHECK(node >= 0 && node < kCount);
-            CHECK(world.distance(query, node) == world.distance(query, nearest[place]));
+            CHECK(std::abs(world.distance(query, node) - world.distance(query, nearest[place])) <= rounding(query));
         }
     }
 }
@@ -178,6 +193,19 @@ void test_the_upper_floors_lead_to_what_the_ground_floor_does_not() {
     CHECK(std::count(found, found + 40, -1) == 30);
 }
 
+void test_a_query_of_nothing_and_a_very_long_one_are_walked() {
+    const World world(9);
+    std::vector<float> queries(2 * kDimension, 0.0F);
+    for (std::int64_t j = 0; j < kDimension; ++j) {
+        queries[static_cast<std::size_t>(kDimension + j)] = 1e6F * world.vectors[static_cast<std::size_t>(5 * kDimension + j)];
+    }
+    std::int64_t found[2 * kCount];
+    CHECK(lookalike_graph_candidates(&world.graph, queries.data(), 2, kCount, kCount, found) == 0);
+    CHECK(std::count(found, found + kCount, -1) == 0);
+    const auto nearest = world.order(queries.data() + kDimension);
+    CHECK(found[kCount] == nearest[0]);
+}
+
 void test_a_damaged_graph_is_walked_without_harm() {
     World world(8);
     world.link(0, 0, kCount + 5);
@@ -200,6 +228,7 @@ int main() {
     test_only_what_is_allowed_is_answered();
     test_equal_vectors_come_in_rising_order();
     test_the_upper_floors_lead_to_what_the_ground_floor_does_not();
+    test_a_query_of_nothing_and_a_very_long_one_are_walked();
     test_a_damaged_graph_is_walked_without_harm();
     return check::failures();
 }

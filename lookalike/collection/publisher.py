@@ -24,7 +24,7 @@ from lookalike.index.choosing import Build, choose_index
 from lookalike.index.npy import write_npy
 from lookalike.index.planner import IndexWish
 
-BLOCK = 8192  # vectors held in memory at once
+BLOCK = 1024  # vectors held in memory at once, some of them three times: as rows, as an array and as bytes
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]

@@ -14,6 +14,7 @@ from lookalike.collection.files import sample_file, sha256_file
 from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS, CollectionLayout
 from lookalike.collection.manifest import Manifest
 from lookalike.errors import SnapshotDamagedError, SnapshotNotFoundError
+from lookalike.index.rows import Rows
 
 LARGE = 64 << 20
 """Bytes; a file up to this is read whole whenever its snapshot is opened."""
@@ -24,13 +25,14 @@ class Snapshot:
     """One published state of a collection.
 
     ``ids`` is (n,) int64, rising; ``vectors`` is (n, D) float32; both are mapped from their files. Row i of one belongs
-    to row i of the other and to position i of the index.
+    to row i of the other and to position i of the index. ``rows`` are the same vectors for who wants few of them.
     """
 
     folder: Path
     manifest: Manifest
     ids: npt.NDArray[np.int64]
     vectors: npt.NDArray[np.float32]
+    rows: Rows
 
     @property
     def index_path(self) -> Path:
@@ -52,7 +54,7 @@ class Snapshot:
     def vector(self, item_id: int) -> npt.NDArray[np.float32] | None:
         """An item's vector, (D,) float32; None if the snapshot has no such item."""
         position = self.position(item_id)
-        return None if position < 0 else np.array(self.vectors[position])
+        return None if position < 0 else np.array(self.rows.vectors[position])
 
 
 def read_manifest(layout: CollectionLayout, generation: int) -> Manifest:
@@ -91,7 +93,8 @@ def open_snapshot(layout: CollectionLayout, generation: int, *, whole: bool = Tr
     if ids.shape != (manifest.count,) or vectors.shape != (manifest.count, manifest.dimension):
         raise _damaged(folder, f"holds {ids.shape} ids and {vectors.shape} numbers", layout.name)
     # Plain arrays over the mapped files: numpy's own class for them costs microseconds at every access.
-    return Snapshot(folder, manifest, np.asarray(ids), np.asarray(vectors))
+    vectors = np.asarray(vectors)
+    return Snapshot(folder, manifest, np.asarray(ids), vectors, Rows.of(vectors))
 
 
 def check_ids(snapshot: Snapshot, visible: Iterator[npt.NDArray[np.int64]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from lookalike.errors import VectorsInvalidError
 Vectors = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+_QUICK = 4096  # numbers
 Tell = Callable[[str, int, int], None]
 """Told of work under way: what is done, how much of it, of how much."""
 
@@ -94,9 +96,17 @@ def check_vectors(vectors: Vectors, dimension: int) -> Vectors:
         raise VectorsInvalidError(f"expected vectors of shape (n, {dimension}), got {vectors.shape}", subject="vectors")
     if vectors.dtype != np.float32:
         raise VectorsInvalidError(f"expected float32 vectors, got {vectors.dtype}", subject="vectors")
-    if not np.isfinite(vectors).all():
+    if not _finite(vectors):
         raise VectorsInvalidError("vectors hold NaN or infinite numbers", subject="vectors")
     return np.ascontiguousarray(vectors)
+
+
+def _finite(vectors: Vectors) -> bool:
+    # A sum of squares is the quickest look at a query. It may be infinite of finite numbers too, which the second look
+    # tells; and where there are many numbers it would be shared among threads, which a search must not use.
+    if vectors.size <= _QUICK and math.isfinite(np.vdot(vectors, vectors)):
+        return True
+    return bool(np.isfinite(vectors).all())
 
 
 def check_mask(allowed: Mask | None, count: int) -> None:

@@ -17,8 +17,9 @@ SCAN_UP_TO = 2_000_000  # beyond that no scan is offered in place of an index th
 FEWEST = 2_000  # vectors that an approximate index wants to be trained on
 DEFAULT_RECALL = 0.99
 
+_CODE = 192.0  # bytes of a code on a graph, at most
 _LINKED = 128.0 + 5.0  # bytes of links a vector on the ground floor, and its share of the floors above
-_COMPONENTS = 256
+_COMPONENTS = 256  # that the graph is built on, and that lists keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +117,28 @@ def _flat16(count: int, dimension: int) -> Estimate:
 
 
 def _hnsw(count: int, dimension: int) -> Estimate:
-    width = min(dimension, _COMPONENTS)
-    size = count * (width + _LINKED)
-    share = (0.4 + 0.6 * width / _COMPONENTS) * math.log2(max(2, count))
-    hard = 2.0 if count > 500_000 else 1.0
-    return Estimate("faiss-hnsw", size, size + 4.0 * count * dimension, 1.6e-5 * hard * share * count, 0.018 * share)
+    # 30 000 and 100 000 vectors of 608 numbers: built in 13.5 and 51 s of a core, a query that finds 99 % takes
+    # 0.19 and 0.25 ms.
+    size = count * (min(dimension, _CODE) + _LINKED)
+    share = 0.4 + 0.6 * min(dimension, _COMPONENTS) / _COMPONENTS
+    build, query = 51.0 * share * _growth(count, 1.1), 0.25 * share * _growth(count, 0.2)
+    return Estimate("faiss-hnsw", size, size + 4.0 * count * dimension, build, query)
 
 
 def _ivfpq(count: int, dimension: int) -> Estimate:
+    # The same: built in 2.9 and 5.6 s, a query takes 1.1 and 1.6 ms.
     width = min(dimension, _COMPONENTS)
     lists = min(16_384.0, 1.6 * math.sqrt(max(1, count)))
     size = count * (width / 4 + 8) + 4 * lists * width
-    training = 6 * 40 * lists * lists * width * 2 / 4e10
-    coding = count * (lists * width * 2 / 4e10 + 5e-6)
-    return Estimate(
-        "faiss-ivfpq", size, size + 4.0 * count * dimension, training + coding, 0.4 + 4e-4 * math.sqrt(count)
-    )
+    training = 6 * 40 * lists * lists * width * 2 / 2e10
+    coding = count * (lists * width * 2 / 2e10 + 1e-5)
+    build = 2.0 + training + coding
+    return Estimate("faiss-ivfpq", size, size + 4.0 * count * dimension, build, 1.6 * _growth(count, 0.35))
+
+
+def _growth(count: int, power: float) -> float:
+    """A power of the count, in hundreds of thousands."""
+    return float((max(1, count) / 100_000) ** power)
 
 
 def _gigabytes(size: float) -> str:

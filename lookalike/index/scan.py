@@ -8,18 +8,25 @@ import numpy.typing as npt
 from lookalike.index.base import Mask, Neighbours, Vectors, empty_neighbours, ranked
 
 BLOCK = 65_536  # rows scored at once
+SCORES = 1 << 20  # scores held at once; what ranks them takes some ten times their memory
 
 
 def scan(vectors: Vectors, queries: Vectors, k: int, *, allowed: Mask | None = None) -> Neighbours:
     """The k best rows of ``vectors`` (n, D) for each of ``queries`` (m, D), all float32; see VectorIndex.search."""
     best = empty_neighbours(len(queries), k)
+    together = max(1, SCORES // max(1, min(BLOCK, len(vectors))))  # queries
     for start in range(0, len(vectors), BLOCK):
         block = vectors[start : start + BLOCK]
-        scores = queries @ block.T
-        if allowed is not None:
-            scores[:, ~allowed[start : start + BLOCK]] = -np.inf
-        positions = np.broadcast_to(np.arange(start, start + len(block), dtype=np.int64), scores.shape)
-        best = _best(best, Neighbours(scores, positions), k)
+        shut = None if allowed is None else ~allowed[start : start + BLOCK]
+        for first in range(0, len(queries), together):
+            part = slice(first, first + together)
+            scores = queries[part] @ block.T
+            if shut is not None:
+                scores[:, shut] = -np.inf
+            positions = np.broadcast_to(np.arange(start, start + len(block), dtype=np.int64), scores.shape)
+            before = Neighbours(best.scores[part], best.positions[part])
+            after = _best(before, Neighbours(scores, positions), k)
+            best.scores[part], best.positions[part] = after.scores, after.positions
     return best
 
 

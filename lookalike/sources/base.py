@@ -85,6 +85,12 @@ def printable(text: str) -> str:
 
 def key_error(key: str) -> KeyInvalidError | None:
     """Why ``key`` cannot be a key, or ``None``; keys are 1 to 1024 characters (2048 bytes) of text without controls."""
+    if key.isascii() and key.isprintable() and 0 < len(key) <= MAX_KEY_LENGTH:
+        return None  # as almost all are, and what is asked below costs more than to list the file
+    return _what_is_wrong_with(key)
+
+
+def _what_is_wrong_with(key: str) -> KeyInvalidError | None:
     shown = printable(key)
     if not key:
         return KeyInvalidError("an entry has an empty key; give it one", subject=shown)

@@ -63,7 +63,9 @@ def read_regular(path: Path, max_bytes: int, shown: str) -> bytes:
                 raise EntryUnreadableError(f"{shown} is no regular file; only files can be indexed", subject=shown)
             if found.st_size > max_bytes:
                 raise too_large(shown, max_bytes)
-            data = file.read(max_bytes + 1)
+            data = file.read(found.st_size + 1)  # not more at first: room for all that may come would be mapped
+            if len(data) > found.st_size:  # it grows
+                data += file.read(max_bytes + 1 - len(data))
     except FileNotFoundError as error:
         raise EntryMissingError(f"{shown} is not there; restore the file or drop the entry", subject=shown) from error
     except OSError as error:

@@ -28,16 +28,18 @@ class FolderSource:
 
     def entries(self) -> Iterator[Entry | Refused]:
         """Files in the order of their keys, which are their paths below the folder, with ``/`` on every system."""
-        pending: list[Iterator[os.DirEntry[str] | Refused]] = [self._listing("")]
+        pending = [("", self._listing(""))]
         while pending:
-            found = next(pending[-1], None)
+            prefix, listing = pending[-1]
+            found = next(listing, None)
             if found is None:
                 pending.pop()
             elif isinstance(found, Refused):
                 yield found
             elif found.is_dir(follow_symlinks=False):
-                pending.append(self._listing(self._key(found) + "/"))
-            elif (offered := self._offer(found)) is not None:
+                below = f"{prefix}{found.name}/"
+                pending.append((below, self._listing(below)))
+            elif (offered := self._offer(found, prefix + found.name)) is not None:
                 yield offered
 
     def read(self, location: str, max_bytes: int) -> bytes:
@@ -57,8 +59,7 @@ class FolderSource:
             return
         yield from sorted(kept, key=_sort_name)
 
-    def _offer(self, found: os.DirEntry[str]) -> Entry | Refused | None:
-        key = self._key(found)
+    def _offer(self, found: os.DirEntry[str], key: str) -> Entry | Refused | None:
         if (invalid := key_error(key)) is not None:
             return Refused(refused_key(key), invalid)
         try:
@@ -78,9 +79,6 @@ class FolderSource:
             return None
         message = f"{key} is a link to a folder outside {self.location}; copy the folder into it, or index it by itself"
         return Refused(key, EntryOutsideError(message, subject=key))
-
-    def _key(self, found: os.DirEntry[str]) -> str:
-        return Path(found.path).relative_to(self._root).as_posix()
 
 
 def _sort_name(entry: os.DirEntry[str]) -> str:

@@ -225,6 +225,22 @@ def test_wrong_queries_are_refused_in_words(engine: str, vectors: Vectors, says:
         index.search(vectors, 1)
 
 
+def test_long_queries_are_answered_as_long_as_they_are_finite(engine: str) -> None:
+    vectors = unit_vectors(50)
+    index = filled(engine, vectors)
+    found = index.search(np.float32(1e25) * vectors[7:8], 1)  # its square is beyond float32
+    assert found.positions.shape == (1, 1)
+    with pytest.raises(VectorsInvalidError, match="infinite"):
+        index.search(np.float32(np.inf) * np.ones((1, 24), dtype=np.float32), 1)
+
+
+def test_queries_that_must_not_be_written_are_answered_alike(engine: str) -> None:
+    (index, _), queries = large(engine), unit_vectors(3, seed=SEED + 8)
+    expected = index.search(queries, 5).positions
+    queries.flags.writeable = False
+    np.testing.assert_array_equal(index.search(queries, 5).positions, expected)
+
+
 def test_a_mask_of_the_wrong_length_is_refused(engine: str) -> None:
     index = filled(engine, unit_vectors(4))
     with pytest.raises(VectorsInvalidError, match=r"\(4,\)"):

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.layout import CollectionLayout
-from tests.unit.test_collection import SPEC, Shop, vector
+from tests.shop import SPEC, Shop, vector
 
 PICTURES = st.dictionaries(
     st.sampled_from("abcdefgh"), st.sampled_from(["cat", "dog", "hen", "cow", "pig"]), max_size=8

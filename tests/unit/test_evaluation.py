@@ -76,5 +76,6 @@ def test_scanning_by_blocks_is_scanning_at_once(monkeypatch: pytest.MonkeyPatch)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     whole = scan(vectors, vectors[:7], 15)
     monkeypatch.setattr("lookalike.index.scan.BLOCK", 64)
+    monkeypatch.setattr("lookalike.index.scan.SCORES", 3 * 64)  # three queries at once, then one that is left over
     parts = scan(vectors, vectors[:7], 15)
     np.testing.assert_array_equal(parts.positions, whole.positions)

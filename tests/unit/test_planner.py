@@ -44,7 +44,7 @@ def test_a_recall_of_one_is_an_exact_search() -> None:
 
 def test_reasons_of_a_short_memory_name_both_sizes() -> None:
     why = " ".join(plan_index(10_000_000, 608, IndexWish(memory=2 * GIGABYTE)).reasons)
-    assert "3.9 GB" in why, "256 bytes of code and 133 of links for each of ten million"
+    assert "3.2 GB" in why, "192 bytes of code and 133 of links for each of ten million"
     assert "2.0 GB" in why
 
 
@@ -56,6 +56,19 @@ def test_estimates_say_what_a_flat_index_weighs() -> None:
 def test_estimates_of_a_million_order_the_types_by_memory() -> None:
     by_memory = sorted(estimates(1_000_000, 608), key=lambda estimate: estimate.memory)
     assert [one.engine for one in by_memory] == ["faiss-ivfpq", "faiss-hnsw", "faiss-flat16", "faiss-flat"]
+
+
+@pytest.mark.parametrize(
+    ("count", "engine", "build_s", "query_ms"),
+    [
+        (30_000, "faiss-hnsw", 13.5, 0.19), (100_000, "faiss-hnsw", 51.0, 0.25),
+        (30_000, "faiss-ivfpq", 2.9, 1.1), (100_000, "faiss-ivfpq", 5.6, 1.6),
+    ],
+)  # fmt: skip
+def test_estimates_of_time_are_what_was_measured(count: int, engine: str, build_s: float, query_ms: float) -> None:
+    estimate = next(estimate for estimate in estimates(count, 608) if estimate.engine == engine)
+    assert estimate.build_s == pytest.approx(build_s, rel=0.1)
+    assert estimate.query_ms == pytest.approx(query_ms, rel=0.1)
 
 
 def test_after_a_miss_comes_a_type_that_misses_less_until_a_scan_would_take_seconds() -> None:

@@ -54,6 +54,24 @@ def test_hidden_files_and_system_clutter_are_skipped(tmp_path: Path) -> None:
     assert not is_clutter("desktop.jpg")
 
 
+def test_a_file_that_grows_while_it_is_opened_is_read_to_its_end_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = os.fstat
+
+    def look_and_write_on(descriptor: int) -> os.stat_result:
+        found = look(descriptor)
+        with (tmp_path / "a.jpg").open("ab") as file:
+            file.write(b"12345")
+        return found
+
+    write(tmp_path, "a.jpg")
+    monkeypatch.setattr("lookalike.sources.files.os.fstat", look_and_write_on)
+    assert FolderSource(tmp_path).read("a.jpg", 10) == b"a.jpg12345"
+    with pytest.raises(ImageTooLargeError, match="limit of 14"):
+        FolderSource(tmp_path).read("a.jpg", 14)
+
+
 def test_an_entry_can_be_read_again_by_its_location(tmp_path: Path) -> None:
     write(tmp_path, "a/b.jpg")
     source = FolderSource(tmp_path)

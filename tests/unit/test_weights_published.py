@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,25 @@ from lookalike.encoder.loading import load_network
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
 from lookalike.errors import EncoderNotInstalledError, EncoderOptionsError, WeightsInvalidError
 from tests.encoder_files import classifier, write_published
+
+
+@pytest.fixture(autouse=True)
+def quickly_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New networks begin with zeros: drawing millions of numbers, thrice a test, took most of the time.
+
+    What a file does not fill is then 0 in place of random, and differs from what was written just as well.
+    """
+    for name in ("uniform_", "normal_"):
+        monkeypatch.setattr(torch.Tensor, name, zeros_unless_seeded(getattr(torch.Tensor, name)))
+
+
+def zeros_unless_seeded(draw: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """The drawing method, which fills in zeros where it is not given a generator."""
+
+    def drawn(tensor: torch.Tensor, *bounds: float, generator: torch.Generator | None = None) -> torch.Tensor:
+        return tensor.zero_() if generator is None else draw(tensor, *bounds, generator=generator)
+
+    return drawn
 
 
 def pixels(size: int, count: int = 2) -> torch.Tensor:

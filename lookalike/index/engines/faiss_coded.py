@@ -68,8 +68,9 @@ class FaissCodedIndex(RerankedIndex):
 
     def _walked(self, queries: Vectors, effort: int, depth: int, k: int, allowed: Mask | None) -> Neighbours:
         positions = self._found(queries, effort, depth, None if allowed is None else Selector(allowed))
+        self._rows.ahead(positions)
         with threads(1):
-            return best(scores_at(self._vectors, queries, positions), positions, k)
+            return best(scores_at(self._rows.vectors, queries, positions), positions, k)
 
     def _found(self, queries: Vectors, effort: int, depth: int, selector: Selector | None) -> Positions:
         parameters = self._parameters(effort, None if selector is None else selector.native)

@@ -1,7 +1,7 @@
-"""A navigable graph over one byte a component: a query's cost hardly grows with the collection.
+"""A navigable graph over the first principal components: a query's cost hardly grows with the collection.
 
-HNSW: Malkov and Yashunin, 2016. FAISS builds the graph, on the first principal components, in bytes; ``GraphSearch``
-walks it, and what it finds is scored again by the vectors themselves.
+HNSW: Malkov and Yashunin, 2016. FAISS builds the graph on a byte a component; ``GraphSearch`` walks it on half bytes of
+more components, and what it finds is scored again by the vectors themselves.
 """
 
 from __future__ import annotations
@@ -11,38 +11,36 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, Tell, Vectors, check_vectors
-from lookalike.index.engines.projecting import ByteProjection
+from lookalike.index.engines.half_bytes import NUMBERS, Codes, HalfBytes, code_bytes
+from lookalike.index.engines.projecting import SAMPLE, SPREAD, Components, byte_scale, sample, to_bytes
 from lookalike.index.engines.reranked import BLOCK, SCATTER, RerankedIndex
 from lookalike.index.graph import Graph, GraphSearch, stride_for
 from lookalike.index.native import all_threads, faiss, threads
 
 LINKS = 32  # of a node on the ground floor; half as many on each floor above
-WIDTH = 256  # components that are kept
+WIDTH = 256  # components that the graph is built on
 CONSTRUCTION = 200  # candidates that are kept while a node's links are chosen
 VISITS = 12.0  # nodes whose distance is taken for each candidate that is kept, roughly
 
 
-def width_for(dimension: int) -> int:
-    """Components that the graph is walked on."""
-    return min(dimension, WIDTH)
-
-
 def bytes_a_vector(dimension: int) -> float:
     """A record, and the links of the sixteenth part of the nodes that stand on upper floors."""
-    return stride_for(_padded(width_for(dimension)), LINKS) + (12.0 + 2 * LINKS) / (LINKS / 2 - 1)
+    return stride_for(code_bytes(min(dimension, NUMBERS)), LINKS) + (12.0 + 2 * LINKS) / (LINKS / 2 - 1)
 
 
 class FaissHnswIndex(RerankedIndex):
-    """A graph that ``faiss.IndexHNSWSQ`` built over bytes that ``ByteProjection`` made."""
+    """A graph that ``faiss.IndexHNSWSQ`` built, of nodes in half bytes."""
 
     start: ClassVar[IndexSettings] = IndexSettings(effort=128, factor=4.0)
 
     def __init__(self, graph: Graph, vectors: Vectors, settings: IndexSettings | None = None) -> None:
         super().__init__(vectors, settings)
         self._graph = graph
-        self._walk = GraphSearch(graph, self._vectors)
+        self._walk = GraphSearch(graph, self._rows.vectors)
+        self._visit = VISITS * bytes_a_vector(self._dimension)  # bytes that keeping a candidate reads
 
     def efforts(self) -> Sequence[int]:
         """Candidates that are kept while the graph is walked."""
@@ -50,17 +48,17 @@ class FaissHnswIndex(RerankedIndex):
         return [effort for effort in tried if effort <= len(self)] or [len(self)]
 
     def depths(self, effort: int) -> tuple[int, int]:
-        """From half of what was kept to all of it.
+        """From a third of what was kept to all of it.
 
-        Scoring them is a small part of the cost, and a picture from outside needs more of them than the collection's
-        own: its neighbours lie closer together than the missing components can tell apart.
+        A picture from outside needs more of them than the collection's own: its neighbours lie closer together than the
+        missing components can tell apart.
         """
-        return effort // 2, effort
+        return effort // 3, effort
 
     def cost(self, effort: int, depth: int) -> float:
         """Nodes lie anywhere in memory, and so do the candidates' vectors."""
-        visits = min(VISITS * effort, float(len(self)))
-        return SCATTER * (visits * bytes_a_vector(self.dimension) + depth * 4.0 * self.dimension)
+        kept = min(float(effort), self._count / VISITS)
+        return SCATTER * (kept * self._visit + depth * 4.0 * self._dimension)
 
     def candidates(self, queries: Vectors, effort: int, depth: int) -> Positions:
         """See TunableIndex.candidates."""
@@ -74,15 +72,22 @@ class FaissHnswIndex(RerankedIndex):
     def build(cls, vectors: Vectors, tell: Tell) -> Self:
         """Choose the components of (n, D) unit vectors, then take the vectors in block by block; n is at least 1."""
         with threads(all_threads()):
-            matrix = ByteProjection.train(vectors, width_for(vectors.shape[1]))
-            project = ByteProjection(matrix)
-            built = faiss.IndexHNSWSQ(matrix.d_out, faiss.ScalarQuantizer.QT_8bit_direct, LINKS // 2, faiss.METRIC_L2)
+            chosen = sample(vectors, SAMPLE)
+            components = Components.train(chosen, WIDTH, NUMBERS)
+            spread = components(chosen[:SPREAD])
+            width = WIDTH if components.ranked else spread.shape[1]
+            scale, half_bytes = byte_scale(spread[:, :width]), HalfBytes.of(spread)
+            records = np.zeros((len(vectors), stride_for(half_bytes.width, LINKS)), dtype=np.uint8)
+            built = faiss.IndexHNSWSQ(width, faiss.ScalarQuantizer.QT_8bit_direct, LINKS // 2, faiss.METRIC_L2)
             built.hnsw.efConstruction = CONSTRUCTION
-            built.train(np.zeros((1, matrix.d_out), dtype=np.float32))
+            built.train(np.zeros((1, width), dtype=np.float32))
             for start in range(0, len(vectors), BLOCK):
-                built.add(project(np.ascontiguousarray(vectors[start : start + BLOCK])))
-                tell("building the index", min(start + BLOCK, len(vectors)), len(vectors))
-        return cls(_graph(matrix, built), vectors)
+                rows = slice(start, min(start + BLOCK, len(vectors)))
+                own = components(vectors[rows])
+                records[rows, : half_bytes.width] = half_bytes.codes(own)
+                built.add(to_bytes(own[:, :width], scale))
+                tell("building the index", rows.stop, len(vectors))
+        return cls(_graph(built.hnsw, records, half_bytes.width, half_bytes.weighing(components)), vectors)
 
     @classmethod
     def load(cls, path: Path, vectors: Vectors, settings: IndexSettings | None) -> Self:
@@ -96,23 +101,12 @@ class FaissHnswIndex(RerankedIndex):
         return self._walk.search(queries, effort, depth, k, allowed)
 
 
-def _padded(width: int) -> int:
-    """Bytes of a code: node numbers, which stand behind it, begin at multiples of four."""
-    return -(-width // 4) * 4
-
-
-def _graph(matrix: Any, built: Any) -> Graph:
-    """What FAISS built, code and links of a node side by side."""
-    codes = faiss.vector_to_array(faiss.downcast_index(built.storage).codes).reshape(built.ntotal, matrix.d_out)
-    weights = faiss.vector_to_array(matrix.A).reshape(matrix.d_out, matrix.d_in)
-    width = _padded(matrix.d_out)
-    more = width - matrix.d_out  # components that are zero for everyone
-    records = np.zeros((built.ntotal, stride_for(width, LINKS)), dtype=np.uint8)
-    records[:, : matrix.d_out] = codes
-    links, offsets = faiss.vector_to_array(built.hnsw.neighbors), faiss.vector_to_array(built.hnsw.offsets)
+def _graph(hnsw: Any, records: Codes, width: int, weighing: tuple[npt.NDArray[np.int8], Vectors]) -> Graph:
+    """The graph of (n, stride) records whose first ``width`` bytes are codes, with the links that FAISS chose."""
+    links, offsets = faiss.vector_to_array(hnsw.neighbors), faiss.vector_to_array(hnsw.offsets)
     offsets = offsets.astype(np.int64)
-    for start in range(0, built.ntotal, BLOCK):
-        rows = slice(start, min(start + BLOCK, built.ntotal))
+    for start in range(0, len(records), BLOCK):
+        rows = slice(start, min(start + BLOCK, len(records)))
         own = links[offsets[rows][:, None] + np.arange(LINKS)].astype(np.int32)
         records[rows, width : width + 4 * LINKS] = own.view(np.uint8)
     blocks = (np.diff(offsets) - LINKS) // (LINKS // 2)  # a node's upper floors; those that it has not are not stored
@@ -120,13 +114,13 @@ def _graph(matrix: Any, built: Any) -> Graph:
     starts = np.concatenate([[0], np.cumsum(blocks[climbers])])
     floors = [links[offsets[node] + LINKS : offsets[node + 1]] for node in climbers]
     return Graph(
-        matrix=np.pad(weights, ((0, more), (0, 0))).astype(np.float32),
-        shift=np.pad(faiss.vector_to_array(matrix.b), (0, more)).astype(np.float32),
+        matrix=weighing[0],
+        scales=weighing[1],
         records=records,
         links=LINKS,
         climbers=climbers.astype(np.int32),
         starts=starts[:-1].astype(np.int64),
         floors=np.concatenate([np.empty(0, np.int32), *floors]).astype(np.int32).reshape(-1, LINKS // 2),
-        entry=int(built.hnsw.entry_point),
-        top=int(built.hnsw.max_level),
+        entry=int(hnsw.entry_point),
+        top=int(hnsw.max_level),
     )

@@ -47,7 +47,7 @@ class FaissIvfPqIndex(FaissCodedIndex):
     def efforts(self) -> Sequence[int]:
         """Lists that are read."""
         lists = self._lists
-        tried = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+        tried = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
         return [effort for effort in tried if effort <= lists]
 
     def depths(self, _effort: int) -> tuple[int, int]:

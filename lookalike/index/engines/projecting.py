@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -34,40 +34,47 @@ def projection(vectors: Vectors, width: int, *, balanced: bool) -> Any:
     return matrix
 
 
-class ByteProjection:
-    """Components in bytes: one scale for all, so that distances of bytes are distances of components.
+class Components:
+    """The first principal components of a collection, or the numbers as they are where these cannot be told.
 
-    Whole numbers are compared about twice as fast as numbers that are decoded first.
+    ``weights`` (c, D) float32 are orthonormal rows, ``offset`` (c,) takes the mean off. The first components hold most
+    of a distance where they are ``ranked``.
     """
 
-    def __init__(self, matrix: Any) -> None:
-        self._matrix = matrix
+    def __init__(self, weights: Vectors, offset: Vectors, *, ranked: bool) -> None:
+        self.weights, self.offset, self.ranked = weights, offset, ranked
+
+    @classmethod
+    def train(cls, chosen: Vectors, least: int, most: int) -> Self:
+        """Up to ``most`` components of a sample of (n, D) vectors; ranked where D is above ``least`` and n suffices."""
+        dimension = chosen.shape[1]
+        if not fits(chosen, least):
+            return cls(np.eye(dimension, dtype=np.float32), -chosen.mean(axis=0), ranked=False)
+        turned = faiss.PCAMatrix(dimension, min(most, dimension))
+        turned.train(chosen)
+        weights = faiss.vector_to_array(turned.A).reshape(-1, dimension)[: turned.d_out]
+        return cls(weights.copy(), faiss.vector_to_array(turned.b)[: turned.d_out].copy(), ranked=True)
 
     def __call__(self, vectors: Vectors) -> Vectors:
-        """(n, D) vectors as (n, width) float32 in [0, 255], which FAISS cuts to whole numbers."""
-        components: Vectors = self._matrix.apply(vectors)
-        return np.clip(components, 0.0, 255.0, out=components)
+        """(n, D) vectors as (n, c) components."""
+        components: Vectors = vectors @ self.weights.T + self.offset
+        return components
 
-    @staticmethod
-    def train(vectors: Vectors, width: int) -> Any:
-        """A ``faiss.LinearTransform`` of the first ``width`` components, scaled so that nearly all fit into a byte."""
-        chosen = sample(vectors, SAMPLE)
-        dimension = vectors.shape[1]
-        if fits(vectors, width):
-            turned = faiss.PCAMatrix(dimension, width)
-            turned.train(chosen)
-            weights = faiss.vector_to_array(turned.A).reshape(-1, dimension)[:width]
-            offset = faiss.vector_to_array(turned.b)[:width]
-        else:
-            weights, offset = np.eye(dimension, dtype=np.float32), np.zeros(dimension, dtype=np.float32)
-        reach = float(np.quantile(np.abs(chosen[:SPREAD] @ weights.T + offset), WITHIN))
-        scale = 127.0 / max(reach, 1e-6)
-        matrix = faiss.LinearTransform(dimension, len(weights), True)
-        faiss.copy_array_to_vector((weights * scale).astype(np.float32).ravel(), matrix.A)
-        # Half a step more, because what is cut to a whole number should have been rounded.
-        faiss.copy_array_to_vector((offset * scale + 128.5).astype(np.float32), matrix.b)
-        matrix.is_trained = True
-        return matrix
+
+def byte_scale(components: Vectors) -> float:
+    """What (n, c) components are multiplied with so that nearly all fit into a byte, one scale for all.
+
+    So distances of bytes are distances of components, and whole numbers are compared about twice as fast as numbers
+    that are decoded first.
+    """
+    return 127.0 / max(float(np.quantile(np.abs(components), WITHIN)), 1e-6)
+
+
+def to_bytes(components: Vectors, scale: float) -> Vectors:
+    """Components as float32 in [0, 255], which FAISS cuts to whole numbers."""
+    # Half a step more, because what is cut to a whole number should have been rounded.
+    scaled: Vectors = components * np.float32(scale) + np.float32(128.5)
+    return np.clip(scaled, 0.0, 255.0, out=scaled)
 
 
 def fits(vectors: Vectors, width: int) -> bool:

@@ -1,0 +1,90 @@
+"""A collection over a pretended source, with vectors made of words: no pictures, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.catalogue.records import CollectionSettings, EncoderRequest, ItemDraft, NewItem, SourceRecord
+from lookalike.catalogue.repository import Catalogue
+from lookalike.collection.builder import Builder, BuildOptions
+from lookalike.collection.layout import CollectionLayout
+from lookalike.collection.manifest import Manifest
+from lookalike.collection.searcher import Hit, Searcher
+from lookalike.collection.snapshot import open_snapshot
+from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD, EncoderSpec
+from lookalike.wiring import build_index, load_index
+
+SPEC = EncoderSpec(
+    name="tiny", backbone="tiny", stages=(0,), channels=(8,), fusion="mean", projection=False, dimension=8,
+    input_size=32, resize="squash", crop_fraction=1.0, mean=IMAGENET_MEAN, std=IMAGENET_STD, weights_digest="0" * 64,
+)  # fmt: skip
+
+
+def vector(content: str) -> npt.NDArray[np.float32]:
+    """A unit vector that belongs to a content."""
+    numbers = np.random.default_rng(sum(content.encode())).normal(size=SPEC.dimension)
+    return np.asarray(numbers / np.linalg.norm(numbers), dtype=np.float32)
+
+
+def digest(content: str) -> str:
+    return (content * 64)[:64]
+
+
+@dataclass
+class Shop:
+    """A collection over a pretended source: a mapping from key to content."""
+
+    layout: CollectionLayout
+    catalogue: Catalogue
+    encoded: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def run(
+        self, spec: EncoderSpec = SPEC, *, engine: str = "faiss-flat", keep: int = 3, other: bool = False
+    ) -> Iterator[Builder]:
+        build = BuildOptions(CollectionSettings(engine, keep, 1000, 1000), allow_other_encoder=other)
+        identity = (EncoderRequest("tiny"), spec)
+        source = SourceRecord("folder", "/pictures")
+        with Builder.open(self.layout, self.catalogue, source, identity, build_index, build) as (builder, _damage):
+            yield builder
+
+    def take(self, builder: Builder, pictures: dict[str, str]) -> None:
+        """What the indexer does, without pictures: one transaction an item."""
+        for key, content in pictures.items():
+            item = builder.known([key]).get(key)
+            if item is not None and builder.is_current(item, digest(content)):
+                builder.mark_seen([item])
+                continue
+            self.encoded.append(key)
+            draft = ItemDraft(key, key, digest(content), 10, 4, 4, "PNG", title=f"the {content}")
+            builder.store([NewItem(draft, vector(content), None if item is None else item.id)])
+
+    def index(
+        self,
+        pictures: dict[str, str],
+        spec: EncoderSpec = SPEC,
+        *,
+        engine: str = "faiss-flat",
+        keep: int = 3,
+        other: bool = False,
+    ) -> Manifest:
+        with self.run(spec, engine=engine, keep=keep, other=other) as builder:
+            self.take(builder, pictures)
+            builder.remove_unseen()
+            return builder.publish()
+
+    def searcher(self, generation: int | None = None) -> Searcher:
+        snapshot = open_snapshot(self.layout, self.layout.current() if generation is None else generation)
+        index = load_index(snapshot.manifest.engine, snapshot.index_path, snapshot.vectors, snapshot.manifest.settings)
+        return Searcher(snapshot, index, self.catalogue, self.catalogue.collection(self.layout.name).id)
+
+    def find(self, content: str, k: int = 1, generation: int | None = None) -> list[Hit]:
+        return self.searcher(generation).search(vector(content)[None], k)[0]
+
+    def keys(self, generation: int | None = None) -> list[str]:
+        return sorted(item.draft.key for item in self.searcher(generation).items())
