@@ -13,6 +13,7 @@ from lookalike.index.native import all_threads, nearest, scores_at, threads
 
 K = 10
 STEP = 1.0
+THIN = 8  # of so many queries one has to show that an effort may be enough
 TIES = 21  # answers beyond the k-th that are looked at for its equals
 BLOCK = 500  # queries that are answered exactly in one pass over the vectors, between two words of progress
 Counts = npt.NDArray[np.int64]
@@ -35,6 +36,11 @@ class Sample:
     queries: Vectors
     kth: Vectors
     right: Positions
+
+    def thinned(self, step: int) -> Sample:
+        """Every so manieth query, of both halves."""
+        chosen = slice(None, None, step)
+        return Sample(self.k, self.positions[chosen], self.queries[chosen], self.kth[chosen], self.right[chosen])
 
     def counts(self, vectors: Vectors, found: Positions) -> Counts:
         """How many of the k neighbours are among the first 1, 2, .. r of (m, r + 1) found positions; (m, r)."""
@@ -124,11 +130,19 @@ def searched_recall(index: TunableIndex, vectors: Vectors, sample: Sample) -> Re
 def _depth(index: TunableIndex, vectors: Vectors, sample: Sample, target: float, effort: int) -> int | None:
     """How many candidates must be scored again for the target at this effort; None if no number is enough."""
     least, most = index.depths(effort)
-    counts = sample.counts(vectors, index.candidates(sample.queries, effort, max(sample.k, most) + 1))
+    deepest = max(sample.k, most)
+    few = sample.thinned(THIN)
+    if few.recall(_counts(index, vectors, few, effort, deepest)[:, -1]).high < target:
+        return None  # told by an eighth of the queries, as it is of most efforts
+    counts = _counts(index, vectors, sample, effort, deepest)
     for depth in _depths(max(sample.k, least), counts.shape[1]):
         if sample.recall(counts[:, depth - 1]).low >= target:
             return depth
     return None
+
+
+def _counts(index: TunableIndex, vectors: Vectors, sample: Sample, effort: int, depth: int) -> Counts:
+    return sample.counts(vectors, index.candidates(sample.queries, effort, depth + 1))
 
 
 def _depths(least: int, deepest: int) -> list[int]:
