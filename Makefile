@@ -76,8 +76,12 @@ bench: install ## time encoding, decoding and the service (minutes, on a quiet m
 bench-full: bench ## also operator, indexing, index and peers, with pictures from SHARED (an hour; see docs/performance.md)
 	@$(BIN)/python -m benchmarks.operator
 	@$(BIN)/python -m benchmarks.indexing --pool $(SHARED)/data/pool
+	@$(BIN)/python -m benchmarks.indexing_parts --pool $(SHARED)/data/pool --real $(SHARED)/data/imagenette_val
 	@$(BIN)/python -m benchmarks.embeddings --pool $(SHARED)/data/pool --count 100000 --out $(EMBEDDINGS)
-	@$(BIN)/python -m benchmarks.index --embeddings $(EMBEDDINGS)/embeddings.npy --queries $(EMBEDDINGS)/queries.npy
+	@$(BIN)/python -m benchmarks.index --embeddings $(EMBEDDINGS)/embeddings.npy --queries $(EMBEDDINGS)/queries.npy \
+	  --only lookalike faiss hnswlib usearch
+	@$(BIN)/python -m benchmarks.index --embeddings $(EMBEDDINGS)/embeddings.npy --queries $(EMBEDDINGS)/queries.npy \
+	  --only lookalike flat --count 10000 --out benchmarks/results/index-10k.json
 	@$(BIN)/python -m benchmarks.peers --pictures $(SHARED)/data/imagenette_val --pictures $(SHARED)/data/caltech101_eval \
 	  --embeddings $(EMBEDDINGS)/embeddings.npy --queries $(EMBEDDINGS)/queries.npy --copies $(SHARED)/data/near_duplicates
 

@@ -7,8 +7,9 @@ from typing import Any
 from indexer.speed import results_of, table
 
 TARGETS = ("0.95", "0.99")
-INDEXES = ("index",)
-"""Result files of ``benchmarks.index``, one a number of vectors."""
+INDEXES = ("index-10k", "index", "index-1m")
+"""Result files of ``benchmarks.index``, one a number of vectors, rising."""
+OURS = "lookalike faiss-hnsw"
 
 
 def index_table() -> str:
@@ -20,27 +21,76 @@ def index_table() -> str:
         ]
     ]  # fmt: skip
     words = []
-    for name in INDEXES:
-        results = results_of(name)
-        count = f"{results['count']:,}".replace(",", " ")
+    for results in map(results_of, INDEXES):
+        count = _thousands(results["count"])
         for one in results["contenders"]:
             reached = [_reached(one["at"][target]) for target in TARGETS]
             facts = [f"{one['memory_bytes'] / results['count']:.0f}", f"{one['build_cpu_s']:.0f}"]
             rows.append([count, one["name"], *reached, *facts])
-        compared = results["compared"]
-        best = compared["0.99"]
-        words.append(
-            f"Over {count} vectors, at 0.99, {best['times_as_fast']:.1f} times as fast as the best other "
-            f"({best['best']}) and {best['times_as_fast_in_batches']:.1f} times in batches, in "
-            f"{compared['memory_share']:.2f} of its memory."
-        )
+        if results["compared"]:
+            words.append(_against_others(results, count))
     results = results_of("index")
     return (
-        f"{table(rows)}\n\n{' '.join(words)} {results['queries']} pictures that are not indexed ask, k {results['k']}, "
-        f"one thread, CPU time; all graphs have {2 * results['links']} links a node and {results['construction']} "
-        "candidates in building. Memory is what the process holds of its own; this index scores from a mapped file of "
-        f"{4 * results['dimension']} bytes a vector, which stands in memory as far as there is room."
+        f"{table(rows)}\n\n{' '.join(words)} {_growth()} {results['queries']} pictures that are not indexed ask, "
+        f"k {results['k']}, one thread, CPU time; all graphs have {2 * results['links']} links a node and "
+        f"{results['construction']} candidates in building. Memory is what the process holds of its own once an index "
+        "is loaded and has answered, and all of the mapped file of this one; it scores from the snapshot's vectors, "
+        f"{4 * results['dimension']} bytes each, mapped as well and not counted, which stand in memory as far as there "
+        "is room."
     )
+
+
+def _against_others(results: dict[str, Any], count: str) -> str:
+    compared = results["compared"]
+    best = compared["0.99"]
+    return (
+        f"Over {count} vectors, at 0.99, {best['times_as_fast']:.1f} times as fast as the best other "
+        f"({best['best']}) and {best['times_as_fast_in_batches']:.1f} times in batches, in "
+        f"{compared['memory_share']:.2f} of the memory of the smallest other."
+    )
+
+
+def _growth() -> str:
+    """How a query's time grows from the smallest measured number of vectors to the largest."""
+    smallest, largest = (results_of(INDEXES[place]) for place in (0, -1))
+    times = [
+        next(one["at"]["0.99"]["single_us"] for one in results["contenders"] if one["name"] == OURS)
+        for results in (smallest, largest)
+    ]
+    return (
+        f"From {_thousands(smallest['count'])} to {_thousands(largest['count'])} vectors a query by the graph takes "
+        f"{times[1] / times[0]:.1f} times as long."
+    )
+
+
+def large_table() -> str:
+    """A collection larger than memory, as it is published and as it is served."""
+    results = results_of("large")
+    made, served = results["made"], results["served"]
+    files = {name.partition(".")[0]: f"{size / 1e9:.2f} GB" for name, size in made["files"].items()}
+    rows = [
+        [f"{_thousands(results['count'])} vectors", made["engine"]],
+        ["publishing", f"{made['publish_s'] / 60:.0f} min, {made['publish_cpu_s'] / 60:.0f} of CPU time"],
+        ["memory of its own meanwhile, at most", f"{made['peak_bytes'] / 1e9:.2f} GB"],
+        ["index, vectors, catalogue", f"{files['index']}, {files['vectors']}, {made['catalogue_bytes'] / 1e9:.2f} GB"],
+        ["recall@10 at publishing", f"{made['recall'][0]:.4f}, at least {made['recall'][1]:.4f}"],
+        ["recall@10 of the service's answers", f"{served['recall']:.4f}"],
+        ["service, from start to ready", f"{served['start_s']:.1f} s"],
+        ["its own memory, at first and at last", _megabytes(served["memory_at_start_bytes"], served["memory_bytes"])],
+        ["`/similar`, one client", _waits(served["similar"])],
+        ["`/similar`, eight clients", _waits(served["similar_from_8"])],
+        ["`/search`, one client", _waits(served["search"])],
+        ["`/search`, eight clients", _waits(served["search_from_8"])],
+    ]
+    return f"{table(rows)}\n\nEvery question is asked once: rows and vectors come from the disk where it does not fit."
+
+
+def _waits(row: dict[str, float]) -> str:
+    return f"p50 {row['p50_ms']:.0f} ms, p99 {row['p99_ms']:.0f} ms, {row['answers_per_second']:.0f} a second"
+
+
+def _megabytes(*sizes: float) -> str:
+    return ", ".join(f"{size / 1e6:.0f} MB" for size in sizes)
 
 
 def systems_table() -> str:
@@ -90,6 +140,10 @@ def copies_found_table() -> str:
     return (
         f"{table(rows)}\n\n{pictures['count']} pictures with {pictures['pairs']} pairs of copies.{_missing(compared)}"
     )
+
+
+def _thousands(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
 
 
 def _reached(row: dict[str, float] | None) -> str:

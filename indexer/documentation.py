@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from indexer.beside import copies_found_table, index_table, indexes_table, systems_table
+from indexer.beside import copies_found_table, index_table, indexes_table, large_table, systems_table
 from indexer.cli import app
 from indexer.figures import copies_table, encoder_table, explanations_table, near_duplicates_table
 from indexer.speed import (
@@ -19,6 +19,7 @@ from indexer.speed import (
     indexing_table,
     moments_table,
     operator_table,
+    parts_table,
     service_table,
 )
 from indexer.verdicts import Verdict
@@ -129,7 +130,9 @@ def performance_page() -> str:
         "encoding": encoding_table,
         "decoding": decoding_table,
         "indexing": indexing_table,
+        "parts": parts_table,
         "index": index_table,
+        "large": large_table,
         "service": service_table,
         "systems": systems_table,
         "indexes": indexes_table,

@@ -7,6 +7,21 @@ from typing import Any
 
 from indexer.figures import RESULTS
 
+_PARTS = {
+    "the network (the runtime's own threads)": ["the network"],
+    "JPEG decoding": ["decoding"],
+    "resizing": ["resizing"],
+    "hashing (SHA-256)": ["hashing"],
+    "reading": ["reading"],
+    "the catalogue: rows looked up and written": ["rows: looking up", "rows: writing", "a new database"],
+    "publishing: vectors' file, index and its recall, checksums, rows": [
+        f"publishing: {part}" for part in ("vectors", "index, recall", "checksums", "rows")
+    ],
+    "handing on: queues, locks, progress": ["handing on", "the rest"],
+    "listing, and every file's verdict": ["listing", "verdicts"],
+}
+"""What `benchmarks.indexing_parts` tells apart, as it is shown."""
+
 
 def results_of(name: str) -> dict[str, Any]:
     results: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
@@ -67,16 +82,31 @@ def indexing_table() -> str:
         walls = [f"{one[stage]['wall_s']:.1f}" for stage in ("decode", "encode", "index")]
         rows.append([str(number), *walls, f"{one['index']['cpu_s']:.1f}"])
     larger, whole = results["to_larger"], results["to_sum"]
-    peaks = ", ".join(f"{peak} MiB at {count} pictures" for count, peak in results["peak_mib"].items())
+    held = {
+        kind: ", ".join(f"{held} MiB at {count} pictures" for count, held in results[f"{kind}_mib"].items())
+        for kind in ("own", "mapped")
+    }
     return (
         f"{table(rows)}\n\n{results['pictures']} JPEGs of {results['mean_bytes'] / 1000:.1f} KB, "
-        f"`{results['encoder']}`: "
-        f"{results['pictures_per_s']:.0f} pictures a second on {results['cores']} cores, "
-        f"{larger['wall_s']:.2f} times "
-        f"the larger of decoding and encoding ({larger['cpu_s']:.2f} in CPU time), {whole['wall_s']:.2f} "
-        "times their sum. "
-        f"Memory at most: {peaks}."
+        f"`{results['encoder']}`: {results['pictures_per_s']:.0f} pictures a second on {results['cores']} cores, "
+        f"{larger['wall_s']:.2f} times the larger of decoding and encoding ({larger['cpu_s']:.2f} in CPU time), "
+        f"{whole['wall_s']:.2f} times their sum. Memory of its own at most: {held['own']}. Mapped files at most, "
+        f"vectors and libraries: {held['mapped']}."
     )
+
+
+def parts_table() -> str:
+    """CPU time of `index` by part; a row a part, of small pictures and of photos."""
+    results = results_of("indexing_parts")
+    kinds = [results[kind] for kind in ("small", "photos")]
+    rows = [["part", "small, ms", "share", "photos, ms", "share"]]
+    for name, parts in _PARTS.items():
+        row = [name]
+        for found in kinds:
+            taken = sum(found[part] for part in parts)
+            row += [f"{taken:.2f}", f"{taken / sum(found.values()):.0%}".replace("%", " %")]
+        rows.append(row)
+    return table(rows)
 
 
 def service_table() -> str:
