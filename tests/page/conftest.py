@@ -12,7 +12,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.conftest import running_on
 from tests.page.shop import Shop, make_shop, starting
-from tests.page.visitor import Visitor, Windows
+from tests.page.visitor import PATIENCE_MS, Visitor, Windows
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -27,7 +27,7 @@ def windows() -> Iterator[Windows]:
         if os.environ.get("CI"):
             pytest.fail(f"there is no {CHROMIUM}: install Debian's package chromium")
         pytest.skip(f"there is no {CHROMIUM} to look at the page with")
-    expect.set_options(timeout=10_000)
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         options = ["--process-per-site", "--in-process-gpu"]  # fewer processes: half of the time is theirs
         if os.geteuid() == 0:

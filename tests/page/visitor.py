@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+PATIENCE_MS = 30_000
+"""How long a visitor waits for anything; a machine that does much else has kept a click waiting for ten seconds."""
 
 _TRANSFER = """(files) => {
   const transfer = new DataTransfer();
@@ -42,7 +44,7 @@ class Windows:
         name = json.dumps(options, sort_keys=True)
         if name not in self._contexts:
             self._contexts[name] = self._browser.new_context(**options)
-            self._contexts[name].set_default_timeout(10_000)
+            self._contexts[name].set_default_timeout(PATIENCE_MS)
         return self._contexts[name].new_page()
 
 
