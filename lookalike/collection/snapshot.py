@@ -87,14 +87,14 @@ def open_snapshot(layout: CollectionLayout, generation: int, *, whole: bool = Tr
     mode: Literal["r"] | None = "r" if manifest.count else None
     try:
         ids = np.load(folder / IDS, mmap_mode=mode, allow_pickle=False)
-        vectors = np.load(folder / VECTORS, mmap_mode=mode, allow_pickle=False)
+        # Plain arrays over the mapped files: numpy's own class for them costs microseconds at every access.
+        vectors = np.asarray(np.load(folder / VECTORS, mmap_mode=mode, allow_pickle=False))
+        rows = Rows.of(vectors)
     except (OSError, ValueError) as error:
         raise _damaged(folder, f"cannot be read: {error}", layout.name) from error
     if ids.shape != (manifest.count,) or vectors.shape != (manifest.count, manifest.dimension):
         raise _damaged(folder, f"holds {ids.shape} ids and {vectors.shape} numbers", layout.name)
-    # Plain arrays over the mapped files: numpy's own class for them costs microseconds at every access.
-    vectors = np.asarray(vectors)
-    return Snapshot(folder, manifest, np.asarray(ids), vectors, Rows.of(vectors))
+    return Snapshot(folder, manifest, np.asarray(ids), vectors, rows)
 
 
 def check_ids(snapshot: Snapshot, visible: Iterator[npt.NDArray[np.int64]]) -> None:
