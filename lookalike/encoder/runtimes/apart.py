@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lookalike.errors import LookalikeError
+from lookalike.errors import LookalikeError, leaves
 
 _LOG = logging.getLogger(__name__)
 _LONGEST = 200
@@ -70,18 +70,10 @@ def shortened(error: Exception) -> str:
 
 
 def _error(code: str | None, words: str, subject: str | None) -> Exception:
-    for kind in _leaves(LookalikeError):
+    for kind in leaves(LookalikeError):
         if kind.code == code:
             return kind(words, subject=subject)
     return RuntimeError(words)
-
-
-def _leaves(kind: type[LookalikeError]) -> Iterator[type[LookalikeError]]:
-    below = kind.__subclasses__()
-    for other in below:
-        yield from _leaves(other)
-    if not below:
-        yield kind
 
 
 class _Collecting(logging.Handler):
