@@ -14,7 +14,6 @@ import datetime
 import json
 import os
 import platform
-import re
 import sqlite3
 import threading
 import time
@@ -29,7 +28,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.load import Tally, closed, search_request, similar_request
+from benchmarks.load import Tally, closed, own_bytes, search_request, similar_request
 from benchmarks.service import service_command, serving
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, EncoderRequest, SourceRecord
 from lookalike.collection.layout import CollectionLayout
@@ -138,12 +137,6 @@ class Watch(threading.Thread):
         if what not in self.began or done == total:
             print(f"{what}: {done} of {total}, {(self.peak - self.before) / 1e9:.2f} GB at most", flush=True)
         self.began.setdefault(what, time.monotonic())
-
-
-def own_bytes(process: int) -> int:
-    """What a process holds that is not of a mapped file."""
-    found = re.search(r"RssAnon:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text(encoding="ascii"))
-    return int(found[1]) * 1024 if found else 0
 
 
 def publish(data: Path, count: int, memory: int | None, vectors: Path | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import selectors
 import socket
 import time
@@ -188,6 +189,14 @@ def cpu_seconds(process: int) -> float:
     """Seconds of CPU that a process has had, all its threads together."""
     fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def own_bytes(process: int) -> int:
+    """What a process holds that is not of a mapped file; raises ValueError where the system does not say."""
+    found = re.search(r"RssAnon:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text(encoding="ascii"))
+    if found is None:
+        raise ValueError(f"/proc/{process}/status has no RssAnon")
+    return int(found[1]) * 1024
 
 
 def search_request(picture: bytes, path: str = "/search") -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import re
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.index.contenders import KINDS, Contender, K, Vectors, faiss
+from benchmarks.load import own_bytes
 
 TARGETS = (0.95, 0.99)
 SINGLE = 200  # queries that are timed one by one at each effort
@@ -21,8 +22,7 @@ HAIR = 1e-5
 def private_bytes() -> int:
     """What this process holds of its own, files that are mapped and what it has freed left out."""
     ctypes.CDLL(None).malloc_trim(0)
-    found = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) * 1024 if found else 0
+    return own_bytes(os.getpid())
 
 
 def weighed(name: str, vectors: Vectors, queries: Vectors, path: Path) -> Contender:
