@@ -5,15 +5,17 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 
 from lookalike.catalogue.database import Database, migrations_config
 from lookalike.catalogue.models import SCHEMA, Base
-from lookalike.catalogue.records import CollectionSettings, EncoderRequest, SourceRecord
+from lookalike.catalogue.records import CollectionSettings, EncoderRequest, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.errors import (
     CatalogueLockedError,
@@ -48,6 +50,27 @@ def test_opening_twice_changes_nothing(database_url: str) -> None:
     again = Catalogue(Database.open(database_url))
     assert [record.name for record in again.collections()] == ["shoes"]
     again.close()
+
+
+def test_a_filled_catalogue_of_the_first_schema_is_brought_up_to_date(database_url: str) -> None:
+    catalogue = Catalogue(Database.open(database_url))
+    shoes = catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
+    draft = ItemDraft("a", "in/a", "c" * 64, 1000, 40, 30, "JPEG")
+    (first,) = catalogue.store(shoes, 1, "e" * 64, [NewItem(draft, np.ones(4, np.float32))])
+    (second,) = catalogue.store(shoes, 2, "e" * 64, [NewItem(draft, np.ones(4, np.float32), first)])
+    catalogue.close()
+    engine, config = create_engine(database_url), migrations_config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    assert {index["name"] for index in inspect(engine).get_indexes("items")} >= {"ix_items_removed"}
+    again = Catalogue(Database.open(database_url))
+    assert [item.id for item in again.visible_items(shoes.id, 1)] == [first]
+    assert [item.id for item in again.visible_items(shoes.id, 2)] == [second]
+    again.close()
+    names = {index["name"] for index in inspect(engine).get_indexes("items")}
+    assert names == {"uq_items_live_key", "ix_items_content", "ix_items_removed_key"}
+    engine.dispose()
 
 
 def test_a_schema_from_the_future_is_refused(database_url: str) -> None:
