@@ -103,7 +103,7 @@ async def embed(
 ) -> tuple[Vectors, Prepared]:
     """The (D,) vector of an uploaded picture, and what it was made of; with ``look`` also what tells copies."""
     with watch.stage("decode"), services.batcher.coming():
-        prepared = await services.pictures.prepare(upload.data, upload.name, encoder, box or WHOLE, look=look)
+        prepared = await services.pictures.prepare(upload, encoder, box or WHOLE, look=look)
     if look:
         watch.move(prepared.looking_ms, "decode", "pixels")
     with watch.stage("encode"):
@@ -182,7 +182,7 @@ async def file_of(services: Services, held: OpenSnapshot, item: ItemRecord) -> U
     """An indexed item's file; raises a leaf of SourceError if it cannot be read any more."""
     source = await held.source()
     data = await services.pictures.read(source, item.draft.location, held.collection.limits.max_bytes)
-    return Upload(item.draft.key, data)
+    return Upload.of(item.draft.key, data)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

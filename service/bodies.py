@@ -1,23 +1,28 @@
-"""The body of a form: read while it arrives, within limits, in memory, and taken apart into its fields."""
+"""The body of a form: read while it arrives, within limits, in memory, and taken apart into its fields.
+
+Nothing of a picture touches a disk, and nothing is read of a body that is refused already.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import parse_qsl
+from typing import Any, Self
+from urllib.parse import unquote_plus
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 from starlette.requests import Request
 
 from service.errors import BodyTooLargeError, FormInvalidError, MediaTypeError, UploadTimeoutError
-from service.multipart import BadFormError, boundary_of, decoded, parts
+from service.multipart import BadFormError, MultipartReader, Part, boundary_of, decoded
 
 MULTIPART, URLENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
 TEXT_BYTES = 64 * 1024
 """What the text fields of a form may add to the bytes of its files."""
-_MOST_FIELDS, _MOST_FILES = 32, 128
+_MOST_DIGITS = 18
+"""Digits of a Content-Length that is taken for a number: Python itself refuses one of thousands."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +30,16 @@ class Upload:
     """A file of a form, in memory; ``name`` is what the client calls it."""
 
     name: str
-    data: bytes
+    pieces: list[bytes]
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> Self:
+        """A file that is there in one piece."""
+        return cls(name, [data])
+
+    def read(self) -> bytes:
+        """All of it. To join the pieces of a large one takes tens of milliseconds, so this belongs in a thread."""
+        return b"".join(self.pieces)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -33,75 +47,88 @@ class Upload:
 
 
 Fields = list[tuple[str, Upload | str]]
+BeginField = Callable[[str], None]
 
 
-async def read_fields(request: Request, *, max_bytes: int, timeout: float) -> Fields:
+async def read_fields(request: Request, begin: BeginField, *, max_bytes: int, timeout: float) -> Fields:
     """The fields of a form in the order in which they were sent.
 
-    The body is refused as soon as it is known to be larger than ``max_bytes``, before the rest of it has come. Raises
-    MediaTypeError, BodyTooLargeError, UploadTimeoutError and FormInvalidError.
+    ``begin`` is told the name of each field before its value is read, and raises where there is one too many. With
+    that, or as soon as the body is known to be larger than ``max_bytes``, it is refused before the rest has come.
+    Raises MediaTypeError, BodyTooLargeError, UploadTimeoutError, FormInvalidError and what ``begin`` raises.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
     if kind not in {MULTIPART, URLENCODED}:
         raise MediaTypeError(
-            f"the body is {kind or 'of no content type'}; send {MULTIPART}, as `curl -F image=@cat.jpg` does, "
+            f"the body is {kind[:80] or 'of no content type'}; send {MULTIPART}, as `curl -F image=@cat.jpg` does, "
             f"or {URLENCODED} if there is no file",
             subject="content-type",
         )
     if kind == URLENCODED:
         max_bytes = min(max_bytes, TEXT_BYTES)
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > max_bytes:
+    if announced_bytes(request, otherwise=0) > max_bytes:
         raise _too_large(max_bytes)
     try:
-        boundary = boundary_of(request.headers["content-type"]) if kind == MULTIPART else None
+        reader = _UrlEncoded(begin) if kind == URLENCODED else _Multipart(boundary_of(content_type), begin)
         async with asyncio.timeout(timeout):
-            body = await _body(request, max_bytes)
-        return _parsed(body, boundary)
+            await _read(request, reader, max_bytes)
+        return reader.fields()
     except TimeoutError as error:
         raise UploadTimeoutError(f"the body did not arrive within {timeout:g} s; send it again") from error
     except BadFormError as error:
         raise FormInvalidError(f"the body is no form that can be read: {error}") from error
 
 
-async def _body(request: Request, max_bytes: int) -> bytes:
-    """All of a body, in memory from first to last, which its limit bounds: nothing of a picture touches a disk."""
-    pieces: list[bytes] = []
+def announced_bytes(request: Request, *, otherwise: int) -> int:
+    """How many bytes a request says that its body has; ``otherwise`` where it does not say."""
+    length = request.headers.get("content-length", "")
+    return int(length[:_MOST_DIGITS]) if length.isdecimal() else otherwise
+
+
+async def _read(request: Request, reader: _Multipart | _UrlEncoded, max_bytes: int) -> None:
     arrived = 0
     async for piece in request.stream():
         arrived += len(piece)
+        request.state.bytes_in = arrived
         if arrived > max_bytes:
             raise _too_large(max_bytes)
-        if piece:  # the last one is empty, and joining it would copy a body that came in one
-            pieces.append(piece)
-    request.state.bytes_in = arrived
-    return b"".join(pieces)
+        reader.write(piece)
 
 
-def _parsed(body: bytes, boundary: bytes | None) -> Fields:
-    """The fields of a body; without a boundary it is URL-encoded."""
-    if boundary is not None:
-        return _fields(body, boundary)
-    try:
-        return [*parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)]
-    except ValueError as error:
-        raise BadFormError(f"it has more than {_MOST_FIELDS} fields") from error
+class _Multipart:
+    """A body with files."""
+
+    def __init__(self, boundary: bytes, begin: BeginField) -> None:
+        self._reader = MultipartReader(boundary, begin, text_bytes=TEXT_BYTES)
+        self.write = self._reader.write
+
+    def fields(self) -> Fields:
+        return [(part.name, _value(part)) for part in self._reader.close()]
 
 
-def _fields(body: bytes, boundary: bytes) -> Fields:
-    fields: Fields = []
-    files = 0
-    for part in parts(body, boundary):
-        if part.filename is not None:
-            files += 1
-            fields.append((part.name, Upload(part.filename or part.name, part.data)))
-        elif len(part.data) > TEXT_BYTES:
-            raise BadFormError(f"a field of text has more than {TEXT_BYTES // 1024} KB")
-        else:
-            fields.append((part.name, decoded(part.data)))
-        if files > _MOST_FILES or len(fields) - files > _MOST_FIELDS:
-            raise BadFormError(f"it has more than {_MOST_FILES} files or {_MOST_FIELDS} other fields")
-    return fields
+def _value(part: Part) -> Upload | str:
+    if part.filename is not None:
+        return Upload(part.filename or part.name, part.pieces)
+    return decoded(b"".join(part.pieces))
+
+
+class _UrlEncoded:
+    """A body of text alone, which is so short that it is taken apart once it is complete."""
+
+    def __init__(self, begin: BeginField) -> None:
+        self._begin = begin
+        self._pieces: list[bytes] = []
+        self.write = self._pieces.append
+
+    def fields(self) -> Fields:
+        fields: Fields = []
+        for pair in filter(None, b"".join(self._pieces).decode("latin-1").split("&")):
+            name, _, value = pair.partition("=")
+            name = unquote_plus(name)
+            self._begin(name)
+            fields.append((name, unquote_plus(value)))
+        return fields
 
 
 def _too_large(max_bytes: int) -> BodyTooLargeError:

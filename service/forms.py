@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_origin
 
@@ -24,7 +26,7 @@ def parse_box(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        left, top, right, bottom = (float(word) for word in value.split(","))
+        left, top, right, bottom = (float(word) for word in value.split(",", 4))
     except ValueError as error:
         raise ValueError("a box is four numbers, x0,y0,x1,y1, such as 0.1,0.2,0.9,0.8") from error
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
@@ -40,20 +42,47 @@ BoxField = Annotated[
 
 
 class Form(BaseModel):
-    """Base of the forms; a field of ``list[File]`` may be repeated, every other comes once."""
+    """Base of the forms; a field of ``list[File]`` may be repeated up to its ``max_length``, every other comes once."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     @cache
-    def repeated(cls) -> frozenset[str]:
-        """Names of the fields that may come several times."""
-        return frozenset(name for name, field in cls.model_fields.items() if get_origin(field.annotation) is list)
+    def repeated(cls) -> dict[str, int]:
+        """Names of the fields that may come several times, and how often each may."""
+        lists = [name for name, field in cls.model_fields.items() if get_origin(field.annotation) is list]
+        schemas = cls.model_json_schema()["properties"] if lists else {}
+        return {name: schemas[name]["maxItems"] for name in lists}
+
+
+class FieldCounter:
+    """Counts the fields of a form while they come, and refuses the first that is too many."""
+
+    def __init__(self, form: type[Form]) -> None:
+        self._form = form
+        self._repeated = form.repeated()
+        self._counts: Counter[str] = Counter()
+
+    def begin(self, name: str) -> None:
+        """Another field comes; raises FieldInvalidError.
+
+        A field that is not known is told with all others that are wrong, once the form has been read. But where more
+        names have come than the form has fields, no more of them are waited for.
+        """
+        self._counts[name] += 1
+        most = self._repeated.get(name, 1)
+        if self._counts[name] > most:
+            if most == 1:
+                raise _one_field(name, "repeated", f"{_shown(name)} came twice; send it once")
+            raise _one_field(name, "too-long", f"{_shown(name)} came more than {most} times; send fewer at once")
+        if len(self._counts) > len(self._form.model_fields):
+            raise unknown_fields(self._form, self._counts)
 
 
 async def read_form(request: Request, form: type[F], *, max_bytes: int, timeout: float) -> F:
     """Read a request's body as this form; raises the errors of ``read_fields``, and FieldInvalidError."""
-    fields = _merged(await read_fields(request, max_bytes=max_bytes, timeout=timeout), form)
+    counter = FieldCounter(form)
+    fields = _merged(await read_fields(request, counter.begin, max_bytes=max_bytes, timeout=timeout), form)
     try:
         return form.model_validate(fields)
     except ValidationError as error:
@@ -61,13 +90,10 @@ async def read_form(request: Request, form: type[F], *, max_bytes: int, timeout:
 
 
 def _merged(fields: Fields, form: type[Form]) -> dict[str, object]:
-    repeated = form.repeated()
     merged: dict[str, Any] = {}
     for name, value in fields:
-        if name in repeated:
+        if name in form.repeated():
             merged.setdefault(name, []).append(value)
-        elif name in merged:
-            raise _one_field(name, "repeated", f"{_shown(name)} came twice; send it once")
         else:
             merged[name] = value
     return merged
@@ -81,21 +107,32 @@ def invalid_fields(form: type[Form], error: ValidationError) -> FieldInvalidErro
         if any(problem["field"] == name for problem in problems):
             continue  # one sentence a field, also where a union tried several kinds
         problems.append({"field": name, "code": found["type"].replace("_", "-"), "message": _words(form, name, found)})
-    detail = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems)
-    return FieldInvalidError(detail, subject=problems[0]["field"], fields=problems)
+    return _several_fields(problems)
+
+
+def unknown_fields(form: type[Form], names: Iterable[str]) -> FieldInvalidError:
+    """Those of some names that are no fields of a form, in the words that ``invalid_fields`` has for them."""
+    shown = [_shown(name) for name in names if name not in form.model_fields]
+    return _several_fields(
+        [{"field": name, "code": "extra-forbidden", "message": _unknown(form, name)} for name in shown]
+    )
 
 
 def _words(form: type[Form], name: str, found: Any) -> str:
     if found["type"] == "extra_forbidden":
-        alike = difflib.get_close_matches(name, form.model_fields, n=1)
-        known = ", ".join(form.model_fields)
-        return f"is not a field here; did you mean {alike[0]}?" if alike else f"is not a field here; there are: {known}"
+        return _unknown(form, name)
     if found["type"] == "missing":
         return "is missing"
     if found["type"] == "is_instance_of":
         return f"must be a file: with curl, -F {name}=@cat.jpg"
     message = str(found["msg"]).removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
+
+
+def _unknown(form: type[Form], name: str) -> str:
+    alike = difflib.get_close_matches(name, form.model_fields, n=1)
+    known = ", ".join(form.model_fields)
+    return f"is not a field here; did you mean {alike[0]}?" if alike else f"is not a field here; there are: {known}"
 
 
 def form_schema(form: type[Form]) -> dict[str, Any]:
@@ -117,6 +154,11 @@ def _needs_file(form: type[Form]) -> bool:
 def _one_field(name: str, code: str, message: str) -> FieldInvalidError:
     shown = _shown(name)
     return FieldInvalidError(message, subject=shown, fields=[{"field": shown, "code": code, "message": message}])
+
+
+def _several_fields(problems: list[dict[str, str]]) -> FieldInvalidError:
+    detail = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems)
+    return FieldInvalidError(detail, subject=problems[0]["field"], fields=problems)
 
 
 def _shown(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from service.bodies import TEXT_BYTES
+from service.bodies import TEXT_BYTES, announced_bytes
 from service.forms import Form, read_form
 from service.state import Services
 
@@ -28,13 +28,7 @@ async def taken_in(
     settings = services.settings
     services.admission.check(pictures)
     max_bytes = pictures * settings.limits.max_bytes + TEXT_BYTES
-    with services.uploads.permit(_announced(request, max_bytes)):
+    with services.uploads.permit(min(announced_bytes(request, otherwise=max_bytes), max_bytes)):
         got = await read_form(request, form, max_bytes=max_bytes, timeout=settings.upload_timeout)
         with services.admission.permit(pictures if weight is None else weight(got)):
             yield got
-
-
-def _announced(request: Request, max_bytes: int) -> int:
-    """How many bytes a body may come to have: what it says, or the most that is allowed."""
-    length = request.headers.get("content-length", "")
-    return min(int(length), max_bytes) if length.isdecimal() else max_bytes

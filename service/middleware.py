@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike.errors import LookalikeError
-from service.errors import ForbiddenError, HostNotAllowedError, InternalError, RequestError
+from service.errors import FieldInvalidError, ForbiddenError, HostNotAllowedError, InternalError, RequestError
 from service.logs import request_id as current_request_id
 from service.metrics import Metrics
 from service.problems import problem_response
@@ -30,6 +30,8 @@ _SECURITY = (
 )
 _READ = frozenset({b"x-request-id", b"host", b"sec-fetch-site"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+MOST_PARAMETERS = 64
+"""How many parameters a query string may have, those that no route knows too."""
 _RAW = "/collections/"
 _CLIENT_GONE = 499
 
@@ -59,6 +61,11 @@ class RequestMiddleware:
         try:
             if not self._host_allowed(headers.get(b"host", b"").decode("latin-1")):
                 await self._refuse(HostNotAllowedError("this service does not answer for that host"), inner, answered)
+                return
+            if scope["query_string"].count(b"&") >= MOST_PARAMETERS:
+                # To take one apart costs a thousand times as much as to count it, and no route has so many.
+                wrong = f"the query string has more than {MOST_PARAMETERS} parameters"
+                await self._refuse(FieldInvalidError(wrong, subject="query"), inner, answered)
                 return
             if scope["method"] not in _SAFE and headers.get(b"sec-fetch-site") == b"cross-site":
                 # Without this, any page in a browser could keep a service on the same machine busy.

@@ -1,22 +1,29 @@
-"""A form of ``multipart/form-data`` (RFC 7578), all of which is in memory, as its parts.
+"""A form of ``multipart/form-data`` (RFC 7578), read while it arrives, as its parts.
 
-``python_multipart`` takes it apart in one go. Through the framework's own layer over it, which is made for pieces that
-come one by one and for files on disk, a picture cost as much as decoding a small one.
+Every step is one search or comparison of bytes, and the number of steps is bounded by the number of parts that the
+form may have: a body of any size and content costs no more than looking through it once. A parser that goes byte by
+byte spent 32 s on 100 MB of blanks behind a boundary, and 20 s on 100 MB of what only begins like one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from python_multipart.exceptions import MultipartParseError
-from python_multipart.multipart import MultipartParser, parse_options_header
-
-if TYPE_CHECKING:
-    from python_multipart.multipart import MultipartCallbacks
+from python_multipart.multipart import parse_options_header
 
 _LONGEST_BOUNDARY = 256
+_LONGEST_CONTENT_TYPE = 1024
+_HEAD_BYTES = 8 * 1024
+"""What the header lines of a part may have in all."""
+_MOST_OPTIONS = 256
+"""How many options a header of a part may have: to read one costs as much as a kilobyte of a picture."""
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)")
+_HEAD_END = b"\r\n\r\n"
+# Blanks may stand behind a boundary (RFC 2046, section 5.1.1); an end of them has to come.
+_BOUNDARY_END = re.compile(rb"--|[ \t]{0,256}\r\n")
+_BOUNDARY_END_BEGUN = re.compile(rb"-|[ \t]{0,256}\r?")
 
 
 class BadFormError(ValueError):
@@ -25,77 +32,144 @@ class BadFormError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """A field of a form; ``filename`` is None if it is no file, and may be empty if it is one."""
+    """A field of a form; ``filename`` is None if it is no file, and may be empty if it is one.
+
+    Its content is all ``pieces`` in their order. They are not joined here: that takes 2 ms a megabyte.
+    """
 
     name: str
     filename: str | None
-    data: bytes
+    pieces: list[bytes] = field(default_factory=list)
 
 
 def boundary_of(content_type: str) -> bytes:
     """The boundary that the header Content-Type names; raises BadFormError."""
+    if len(content_type) > _LONGEST_CONTENT_TYPE:
+        raise BadFormError(f"its content type has more than {_LONGEST_CONTENT_TYPE} characters")
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
-    if not 0 < len(boundary) <= _LONGEST_BOUNDARY:
+    if not 0 < len(boundary) <= _LONGEST_BOUNDARY or b"\r" in boundary or b"\n" in boundary:
         raise BadFormError("its content type names no boundary")
     return boundary
 
 
-def parts(body: bytes, boundary: bytes) -> Iterator[Part]:
-    """The parts of a body in their order; raises BadFormError where it is no such form."""
-    reader = _Reader()
-    parser = MultipartParser(boundary, reader.callbacks())
-    try:
-        parser.write(body)
-        parser.finalize()
-    except MultipartParseError as error:
-        raise BadFormError(f"byte {error.offset} is not what comes next in such a form") from error
-    if not reader.ended:
-        raise BadFormError("it ends before its last boundary")
-    return iter(reader.parts)
+class MultipartReader:
+    """Takes a body piece by piece, and knows its parts once all of it has come."""
 
+    def __init__(self, boundary: bytes, begin: Callable[[str], None], *, text_bytes: int) -> None:
+        """``begin`` is told each part's name before its content is read, and raises where there is one too many.
 
-class _Reader:
-    """Puts together what the parser tells of."""
+        ``text_bytes`` is what a part that is no file may have.
+        """
+        self._delimiter = b"\r\n--" + boundary
+        self._begin = begin
+        self._text_bytes = text_bytes
+        self._parts: list[Part] = []
+        self._size = 0  # bytes of the last part so far
+        self._buffer = b""
+        self._at = 0  # everything before this byte of the buffer has been read
+        self._step: Callable[[], bool] = self._read_first_boundary
 
-    def __init__(self) -> None:
-        self.parts: list[Part] = []
-        self.ended = False
-        self._field: list[bytes] = []
-        self._value: list[bytes] = []
-        self._data: list[bytes] = []
-        self._disposition: bytes | None = None
+    def write(self, piece: bytes) -> None:
+        """Read on; raises BadFormError, and what ``begin`` raises, and must not be called again after that."""
+        self._buffer = self._buffer + piece if self._buffer else piece
+        self._at = 0
+        while self._step():
+            pass
+        self._buffer = self._buffer[self._at :]
 
-    def callbacks(self) -> MultipartCallbacks:
-        """What the parser calls."""
-        return {
-            "on_header_field": lambda data, start, end: self._field.append(data[start:end]),
-            "on_header_value": lambda data, start, end: self._value.append(data[start:end]),
-            "on_header_end": self._header,
-            "on_part_data": lambda data, start, end: self._data.append(data[start:end]),
-            "on_part_end": self._part,
-            "on_end": self._end,
-        }
+    def close(self) -> list[Part]:
+        """The parts in their order; raises BadFormError if the body is not complete."""
+        if self._step != self._skip_epilogue:
+            raise BadFormError("it ends before its last boundary")
+        return self._parts
 
-    def _header(self) -> None:
-        if b"".join(self._field).lower() == b"content-disposition":
-            self._disposition = b"".join(self._value)
-        self._field.clear()
-        self._value.clear()
+    # Each step returns whether the next one can be done with what has come so far.
 
-    def _part(self) -> None:
-        if self._disposition is None:
+    def _read_first_boundary(self) -> bool:
+        opening = self._delimiter[2:]
+        self._at = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))  # some clients send an empty line first
+        begun = self._buffer[self._at : self._at + len(opening)]
+        if len(begun) < len(opening) and opening.startswith(begun):
+            return False
+        if begun != opening:
+            raise BadFormError("it does not begin with the boundary that its content type names")
+        self._at += len(opening)
+        self._step = self._read_boundary_end
+        return True
+
+    def _read_boundary_end(self) -> bool:
+        end = _BOUNDARY_END.match(self._buffer, self._at)
+        if end is None:
+            if _BOUNDARY_END_BEGUN.fullmatch(self._buffer, self._at):
+                return False
+            raise BadFormError("a line begins with the boundary and goes on behind it")
+        self._at = end.end()
+        self._step = self._skip_epilogue if end[0] == b"--" else self._read_head
+        return True
+
+    def _read_head(self) -> bool:
+        if self._buffer.startswith(b"\r\n", self._at):
             raise BadFormError("a part has no header Content-Disposition")
-        _, options = parse_options_header(self._disposition)
-        name, filename = options.get(b"name"), options.get(b"filename")
-        if name is None:
-            raise BadFormError("the header Content-Disposition of a part has no name")
-        self.parts.append(Part(decoded(name), None if filename is None else decoded(filename), b"".join(self._data)))
-        self._data.clear()
-        self._disposition = None
+        end = self._buffer.find(_HEAD_END, self._at, self._at + _HEAD_BYTES)
+        if end < 0:
+            if len(self._buffer) - self._at >= _HEAD_BYTES:
+                raise BadFormError(f"the headers of a part have more than {_HEAD_BYTES // 1024} KB")
+            return False
+        name, filename = _disposition(self._buffer[self._at : end])
+        self._begin(name)
+        self._parts.append(Part(name, filename))
+        self._size = 0
+        self._at = end + len(_HEAD_END)
+        self._step = self._read_content
+        return True
 
-    def _end(self) -> None:
-        self.ended = True
+    def _read_content(self) -> bool:
+        end = self._buffer.find(self._delimiter, self._at)
+        self._take(self._content_end() if end < 0 else end)
+        if end < 0:
+            return False
+        self._at = end + len(self._delimiter)
+        self._step = self._read_boundary_end
+        return True
+
+    def _content_end(self) -> int:
+        """Where the part's content ends for certain: behind it is nothing, or what may become a delimiter."""
+        last = self._buffer.rfind(b"\r", max(self._at, len(self._buffer) - len(self._delimiter) + 1))
+        return last if last >= 0 and self._delimiter.startswith(self._buffer[last:]) else len(self._buffer)
+
+    def _take(self, end: int) -> None:
+        part = self._parts[-1]
+        self._size += end - self._at
+        if part.filename is None and self._size > self._text_bytes:
+            raise BadFormError(f"a field of text has more than {self._text_bytes // 1024} KB")
+        if end > self._at:
+            part.pieces.append(self._buffer[self._at : end])
+        self._at = end
+
+    def _skip_epilogue(self) -> bool:
+        self._at = len(self._buffer)
+        return False
+
+
+def _disposition(head: bytes) -> tuple[str, str | None]:
+    """Name and file name of a part out of its header lines; raises BadFormError."""
+    disposition = None
+    for line in head.split(b"\r\n"):
+        header = _HEADER.fullmatch(line)
+        if header is None:
+            raise BadFormError("a line at the head of a part is no header")
+        if header[1].lower() == b"content-disposition":
+            disposition = header[2].strip(b" \t")
+    if disposition is None:
+        raise BadFormError("a part has no header Content-Disposition")
+    if disposition.count(b";") > _MOST_OPTIONS:
+        raise BadFormError(f"the header Content-Disposition of a part has more than {_MOST_OPTIONS} options")
+    _, options = parse_options_header(disposition)
+    name, filename = options.get(b"name"), options.get(b"filename")
+    if name is None:
+        raise BadFormError("the header Content-Disposition of a part has no name")
+    return decoded(name), None if filename is None else decoded(filename)
 
 
 def decoded(text: bytes) -> str:

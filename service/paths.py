@@ -9,6 +9,9 @@ from fastapi import Depends, Path
 
 from service.errors import PathNotFoundError
 
+LONGEST_NAME = 1024
+"""Characters of the longest name there can be, which is a key."""
+
 
 def decoded(value: str) -> str:
     """A part of a path as it is meant; raises PathNotFoundError for what no name has."""
@@ -16,6 +19,8 @@ def decoded(value: str) -> str:
         text = unquote(value, errors="strict")
     except UnicodeDecodeError as error:
         raise PathNotFoundError("a part of this path is not UTF-8", subject="path") from error
+    if len(text) > LONGEST_NAME:
+        raise PathNotFoundError(f"a part of this path has more than {LONGEST_NAME} characters", subject="path")
     if "\0" in text:
         raise PathNotFoundError("a part of this path has a NUL in it, which no name has", subject="path")
     return text

@@ -16,6 +16,7 @@ from lookalike.images import decode, thumbnail
 from lookalike.options import MEBIBYTE, ImageLimits
 from lookalike.sources.base import Source
 from lookalike.tiers import Pictured, pictured
+from service.bodies import Upload
 from service.forms import Box
 
 T = TypeVar("T")
@@ -62,15 +63,14 @@ class Pictures:
         self._thumbnails: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._held = 0
 
-    async def prepare(
-        self, data: bytes, name: str, encoder: ImageEncoder, box: Box = WHOLE, *, look: bool = False
-    ) -> Prepared:
+    async def prepare(self, upload: Upload, encoder: ImageEncoder, box: Box = WHOLE, *, look: bool = False) -> Prepared:
         """Decode, cut and resize one picture, and with ``look`` keep what tells copies of that part.
 
-        Raises a leaf of ImageError that calls it ``name``.
+        Raises a leaf of ImageError that calls it as the upload is called.
         """
 
         def work() -> Prepared:
+            data, name = upload.read(), upload.name
             picture = decode(data, limits=self.limits, name=name, fit=_fit(encoder, box))
             prepared = encoder.prepare(cut(picture.pixels, box))
             if not look:

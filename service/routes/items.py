@@ -61,10 +61,10 @@ async def get_item_image(request: Request, services: Shared, name: Name, key: Ke
             headers = {"ETag": f'"{item.draft.content_digest}"', "Cache-Control": IMAGE_CACHING}
             if has(request, headers["ETag"]):
                 return not_modified(headers)
-            upload = await file_of(services, held, item)
+            data = (await file_of(services, held, item)).read()
         # The file may have changed since it was indexed, and then it is not what the digest says.
-        headers["ETag"] = f'"{hashlib.sha256(upload.data).hexdigest()}"'
-        return Response(upload.data, 200, headers, media_type(upload.data))
+        headers["ETag"] = f'"{await in_searchers(services, _digest, data)}"'
+        return Response(data, 200, headers, media_type(data))
 
     with services.reading.permit():
         return await attend(request, work(), timeout=services.settings.request_timeout)
@@ -123,6 +123,10 @@ async def get_item(request: Request, services: Shared, name: Name, key: Key) -> 
     async with services.snapshots.lease(name) as held:
         item = await in_searchers(services, held.collection.item, key)
         return tagged(request, json_answer(_row(held.name, item), snapshot=held.generation))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _row(collection: str, item: ItemRecord) -> ItemAnswer:

@@ -68,6 +68,19 @@ def test_an_upload_of_200_mb_is_refused_while_it_arrives(served: Served, stock: 
     must_work(served, stock)
 
 
+def test_a_form_of_countless_parts_is_refused_with_the_first_too_many(served: Served, stock: Stock) -> None:
+    """They would all be counted only once all have been read, if they were not counted as they come."""
+    part = b'\r\n--a-boundary\r\nContent-Disposition: form-data; name="k"\r\n\r\n'
+    for path in ("/search", "/search/batch", "/compare"):
+        with Wire(served.port) as wire:
+            wire.begin(path, f"Content-Length: {60_000 * len(part)}")
+            wire.send(part * 100)
+            assert wire.answer().json()["errors"][0]["code"] == "repeated", "though the rest was never sent"
+            wire.send(part * 50_000)
+            assert served.get("/health").status_code == 200
+    must_work(served, stock)
+
+
 def test_a_client_that_goes_on_sending_after_it_was_refused_costs_no_memory(served: Served, stock: Stock) -> None:
     answer, sent, grown = send_huge(served, told=False, stubborn=True)
     assert (answer.status, sent) == (413, HUGE)

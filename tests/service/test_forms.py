@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
-from tests.service.harness import BOUNDARY, MULTIPART, Service, Trickle, body, part
+from tests.service.harness import BOUNDARY, MULTIPART, Service, Trickle, body, item_path, part
 
 PICTURE = encode_png(make_picture(1))
 FILE = {"image": ("a.png", PICTURE)}
@@ -114,13 +115,59 @@ def test_other_content_types_are_refused_with_those_that_are_taken(service: Serv
         (MULTIPART, body(part("key", b"plain-0")).removesuffix(f"--{BOUNDARY}--\r\n".encode())),
         (MULTIPART, f"--{BOUNDARY}\r\nContent-Type: image/png\r\n\r\nx\r\n--{BOUNDARY}--\r\n".encode()),
         (MULTIPART, body(part("k", b"1" * (TEXT + 1)))),
-        (MULTIPART, body(*(part(f"field-{number}", b"1") for number in range(33)))),
-        ({"content-type": "application/x-www-form-urlencoded"}, b"&".join(b"f%d=1" % n for n in range(33))),
+        ({"content-type": f"multipart/form-data; boundary={BOUNDARY}{';' * 2000}"}, body(part("key", b"plain-0"))),
     ],
 )
 def test_a_body_that_is_no_form_is_refused(service: Service, headers: dict[str, str], content: bytes) -> None:
     refused = service.post("/search", content=content, headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (400, "form-invalid")
+
+
+FIELDS = {
+    "/search": 8,
+    "/search/batch": 5,
+    "/compare": 7,
+    "/cosine_similarity_score": 2,
+    "/embed": 5,
+}
+"""How many fields the form of each path has."""
+
+
+@pytest.mark.parametrize("path", FIELDS)
+def test_no_more_names_are_waited_for_than_a_form_has_fields(service: Service, path: str) -> None:
+    names = [f"no-field-{number}" for number in range(FIELDS[path] + 1)]
+    pieces = Trickle(*(part(name, b"1") for name in names), body(part("one-more", b"")), go_on=asyncio.Event())
+    refused = service.post(path, content=pieces, headers=MULTIPART)
+    assert (refused.status_code, refused.json()["code"]) == (422, "field-invalid")
+    assert [error["field"] for error in refused.json()["errors"]] == names
+    assert {error["code"] for error in refused.json()["errors"]} == {"extra-forbidden"}
+    assert pieces.fetched == len(names)
+
+
+def test_the_fields_of_a_form_without_files_are_counted_likewise(service: Service) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    errors = wrong(service, content=b"&".join(b"no-field-%d=1" % number for number in range(3000)), headers=headers)
+    assert [error["field"] for error in errors] == [f"no-field-{number}" for number in range(9)]
+    (twice,) = wrong(service, content=b"a&" * 5000, headers=headers)
+    assert (twice["field"], twice["code"]) == ("a", "repeated")
+
+
+def test_a_batch_has_as_many_pictures_as_it_may_have_and_no_more_are_waited_for(service: Service) -> None:
+    parts = [part("image", b"", "a.png")] * 64
+    full = service.post("/search/batch", content=body(*parts), headers=MULTIPART)
+    assert (full.status_code, len(full.json()["results"])) == (200, 64)
+    pieces = Trickle(*parts, parts[0], b"", go_on=asyncio.Event())
+    (error,) = wrong(service, "/search/batch", content=pieces, headers=MULTIPART)
+    assert (error["field"], error["code"]) == ("image", "too-long")
+    assert error["message"] == "image came more than 64 times; send fewer at once"
+
+
+@pytest.mark.parametrize("path", ["/collections", "/health", "/collections/shop/items/plain-0/similar"])
+def test_a_query_string_of_countless_parameters_is_refused(service: Service, path: str) -> None:
+    assert service.get(path + "?" + "a&" * 63).status_code == 200
+    refused = service.get(path + "?" + "a&" * 64)
+    assert (refused.status_code, refused.json()["code"]) == (422, "field-invalid")
+    assert refused.json()["errors"][0]["field"] == "query"
 
 
 def test_names_of_files_come_back_as_they_were_sent_and_mean_nothing(service: Service) -> None:
@@ -136,6 +183,13 @@ def test_what_is_quoted_back_is_cut_short(service: Service) -> None:
         refused = service.post("/search", **options)
         assert refused.status_code == 422
         assert len(refused.content) < 1000
+    for path in (item_path(long), item_path("plain-0", collection=long), item_path("ü" * 5000, "image")):
+        refused = service.get(path)
+        assert refused.status_code == 404
+        assert len(refused.json()["detail"]) < 100
+    refused = service.post("/search", content=b"", headers={"content-type": long})
+    assert refused.status_code == 415
+    assert len(refused.content) < 1000
 
 
 @pytest.mark.parametrize("charset", ["utf-7", "punycode", "undefined", "no-such-codec", "latin-1"])

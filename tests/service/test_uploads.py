@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from lookalike.images import encode_png
 from lookalike.options import ImageLimits
 from lookalike.testing import make_picture
+from service.bodies import Upload
 from tests.service.conftest import Shop
 from tests.service.harness import BOUNDARY, MULTIPART, Service, Trickle, body, part, serving
 
@@ -59,6 +61,73 @@ def test_an_upload_that_grows_too_large_is_refused_while_it_arrives(small: Servi
     assert (refused.status_code, refused.json()["code"]) == (413, "body-too-large")
     assert str(allowed) in refused.json()["detail"]
     assert (pieces.fetched - 2) * 10_000 < allowed <= pieces.fetched * 10_000
+
+
+TINY = part("k", b"")
+PICTURE_BEGUN = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'.encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (TINY * 2, "field-invalid"),
+        (part("image", PICTURE, "a.png") * 2, "field-invalid"),
+        (PICTURE_BEGUN + f"\r\n--{BOUNDARY}x".encode(), "form-invalid"),
+        (PICTURE_BEGUN + f"\r\n--{BOUNDARY}".encode() + b" " * 1000, "form-invalid"),
+        (f"--{BOUNDARY}\r\n".encode() + b"X: x\r\n" * 2000, "form-invalid"),
+        (part("key", b"x" * 2 * TEXT), "form-invalid"),
+    ],
+    ids=["fields", "pictures", "false-boundary", "blanks", "headers", "text"],
+)
+def test_a_form_that_is_wrong_is_refused_before_the_rest_of_it_has_come(
+    service: Service, content: bytes, code: str
+) -> None:
+    pieces = Trickle(content, content, go_on=asyncio.Event())
+    headers = MULTIPART | {"content-length": "30000000"}
+    refused = service.post("/search", content=pieces, headers=headers)
+    assert refused.json()["code"] == code
+    assert pieces.fetched == 1
+    assert service.services.admission.in_flight == service.services.uploads.in_flight == 0
+
+
+def test_while_a_large_form_arrives_others_are_answered(service: Service) -> None:
+    """Another request is served between any two pieces, for each is taken apart when it comes."""
+    alive: list[int] = []
+    pieces = [PICTURE_BEGUN, *[b"\r\n--a-boundar" * 5000] * 8, f"\r\n--{BOUNDARY}--".encode()]
+
+    class Asking(Trickle):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            async for piece in super().__aiter__():
+                alive.append((await service.ask("GET", "/health")).status_code)
+                yield piece
+
+    answer = service.post("/search/batch", content=Asking(*pieces), headers=MULTIPART)
+    assert answer.json()["results"][0]["problem"]["code"] == "unsupported-format"
+    assert alive == [200] * len(pieces)
+
+
+def test_a_picture_in_pieces_is_put_together_where_it_keeps_nobody_waiting(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    read = Upload.read
+
+    def watched(self: Upload) -> bytes:
+        threads.append(threading.current_thread().name)
+        return read(self)
+
+    monkeypatch.setattr(Upload, "read", watched)
+    whole = body(part("image", PICTURE, "a.png"))
+    for path in ("/search", "/embed", "/search/batch"):
+        assert service.post(path, content=Trickle(whole[:200], whole[200:]), headers=MULTIPART).status_code == 200
+    assert len(threads) == 3
+    assert all(name.startswith("decode") for name in threads)
+
+
+@pytest.mark.parametrize("length", ["9" * 19, "9" * 5000])
+def test_a_length_of_thousands_of_digits_is_too_large(service: Service, length: str) -> None:
+    refused = service.post("/search", content=Trickle(b"x"), headers=MULTIPART | {"content-length": length})
+    assert (refused.status_code, refused.json()["code"]) == (413, "body-too-large")
 
 
 def test_an_upload_that_does_not_go_on_is_given_up_and_its_place_is_free_again(shop: Shop) -> None:
