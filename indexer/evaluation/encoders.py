@@ -27,16 +27,12 @@ def load_encoders(requests: Sequence[EncoderRequest], encoders_dir: Path) -> lis
 
 def weights_file(name: str, encoders_dir: Path) -> Path:
     """The file that an encoder of this name has its weights from."""
-    from lookalike.encoder.installed import WEIGHTS_FILE, bundled_weights
+    from lookalike.encoder.installed import resolve, weights_path
     from lookalike.encoder.quantised import is_quantised, model_path
-    from lookalike.encoder.registry import parse
 
     if is_quantised(name):
         return model_path(name, encoders_dir)
-    choice = parse(name)
-    if isinstance(choice.weights, Path):
-        return choice.weights
-    return bundled_weights() if choice.known is None else encoders_dir / choice.known.name / WEIGHTS_FILE
+    return weights_path(resolve(name, encoders_dir), encoders_dir)
 
 
 def pareto(prices: Sequence[Price]) -> list[bool]:

@@ -1,4 +1,7 @@
-"""Published weights on this machine: one folder a network, with its weights and a record of where they came from."""
+"""Published weights on this machine: one folder a network, with its weights and a record of where they came from.
+
+What an encoder's name means here is said by the registry's table and these records alone, without timm or PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
-from lookalike.encoder.registry import EncoderChoice
+from lookalike.encoder.registry import BUNDLED, EncoderChoice, KnownEncoder, find_known, unknown_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.encoder.weights import file_digest, invalid
-from lookalike.errors import EncoderNotInstalledError, WeightsInvalidError
+from lookalike.errors import EncoderNotInstalledError, EncoderUnknownError, WeightsInvalidError
 
 BOX = Path(str(resources.files("lookalike.encoder.bundled")))
 WEIGHTS_FILE, RECORD_FILE = "weights.safetensors", "encoder.json"
@@ -22,7 +25,8 @@ class Record:
     """Where installed weights came from.
 
     ``source`` is a URL, ``revision`` the hub's commit (None for a plain file), ``digest`` the SHA-256 of the
-    weights as they lie here, ``installed`` the day in ISO form.
+    weights as they lie here, ``installed`` the day in ISO form. ``input_size`` and ``input_size_fixed`` are the
+    network's, as in ``KnownEncoder``; records of earlier releases lack them.
     """
 
     name: str
@@ -32,6 +36,8 @@ class Record:
     digest: str
     licence: str | None
     installed: str
+    input_size: int | None = None
+    input_size_fixed: bool = False
 
     def write(self, folder: Path) -> None:
         """Write the record beside the weights."""
@@ -61,20 +67,60 @@ def read_record(name: str, encoders_dir: Path) -> Record:
         ) from error
 
 
-def verified_weights(name: str, encoders_dir: Path) -> tuple[Path, str]:
-    """The installed weights file and its SHA-256, which was computed now and is the recorded one.
+def resolve(text: str, encoders_dir: Path) -> EncoderChoice:
+    """What an encoder's name asks for on this machine.
 
-    Raises EncoderNotInstalledError, or WeightsInvalidError if the file is not what was installed.
+    A network with a file may be any of timm's: whether timm has it is found when the file is loaded. Without a file it
+    is one of the registry's table or of those that are installed. Raises EncoderUnknownError, which lists names that
+    look alike, and WeightsInvalidError for a record that cannot be read.
     """
+    if text == BUNDLED:
+        return EncoderChoice(text, None, "bundled")
+    name, _, weights = text.partition(":")
+    if weights not in {"", "hub"}:
+        if not name or name == BUNDLED:
+            raise _unknown_here(text, encoders_dir)
+        known = find_known(name) or KnownEncoder(name, name, stages=None, input_size=None, licence=None)
+        return EncoderChoice(text, known, Path(weights))
+    return EncoderChoice(text, find_known(name) or _installed_network(name, encoders_dir), "hub")
+
+
+def weights_path(choice: EncoderChoice, encoders_dir: Path) -> Path:
+    """The weights file that a parsed name means; what is in it is not checked.
+
+    Raises EncoderNotInstalledError, and WeightsInvalidError for a record that cannot be read, or that is of another
+    model than the name stands for: an earlier release may have meant another one.
+    """
+    if choice.weights == "bundled" or choice.known is None:
+        return bundled_weights()
+    if isinstance(choice.weights, Path):
+        return choice.weights
+    name, model = choice.known.name, choice.known.model
     record = read_record(name, encoders_dir)
     path = encoders_dir / name / WEIGHTS_FILE
-    digest = file_digest(path)
-    if digest != record.digest:
+    if record.model != model:
         raise invalid(
-            path,
-            f"is not what was installed (SHA-256 {digest[:12]}, recorded {record.digest[:12]}): delete its folder "
-            f"and run `python -m indexer encoders install {name}`",
+            path, f"is of {record.model}, and {name} is {model}: run `python -m indexer encoders install {name}`"
         )
+    return path
+
+
+def find_weights(choice: EncoderChoice, encoders_dir: Path) -> tuple[Path, str]:
+    """The weights file that a parsed name means and its SHA-256, computed now.
+
+    Raises EncoderNotInstalledError, and WeightsInvalidError if an installed file is not what was installed.
+    """
+    path = weights_path(choice, encoders_dir)
+    digest = file_digest(path)
+    if choice.weights == "hub" and choice.known is not None:
+        name = choice.known.name
+        record = read_record(name, encoders_dir)
+        if digest != record.digest:
+            raise invalid(
+                path,
+                f"is not what was installed (SHA-256 {digest[:12]}, recorded {record.digest[:12]}): delete its folder "
+                f"and run `python -m indexer encoders install {name}`",
+            )
     return path, digest
 
 
@@ -86,15 +132,27 @@ def bundled_weights() -> Path:
     return path
 
 
-def find_weights(choice: EncoderChoice, encoders_dir: Path) -> tuple[Path, str]:
-    """The weights file that a parsed name means and its SHA-256, computed now.
+def _installed_network(name: str, encoders_dir: Path) -> KnownEncoder:
+    """A network that is not in the table, as the record of its installation says."""
+    if name not in installed_names(encoders_dir):
+        raise _unknown_here(name, encoders_dir)
+    record = read_record(name, encoders_dir)
+    return KnownEncoder(
+        name,
+        record.model,
+        stages=None,
+        input_size=record.input_size,
+        input_size_fixed=record.input_size_fixed,
+        licence=record.licence,
+    )
 
-    Raises EncoderNotInstalledError and WeightsInvalidError.
-    """
-    if choice.weights == "hub" and choice.known is not None:
-        return verified_weights(choice.known.name, encoders_dir)
-    path = choice.weights if isinstance(choice.weights, Path) else bundled_weights()
-    return path, file_digest(path)
+
+def _unknown_here(name: str, encoders_dir: Path) -> EncoderUnknownError:
+    return unknown_encoder(
+        name,
+        installed_names(encoders_dir),
+        "`python -m indexer encoders` lists them, and others of timm's can be installed",
+    )
 
 
 def record_quantised(name: str, spec: EncoderSpec, origin: str, encoders_dir: Path) -> None:

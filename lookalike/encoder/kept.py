@@ -22,8 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lookalike.encoder.installed import find_weights
-from lookalike.encoder.registry import parse
+from lookalike.encoder.installed import find_weights, resolve
 from lookalike.encoder.spec import NETWORK_DECODER, EncoderSpec
 from lookalike.encoder.weights import file_digest
 
@@ -58,7 +57,7 @@ def export_folder(name: str, fusion: str | None, input_size: int | None, encoder
 
     Raises EncoderUnknownError, EncoderNotInstalledError and WeightsInvalidError.
     """
-    digest = find_weights(parse(name), encoders_dir)[1]
+    digest = find_weights(resolve(name, encoders_dir), encoders_dir)[1]
     decides = [EXPORT_VERSION, NETWORK_DECODER, name.partition(":")[0], digest, fusion, input_size]
     key = hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:32]
     return encoders_dir / EXPORTS / key

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast, get_args
 
 import torch
 
 from lookalike.encoder.backbone import MultiScaleNetwork, build_backbone, deepest_stages
 from lookalike.encoder.colour import Colours
-from lookalike.encoder.installed import find_weights
+from lookalike.encoder.installed import find_weights, resolve
 from lookalike.encoder.published import load_published
-from lookalike.encoder.registry import (
-    SMALLEST_INPUT,
-    KnownEncoder,
-    check_input_size,
-    parse,
-    published,
-)
+from lookalike.encoder.publishers import find_network, published
+from lookalike.encoder.registry import SMALLEST_INPUT, KnownEncoder, check_input_size
+from lookalike.encoder.request_check import check_fusion
 from lookalike.encoder.spec import NETWORK_DECODER, EncoderSpec, Fusion
 from lookalike.encoder.weights import Recipe, invalid, load_state, read_recipe, read_tensors
 from lookalike.errors import EncoderOptionsError
@@ -35,8 +30,10 @@ def load_network(
 
     Raises EncoderUnknownError, EncoderNotInstalledError, EncoderOptionsError, WeightsInvalidError.
     """
-    wanted = None if fusion is None else _known_fusion(fusion)
-    choice = parse(name)
+    wanted = None if fusion is None else check_fusion(fusion)
+    choice = resolve(name, encoders_dir)
+    if choice.known is not None and isinstance(choice.weights, Path):
+        find_network(choice.known.name)  # refuses what timm does not have, which is loaded here in any case
     path, digest = find_weights(choice, encoders_dir)
     recipe = read_recipe(path) if path.suffix == ".safetensors" else None
     if recipe is not None:
@@ -63,15 +60,6 @@ def load_network(
         weights_digest=digest,
         decoder=NETWORK_DECODER,
         colour_bins=network.colours.bins if network.colours else 0,
-    )
-
-
-def _known_fusion(text: str) -> Fusion:
-    for fusion in get_args(Fusion):
-        if text == fusion:
-            return cast(Fusion, fusion)
-    raise EncoderOptionsError(
-        f"there is no fusion {text!r}; there are: {', '.join(get_args(Fusion))}", subject="fusion"
     )
 
 

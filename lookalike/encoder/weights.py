@@ -62,7 +62,7 @@ def read_recipe(path: Path) -> Recipe | None:
     Raises WeightsInvalidError for a damaged file, another version, or fields that are missing or make no sense.
     """
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(path, "np") as file:  # not "pt", which imports PyTorch
             said = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise invalid(path, f"is damaged or no safetensors file ({error}); fetch it again") from error

@@ -23,10 +23,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from lookalike.encoder import hub
+from lookalike.encoder import installation
 from lookalike.encoder.installed import installed_names, read_record
 from lookalike.encoder.loading import load_network
-from lookalike.encoder.registry import Published, find, published
+from lookalike.encoder.publishers import Published, find_network, published
 from lookalike.errors import (
     DataPathError,
     DiskFullError,
@@ -112,7 +112,7 @@ def weights(server: Hub, tmp_path: Path) -> bytes:
 
 
 def install(server: Hub, folder: Path, name: str = "test_resnet") -> Path:
-    return hub.install(name, folder, endpoint=server.address)
+    return installation.install(name, folder, endpoint=server.address)
 
 
 def test_installed_weights_are_loaded_and_remember_where_they_came_from(
@@ -150,7 +150,9 @@ def test_only_the_encoder_is_left_and_the_umask_says_who_may_read_it(
 
 def test_progress_ends_with_all_bytes(server: Hub, weights: bytes, tmp_path: Path) -> None:
     told: list[tuple[int, int | None]] = []
-    hub.install("test_resnet", tmp_path, endpoint=server.address, report=lambda done, total: told.append((done, total)))
+    installation.install(
+        "test_resnet", tmp_path, endpoint=server.address, report=lambda done, total: told.append((done, total))
+    )
     assert told[-1] == (len(weights), len(weights))
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
@@ -217,7 +219,7 @@ def test_the_folder_can_be_copied_to_a_machine_without_network(server: Hub, weig
 
 def assert_nothing_installed(folder: Path, name: str = "test_resnet") -> None:
     assert not folder.exists() or list(folder.iterdir()) == []
-    with pytest.raises(EncoderNotInstalledError):
+    with pytest.raises(EncoderUnknownError if name == "test_resnet" else EncoderNotInstalledError):
         load_network(name, encoders_dir=folder)
 
 
@@ -250,7 +252,7 @@ def test_weights_of_another_network_are_not_installed(server: Hub, weights: byte
 def test_an_unreachable_hub_is_named_with_ways_out(tmp_path: Path, server: Hub) -> None:
     closed = "http://127.0.0.1:9"
     with pytest.raises(DownloadError) as caught:
-        hub.install("resnet50", tmp_path / "encoders", endpoint=closed)
+        installation.install("resnet50", tmp_path / "encoders", endpoint=closed)
     for part in (closed, "timm/resnet50.a1_in1k", "HF_ENDPOINT", "resnet50:/path/to/", "copy the folder resnet50"):
         assert part in caught.value.message
     assert caught.value.subject == "resnet50"
@@ -275,7 +277,7 @@ def test_ctrl_c_leaves_nothing_behind(server: Hub, weights: bytes, tmp_path: Pat
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        hub.install("test_resnet", tmp_path / "encoders", endpoint=server.address, report=interrupt)
+        installation.install("test_resnet", tmp_path / "encoders", endpoint=server.address, report=interrupt)
     assert_nothing_installed(tmp_path / "encoders")
 
 
@@ -284,7 +286,7 @@ def test_a_full_disk_leaves_nothing_behind(server: Hub, weights: bytes, tmp_path
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(DiskFullError, match="no room"):
-        hub.install("test_resnet", tmp_path / "encoders", endpoint=server.address, report=fill)
+        installation.install("test_resnet", tmp_path / "encoders", endpoint=server.address, report=fill)
     assert_nothing_installed(tmp_path / "encoders")
 
 
@@ -301,7 +303,7 @@ def test_the_downloader_in_rust_is_understood(
         raise RuntimeError(words)
 
     with pytest.raises(expected):
-        hub.install("test_resnet", tmp_path / "encoders", endpoint=server.address, report=stop)
+        installation.install("test_resnet", tmp_path / "encoders", endpoint=server.address, report=stop)
     assert_nothing_installed(tmp_path / "encoders")
 
 
@@ -319,7 +321,7 @@ def test_a_disk_that_fills_while_a_plain_file_is_rewritten_leaves_nothing_behind
 
     monkeypatch.setattr("safetensors.torch.save_file", fill)
     with pytest.raises(expected):
-        hub.install("alexnet", tmp_path / "encoders")
+        installation.install("alexnet", tmp_path / "encoders")
     assert_nothing_installed(tmp_path / "encoders", "alexnet")
 
 
@@ -343,7 +345,7 @@ def test_an_installation_that_still_runs_is_left_alone_by_another(server: Hub, w
             install(server, folder)
             assert began[0].exists()
 
-    hub.install("test_resnet", folder, endpoint=server.address, report=install_meanwhile)
+    installation.install("test_resnet", folder, endpoint=server.address, report=install_meanwhile)
     assert len(began) == 1
     assert [path.name for path in folder.iterdir()] == ["test_resnet"]
     load_network("test_resnet", encoders_dir=folder)
@@ -364,7 +366,7 @@ def test_an_unknown_name_asks_nothing_of_the_hub(server: Hub, tmp_path: Path) ->
 def publish_elsewhere(server: Hub, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, file: str) -> None:
     """Let ``name`` be published as a plain file on the server, as alexnet and xception are."""
     server.files[file] = content
-    said = published(find(name))
+    said = published(find_network(name))
     elsewhere = Published(
         hub=None,
         url=f"{server.address}/{file}",
@@ -376,7 +378,7 @@ def publish_elsewhere(server: Hub, monkeypatch: pytest.MonkeyPatch, name: str, c
         mean=said.mean,
         std=said.std,
     )
-    monkeypatch.setattr(hub, "published", lambda _: elsewhere)
+    monkeypatch.setattr(installation, "published", lambda _: elsewhere)
 
 
 def test_a_plain_file_is_checked_by_the_digest_in_its_name(
@@ -388,7 +390,7 @@ def test_a_plain_file_is_checked_by_the_digest_in_its_name(
     file = f"models/alexnet-owt-{hashlib.sha256(content).hexdigest()[:8]}.pth"
     publish_elsewhere(server, monkeypatch, "alexnet", content, file)
     told: list[int] = []
-    folder = hub.install("alexnet", tmp_path / "encoders", report=lambda done, _: told.append(done))
+    folder = installation.install("alexnet", tmp_path / "encoders", report=lambda done, _: told.append(done))
     assert told[-1] == len(content)
     record = read_record("alexnet", folder.parent)
     assert record.source == f"{server.address}/{file}"
@@ -400,14 +402,14 @@ def test_a_plain_file_is_checked_by_the_digest_in_its_name(
 
     publish_elsewhere(server, monkeypatch, "alexnet", content, "models/alexnet-owt-00000000.pth")
     with pytest.raises(DownloadError, match="arrived damaged"):
-        hub.install("alexnet", tmp_path / "second")
+        installation.install("alexnet", tmp_path / "second")
 
 
 def test_a_connection_that_breaks_is_an_error(server: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_elsewhere(server, monkeypatch, "alexnet", b"0" * 10_000, "alexnet.pth")
     server.stop_after = 5_000
     with pytest.raises(DownloadError, match="5000 of 10000"):
-        hub.install("alexnet", tmp_path / "encoders")
+        installation.install("alexnet", tmp_path / "encoders")
     assert not list((tmp_path / "encoders").iterdir())
 
 
@@ -415,7 +417,7 @@ def test_an_answer_that_is_no_http_is_an_error(server: Hub, tmp_path: Path, monk
     publish_elsewhere(server, monkeypatch, "alexnet", b"", "alexnet.pth")
     server.nonsense = True
     with pytest.raises(DownloadError, match="this is no status line"):
-        hub.install("alexnet", tmp_path / "encoders")
+        installation.install("alexnet", tmp_path / "encoders")
     assert_nothing_installed(tmp_path / "encoders", "alexnet")
 
 

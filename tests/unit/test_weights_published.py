@@ -217,7 +217,7 @@ def test_weights_that_are_not_installed_are_never_replaced_by_random_ones(tmp_pa
 def test_a_picture_too_small_for_the_network_is_refused_before_it_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "net.pth"
     path.write_bytes(b"is not even opened")
-    with pytest.raises(EncoderOptionsError, match="from 64 to 1024"):
+    with pytest.raises(EncoderOptionsError, match="from 64 to 512"):
         load_network(f"alexnet:{path}", encoders_dir=tmp_path, input_size=48)
 
 

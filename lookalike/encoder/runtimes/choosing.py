@@ -33,6 +33,7 @@ from lookalike.encoder.kept import (
     write_choice,
 )
 from lookalike.encoder.quantised import is_quantised, read_quantised
+from lookalike.encoder.request_check import check_request
 from lookalike.encoder.runtimes import torch_runtime
 from lookalike.encoder.runtimes.apart import EXPECTED, apart, shortened
 from lookalike.encoder.runtimes.exported import Engine, ExportedEncoder, cores
@@ -78,6 +79,7 @@ def load_chosen(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
 
     Raises what ``load_network`` raises, and EncoderOptionsError for a runtime that was asked for and cannot run it.
     """
+    check_request(wanted.name, wanted.encoders_dir, fusion=wanted.fusion, input_size=wanted.input_size)
     if is_quantised(wanted.name):
         return quantised_encoder(wanted, runtime)
     if runtime == RuntimeName.TORCH:

@@ -1,0 +1,121 @@
+"""What the publishers of networks say of them, as the installed timm and torchvision know it; asking loads PyTorch.
+
+A service never asks: what it needs of an installed network is in the registry's table or in the record of its
+installation.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from lookalike.encoder.registry import KnownEncoder, find_known, unknown_encoder
+from lookalike.encoder.spec import Resize
+from lookalike.encoder.torchvision_shim import ensure_torchvision
+
+_RESIZE_RULES: dict[str, Resize] = {"center": "crop", "squash": "squash", "border": "pad"}
+_TIMM_NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)?")
+_ADVICE = "`python -m indexer encoders` lists them"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the publisher of a network's weights says: where they are, and what pictures they were trained on.
+
+    The publisher's interpolation is not here: pictures are always resized by the rule that the spec's
+    ``decoder`` names. ``hub`` is a repository on the hub, ``url`` a file elsewhere; at most one of them is set.
+    """
+
+    hub: str | None
+    url: str | None
+    licence: str | None
+    input_size: int
+    input_size_fixed: bool
+    resize: Resize
+    crop_fraction: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+def find_network(name: str) -> KnownEncoder:
+    """The network of that name or alias in the registry's table, or else of that name in timm.
+
+    Raises EncoderUnknownError, which lists names that look alike.
+    """
+    return find_known(name) or _find_in_timm(name)
+
+
+def published(known: KnownEncoder) -> Published:
+    """What is said of a network's weights; raises EncoderUnknownError for a network that timm does not have."""
+    ensure_torchvision()
+    if known.model == "alexnet":
+        return _published_alexnet()
+    config = _timm_config(known.model)
+    return Published(
+        hub=config.hf_hub_id,
+        url=None if config.hf_hub_id else config.url,
+        licence=config.license,
+        input_size=int(config.input_size[-1]),
+        input_size_fixed=bool(config.fixed_input_size),
+        resize=_RESIZE_RULES[config.crop_mode],
+        crop_fraction=float(config.crop_pct),
+        mean=_triple(config.mean),
+        std=_triple(config.std),
+    )
+
+
+def _published_alexnet() -> Published:
+    from torchvision.models import AlexNet_Weights
+
+    weights = AlexNet_Weights.IMAGENET1K_V1
+    transforms = weights.transforms()
+    return Published(
+        hub=None,
+        url=weights.url,
+        licence="bsd-3-clause",
+        input_size=transforms.crop_size[0],
+        input_size_fixed=False,
+        resize="crop",
+        crop_fraction=transforms.crop_size[0] / transforms.resize_size[0],
+        mean=_triple(transforms.mean),
+        std=_triple(transforms.std),
+    )
+
+
+def _find_in_timm(name: str) -> KnownEncoder:
+    config = _timm_config(name)
+    architecture = name.partition(".")[0]
+    return KnownEncoder(
+        name,
+        f"{architecture}.{config.tag}" if config.tag else architecture,
+        stages=None,
+        input_size=int(config.input_size[-1]),
+        input_size_fixed=bool(config.fixed_input_size),
+        licence=config.license,
+    )
+
+
+def _timm_config(name: str) -> Any:
+    """timm's description of a network's weights; raises EncoderUnknownError."""
+    if not _TIMM_NAME.fullmatch(name):
+        raise unknown_encoder(name, (), _ADVICE)
+    ensure_torchvision()
+    import timm
+    from timm.models import get_deprecated_models, get_pretrained_cfg
+
+    architecture = name.partition(".")[0]
+    config = None
+    if timm.is_model(architecture) and architecture not in get_deprecated_models():
+        try:
+            config = get_pretrained_cfg(name)
+        except RuntimeError:  # the tag is not one of this network's
+            config = None
+    if config is None:
+        raise unknown_encoder(name, timm.list_models(pretrained=True) + timm.list_models(), _ADVICE)
+    return config
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    red, green, blue = values
+    return float(red), float(green), float(blue)
