@@ -1,42 +1,123 @@
-"""Pictures with a label: what a picture shows, as its source says it, and a fair sample of a large source."""
+"""Pictures with a label: what a picture shows, as its source says it, and a fair sample of a large source.
+
+The labels of a set of pictures come from one place, never from several: kinds of labels that are mixed would make
+pictures different that show the same.
+"""
 
 from __future__ import annotations
 
 import heapq
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
 
 from lookalike.errors import ManifestError
-from lookalike.sources.base import Entry, Refused, Scalar, Source
+from lookalike.sources.base import Entry, Refused, Scalar, Source, printable
 
 SEED = 20
 PRODUCT = "product_id"
+COLUMNS = ("label", PRODUCT)
+"""Columns that labels are taken from if none is named, the first that any picture has a value in."""
+FOLDERS = "folder names"
+EXAMPLES = 3
+"""Labels that are named where there are more."""
+LONGEST = 40
+"""Characters of a label that are shown."""
+
+
+class Described(Protocol):
+    """What is known of a picture beside its pixels: an entry of a source, or a row of the catalogue."""
+
+    @property
+    def key(self) -> str:
+        """The relative path, or the manifest's own key."""
+
+    @property
+    def product_id(self) -> str | None:
+        """The column of that name."""
+
+    @property
+    def metadata(self) -> Mapping[str, Scalar]:
+        """All other columns."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of n pictures: ``values`` (n), None where a picture has none, and the ``place`` they come from.
+
+    ``place`` is "the column NAME", "folder names", or None if the pictures have no labels at all.
+    """
+
+    place: str | None
+    values: tuple[str | None, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The distinct labels, in the order of the pictures."""
+        return list(dict.fromkeys(value for value in self.values if value is not None))
+
+    @property
+    def labelled(self) -> int:
+        """Number of pictures that have one."""
+        return sum(value is not None for value in self.values)
+
+    @property
+    def summary(self) -> str:
+        """For a person: "labels: folder names, 10 of them: a, b, c, ... (480 of 500 pictures)"."""
+        if self.place is None:
+            return f"labels: none for {len(self.values)} pictures"
+        shown = examples(self.names)
+        return (
+            f"labels: {self.place}, {len(self.names)} of them: {shown} ({self.labelled} of {len(self.values)} pictures)"
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """For a program."""
+        return {"from": self.place, "count": len(self.names), "pictures": self.labelled}
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """The entries of a source and, one by one, their labels; None for an entry that has none.
+    """The entries of a source and their labels, one by one.
 
     ``refused`` are the entries that the source could not offer: their key and the code of the error.
     """
 
     entries: tuple[Entry, ...]
-    labels: tuple[str | None, ...]
+    labels: Labels
     refused: tuple[tuple[str, str], ...] = ()
 
 
-def label_of(key: str, product_id: str | None, metadata: Mapping[str, Scalar], column: str | None = None) -> str | None:
-    """What a picture shows: the value of ``column``, or else its ``label``, its ``product_id``, or its own folder.
+def examples(names: Sequence[str]) -> str:
+    """The first few of ``names``, printable and not too long, and dots if there are more."""
+    shown = [name if len(name) <= LONGEST else f"{name[:LONGEST]}..." for name in map(printable, names[:EXAMPLES])]
+    return ", ".join([*shown, *(["..."] if len(names) > EXAMPLES else [])])
 
-    The folder is the last one of the key: ``n0123`` for ``val/n0123/x.jpg``. None where there is none of them, and
-    where ``column`` is named but empty.
+
+def choose_labels(pictures: Iterable[Described], column: str | None = None, *, folders: bool = True) -> Labels:
+    """The labels of pictures: values of ``column``, or else of the first of COLUMNS that any picture has a value in.
+
+    Without such a column, and if ``folders`` allows it, the names of the pictures' own folders: the last one of the
+    key, ``n0123`` for ``val/n0123/x.jpg``.
     """
     if column is not None:
-        return _text(product_id if column == PRODUCT else metadata.get(column))
-    return _text(metadata.get("label")) or product_id or PurePosixPath(key).parent.name or None
+        values = tuple(_column_value(picture, column) for picture in pictures)
+        return Labels(f"the column {column}", values)
+    rows = [(*(_column_value(picture, name) for name in COLUMNS), _folder(picture.key)) for picture in pictures]
+    places = [*(f"the column {name}" for name in COLUMNS), *([FOLDERS] if folders else [])]
+    for number, place in enumerate(places):
+        values = tuple(row[number] for row in rows)
+        if any(value is not None for value in values):
+            return Labels(place, values)
+    return Labels(None, (None,) * len(rows))
+
+
+def folder_labels(pictures: Iterable[Described]) -> Labels:
+    """The names of the pictures' own folders as their labels, whatever columns there are."""
+    return Labels(FOLDERS, tuple(_folder(picture.key) for picture in pictures))
 
 
 def read_labelled(source: Source, column: str | None = None, limit: int | None = None) -> Labelled:
@@ -55,11 +136,17 @@ def read_labelled(source: Source, column: str | None = None, limit: int | None =
             entries.append(entry)
     if column is not None:
         _check_column(source, entries, column)
-    labels = [label_of(entry.key, entry.product_id, entry.metadata, column) for entry in entries]
+    labels = choose_labels(entries, column)
     if limit is not None and limit < len(entries):
-        kept = spread_sample(labels, limit)
-        entries, labels = [entries[row] for row in kept], [labels[row] for row in kept]
-    return Labelled(tuple(entries), tuple(labels), tuple(refused))
+        sample = spread_sample(labels.values, limit)
+        entries = [entries[row] for row in sample]
+        labels = Labels(labels.place, tuple(labels.values[row] for row in sample))
+    return Labelled(tuple(entries), labels, tuple(refused))
+
+
+def source_name(path: Path) -> str:
+    """What to call a labelled source: a folder or an archive by its name, a manifest by its folder's."""
+    return path.absolute().parent.name if path.is_file() and path.suffix != ".zip" else path.stem
 
 
 def spread_sample(labels: Sequence[str | None], limit: int) -> list[int]:
@@ -68,8 +155,8 @@ def spread_sample(labels: Sequence[str | None], limit: int) -> list[int]:
     rows: dict[str | None, list[int]] = {}
     for row in chance.sample(range(len(labels)), len(labels)):
         rows.setdefault(labels[row], []).append(row)
-    quotas = _quotas({label: len(found) for label, found in rows.items()}, limit)
-    return sorted(row for label, found in rows.items() for row in found[: quotas[label]])
+    quotas = _quotas({label: len(own) for label, own in rows.items()}, limit)
+    return sorted(row for label, own in rows.items() for row in own[: quotas[label]])
 
 
 def _quotas(sizes: Mapping[str | None, int], limit: int) -> Counter[str | None]:
@@ -93,11 +180,19 @@ def _quotas(sizes: Mapping[str | None, int], limit: int) -> Counter[str | None]:
 
 
 def _check_column(source: Source, entries: Sequence[Entry], column: str) -> None:
-    there = {name for entry in entries for name in entry.metadata}
-    there |= {PRODUCT} if any(entry.product_id for entry in entries) else set()
-    if entries and column not in there:
-        found = f"there are: {', '.join(sorted(there))}" if there else "there are none"
-        raise ManifestError(f"{source.location} has no column {column!r} to take labels from; {found}", subject=column)
+    columns = {name for entry in entries for name in entry.metadata}
+    columns |= {PRODUCT} if any(entry.product_id for entry in entries) else set()
+    if entries and column not in columns:
+        named = f"there are: {', '.join(sorted(columns))}" if columns else "there are none"
+        raise ManifestError(f"{source.location} has no column {column!r} to take labels from; {named}", subject=column)
+
+
+def _column_value(picture: Described, column: str) -> str | None:
+    return _text(picture.product_id if column == PRODUCT else picture.metadata.get(column))
+
+
+def _folder(key: str) -> str | None:
+    return PurePosixPath(key).parent.name or None
 
 
 def _text(value: Scalar) -> str | None:

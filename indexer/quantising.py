@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.evaluation.measures import retrieval
-from indexer.labelled import read_labelled
+from indexer.labelled import read_labelled, source_name
 from indexer.progress import Reporter
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.base import RGB, ImageEncoder, Vectors
@@ -104,7 +104,7 @@ def quantise_and_measure(
         made_at = Path(folder) / model.name
         with reporter.stage(f"{request.name}: rounding to int8", len(batches)):
             made, rounded = quantise_encoder(request, encoders_dir, batches, made_at)
-        sets = {_called(source): _squares(source, encoder, None, reporter) for source in labelled}
+        sets = {source_name(source): _squares(source, encoder, None, reporter, labelled=True) for source in labelled}
         sets = sets or {"": (apart, ())}
         cost = measured(encoder, rounded, sets, reporter)
         cost.check(request.name)
@@ -144,20 +144,22 @@ def _mixed(parts: Sequence[RGB]) -> RGB:
     return np.ascontiguousarray(whole[np.random.default_rng(0).permutation(len(whole))])
 
 
-def _called(place: Path) -> str:
-    """What to call a labelled set: a folder or an archive by its name, a manifest by its folder's."""
-    return place.absolute().parent.name if place.is_file() and place.suffix != ".zip" else place.stem
+def _squares(
+    place: Path, encoder: ImageEncoder, limit: int | None, reporter: Reporter, *, labelled: bool = False
+) -> tuple[RGB, tuple[str, ...]]:
+    """Prepared pictures of a source, at most ``limit``, and what each shows; what is no picture is left out.
 
-
-def _squares(place: Path, encoder: ImageEncoder, limit: int | None, reporter: Reporter) -> tuple[RGB, tuple[str, ...]]:
-    """Prepared pictures of a source, at most ``limit``, and what each shows; what is no picture is left out."""
+    Where the pictures are used as ``labelled``, it is said first which labels they have.
+    """
     squares: list[RGB] = []
     labels: list[str] = []
     source = open_source(place)
     try:
         known = read_labelled(source, None, limit)
-        with reporter.stage(f"reading {_called(place)}", len(known.entries)) as stage:
-            for entry, label in zip(known.entries, known.labels, strict=True):
+        if labelled:
+            reporter.say(f"{source_name(place)}: {known.labels.summary}")
+        with reporter.stage(f"reading {source_name(place)}", len(known.entries)) as stage:
+            for entry, label in zip(known.entries, known.labels.values, strict=True):
                 stage.advance()
                 try:
                     data = source.read(entry.location, ImageLimits().max_bytes)

@@ -19,8 +19,41 @@ import numpy as np
 
 from lookalike.errors import CalibrationInvalidError, CalibrationMismatchError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of what is written; version 1, which lacks ``held_back``, is read too."""
 Method = Literal["isotonic", "logistic"]
+
+
+def percent(share: float) -> str:
+    """A share as a number of percent, as exact as is worth reading: "93", "99.6", "5.2", "0.034"."""
+    value = 100 * share
+    if not 0 < value < 100:
+        return f"{value:.0f}"
+    digits = 1 - math.floor(math.log10(value)) if value < 50 else -math.floor(math.log10(100 - value))
+    text = f"{value:.{max(0, digits)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def threshold_words(value: float) -> str:
+    """A normalised score in words: "cosine 0.410 (normalised 0.705)"."""
+    return f"cosine {2 * value - 1:.3f} (normalised {value:.4g})"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """What the pairs held back say of a threshold, beside its precision and recall.
+
+    The 95 % intervals of these two; ``false_positive_rate``, the share of different pairs that pass; ``prevalence``,
+    the share of same pairs among all, each pair weighed as it was for the precision; and the number of ``pairs``.
+    """
+
+    precision_low: float
+    precision_high: float
+    recall_low: float
+    recall_high: float
+    false_positive_rate: float
+    prevalence: float
+    pairs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +71,7 @@ class Calibration:
     ``recall`` at the threshold, ``brier`` (the mean squared error of the confidence) and ``calibration_error`` (the
     mean distance of confidence and truth, by bins). ``scores`` (cosines, rising) and ``probabilities`` (not falling)
     are the knots of the map, which is linear between them. ``positives`` and ``negatives`` count the pairs used, both
-    halves together. ``created_at`` is in ISO form, UTC.
+    halves together. ``created_at`` is in ISO form, UTC. ``held_back`` is None in files of version 1.
     """
 
     encoder: str
@@ -56,6 +89,23 @@ class Calibration:
     positives: int
     negatives: int
     created_at: str
+    held_back: HeldBack | None = None
+
+    @property
+    def summary(self) -> str:
+        """What the threshold means, as one sentence for a person."""
+        text = f"similar from {threshold_words(self.threshold)} on: of the pairs that pass, "
+        text += f"{percent(self.precision)} % show the same"
+        held = self.held_back
+        if held is None:
+            return f"{text}; {percent(self.recall)} % of all same pairs pass"
+        pairs = f"{held.pairs:,}".replace(",", " ")
+        return (
+            f"{text} (95 % interval {percent(held.precision_low)} to {percent(held.precision_high)}); "
+            f"{percent(self.recall)} % of all same pairs pass ({percent(held.recall_low)} to "
+            f"{percent(held.recall_high)}); {percent(held.false_positive_rate)} % of different pairs pass; measured on "
+            f"{pairs} pairs that were not fitted to, of which {percent(held.prevalence)} % show the same"
+        )
 
     def confidence(self, score: float) -> float:
         """P(same thing | cosine ``score``) in [0, 1], for any pair of the pictures that were used.
@@ -96,6 +146,8 @@ class Calibration:
             name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
         }
         del plain["format_version"]
+        if plain.get("held_back") is not None:
+            plain["held_back"] = HeldBack(**plain["held_back"])
         return cls(**plain)
 
     def to_json(self) -> str:
@@ -128,9 +180,12 @@ def _complaint(fields: object) -> str | None:
     """What is wrong with the fields, if anything."""
     if not isinstance(fields, Mapping):
         return "it is no object"
-    if fields.get("format_version") != FORMAT_VERSION:
-        return f"format_version is {fields.get('format_version')}, and this version of lookalike reads {FORMAT_VERSION}"
+    version = fields.get("format_version")
+    if version not in (1, FORMAT_VERSION):
+        return f"format_version is {version}, and this version of lookalike reads 1 and {FORMAT_VERSION}"
     names = {"format_version", *(field.name for field in dataclasses.fields(Calibration))}
+    if version == 1:
+        names -= {"held_back"}
     if set(fields) != names:
         return f"{', '.join(sorted(set(fields) ^ names))} is missing or unknown"
     kinds = (
@@ -141,6 +196,7 @@ def _complaint(fields: object) -> str | None:
         ("collection", fields["collection"] is None or isinstance(fields["collection"], str)),
         ("method", fields["method"] in get_args(Method)),
         ("created_at", _is_moment(fields["created_at"])),
+        ("held_back", _is_held_back(fields.get("held_back"))),
     )
     bad = next((name for name, good in kinds if not good), None)
     if bad is not None:
@@ -156,6 +212,16 @@ def _knot_complaint(scores: list[float], probabilities: list[float]) -> str | No
     if np.any(np.diff(probabilities) < 0) or not all(map(_is_share, probabilities)):
         return "probabilities fall, or leave 0 to 1"
     return None
+
+
+def _is_held_back(value: object) -> bool:
+    if value is None:
+        return True
+    names = {field.name for field in dataclasses.fields(HeldBack)}
+    if not isinstance(value, Mapping) or set(value) != names:
+        return False
+    shares = all(_is_share(value[name]) for name in names - {"pairs"})
+    return shares and type(value["pairs"]) is int and value["pairs"] > 0
 
 
 def _is_number(value: object) -> bool:

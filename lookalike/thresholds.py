@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from lookalike.calibration import Calibration
+from lookalike.calibration import Calibration, threshold_words
 
 
 def normalized(score: float) -> float:
@@ -37,6 +37,16 @@ class Threshold:
     def fitted(self) -> Calibration | None:
         """The calibration that the value itself comes from: None for a value that was given, and for the default."""
         return None if self.source == GIVEN else self.calibration
+
+    @property
+    def cosine(self) -> float:
+        """The value as a plain cosine, from -1 to 1: what scores are compared with."""
+        return 2 * self.value - 1
+
+    @property
+    def words(self) -> str:
+        """For a person: "cosine 0.410 (normalised 0.705)"."""
+        return threshold_words(self.value)
 
     def similar(self, score: float) -> bool:
         """Whether this cosine score reaches the threshold."""

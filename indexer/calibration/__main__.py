@@ -11,12 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from indexer.calibration.calibrating import default_calibration_of
+from indexer.calibration.calibrate import calibrate, halves_of_labels
 from indexer.calibration.fitting import Rule
-from indexer.calibration.pairs import Vectors
+from indexer.calibration.labelled_set import LabelledSet
 from indexer.calibration.report import write_report
 from indexer.embedding import embed_entries
-from indexer.labelled import read_labelled
+from indexer.labelled import read_labelled, source_name
 from indexer.progress import HumanReporter, JsonReporter, Reporter
 from lookalike.api import Encoder
 from lookalike.collection.files import disk_errors, write_atomically
@@ -27,23 +27,27 @@ from lookalike.sources.opening import open_source
 
 def parser() -> argparse.ArgumentParser:
     """The command line, every default visible in its help."""
-    whole = argparse.ArgumentParser(
+    arguments = argparse.ArgumentParser(
         prog="python -m indexer.calibration",
         description="Fits an encoder's own calibration and writes it to where it is found.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    whole.add_argument(
-        "sources", nargs="+", type=Path, metavar="SOURCE", help="labelled pictures; each weighs the same"
+    arguments.add_argument(
+        "sources",
+        nargs="+",
+        type=Path,
+        metavar="SOURCE",
+        help="labelled pictures: a manifest with a label or product_id column, or class folders; each weighs the same",
     )
-    whole.add_argument("--encoder", help="whose scores are calibrated, if not those of the encoder in the box")
-    whole.add_argument("--input-size", type=int, help="pixels, if not the encoder's own")
-    whole.add_argument("--encoders-dir", type=Path, help="folder of installed weights")
-    whole.add_argument("--precision", type=float, help="take the lowest threshold with this precision, not best F1")
-    whole.add_argument("--limit", type=int, default=2000, help="pictures of a source, at most")
-    whole.add_argument("--folder", type=Path, default=SHIPPED, help="folder that the calibration goes to")
-    whole.add_argument("--report", type=Path, help="folder for curves and page")
-    whole.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="threads that read and decode")
-    return whole
+    arguments.add_argument("--encoder", help="whose scores are calibrated, if not those of the encoder in the box")
+    arguments.add_argument("--input-size", type=int, help="pixels, if not the encoder's own")
+    arguments.add_argument("--encoders-dir", type=Path, help="folder of installed weights")
+    arguments.add_argument("--precision", type=float, help="take the lowest threshold with this precision, not best F1")
+    arguments.add_argument("--limit", type=int, default=2000, help="pictures of a source, at most")
+    arguments.add_argument("--folder", type=Path, default=SHIPPED, help="folder that the calibration goes to")
+    arguments.add_argument("--report", type=Path, help="folder for curves and page")
+    arguments.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="threads that read and decode")
+    return arguments
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         encoder = Encoder.load(given.encoder, input_size=given.input_size, encoders_dir=given.encoders_dir)
         sets = [_embedded(encoder, source, given, reporter) for source in given.sources]
-        fitted = default_calibration_of(encoder.spec, sets, Rule(given.precision))
+        fitted = calibrate(halves_of_labels(sets), encoder.spec, collection=None, rule=Rule(given.precision))
         path = given.folder / calibration_name(encoder.spec.digest)
         with disk_errors(given.folder):
             given.folder.mkdir(parents=True, exist_ok=True)
@@ -63,35 +67,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LookalikeError as error:
         reporter.say(f"error: {error.message}")
         return 1
-    made, checked = fitted.calibration, fitted.checked
+    for warning in fitted.warnings:
+        reporter.say(f"warning: {warning}")
+    calibration = fitted.calibration
+    reporter.say(f"{calibration.encoder}: {calibration.summary}")
     JsonReporter().answer(
         "",
         file=str(path),
-        encoder=made.encoder,
-        threshold=made.threshold,
-        rule=made.rule,
-        precision=checked.precision.fields(),
-        recall=checked.recall.fields(),
-        strangers=round(checked.strangers, 6),
-        brier=round(made.brier, 4),
-        calibration_error=round(made.calibration_error, 4),
-        pairs=[made.positives, made.negatives],
+        encoder=calibration.encoder,
+        threshold=calibration.threshold,
+        cosine=round(2 * calibration.threshold - 1, 4),
+        rule=calibration.rule,
+        **fitted.fields(),
+        brier=round(calibration.brier, 4),
+        calibration_error=round(calibration.calibration_error, 4),
+        pairs=[calibration.positives, calibration.negatives],
     )
     return 0
 
 
-def _embedded(encoder: Encoder, path: Path, given: argparse.Namespace, reporter: Reporter) -> tuple[Vectors, list[str]]:
+def _embedded(encoder: Encoder, path: Path, given: argparse.Namespace, reporter: Reporter) -> LabelledSet:
     """The vectors and labels of a source's labelled pictures that could be read."""
     source = open_source(path)
     try:
         labelled = read_labelled(source, limit=given.limit)
-        known = [(entry, label) for entry, label in zip(labelled.entries, labelled.labels, strict=True) if label]
+        reporter.say(f"{source.location}: {labelled.labels.summary}")
+        both = zip(labelled.entries, labelled.labels.values, strict=True)
+        known = [(entry, label) for entry, label in both if label is not None]
         entries = [entry for entry, _ in known]
         embedded = embed_entries([encoder], source, entries, reporter=reporter, workers=given.workers)
     finally:
         source.close()
     (vectors,) = embedded.vectors.values()
-    return vectors, [known[row][1] for row in embedded.kept]
+    labels, keys = ([known[row][1] for row in embedded.kept], [entries[row].key for row in embedded.kept])
+    return LabelledSet(source_name(path), vectors, labels, keys)
 
 
 if __name__ == "__main__":

@@ -8,20 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
+from sklearn.isotonic import isotonic_regression
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import precision_recall_curve, roc_auc_score
+from sklearn.metrics import precision_recall_curve
 
 from indexer.calibration.pairs import Floats, Pairs
 from lookalike.calibration import Method
 from lookalike.errors import PairsInsufficientError
 from lookalike.thresholds import normalized
 
-NEEDED = 20
-"""Pairs of either kind that each half must have."""
 ENOUGH = 500
 """Pairs of either kind from which on the map takes its shape from them, instead of being a logistic curve."""
 BEST_F1 = "best F1"
+SAME_PICTURE = 1 - 1e-6
+"""Cosines from here on are of one picture with itself."""
 
 
 @dataclass(frozen=True)
@@ -49,36 +49,13 @@ class Knots:
         return np.interp(scores, self.scores, self.probabilities)
 
 
-def check_pairs(pairs: Pairs, what: str) -> None:
-    """Raise PairsInsufficientError unless there are NEEDED pairs of either kind."""
-    if min(pairs.positives, pairs.negatives) < NEEDED:
-        raise PairsInsufficientError(
-            f"calibration needs at least {NEEDED} same and {NEEDED} different pairs in either half, and {what} has "
-            f"{pairs.positives} and {pairs.negatives}: label more pictures, or list more pairs",
-            subject="pairs",
-        )
-
-
 def fit_threshold(pairs: Pairs, rule: Rule) -> float:
     """The normalised score chosen by the rule: between the lowest that passes and the next below.
 
     Raises PairsInsufficientError where no score has the precision asked for.
     """
-    precision, recall, cosines = precision_recall_curve(pairs.same, pairs.scores, sample_weight=pairs.weights)
-    precision, recall = precision[:-1], recall[:-1]  # the last point is the curve's end and has no threshold
-    if rule.precision is None:
-        at = int(np.argmax(2 * precision * recall / np.maximum(precision + recall, 1e-12)))
-    else:
-        good = np.flatnonzero((precision >= rule.precision) & (recall > 0))
-        if len(good) == 0:
-            raise PairsInsufficientError(
-                f"no score has a precision of {rule.precision:g} on these pairs, the best is {precision.max():.3f}: "
-                "ask for less with --precision",
-                subject="precision",
-            )
-        at = int(good[0])
-    middle = (cosines[at] + cosines[at - 1]) / 2 if at > 0 else cosines[at]
-    return float(np.clip(normalized(middle), 0.0, 1.0))
+    cosine = _best_f1(pairs) if rule.precision is None else _lowest_with_precision(pairs, rule.precision)
+    return float(np.clip(normalized(cosine), 0.0, 1.0))
 
 
 def fit_map(pairs: Pairs) -> Knots:
@@ -86,20 +63,64 @@ def fit_map(pairs: Pairs) -> Knots:
 
     Raises PairsInsufficientError if same pairs do not score higher than different ones: no map could rise then.
     """
-    if roc_auc_score(pairs.same, pairs.scores, sample_weight=pairs.weights) <= 0.5:
-        raise PairsInsufficientError(
-            "same pairs score no higher than different ones: are the answers the right way round?", subject="pairs"
-        )
     return _isotonic(pairs) if min(pairs.positives, pairs.negatives) >= ENOUGH else _logistic(pairs)
 
 
+def _best_f1(pairs: Pairs) -> float:
+    precision, recall, cosines = precision_recall_curve(pairs.same, pairs.scores, sample_weight=pairs.weights)
+    precision, recall = precision[:-1], recall[:-1]  # the last point is the curve's end and has no threshold
+    return _between(cosines, int(np.argmax(2 * precision * recall / np.maximum(precision + recall, 1e-12))))
+
+
+def _lowest_with_precision(pairs: Pairs, least: float) -> float:
+    """The lowest cosine from which on the mean confidence of the pairs is ``least``.
+
+    The observed precision itself jumps up and down where few pairs pass, and its lowest crossing is a lucky one: on
+    pairs held back it falls short. Confidences of an isotonic fit rise, and each block of them allows for how few
+    pairs it has (see ``_isotonic``), which made the precision on pairs held back come out as asked for.
+    """
+    cosines, place = np.unique(pairs.scores, return_inverse=True)
+    weights = np.bincount(place, pairs.weights)
+    expected = np.bincount(place, pairs.weights * _isotonic(pairs).apply(pairs.scores))
+    precision = np.cumsum(expected[::-1])[::-1] / np.cumsum(weights[::-1])[::-1]
+    reached = np.flatnonzero(precision >= least)
+    if len(reached) == 0:
+        raise PairsInsufficientError(
+            f"no score has a precision of {least:g} on these pairs: of those that score highest, {precision[-1]:.3f} "
+            "can be said to be the same, allowing for how few they are; ask for less with --precision, or label more "
+            "pictures",
+            subject="precision",
+        )
+    return _between(cosines, int(reached[0]))
+
+
+def _between(cosines: Floats, at: int) -> float:
+    """Half-way between a cosine and the next below."""
+    return float((cosines[at] + cosines[at - 1]) / 2 if at > 0 else cosines[at])
+
+
 def _isotonic(pairs: Pairs) -> Knots:
-    # No pair of n can speak for certainty: the ends stay a little away from 0 and 1 (Laplace's rule of succession).
-    least = 1 / (min(pairs.positives, pairs.negatives) + 2)
-    model = IsotonicRegression(y_min=least, y_max=1 - least)
-    model.fit(pairs.scores, pairs.same.astype(np.float64), sample_weight=pairs.weights)
-    scores, at = np.unique(np.asarray(model.X_thresholds_, np.float64), return_index=True)
-    return Knots(scores, np.asarray(model.y_thresholds_, np.float64)[at], "isotonic")
+    """Blocks of pairs whose share of same ones rises with the score (pool adjacent violators), a step each.
+
+    A block of few pairs claims little: each share is that of its pairs and of one same and one different pair more
+    (Laplace's rule of succession), where weighted pairs count for as many as they amount to (Kish, 1965). Where no
+    pair reaches a cosine of 1, the map ends there with certainty, by the same rule: a picture is the same as itself.
+    """
+    cosines, place = np.unique(pairs.scores, return_inverse=True)
+    weights = np.bincount(place, pairs.weights)
+    pooled = isotonic_regression(np.bincount(place, pairs.weights * pairs.same) / weights, sample_weight=weights)
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(pooled) > 0]))
+    ends = np.append(starts[1:], len(cosines)) - 1
+    weights = np.add.reduceat(weights, starts)
+    independent = weights**2 / np.add.reduceat(np.bincount(place, pairs.weights**2), starts)
+    cautious = isotonic_regression((pooled[starts] * independent + 1) / (independent + 2), sample_weight=weights)
+    scores, at = np.unique(np.stack([cosines[starts], cosines[ends]], axis=1), return_index=True)
+    probabilities = np.repeat(cautious, 2)[at]
+    if scores[-1] < SAME_PICTURE:
+        certain = 1 - 1 / (pairs.pictures + 2)
+        scores = np.append(scores, 1.0)
+        probabilities = np.append(probabilities, max(certain, float(probabilities[-1])))
+    return Knots(scores, probabilities, "isotonic")
 
 
 def _logistic(pairs: Pairs) -> Knots:
@@ -122,7 +143,8 @@ def _logistic(pairs: Pairs) -> Knots:
     slope, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
     if slope <= 0:
         raise PairsInsufficientError(
-            "same pairs score no higher than different ones: are the answers the right way round?", subject="pairs"
+            "same pairs score no higher than different ones in the half to fit: are the answers the right way round?",
+            subject="pairs",
         )
     logits = np.linspace(-7, 7, 57)  # so close that a line between two knots is within 0.001 of the curve
     return Knots(((logits - offset) / slope) * spread + middle, 1 / (1 + np.exp(-logits)), "logistic")

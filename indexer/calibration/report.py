@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
+from sklearn.metrics import precision_recall_curve, roc_curve
 
-from indexer.calibration.calibrating import SEED, Fitted
-from indexer.calibration.checking import AtThreshold, at_threshold
+from indexer.calibration.calibrate import SEED, Fitted
 from indexer.calibration.fitting import Rule, fit_threshold
 from indexer.calibration.pairs import Floats, Pairs
+from indexer.calibration.validation import AtThreshold, validate
 from indexer.reports.charts import Line, Mark, line_chart
 from indexer.reports.page import render, write_page
 from lookalike.collection.files import disk_errors, write_atomically
@@ -38,37 +39,43 @@ def write_report(fitted: Fitted, folder: Path) -> Path:
     html = render(
         f"{PAGE}.j2",
         calibration=fitted.calibration,
-        cosine=2 * fitted.calibration.threshold - 1,
         checked=fitted.checked,
+        prevalence=fitted.validation.prevalence,
+        auc=fitted.validation.auc,
         rows=_rules(fitted),
+        sets=fitted.checked_sets,
+        warnings=fitted.warnings,
         held=fitted.halves.held,
         fit=fitted.halves.fit,
         charts=charts,
-        map=[(score, fitted.calibration.confidence(score)) for score in np.linspace(0, 1, 11).tolist()],
+        map=[(cosine, fitted.calibration.confidence(cosine)) for cosine in np.linspace(0, 1, 11).tolist()],
     )
     write_page(folder / PAGE, html)
     return folder / PAGE
 
 
-def _rules(fitted: Fitted) -> list[tuple[str, float, AtThreshold]]:
-    """Other rules beside the one in force: words, threshold, and how it does on the pairs held back."""
-    rows = []
+def _rules(fitted: Fitted) -> list[tuple[str, AtThreshold]]:
+    """The rule in force and others beside it: their words, and how they do on the pairs held back."""
+    thresholds = {fitted.calibration.rule: fitted.calibration.threshold}
     for rule in (Rule(), *map(Rule, PRECISIONS)):
+        if rule.words in thresholds:
+            continue
         try:
-            threshold = round(fit_threshold(fitted.halves.fit, rule), 4)
+            thresholds[rule.words] = round(fit_threshold(fitted.halves.fit, rule), 4)
         except PairsInsufficientError:
             continue  # no score has that precision on these pairs: the row is left out
-        rows.append((rule.words, threshold, at_threshold(fitted.halves.held, threshold, SEED)))
-    return rows
+    points = validate(fitted.halves.held, list(thresholds.values()), SEED).points
+    rows = [row for row in zip(thresholds, points, strict=True) if not math.isnan(row[1].precision.value)]
+    return sorted(rows, key=lambda row: row[1].threshold)
 
 
 def _roc(fitted: Fitted) -> str:
     held = fitted.halves.held
-    strangers, found, _ = roc_curve(held.same, held.scores, sample_weight=held.weights)
-    area = roc_auc_score(held.same, held.scores, sample_weight=held.weights)
-    at = Mark("threshold", fitted.checked.strangers, fitted.checked.recall.value)
+    false_positive_rate, recall, _ = roc_curve(held.same, held.scores, sample_weight=held.weights)
+    area = fitted.validation.auc.value
+    at = Mark("threshold", fitted.checked.false_positive_rate, fitted.checked.recall.value)
     return line_chart(
-        [_line(f"pairs held back, area {area:.3f}", strangers, found), Line("chance", [0, 1], [0, 1])],
+        [_line(f"pairs held back, area {area:.3f}", false_positive_rate, recall), Line("chance", [0, 1], [0, 1])],
         title="ROC",
         x_label="different pairs that pass",
         y_label="same pairs that pass",
@@ -93,10 +100,11 @@ def _precision_recall(fitted: Fitted) -> str:
 
 
 def _reliability(fitted: Fitted) -> str:
-    found = fitted.reliability
-    told = found.weight >= LEAST_WEIGHT
+    bins = fitted.reliability
+    drawn = bins.weight >= LEAST_WEIGHT
+    line = _line("pairs held back", bins.mean_confidence[drawn], bins.share_of_same[drawn])
     return line_chart(
-        [_line("pairs held back", found.said[told], found.true[told]), Line("as it should be", [0, 1], [0, 1])],
+        [line, Line("as it should be", [0, 1], [0, 1])],
         title="Confidence and truth",
         x_label="confidence",
         y_label="share of same pairs",
@@ -106,11 +114,11 @@ def _reliability(fitted: Fitted) -> str:
 
 def _scores(pairs: Pairs) -> str:
     lines = []
-    edges = np.linspace(0, 1, 61)
+    edges = np.linspace(-1, 1, 61)
     for name, kind in (("same", pairs.same), ("different", ~pairs.same)):
-        counts, _ = np.histogram((pairs.scores[kind] + 1) / 2, edges, weights=pairs.weights[kind])
+        counts, _ = np.histogram(pairs.scores[kind], edges, weights=pairs.weights[kind])
         lines.append(_line(name, (edges[:-1] + edges[1:]) / 2, counts / counts.sum()))
-    return line_chart(lines, title="Scores of pairs held back", x_label="normalised score", y_label="share of its kind")
+    return line_chart(lines, title="Scores of pairs held back", x_label="cosine", y_label="share of its kind")
 
 
 def _line(label: str, x: Floats, y: Floats) -> Line:

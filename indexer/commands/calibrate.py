@@ -19,54 +19,68 @@ from indexer.commands.common import (
     Session,
     make_session,
 )
-from indexer.labelled import label_of, spread_sample
+from indexer.labelled import COLUMNS, Labels, choose_labels, examples, folder_labels, spread_sample
 from lookalike.api import Collection
-from lookalike.calibration import Calibration, read_calibration
+from lookalike.calibration import Calibration, percent, read_calibration
 from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.calibrations import keep_calibration, remove_calibration
-from lookalike.errors import ItemNotFoundError, PairsInsufficientError
+from lookalike.errors import ItemNotFoundError, LabelsMissingError
 from lookalike.sources.base import printable
 
 if TYPE_CHECKING:
-    from indexer.calibration.calibrating import Fitted, Halves
+    from indexer.calibration.calibrate import Halves
     from lookalike.api import Vectors
 
 MOST_PICTURES = 20_000
 """Labelled pictures that are used; of more, a sample."""
 
+PairsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--pairs", envvar="LOOKALIKE_PAIRS", help="CSV of judged pairs: key_a,key_b,same (yes or no); else labels."
+    ),
+]
+LabelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--label",
+        envvar="LOOKALIKE_LABEL",
+        help="Column that says what a picture shows; else label, or product_id.",
+    ),
+]
+FoldersOption = Annotated[
+    bool,
+    typer.Option(
+        "--labels-from-folders",
+        envvar="LOOKALIKE_LABELS_FROM_FOLDERS",
+        help="Take the name of a picture's folder for what it shows: only if they were sorted so.",
+    ),
+]
+PrecisionOption = Annotated[
+    float | None,
+    typer.Option(
+        "--precision",
+        min=0.5,
+        max=0.999,
+        envvar="LOOKALIKE_PRECISION",
+        help="Take the lowest threshold with this precision, such as 0.9; else the one of best F1.",
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", envvar="LOOKALIKE_OUT", help="Folder for curves and page; else the collection's reports folder."
+    ),
+]
+
 
 def calibrate(
     collection: CollectionOption,
-    pairs: Annotated[
-        Path | None,
-        typer.Option(
-            "--pairs", envvar="LOOKALIKE_PAIRS", help="CSV of judged pairs: key_a,key_b,same (yes or no); else labels."
-        ),
-    ] = None,
-    label: Annotated[
-        str | None,
-        typer.Option(
-            "--label",
-            envvar="LOOKALIKE_LABEL",
-            help="Column that says what a picture shows; else label, product_id, or the picture's folder.",
-        ),
-    ] = None,
-    precision: Annotated[
-        float | None,
-        typer.Option(
-            "--precision",
-            min=0.5,
-            max=1.0,
-            envvar="LOOKALIKE_PRECISION",
-            help="Take the lowest threshold with this precision; else the one of best F1.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", envvar="LOOKALIKE_OUT", help="Folder for curves and page; else the collection's reports folder."
-        ),
-    ] = None,
+    pairs: PairsOption = None,
+    label: LabelOption = None,
+    labels_from_folders: FoldersOption = False,
+    precision: PrecisionOption = None,
+    out: OutOption = None,
     use: Annotated[
         Path | None,
         typer.Option("--use", envvar="LOOKALIKE_USE", help="Put a calibration made elsewhere in force instead."),
@@ -80,9 +94,14 @@ def calibrate(
     encoders_dir: EncodersOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Fit a threshold and confidences to a collection, from labels or judged pairs; its answers then say so."""
+    """Fit a threshold and confidences to a collection, from labels or judged pairs; its answers then say so.
+
+    A fit that means nothing on the pairs held back is refused, and nothing is put in force.
+    """
     session = make_session(data, database, encoders_dir, json)
-    _check_together(pairs=pairs, label=label, use=use, remove=remove, show=show)
+    _check_together(
+        pairs=pairs, label=label, labels_from_folders=labels_from_folders, use=use, remove=remove, show=show
+    )
     with session.collection(collection) as opened:
         if show:
             _show(session, opened)
@@ -91,13 +110,17 @@ def calibrate(
         elif use is not None:
             _use(session, opened, use)
         else:
-            halves = _judged(session, opened, pairs) if pairs is not None else _labelled(session, opened, label)
-            _fit(session, opened, halves, precision, out)
+            if pairs is not None:
+                halves, labels = _judged(session, opened, pairs), None
+            else:
+                labels = _labels(opened, label, labels_from_folders)
+                halves = _labelled(session, opened, labels)
+            _fit(session, opened, halves, labels, (precision, out))
 
 
 def _check_together(**given: object) -> None:
     """Each of these says alone what to do."""
-    named = [f"--{name}" for name, value in given.items() if value]
+    named = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
     if len(named) > 1:
         raise typer.BadParameter(f"{' and '.join(named)} do not go together: give one of them")
 
@@ -106,9 +129,11 @@ def _show(session: Session, opened: Collection) -> None:
     threshold = opened.threshold()
     calibration = threshold.calibration
     fields = None if calibration is None else _fields(calibration)
-    lines = [f"{opened.manifest.collection}: similar from {threshold.value:.4f} on ({threshold.source})"]
-    if calibration is not None:
-        lines += _lines(calibration)
+    name = opened.manifest.collection
+    if calibration is None:
+        lines = [f"{name}: similar from {threshold.words} on ({threshold.source})"]
+    else:
+        lines = [f"{name}: {calibration.summary}", f"  {threshold.source}", *_lines(calibration)]
     session.reporter.answer(
         "\n".join(lines),
         collection=opened.manifest.collection,
@@ -123,7 +148,7 @@ def _remove(session: Session, opened: Collection) -> None:
     threshold = opened.threshold()
     words = "its calibration is gone" if removed else "there was no calibration"
     session.reporter.answer(
-        f"{name}: {words}; similar from {threshold.value:.4f} on ({threshold.source})",
+        f"{name}: {words}; similar from {threshold.words} on ({threshold.source})",
         collection=name,
         removed=removed,
         threshold={"value": threshold.value, "source": threshold.source},
@@ -136,53 +161,75 @@ def _use(session: Session, opened: Collection, path: Path) -> None:
     _show(session, opened)
 
 
-def _labelled(session: Session, opened: Collection, column: str | None) -> Halves:
-    from indexer.calibration.calibrating import halves_of_labels
+def _labels(opened: Collection, column: str | None, from_folders: bool) -> Labels:
+    """The labels of the collection's pictures; raises LabelsMissingError where nobody said what they are."""
+    drafts = (item.draft for item in opened.items())
+    labels = folder_labels(drafts) if from_folders else choose_labels(drafts, column, folders=False)
+    if labels.labelled:
+        return labels
+    count, name = len(opened), opened.manifest.collection
+    remedy = "name a column with --label, or list judged pairs with --pairs"
+    if from_folders:
+        reason = f"the {count} pictures of {name!r} lie in no folders whose names could be labels"
+    elif column is not None:
+        columns = sorted({known for item in opened.items() for known in item.draft.metadata})
+        named = f"there are: {', '.join(columns)}" if columns else "there are no columns"
+        reason = f"none of the {count} pictures of {name!r} has a value in the column {column!r} ({named})"
+    else:
+        reason = f"the {count} pictures of {name!r} have no labels: no column {' or '.join(COLUMNS)}"
+        folders = folder_labels(item.draft for item in opened.items()).names
+        if folders:
+            reason += f", and their {len(folders)} folders ({examples(folders)}) are not taken for labels unasked"
+            remedy = (
+                "if a folder's name says what its pictures show, run `python -m indexer calibrate --collection "
+                f"{name} --labels-from-folders`, else {remedy}"
+            )
+    raise LabelsMissingError(f"{reason}; {remedy}", subject=column or name)
 
-    items: list[ItemRecord] = []
-    labels: list[str] = []
-    for item in opened.items():
-        draft = item.draft
-        found = label_of(draft.key, draft.product_id, draft.metadata, column)
-        if found is not None:
-            items.append(item)
-            labels.append(found)
-    if len(set(labels)) < 2:
-        where = f"the column {column!r}" if column else "label, product_id and folders"
-        raise PairsInsufficientError(
-            f"{len(items)} pictures of {opened.manifest.collection!r} have a label in {where}, of {len(set(labels))} "
-            "kinds; two are needed: name another column with --label, or judged pairs with --pairs",
-            subject=column,
-        )
-    kept = spread_sample(labels, MOST_PICTURES)
-    chosen, names = [items[row] for row in kept], [labels[row] for row in kept]
-    session.reporter.say(f"{len(chosen)} of {len(opened)} pictures, {len(set(names))} labels")
-    return halves_of_labels([(_vectors(session, opened, chosen), names)])
+
+def _labelled(session: Session, opened: Collection, labels: Labels) -> Halves:
+    from indexer.calibration.calibrate import halves_of_labels
+    from indexer.calibration.labelled_set import LabelledSet, check_classes
+
+    name = opened.manifest.collection
+    session.reporter.say(f"{name}: {labels.summary}")
+    rows = [row for row, label in enumerate(labels.values) if label is not None]
+    known = [label for label in labels.values if label is not None]
+    check_classes(repr(name), known)
+    sample = spread_sample(known, MOST_PICTURES)
+    if len(sample) < len(known):
+        session.reporter.say(f"{name}: a sample of {len(sample)} of them is used")
+    wanted = {rows[place] for place in sample}
+    items = [item for row, item in enumerate(opened.items()) if row in wanted]
+    vectors = _vectors(session, opened, items)
+    keys = [item.draft.key for item in items]
+    return halves_of_labels([LabelledSet(repr(name), vectors, [known[place] for place in sample], keys)])
 
 
 def _judged(session: Session, opened: Collection, path: Path) -> Halves:
-    from indexer.calibration.answers import read_answers
-    from indexer.calibration.calibrating import halves_of_answers
-    from indexer.calibration.pairs import scored
+    from indexer.calibration.calibrate import halves_of_judgements
+    from indexer.calibration.judged_pairs import read_judgements
+    from indexer.calibration.pairs import score_pairs
 
     rows: dict[str, int] = {}
     items: list[ItemRecord] = []
-    answers = read_answers(path)
-    for answer in answers:
-        for key in (answer.key_a, answer.key_b):
+    judgements = read_judgements(path)
+    for judgement in judgements:
+        for key in (judgement.key_a, judgement.key_b):
             if key not in rows:
                 try:
                     items.append(opened.item(key))
                 except ItemNotFoundError as error:
                     raise ItemNotFoundError(
-                        f"{path}, line {answer.line}: {opened.manifest.collection!r} has no item {printable(key)!r}",
+                        f"{path}, line {judgement.line}: {opened.manifest.collection!r} has no item {printable(key)!r}",
                         subject=key,
                     ) from error
                 rows[key] = len(rows)
     vectors = _vectors(session, opened, items)
-    first = np.array([rows[answer.key_a] for answer in answers], np.int64)
-    second = np.array([rows[answer.key_b] for answer in answers], np.int64)
-    return halves_of_answers(scored(vectors, first, second, np.array([answer.same for answer in answers], np.bool_)))
+    first = np.array([rows[judgement.key_a] for judgement in judgements], np.int64)
+    second = np.array([rows[judgement.key_b] for judgement in judgements], np.int64)
+    same = np.array([judgement.same for judgement in judgements], np.bool_)
+    return halves_of_judgements(score_pairs(vectors, first, second, same))
 
 
 def _vectors(session: Session, opened: Collection, items: Sequence[ItemRecord]) -> Vectors:
@@ -195,50 +242,49 @@ def _vectors(session: Session, opened: Collection, items: Sequence[ItemRecord]) 
     return vectors
 
 
-def _fit(session: Session, opened: Collection, halves: Halves, precision: float | None, out: Path | None) -> None:
-    from indexer.calibration.calibrating import calibrate as fit
+def _fit(
+    session: Session,
+    opened: Collection,
+    halves: Halves,
+    labels: Labels | None,
+    wanted: tuple[float | None, Path | None],
+) -> None:
+    """Fit, put in force and tell; ``wanted`` are the precision and the folder of the report, if they were given."""
+    from indexer.calibration.calibrate import calibrate as fit
     from indexer.calibration.fitting import Rule
     from indexer.calibration.report import write_report
 
+    precision, out = wanted
     name, spec = opened.manifest.collection, opened.manifest.encoder
     layout = session.layout(name)
     fitted = fit(halves, spec, collection=name, rule=Rule(precision))
     page = write_report(fitted, layout.calibration_report(spec.digest) if out is None else out)
     keep_calibration(layout, spec, fitted.calibration)
+    for warning in fitted.warnings:
+        session.reporter.say(f"warning: {warning}")
     session.reporter.answer(
-        "\n".join([_headline(fitted), *_lines(fitted.calibration), f"  report {page}"]),
+        "\n".join([f"{name}: {fitted.calibration.summary}", *_lines(fitted.calibration), f"  report {page}"]),
         collection=name,
+        labels=None if labels is None else labels.fields(),
         calibration=_fields(fitted.calibration),
-        precision=fitted.checked.precision.fields(),
-        recall=fitted.checked.recall.fields(),
-        strangers=round(fitted.checked.strangers, 6),
-        precision_if_even=round(fitted.checked.if_even, 4),
+        **fitted.fields(),
         file=str(layout.calibration(spec.digest)),
         report=str(page),
     )
 
 
-def _headline(fitted: Fitted) -> str:
-    made, checked = fitted.calibration, fitted.checked
-    return (
-        f"{made.collection}: similar from {made.threshold:.4f} on ({made.rule})\n"
-        f"  of pairs held back: precision {checked.precision.value:.3f} ({checked.precision.low:.3f} to "
-        f"{checked.precision.high:.3f}), recall {checked.recall.value:.3f} ({checked.recall.low:.3f} to "
-        f"{checked.recall.high:.3f}); {100 * checked.strangers:.2f} % of different pairs pass"
-    )
-
-
 def _lines(calibration: Calibration) -> list[str]:
     return [
-        f"  encoder {calibration.encoder}, digest {calibration.encoder_digest[:16]}; {calibration.created_at}",
-        f"  precision {calibration.precision:.3f}, recall {calibration.recall:.3f}; confidence is "
-        f"{calibration.method}, its Brier score {calibration.brier:.3f}, its calibration error "
-        f"{calibration.calibration_error:.3f}",
+        f"  the rule is {calibration.rule}; encoder {calibration.encoder}, digest {calibration.encoder_digest[:16]}; "
+        f"{calibration.created_at}",
+        f"  confidence is {calibration.method}: on average {percent(calibration.calibration_error)} percentage points "
+        f"from the truth, Brier score {calibration.brier:.3f}",
         f"  {calibration.positives} same and {calibration.negatives} different pairs, fitted and held back by halves",
     ]
 
 
 def _fields(calibration: Calibration) -> dict[str, Any]:
-    """For a program: all but the knots of the map."""
+    """For a program: all but the knots of the map, and what it means in words."""
     fields = calibration.to_dict()
-    return {name: value for name, value in fields.items() if name not in ("format_version", "scores", "probabilities")}
+    plain = {name: value for name, value in fields.items() if name not in ("format_version", "scores", "probabilities")}
+    return {**plain, "cosine": round(2 * calibration.threshold - 1, 4), "summary": calibration.summary}

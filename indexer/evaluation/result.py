@@ -82,6 +82,7 @@ class Evaluation:
             "source": subject.title,
             "pictures": len(subject.keys),
             "classes": self.classes,
+            "labels_from": subject.source_of_labels,
             "alone": subject.alone,
             "unlabelled": subject.unlabelled,
             "rejected": [{"key": key, "code": code} for key, code in subject.rejected],

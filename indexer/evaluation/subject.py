@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.embedding import embed_entries, encoder_names
-from indexer.labelled import label_of, read_labelled, spread_sample
+from indexer.labelled import Labels, choose_labels, read_labelled, spread_sample
 from indexer.progress import Reporter
 from indexer.verdicts import names_a_picture
 from lookalike.api import Collection, Encoder, Vectors
@@ -49,7 +49,8 @@ class EncoderFacts:
 class Subject:
     """n labelled pictures: row i of ``keys``, ``locations``, ``labels`` and of each encoder's (n, D) vectors.
 
-    ``title`` says where they come from. ``unlabelled`` counts pictures left out for want of a label, ``rejected``
+    ``title`` says where they come from, ``source_of_labels`` where their labels do ("folder names", "the column
+    label"). ``unlabelled`` counts pictures left out for want of a label, ``rejected``
     has key and error code of what could not be used. ``index_recall`` is the collection's index against exact
     search; None for a source, which has no index.
     """
@@ -58,6 +59,7 @@ class Subject:
     keys: tuple[str, ...]
     locations: tuple[str, ...]
     labels: tuple[str, ...]
+    source_of_labels: str
     encoders: tuple[EncoderFacts, ...]
     vectors: Mapping[str, Vectors]
     unlabelled: int = 0
@@ -72,7 +74,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which pictures: labels from ``column`` (else as ``label_of`` finds them), at most ``limit`` of them."""
+    """Which pictures: labels from ``column`` (else as ``choose_labels`` finds them), at most ``limit`` of them."""
 
     column: str | None = None
     limit: int | None = None
@@ -89,10 +91,12 @@ def subject_of_source(
     with reporter.stage("listing", 0) as stage:
         known = read_labelled(source, choice.column, choice.limit)
         stage.advance(len(known.entries))
-    chosen = [(entry, label) for entry, label in zip(known.entries, known.labels, strict=True) if label is not None]
-    loose = [entry for entry, label in zip(known.entries, known.labels, strict=True) if label is None]
+    both = list(zip(known.entries, known.labels.values, strict=True))
+    chosen = [(entry, label) for entry, label in both if label is not None]
+    loose = [entry for entry, label in both if label is None]
     if known.entries:
         check_labels([label for _, label in chosen], source.location)
+    reporter.say(f"{source.location}: {known.labels.summary}")
     loaded = [encoder for encoder, _ in encoders]
     entries = [entry for entry, _ in chosen]
     found = embed_entries(loaded, source, entries, reporter=reporter, workers=workers)
@@ -110,6 +114,7 @@ def subject_of_source(
         keys=tuple(entries[row].key for row in found.kept),
         locations=tuple(entries[row].location for row in found.kept),
         labels=labels,
+        source_of_labels=str(known.labels.place),
         encoders=tuple(
             _facts(name, encoder, found.milliseconds[name], weights)
             for name, (encoder, weights) in zip(encoder_names(loaded), encoders, strict=True)
@@ -130,29 +135,30 @@ def subject_of_collection(collection: Collection, index: VectorIndex, choice: Ch
     manifest = collection.manifest
     collection.check_rows()
     vectors = np.empty((len(collection), manifest.dimension), np.float32)
-    labels: list[str | None] = []
     keys, locations = [], []
+    every = choose_labels((item.draft for item in collection.items()), choice.column)
     with reporter.stage(f"{manifest.collection}: reading vectors", len(collection)) as stage:
         for row, item in enumerate(collection.items()):
             draft = item.draft
             vectors[row] = collection.vector(item)
-            labels.append(label_of(draft.key, draft.product_id, draft.metadata, choice.column))
             keys.append(draft.key)
             locations.append(draft.location)
             stage.advance()
     if not keys:
         raise SourceEmptyError(f"the collection {manifest.collection!r} has no pictures", subject=manifest.collection)
     recall = _index_recall(index, vectors)
-    wanted = range(len(labels)) if choice.limit is None else spread_sample(labels, choice.limit)
-    kept = [row for row in wanted if labels[row] is not None]
-    known = tuple(label for row in kept if (label := labels[row]) is not None)
+    wanted = range(len(keys)) if choice.limit is None else spread_sample(every.values, choice.limit)
+    kept = [row for row in wanted if every.values[row] is not None]
+    known = tuple(label for row in kept if (label := every.values[row]) is not None)
     check_labels(known, f"the collection {manifest.collection!r}")
+    reporter.say(f"{manifest.collection}: {Labels(every.place, known).summary}")
     spec = manifest.encoder
     return Subject(
         title=manifest.collection,
         keys=tuple(keys[row] for row in kept),
         locations=tuple(locations[row] for row in kept),
         labels=known,
+        source_of_labels=str(every.place),
         encoders=(EncoderFacts(spec.name, spec.digest, spec.dimension, spec.input_size),),
         vectors={spec.name: vectors[kept]},
         unlabelled=len(wanted) - len(kept),

@@ -80,7 +80,7 @@ def thumbnails(outcome: Outcome, source: Source, limits: ImageLimits, reporter: 
 
 def _tile(query: int, row: int, score: float, outcome: Outcome, pictures: Mapping[int, str]) -> Tile:
     kind = ""
-    wanted, label = outcome.sample.labels[query], outcome.sample.labels[row]
+    wanted, label = outcome.sample.labels.values[query], outcome.sample.labels.values[row]
     if outcome.comparison.labelled and wanted is not None and label is not None:
         kind = "right" if wanted == label else "wrong"
     return Tile(kind, pictures.get(row), f"{normalized(score):.3f}", outcome.sample.entries[row].key)

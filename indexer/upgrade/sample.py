@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indexer.labelled import label_of, spread_sample
+from indexer.labelled import Labels, choose_labels, spread_sample
 from lookalike.api import Collection
 from lookalike.sources.base import Entry
 
@@ -14,7 +14,7 @@ class Sample:
     """Entries of the collection's source with their labels, and how many pictures the collection has ``of`` them."""
 
     entries: tuple[Entry, ...]
-    labels: tuple[str | None, ...]
+    labels: Labels
     of: int
 
     @property
@@ -26,11 +26,10 @@ class Sample:
 def draw(collection: Collection, limit: int, column: str | None) -> Sample:
     """At most ``limit`` pictures of an open collection, the same ones each time; each label keeps its share.
 
-    ``column`` says where labels are, else they are found as ``label_of`` does.
+    ``column`` says where labels are, else they are found as ``choose_labels`` does.
     """
-    labels = [
-        label_of(item.draft.key, item.draft.product_id, item.draft.metadata, column) for item in collection.items()
-    ]
+    every = choose_labels((item.draft for item in collection.items()), column)
+    labels = every.values
     chosen = set(range(len(labels)) if len(labels) <= limit else spread_sample(labels, limit))
     entries, kept = [], []
     for row, item in enumerate(collection.items()):
@@ -38,4 +37,4 @@ def draw(collection: Collection, limit: int, column: str | None) -> Sample:
             draft = item.draft
             entries.append(Entry(draft.key, draft.location, draft.title, draft.product_id, dict(draft.metadata)))
             kept.append(labels[row])
-    return Sample(tuple(entries), tuple(kept), len(labels))
+    return Sample(tuple(entries), Labels(every.place, tuple(kept)), len(labels))

@@ -89,6 +89,7 @@ def fields(outcome: Outcome) -> dict[str, Any]:
         "items": sample.of,
         "pictures": comparison.pictures,
         "gallery_is_a_sample": not sample.whole,
+        "labels_from": sample.labels.place,
         "rejected": [{"key": key, "code": code} for key, code in outcome.rejected],
         "k": comparison.k,
         "overlap": comparison.overlap,

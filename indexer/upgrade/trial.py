@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.embedding import embed_entries, encoder_names
+from indexer.labelled import Labels
 from indexer.progress import Reporter
 from indexer.upgrade.comparison import Comparison, Subject, compare
 from indexer.upgrade.sample import Sample, draw
@@ -85,12 +86,13 @@ def try_change(
     layout, encoders_dir = places
     thresholds = [Threshold.choose(None, find_calibration(each.spec, encoders_dir, layout)) for each in encoders]
     sample = draw(collection, choice.limit, choice.column)
-    if choice.column is not None and not any(sample.labels):
+    if choice.column is not None and not sample.labels.labelled:
         raise LabelsMissingError(
             f"no picture of the collection {name!r} has a value in the column {choice.column!r}: name another with "
             "--label, or leave it out",
             subject=choice.column,
         )
+    reporter.say(f"{name}: {sample.labels.summary}")
     found = embed_entries(
         encoders, source, sample.entries, reporter=reporter, workers=workers, limits=collection.limits
     )
@@ -101,10 +103,12 @@ def try_change(
             subject=source.location,
         )
     kept = Sample(
-        tuple(sample.entries[row] for row in found.kept), tuple(sample.labels[row] for row in found.kept), sample.of
+        tuple(sample.entries[row] for row in found.kept),
+        Labels(sample.labels.place, tuple(sample.labels.values[row] for row in found.kept)),
+        sample.of,
     )
     before, after = (
         Subject(called, each.spec, threshold, found.vectors[called], found.milliseconds[called])
         for called, each, threshold in zip(encoder_names(encoders), encoders, thresholds, strict=True)
     )
-    return Outcome(name, compare(before, after, kept.labels, choice.k), kept, found.rejected)
+    return Outcome(name, compare(before, after, kept.labels.values, choice.k), kept, found.rejected)

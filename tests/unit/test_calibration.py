@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lookalike.calibration import Calibration, read_calibration
+from lookalike.calibration import Calibration, HeldBack, percent, read_calibration
 from lookalike.collection.calibrations import collection_calibration, keep_calibration, remove_calibration
 from lookalike.collection.layout import CollectionLayout
 from lookalike.encoder import calibrations
@@ -18,6 +19,7 @@ from lookalike.thresholds import Threshold
 from lookalike.wiring import find_calibration
 
 SPEC, OTHER = TinyEncoder(0).spec, TinyEncoder(1).spec
+HELD = HeldBack(0.91, 0.95, 0.49, 0.55, 0.003, 0.08, 4120)
 
 
 def made(**changes: Any) -> Calibration:
@@ -78,8 +80,51 @@ def test_without_a_calibration_the_threshold_says_so_and_no_confidence_is_claime
 
 def test_a_calibration_survives_its_file(tmp_path: Path) -> None:
     path = tmp_path / "one.json"
-    path.write_text(made().to_json())
+    for calibration in (made(), made(held_back=HELD)):
+        path.write_text(calibration.to_json())
+        assert read_calibration(path) == calibration
+
+
+def test_a_file_of_the_first_version_is_read_without_what_it_does_not_know(tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    fields = made(held_back=HELD).to_dict() | {"format_version": 1}
+    del fields["held_back"]
+    path.write_text(json.dumps(fields))
     assert read_calibration(path) == made()
+
+
+def test_what_a_threshold_means_is_one_sentence_with_the_plain_cosine_first() -> None:
+    calibration = made(threshold=0.705, precision=0.93, recall=0.52, held_back=HELD)
+    assert calibration.summary == (
+        "similar from cosine 0.410 (normalised 0.705) on: of the pairs that pass, 93 % show the same (95 % interval 91 "
+        "to 95); 52 % of all same pairs pass (49 to 55); 0.3 % of different pairs pass; measured on 4 120 pairs that "
+        "were not fitted to, of which 8 % show the same"
+    )
+    assert made(threshold=0.705, precision=0.93, recall=0.52).summary == (
+        "similar from cosine 0.410 (normalised 0.705) on: of the pairs that pass, 93 % show the same; 52 % of all same "
+        "pairs pass"
+    )
+    threshold = Threshold.choose(None, calibration)
+    assert threshold.cosine == pytest.approx(0.41)
+    assert threshold.words == "cosine 0.410 (normalised 0.705)"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0"),
+        (0.00003, "0.003"),
+        (0.0034, "0.34"),
+        (0.052, "5.2"),
+        (0.5, "50"),
+        (0.934, "93"),
+        (0.996, "99.6"),
+        (0.99997, "99.997"),
+        (1.0, "100"),
+    ],
+)
+def test_a_share_never_reads_as_none_or_all_unless_it_is(share: float, text: str) -> None:
+    assert percent(share) == text
 
 
 @pytest.mark.parametrize(
@@ -98,7 +143,10 @@ def test_a_calibration_survives_its_file(tmp_path: Path) -> None:
         {"method": "guess"},
         {"created_at": "yesterday"},
         {"encoder_digest": ""},
-        {"format_version": 2},
+        {"format_version": 3},
+        {"held_back": {}},
+        {"held_back": {**dataclasses.asdict(HELD), "pairs": 0}},
+        {"held_back": {**dataclasses.asdict(HELD), "precision_low": 1.1}},
         {"surprise": 1},
     ],
 )

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.labelled import label_of, read_labelled, spread_sample
+from indexer.labelled import Labels, choose_labels, folder_labels, read_labelled, spread_sample
 from lookalike.errors import ManifestError
-from lookalike.sources.base import Scalar
+from lookalike.sources.base import Entry, Scalar
 from lookalike.sources.opening import open_source
 
 
@@ -31,7 +31,36 @@ from lookalike.sources.opening import open_source
 def test_label_is_taken_from_the_first_place_that_has_one(
     key: str, product: str | None, metadata: dict[str, Scalar], column: str | None, label: str | None
 ) -> None:
-    assert label_of(key, product, metadata, column) == label
+    entry = Entry(key, key, product_id=product, metadata=metadata)
+    assert choose_labels([entry], column).values == (label,)
+
+
+def entries(*rows: tuple[str, str | None, str | None]) -> list[Entry]:
+    return [Entry(key, key, product_id=product, metadata={"label": label}) for key, product, label in rows]
+
+
+def test_labels_of_several_kinds_are_never_mixed() -> None:
+    some = entries(("cats/1.jpg", "p-1", "tabby"), ("dogs/2.jpg", "p-2", None))
+    assert choose_labels(some) == Labels("the column label", ("tabby", None))
+    products = entries(("cats/1.jpg", "p-1", None), ("dogs/2.jpg", None, None))
+    assert choose_labels(products) == Labels("the column product_id", ("p-1", None))
+    assert folder_labels(products) == Labels("folder names", ("cats", "dogs"))
+
+
+def test_folder_names_are_no_labels_where_they_may_not_be() -> None:
+    plain = entries(("cats/1.jpg", None, None), ("dogs/2.jpg", None, None))
+    assert choose_labels(plain).place == "folder names"
+    assert choose_labels(plain, folders=False) == Labels(None, (None, None))
+
+
+def test_labels_are_named_with_where_they_come_from() -> None:
+    rows = entries(*((f"kind {number % 5}/{number}.jpg", None, None) for number in range(9)), ("x.jpg", None, None))
+    labels = choose_labels(rows)
+    assert labels.summary == "labels: folder names, 5 of them: kind 0, kind 1, kind 2, ... (9 of 10 pictures)"
+    assert labels.fields() == {"from": "folder names", "count": 5, "pictures": 9}
+    assert choose_labels(rows, folders=False).summary == "labels: none for 10 pictures"
+    long = choose_labels(entries(("a" * 60 + "/1.jpg", None, None), ("b\n/2.jpg", None, None)))
+    assert long.summary == f"labels: folder names, 2 of them: {'a' * 40}..., b\\n (2 of 2 pictures)"
 
 
 def manifest(folder: Path, rows: list[str]) -> Path:
@@ -46,9 +75,9 @@ def test_labels_stand_beside_their_entries_and_refusals_are_kept(tmp_path: Path)
     source = open_source(manifest(tmp_path, ["a.jpg,cat,red", "b.jpg,dog,", "../c.jpg,cat,red"]))
     found = read_labelled(source)
     assert [entry.key for entry in found.entries] == ["a.jpg", "b.jpg"]
-    assert found.labels == ("cat", "dog")
+    assert found.labels == Labels("the column label", ("cat", "dog"))
     assert found.refused == (("../c.jpg", "entry-outside"),)
-    assert read_labelled(source, "colour").labels == ("red", None)
+    assert read_labelled(source, "colour").labels == Labels("the column colour", ("red", None))
 
 
 def test_a_column_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ YES, NO = frozenset({"yes", "true", "1"}), frozenset({"no", "false", "0"})
 
 
 @dataclass(frozen=True)
-class Answer:
+class Judgement:
     """Two keys, whether their pictures show the same thing, and the line of the file that says so."""
 
     key_a: str
@@ -24,19 +24,21 @@ class Answer:
     line: int
 
 
-def read_answers(path: Path) -> list[Answer]:
-    """The answers in a file, in its order; a pair that is listed twice with the same answer comes once.
+def read_judgements(path: Path) -> list[Judgement]:
+    """The judgements in a file, in its order; a pair that is listed twice with the same judgement comes once.
 
     Raises EntryMissingError, EntryUnreadableError, or ManifestError, which names the line.
     """
-    known: dict[tuple[str, str], Answer] = {}
+    known: dict[tuple[str, str], Judgement] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            for answer in _answers(path, file):
-                pair = (min(answer.key_a, answer.key_b), max(answer.key_a, answer.key_b))
-                before = known.setdefault(pair, answer)
-                if before.same != answer.same:
-                    raise _wrong(path, answer.line, f"it says the opposite of line {before.line} for the same two keys")
+            for judgement in _judgements(path, file):
+                pair = (min(judgement.key_a, judgement.key_b), max(judgement.key_a, judgement.key_b))
+                before = known.setdefault(pair, judgement)
+                if before.same != judgement.same:
+                    raise _wrong(
+                        path, judgement.line, f"it says the opposite of line {before.line} for the same two keys"
+                    )
     except FileNotFoundError as error:
         raise EntryMissingError(f"there is no file {path}", subject=str(path)) from error
     except OSError as error:
@@ -46,34 +48,34 @@ def read_answers(path: Path) -> list[Answer]:
     return list(known.values())
 
 
-def _answers(path: Path, file: Iterator[str]) -> Iterator[Answer]:
+def _judgements(path: Path, file: Iterator[str]) -> Iterator[Judgement]:
     reader = csv.DictReader(file, strict=True)
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
         missing = [name for name in COLUMNS if name not in names]
         if missing:
-            found = ", ".join(map(printable, names)) or "none"
+            named = ", ".join(map(printable, names)) or "none"
             raise ManifestError(
-                f"{path} lacks {', '.join(missing)} (columns found: {found}); give it the columns {', '.join(COLUMNS)}",
+                f"{path} lacks {', '.join(missing)} (columns found: {named}); give it the columns {', '.join(COLUMNS)}",
                 subject=str(path),
             )
         reader.fieldnames = names
         for row in reader:
-            yield _answer(path, reader.line_num, row)
+            yield _judgement(path, reader.line_num, row)
     except csv.Error as error:
         raise _wrong(path, reader.line_num, f"it is no valid CSV ({error})") from error
 
 
-def _answer(path: Path, line: int, row: dict[str, str | None]) -> Answer:
+def _judgement(path: Path, line: int, row: dict[str, str | None]) -> Judgement:
     key_a, key_b, same = (row[name] for name in COLUMNS)
     if not key_a or not key_b or not same:
         raise _wrong(path, line, f"it needs a value for each of {', '.join(COLUMNS)}")
     if key_a == key_b:
         raise _wrong(path, line, "both keys are the same, and a picture compared with itself teaches nothing")
-    said = same.strip().lower()
-    if said not in YES | NO:
+    word = same.strip().lower()
+    if word not in YES | NO:
         raise _wrong(path, line, f"same is {printable(same)!r}: write yes or no, true or false, 1 or 0")
-    return Answer(key_a, key_b, said in YES, line)
+    return Judgement(key_a, key_b, word in YES, line)
 
 
 def _wrong(path: Path, line: int, what: str) -> ManifestError:
