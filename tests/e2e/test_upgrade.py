@@ -225,6 +225,8 @@ def test_what_would_change_is_said_with_figures_and_pictures(shop: Shop, tmp_pat
     ended = shop.compare("--k", "3", "--out", str(tmp_path / "report.html"), "--json")
     said = ended.answer
     assert (ended.code, said["pictures"], said["gallery_is_a_sample"]) == (0, PICTURES, False)
+    assert said["labels_from"] == "folder names"
+    assert "shop: labels: folder names, " in ended.err
     ranked = []
     for name in (shop.old, shop.new):
         scores = shop.stock.vectors[name] @ shop.stock.vectors[name].T

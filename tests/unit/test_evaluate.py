@@ -177,6 +177,14 @@ def test_the_terminal_shows_the_figures_with_their_intervals(run: Run, tmp_path:
     assert "index: not applicable" in found.out
 
 
+def test_which_labels_are_used_is_said_before_anything_is_encoded(run: Run, tmp_path: Path) -> None:
+    shop = write_classes(tmp_path / "shop")
+    found = run("evaluate", shop, "--json")
+    words = "labels: folder names, 3 of them: kind 0, kind 1, kind 2 (12 of 12 pictures)"
+    assert f"{shop}: {words}" in found.err
+    assert found.answer["labels_from"] == "folder names"
+
+
 def test_a_limit_takes_a_few_of_each_class(run: Run, tmp_path: Path) -> None:
     answer = run("evaluate", write_classes(tmp_path / "shop"), "--limit", "6", "--json").answer
     assert {name: figures["queries"] for name, figures in answer["encoders"][0]["classes"].items()} == {
