@@ -37,7 +37,7 @@ from lookalike.encoder.loading import load_network
 from lookalike.encoder.preprocess import normalise
 from lookalike.encoder.quantised import in_the_box
 from lookalike.encoder.spec import EncoderSpec
-from lookalike.encoder.telemetry import import_onnxruntime
+from lookalike.encoder.telemetry import import_onnxruntime, import_openvino
 from lookalike.errors import EncoderOptionsError
 from lookalike.options import Places, RuntimeName
 from lookalike.testing import make_picture
@@ -140,10 +140,8 @@ def int8_chain() -> bytes:
 
 
 def _openvino(model: Path) -> Callable[[Any], Any]:
-    import openvino
-
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-    request = openvino.Core().compile_model(str(model), "CPU", settings).create_infer_request()
+    request = import_openvino().Core().compile_model(str(model), "CPU", settings).create_infer_request()
     return lambda maps: request.infer([maps], share_inputs=True)
 
 

@@ -23,6 +23,11 @@ class ImageLimits:
     max_jpeg2000_pixels: int = 40_000_000
 
 
+def cache_folder() -> Path:
+    """The one folder in a user's home that is written to unless another place is named."""
+    return Path.home() / ".cache" / "lookalike"
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where things lie: ``data`` holds collections and, unless ``database_url`` says otherwise, the catalogue.
@@ -42,7 +47,7 @@ class Places:
     @property
     def encoders_dir(self) -> Path:
         """Folder of installed encoder weights."""
-        return self.encoders or Path.home() / ".cache" / "lookalike" / "encoders"
+        return self.encoders or cache_folder() / "encoders"
 
     @property
     def collections_dir(self) -> Path:

@@ -7,6 +7,7 @@ fallback, and text is text: inside a page a chart follows the page's theme, alon
 from __future__ import annotations
 
 import io
+import os
 import re
 import warnings
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
+
+from lookalike.options import cache_folder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,6 +117,8 @@ def bar_chart(names: Sequence[str], values: Sequence[float], *, title: str, y_la
 
 
 def _settings() -> AbstractContextManager[None]:
+    # It keeps a list of the machine's fonts, else in two folders of its own in the user's home.
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))
     import matplotlib as mpl
 
     return mpl.rc_context(_SETTINGS)

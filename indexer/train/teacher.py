@@ -24,6 +24,7 @@ from torch.jit._trace import TracerWarning
 from torch.nn import functional
 
 from indexer.train.pool import squash
+from lookalike.encoder.telemetry import import_openvino
 from lookalike.errors import SourceNotFoundError, WeightsInvalidError
 
 Floats = npt.NDArray[np.float32]
@@ -133,8 +134,7 @@ def runner(teacher: Teacher, runtime: Runtime, size: int = INPUT_SIZE) -> Run:
             return embedding.numpy(), scores.numpy()
 
         return run_torch
-    import openvino
-
+    openvino = import_openvino()
     with warnings.catch_warnings():
         # Tracing fixes the padding to this picture size, and says so: that is what is wanted.
         warnings.simplefilter("ignore", TracerWarning)

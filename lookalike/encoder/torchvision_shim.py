@@ -13,6 +13,8 @@ import sys
 import threading
 from typing import Any
 
+from lookalike.encoder.telemetry import silence_huggingface_hub
+
 _SYMPTOM = "operator torchvision::nms does not exist"
 _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -28,6 +30,7 @@ def ensure_torchvision() -> None:
 
     Cheap and harmless to call again, from any thread. Any other failure of the import is raised as it is.
     """
+    silence_huggingface_hub()
     with _lock:
         try:
             importlib.import_module("torchvision")

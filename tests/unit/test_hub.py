@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
@@ -27,6 +26,7 @@ from lookalike.encoder import installation
 from lookalike.encoder.installed import installed_names, read_record
 from lookalike.encoder.loading import load_network
 from lookalike.encoder.publishers import Published, find_network, published
+from lookalike.encoder.telemetry import import_huggingface_hub
 from lookalike.errors import (
     DataPathError,
     DiskFullError,
@@ -49,6 +49,7 @@ class Hub:
         self.etag: str | None = None
         self.stop_after: int | None = None
         self.nonsense = False
+        self.in_pieces = False
         self.asked: list[tuple[str, str]] = []
         self.address = ""
 
@@ -80,6 +81,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("X-Repo-Commit", COMMIT)
         self.send_header("ETag", f'"{self.held.etag or hashlib.sha256(content).hexdigest()}"')
         self.send_header("Content-Length", str(len(content)))
+        if self.held.in_pieces:  # has the client fetch it with its downloader in Rust, from a server that is not here
+            self.send_header("X-Xet-Hash", hashlib.sha256(content).hexdigest())
+            self.send_header("X-Xet-Refresh-Route", f"{self.held.address}/refresh")
         self.end_headers()
         if with_body:
             self.wfile.write(content[: self.held.stop_after])
@@ -90,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(import_huggingface_hub("constants"), "HF_HUB_OFFLINE", False)
     held = Hub()
     listener = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"held": held}))
     held.address = f"http://127.0.0.1:{listener.server_port}"
@@ -266,10 +270,23 @@ def test_a_hub_without_the_repository_is_an_error(tmp_path: Path, server: Hub) -
 
 
 def test_an_offline_client_says_so(tmp_path: Path, server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(import_huggingface_hub("constants"), "HF_HUB_OFFLINE", True)
     with pytest.raises(DownloadError, match=r"(?i)offline"):
         install(server, tmp_path / "encoders")
     assert server.asked == []
+
+
+def test_the_clients_log_and_cache_are_not_left_in_the_home(
+    server: Hub, weights: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    server.in_pieces = True
+    server.files["refresh"] = b"{}"
+    with pytest.raises(DownloadError):
+        install(server, tmp_path / "encoders")
+    assert ("GET", "/refresh") in server.asked
+    assert not (tmp_path / "home").exists()
+    assert list((tmp_path / "encoders").iterdir()) == []
 
 
 def test_ctrl_c_leaves_nothing_behind(server: Hub, weights: bytes, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
@@ -31,6 +30,7 @@ from lookalike.encoder.installation import install
 from lookalike.encoder.installed import installed_names, read_record
 from lookalike.encoder.loading import load_network
 from lookalike.encoder.registry import KNOWN, Package
+from lookalike.encoder.telemetry import import_huggingface_hub
 from lookalike.encoder.torchvision_shim import ensure_torchvision
 from lookalike.errors import (
     DiskFullError,
@@ -134,7 +134,7 @@ def index(lite: tuple[nn.Module, bytes], tmp_path: Path, monkeypatch: pytest.Mon
         raise AssertionError("the model hub was asked")
 
     monkeypatch.setattr(hub, "fetch", refuse)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(import_huggingface_hub("constants"), "HF_HUB_OFFLINE", True)
     (tmp_path / "index").mkdir()
     index = Index(tmp_path / "index", lite[1], pin(monkeypatch, lite[1]), lite[0])
     index.put((index.package.member, index.content))

@@ -15,6 +15,7 @@ import numpy as np
 
 from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.runtimes.exported import LARGEST_CHUNK, cores
+from lookalike.encoder.telemetry import import_openvino
 
 COSTS = {LARGEST_CHUNK: 80, 4: 42, 1: 14}
 """Sizes of chunks that a network is compiled for, when one is first needed, and about how long one core has for each.
@@ -31,8 +32,7 @@ class OpenVinoEngine:
 
         Raises RuntimeError for a file that OpenVINO cannot run.
         """
-        import openvino
-
+        openvino = import_openvino()
         self._cores = cores()
         self._settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "THROUGHPUT",
