@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.calibration import Calibration
-from lookalike.catalogue.records import CollectionRecord, EncoderRequest, ItemRecord, SourceRecord
+from lookalike.catalogue.records import CollectionRecord, CollectionSettings, EncoderRequest, ItemRecord, SourceRecord
+from lookalike.collection.encoder_check import check_same_encoder
+from lookalike.collection.index_command import reencode_command
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.manifest import Manifest
 from lookalike.collection.searcher import Hit, Searcher
@@ -23,7 +25,6 @@ from lookalike.encoder.base import ImageEncoder
 from lookalike.encoder.batching import encode_pictures
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import (
-    EncoderMismatchError,
     EncoderOptionsError,
     EntryMissingError,
     EntryUnreadableError,
@@ -262,10 +263,14 @@ class Collection:
         return self._record.source
 
     @property
+    def settings(self) -> CollectionSettings:
+        """How it is kept."""
+        return self._record.settings
+
+    @property
     def limits(self) -> ImageLimits:
         """What its pictures may cost: all of them passed this when they were indexed."""
-        settings = self._record.settings
-        return ImageLimits(settings.max_bytes, settings.max_pixels)
+        return ImageLimits(self.settings.max_bytes, self.settings.max_pixels)
 
     @property
     def encoder(self) -> Encoder:
@@ -366,14 +371,9 @@ class Collection:
 
     def check_encoder(self, spec: EncoderSpec) -> None:
         """Raise EncoderMismatchError unless an encoder of this spec makes vectors like the collection's."""
-        differences = spec.differences(self.manifest.encoder)
-        if differences:
-            raise EncoderMismatchError(
-                f"the collection {self.manifest.collection!r} was made by {self.manifest.encoder.name!r}, and the "
-                f"encoder at hand differs from it: {'; '.join(differences)}. Load the encoder it was made with, or "
-                "index it again with --reencode",
-                subject=self.manifest.collection,
-            )
+        request = EncoderRequest(**self.manifest.encoder_request)
+        command = reencode_command(self._layout.name, self.origin, request, self.settings, self._layout.data)
+        check_same_encoder(self._layout.name, self.manifest.encoder, spec, command=command)
 
 
 def _current_snapshot(layout: CollectionLayout, whole: bool) -> Snapshot:

@@ -21,10 +21,10 @@ from service.answers import as_json
 from service.bodies import Upload
 from service.errors import ItemChangedError
 from service.forms import Box
+from service.open_snapshot import OpenSnapshot
 from service.pictures import WHOLE, Prepared
 from service.problems import detail_of
 from service.schemas import QueryAnswer, ThresholdAnswer
-from service.snapshots import OpenSnapshot
 from service.state import Services
 from service.timing import Stopwatch
 

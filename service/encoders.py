@@ -15,6 +15,7 @@ from lookalike.encoder.base import ImageEncoder
 from lookalike.encoder.installed import installed_names, read_record
 from lookalike.encoder.quantised import in_the_box
 from lookalike.encoder.registry import KNOWN
+from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderUnknownError
 from lookalike.thresholds import Threshold
 from lookalike.wiring import find_calibration, load_encoder
@@ -92,12 +93,12 @@ class EncoderShelf:
         names = [*in_the_box(), *installed, *(known.name for known in KNOWN if known.name not in installed)]
         return [self._row(name, loaded.get(name), name in in_the_box() or name in installed) for name in names]
 
-    def threshold(self, encoder: ImageEncoder, given: float | None = None) -> Threshold:
+    def threshold(self, spec: EncoderSpec, given: float | None = None) -> Threshold:
         """From which score on two pictures are similar to an encoder; ``given`` goes before its own. Reads the disk.
 
         Raises CalibrationInvalidError and CalibrationMismatchError.
         """
-        return Threshold.choose(given, find_calibration(encoder.spec, self._folder))
+        return Threshold.choose(given, find_calibration(spec, self._folder))
 
     def close(self) -> None:
         """Let the thread go."""
@@ -126,7 +127,7 @@ class EncoderShelf:
             dimension=None if encoder is None else encoder.spec.dimension,
             input_size=None if encoder is None else encoder.spec.input_size,
             licence=licence,
-            threshold=None if encoder is None else ThresholdAnswer.of(self.threshold(encoder)),
+            threshold=None if encoder is None else ThresholdAnswer.of(self.threshold(encoder.spec)),
         )
 
 

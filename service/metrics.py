@@ -48,6 +48,12 @@ class Metrics:
             "lookalike_snapshot", "Number of the snapshot that serves.", ["collection"], registry=registry
         )
         self._items = Gauge("lookalike_items", "Items of the snapshot that serves.", ["collection"], registry=registry)
+        self._by_picture = Gauge(
+            "lookalike_searchable_by_picture",
+            "0 if the encoder of a collection cannot be had as it was, so that it is searched by key only, else 1.",
+            ["collection"],
+            registry=registry,
+        )
         self._failures = Counter(
             "lookalike_snapshot_failures", "Snapshots that could not be opened.", ["collection"], registry=registry
         )
@@ -67,9 +73,13 @@ class Metrics:
         self._snapshot.labels(collection).set(generation)
         self._items.labels(collection).set(items)
 
+    def searchable(self, collection: str, by_picture: bool) -> None:
+        """Whether the snapshot that a collection serves can be searched with pictures."""
+        self._by_picture.labels(collection).set(by_picture)
+
     def snapshot_gone(self, collection: str) -> None:
         """A collection is there no more."""
-        for gauge in (self._snapshot, self._items):
+        for gauge in (self._snapshot, self._items, self._by_picture):
             gauge.remove_by_labels({"collection": collection})
 
     def snapshot_failed(self, collection: str) -> None:

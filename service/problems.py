@@ -87,8 +87,6 @@ _OWN_FILES = {
     "vectors-invalid": "the collection's index cannot be used; whoever runs this service finds more in its log",
     "calibration-invalid": "a calibration is damaged or lost; whoever runs this service finds more in its log",
     "calibration-mismatch": "a calibration is of another encoder; whoever runs this service finds more in its log",
-    "encoder-mismatch": "the collection's encoder is no longer what it was; whoever runs this service finds more in "
-    "its log",
     "catalogue-unavailable": "the catalogue cannot be reached; try again later",
     "catalogue-locked": "the catalogue is held by another program; try again later",
     "catalogue-outdated": "the catalogue is of another version of this service; whoever runs it finds more in its log",

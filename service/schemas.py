@@ -199,6 +199,26 @@ class CollectionProblem(BaseModel):
     detail: str
 
 
+class PictureProblem(BaseModel):
+    """Why pictures cannot be searched with in a collection; all else of it works."""
+
+    code: str
+    detail: str
+    command: str | None = Field(
+        description="What whoever runs the service can type to encode the collection again; null where that is not "
+        "what is needed."
+    )
+
+
+SearchableByPicture = Annotated[
+    bool,
+    Field(description="False where the encoder that made its vectors cannot be had any more: searches by key go on."),
+]
+PictureProblemField = Annotated[
+    PictureProblem | None, Field(description="Why it cannot be searched with pictures, if it cannot.")
+]
+
+
 class CollectionRow(BaseModel):
     """A collection in short."""
 
@@ -209,6 +229,8 @@ class CollectionRow(BaseModel):
     encoder: str | None
     created_at: datetime | None
     problem: CollectionProblem | None
+    searchable_by_picture: SearchableByPicture
+    picture_problem: PictureProblemField
 
 
 class CollectionsAnswer(BaseModel):
@@ -271,6 +293,8 @@ class CollectionAnswer(BaseModel):
     calibration: CalibrationAnswer | None = Field(description="Null if neither it nor its encoder is calibrated.")
     bytes: int
     source: SourceAnswer
+    searchable_by_picture: SearchableByPicture
+    picture_problem: PictureProblemField
 
 
 class ItemAnswer(BaseModel):
@@ -330,6 +354,9 @@ class HealthAnswer(BaseModel):
     operator: OperatorAnswer | None = Field(description="Null while nothing runs on PyTorch, which alone needs it.")
     runtime: str | None
     collections: dict[str, int | None] = Field(description="The snapshot that each collection serves.")
+    searchable_by_key_only: dict[str, PictureProblem] = Field(
+        description="The collections that cannot be searched with pictures, and what to do about it."
+    )
     in_flight: int = Field(description="Permits taken.")
     capacity: int = Field(description="Permits there are.")
     uploading: int = Field(description="Bytes of bodies that are held, or announced and awaited.")

@@ -13,29 +13,25 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from lookalike.api import Collection
-from lookalike.calibration import Calibration
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.collection.layout import CURRENT, NAME, CollectionLayout
-from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import (
     CatalogueError,
     CatalogueUnavailableError,
     CollectionNotFoundError,
     CollectionNotReadyError,
+    EncoderError,
     LookalikeError,
     SnapshotDamagedError,
 )
 from lookalike.options import Places
-from lookalike.sources.base import Source
-from lookalike.wiring import open_origin
-from service.answers import KeptAnswers, KeptRows
 from service.encoders import EncoderShelf
 from service.errors import FieldInvalidError
 from service.metrics import Metrics
+from service.open_snapshot import OpenSnapshot
 
 _LOG = logging.getLogger(__name__)
 _LOOK_AGAIN = 1.0
@@ -47,65 +43,15 @@ Stamp = tuple[tuple[str, int, int, int], ...]
 T = TypeVar("T")
 
 
-@dataclass(eq=False)
-class OpenSnapshot:
-    """A collection at one snapshot, with what belongs to it, and how many requests hold it."""
-
-    collection: Collection
-    shelf: EncoderShelf
-    calibration: Calibration | None = None
-    answers: KeptAnswers = field(default_factory=KeptAnswers)
-    rows: KeptRows = field(init=False)
-    leases: int = 0
-    retired: bool = False
-    _encoder: ImageEncoder | None = None
-    _source: Source | None = None
-    _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def __post_init__(self) -> None:
-        self.rows = KeptRows(self.name)
-
-    @property
-    def name(self) -> str:
-        """The collection's name."""
-        return self.collection.manifest.collection
-
-    @property
-    def generation(self) -> int:
-        """The snapshot's number."""
-        return self.collection.manifest.generation
-
-    async def encoder(self, input_size: int | None = None) -> ImageEncoder:
-        """The encoder that the vectors were made with, or, not for searching, the same at another input size.
-
-        Raises EncoderMismatchError, EncoderOptionsError and the errors of loading.
-        """
-        if input_size is not None:
-            request = EncoderRequest(**self.collection.manifest.encoder_request)
-            return await self.shelf.get(replace(request, input_size=input_size))
-        if self._encoder is None:
-            found = await self.shelf.get(EncoderRequest(**self.collection.manifest.encoder_request), own=True)
-            self.collection.check_encoder(found.spec)
-            self._encoder = found
-        return self._encoder
-
-    async def source(self) -> Source:
-        """Where the pictures are read from, opened once; raises a leaf of SourceError."""
-        async with self._opening:
-            if self._source is None:
-                self._source = await asyncio.to_thread(open_origin, self.collection.origin)
-            return self._source
-
-    def close(self) -> None:
-        """Give everything back."""
-        self.collection.close()
-        if self._source is not None:
-            self._source.close()
-
-
 def _same(serving: OpenSnapshot, opened: OpenSnapshot) -> bool:
     """Whether nothing has changed for who asks: a calibration may be new where the snapshot is not."""
     return (serving.generation, serving.calibration) == (opened.generation, opened.calibration)
+
+
+async def _try_encoder(snapshot: OpenSnapshot) -> None:
+    """Load a snapshot's encoder; one that cannot be had is no reason not to serve all that needs none."""
+    with suppress(EncoderError):
+        await snapshot.load_encoder()
 
 
 @dataclass(eq=False)
@@ -183,7 +129,7 @@ class Snapshots:
         await self._detached(self._look(name, force=True))
         slot = self._slots.get(name)
         if slot is not None and slot.problem is not None:
-            raise slot.problem
+            raise slot.problem.with_traceback(None)
 
     async def look_at_all(self) -> None:
         """Look once for new collections and new snapshots, and forget collections that are gone.
@@ -240,7 +186,10 @@ class Snapshots:
             raise CollectionNotFoundError(f"no collection is called {name[:80]!r}; {there}", subject="collection")
         if slot.serving is not None:
             return slot.serving
-        raise slot.problem or CollectionNotReadyError(
+        if slot.problem is not None:
+            # Else it would hold the frames of every request that it was ever raised in.
+            raise slot.problem.with_traceback(None)
+        raise CollectionNotReadyError(
             f"the collection {name!r} has published nothing yet: index it first", subject="collection"
         )
 
@@ -263,13 +212,15 @@ class Snapshots:
         now = asyncio.get_running_loop().time()
         # A database that is away or held is soon tried again; a damaged snapshot costs a reading of all its files.
         patience = _LOOK_AGAIN if isinstance(slot.problem, CatalogueError) else _TRY_AGAIN
-        due = slot.problem is not None and now - slot.tried > patience
+        due = now - slot.tried > patience
         stamp = await self._in_thread(self._stamp, name)
-        if stamp == slot.stamp and not due and not force:
-            return
-        slot.stamp, slot.tried = stamp, now
-        await self._change(slot, name)
-        slot.problem = None
+        if stamp != slot.stamp or force or (due and slot.problem is not None):
+            slot.stamp, slot.tried = stamp, now
+            await self._change(slot, name)
+            slot.problem = None
+        elif due and slot.serving is not None and slot.serving.encoder_problem is not None:
+            slot.tried = now
+            await self._try_encoder(slot.serving)
 
     def _refused(self, slot: _Slot, name: str, error: LookalikeError) -> None:
         if isinstance(error, CollectionNotFoundError):
@@ -286,16 +237,23 @@ class Snapshots:
 
     async def _change(self, slot: _Slot, name: str) -> None:
         opened = await self._in_thread(self._open, name)
-        if slot.serving is not None and _same(slot.serving, opened):
+        serving = slot.serving
+        if serving is not None and _same(serving, opened):
             await self._in_thread(opened.close)
+            if serving.encoder_problem is not None:
+                await self._try_encoder(serving)
             return
         try:
-            await opened.encoder()
+            await _try_encoder(opened)
+            if serving is not None and serving.encoder_problem is None and serving.generation < opened.generation:
+                # The snapshot before can be searched with pictures. But whoever rolls back gets what they asked for.
+                opened.refuse_as_newest()
         except BaseException:
             await self._in_thread(opened.close)
             raise
-        slot.serving, old = opened, slot.serving
+        slot.serving, old = opened, serving
         self._metrics.snapshot(name, opened.generation, len(opened.collection))
+        self._metrics.searchable(name, opened.encoder_problem is None)
         _LOG.info(
             "snapshot",
             extra={
@@ -306,6 +264,10 @@ class Snapshots:
             },
         )
         await self._retire(old)
+
+    async def _try_encoder(self, serving: OpenSnapshot) -> None:
+        await _try_encoder(serving)
+        self._metrics.searchable(serving.name, serving.encoder_problem is None)
 
     async def _retire(self, old: OpenSnapshot | None) -> None:
         if old is None:

@@ -16,8 +16,9 @@ from indexer.progress import HumanReporter, JsonReporter, Reporter
 from lookalike.api import Collection
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.catalogue.repository import Catalogue
-from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
+from lookalike.collection.index_command import DATA_FOLDER, default_memory
 from lookalike.collection.layout import CollectionLayout
+from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
 from lookalike.options import MEBIBYTE, ImageLimits, Places
 from lookalike.sources.base import Source
 from lookalike.wiring import default_encoder, open_catalogue, open_origin
@@ -94,7 +95,7 @@ BatchOption = Annotated[
     int, typer.Option("--batch", envvar="LOOKALIKE_BATCH", min=1, max=1024, help="Pictures encoded together.")
 ]
 
-DEFAULT_DATA = Path("data")
+DEFAULT_DATA = DATA_FOLDER
 DEFAULT_WORKERS = os.cpu_count() or 1
 
 
@@ -173,7 +174,7 @@ def memory_budget(gigabytes: float | None) -> int:
     """Bytes that a service may hold for an index: what was said, or half of the machine's memory."""
     if gigabytes is not None:
         return int(gigabytes * 1e9)
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    return default_memory()
 
 
 def size(count: float) -> str:

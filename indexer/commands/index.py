@@ -33,6 +33,7 @@ from indexer.pipeline import PipelineOptions
 from indexer.runs import IndexRequest, RunOptions, RunSummary, index_collection
 from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import BuildOptions
+from lookalike.collection.index_command import DEFAULT_KEEP
 from lookalike.errors import CollectionNotFoundError, LookalikeError
 from lookalike.index.planner import DEFAULT_RECALL
 from lookalike.options import ImageLimits
@@ -113,7 +114,7 @@ def index(
     engine: EngineOption = Engine.AUTO,
     recall: RecallOption = DEFAULT_RECALL,
     memory: MemoryOption = None,
-    keep: KeepOption = 3,
+    keep: KeepOption = DEFAULT_KEEP,
     reencode: ReencodeOption = False,
     allow_empty: EmptyOption = False,
     max_megabytes: MaxMegabytesOption = 64,

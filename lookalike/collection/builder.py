@@ -24,7 +24,9 @@ from lookalike.catalogue.records import (
     SourceRecord,
 )
 from lookalike.catalogue.repository import Catalogue
+from lookalike.collection.encoder_check import check_same_encoder
 from lookalike.collection.files import disk_errors, exclusive_lock
+from lookalike.collection.index_command import reencode_command
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.manifest import Manifest
 from lookalike.collection.publisher import Publisher
@@ -34,6 +36,8 @@ from lookalike.errors import EncoderMismatchError, SnapshotDamagedError
 from lookalike.index.base import Tell, untold
 from lookalike.index.choosing import Build
 from lookalike.index.planner import IndexWish, plan_index
+
+_AGREE = "Use the same encoder, or agree to encode everything again with --reencode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +223,8 @@ class Builder:
                 layout.clear_unfinished()
             complete = layout.complete()
             if not options.allow_other_encoder:
-                _check_encoder(layout, complete, spec)
+                command = reencode_command(layout.name, source, request, options.settings, layout.data)
+                _check_encoder(layout, complete, spec, command)
             record = catalogue.start_run(layout.name, source, request, options.settings)
             # The catalogue is ahead of the snapshots where these were lost or restored.
             generation = max(complete[-1] + 1 if complete else 1, catalogue.newest_generation(record.id))
@@ -231,11 +236,10 @@ class Builder:
             yield builder, damage
 
 
-def _check_encoder(layout: CollectionLayout, complete: Sequence[int], spec: EncoderSpec) -> None:
+def _check_encoder(layout: CollectionLayout, complete: Sequence[int], spec: EncoderSpec, command: str) -> None:
     published = _newest_encoder(layout, complete)
-    if published is None:
-        return
-    _refuse_different(layout, published, spec.differences(published))
+    if published is not None:
+        check_same_encoder(layout.name, published, spec, command=command, otherwise=_AGREE)
 
 
 def check_request(layout: CollectionLayout, request: EncoderRequest) -> None:
@@ -253,14 +257,10 @@ def check_request(layout: CollectionLayout, request: EncoderRequest) -> None:
         for field, wanted in asked.items()
         if wanted is not None and wanted != there[field]
     ]
-    _refuse_different(layout, published, differences)
-
-
-def _refuse_different(layout: CollectionLayout, published: EncoderSpec, differences: Sequence[str]) -> None:
     if differences:
         raise EncoderMismatchError(
             f"the collection {layout.name!r} was made by {published.name!r}, and this encoder differs from it: "
-            f"{'; '.join(differences)}. Use the same encoder, or agree to encode everything again with --reencode",
+            f"{'; '.join(differences)}. {_AGREE}",
             subject=layout.name,
         )
 

@@ -51,6 +51,11 @@ class CollectionLayout:
         return cls(collections / check_name(name), name)
 
     @property
+    def data(self) -> Path:
+        """The data folder that the collection is in."""
+        return self.root.parent.parent
+
+    @property
     def lock(self) -> Path:
         """The lock file."""
         return self.root / "lock"

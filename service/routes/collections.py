@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from service.answers import json_answer, tagged
 from service.auth import READERS, require
+from service.open_snapshot import OpenSnapshot
 from service.paths import Name
 from service.problems import problem_of
 from service.schemas import (
@@ -21,7 +22,6 @@ from service.schemas import (
     ThresholdAnswer,
 )
 from service.settings import Scope
-from service.snapshots import OpenSnapshot
 from service.state import Services, Shared
 
 router = APIRouter(prefix="/collections", tags=["collections"], dependencies=READERS)
@@ -64,9 +64,17 @@ def _row(services: Services, name: str, path: str) -> CollectionRow:
         problem = CollectionProblem(code=found.code, detail=found.detail)
     if serving is None:
         return CollectionRow(
-            name=name, ready=False, count=None, snapshot=None, encoder=None, created_at=None, problem=problem
+            name=name,
+            ready=False,
+            count=None,
+            snapshot=None,
+            encoder=None,
+            created_at=None,
+            problem=problem,
+            searchable_by_picture=False,
+            picture_problem=None,
         )
-    manifest = serving.collection.manifest
+    manifest, picture_problem = serving.collection.manifest, serving.picture_problem
     return CollectionRow(
         name=name,
         ready=True,
@@ -75,12 +83,14 @@ def _row(services: Services, name: str, path: str) -> CollectionRow:
         encoder=manifest.encoder.name,
         created_at=manifest.created_at,
         problem=problem,
+        searchable_by_picture=picture_problem is None,
+        picture_problem=picture_problem,
     )
 
 
 def _collection(held: OpenSnapshot) -> CollectionAnswer:
     manifest, origin = held.collection.manifest, held.collection.origin
-    spec = manifest.encoder
+    spec, picture_problem = manifest.encoder, held.picture_problem
     return CollectionAnswer(
         name=manifest.collection,
         count=manifest.count,
@@ -102,4 +112,6 @@ def _collection(held: OpenSnapshot) -> CollectionAnswer:
         calibration=None if held.calibration is None else CalibrationAnswer.of(held.calibration),
         bytes=sum(stamp.bytes for stamp in manifest.files.values()),
         source=SourceAnswer(kind=origin.kind, location=origin.location),
+        searchable_by_picture=picture_problem is None,
+        picture_problem=picture_problem,
     )

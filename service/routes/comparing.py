@@ -34,6 +34,7 @@ from service.encoders import requested_encoder
 from service.forms import form_schema
 from service.intake import taken_in
 from service.looks import check_unchanged
+from service.open_snapshot import OpenSnapshot
 from service.pictures import Prepared
 from service.questions import CompareForm, EmbedForm, ScoreForm
 from service.schemas import (
@@ -43,7 +44,6 @@ from service.schemas import (
     ScoreAnswer,
     ThresholdAnswer,
 )
-from service.snapshots import OpenSnapshot
 from service.state import Services, Shared
 from service.timing import Stopwatch
 
@@ -112,9 +112,10 @@ class _Side:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scored:
-    """A comparison by score alone."""
+    """A comparison by score alone; ``encoder`` is None where two stored vectors were compared."""
 
-    encoder: ImageEncoder
+    spec: EncoderSpec
+    encoder: ImageEncoder | None
     sides: tuple[_Side, _Side]
     score: float
     threshold: Threshold
@@ -138,8 +139,8 @@ async def _compare(services: Services, form: CompareForm) -> CompareAnswer:
         parts=None if explained is None else [_part(part) for part in explained.parts],
         rest=None if explained is None else round(explained.rest, 6),
         heat_maps=heat_maps,
-        encoder=found.encoder.spec.name,
-        input_size=found.encoder.spec.input_size,
+        encoder=found.spec.name,
+        input_size=found.spec.input_size,
         took_ms=watch.took_ms(),
     )
 
@@ -158,17 +159,28 @@ async def _score(
         held = None
         if form.collection is not None or any(isinstance(picture, str) for picture in pictures):
             held = await stack.enter_async_context(services.snapshots.lease(form.collection))
-        with watch.stage("load"):
-            encoder = await _encoder(services, form, held)
+        encoder = None
+        if held is not None and _is_stored(form):
+            spec = held.collection.manifest.encoder
+        else:
+            with watch.stage("load"):
+                encoder = await _encoder(services, form, held)
+            spec = encoder.spec
         watches = (Stopwatch(), Stopwatch())
-        wanted = _Wanted(encoder, held, look=look, explain=form.explain)
+        wanted = _Wanted(spec, encoder, held, look=look, explain=form.explain)
         first, second = await asyncio.gather(
             *(_side(services, wanted, picture, own) for picture, own in zip(pictures, watches, strict=True))
         )
         watch.beside(*watches)
-        threshold = await _threshold(services, encoder, held, form.threshold)
+        threshold = await _threshold(services, spec, held, form.threshold)
     score = clean(float(first.vector @ second.vector))
-    return _Scored(encoder, (first, second), score, threshold, watch.took_ms())
+    return _Scored(spec, encoder, (first, second), score, threshold, watch.took_ms())
+
+
+def _is_stored(form: CompareForm) -> bool:
+    """Whether two indexed pictures are compared as they are indexed, for which nothing has to be encoded."""
+    by_key = isinstance(form.image_a, str) and isinstance(form.image_b, str)
+    return by_key and form.encoder is None and form.input_size is None and not form.explain
 
 
 async def _tier(services: Services, found: _Scored, watch: Stopwatch) -> Told:
@@ -183,12 +195,12 @@ async def _tier(services: Services, found: _Scored, watch: Stopwatch) -> Told:
 async def _explained(services: Services, found: _Scored, watch: Stopwatch) -> tuple[Explanation, tuple[str, str]]:
     """Why the pair has its score, and the heat maps as they are answered."""
     first, second = (side.prepared for side in found.sides)
-    if first is None or second is None:
+    if first is None or second is None or found.encoder is None:
         raise TypeError("a picture to explain that was not prepared")
     with watch.stage("explain"):
         evidence = await services.batcher.explain(found.encoder, first.pixels, second.pixels)
         sizes = ((first.height, first.width), (second.height, second.width))
-        return await in_searchers(services, _drawn, evidence, found.encoder.spec, *sizes)
+        return await in_searchers(services, _drawn, evidence, found.spec, *sizes)
 
 
 def _drawn(
@@ -207,38 +219,53 @@ async def _encoder(services: Services, form: CompareForm | EmbedForm, held: Open
 
 
 async def _threshold(
-    services: Services, encoder: ImageEncoder, held: OpenSnapshot | None, given: float | None
+    services: Services, spec: EncoderSpec, held: OpenSnapshot | None, given: float | None
 ) -> Threshold:
     """The collection's threshold if the encoder is the collection's, else the encoder's own."""
-    if held is not None and encoder.spec.digest == held.collection.manifest.encoder.digest:
+    if held is not None and spec.digest == held.collection.manifest.encoder.digest:
         return held.collection.threshold(given)
-    return await in_searchers(services, services.encoders.threshold, encoder, given)
+    return await in_searchers(services, services.encoders.threshold, spec, given)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Wanted:
-    """What is needed of either picture, beside its vector."""
+    """What is needed of either picture, beside its vector by the encoder of this ``spec``.
 
-    encoder: ImageEncoder
+    ``encoder`` is None where both vectors are stored.
+    """
+
+    spec: EncoderSpec
+    encoder: ImageEncoder | None
     held: OpenSnapshot | None
     look: bool
     explain: bool
 
+    @property
+    def loaded(self) -> ImageEncoder:
+        """The encoder, for a picture that has to be encoded."""
+        if self.encoder is None:
+            raise TypeError("a picture to encode without an encoder")
+        return self.encoder
+
 
 async def _side(services: Services, wanted: _Wanted, picture: Upload | str, watch: Stopwatch) -> _Side:
-    if isinstance(picture, Upload):
-        vector, prepared = await embed(services, wanted.encoder, picture, watch, look=wanted.look)
-        return _Side(vector, prepared, prepared.seen)
+    if isinstance(picture, str):
+        return await _side_of_item(services, wanted, picture, watch)
+    vector, prepared = await embed(services, wanted.loaded, picture, watch, look=wanted.look)
+    return _Side(vector, prepared, prepared.seen)
+
+
+async def _side_of_item(services: Services, wanted: _Wanted, key: str, watch: Stopwatch) -> _Side:
     held = wanted.held
     if held is None:
         raise TypeError("a key without a collection")
-    item = await in_searchers(services, held.collection.item, picture)
-    if wanted.encoder is await held.encoder() and not wanted.explain:
+    item = await in_searchers(services, held.collection.item, key)
+    if wanted.spec.digest == held.collection.manifest.encoder.digest and not wanted.explain:
         seen = await seen_item(services, held, item, watch) if wanted.look else None
         return _Side(await in_searchers(services, held.collection.vector, item), None, seen)
     with watch.stage("decode"):
         upload = await file_of(services, held, item)
-    vector, prepared = await embed(services, wanted.encoder, upload, watch, look=wanted.look)
+    vector, prepared = await embed(services, wanted.loaded, upload, watch, look=wanted.look)
     if prepared.seen is not None:
         # Another picture's pixels under an indexed one's name: nothing said of them would be true of the index.
         check_unchanged(prepared.seen, item.draft)

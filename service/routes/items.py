@@ -15,12 +15,12 @@ from service.attending import attend
 from service.auth import READERS
 from service.errors import FieldInvalidError
 from service.media import media_type
+from service.open_snapshot import OpenSnapshot
 from service.paths import Key, Name
 from service.questions import SimilarQuestion
 from service.routes.searching import search_by_key
 from service.routing import PlainRoute
 from service.schemas import ItemAnswer, ItemsAnswer, SearchAnswer
-from service.snapshots import OpenSnapshot
 from service.state import Shared
 
 router = APIRouter(prefix="/collections/{name}/items", tags=["items"], dependencies=READERS)

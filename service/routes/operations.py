@@ -36,18 +36,22 @@ async def health(request: Request, services: Shared) -> Response:
     for name in snapshots.names():
         if (error := snapshots.problem(name)) is not None:
             problems.append(f"{name if named else 'a collection'}: {error.code}")
+    serving = {name: snapshots.serving(name) for name in snapshots.names()}
+    key_only = {name: why for name, held in serving.items() if held is not None and (why := held.picture_problem)}
+    for name, why in key_only.items():
+        problems.append(f"{name if named else 'a collection'}: {why.code}, so it is searched by key only")
     encoder, status = services.encoder, running_operator()
     operator = None
     if encoder is not None and status is not None:
         operator = OperatorAnswer(available=status.available, detail=status.text)
         if not status.available:
             problems.append("the compiled operator is missing; the plain formula serves, more slowly")
-    serving = {name: snapshots.serving(name) for name in snapshots.names()} if named else {}
     answer = HealthAnswer(
         status="degraded" if problems else "ok",
         operator=operator,
         runtime=None if encoder is None else encoder.runtime,
-        collections={name: None if held is None else held.generation for name, held in serving.items()},
+        collections={name: None if held is None else held.generation for name, held in serving.items() if named},
+        searchable_by_key_only=key_only if named else {},
         in_flight=services.admission.in_flight,
         capacity=services.admission.capacity,
         uploading=services.uploads.in_flight,

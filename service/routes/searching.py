@@ -16,11 +16,11 @@ from service.bodies import Upload
 from service.errors import ImageMissingError, RequestError
 from service.forms import Box, form_schema
 from service.intake import taken_in
+from service.open_snapshot import OpenSnapshot
 from service.problems import problem_of
 from service.questions import BatchForm, SearchForm
 from service.routing import PlainRoute
 from service.schemas import BatchAnswer, SearchAnswer
-from service.snapshots import OpenSnapshot
 from service.state import Services, Shared
 from service.timing import Stopwatch
 

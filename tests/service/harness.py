@@ -112,7 +112,7 @@ def serving(data: Path, **options: Any) -> Iterator[Service]:
         yield service
 
 
-def index(data: Path, name: str, source: Path, encoder: str = "bundled") -> int:
+def index(data: Path, name: str, source: Path, encoder: str = "bundled", *, reencode: bool = False) -> int:
     """Index a source into a collection as the command does; the number of the snapshot."""
     places = Places(data, encoders=data / "encoders")
     limits = ImageLimits()
@@ -123,7 +123,7 @@ def index(data: Path, name: str, source: Path, encoder: str = "bundled") -> int:
             places,
             IndexRequest(name, str(source), None, EncoderRequest(encoder)),
             catalogue=catalogue,
-            options=RunOptions(PipelineOptions(limits=limits), BuildOptions(settings)),
+            options=RunOptions(PipelineOptions(limits=limits), BuildOptions(settings, allow_other_encoder=reencode)),
             reporter=JsonReporter(out=io.StringIO()),
         )
     finally:

@@ -151,7 +151,6 @@ ask_ruins("snapshot-damaged", 503, "/collections/damaged/items")
 ask_ruins("index-damaged", 503, item_path("000.jpg", "similar", "index"))
 ask_ruins("snapshot-not-found", 503, "/collections/gone")
 ask_ruins("vectors-invalid", 503, "/collections/engine")
-ask_ruins("encoder-mismatch", 409, item_path("000.jpg", "similar", "mismatch"))
 ask_ruins("calibration-invalid", 503, "/collections/calibration")
 ask_ruins("calibration-mismatch", 409, "/collections/calibration-of-another")
 ask_ruins("entry-missing", 404, item_path("000.jpg", "image", "entries"))
@@ -167,6 +166,11 @@ ask_ruins("source-unsupported", 503, item_path("000.jpg", "image", "other-source
 ask_ruins("manifest-invalid", 503, item_path("entries/000.jpg", "image", "list"))
 ask_ruins("archive-unsafe", 503, item_path("000.jpg", "image", "unsafe"))
 ask_ruins("archive-damaged", 503, item_path("000.jpg", "thumbnail", "torn"))
+
+
+@provokes("encoder-mismatch", 409)
+def _(world: World) -> httpx.Response:
+    return world.ruins.search(PICTURE, collection="mismatch")
 
 
 @provokes("weights-invalid", 500)

@@ -66,6 +66,7 @@ def test_refusals_are_counted_by_code(service: Service) -> None:
 def test_what_is_served_can_be_watched(service: Service) -> None:
     assert measured(service, "lookalike_snapshot", collection="shop") == 1
     assert measured(service, "lookalike_items", collection="shop") == 13
+    assert measured(service, "lookalike_searchable_by_picture", collection="shop") == 1
     assert measured(service, "lookalike_operator_available") == 1
     assert measured(service, "lookalike_capacity") == 64
     assert measured(service, "lookalike_in_flight") == 0

@@ -15,7 +15,7 @@ import pytest
 
 from lookalike.collection.layout import CollectionLayout
 from lookalike.testing import jpeg_bytes
-from service.snapshots import OpenSnapshot
+from service.open_snapshot import OpenSnapshot
 from tests.e2e.conftest import write_pictures
 from tests.service.harness import Service, index, serving, starting
 

@@ -39,7 +39,7 @@ export function resultCard(result, { href, threshold, signal, onCompare, onWhy, 
       "div",
       { class: "card-actions" },
       button(t.results.compare, onCompare, { kind: "text", "aria-label": t.results.compareWith(name) }),
-      button(t.results.why, onWhy, { kind: "text", "aria-label": t.results.whyOf(name) }),
+      onWhy && button(t.results.why, onWhy, { kind: "text", "aria-label": t.results.whyOf(name) }),
       button(t.results.details, onDetails, { kind: "text", "aria-label": t.results.detailsOf(name) }),
     ),
   );

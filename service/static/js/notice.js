@@ -110,13 +110,13 @@ const titleOf = (error) => t.problems.titles[error.code] ?? t.problems.title;
 
 /** One sentence about any failure. */
 export function textOf(error) {
-  if (error instanceof Problem) return sentence(error.detail);
+  if (error instanceof Problem) return textOfDetail(error.detail);
   console.error(error);
   return t.problems.script;
 }
 
-// The service's details begin in lower case, or with the name of a file, which stays as it is.
-function sentence(text) {
+/** A detail as a sentence. The service's begin in lower case, or with the name of a file, which stays as it is. */
+export function textOfDetail(text) {
   const begun = /^[a-z]+ /.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
   return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }

@@ -6,7 +6,8 @@ let listed = null;
 
 /** The collections, fetched anew if `fresh` or not known yet or none. */
 export async function collections({ fresh = false, ...options } = {}) {
-  if (!fresh && listed?.length) return listed;
+  // What is wrong with one of them may have been mended meanwhile.
+  if (!fresh && listed?.length && listed.every((each) => each.picture_problem === null)) return listed;
   listed = await fetched(options);
   if (listed.length) return listed;
   // A service that is still starting knows of no collections yet, which is not the same as having none.
@@ -15,7 +16,8 @@ export async function collections({ fresh = false, ...options } = {}) {
   return listed;
 }
 
-/** The collection to search when the address names none: the first that is ready. */
-export const usual = (list) => list.find((each) => each.ready)?.name ?? list[0]?.name ?? null;
+/** The collection to search when the address names none: the first that takes pictures, or else that is ready. */
+export const usual = (list) =>
+  (list.find((each) => each.searchable_by_picture) ?? list.find((each) => each.ready) ?? list[0])?.name ?? null;
 
 const fetched = async (options) => (await api.collections(options)).collections;

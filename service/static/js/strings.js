@@ -66,6 +66,7 @@ export const t = {
     choose: "Choose a picture",
     photograph: "Take a photo",
     try: "Or start from one of these",
+    tryOnly: "Start from one of these",
     tryFrom: (name) => `Pictures of ${name}`,
     searchFrom: (name) => `Search from ${name}`,
   },
@@ -84,10 +85,19 @@ export const t = {
     notReady: (name, detail) => `${name}: ${detail}`,
   },
 
+  keyOnly: {
+    title: "This collection cannot be searched with a picture",
+    works: "You can look through it, and search from any picture in it, as ever.",
+    mend: "Whoever runs this service can encode its pictures again:",
+    refused: (name) => `${name} cannot be searched with a picture of yours: see the note on the page.`,
+    short: "no search with pictures of yours",
+  },
+
   options: {
     label: "Search options",
     collection: "Collection",
     collectionCount: (name, count) => (count === null ? name : `${name} (${whole(count)})`),
+    collectionKeyOnly: (label) => `${label}, from its own pictures only`,
     collectionNotReady: (name) => `${name} (not ready)`,
     k: "Results",
     kInvalid: "A whole number from 1 to 1000.",
@@ -337,6 +347,7 @@ export const t = {
       "collection-not-found": "There is no such collection",
       "collection-not-ready": "This collection is not ready",
       "encoder-not-installed": "This encoder is not installed",
+      "encoder-mismatch": "The encoder of this collection is not here any more",
       "field-invalid": "The service does not take this value",
     },
     offline: "Is it running, and is this device online?",

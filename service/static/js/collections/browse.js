@@ -4,6 +4,7 @@ import { api } from "../api.js";
 import { browseCard } from "../card.js";
 import { openDetails } from "../details.js";
 import { button, facts, h, icon } from "../dom.js";
+import { KeyOnlyBanner } from "../key-only.js";
 import { Notice, flash, say } from "../notice.js";
 import { link } from "../route.js";
 import { t } from "../strings.js";
@@ -22,6 +23,7 @@ export class Browser {
 
   constructor() {
     this.title = h("h1", {});
+    this.banner = new KeyOnlyBanner();
     this.facts = h("div", { class: "panel" });
     this.grid = h("ul", { class: "grid", role: "list" });
     this.notice = new Notice();
@@ -32,6 +34,7 @@ export class Browser {
       { class: "browser", hidden: true },
       h("a", { class: "back", href: link("collections") }, icon("back"), t.collections.back),
       this.title,
+      this.banner.element,
       this.facts,
       this.grid,
       this.notice.element,
@@ -50,6 +53,7 @@ export class Browser {
     this.#snapshot = null;
     this.title.textContent = name;
     this.facts.hidden = true;
+    this.banner.show(null);
     this.#empty();
     this.#load();
   }
@@ -59,8 +63,9 @@ export class Browser {
     this.notice.clear();
   }
 
-  /** Show what is known about the collection, as pairs of term and description. */
-  describe(pairs) {
+  /** Show what is known about the collection, as pairs of term and description, and why it takes no pictures. */
+  describe(pairs, problem) {
+    this.banner.show(problem);
     this.facts.replaceChildren(facts(pairs));
     this.facts.hidden = false;
   }

@@ -3,6 +3,7 @@
 import { api } from "../api.js";
 import { facts, h } from "../dom.js";
 import { bytes, count, date, score, short, thresholdSource } from "../format.js";
+import { refusePicture } from "../key-only.js";
 import { Notice, say } from "../notice.js";
 import { nothingPanel, tellWhy } from "../nothing.js";
 import { picture, sized } from "../pictures.js";
@@ -20,6 +21,7 @@ const EVERY = 4;
 export class CollectionsView {
   #latest = new Latest();
   #place = null;
+  #keyOnly = false;
 
   constructor() {
     this.notice = new Notice();
@@ -39,11 +41,15 @@ export class CollectionsView {
   }
 
   get overlay() {
-    return t.drop.search;
+    return this.#keyOnly ? null : t.drop.search;
   }
 
   /** A picture given here is one to search with, in the collection that one is looking at. */
   receive([file]) {
+    if (this.#keyOnly) {
+      refusePicture(this.#place.params.name);
+      return;
+    }
     go("search", { collection: this.#place.params.name }, { uploads: { query: remember(file) } });
   }
 
@@ -63,6 +69,7 @@ export class CollectionsView {
     this.overview.hidden = name !== undefined;
     this.browser.element.hidden = name === undefined;
     this.notice.clear();
+    this.#keyOnly = false;
     const signal = this.#latest.start();
     try {
       await (name === undefined ? this.#showList(signal) : this.#showOne(name, signal));
@@ -92,11 +99,12 @@ export class CollectionsView {
     this.browser.show(name, this.#patiently.bind(this));
     const about = await this.#patiently(() => api.collection(name, { signal }), signal);
     this.notice.clear();
-    this.browser.describe(allFacts(about));
+    this.#keyOnly = about.picture_problem !== null;
+    this.browser.describe(allFacts(about), about.picture_problem);
   }
 }
 
-function shelfCard({ name, ready, count: items, snapshot, encoder, created_at: made, problem }) {
+function shelfCard({ name, ready, count: items, snapshot, encoder, created_at: made, problem, ...rest }) {
   const known = facts([
     [t.collections.encoder, encoder],
     [t.collections.snapshot, snapshot === null ? null : String(snapshot)],
@@ -110,7 +118,8 @@ function shelfCard({ name, ready, count: items, snapshot, encoder, created_at: m
   }
   const covers = h("div", { class: "covers", "aria-hidden": "true" });
   const open = h("a", { href: link("collections", { name }), class: "cover", "aria-label": t.collections.open(name) });
-  return h("li", { class: "panel shelf-card" }, open, covers, title, size, known);
+  const limit = rest.picture_problem && h("p", { class: "invalid" }, t.keyOnly.short);
+  return h("li", { class: "panel shelf-card" }, open, covers, title, size, limit, known);
 }
 
 // What the list leaves out comes from the collection itself. The card is good without it.

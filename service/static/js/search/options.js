@@ -59,9 +59,9 @@ export class Options {
 
   /** Fill the chooser; a name that is not in the list stays choosable, so that the service can say what is wrong. */
   setCollections(list, chosen) {
-    const rows = list.map(({ name, ready, count }) => {
+    const rows = list.map(({ name, ready, count, picture_problem: problem }) => {
       const label = ready ? t.options.collectionCount(name, count) : t.options.collectionNotReady(name);
-      return h("option", { value: name }, label);
+      return h("option", { value: name }, problem ? t.options.collectionKeyOnly(label) : label);
     });
     if (chosen && !list.some(({ name }) => name === chosen)) rows.unshift(h("option", { value: chosen }, chosen));
     this.collection.replaceChildren(...rows);

@@ -11,7 +11,7 @@ import { Latest } from "../task.js";
 export class QueryPanel {
   #latest = new Latest();
   #shown = null;
-
+  #keyOnly = false;
   #onName;
 
   /** `onBox(box or null)` after the box was changed; `onName(title)`; `receive(files)` for another picture. */
@@ -26,6 +26,7 @@ export class QueryPanel {
     this.about = h("p", { class: "hint" });
     this.part = button(t.query.part, () => this.#begin(), { kind: "small", symbol: "crop" });
     this.whole = button(t.query.whole, () => this.cropper.clear(), { kind: "small", symbol: "whole" });
+    this.pickers = pickers({ choose: t.query.another, photograph: t.start.photograph, receive, kind: "small" });
     this.element = h(
       "section",
       { class: "query", "aria-label": t.query.label },
@@ -36,7 +37,7 @@ export class QueryPanel {
         { class: "actions" },
         this.part,
         this.whole,
-        pickers({ choose: t.query.another, photograph: t.start.photograph, receive, kind: "small" }),
+        this.pickers,
       ),
     );
   }
@@ -47,6 +48,13 @@ export class QueryPanel {
     if (id !== this.#shown) this.#replace(source);
     this.#shown = id;
     this.cropper.show(box);
+    this.#buttons();
+  }
+
+  /** Offer no other picture and no part of this one, where a collection takes no pictures. */
+  setKeyOnly(is) {
+    this.pickers.hidden = is;
+    this.#keyOnly = is;
     this.#buttons();
   }
 
@@ -99,7 +107,7 @@ export class QueryPanel {
   }
 
   #buttons() {
-    this.part.hidden = this.cropper.box !== null;
+    this.part.hidden = this.#keyOnly || this.cropper.box !== null;
     this.whole.hidden = this.cropper.box === null;
     this.element.classList.toggle("cropping", this.cropper.box !== null);
   }

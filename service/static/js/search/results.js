@@ -57,8 +57,8 @@ export class Results {
     this.busy(false);
   }
 
-  /** Show an answer, hiding scores below `minimum`. */
-  render(answer, minimum) {
+  /** Show an answer, hiding scores below `minimum`; `explains` is whether "Why?" has an answer. */
+  render(answer, minimum, { explains = true } = {}) {
     this.busy(false);
     const signal = this.#pictures.start();
     const threshold = cosineOf(answer.threshold.value);
@@ -70,7 +70,7 @@ export class Results {
           threshold,
           signal,
           onCompare: () => this.#onCompare(result),
-          onWhy: () => this.#onWhy(result),
+          onWhy: explains && (() => this.#onWhy(result)),
           onDetails: () => openDetails(answer.collection, result, this.#linkTo(result.key)),
         }),
       ),

@@ -4,6 +4,7 @@ import { api } from "../api.js";
 import { tile } from "../card.js";
 import { h, icon } from "../dom.js";
 import { pickers } from "../give.js";
+import { pictureProblemOf } from "../key-only.js";
 import { nothingPanel, tellWhy } from "../nothing.js";
 import { link } from "../route.js";
 import { t } from "../strings.js";
@@ -23,6 +24,7 @@ export class Start {
     this.notices = h("div", {});
     this.options = h("div", { class: "start-options" });
     this.samples = h("section", { class: "samples", hidden: true });
+    this.heading = h("h2", {});
     this.zone = h(
       "div",
       { class: "dropzone" },
@@ -56,6 +58,8 @@ export class Start {
     this.element.hidden = false;
     this.ready.hidden = !usable;
     this.nothing.hidden = usable;
+    this.zone.hidden = pictureProblemOf(list, chosen) !== null;
+    this.heading.textContent = this.zone.hidden ? t.start.tryOnly : t.start.try;
     if (usable) this.#fill(chosen, params);
     else tellWhy(this.nothing, list);
   }
@@ -76,7 +80,7 @@ export class Start {
     const page = await api.items(collection, { limit: SAMPLES * EVERY }, { signal }).catch(() => null);
     if (signal.aborted || !page?.items.length) return;
     this.samples.replaceChildren(
-      h("h2", {}, t.start.try),
+      this.heading,
       h(
         "ul",
         { class: "strip", role: "list", "aria-label": t.start.tryFrom(collection) },

@@ -3,6 +3,7 @@
 import * as geometry from "../box.js";
 import { api, blob, imageOf } from "../api.js";
 import { h } from "../dom.js";
+import { KeyOnlyBanner, pictureProblemOf, refusePicture } from "../key-only.js";
 import { Notice, flash } from "../notice.js";
 import { go, link, note } from "../route.js";
 import { collections, usual } from "../store.js";
@@ -19,6 +20,7 @@ export class SearchView {
   #latest = new Latest();
   #place = null;
   #source = null;
+  #keyOnly = false;
   #onTitle;
 
   /** `onTitle()` when `title()` has changed after `show`. */
@@ -26,6 +28,7 @@ export class SearchView {
     this.#onTitle = onTitle;
     const receive = (files) => this.receive(files);
     this.notice = new Notice();
+    this.banner = new KeyOnlyBanner();
     this.options = new Options({
       onChange: () => this.#optionsChanged(),
       onMinimum: (minimum, final) => this.#minimumChanged(minimum, final),
@@ -50,7 +53,7 @@ export class SearchView {
   }
 
   get overlay() {
-    return t.drop.search;
+    return this.#keyOnly ? null : t.drop.search;
   }
 
   title() {
@@ -64,6 +67,10 @@ export class SearchView {
 
   /** A picture that was dropped, pasted, chosen or taken. */
   receive(files) {
+    if (this.#keyOnly) {
+      refusePicture(this.options.values.collection);
+      return;
+    }
     if (files.length > 1) flash(t.drop.first(files.length));
     go("search", this.#settings(), { uploads: { query: remember(files[0]) } });
   }
@@ -82,8 +89,22 @@ export class SearchView {
     const collection = options.collection ?? usual(list);
     this.options.setCollections(list, collection);
     if (this.#source?.kind === "key") this.#source.collection = collection;
+    this.#limit(pictureProblemOf(list, collection));
     if (this.#isStart) this.#showStart(list, collection, again);
+    else if (this.#keyOnly && (this.#source.kind === "file" || params.box)) this.#showUnsearched();
     else await this.#search(signal);
+  }
+
+  // Where a collection takes no pictures, the page says why, and offers none of the ways to give one.
+  #limit(problem) {
+    this.#keyOnly = problem !== null;
+    this.banner.show(problem);
+    this.query.setKeyOnly(this.#keyOnly);
+  }
+
+  #showUnsearched() {
+    this.query.show(this.#source, geometry.parse(this.#place.params.box));
+    this.results.clear();
   }
 
   get #isStart() {
@@ -101,12 +122,12 @@ export class SearchView {
     if (isStart) {
       this.start.element.hidden = false;
       this.results.clear();
-      this.start.notices.append(this.notice.element);
+      this.start.notices.append(this.banner.element, this.notice.element);
       this.start.options.replaceChildren(this.options.element);
       this.options.setThreshold(null);
     } else {
       this.start.hide();
-      this.main.prepend(this.notice.element);
+      this.main.prepend(this.banner.element, this.notice.element);
       this.panel.append(this.options.element);
     }
     this.columns.hidden = isStart;
@@ -162,7 +183,7 @@ export class SearchView {
       this.notice.clear();
       this.query.setSize(answer.query);
       this.options.setThreshold(answer.threshold, answer.collection);
-      this.results.render(answer, minimum);
+      this.results.render(answer, minimum, { explains: !this.#keyOnly });
       this.#keepFocus();
     } catch (error) {
       if (error.name !== "AbortError") this.#failed(error, () => this.show(this.#place));

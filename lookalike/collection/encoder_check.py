@@ -1,0 +1,45 @@
+"""Whether an encoder is the one that a collection was made with; if it is not, how they differ and what to do."""
+
+from __future__ import annotations
+
+from lookalike.encoder.spec import EncoderSpec
+from lookalike.errors import EncoderMismatchError
+
+_RELOAD = "Load the encoder it was made with, or index it again with --reencode"
+_SHOWN_DIGITS = 8
+"""How much of a digest a person compares."""
+
+
+def describe_encoder(spec: EncoderSpec) -> str:
+    """An encoder as a person tells it from another one that has the same name."""
+    return f"{spec.name} of {spec.dimension} numbers (weights {spec.weights_digest[:_SHOWN_DIGITS]})"
+
+
+def check_same_encoder(
+    name: str, made_by: EncoderSpec, at_hand: EncoderSpec, *, command: str, otherwise: str = _RELOAD
+) -> None:
+    """Raise EncoderMismatchError unless ``at_hand`` makes vectors like those of the collection ``name``.
+
+    Where both have the same name, as after an update that brought another network under it, the error gives the
+    ``command`` that encodes the collection again; else its advice is ``otherwise``.
+    """
+    if at_hand.digest == made_by.digest:
+        return
+    made = f"the collection {name!r} was made by {describe_encoder(made_by)}"
+    differences = _differences(made_by, at_hand)
+    if at_hand.name != made_by.name:
+        differs = differences or "other weights"
+        message = f"{made}, and this encoder, {describe_encoder(at_hand)}, differs from it: {differs}. {otherwise}"
+    else:
+        message = (
+            f"{made}, and the {made_by.name} that is here is another encoder, {describe_encoder(at_hand)}"
+            f"{differences and f', with {differences}'}. Encode its pictures again with `{command}`; until then it can "
+            "be searched by key, but not with a picture"
+        )
+    raise EncoderMismatchError(message, subject=name)
+
+
+def _differences(made_by: EncoderSpec, at_hand: EncoderSpec) -> str:
+    """One phrase a field but for the weights, which are told beside the names."""
+    phrases = at_hand.differences(made_by)
+    return "; ".join(phrase for phrase in phrases if not phrase.startswith("weights_digest "))

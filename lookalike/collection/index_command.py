@@ -1,0 +1,61 @@
+"""The command that encodes a collection again, with the source and the settings that it remembers."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+from lookalike.catalogue.records import CollectionSettings, EncoderRequest, SourceRecord
+from lookalike.encoder.registry import BUNDLED_INT8
+from lookalike.index.planner import DEFAULT_RECALL
+from lookalike.options import MEBIBYTE, ImageLimits
+
+DATA_FOLDER = Path("data")
+DEFAULT_ENGINE, DEFAULT_KEEP = "auto", 3
+"""What ``index`` does where it is not told; what is as it would be anyway is left out of the command."""
+
+
+def default_memory() -> int:
+    """Bytes that an index may take in a service where nobody says: half of this machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def reencode_command(
+    name: str,
+    source: SourceRecord,
+    request: EncoderRequest,
+    settings: CollectionSettings,
+    data: Path = DATA_FOLDER,
+) -> str:
+    """``python -m indexer index SOURCE --collection NAME --reencode``, with all flags without which it would change.
+
+    A database's URL is not among them: it may have a password in it.
+    """
+    words = ["index", source.location, "--collection", name]
+    words += [] if data == DATA_FOLDER else ["--data", str(data)]
+    words += [] if source.root is None else ["--images-root", source.root]
+    words += _encoder_flags(request) + _settings_flags(settings)
+    return shlex.join(["python", "-m", "indexer", *words, "--reencode"])
+
+
+def _encoder_flags(request: EncoderRequest) -> list[str]:
+    if request == EncoderRequest(BUNDLED_INT8):
+        return []
+    flags = ["--encoder", request.name]
+    flags += [] if request.fusion is None else ["--fusion", request.fusion]
+    return flags if request.input_size is None else [*flags, "--input-size", str(request.input_size)]
+
+
+def _settings_flags(settings: CollectionSettings) -> list[str]:
+    limits = ImageLimits()
+    memory = default_memory() if settings.memory is None else settings.memory
+    values = (
+        ("--engine", settings.engine, DEFAULT_ENGINE),
+        ("--recall", f"{settings.target_recall:g}", f"{DEFAULT_RECALL:g}"),
+        ("--memory", f"{memory / 1e9:.9g}", f"{default_memory() / 1e9:.9g}"),
+        ("--keep", str(settings.keep), str(DEFAULT_KEEP)),
+        ("--max-megabytes", str(settings.max_bytes // MEBIBYTE), str(limits.max_bytes // MEBIBYTE)),
+        ("--max-megapixels", str(settings.max_pixels // 1_000_000), str(limits.max_pixels // 1_000_000)),
+    )
+    return [word for flag, value, default in values if value != default for word in (flag, value)]

@@ -1,0 +1,143 @@
+"""One collection at one snapshot: its index, its rows, and the encoder of its vectors, where that can be had."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field, replace
+
+from lookalike.api import Collection
+from lookalike.calibration import Calibration
+from lookalike.catalogue.records import EncoderRequest
+from lookalike.collection.encoder_check import describe_encoder
+from lookalike.collection.index_command import reencode_command
+from lookalike.encoder.base import ImageEncoder
+from lookalike.encoder.spec import EncoderSpec
+from lookalike.errors import EncoderError, EncoderMismatchError
+from lookalike.sources.base import Source
+from lookalike.wiring import open_origin
+from service.answers import KeptAnswers, KeptRows
+from service.encoders import EncoderShelf
+from service.problems import detail_of
+from service.schemas import PictureProblem
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class OpenSnapshot:
+    """A collection at one snapshot, with what belongs to it, and how many requests hold it.
+
+    Where its encoder cannot be had as it was, ``encoder_problem`` says why, in words for whoever asks; all that needs
+    no encoder is answered nevertheless.
+    """
+
+    collection: Collection
+    shelf: EncoderShelf
+    calibration: Calibration | None = None
+    answers: KeptAnswers = field(default_factory=KeptAnswers)
+    rows: KeptRows = field(init=False)
+    leases: int = 0
+    retired: bool = False
+    encoder_problem: EncoderError | None = None
+    _encoder: ImageEncoder | None = None
+    _mismatch: str = ""
+    _source: Source | None = None
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self.rows = KeptRows(self.name)
+
+    @property
+    def name(self) -> str:
+        """The collection's name."""
+        return self.collection.manifest.collection
+
+    @property
+    def generation(self) -> int:
+        """The snapshot's number."""
+        return self.collection.manifest.generation
+
+    async def encoder(self, input_size: int | None = None) -> ImageEncoder:
+        """The encoder that the vectors were made with, or, not for searching, the same at another input size.
+
+        Raises ``encoder_problem``, EncoderOptionsError and the errors of loading.
+        """
+        if self.encoder_problem is not None:
+            # Without this it would hold the frames of every request that it was ever raised in.
+            raise self.encoder_problem.with_traceback(None)
+        encoder = self._encoder or await self.load_encoder()
+        return encoder if input_size is None else await self.shelf.get(replace(self._request, input_size=input_size))
+
+    async def load_encoder(self) -> ImageEncoder:
+        """The encoder, loaded if need be; notes ``encoder_problem``, and raises it, if it is not the one it was."""
+        known = self.encoder_problem
+        try:
+            encoder = await self.shelf.get(self._request, own=True)
+            self._mismatch = _mismatch(self.collection.manifest.encoder, encoder.spec)
+            self.collection.check_encoder(encoder.spec)
+        except EncoderError as error:
+            if known is None or known.code != error.code:
+                _LOG.error("encoder refused", extra={"collection": self.name, "code": error.code, "why": error.message})
+            self.encoder_problem = self._public(error)
+            raise self.encoder_problem from error
+        self._encoder, self.encoder_problem = encoder, None
+        return encoder
+
+    def refuse_as_newest(self) -> None:
+        """Raise ``encoder_problem``, if there is one, in the words for a snapshot that is not served because of it."""
+        if isinstance(self.encoder_problem, EncoderMismatchError):
+            raise EncoderMismatchError(
+                f"snapshot {self.generation} of the collection {self.name!r} {self._mismatch}: start this service "
+                "again if lookalike has been updated since it started; until then the snapshot before answers",
+                subject=self.name,
+            )
+        if self.encoder_problem is not None:
+            raise self.encoder_problem
+
+    @property
+    def picture_problem(self) -> PictureProblem | None:
+        """Why pictures cannot be searched with, and the command that mends it, if they cannot."""
+        error = self.encoder_problem
+        if error is None:
+            return None
+        if not isinstance(error, EncoderMismatchError):
+            return PictureProblem(code=error.code, detail=detail_of(error), command=None)
+        command = reencode_command(self.name, self.collection.origin, self._request, self.collection.settings)
+        detail = f"the collection {self.name!r} {self._mismatch}"
+        return PictureProblem(code=error.code, detail=detail, command=command)
+
+    async def source(self) -> Source:
+        """Where the pictures are read from, opened once; raises a leaf of SourceError."""
+        async with self._opening:
+            if self._source is None:
+                self._source = await asyncio.to_thread(open_origin, self.collection.origin)
+            return self._source
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.collection.close()
+        if self._source is not None:
+            self._source.close()
+
+    @property
+    def _request(self) -> EncoderRequest:
+        return EncoderRequest(**self.collection.manifest.encoder_request)
+
+    def _public(self, error: EncoderError) -> EncoderError:
+        """The error without the server's own folders, which the command in a mismatch names; the log has all of it."""
+        if not isinstance(error, EncoderMismatchError):
+            return error
+        return EncoderMismatchError(
+            f"pictures cannot be searched with here: the collection {self.name!r} {self._mismatch}. Whoever runs this "
+            f"service can encode it again: `python -m indexer index SOURCE --collection {self.name} --reencode`. "
+            "Searches by key go on",
+            subject=self.name,
+        )
+
+
+def _mismatch(made_by: EncoderSpec, at_hand: EncoderSpec) -> str:
+    return (
+        f"was made by {describe_encoder(made_by)}, and the {at_hand.name} that is here is another encoder, "
+        f"{describe_encoder(at_hand)}"
+    )
