@@ -35,10 +35,12 @@ flags = [
     "-Wextra",
 ]
 
+map_kernels = ("plan", "fuse", "stage_moments", "place_weights", "weighted_pool", "weighted_moments")
+
 operators = CppExtension(
     name="lookalike._operators",
-    sources=[f"ext/csrc/{name}.cpp" for name in ("register", "plan", "fuse", "stage_moments", "moments")],
-    depends=[f"ext/csrc/{name}.h" for name in ("clones", "lanes", "plan", "fuse", "stage_moments", "moments")],
+    sources=[f"ext/csrc/{name}.cpp" for name in ("register", "moments", *map_kernels)],
+    depends=[f"ext/csrc/{name}.h" for name in ("clones", "lanes", "moments", *map_kernels)],
     extra_compile_args=[*flags, STABLE_ABI, *system_headers],
     py_limited_api=True,
 )
@@ -64,14 +66,13 @@ def openvino() -> list[Extension]:
     if not (folder / "include" / "openvino" / "openvino.hpp").is_file() or not libraries:
         logging.getLogger(__name__).warning("OpenVINO's headers are not here: lookalike._openvino is left out")
         return []
-    kernels = ("plan", "fuse", "stage_moments")
     # OpenVINO's checks tell in which file they are: as it is called, not where it lay when it was compiled.
     nowhere = [f"-fmacro-prefix-map={folder}/=openvino/", f"-fmacro-prefix-map={Path(__file__).resolve().parent}/="]
     return [
         Extension(
             name="lookalike._openvino",
-            sources=[f"ext/csrc/{name}.cpp" for name in ("openvino_extension", *kernels)],
-            depends=[f"ext/csrc/{name}.h" for name in ("clones", "lanes", *kernels)],
+            sources=[f"ext/csrc/{name}.cpp" for name in ("openvino_extension", *map_kernels)],
+            depends=[f"ext/csrc/{name}.h" for name in ("clones", "lanes", *map_kernels)],
             extra_compile_args=[*flags, "-isystem", str(folder / "include"), *nowhere],
             extra_link_args=[str(libraries[0])],  # by its file: a program that has OpenVINO has this one loaded already
             language="c++",

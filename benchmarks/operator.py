@@ -1,9 +1,11 @@
 """The compiled operators against the same formulas in PyTorch, on the feature maps of a resnet18.
 
-``python -m benchmarks.operator`` prints the tables and writes ``benchmarks/results/operator.json``.
+``python -m benchmarks.operator`` prints the tables and writes ``benchmarks/results/operator.json``. The weighted
+moments are measured on the maps of an EfficientNet-Lite2 as well. ``--only weighted_moments --batches 1 8 32 --output
+FILE`` measures a part.
 
-How it measures. The formula is given its best form for each case: the fastest of four ways to write it (for the
-moments also ways that lose a deviation small beside its mean, which the operator does not). That form and the
+How it measures. The formula is given its best form for each case: the fastest of three or four ways to write it (for
+the moments also ways that lose a deviation small beside its mean, which the operator does not). That form and the
 operator then take turns in one process, in random order in every round, so that a busy moment
 strikes both and neither always finds the caches that the other left; a ratio is the median of the rounds'
 ratios. One thread is measured in CPU time, which other programs' work does not add to; several threads in
@@ -21,7 +23,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,12 +33,16 @@ from torch.nn import functional
 
 from lookalike.encoder.formats import VARIANCE_FLOOR
 from lookalike.encoder.ops import multiscale_fuse, multiscale_moments, require_operator
+from lookalike.encoder.place_weights import place_weights
 
 RESULT = Path(__file__).parent / "results" / "operator.json"
 DIMENSION = 512
 STAGES = {
-    224: ((64, 56), (128, 28), (256, 14), (512, 7)),
-    144: ((64, 36), (128, 18), (256, 9), (512, 5)),
+    "resnet18": {
+        224: ((64, 56), (128, 28), (256, 14), (512, 7)),
+        144: ((64, 36), (128, 18), (256, 9), (512, 5)),
+    },
+    "efficientnet_lite2": {224: ((24, 56), (48, 28), (120, 14), (352, 7))},
 }
 LAYOUTS = {"NCHW": torch.contiguous_format, "channels last": torch.channels_last}
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
@@ -104,6 +110,36 @@ def _length(stage: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return mean, length * length / (stage.shape[2] * stage.shape[3]) - mean * mean
 
 
+WeightedMoments = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+
+def _weighted(moments: WeightedMoments) -> Formula:
+    def all_moments(maps: Maps) -> torch.Tensor:
+        blocks = []
+        for stage, weights in zip(maps, place_weights(maps), strict=True):
+            mean, variance = moments(stage, weights)
+            blocks += [mean, (variance + VARIANCE_FLOOR).sqrt()]
+        return torch.cat(blocks, dim=1)
+
+    return all_moments
+
+
+def _products(stage: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    shares = weights[:, None]
+    mean = (stage * shares).sum(dim=(2, 3), keepdim=True)
+    return mean[:, :, 0, 0], ((stage - mean).square() * shares).sum(dim=(2, 3))
+
+
+def _einsum(stage: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    mean = torch.einsum("nchw,nhw->nc", stage, weights)
+    return mean, torch.einsum("nchw,nhw->nc", (stage - mean[:, :, None, None]).square(), weights)
+
+
+def _einsum_of_squares(stage: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    mean = torch.einsum("nchw,nhw->nc", stage, weights)
+    return mean, torch.einsum("nchw,nhw->nc", stage.square(), weights) - mean * mean
+
+
 @dataclass(frozen=True)
 class Subject:
     """An operator, called as the encoder calls it, and ways to write its formula; the first says what is right."""
@@ -111,6 +147,7 @@ class Subject:
     name: str
     operator: Formula
     formulas: dict[str, Formula]
+    networks: tuple[str, ...] = ("resnet18",)
 
 
 FUSE = Subject(
@@ -133,13 +170,38 @@ MOMENTS = Subject(
         "vector_norm": _of_each(_length),
     },
 )
+WEIGHTED = Subject(
+    "weighted_moments",
+    lambda maps: multiscale_moments(maps, weighted=True),
+    {
+        "products": _weighted(_products),
+        "einsum": _weighted(_einsum),
+        "einsum of squares": _weighted(_einsum_of_squares),
+    },
+    ("resnet18", "efficientnet_lite2"),
+)
+SECTIONS = {MOMENTS.name: "moments", WEIGHTED.name: "weighted_moments"}
+"""Where the results of an operator are in the file; those of the first are at its top."""
+SUBJECTS = {subject.name: subject for subject in (FUSE, MOMENTS, WEIGHTED)}
 
 
-def make_maps(size: int, layout: str, batch: int) -> list[torch.Tensor]:
-    """Maps of a resnet18 for pictures of ``size`` pixels a side."""
-    return [
-        torch.rand(batch, channels, side, side).to(memory_format=LAYOUTS[layout]) for channels, side in STAGES[size]
-    ]
+@dataclass(frozen=True)
+class Case:
+    """Maps of a network for pictures of ``size`` pixels a side, and how many threads work on them."""
+
+    network: str
+    size: int
+    layout: str
+    batch: int
+    threads: int
+
+    def maps(self) -> list[torch.Tensor]:
+        """New maps of random numbers."""
+        shapes = STAGES[self.network][self.size]
+        return [
+            torch.rand(self.batch, channels, side, side).to(memory_format=LAYOUTS[self.layout])
+            for channels, side in shapes
+        ]
 
 
 def rounds(
@@ -167,24 +229,21 @@ def paired_ratio(above: list[float], below: list[float]) -> dict[str, float]:
     return {"median": round(middle, 3), "low": round(low, 3), "high": round(high, 3)}
 
 
-def compare(subject: Subject, size: int, layout: str, batch: int, threads: int, seconds: float) -> Row:
+def compare(subject: Subject, case: Case, seconds: float) -> Row:
     """One row of the table: formula and operator on the same maps."""
-    torch.set_num_threads(threads)
-    maps = make_maps(size, layout, batch)
+    torch.set_num_threads(case.threads)
+    maps = case.maps()
     formulas, operator = subject.formulas, subject.operator
     expected = next(iter(formulas.values()))(maps)
     if (operator(maps) - expected).abs().max() > 1e-6:
-        raise SystemExit(f"{subject.name} is not the formula at {size} px, {layout}, batch {batch}")
-    clock = time.thread_time if threads == 1 else time.perf_counter
+        raise SystemExit(f"{subject.name} is not the formula for {case}")
+    clock = time.thread_time if case.threads == 1 else time.perf_counter
     trial = rounds([partial(formula, maps) for formula in formulas.values()], clock, seconds / 3, least=5)
     best = min(zip(formulas, trial, strict=True), key=lambda pair: statistics.median(pair[1]))[0]
     formula, ours = rounds([partial(formulas[best], maps), partial(operator, maps)], clock, seconds)
     return {
-        "size": size,
-        "layout": layout,
-        "batch": batch,
-        "threads": threads,
-        "clock": "CPU" if threads == 1 else "wall",
+        **asdict(case),
+        "clock": "CPU" if case.threads == 1 else "wall",
         "rounds": len(ours),
         "formula": best,
         "formula_ms": round(statistics.median(formula), 4),
@@ -201,7 +260,7 @@ def scale(subject: Subject, layout: str, batch: int, threads: int, seconds: floa
     Calls come in bursts, because a thread that has just idled must be woken first, which the calls of an indexer
     at work do not wait for.
     """
-    maps = make_maps(224, layout, batch)
+    maps = Case(subject.networks[0], 224, layout, batch, threads).maps()
     burst = max(2, 64 // batch)
 
     def on(count: int) -> Callable[[], None]:
@@ -225,31 +284,42 @@ def scale(subject: Subject, layout: str, batch: int, threads: int, seconds: floa
     }
 
 
-def measure(subject: Subject, threads: int, seconds: float) -> Iterator[Row]:
+def cases_of(subject: Subject, threads: int, batches: Sequence[int]) -> Iterator[Case]:
+    """Every case of an operator's table."""
+    for network in subject.networks:
+        for size in STAGES[network]:
+            for count in dict.fromkeys((1, threads)):
+                for layout in LAYOUTS:
+                    for batch in batches:
+                        yield Case(network, size, layout, batch, count)
+
+
+def measure(subject: Subject, threads: int, batches: Sequence[int], seconds: float) -> Iterator[Row]:
     """Every case of the table, printed as it comes."""
     print(f"\n{subject.name}")
-    print("  px  layout         batch  threads  clock  formula ms  operator ms  ratio (quartiles)   of the least")
-    for size in STAGES:
-        for count in dict.fromkeys((1, threads)):
-            for layout in LAYOUTS:
-                for batch in BATCHES:
-                    row = compare(subject, size, layout, batch, count, seconds)
-                    ratio = row["ratio"]
-                    least = row["formula_least_ms"] / row["operator_least_ms"]
-                    print(
-                        f"{size:4}  {layout:13}  {batch:5}  {count:7}  {row['clock']:5}  {row['formula_ms']:10.3f}"
-                        f"  {row['operator_ms']:11.3f}  {ratio['median']:5.2f} ({ratio['low']:.2f} to"
-                        f" {ratio['high']:.2f})  {least:6.2f}",
-                        flush=True,
-                    )
-                    yield row
+    print(
+        "network             px  layout         batch  threads  clock  formula ms  operator ms  ratio (quartiles)",
+        end="",
+    )
+    print("   of the least")
+    for case in cases_of(subject, threads, batches):
+        row = compare(subject, case, seconds)
+        ratio = row["ratio"]
+        least = row["formula_least_ms"] / row["operator_least_ms"]
+        print(
+            f"{case.network:18}  {case.size:3}  {case.layout:13}  {case.batch:5}  {case.threads:7}  {row['clock']:5}"
+            f"  {row['formula_ms']:10.3f}  {row['operator_ms']:11.3f}  {ratio['median']:5.2f} ({ratio['low']:.2f} to"
+            f" {ratio['high']:.2f})  {least:6.2f}",
+            flush=True,
+        )
+        yield row
 
 
-def measure_scaling(subject: Subject, threads: int, seconds: float) -> Iterator[Row]:
+def measure_scaling(subject: Subject, threads: int, batches: Sequence[int], seconds: float) -> Iterator[Row]:
     """One thread against all, printed as it comes."""
     print(f"\n{subject.name} at 224 px, wall-clock: one thread against {threads}")
     for layout in LAYOUTS:
-        for batch in (1, 8, 32, 64):
+        for batch in sorted({1, 8, 32, 64} & set(batches)):
             row = scale(subject, layout, batch, threads, seconds)
             print(
                 f"  {layout:13}  batch {batch:3}  {row['one_ms']:8.3f} ms  {row['all_ms']:8.3f} ms"
@@ -259,13 +329,13 @@ def measure_scaling(subject: Subject, threads: int, seconds: float) -> Iterator[
             yield row
 
 
-def report_on(subject: Subject, threads: int, seconds: float) -> dict[str, list[Row]]:
+def report_on(subject: Subject, threads: int, batches: Sequence[int], seconds: float) -> dict[str, list[Row]]:
     """All measurements of one operator, printed as they come, and where it gains least."""
-    cases = list(measure(subject, threads, seconds))
-    scaling = list(measure_scaling(subject, threads, seconds))
+    cases = list(measure(subject, threads, batches, seconds))
+    scaling = list(measure_scaling(subject, threads, batches, seconds))
     worst = min(cases, key=lambda row: row["ratio"]["median"])
-    print(f"\nsmallest ratio: {worst['ratio']['median']:.2f} at {worst['size']} px, {worst['layout']}, ", end="")
-    print(f"batch {worst['batch']}, {worst['threads']} thread(s)")
+    print(f"\nsmallest ratio: {worst['ratio']['median']:.2f} at {worst['network']}, {worst['size']} px, ", end="")
+    print(f"{worst['layout']}, batch {worst['batch']}, {worst['threads']} thread(s)")
     return {"cases": cases, "one_thread_against_all": scaling}
 
 
@@ -288,18 +358,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=1.5, help="how long to measure each case")
     parser.add_argument("--output", type=Path, default=RESULT, help="the file to write")
+    parser.add_argument("--only", choices=SUBJECTS, action="append", help="an operator to measure; all by default")
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="how many images at a time")
     arguments = parser.parse_args()
     require_operator()
     threads = torch.get_num_threads()
     load = os.getloadavg()[0]
+    names = arguments.only or SUBJECTS
     with torch.inference_mode():
-        fuse, moments = (report_on(subject, threads, arguments.seconds) for subject in (FUSE, MOMENTS))
+        rows = {name: report_on(SUBJECTS[name], threads, arguments.batches, arguments.seconds) for name in names}
     report = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
         "load_before": round(load, 2),
-        **fuse,
-        "moments": moments,
+        **rows.pop(FUSE.name, {}),
+        **{SECTIONS[name]: section for name, section in rows.items()},
     }
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(report, indent=1) + "\n")

@@ -168,7 +168,7 @@ Fusion::Fusion(std::vector<Stage> stages, std::int64_t images, std::int64_t dime
 void Fusion::pool(std::int64_t begin, std::int64_t end, float* sums) const noexcept {
     plan_.each(begin, end, [sums](const Stage& stage, const Block& block, const float* data, std::int64_t place) {
         if (stage.layout == Layout::planes) {
-            sum_rows(data, block.channels, stage.pixels, block.pixels, sums + place);
+            sum_rows(data, block.channels, stage.pixels(), block.pixels, sums + place);
         } else {
             sum_columns(data, block.pixels, stage.channels, sums + place);
         }
@@ -184,7 +184,7 @@ void Fusion::fuse(std::int64_t begin, std::int64_t end, float* sums, float* out)
             const Stage& stage = stages[s];
             float* values = sums + image * plan_.image_sums() + plan_.place(s).sums;
             fold_slices(values, plan_.place(s).slices, stage.channels);
-            const auto count = static_cast<double>(stage.pixels) * static_cast<double>(stages.size());
+            const auto count = static_cast<double>(stage.pixels()) * static_cast<double>(stages.size());
             add_expanded(values, stage.channels, static_cast<float>(1.0 / count), dimension_, row);
         }
         if (normalize_) {

@@ -1,5 +1,5 @@
 // The nodes of the domain "lookalike" as OpenVINO sees them: shapes, checks and memory. The arithmetic is in
-// fuse.cpp and stage_moments.cpp.
+// fuse.cpp, stage_moments.cpp and weighted_moments.cpp.
 //
 // A node is computed by the thread that asks for it: OpenVINO gives each of its streams a request of its own.
 //
@@ -20,6 +20,7 @@
 #include "fuse.h"
 #include "plan.h"
 #include "stage_moments.h"
+#include "weighted_moments.h"
 
 namespace {
 
@@ -70,10 +71,11 @@ public:
         for (const ov::Tensor& map : inputs) {
             const ov::Shape& shape = map.get_shape();
             const auto channels = static_cast<std::int64_t>(shape[1]);
-            const auto pixels = static_cast<std::int64_t>(shape[2] * shape[3]);
+            const auto height = static_cast<std::int64_t>(shape[2]);
+            const auto width = static_cast<std::int64_t>(shape[3]);
             // A map of a single pixel is read faster as one row of channels.
-            stages.push_back({map.data<const float>(), channels, pixels, channels * pixels,
-                              pixels == 1 ? lookalike::Layout::pixels : lookalike::Layout::planes});
+            stages.push_back({map.data<const float>(), channels, height, width, channels * height * width,
+                              height * width == 1 ? lookalike::Layout::pixels : lookalike::Layout::planes});
         }
         outputs[0].set_shape({images, row(stages)});
         if (images > 0) {
@@ -100,15 +102,18 @@ public:
     OPENVINO_OP("MultiScaleMoments", "lookalike", OverStages);
 
     MultiScaleMoments() = default;
-    explicit MultiScaleMoments(const ov::OutputVector& maps) : OverStages(maps) {
+    MultiScaleMoments(const ov::OutputVector& maps, std::int64_t weighted) : OverStages(maps), weighted_(weighted) {
         constructor_validate_and_infer_types();
     }
 
     std::shared_ptr<ov::Node> clone_with_new_inputs(const ov::OutputVector& maps) const override {
-        return std::make_shared<MultiScaleMoments>(maps);
+        return std::make_shared<MultiScaleMoments>(maps, weighted_);
     }
 
-    bool visit_attributes(ov::AttributeVisitor&) override { return true; }
+    bool visit_attributes(ov::AttributeVisitor& visitor) override {
+        visitor.on_attribute("weighted", weighted_);
+        return true;
+    }
 
 protected:
     ov::Dimension length() const override {
@@ -131,12 +136,25 @@ protected:
     ov::Dimension allowed() const override { return {1, -1}; }
 
     void compute(std::vector<lookalike::Stage> stages, std::int64_t images, float* out) const override {
+        if (weighted_ != 0) {
+            const lookalike::WeightedMoments moments(std::move(stages), images);
+            const auto weights = room(moments.weights());
+            const auto means = room(moments.sums());
+            const auto squares = room(moments.sums());
+            moments.weigh(0, images, weights.get());
+            moments.pool(0, moments.blocks(), weights.get(), means.get(), squares.get());
+            moments.merge(0, images, weights.get(), means.get(), squares.get(), out);
+            return;
+        }
         const lookalike::StageMoments moments(std::move(stages), images);
         const auto means = room(moments.sums());
         const auto squares = room(moments.sums());
         moments.pool(0, moments.blocks(), means.get(), squares.get());
         moments.merge(0, images, means.get(), squares.get(), out);
     }
+
+private:
+    std::int64_t weighted_ = 0;
 };
 
 class MultiScaleFuse final : public OverStages {
@@ -185,17 +203,23 @@ private:
     std::int64_t normalize_ = 1;
 };
 
-template <typename Node>
-void offer(std::vector<ov::Extension::Ptr>& extensions, const char* name) {
-    extensions.push_back(std::make_shared<ov::OpExtension<Node>>());
-    extensions.push_back(std::make_shared<ov::frontend::onnx::OpExtension<Node>>(name, kDomain));
+// A node of an ONNX file; files from before there were weights do not have the attribute.
+ov::OutputVector read_moments(const ov::frontend::NodeContext& node) {
+    ov::OutputVector maps;
+    for (std::size_t stage = 0; stage < node.get_input_size(); ++stage) {
+        maps.push_back(node.get_input(static_cast<int>(stage)));
+    }
+    return std::make_shared<MultiScaleMoments>(maps, node.get_attribute<std::int64_t>("weighted", 0))->outputs();
 }
 
 std::vector<ov::Extension::Ptr> both() {
-    std::vector<ov::Extension::Ptr> extensions;
-    offer<MultiScaleMoments>(extensions, "MultiScaleMoments");
-    offer<MultiScaleFuse>(extensions, "MultiScaleFuse");
-    return extensions;
+    namespace onnx = ov::frontend::onnx;
+    return {
+        std::make_shared<ov::OpExtension<MultiScaleMoments>>(),
+        std::make_shared<ov::OpExtension<MultiScaleFuse>>(),
+        std::make_shared<onnx::ConversionExtension>("MultiScaleMoments", kDomain, read_moments),
+        std::make_shared<onnx::OpExtension<MultiScaleFuse>>("MultiScaleFuse", kDomain),
+    };
 }
 
 }  // namespace

@@ -29,11 +29,12 @@ Plan::Plan(std::vector<Stage> stages, std::int64_t images) : stages_(std::move(s
 }
 
 void Plan::cut(std::size_t stage) {
-    const auto [data, channels, pixels, stride, layout] = stages_[stage];
+    const std::int64_t channels = stages_[stage].channels;
+    const std::int64_t pixels = stages_[stage].pixels();
     // Planes are cut across channels, pixels across pixels; very large planes across both.
     std::int64_t channel_step = channels;
     std::int64_t pixel_step = 0;
-    if (layout == Layout::planes) {
+    if (stages_[stage].layout == Layout::planes) {
         pixel_step = even_part(pixels, kBlockFloats, kLanes);
         channel_step = even_part(channels, std::min(kBlockFloats / pixel_step, kBlockRows), kRowStreams);
     } else {

@@ -21,9 +21,12 @@ enum class Layout {
 struct Stage {
     const float* data;
     std::int64_t channels;
-    std::int64_t pixels;
+    std::int64_t height;
+    std::int64_t width;
     std::int64_t image_stride;
     Layout layout;
+
+    std::int64_t pixels() const noexcept { return height * width; }
 };
 
 // Some channels over some pixels of one stage of an image. What is summed up of it takes one float a channel,
@@ -76,7 +79,7 @@ public:
             const Block& block = blocks_[static_cast<std::size_t>(index % per_image)];
             const Stage& stage = stages_[block.stage];
             const std::int64_t inside = stage.layout == Layout::planes
-                                            ? block.channel * stage.pixels + block.pixel
+                                            ? block.channel * stage.pixels() + block.pixel
                                             : block.pixel * stage.channels;
             work(stage, block, stage.data + image * stage.image_stride + inside, image * image_sums_ + block.sums);
         }

@@ -1,5 +1,5 @@
 // The operators of lookalike as PyTorch sees them: schemas, checks, memory and threads. The arithmetic is in
-// fuse.cpp, stage_moments.cpp and moments.cpp.
+// fuse.cpp, stage_moments.cpp, weighted_moments.cpp and moments.cpp.
 //
 // Written against PyTorch's stable ABI: the library needs no Python symbol, and one build serves later
 // versions of PyTorch too.
@@ -27,10 +27,11 @@
 #include "moments.h"
 #include "plan.h"
 #include "stage_moments.h"
+#include "weighted_moments.h"
 
 STABLE_TORCH_LIBRARY(lookalike, library) {
     library.def("multiscale_fuse(Tensor[] maps, int dimension, bool normalize=True) -> Tensor");
-    library.def("multiscale_moments(Tensor[] maps) -> Tensor");
+    library.def("multiscale_moments(Tensor[] maps, bool weighted=False) -> Tensor");
     library.def("channel_moments(Tensor images) -> Tensor");
 }
 
@@ -42,6 +43,7 @@ using torch::stable::Tensor;
 // The least work to give a thread at a time.
 constexpr std::int64_t kChunkFloats = 16384;
 constexpr std::int64_t kChunkImages = 64;
+constexpr std::int64_t kChunkWeighed = 4;
 constexpr std::int64_t kChunkPixels = 65536;
 
 template <typename... Parts>
@@ -128,7 +130,7 @@ lookalike::Stage describe(Tensor& map) {
             map = torch::stable::contiguous(map);
         }
     }
-    return {map.const_data_ptr<float>(), map.size(1), map.size(2) * map.size(3), map.stride(0), layout};
+    return {map.const_data_ptr<float>(), map.size(1), map.size(2), map.size(3), map.stride(0), layout};
 }
 
 // The maps of all stages, checked and described.
@@ -179,20 +181,39 @@ Tensor multiscale_fuse(std::vector<Tensor> maps, std::int64_t dimension, bool no
     return result;
 }
 
-Tensor multiscale_moments(std::vector<Tensor> maps) {
-    Batch batch("multiscale_moments", maps, 0);
+void write_moments(Batch& batch, float* out) {
     const lookalike::StageMoments moments(std::move(batch.stages), batch.images);
-    Tensor result = torch::stable::new_empty(maps[0], {batch.images, moments.length()});
-    if (batch.images == 0) {
-        return result;
-    }
     const auto means = room(moments.sums());
     const auto squares = room(moments.sums());
-    auto* const out = result.mutable_data_ptr<float>();
     share(moments.blocks(), batch.chunk(moments.blocks()),
           [&](auto begin, auto end) { moments.pool(begin, end, means.get(), squares.get()); });
     share(batch.images, kChunkImages,
           [&](auto begin, auto end) { moments.merge(begin, end, means.get(), squares.get(), out); });
+}
+
+void write_weighted_moments(Batch& batch, float* out) {
+    const lookalike::WeightedMoments moments(std::move(batch.stages), batch.images);
+    const auto weights = room(moments.weights());
+    const auto means = room(moments.sums());
+    const auto squares = room(moments.sums());
+    share(batch.images, kChunkWeighed, [&](auto begin, auto end) { moments.weigh(begin, end, weights.get()); });
+    share(moments.blocks(), batch.chunk(moments.blocks()),
+          [&](auto begin, auto end) { moments.pool(begin, end, weights.get(), means.get(), squares.get()); });
+    share(batch.images, kChunkImages, [&](auto begin, auto end) {
+        moments.merge(begin, end, weights.get(), means.get(), squares.get(), out);
+    });
+}
+
+Tensor multiscale_moments(std::vector<Tensor> maps, bool weighted) {
+    Batch batch("multiscale_moments", maps, 0);
+    std::int64_t length = 0;
+    for (const lookalike::Stage& stage : batch.stages) {
+        length += 2 * stage.channels;
+    }
+    Tensor result = torch::stable::new_empty(maps[0], {batch.images, length});
+    if (batch.images > 0) {
+        (weighted ? write_weighted_moments : write_moments)(batch, result.mutable_data_ptr<float>());
+    }
     return result;
 }
 

@@ -225,7 +225,7 @@ StageMoments::StageMoments(std::vector<Stage> stages, std::int64_t images) : pla
 void StageMoments::pool(std::int64_t begin, std::int64_t end, float* means, float* squares) const noexcept {
     plan_.each(begin, end, [=](const Stage& stage, const Block& block, const float* data, std::int64_t place) {
         if (stage.layout == Layout::planes) {
-            pool_rows(data, block.channels, stage.pixels, block.pixels, means + place, squares + place);
+            pool_rows(data, block.channels, stage.pixels(), block.pixels, means + place, squares + place);
         } else {
             pool_columns(data, block.pixels, stage.channels, means + place, squares + place);
         }
@@ -240,7 +240,7 @@ void StageMoments::merge(std::int64_t begin, std::int64_t end, const float* mean
         for (std::size_t s = 0; s < stages.size(); ++s) {
             const Place& place = plan_.place(s);
             const std::int64_t sums = image * plan_.image_sums() + place.sums;
-            merge_slices(means + sums, squares + sums, place, stages[s].channels, stages[s].pixels, row);
+            merge_slices(means + sums, squares + sums, place, stages[s].channels, stages[s].pixels(), row);
             row += 2 * stages[s].channels;
         }
     }

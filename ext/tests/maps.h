@@ -13,30 +13,39 @@ using lookalike::Stage;
 
 struct Map {
     std::int64_t channels;
-    std::int64_t pixels;
+    std::int64_t height;
+    std::int64_t width;
     Layout layout;
     std::vector<float> data;
 
+    std::int64_t pixels() const { return height * width; }
+
     std::size_t index(std::int64_t image, std::int64_t channel, std::int64_t pixel) const {
-        const std::int64_t inside = layout == Layout::planes ? channel * pixels + pixel : pixel * channels + channel;
-        return static_cast<std::size_t>(image * channels * pixels + inside);
+        const std::int64_t inside = layout == Layout::planes ? channel * pixels() + pixel : pixel * channels + channel;
+        return static_cast<std::size_t>(image * channels * pixels() + inside);
     }
 };
 
-inline Map make_map(std::int64_t images, std::int64_t channels, std::int64_t pixels, Layout layout, float low = -1.0F,
-                    float high = 2.0F) {
+inline Map make_map(std::int64_t images, std::int64_t channels, std::int64_t height, std::int64_t width, Layout layout,
+                    float low = -1.0F, float high = 2.0F) {
     static std::mt19937 generator(7);
     std::uniform_real_distribution<float> values(low, high);
-    Map map{channels, pixels, layout, {}};
-    map.data.resize(static_cast<std::size_t>(images * channels * pixels));
+    Map map{channels, height, width, layout, {}};
+    map.data.resize(static_cast<std::size_t>(images * channels * height * width));
     std::generate(map.data.begin(), map.data.end(), [&] { return values(generator); });
     return map;
+}
+
+// A map of which only the number of pixels matters.
+inline Map make_map(std::int64_t images, std::int64_t channels, std::int64_t pixels, Layout layout, float low = -1.0F,
+                    float high = 2.0F) {
+    return make_map(images, channels, 1, pixels, layout, low, high);
 }
 
 inline std::vector<Stage> stages_of(const std::vector<Map>& maps) {
     std::vector<Stage> stages;
     for (const Map& map : maps) {
-        stages.push_back({map.data.data(), map.channels, map.pixels, map.channels * map.pixels, map.layout});
+        stages.push_back({map.data.data(), map.channels, map.height, map.width, map.channels * map.pixels(), map.layout});
     }
     return stages;
 }
@@ -44,8 +53,8 @@ inline std::vector<Stage> stages_of(const std::vector<Map>& maps) {
 // The maps of the image `image` alone.
 inline std::vector<Map> alone(std::vector<Map> maps, std::int64_t image) {
     for (Map& map : maps) {
-        const auto begin = map.data.begin() + image * map.channels * map.pixels;
-        map.data = std::vector<float>(begin, begin + map.channels * map.pixels);
+        const auto begin = map.data.begin() + image * map.channels * map.pixels();
+        map.data = std::vector<float>(begin, begin + map.channels * map.pixels());
     }
     return maps;
 }

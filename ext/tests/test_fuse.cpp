@@ -25,10 +25,10 @@ std::vector<double> formula(const std::vector<Map>& maps, std::int64_t images, s
             double value = 0;
             for (const Map& map : maps) {
                 double sum = 0;
-                for (std::int64_t pixel = 0; pixel < map.pixels; ++pixel) {
+                for (std::int64_t pixel = 0; pixel < map.pixels(); ++pixel) {
                     sum += map.data[map.index(image, j * map.channels / dimension, pixel)];
                 }
-                value += sum / static_cast<double>(map.pixels) / static_cast<double>(maps.size());
+                value += sum / static_cast<double>(map.pixels()) / static_cast<double>(maps.size());
             }
             row[static_cast<std::size_t>(j)] = value;
             squares += value * value;

@@ -23,13 +23,13 @@ std::vector<double> formula(const std::vector<Map>& maps, std::int64_t images) {
             std::vector<double> deviations;
             for (std::int64_t channel = 0; channel < map.channels; ++channel) {
                 double mean = 0;
-                for (std::int64_t pixel = 0; pixel < map.pixels; ++pixel) {
-                    mean += map.data[map.index(image, channel, pixel)] / static_cast<double>(map.pixels);
+                for (std::int64_t pixel = 0; pixel < map.pixels(); ++pixel) {
+                    mean += map.data[map.index(image, channel, pixel)] / static_cast<double>(map.pixels());
                 }
                 double variance = 0;
-                for (std::int64_t pixel = 0; pixel < map.pixels; ++pixel) {
+                for (std::int64_t pixel = 0; pixel < map.pixels(); ++pixel) {
                     const double apart = map.data[map.index(image, channel, pixel)] - mean;
-                    variance += apart * apart / static_cast<double>(map.pixels);
+                    variance += apart * apart / static_cast<double>(map.pixels());
                 }
                 out.push_back(mean);
                 deviations.push_back(std::sqrt(variance + 1e-6));

@@ -7,6 +7,7 @@ node with the same code as lookalike does in PyTorch; ``conversions()`` replaces
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +58,60 @@ def _moments(node: Any) -> list[Any]:
     """Each stage's means, then its standard deviations, the stages side by side."""
     ops = import_openvino().opset13
     axes = _whole(2, 3)
+    maps = [node.get_input(stage) for stage in range(node.get_input_size())]
+    # Files from before there were weights do not have the attribute.
+    weights = _place_weights(maps) if node.get_attribute("weighted", 0) else [None] * len(maps)
     parts = []
-    for stage in range(node.get_input_size()):
-        mean = ops.reduce_mean(node.get_input(stage), axes, keep_dims=True)
-        apart = ops.squared_difference(node.get_input(stage), mean)
-        variance = ops.reduce_mean(apart, axes, keep_dims=False)
+    for numbers, shares in zip(maps, weights, strict=True):
+        mean = _average(numbers, shares)
+        variance = _average(ops.squared_difference(numbers, mean), shares)
         deviation = ops.sqrt(ops.add(variance, _real(VARIANCE_FLOOR)))
-        parts += [ops.squeeze(mean, axes), deviation]
+        parts += [ops.squeeze(mean, axes), ops.squeeze(deviation, axes)]
     outputs: list[Any] = ops.concat(parts, 1).outputs()
     return outputs
+
+
+def _average(numbers: Any, shares: Any | None) -> Any:
+    """The mean (n, C, 1, 1) over the places, or the sum of their weighted shares."""
+    ops = import_openvino().opset13
+    if shares is None:
+        return ops.reduce_mean(numbers, _whole(2, 3), keep_dims=True)
+    return ops.reduce_sum(ops.multiply(numbers, shares), _whole(2, 3), keep_dims=True)
+
+
+def _place_weights(maps: Sequence[Any]) -> list[Any]:
+    """The weights (n, 1, H, W) of the places of each map, as ``lookalike.encoder.place_weights`` computes them."""
+    ops = import_openvino().opset13
+    lengths = ops.sqrt(ops.reduce_sum(ops.multiply(maps[-1], maps[-1]), _whole(1), keep_dims=True))
+    deepest = _normalise(lengths)
+    weights = []
+    for stage in maps[:-1]:
+        rows = ops.gather(deepest, _indices(stage, deepest, 2), _whole(2))
+        weights.append(_normalise(ops.gather(rows, _indices(stage, deepest, 3), _whole(3))))
+    return [*weights, deepest]
+
+
+def _normalise(lengths: Any) -> Any:
+    ops = import_openvino().opset13
+    total = ops.reduce_sum(lengths, _whole(2, 3), keep_dims=True)
+    least = _real(LEAST_LENGTH)
+    count = ops.convert(ops.reduce_prod(_sizes(lengths, 2, 3), _whole(0), keep_dims=False), "f32")
+    return ops.select(
+        ops.greater(total, least), ops.divide(lengths, ops.maximum(total, least)), ops.divide(_real(1.0), count)
+    )
+
+
+def _indices(stage: Any, deepest: Any, axis: int) -> Any:
+    """For each row (axis 2) or column (axis 3) of a map, which one of the deepest map lies over it."""
+    ops = import_openvino().opset13
+    length, above = (ops.squeeze(_sizes(maps, axis), _whole(0)) for maps in (stage, deepest))
+    zero, step = (ops.constant(np.int64(value)) for value in (0, 1))
+    return ops.divide(ops.multiply(ops.range(zero, length, step, "i64"), above), length)
+
+
+def _sizes(maps: Any, *axes: int) -> Any:
+    ops = import_openvino().opset13
+    return ops.gather(ops.shape_of(maps, "i64"), _whole(*axes), _whole(0))
 
 
 def _fuse(node: Any) -> list[Any]:

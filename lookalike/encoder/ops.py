@@ -19,10 +19,16 @@ import torch
 from torch.nn import functional
 
 from lookalike.encoder.formats import VARIANCE_FLOOR
+from lookalike.encoder.place_weights import place_weights
 from lookalike.errors import OperatorError
 
 _LOG = logging.getLogger(__name__)
-_OPERATORS = ("multiscale_fuse", "multiscale_moments", "channel_moments")
+_OPERATORS = {
+    "multiscale_fuse": ("maps", "dimension", "normalize"),
+    "multiscale_moments": ("maps", "weighted"),
+    "channel_moments": ("images",),
+}
+"""The compiled operators, and the parameters of each."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ def multiscale_fuse_reference(maps: Sequence[torch.Tensor], dimension: int, norm
     return functional.normalize(fused, dim=1, eps=1e-12) if normalize else fused
 
 
-def multiscale_moments(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+def multiscale_moments(maps: Sequence[torch.Tensor], weighted: bool = False) -> torch.Tensor:
     """Mean and standard deviation of each channel over its pixels, the stages side by side.
 
     The formula is that of :func:`multiscale_moments_reference`. On the CPU the compiled operator does it in one
@@ -146,6 +152,7 @@ def multiscale_moments(maps: Sequence[torch.Tensor]) -> torch.Tensor:
 
     Args:
         maps: a float32 tensor (images, channels, height, width) per stage; sizes may differ between stages.
+        weighted: whether a pixel counts by the length of the last map's vector there, or all count alike.
 
     Returns:
         float32 (images, 2 * sum of channels): for each stage its means, then its deviations.
@@ -156,23 +163,34 @@ def multiscale_moments(maps: Sequence[torch.Tensor]) -> torch.Tensor:
     """
     _refuse_gradients("multiscale_moments", maps)
     if _runs_compiled(maps):
-        moments: torch.Tensor = torch.ops.lookalike.multiscale_moments.default(list(maps))
+        moments: torch.Tensor = torch.ops.lookalike.multiscale_moments.default(list(maps), weighted)
         return moments
-    return multiscale_moments_reference(maps)
+    return multiscale_moments_reference(maps, weighted)
 
 
-def multiscale_moments_reference(maps: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The same in plain PyTorch, on any device and with gradients.
+def multiscale_moments_reference(maps: Sequence[torch.Tensor], weighted: bool = False) -> torch.Tensor:
+    """The same in plain PyTorch, on any device and with gradients, those through the weights included.
 
     A deviation is ``sqrt(variance + 1e-6)`` with the variance of the population; the small number gives it a
-    gradient where a channel is flat. Arguments, result and errors are those of :func:`multiscale_moments`.
+    gradient where a channel is flat. ``weighted`` moments are ``mean = sum of w_p * x_p`` and ``variance = sum of
+    w_p * (x_p - mean)**2`` with the weights of :func:`~lookalike.encoder.place_weights.place_weights`. Arguments,
+    result and errors are those of :func:`multiscale_moments`.
     """
     _check_maps("multiscale_moments", maps, None)
-    blocks = []
-    for stage in maps:
-        variance, mean = torch.var_mean(stage, dim=(2, 3), correction=0)
-        blocks += [mean, (variance + VARIANCE_FLOOR).sqrt()]
+    if weighted:
+        moments = [_weighted_moments(*pair) for pair in zip(maps, place_weights(maps), strict=True)]
+    else:
+        moments = [torch.var_mean(stage, dim=(2, 3), correction=0) for stage in maps]
+    blocks = [block for variance, mean in moments for block in (mean, (variance + VARIANCE_FLOOR).sqrt())]
     return torch.cat(blocks, dim=1)
+
+
+def _weighted_moments(stage: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Variance and mean (n, C) of a map (n, C, H, W) whose places have weights (n, H, W)."""
+    shares = weights[:, None]
+    mean = (stage * shares).sum(dim=(2, 3), keepdim=True)
+    variance = ((stage - mean).square() * shares).sum(dim=(2, 3))
+    return variance, mean.squeeze((2, 3))
 
 
 def channel_moments(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
@@ -227,13 +245,22 @@ def _open(path: Path) -> str | None:
     except (OSError, RuntimeError) as error:
         raw = str(error.__cause__ or error)  # PyTorch wraps the loader's own words
         return f"{_likely_cause(raw)} ({raw})"
-    missing = [name for name in _OPERATORS if not hasattr(torch.ops.lookalike, name)]
+    missing = [
+        f"{name}({', '.join(parameters)})" for name, parameters in _OPERATORS.items() if not _has(name, parameters)
+    ]
     if missing:
         return f"it lacks {' and '.join(missing)}: it was compiled from older sources"
     torch.library.register_fake("lookalike::multiscale_fuse", _fake_fuse, allow_override=True)
     torch.library.register_fake("lookalike::multiscale_moments", _fake_moments, allow_override=True)
     torch.library.register_fake("lookalike::channel_moments", _fake_channel_moments, allow_override=True)
     return None
+
+
+def _has(operator: str, parameters: tuple[str, ...]) -> bool:
+    if not hasattr(torch.ops.lookalike, operator):
+        return False
+    schema = getattr(torch.ops.lookalike, operator).default._schema
+    return tuple(argument.name for argument in schema.arguments) == parameters
 
 
 def _likely_cause(error: str) -> str:
@@ -306,7 +333,8 @@ def _fake_fuse(maps: list[torch.Tensor], dimension: int, normalize: bool = True)
     return maps[0].new_empty((maps[0].shape[0], dimension))
 
 
-def _fake_moments(maps: list[torch.Tensor]) -> torch.Tensor:
+def _fake_moments(maps: list[torch.Tensor], weighted: bool = False) -> torch.Tensor:
+    del weighted  # changes no shape
     _check_maps("multiscale_moments", maps, None)
     return maps[0].new_empty((maps[0].shape[0], 2 * sum(stage.shape[1] for stage in maps)))
 

@@ -65,12 +65,14 @@ def test_the_formula_serves_and_warns_once(
     images = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
     expected = ops.multiscale_fuse(maps, 6)
     moments = ops.multiscale_moments(maps)
+    weighted = ops.multiscale_moments(maps, weighted=True)
     sums = ops.channel_moments(images)
     use_folder(monkeypatch, tmp_path)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             torch.testing.assert_close(ops.multiscale_fuse(maps, 6), expected, rtol=0, atol=1e-6)
             torch.testing.assert_close(ops.multiscale_moments(maps), moments, rtol=0, atol=1e-6)
+            torch.testing.assert_close(ops.multiscale_moments(maps, weighted=True), weighted, rtol=0, atol=1e-6)
             assert np.array_equal(ops.channel_moments(images), sums)
     (record,) = caplog.records
     assert record.name == "lookalike.encoder.ops"
@@ -106,11 +108,12 @@ from pathlib import Path
 import torch
 from lookalike.encoder import ops
 print(sum("_operators" in path for path in torch.ops.loaded_libraries))
-ops._OPERATORS = ("multiscale_fuse", "an_operator_of_tomorrow")
+ops._OPERATORS |= {"multiscale_fuse": ("maps", "of_tomorrow"), "an_operator_of_tomorrow": ("maps", "images")}
 print(ops.OperatorLibrary(Path(sys.argv[1])).status().text)
 """
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded, text = done.stdout.splitlines()
     assert loaded == "0"
-    assert "lacks an_operator_of_tomorrow: it was compiled from older sources" in text
+    missing = "multiscale_fuse(maps, of_tomorrow) and an_operator_of_tomorrow(maps, images)"
+    assert f"lacks {missing}: it was compiled from older sources" in text

@@ -1,0 +1,32 @@
+"""How much each place of an image's feature maps counts: in proportion to what the deepest map has there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from lookalike.encoder.formats import LEAST_LENGTH
+
+
+def place_weights(maps: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The weights (n, H, W) of the places of each of the maps (n, C, H, W), shallow to deep; each map's sum to 1.
+
+    A place of the deepest map, (h, w) in size, counts by the length of its vector over the channels. Place (r, c) of
+    another map counts as the deepest map's place ``(floor(r * h / H), floor(c * w / W))``. Where the lengths sum to no
+    more than 1e-12, all places count alike.
+    """
+    deepest = _normalise(torch.linalg.vector_norm(maps[-1], dim=1))
+    height, width = deepest.shape[1:]
+    weights = []
+    for stage in maps[:-1]:
+        rows = torch.arange(stage.shape[2], device=stage.device) * height // stage.shape[2]
+        columns = torch.arange(stage.shape[3], device=stage.device) * width // stage.shape[3]
+        weights.append(_normalise(deepest.index_select(1, rows).index_select(2, columns)))
+    return [*weights, deepest]
+
+
+def _normalise(lengths: torch.Tensor) -> torch.Tensor:
+    total = lengths.sum(dim=(1, 2), keepdim=True)
+    alike = 1 / (lengths.shape[1] * lengths.shape[2])
+    return torch.where(total > LEAST_LENGTH, lengths / total.clamp(min=LEAST_LENGTH), alike)
