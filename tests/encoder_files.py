@@ -35,15 +35,22 @@ def randomise(network: nn.Module, seed: int = 0) -> None:
 
 
 def write_tiny(
-    path: Path, *, fusion: Fusion = "mean", projection: int | None = 24, colour_bins: int = 0, seed: int = 0
+    path: Path,
+    *,
+    fusion: Fusion = "mean",
+    projection: int | None = 24,
+    colour_bins: int = 0,
+    weighted: bool = False,
+    seed: int = 0,
 ) -> Recipe:
     """Write a tiny network in lookalike's own format and return its recipe."""
     stages = (4,) if fusion == "last" else (1, 2, 3, 4)
     backbone, channels = build_backbone(TINY, stages)
     colours = Colours(colour_bins, IMAGENET_MEAN, IMAGENET_STD) if colour_bins else None
-    network = MultiScaleNetwork(backbone, channels, fusion, projection, colours, centred=fusion == "moments")
+    centred = fusion == "moments"
+    network = MultiScaleNetwork(backbone, channels, fusion, projection, colours, centred, weighted)
     randomise(network, seed)
-    recipe = Recipe(TINY, stages, fusion, TINY_SIZE, network.dimension, colour_bins=colour_bins)
+    recipe = Recipe(TINY, stages, fusion, TINY_SIZE, network.dimension, colour_bins=colour_bins, weighted=weighted)
     write_weights(path, network, recipe)
     return recipe
 

@@ -6,6 +6,10 @@ sums over its places, so g · f is one too, and each place has its exact part in
 that u's own length is held fixed; it is the decomposition of class activation maps (B. Zhou et al., 2016), for a pair.
 A channel's standard deviation s is a sum over places as well, Σ (x - mean)² / (h w s), and so is the square root of a
 histogram's share r, Σ 1 / (h w √r) over the pixels in its box.
+
+Where the network weights places, place p of a map counts w_p instead of 1 / (h w): a mean is Σ w_p x_p, a deviation
+Σ w_p (x_p - mean)² / s. The weights are held fixed as well: a place is credited with what it shows, and not with what
+it takes from the weights of the others.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from torch.nn import functional
 from lookalike.encoder.backbone import MultiScaleNetwork
 from lookalike.encoder.base import Evidence, Heat, PartEvidence
 from lookalike.encoder.colour import Colours, boxes_of
+from lookalike.encoder.place_weights import place_weights
 
 Heated = Callable[[torch.Tensor], torch.Tensor]
 
@@ -27,12 +32,14 @@ Heated = Callable[[torch.Tensor], torch.Tensor]
 class _Part:
     """One part of one picture: its contribution to the features, (width,), and what it has as its mean there.
 
-    ``heat`` makes of a gradient (width,) the map (h, w) of what each place adds to ``gradient @ features``.
+    ``weights`` (h, w) say how much each place counts; they sum to 1. ``heat`` makes of a gradient (width,) the map
+    (h, w) of what each place adds to ``gradient @ features``.
     """
 
     name: str
     features: torch.Tensor
     centre: torch.Tensor
+    weights: torch.Tensor
     heat: Heated
 
 
@@ -64,17 +71,17 @@ def explain_pair(network: MultiScaleNetwork, pixels: torch.Tensor) -> Evidence:
 def _view(network: MultiScaleNetwork, picture: torch.Tensor) -> _View:
     maps = network.backbone(picture)
     before = network.project(network.features(maps, picture))[0]
-    parts = tuple(_stages(network, [stage[0] for stage in maps]))
+    parts = tuple(_stages(network, maps))
     if network.colours is not None:
         parts += (_colour(network, network.colours, picture),)
     return _View(parts, before.norm().clamp(min=1e-12), functional.normalize(before, dim=0))
 
 
 def _map(part: _Part, gradient: torch.Tensor) -> Heat:
-    """What each place adds to the part's share; what the mean picture has there is taken off evenly."""
+    """What each place adds to the part's share; what the mean picture has there is taken off by the places' weights."""
     heat = part.heat(gradient)
     share = gradient @ (part.features - part.centre)
-    spread: Heat = (heat + (share - heat.sum()) / heat.numel()).numpy()
+    spread: Heat = (heat + (share - heat.sum()) * part.weights).numpy()
     return spread
 
 
@@ -88,10 +95,14 @@ def _linear(network: MultiScaleNetwork, features: torch.Tensor) -> torch.Tensor:
     return features if network.projection is None else network.projection.weight @ features
 
 
-def _stages(network: MultiScaleNetwork, maps: Sequence[torch.Tensor]) -> Iterator[_Part]:
-    """The stages, by the network's fusion, as ``MultiScaleNetwork`` describes it."""
-    pooled = [stage.mean(dim=(1, 2)) for stage in maps]
+def _stages(network: MultiScaleNetwork, batch: Sequence[torch.Tensor]) -> Iterator[_Part]:
+    """The stages of one picture, by the network's fusion, as ``MultiScaleNetwork`` describes it."""
+    maps = [stage[0] for stage in batch]
     names = [f"stage-{number}" for number in range(1, len(maps) + 1)]
+    if network.fusion == "moments":
+        yield from _moments(network, names, batch)
+        return
+    pooled = [stage.mean(dim=(1, 2)) for stage in maps]
     if network.fusion == "mean":
         for name, stage, means in zip(names, maps, pooled, strict=True):
             yield _repeated(network, name, stage, means, len(maps))
@@ -100,25 +111,41 @@ def _stages(network: MultiScaleNetwork, maps: Sequence[torch.Tensor]) -> Iterato
     lengths = [means.norm().clamp(min=1e-12) for means in pooled]
     whole = torch.cat([means / length for means, length in zip(pooled, lengths, strict=True)]).norm().clamp(min=1e-12)
     for name, stage, means, length in zip(names, maps, pooled, lengths, strict=True):
-        if network.fusion == "moments":
-            columns = slice(begin, begin + 2 * len(means))
-            deviations = network.fuse([stage[None]])[0, len(means) :]
-            yield _part(network, name, columns, torch.cat([means, deviations]), _moments_heat(stage, columns))
-        else:
-            columns = slice(begin, begin + len(means))
-            divisor = length * whole if network.fusion == "concat" else torch.ones(())
-            yield _part(network, name, columns, means / divisor, _mean_heat(stage, columns, divisor))
+        columns = slice(begin, begin + len(means))
+        divisor = length * whole if network.fusion == "concat" else torch.ones(())
+        heat = _mean_heat(stage, columns, divisor)
+        yield _part(network, name, columns, means / divisor, _alike(stage[0]), heat)
         begin = columns.stop
 
 
-def _part(network: MultiScaleNetwork, name: str, columns: slice, numbers: torch.Tensor, heat: Heated) -> _Part:
+def _moments(network: MultiScaleNetwork, names: Sequence[str], batch: Sequence[torch.Tensor]) -> Iterator[_Part]:
+    """Each stage's means and deviations, which stand side by side in the fusion."""
+    fused = network.fuse(batch)[0]
+    all_weights = [weights[0] for weights in place_weights(batch)] if network.weighted else None
+    begin = 0
+    for number, (name, maps) in enumerate(zip(names, batch, strict=True)):
+        stage = maps[0]
+        weights = _alike(stage[0]) if all_weights is None else all_weights[number]
+        columns = slice(begin, begin + 2 * len(stage))
+        yield _part(network, name, columns, fused[columns], weights, _moments_heat(stage, weights, columns))
+        begin = columns.stop
+
+
+def _alike(places: torch.Tensor) -> torch.Tensor:
+    """Equal weights for so many places."""
+    return torch.full(places.shape, 1 / places.numel())
+
+
+def _part(
+    network: MultiScaleNetwork, name: str, columns: slice, numbers: torch.Tensor, weights: torch.Tensor, heat: Heated
+) -> _Part:
     """A part that has columns of its own among the features."""
     features = torch.zeros(network.width)
     features[columns] = numbers
     centre = torch.zeros(network.width)
     if network.centre is not None:
         centre[columns] = network.centre[columns]
-    return _Part(name, features, centre, heat)
+    return _Part(name, features, centre, weights, heat)
 
 
 def _repeated(network: MultiScaleNetwork, name: str, stage: torch.Tensor, means: torch.Tensor, stages: int) -> _Part:
@@ -135,23 +162,22 @@ def _repeated(network: MultiScaleNetwork, name: str, stage: torch.Tensor, means:
         weights = torch.zeros(len(means)).index_add_(0, source, gradient[:fused]) / stages
         return torch.einsum("c,chw->hw", weights, stage) / stage[0].numel()
 
-    return _Part(name, features, centre, heat)
+    return _Part(name, features, centre, _alike(stage[0]), heat)
 
 
 def _mean_heat(stage: torch.Tensor, columns: slice, divisor: torch.Tensor) -> Heated:
     return lambda gradient: torch.einsum("c,chw->hw", gradient[columns] / divisor, stage) / stage[0].numel()
 
 
-def _moments_heat(stage: torch.Tensor, columns: slice) -> Heated:
-    variances, means = torch.var_mean(stage, dim=(1, 2), correction=0)
+def _moments_heat(stage: torch.Tensor, weights: torch.Tensor, columns: slice) -> Heated:
+    means = (stage * weights).sum(dim=(1, 2))
     squares = (stage - means[:, None, None]).square()
+    deviations = (squares * weights).sum(dim=(1, 2)).sqrt()
 
     def heat(gradient: torch.Tensor) -> torch.Tensor:
         of_means, of_deviations = gradient[columns].chunk(2)
-        of_squares = of_deviations / variances.sqrt().clamp(min=1e-12)
-        return (torch.einsum("c,chw->hw", of_means, stage) + torch.einsum("c,chw->hw", of_squares, squares)) / stage[
-            0
-        ].numel()
+        of_squares = of_deviations / deviations.clamp(min=1e-12)
+        return weights * (torch.einsum("c,chw->hw", of_means, stage) + torch.einsum("c,chw->hw", of_squares, squares))
 
     return heat
 
@@ -164,4 +190,4 @@ def _colour(network: MultiScaleNetwork, colours: Colours, picture: torch.Tensor)
     def heat(gradient: torch.Tensor) -> torch.Tensor:
         return (gradient[columns] / histogram.clamp(min=1e-12))[boxes] / boxes.numel()
 
-    return _part(network, "colour", columns, histogram, heat)
+    return _part(network, "colour", columns, histogram, _alike(boxes), heat)

@@ -37,8 +37,8 @@ def operator_nodes(spec: EncoderSpec) -> OperatorNodes:
     _register()
     opset = Opset(DOMAIN, VERSION)
 
-    def moments(maps: Sequence[Any]) -> Any:
-        return opset.MultiScaleMoments(*maps)
+    def moments(maps: Sequence[Any], weighted: bool = False) -> Any:
+        return opset.MultiScaleMoments(*maps, **({"weighted": 1} if weighted else {}))
 
     def fuse(maps: Sequence[Any], dimension: int, normalize: bool = True) -> Any:
         return opset.MultiScaleFuse(*maps, dimension=dimension, normalize=int(normalize))
@@ -48,8 +48,11 @@ def operator_nodes(spec: EncoderSpec) -> OperatorNodes:
         operators.multiscale_moments.default: moments,
         operators.multiscale_fuse.default: fuse,
     }
-    stages = range(len(spec.channels))
-    text = moments_text(stages) if spec.fusion == "moments" else fuse_text(spec.channels, normalize=not spec.projection)
+    if spec.fusion == "moments":
+        stages = range(len(spec.channels))
+        text = weighted_moments_text(stages) if spec.weighted else moments_text(stages)
+    else:
+        text = fuse_text(spec.channels, normalize=not spec.projection)
     return OperatorNodes(table, onnx.parser.parse_function(text))
 
 
@@ -67,9 +70,83 @@ def moments_text(stages: Sequence[int]) -> str:
             f"above{stage} = Add (variance{stage}, floor)",
             f"deviation{stage} = Sqrt (above{stage})",
         ]
-    parts = ", ".join(f"mean{stage}, deviation{stage}" for stage in stages)
-    lines.append(f"vectors = Concat <axis = 1> ({parts})")
+    lines.append(_side_by_side(stages))
     return _function(MOMENTS, "", stages, lines)
+
+
+def weighted_moments_text(stages: Sequence[int]) -> str:
+    """``MultiScaleMoments`` with the attribute ``weighted``: the same with the weights of ``place_weights``.
+
+    The sizes of the maps are read where the function runs, so that it holds for all of them.
+    """
+    deepest = stages[-1]
+    lines = [
+        "across = Constant <value = int64[1] {1}> ()",
+        "places = Constant <value = int64[2] {1, 2}> ()",
+        "axes = Constant <value = int64[2] {2, 3}> ()",
+        "zero = Constant <value = int64 {0}> ()",
+        "one = Constant <value = int64 {1}> ()",
+        f"floor = Constant <value = float {{{VARIANCE_FLOOR}}}> ()",
+        f"least = Constant <value = float {{{LEAST_LENGTH}}}> ()",
+        f"lengths{deepest} = ReduceL2 <keepdims = 0> (map{deepest}, across)",
+        *_normalising(deepest),
+    ]
+    for stage in stages:
+        if stage != deepest:
+            lines += [
+                *_indices("rows", 2, stage, deepest),
+                *_indices("columns", 3, stage, deepest),
+                f"spread{stage} = Gather <axis = 1> (weights{deepest}, rows{stage})",
+                f"lengths{stage} = Gather <axis = 2> (spread{stage}, columns{stage})",
+                *_normalising(stage),
+            ]
+        lines += [
+            f"shares{stage} = Unsqueeze (weights{stage}, across)",
+            f"part{stage} = Mul (map{stage}, shares{stage})",
+            f"mean{stage} = ReduceSum <keepdims = 0> (part{stage}, axes)",
+            f"wide{stage} = ReduceSum <keepdims = 1> (part{stage}, axes)",
+            f"apart{stage} = Sub (map{stage}, wide{stage})",
+            f"square{stage} = Mul (apart{stage}, apart{stage})",
+            f"share{stage} = Mul (square{stage}, shares{stage})",
+            f"variance{stage} = ReduceSum <keepdims = 0> (share{stage}, axes)",
+            f"above{stage} = Add (variance{stage}, floor)",
+            f"deviation{stage} = Sqrt (above{stage})",
+        ]
+    lines.append(_side_by_side(stages))
+    return _function(MOMENTS, " <weighted>", stages, lines)
+
+
+def _normalising(stage: int) -> list[str]:
+    """The weights of a stage's places, from lengths in proportion to them."""
+    return [
+        f"total{stage} = ReduceSum <keepdims = 1> (lengths{stage}, places)",
+        f"divisor{stage} = Max (total{stage}, least)",
+        f"divided{stage} = Div (lengths{stage}, divisor{stage})",
+        f"size{stage} = Shape <start = 1> (lengths{stage})",
+        f"product{stage} = ReduceProd <keepdims = 0> (size{stage})",
+        f"count{stage} = Cast <to = {onnx.TensorProto.FLOAT}> (product{stage})",
+        f"alike{stage} = Reciprocal (count{stage})",
+        f"enough{stage} = Greater (total{stage}, least)",
+        f"weights{stage} = Where (enough{stage}, divided{stage}, alike{stage})",
+    ]
+
+
+def _indices(name: str, axis: int, stage: int, deepest: int) -> list[str]:
+    """For each row (axis 2) or column (axis 3) of a stage, which one of the deepest map lies over it."""
+    length = f"{name}_length"
+    return [
+        f"{length}{stage}_shape = Shape <start = {axis}, end = {axis + 1}> (map{stage})",
+        f"{length}{stage} = Squeeze ({length}{stage}_shape)",
+        f"{length}{stage}_deepest = Shape <start = {axis}, end = {axis + 1}> (map{deepest})",
+        f"{name}{stage}_all = Range (zero, {length}{stage}, one)",
+        f"{name}{stage}_times = Mul ({name}{stage}_all, {length}{stage}_deepest)",
+        f"{name}{stage} = Div ({name}{stage}_times, {length}{stage})",
+    ]
+
+
+def _side_by_side(stages: Sequence[int]) -> str:
+    parts = ", ".join(f"mean{stage}, deviation{stage}" for stage in stages)
+    return f"vectors = Concat <axis = 1> ({parts})"
 
 
 def fuse_text(channels: Sequence[int], *, normalize: bool) -> str:
@@ -111,8 +188,9 @@ def _register() -> None:
     types = [("T", ["tensor(float)"], "")]
     answer = [schema.FormalParameter("vectors", "T")]
     integer = schema.AttrType.INT
+    weighted = [schema.Attribute("weighted", integer, required=False)]  # 0 where it is left out
     settings = [schema.Attribute("dimension", integer), schema.Attribute("normalize", integer)]
-    for name, attributes in ((MOMENTS, []), (FUSE, settings)):
+    for name, attributes in ((MOMENTS, weighted), (FUSE, settings)):
         onnx.defs.register_schema(
             schema(
                 name, DOMAIN, VERSION, inputs=[several], outputs=answer, type_constraints=types, attributes=attributes

@@ -39,6 +39,10 @@ def tiny_moments(folder: Path) -> ImageEncoder:
     return load_torch_encoder(f"test_resnet:{folder / 'moments.safetensors'}", encoders_dir=folder)
 
 
+def tiny_weighted(folder: Path) -> ImageEncoder:
+    return load_torch_encoder(f"test_resnet:{folder / 'weighted.safetensors'}", encoders_dir=folder)
+
+
 def published_last(folder: Path) -> ImageEncoder:
     return load_torch_encoder(
         f"test_efficientnet:{folder / 'published.safetensors'}", encoders_dir=folder, fusion="last", input_size=64
@@ -51,11 +55,14 @@ def elsewhere(runtime: RuntimeName, name: str, input_size: int | None = None) ->
 
 
 TINY_CONCAT = "test_resnet:{folder}/concat.safetensors"
+TINY_WEIGHTED = "test_resnet:{folder}/weighted.safetensors"
 REFERENCES: dict[str, Maker] = {
     "openvino bundled": bundled,
     "onnxruntime bundled": bundled,
     "openvino tiny concat": tiny_concat,
     "onnxruntime tiny concat": tiny_concat,
+    "openvino tiny weighted": tiny_weighted,
+    "onnxruntime tiny weighted": tiny_weighted,
 }
 """The same encoders in PyTorch."""
 
@@ -64,12 +71,15 @@ MAKERS: dict[str, Maker] = {
     "tiny projected": tiny_projected,
     "tiny concat": tiny_concat,
     "tiny moments": tiny_moments,
+    "tiny weighted": tiny_weighted,
     "published last": published_last,
     "fake": lambda _: TinyEncoder(),
     "openvino bundled": elsewhere(RuntimeName.OPENVINO, "bundled", 64),
     "onnxruntime bundled": elsewhere(RuntimeName.ONNXRUNTIME, "bundled", 64),
     "openvino tiny concat": elsewhere(RuntimeName.OPENVINO, TINY_CONCAT),
     "onnxruntime tiny concat": elsewhere(RuntimeName.ONNXRUNTIME, TINY_CONCAT),
+    "openvino tiny weighted": elsewhere(RuntimeName.OPENVINO, TINY_WEIGHTED),
+    "onnxruntime tiny weighted": elsewhere(RuntimeName.ONNXRUNTIME, TINY_WEIGHTED),
     "openvino int8": elsewhere(RuntimeName.OPENVINO, "bundled-int8"),
     "onnxruntime int8": elsewhere(RuntimeName.ONNXRUNTIME, "bundled-int8"),
 }
@@ -86,6 +96,7 @@ def files(encoders_folder: Path) -> Path:
     write_tiny(folder / "projected.safetensors")
     write_tiny(folder / "concat.safetensors", fusion="concat", projection=None)
     write_tiny(folder / "moments.safetensors", fusion="moments", colour_bins=4)
+    write_tiny(folder / "weighted.safetensors", fusion="moments", colour_bins=4, weighted=True)
     write_published(folder / "published.safetensors", classifier("test_efficientnet"))
     return folder
 

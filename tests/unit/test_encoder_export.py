@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lookalike.encoder.base import RGB
-from lookalike.encoder.operator_nodes import fuse_text
+from lookalike.encoder.operator_nodes import fuse_text, weighted_moments_text
 from lookalike.encoder.ops import require_operator
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder, load_torch_encoder
 from lookalike.encoder.telemetry import import_onnxruntime
@@ -35,12 +35,15 @@ def run_onnx(path: Path, batch: RGB) -> np.ndarray:
     return vectors
 
 
-def test_the_operator_is_one_node_and_its_function_gives_the_same_vectors(tmp_path: Path) -> None:
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_operator_is_one_node_and_its_function_gives_the_same_vectors(tmp_path: Path, weighted: bool) -> None:
     require_operator()
-    encoder = tiny(tmp_path, fusion="moments", colour_bins=4)
+    encoder = tiny(tmp_path, fusion="moments", colour_bins=4, weighted=weighted)
     encoder.write(tmp_path / "out.onnx", "onnx-operator")
     model = onnx.load(tmp_path / "out.onnx")
-    assert [node.op_type for node in model.graph.node if node.domain == "lookalike"] == ["MultiScaleMoments"]
+    (node,) = (node for node in model.graph.node if node.domain == "lookalike")
+    assert node.op_type == "MultiScaleMoments"
+    assert {attribute.name: attribute.i for attribute in node.attribute} == ({"weighted": 1} if weighted else {})
     assert [function.name for function in model.functions] == ["MultiScaleMoments"]
     for count in (1, 5):
         batch = squares(count)
@@ -68,8 +71,49 @@ def test_the_mean_of_stages_has_a_function_of_standard_operators(tmp_path: Path)
     np.testing.assert_allclose(session.run(None, {"a": first, "b": second})[0], expected, atol=1e-6)
 
 
-def test_torchscript_gives_the_same_vectors_and_says_what_they_mean(tmp_path: Path) -> None:
-    encoder = tiny(tmp_path, fusion="moments", colour_bins=4)
+def test_weighted_moments_in_standard_operators_fit_maps_of_any_sizes() -> None:
+    function = onnx.parser.parse_function(weighted_moments_text(range(2)))
+    node = onnx.helper.make_node("MultiScaleMoments", ["a", "b"], ["vectors"], domain="lookalike", weighted=1)
+    inputs = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", width, None, None])
+        for name, width in (("a", 2), ("b", 4))
+    ]
+    answer = onnx.helper.make_tensor_value_info("vectors", onnx.TensorProto.FLOAT, ["n", 12])
+    graph = onnx.helper.make_graph([node], "moments", inputs, [answer])
+    opsets = [onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid("lookalike", 1)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, functions=[function], ir_version=9)
+    session = import_onnxruntime().InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    random = np.random.default_rng(5)
+    for size, above in (((9, 7), (2, 3)), ((2, 3), (9, 7)), ((1, 8), (8, 1))):
+        first, second = random.random((3, 2, *size), np.float32), random.random((3, 4, *above), np.float32)
+        second[2] = 0  # whose places all count alike
+        lengths = np.linalg.norm(second, axis=1)
+        lengths[2] = 1
+        blocks = []
+        for stage in (first, second):
+            rows = np.arange(stage.shape[2]) * above[0] // stage.shape[2]
+            columns = np.arange(stage.shape[3]) * above[1] // stage.shape[3]
+            weights = lengths[:, rows][:, :, columns][:, None]
+            weights = weights / weights.sum(axis=(2, 3), keepdims=True)
+            means = (stage * weights).sum(axis=(2, 3))
+            variances = ((stage - means[:, :, None, None]) ** 2 * weights).sum(axis=(2, 3))
+            blocks += [means, np.sqrt(variances + 1e-6)]
+        vectors = session.run(None, {"a": first, "b": second})[0]
+        np.testing.assert_allclose(vectors, np.concatenate(blocks, axis=1), atol=1e-6)
+
+
+def test_weighted_moments_are_exported_in_standard_operators_for_any_number_of_pictures(tmp_path: Path) -> None:
+    encoder = tiny(tmp_path, fusion="moments", colour_bins=4, weighted=True)
+    encoder.write(tmp_path / "out.onnx", "onnx")
+    assert {node.domain for node in onnx.load(tmp_path / "out.onnx").graph.node} == {""}
+    for count in (1, 5):
+        batch = squares(count)
+        np.testing.assert_allclose(run_onnx(tmp_path / "out.onnx", batch), encoder.forward(batch), atol=1e-5)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_torchscript_gives_the_same_vectors_and_says_what_they_mean(tmp_path: Path, weighted: bool) -> None:
+    encoder = tiny(tmp_path, fusion="moments", colour_bins=4, weighted=weighted)
     encoder.write(tmp_path / "out.pt", "torchscript")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -84,6 +84,29 @@ def test_moments_are_means_and_deviations_side_by_side(widths: tuple[int, ...]) 
     np.testing.assert_allclose(vectors, unit(np.concatenate(blocks, axis=1)), atol=1e-6)
 
 
+@pytest.mark.parametrize("widths", WIDTHS)
+def test_weighted_moments_count_a_place_by_the_length_of_the_deepest_maps_vector(widths: tuple[int, ...]) -> None:
+    maps = maps_of(widths)
+    network = MultiScaleNetwork(Given(maps), widths, "moments", weighted=True)
+    vectors = network(torch.zeros(2, 3, 8, 8)).double().numpy()
+    lengths = np.linalg.norm(maps[-1].double().numpy(), axis=1)
+    blocks = []
+    for stage in maps:
+        rows, columns = (
+            np.arange(size) * deepest // size for size, deepest in zip(stage.shape[2:], lengths.shape[1:], strict=True)
+        )
+        weights = lengths[:, rows][:, :, columns].reshape(2, 1, -1)
+        weights /= weights.sum(axis=2, keepdims=True)
+        numbers = stage.double().numpy().reshape(*stage.shape[:2], -1)
+        means = (numbers * weights).sum(axis=2)
+        variances = ((numbers - means[:, :, None]) ** 2 * weights).sum(axis=2)
+        blocks += [means, np.sqrt(variances + 1e-6)]
+    expected = unit(np.concatenate(blocks, axis=1))
+    np.testing.assert_allclose(vectors, expected, atol=1e-6)
+    network.plain = True  # as exports compute it
+    np.testing.assert_allclose(network(torch.zeros(2, 3, 8, 8)).double().numpy(), expected, atol=1e-6)
+
+
 def test_colours_stand_behind_the_fusion_and_the_centre_is_taken_off() -> None:
     maps = maps_of((3, 6))
     colours = Colours(2, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))

@@ -54,15 +54,15 @@ def maps(*shapes: tuple[int, ...]) -> list[np.ndarray]:
     return [random.standard_normal(shape).astype(np.float32) for shape in shapes]
 
 
-@pytest.fixture(scope="module", params=["moments", "mean"])
+@pytest.fixture(scope="module", params=["moments", "weighted moments", "mean"])
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TorchEncoder]:
     """A file with the operator as a node, and the encoder that it was made of."""
-    folder = tmp_path_factory.mktemp(request.param)
+    folder = tmp_path_factory.mktemp(request.param.replace(" ", "-"))
     weights = folder / "tiny.safetensors"
-    if request.param == "moments":
-        write_tiny(weights, fusion="moments", colour_bins=4)
-    else:
+    if request.param == "mean":
         write_tiny(weights, fusion="mean", projection=None)
+    else:
+        write_tiny(weights, fusion="moments", colour_bins=4, weighted=request.param == "weighted moments")
     encoder = load_torch_encoder(f"{TINY}:{weights}", encoders_dir=folder)
     encoder.write(folder / "out.onnx", "onnx-operator")
     return folder / "out.onnx", encoder
@@ -94,8 +94,9 @@ def test_the_lines_that_the_page_about_it_gives_run(
     import_openvino()  # else the import on the page is the first one, which reports itself
     names: dict[str, Any] = {}
     exec(compile(block, "docs/export.md", "exec"), names)
-    batch = np.full((1, TINY_SIZE, TINY_SIZE, 3), 9, np.uint8)
-    np.testing.assert_allclose(names["network"](batch)[0], encoder.forward(batch), atol=1e-2)  # it may use bfloat16
+    # It may use bfloat16, in which the deviations of a picture of one colour are nothing but rounding.
+    batch = np.random.default_rng(1).integers(0, 256, (1, TINY_SIZE, TINY_SIZE, 3), dtype=np.uint8)
+    np.testing.assert_allclose(names["network"](batch)[0], encoder.forward(batch), atol=1e-2)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -119,6 +120,57 @@ def test_a_deviation_that_is_small_beside_its_mean_is_not_lost(way: Callable[[],
     exact = far.astype(np.float64)
     expected = np.concatenate([exact.mean(axis=(2, 3)), np.sqrt(exact.var(axis=(2, 3)) + 1e-6)], axis=1)
     np.testing.assert_allclose(run(far), expected, rtol=1e-3)
+
+
+def weighted_moments(given: list[np.ndarray]) -> np.ndarray:
+    """Weighted means, then deviations, stage after stage, in float64."""
+    lengths = np.linalg.norm(given[-1].astype(np.float64), axis=1)
+    blocks = []
+    for stage in given:
+        rows, columns = (
+            np.arange(size) * deepest // size for size, deepest in zip(stage.shape[2:], lengths.shape[1:], strict=True)
+        )
+        weights = lengths[:, rows][:, :, columns][:, None]
+        weights = weights / weights.sum(axis=(2, 3), keepdims=True)
+        means = (stage * weights).sum(axis=(2, 3))
+        variances = ((stage - means[:, :, None, None]) ** 2 * weights).sum(axis=(2, 3))
+        blocks += [means, np.sqrt(variances + 1e-6)]
+    return np.concatenate(blocks, axis=1)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_weighted_moments_fit_maps_of_any_sizes(way: Callable[[], Any]) -> None:
+    run, kinds = opened(node_model("MultiScaleMoments", (3, 5, 4), 24, weighted=1), way())
+    assert ("MultiScaleMoments" in kinds) == (way is openvino_extension.path)
+    for sizes in (((9, 7), (5, 3), (2, 3)), ((3, 2), (8, 8), (5, 4)), ((1, 1), (40, 30), (7, 7))):
+        given = maps(*((2, width, *size) for width, size in zip((3, 5, 4), sizes, strict=True)))
+        np.testing.assert_allclose(run(given), weighted_moments(given), atol=1e-5)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_places_count_alike_where_the_deepest_map_is_zero_and_where_no_weights_were_asked_for(
+    way: Callable[[], Any],
+) -> None:
+    shallow, deepest = maps((2, 3, 9, 7), (2, 4, 3, 3))
+    plain, _ = opened(node_model("MultiScaleMoments", (3, 4), 14, weighted=0), way())
+    without_attribute, _ = opened(node_model("MultiScaleMoments", (3, 4), 14), way())
+    np.testing.assert_array_equal(plain([shallow, deepest]), without_attribute([shallow, deepest]))
+    weighted, _ = opened(node_model("MultiScaleMoments", (3, 4), 14, weighted=1), way())
+    assert np.abs(weighted([shallow, deepest]) - plain([shallow, deepest])).max() > 1e-2
+    nothing = [shallow, np.zeros_like(deepest)]
+    np.testing.assert_allclose(weighted(nothing), plain(nothing), atol=1e-6)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_weighted_moments_saved_in_openvinos_own_format_stay_weighted(tmp_path: Path, way: Callable[[], Any]) -> None:
+    openvino = import_openvino()
+    core = openvino.Core()
+    core.add_extension(way())
+    model = core.read_model(node_model("MultiScaleMoments", (3, 4), 14, weighted=1))
+    openvino.save_model(model, tmp_path / "out.xml", compress_to_fp16=False)
+    run, _ = opened(tmp_path / "out.xml", way())
+    given = maps((2, 3, 9, 7), (2, 4, 3, 3))
+    np.testing.assert_allclose(run(given), weighted_moments(given), atol=1e-5)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -8,8 +8,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
+from torch import nn
+from torch.nn import functional
 
+from lookalike.encoder.backbone import MultiScaleNetwork
 from lookalike.encoder.base import Evidence, PartEvidence
+from lookalike.encoder.evidence import explain_pair
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.explanation import GRID, explain, explanation_of
@@ -67,6 +72,59 @@ def test_where_nothing_speaks_for_likeness_nothing_is_marked() -> None:
 def test_shares_and_rest_sum_to_the_score() -> None:
     found = explain(TinyEncoder(), make_picture(1), make_picture(2))
     assert sum(part.share for part in found.parts) + found.rest == pytest.approx(found.score, abs=1e-5)
+
+
+class Pooled(nn.Module):
+    """A backbone whose maps are the picture itself, averaged over squares of 2 and of 8 pixels."""
+
+    def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
+        return [functional.avg_pool2d(pixels, side) for side in (2, 8)]
+
+
+def products() -> torch.Tensor:
+    """Two pictures (2, 3, 32, 32): squares full of detail, each on a ground of nothing."""
+    pixels = torch.zeros(2, 3, 32, 32)
+    detail = torch.rand(2, 3, 16, 8, generator=torch.Generator().manual_seed(2)) + 0.5
+    pixels[0, :, 8:24, 16:24] = detail[0]
+    pixels[1, :, 0:16, 0:8] = detail[1]
+    return pixels
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_each_place_is_credited_with_what_it_adds_to_the_score(weighted: bool) -> None:
+    network = MultiScaleNetwork(Pooled(), (3, 3), "moments", weighted=weighted)
+    pixels = products()
+    evidence = explain_pair(network, pixels)
+    with torch.no_grad():
+        first, second = network.fuse(network.backbone(pixels)).double().numpy()
+    towards = second / np.linalg.norm(second) / np.linalg.norm(first)  # the score is this times the first's features
+    lengths = torch.linalg.vector_norm(network.backbone(pixels)[-1][0], dim=0).numpy()
+    for number, part in enumerate(evidence.parts):
+        stage = network.backbone(pixels)[number][0].double().numpy()
+        weights = np.kron(lengths, np.ones((4, 4))) if number == 0 else lengths
+        weights = weights / weights.sum() if weighted else np.full_like(weights, 1 / weights.size)
+        of_means, of_deviations = towards[6 * number :][:3], towards[6 * number + 3 :][:3]
+        means = (stage * weights).sum(axis=(1, 2))
+        squares = (stage - means[:, None, None]) ** 2
+        deviations = np.sqrt((squares * weights).sum(axis=(1, 2)))
+        each = np.einsum("c,chw->hw", of_means, stage) + np.einsum("c,chw->hw", of_deviations / deviations, squares)
+        np.testing.assert_allclose(part.heats[0], weights * each, atol=1e-5)
+    assert sum(part.shares[0] for part in evidence.parts) == pytest.approx(evidence.score, abs=1e-5)
+
+
+def test_a_ground_that_counts_nothing_is_cold() -> None:
+    network = MultiScaleNetwork(Pooled(), (3, 3), "moments", projection=5, centred=True, weighted=True)
+    assert network.centre is not None
+    with torch.no_grad():
+        network.centre.uniform_(0.2, 0.8)
+        evidence = explain_pair(network, products())
+    for part in evidence.parts:
+        side = len(part.heats[0]) // 4
+        ground = np.ones_like(part.heats[0], dtype=bool)
+        ground[side : 3 * side, 2 * side : 3 * side] = False
+        assert np.abs(part.heats[0][ground]).max() == 0.0
+        assert np.abs(part.heats[0][~ground]).min() > 0.0
+        assert float(part.heats[0].sum()) == pytest.approx(part.shares[0], abs=1e-6)
 
 
 def hidden(picture: npt.NDArray[np.uint8], marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
