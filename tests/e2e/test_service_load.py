@@ -71,7 +71,7 @@ def test_an_upload_of_200_mb_is_refused_while_it_arrives(served: Served, stock: 
 def test_a_form_of_countless_parts_is_refused_with_the_first_too_many(served: Served, stock: Stock) -> None:
     """They would all be counted only once all have been read, if they were not counted as they come."""
     part = b'\r\n--a-boundary\r\nContent-Disposition: form-data; name="k"\r\n\r\n'
-    for path in ("/search", "/search/batch", "/compare"):
+    for path in ("/search", "/compare"):
         with Wire(served.port) as wire:
             wire.begin(path, f"Content-Length: {60_000 * len(part)}")
             wire.send(part * 100)
