@@ -1,7 +1,6 @@
 #include "place_weights.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <utility>
 
@@ -11,8 +10,10 @@
 namespace lookalike {
 namespace {
 
-// The total that weights must exceed to be divided by it; the same number as in lookalike/encoder/formats.py.
+// The totals between which weights are divided by their own; the same numbers as in lookalike/encoder/formats.py. One
+// over a larger total would be subnormal, and energies above 3e38 are infinite.
 constexpr double kLeastTotal = 1e-12;
+constexpr double kLargestTotal = 1e37;
 
 // A smaller weight becomes 0: it could change no result, and the reciprocal of a still smaller one would be infinite.
 constexpr float kLeastWeight = 1e-30F;
@@ -85,7 +86,7 @@ void normalise(float* weights, std::int64_t count) noexcept {
     for (std::int64_t i = 0; i < count; ++i) {
         total += static_cast<double>(weights[i]);
     }
-    if (!(total > kLeastTotal)) {
+    if (!(total > kLeastTotal && total < kLargestTotal)) {  // so that one that is not a number is none
         std::fill(weights, weights + count, 1.0F / static_cast<float>(count));
         return;
     }
@@ -97,23 +98,14 @@ void normalise(float* weights, std::int64_t count) noexcept {
     }
 }
 
-LOOKALIKE_CLONES
-void take_roots(float* values, std::int64_t count) noexcept {
-#pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) {
-        values[i] = std::sqrt(values[i]);
-    }
-}
-
-// Writes the length of the map's vector at each place of the image.
-void measure(const Stage& stage, std::int64_t image, float* lengths) noexcept {
+// Writes the energy of the map's vector at each place of the image.
+void measure(const Stage& stage, std::int64_t image, float* energies) noexcept {
     const float* data = stage.data + image * stage.image_stride;
     if (stage.layout == Layout::planes) {
-        sum_squares_of_columns(data, stage.channels, stage.pixels(), lengths);
+        sum_squares_of_columns(data, stage.channels, stage.pixels(), energies);
     } else {
-        sum_squares_of_rows(data, stage.pixels(), stage.channels, lengths);
+        sum_squares_of_rows(data, stage.pixels(), stage.channels, energies);
     }
-    take_roots(lengths, stage.pixels());
 }
 
 // Writes for each place of `stage` the weight of the place of the deepest map that lies over it.

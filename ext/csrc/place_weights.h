@@ -1,5 +1,5 @@
-// How much each place of an image's maps counts: in proportion to the length of the vector that the deepest map has
-// there. Knows no torch, no Python and no threads.
+// How much each place of an image's maps counts: in proportion to the energy, the squared length, of the vector that
+// the deepest map has there. Knows no torch, no Python and no threads.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ public:
     std::int64_t begin(std::size_t stage) const noexcept { return begins_[stage]; }
 
     // Reads the deepest map of an image and writes the image's weights. Those of each stage sum to 1, and none is
-    // so small but 0 that a number could not be divided by it. Where the deepest map is 0 all places count alike.
+    // so small but 0 that a number could not be divided by it. Where the deepest map is 0, or so large that float
+    // cannot hold its energy, all places count alike.
     void compute(std::int64_t image, float* weights) const noexcept;
 
 private:

@@ -17,7 +17,7 @@ namespace {
 
 using lookalike::WeightedMoments;
 
-// The lengths of the deepest map's vectors over the places of `map`, brought to the sum 1.
+// The energies (squared lengths) of the deepest map's vectors over the places of `map`, brought to the sum 1.
 std::vector<double> weights_of(const Map& deepest, const Map& map, std::int64_t image) {
     std::vector<double> weights;
     double total = 0;
@@ -25,16 +25,16 @@ std::vector<double> weights_of(const Map& deepest, const Map& map, std::int64_t 
         for (std::int64_t column = 0; column < map.width; ++column) {
             const std::int64_t above =
                 row * deepest.height / map.height * deepest.width + column * deepest.width / map.width;
-            double squares = 0;
+            double energy = 0;
             for (std::int64_t channel = 0; channel < deepest.channels; ++channel) {
-                squares += std::pow(double(deepest.data[deepest.index(image, channel, above)]), 2);
+                energy += std::pow(double(deepest.data[deepest.index(image, channel, above)]), 2);
             }
-            weights.push_back(std::sqrt(squares));
-            total += weights.back();
+            weights.push_back(energy);
+            total += energy;
         }
     }
     for (double& weight : weights) {
-        weight = total > 1e-12 ? weight / total : 1.0 / static_cast<double>(map.pixels());
+        weight = total > 1e-12 && total < 1e37 ? weight / total : 1.0 / static_cast<double>(map.pixels());
     }
     return weights;
 }
@@ -96,8 +96,8 @@ double largest_difference(const std::vector<float>& row, const std::vector<doubl
     return most;
 }
 
-void check_formula(const std::vector<Map>& maps, std::int64_t images) {
-    CHECK(largest_difference(moments_of(maps, images), formula(maps, images)) < 1e-6);
+void check_formula(const std::vector<Map>& maps, std::int64_t images, double tolerance = 1e-6) {
+    CHECK(largest_difference(moments_of(maps, images), formula(maps, images)) < tolerance);
 }
 
 void set_place(Map& map, std::int64_t image, std::int64_t pixel, float value) {
@@ -127,7 +127,7 @@ void test_each_stage_may_have_its_own_layout() {
 void test_planes_and_pixels_beyond_one_block() {
     for (const Layout layout : {Layout::planes, Layout::pixels}) {
         check_formula({make_map(2, 3, 200, 201, layout), make_map(2, 5, 129, 127, layout)}, 2);
-        check_formula({make_map(1, 20000, 2, 1, layout)}, 1);
+        check_formula({make_map(1, 20000, 2, 1, layout)}, 1, 2e-6);  // energies of 20000 squares in single precision
         check_formula({make_map(1, 3, 2, 20000, layout), make_map(1, 4, 1, 3, layout)}, 1);
     }
 }
@@ -150,15 +150,15 @@ void test_places_of_nothing_count_nothing() {
     }
 }
 
-// Half of the places have vectors shorter by 18 to 41 powers of ten than the others': they are as good as none, and one
-// over their weight would be infinite.
+// Half of the places have energies smaller by 18 to 41 powers of ten than the others': they are as good as none, and
+// one over their weight would be infinite.
 void test_vanishing_places_harm_nothing() {
-    struct Lengths {
+    struct Numbers {
         float faint;
         float other;
     };
     for (const Layout layout : {Layout::planes, Layout::pixels}) {
-        for (const auto& [faint, other] : {Lengths{1e-18F, 1.0F}, {1e-40F, 1.0F}, {4e-23F, 1e18F}}) {
+        for (const auto& [faint, other] : {Numbers{1e-9F, 1.0F}, {1e-20F, 1.0F}, {4e-6F, 1e15F}}) {
             for (const std::int64_t place : {0, 1}) {
                 std::vector<Map> maps{make_map(1, 5, 200, 120, layout), make_map(1, 4, 2, 1, layout, other, other)};
                 set_place(maps[1], 0, place, faint);
@@ -183,6 +183,22 @@ void test_a_deepest_map_of_zeros_gives_the_unweighted_moments() {
         plain.pool(0, plain.blocks(), means.get(), squares.get());
         plain.merge(0, 2, means.get(), squares.get(), out.data());
         CHECK(largest_difference(moments_of(maps, 2), {out.begin(), out.end()}) < 1e-6);
+    }
+}
+
+// So they do where single precision cannot hold the energies (1e20), the sum of them (5e18), or one over it (1e18): the
+// moments of the other map are the unweighted ones.
+void test_a_deepest_map_of_huge_numbers_gives_the_unweighted_moments() {
+    for (const Layout layout : {Layout::planes, Layout::pixels}) {
+        for (const float huge : {1e18F, 5e18F, 1e20F}) {
+            std::vector<Map> maps{make_map(2, 6, 40, 30, layout), make_map(2, 9, 5, 4, layout, huge / 2, huge)};
+            const std::vector<float> out = moments_of(alone(maps, 1), 1);
+            std::fill(maps[1].data.begin(), maps[1].data.end(), 0.0F);
+            const std::vector<double> expected = formula(alone(maps, 1), 1);
+            CHECK(largest_difference({out.begin(), out.begin() + 12}, {expected.begin(), expected.begin() + 12}) <
+                  1e-6);
+            CHECK(std::none_of(out.begin() + 12, out.begin() + 21, [](float mean) { return std::isnan(mean); }));
+        }
     }
 }
 
@@ -266,6 +282,7 @@ int main() {
     test_places_of_nothing_count_nothing();
     test_vanishing_places_harm_nothing();
     test_a_deepest_map_of_zeros_gives_the_unweighted_moments();
+    test_a_deepest_map_of_huge_numbers_gives_the_unweighted_moments();
     test_a_small_deviation_beside_a_large_mean();
     test_one_pixel_far_from_the_others();
     test_order_and_company_change_no_bit();

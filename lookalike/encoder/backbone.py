@@ -47,6 +47,24 @@ class AlexNetStages(nn.Module):
         return maps
 
 
+class StagesAndFinalMap(nn.Module):
+    """A timm network that also gives its final map: what its head's convolution makes of the deepest stage."""
+
+    def __init__(self, architecture: str, stages: Sequence[int]) -> None:
+        """``stages`` are indices of timm's maps, without that of the final one."""
+        super().__init__()
+        ensure_torchvision()
+        import timm
+
+        self._stages = list(stages)
+        self.model: Any = timm.create_model(architecture, pretrained=False, num_classes=0)
+
+    def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
+        """Maps of the wanted stages, shallow to deep, then the final one, of pixels (n, 3, S, S) float32."""
+        final, maps = self.model.forward_intermediates(pixels, indices=self._stages)
+        return [*maps, final]
+
+
 class MultiScaleNetwork(nn.Module):
     """Pixels (n, 3, S, S) float32, normalised, to unit vectors (n, D) float32.
 
@@ -57,7 +75,9 @@ class MultiScaleNetwork(nn.Module):
     ``concat``: every pooled stage is brought to unit length; they stand side by side, divided by the root of
     their number, so that the cosine of two pictures is the mean of their stages' cosines.
     ``last``: the deepest stage alone.
-    ``moments``: every stage's means and standard deviations over its places, side by side.
+    ``moments``: every stage's means and standard deviations over its places, side by side. If ``weighted``, a place
+    counts by the energy, the squared length, of the deepest map's vector there, so that a product outweighs the ground
+    it stands on.
 
     An optional ``projection``, one learnt affine step, is applied before the norm, to the fusion and, if there are
     ``colours``, to the picture's colour histogram behind it. Features that it was fitted to have the mean ``centre``,
@@ -77,6 +97,7 @@ class MultiScaleNetwork(nn.Module):
         projection: int | None = None,
         colours: Colours | None = None,
         centred: bool = False,
+        weighted: bool = False,
     ) -> None:
         """``channels`` are the widths of the backbone's maps; ``projection`` is the length it projects to.
 
@@ -87,6 +108,7 @@ class MultiScaleNetwork(nn.Module):
         self.channels = tuple(channels)
         self.fusion = fusion
         self.colours = colours
+        self.weighted = weighted
         self.width = fused_width(self.channels, fusion) + (colours.width if colours else 0)
         self.projection = None if projection is None else nn.Linear(self.width, projection)
         self.register_buffer("centre", torch.zeros(self.width) if centred else None)
@@ -129,7 +151,7 @@ class MultiScaleNetwork(nn.Module):
             return self._fuse_mean(maps, normalize=False)
         if self.fusion == "moments":
             moments = multiscale_moments_reference if self.training or self.plain else multiscale_moments
-            return moments(list(maps))
+            return moments(list(maps), self.weighted)
         if self.fusion == "last":
             return maps[-1].mean(dim=(2, 3))
         stages = [functional.normalize(stage.mean(dim=(2, 3))) for stage in maps]
@@ -154,12 +176,18 @@ def deepest_stages(architecture: str) -> tuple[int, ...]:
 def build_backbone(architecture: str, stages: Sequence[int]) -> tuple[nn.Module, tuple[int, ...]]:
     """An untrained backbone that gives the maps ``stages``, shallow to deep, and their channels.
 
-    ``architecture`` is a timm name or ``alexnet``. Raises EncoderOptionsError when it has no such maps.
+    ``architecture`` is a timm name or ``alexnet``. The index behind the last of a timm network's stages is its final
+    map. Raises EncoderOptionsError when it has no such maps.
     """
     if architecture == "alexnet":
         if not stages or not set(stages) <= set(range(len(_ALEXNET_STAGES))):
             raise EncoderOptionsError(f"alexnet has no stages {list(stages)}", subject="stages")
         return AlexNetStages(stages), tuple(list(_ALEXNET_STAGES.values())[stage] for stage in stages)
+    *inner, last = stages
+    known = _feature_network(architecture, None).feature_info if len(stages) > 1 else None
+    if known is not None and last == len(known.out_indices):
+        network = StagesAndFinalMap(architecture, inner)
+        return network, (*(int(known.channels(stage)) for stage in inner), int(network.model.num_features))
     backbone = _feature_network(architecture, tuple(stages))
     return cast(nn.Module, backbone), tuple(int(width) for width in backbone.feature_info.channels())
 

@@ -16,6 +16,9 @@ MOMENTS, FUSE = "MultiScaleMoments", "MultiScaleFuse"
 VARIANCE_FLOOR, LEAST_LENGTH = 1e-6, 1e-12
 """What they add to a variance, and the least length that they divide by; the same numbers as in ``ext/csrc``."""
 
+LEAST_ENERGY, LARGEST_ENERGY = 1e-12, 1e37
+"""The totals of energies between which places are weighted by them; the same numbers as in ``ext/csrc``."""
+
 
 def description(spec: EncoderSpec, kind: Format) -> str:
     """What somebody who runs an exported file must know, as JSON."""

@@ -60,6 +60,7 @@ def load_network(
         weights_digest=digest,
         decoder=NETWORK_DECODER,
         colour_bins=network.colours.bins if network.colours else 0,
+        weighted=network.weighted,
     )
 
 
@@ -86,7 +87,8 @@ def _from_own(
     if projection is None:
         colours = None  # nothing would say how much they count
     dimension = None if projection is None else len(projection)
-    network = MultiScaleNetwork(backbone, channels, fusion, dimension, colours, centred=_CENTRE in tensors)
+    weighted = recipe.weighted and fusion == "moments"
+    network = MultiScaleNetwork(backbone, channels, fusion, dimension, colours, _CENTRE in tensors, weighted)
     load_state(network, tensors, path)
     if fusion == recipe.fusion and network.dimension != recipe.dimension:
         raise invalid(path, f"gives vectors of {network.dimension} numbers but promises {recipe.dimension}")

@@ -13,7 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.encoder.formats import DOMAIN, FUSE, LEAST_LENGTH, MOMENTS, VARIANCE_FLOOR
+from lookalike.encoder.formats import (
+    DOMAIN,
+    FUSE,
+    LARGEST_ENERGY,
+    LEAST_ENERGY,
+    LEAST_LENGTH,
+    MOMENTS,
+    VARIANCE_FLOOR,
+)
 from lookalike.encoder.telemetry import import_openvino
 from lookalike.errors import OperatorError
 
@@ -82,8 +90,7 @@ def _average(numbers: Any, shares: Any | None) -> Any:
 def _place_weights(maps: Sequence[Any]) -> list[Any]:
     """The weights (n, 1, H, W) of the places of each map, as ``lookalike.encoder.place_weights`` computes them."""
     ops = import_openvino().opset13
-    lengths = ops.sqrt(ops.reduce_sum(ops.multiply(maps[-1], maps[-1]), _whole(1), keep_dims=True))
-    deepest = _normalise(lengths)
+    deepest = _normalise(ops.reduce_sum(ops.multiply(maps[-1], maps[-1]), _whole(1), keep_dims=True))
     weights = []
     for stage in maps[:-1]:
         rows = ops.gather(deepest, _indices(stage, deepest, 2), _whole(2))
@@ -91,14 +98,14 @@ def _place_weights(maps: Sequence[Any]) -> list[Any]:
     return [*weights, deepest]
 
 
-def _normalise(lengths: Any) -> Any:
+def _normalise(energies: Any) -> Any:
     ops = import_openvino().opset13
-    total = ops.reduce_sum(lengths, _whole(2, 3), keep_dims=True)
-    least = _real(LEAST_LENGTH)
-    count = ops.convert(ops.reduce_prod(_sizes(lengths, 2, 3), _whole(0), keep_dims=False), "f32")
-    return ops.select(
-        ops.greater(total, least), ops.divide(lengths, ops.maximum(total, least)), ops.divide(_real(1.0), count)
-    )
+    total = ops.reduce_sum(energies, _whole(2, 3), keep_dims=True)
+    least, largest = _real(LEAST_ENERGY), _real(LARGEST_ENERGY)
+    count = ops.convert(ops.reduce_prod(_sizes(energies, 2, 3), _whole(0), keep_dims=False), "f32")
+    divided = ops.divide(energies, ops.minimum(ops.maximum(total, least), largest))
+    usable = ops.logical_and(ops.greater(total, least), ops.less(total, largest))
+    return ops.select(usable, divided, ops.divide(_real(1.0), count))
 
 
 def _indices(stage: Any, deepest: Any, axis: int) -> Any:

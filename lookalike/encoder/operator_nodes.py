@@ -13,7 +13,16 @@ import onnx
 import torch
 from onnxscript.values import Opset
 
-from lookalike.encoder.formats import DOMAIN, FUSE, LEAST_LENGTH, MOMENTS, VARIANCE_FLOOR, VERSION
+from lookalike.encoder.formats import (
+    DOMAIN,
+    FUSE,
+    LARGEST_ENERGY,
+    LEAST_ENERGY,
+    LEAST_LENGTH,
+    MOMENTS,
+    VARIANCE_FLOOR,
+    VERSION,
+)
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderOptionsError
 
@@ -87,8 +96,9 @@ def weighted_moments_text(stages: Sequence[int]) -> str:
         "zero = Constant <value = int64 {0}> ()",
         "one = Constant <value = int64 {1}> ()",
         f"floor = Constant <value = float {{{VARIANCE_FLOOR}}}> ()",
-        f"least = Constant <value = float {{{LEAST_LENGTH}}}> ()",
-        f"lengths{deepest} = ReduceL2 <keepdims = 0> (map{deepest}, across)",
+        f"least = Constant <value = float {{{LEAST_ENERGY}}}> ()",
+        f"largest = Constant <value = float {{{LARGEST_ENERGY}}}> ()",
+        f"energies{deepest} = ReduceSumSquare <keepdims = 0> (map{deepest}, across)",
         *_normalising(deepest),
     ]
     for stage in stages:
@@ -97,7 +107,7 @@ def weighted_moments_text(stages: Sequence[int]) -> str:
                 *_indices("rows", 2, stage, deepest),
                 *_indices("columns", 3, stage, deepest),
                 f"spread{stage} = Gather <axis = 1> (weights{deepest}, rows{stage})",
-                f"lengths{stage} = Gather <axis = 2> (spread{stage}, columns{stage})",
+                f"energies{stage} = Gather <axis = 2> (spread{stage}, columns{stage})",
                 *_normalising(stage),
             ]
         lines += [
@@ -117,17 +127,19 @@ def weighted_moments_text(stages: Sequence[int]) -> str:
 
 
 def _normalising(stage: int) -> list[str]:
-    """The weights of a stage's places, from lengths in proportion to them."""
+    """The weights of a stage's places, from energies in proportion to them."""
     return [
-        f"total{stage} = ReduceSum <keepdims = 1> (lengths{stage}, places)",
-        f"divisor{stage} = Max (total{stage}, least)",
-        f"divided{stage} = Div (lengths{stage}, divisor{stage})",
-        f"size{stage} = Shape <start = 1> (lengths{stage})",
+        f"total{stage} = ReduceSum <keepdims = 1> (energies{stage}, places)",
+        f"divisor{stage} = Clip (total{stage}, least, largest)",
+        f"divided{stage} = Div (energies{stage}, divisor{stage})",
+        f"size{stage} = Shape <start = 1> (energies{stage})",
         f"product{stage} = ReduceProd <keepdims = 0> (size{stage})",
         f"count{stage} = Cast <to = {onnx.TensorProto.FLOAT}> (product{stage})",
         f"alike{stage} = Reciprocal (count{stage})",
         f"enough{stage} = Greater (total{stage}, least)",
-        f"weights{stage} = Where (enough{stage}, divided{stage}, alike{stage})",
+        f"bounded{stage} = Less (total{stage}, largest)",
+        f"usable{stage} = And (enough{stage}, bounded{stage})",
+        f"weights{stage} = Where (usable{stage}, divided{stage}, alike{stage})",
     ]
 
 

@@ -152,7 +152,8 @@ def multiscale_moments(maps: Sequence[torch.Tensor], weighted: bool = False) -> 
 
     Args:
         maps: a float32 tensor (images, channels, height, width) per stage; sizes may differ between stages.
-        weighted: whether a pixel counts by the length of the last map's vector there, or all count alike.
+        weighted: whether a pixel counts by the energy, the squared length, of the last map's vector there, or all
+            count alike.
 
     Returns:
         float32 (images, 2 * sum of channels): for each stage its means, then its deviations.

@@ -38,7 +38,9 @@ class EncoderSpec:
     by bilinear resizing, which averages where it shrinks.
     ``weights_digest`` is the SHA-256 of the weights file. ``colour_bins`` is how many boxes a colour channel has in the
     histogram that the projection sees beside the fusion, 0 for none. ``precision`` is that of the network's arithmetic;
-    the weights of an ``int8`` network are its quantised file.
+    the weights of an ``int8`` network are its quantised file. ``weighted`` says whether a place of a feature map counts
+    by the energy, the squared length, of the deepest map's vector there (fusion ``moments`` only), or all places count
+    alike.
     """
 
     name: str
@@ -57,6 +59,7 @@ class EncoderSpec:
     decoder: str = FULL
     colour_bins: int = 0
     precision: Precision = "float32"
+    weighted: bool = False
 
     @property
     def decode_side(self) -> int | None:
@@ -78,6 +81,8 @@ class EncoderSpec:
             del fields["colour_bins"]  # so that recipes from before there was one keep their digests
         if self.precision == "float32":
             del fields["precision"]  # likewise
+        if not self.weighted:
+            del fields["weighted"]  # likewise
         canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 

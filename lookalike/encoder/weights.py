@@ -45,6 +45,7 @@ class Recipe:
     std: tuple[float, float, float] = IMAGENET_STD
     crop_fraction: float = 1.0
     colour_bins: int = 0
+    weighted: bool = False
 
 
 def file_digest(path: Path) -> str:
@@ -102,15 +103,17 @@ def load_state(network: nn.Module, tensors: Mapping[str, torch.Tensor], path: Pa
 def write_weights(path: Path, network: nn.Module, recipe: Recipe) -> str:
     """Write a network's state as float16 with its recipe; returns the file's SHA-256, the same each time.
 
-    ``network`` is a MultiScaleNetwork whose ``dimension`` is the recipe's. Counts of training batches are left
-    out. Raises OSError as the disk does.
+    ``network`` is a MultiScaleNetwork whose ``dimension`` is the recipe's. Raises OSError as the disk does.
     """
-    state = {
-        key: tensor.detach().half().contiguous() for key, tensor in network.state_dict().items() if not _is_count(key)
-    }
-    metadata = {"format": FORMAT, "version": VERSION, "encoder": json.dumps(asdict(recipe))}
-    path.write_bytes(serialized(state, metadata))
+    path.write_bytes(serialize_weights(network.state_dict(), recipe))
     return file_digest(path)
+
+
+def serialize_weights(state: Mapping[str, torch.Tensor], recipe: Recipe) -> bytes:
+    """A weights file's content: the state as float16, without counts of training batches, and its recipe."""
+    tensors = {key: tensor.detach().half().contiguous() for key, tensor in state.items() if not _is_count(key)}
+    metadata = {"format": FORMAT, "version": VERSION, "encoder": json.dumps(asdict(recipe))}
+    return serialized(tensors, metadata)
 
 
 def serialized(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> bytes:
@@ -158,6 +161,7 @@ def _complaint(recipe: Recipe) -> str | None:
         "std": len(recipe.std) == 3 and all(value > 0 for value in recipe.std),
         "colour_bins": isinstance(recipe.colour_bins, int) and 0 <= recipe.colour_bins <= 32,
         "crop_fraction": 0 < recipe.crop_fraction <= 1,
+        "weighted": isinstance(recipe.weighted, bool) and (recipe.fusion == "moments" or not recipe.weighted),
     }
     wrong = [f"{field} {getattr(recipe, field)}" for field, good in checks.items() if not good]
     return ", ".join(wrong) or None

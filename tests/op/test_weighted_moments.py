@@ -1,4 +1,4 @@
-"""Weighted moments: a place counts by the length of the deepest map's vector there, for every shape and layout."""
+"""Weighted moments: a place counts by the energy of the deepest map's vector there, for every shape and layout."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def set_threads() -> Iterator[Callable[[int], None]]:
 
 def weights_of(maps: Sequence[torch.Tensor]) -> list[npt.NDArray[np.float64]]:
     """What each place of each map counts, (n, H, W), place by place as the design says, in float64."""
-    lengths = np.sqrt(np.square(maps[-1].double().numpy()).sum(axis=1))
-    images, height, width = lengths.shape
+    energies = np.square(maps[-1].double().numpy()).sum(axis=1)
+    images, height, width = energies.shape
     weights = []
     for stage in maps:
         own_height, own_width = stage.shape[2:]
         own = np.zeros((images, own_height, own_width))
         for row in range(own_height):
             for column in range(own_width):
-                own[:, row, column] = lengths[:, row * height // own_height, column * width // own_width]
+                own[:, row, column] = energies[:, row * height // own_height, column * width // own_width]
         weights.append(own / own.sum(axis=(1, 2), keepdims=True))
     return weights
 
@@ -92,12 +92,17 @@ def test_every_batch_size_gives_the_formula(
         assert_is_formula(maps)
 
 
-def test_a_place_counts_by_the_length_of_the_deepest_maps_vector_over_it() -> None:
+@pytest.mark.parametrize("moments", [multiscale_moments, multiscale_moments_reference])
+def test_a_place_counts_by_the_squared_length_of_the_deepest_maps_vector_over_it(moments: Moments) -> None:
     shallow = torch.tensor([[[[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]]])
     deepest = torch.tensor([[[[0.0, 3.0]], [[0.0, -4.0]]]])  # of length 0 at the left and of 5 at the right
     # Only 3, 4, 7 and 8 lie under the right: their mean is 5.5, their variance (2.5² + 1.5² + 1.5² + 2.5²) / 4.
     expected = torch.tensor([[5.5, 4.250001**0.5, 3.0, -4.0, 1e-3, 1e-3]])
-    torch.testing.assert_close(multiscale_moments([shallow, deepest], weighted=True), expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(moments([shallow, deepest], weighted=True), expected, rtol=1e-6, atol=0)
+    # A vector twice as long counts four times as much: means (1 + 4 · 6) / 5 and (1 + 4 · 2) / 5.
+    pair = [torch.tensor([[[[1.0, 6.0]]]]), torch.tensor([[[[1.0, 2.0]]]])]
+    expected = torch.tensor([[5.0, 4.000001**0.5, 1.8, 0.160001**0.5]])
+    torch.testing.assert_close(moments(pair, weighted=True), expected, rtol=1e-6, atol=0)
 
 
 def test_a_product_on_a_ground_has_the_means_of_the_product() -> None:
@@ -119,6 +124,25 @@ def test_all_places_count_alike_where_the_deepest_map_is_zero(moments: Moments, 
     torch.testing.assert_close(mixed[1], moments(maps)[1], rtol=0, atol=1e-6)
     maps[-1][1] = 1  # for the formula above, which divides
     np.testing.assert_allclose(mixed.numpy()[[0, 2]], formula(maps)[[0, 2]], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("huge", [4e18, 1e19, 1e20])
+@pytest.mark.parametrize("moments", [multiscale_moments, multiscale_moments_reference])
+def test_all_places_count_alike_where_the_deepest_maps_energy_is_too_large_for_float32(
+    moments: Moments, huge: float, layout: torch.memory_format
+) -> None:
+    maps = [stage.to(memory_format=layout) for stage in maps_of(3, LITE2)]
+    plain = moments(maps)
+    maps[-1][1] = huge
+    maps[-1][1, :, 0, 0] = 1  # so that not all places count alike by themselves
+    weighted = moments(maps, weighted=True)
+    shallow = slice(0, 2 * (24 + 48 + 120))
+    torch.testing.assert_close(weighted[1, shallow], plain[1, shallow], rtol=0, atol=1e-6)
+    # Its own deviations may be beyond float32 as well, as they are without weights.
+    torch.testing.assert_close(weighted[1, -2 * 352 : -352], maps[-1][1].mean(dim=(1, 2)), rtol=1e-5, atol=0)
+    maps[-1][1] = 1  # for the formula above, which has no such limit
+    np.testing.assert_allclose(weighted.numpy()[[0, 2]], formula(maps)[[0, 2]], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -87,19 +87,21 @@ def test_weighted_moments_in_standard_operators_fit_maps_of_any_sizes() -> None:
     for size, above in (((9, 7), (2, 3)), ((2, 3), (9, 7)), ((1, 8), (8, 1))):
         first, second = random.random((3, 2, *size), np.float32), random.random((3, 4, *above), np.float32)
         second[2] = 0  # whose places all count alike
-        lengths = np.linalg.norm(second, axis=1)
-        lengths[2] = 1
+        energies = np.square(second).sum(axis=1)
+        energies[2] = 1
         blocks = []
         for stage in (first, second):
             rows = np.arange(stage.shape[2]) * above[0] // stage.shape[2]
             columns = np.arange(stage.shape[3]) * above[1] // stage.shape[3]
-            weights = lengths[:, rows][:, :, columns][:, None]
+            weights = energies[:, rows][:, :, columns][:, None]
             weights = weights / weights.sum(axis=(2, 3), keepdims=True)
             means = (stage * weights).sum(axis=(2, 3))
             variances = ((stage - means[:, :, None, None]) ** 2 * weights).sum(axis=(2, 3))
             blocks += [means, np.sqrt(variances + 1e-6)]
         vectors = session.run(None, {"a": first, "b": second})[0]
         np.testing.assert_allclose(vectors, np.concatenate(blocks, axis=1), atol=1e-6)
+        huge = session.run(None, {"a": first, "b": second * np.float32(1e20)})[0]  # whose squares are beyond float32
+        np.testing.assert_allclose(huge[:, :2], first.mean(axis=(2, 3)), atol=1e-6)
 
 
 def test_weighted_moments_are_exported_in_standard_operators_for_any_number_of_pictures(tmp_path: Path) -> None:

@@ -85,17 +85,19 @@ def test_moments_are_means_and_deviations_side_by_side(widths: tuple[int, ...]) 
 
 
 @pytest.mark.parametrize("widths", WIDTHS)
-def test_weighted_moments_count_a_place_by_the_length_of_the_deepest_maps_vector(widths: tuple[int, ...]) -> None:
+def test_weighted_moments_count_a_place_by_the_squared_length_of_the_deepest_maps_vector(
+    widths: tuple[int, ...],
+) -> None:
     maps = maps_of(widths)
     network = MultiScaleNetwork(Given(maps), widths, "moments", weighted=True)
     vectors = network(torch.zeros(2, 3, 8, 8)).double().numpy()
-    lengths = np.linalg.norm(maps[-1].double().numpy(), axis=1)
+    energies = np.square(maps[-1].double().numpy()).sum(axis=1)
     blocks = []
     for stage in maps:
         rows, columns = (
-            np.arange(size) * deepest // size for size, deepest in zip(stage.shape[2:], lengths.shape[1:], strict=True)
+            np.arange(size) * deepest // size for size, deepest in zip(stage.shape[2:], energies.shape[1:], strict=True)
         )
-        weights = lengths[:, rows][:, :, columns].reshape(2, 1, -1)
+        weights = energies[:, rows][:, :, columns].reshape(2, 1, -1)
         weights /= weights.sum(axis=2, keepdims=True)
         numbers = stage.double().numpy().reshape(*stage.shape[:2], -1)
         means = (numbers * weights).sum(axis=2)

@@ -124,13 +124,13 @@ def test_a_deviation_that_is_small_beside_its_mean_is_not_lost(way: Callable[[],
 
 def weighted_moments(given: list[np.ndarray]) -> np.ndarray:
     """Weighted means, then deviations, stage after stage, in float64."""
-    lengths = np.linalg.norm(given[-1].astype(np.float64), axis=1)
+    energies = np.square(given[-1].astype(np.float64)).sum(axis=1)
     blocks = []
     for stage in given:
         rows, columns = (
-            np.arange(size) * deepest // size for size, deepest in zip(stage.shape[2:], lengths.shape[1:], strict=True)
+            np.arange(size) * deepest // size for size, deepest in zip(stage.shape[2:], energies.shape[1:], strict=True)
         )
-        weights = lengths[:, rows][:, :, columns][:, None]
+        weights = energies[:, rows][:, :, columns][:, None]
         weights = weights / weights.sum(axis=(2, 3), keepdims=True)
         means = (stage * weights).sum(axis=(2, 3))
         variances = ((stage - means[:, :, None, None]) ** 2 * weights).sum(axis=(2, 3))
@@ -148,7 +148,7 @@ def test_weighted_moments_fit_maps_of_any_sizes(way: Callable[[], Any]) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_places_count_alike_where_the_deepest_map_is_zero_and_where_no_weights_were_asked_for(
+def test_places_count_alike_where_the_deepest_map_is_zero_or_huge_and_where_no_weights_were_asked_for(
     way: Callable[[], Any],
 ) -> None:
     shallow, deepest = maps((2, 3, 9, 7), (2, 4, 3, 3))
@@ -159,6 +159,8 @@ def test_places_count_alike_where_the_deepest_map_is_zero_and_where_no_weights_w
     assert np.abs(weighted([shallow, deepest]) - plain([shallow, deepest])).max() > 1e-2
     nothing = [shallow, np.zeros_like(deepest)]
     np.testing.assert_allclose(weighted(nothing), plain(nothing), atol=1e-6)
+    huge = [shallow, deepest * np.float32(1e20)]  # whose squares are beyond float32
+    np.testing.assert_allclose(weighted(huge)[:, :6], plain(huge)[:, :6], atol=1e-6)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -98,10 +98,10 @@ def test_each_place_is_credited_with_what_it_adds_to_the_score(weighted: bool) -
     with torch.no_grad():
         first, second = network.fuse(network.backbone(pixels)).double().numpy()
     towards = second / np.linalg.norm(second) / np.linalg.norm(first)  # the score is this times the first's features
-    lengths = torch.linalg.vector_norm(network.backbone(pixels)[-1][0], dim=0).numpy()
+    energies = network.backbone(pixels)[-1][0].square().sum(dim=0).numpy()
     for number, part in enumerate(evidence.parts):
         stage = network.backbone(pixels)[number][0].double().numpy()
-        weights = np.kron(lengths, np.ones((4, 4))) if number == 0 else lengths
+        weights = np.kron(energies, np.ones((4, 4))) if number == 0 else energies
         weights = weights / weights.sum() if weighted else np.full_like(weights, 1 / weights.size)
         of_means, of_deviations = towards[6 * number :][:3], towards[6 * number + 3 :][:3]
         means = (stage * weights).sum(axis=(1, 2))
