@@ -14,7 +14,6 @@ from indexer.train import tasks
 from indexer.train.distil import Settings
 from indexer.train.export import export
 from indexer.train.quality import quality_table
-from indexer.train.student import load_weights
 from lookalike.errors import LookalikeError
 from lookalike.options import Places as Library
 
@@ -33,19 +32,21 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--work", type=Path, default=Path("../train"), help="folder for caches and checkpoints")
     whole.add_argument("--threads", type=int, default=2, help="threads for arithmetic")
     whole.add_argument("--seed", type=int, default=0, help="decides order, augmentation and samples")
+    whole.add_argument("--encoders-dir", type=Path, help="folder of installed encoders, if not the usual one")
+    whole.add_argument(
+        "--runtime", choices=("openvino", "torch"), default="openvino", help="what runs the old teacher for the table"
+    )
     tasks_of = whole.add_subparsers(dest="task", required=True)
 
-    targets = tasks_of.add_parser("targets", help="decode the pool and run the teacher over it, once")
-    targets.add_argument("--runtime", choices=("openvino", "torch"), default="openvino", help="what runs the teacher")
+    tasks_of.add_parser("targets", help="decode the pool and run the published network over it, once")
 
     distil = tasks_of.add_parser("distil", help="train; goes on from the checkpoint in the work folder")
     distil.add_argument("--minutes", type=float, default=110.0, help="time to train in all, over all resumptions")
     distil.add_argument("--rate", type=float, default=Settings.rate, help="highest learning rate")
-    distil.add_argument("--start", type=Path, help="file whose backbone to start from instead of random weights")
 
     finish = tasks_of.add_parser("finish", help="fit the output layer to trained weights and write the weights file")
-    finish.add_argument("weights", type=Path, help="checkpoint (.pt) or weights file to finish")
     finish.add_argument("output", type=Path, help="weights file to write")
+    finish.add_argument("--weights", type=Path, help="checkpoint (.pt) or weights file; else the published network")
 
     rename = tasks_of.add_parser("export", help="write weights as they are in the product's format")
     rename.add_argument("weights", type=Path, help="checkpoint (.pt) or weights file")
@@ -55,7 +56,6 @@ def parser() -> argparse.ArgumentParser:
     quality.add_argument("weights", type=Path, help="checkpoint (.pt) or weights file")
 
     table = tasks_of.add_parser("table", help="measure the encoders in the box and installed beside colour and teacher")
-    table.add_argument("--encoders-dir", type=Path, help="folder of installed encoders, if not the usual one")
     table.add_argument("--json", type=Path, help="write the figures to this file too")
     return whole
 
@@ -74,26 +74,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(given: argparse.Namespace) -> None:
     """The task that ``given`` names."""
-    places = tasks.Places(given.data, given.teacher, given.work)
+    encoders = Library(Path(), encoders=given.encoders_dir).encoders_dir
+    work = tasks.Work(given.data, given.teacher, given.work, encoders)
     if given.task == "targets":
-        tasks.make_targets(places, given.runtime, say)
+        tasks.make_targets(work, say)
     elif given.task == "distil":
-        settings = Settings(seconds=60 * given.minutes, seed=given.seed, rate=given.rate)
-        tasks.distil(places, settings, given.start, say)
+        tasks.distil(work, Settings(seconds=60 * given.minutes, seed=given.seed, rate=given.rate), say)
     elif given.task == "quality":
-        report = {"student": tasks.quality(places, load_weights(given.weights), say)}
+        report = {"student": tasks.quality(work, tasks.load_student(given.weights, work), say)}
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
     elif given.task == "table":
-        folder = Library(Path(), encoders=given.encoders_dir).encoders_dir
-        found = tasks.product_encoders(places, folder, say) | tasks.baselines(places, given.seed, say)
+        figures = tasks.product_encoders(work, say) | tasks.baselines(work, given.runtime, say)
         if given.json is not None:
-            given.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-        sys.stdout.write(quality_table(found) + "\n")
+            given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        sys.stdout.write(quality_table(figures) + "\n")
     else:
-        student = load_weights(given.weights)
+        student = tasks.load_student(given.weights, work)
         if given.task == "finish":
-            tasks.finish(places, student, say)
-        export(student, tasks.SERVED_SIZE, given.output)
+            tasks.finish(work, student, say)
+        export(student, given.output)
         say(f"wrote {given.output}")
 
 

@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 RIDGE = 1e-2
 POWER = 0.15
 COLOUR_POWER = 0.5
-COLOUR_WEIGHT = 0.2
+COLOUR_WEIGHT = 0.25
 """Length of the colour block, where the other block has length one."""
 
 LABEL_WEIGHT = 1.0

@@ -20,11 +20,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from indexer.train.augment import augment
+from indexer.robustness.ground import plain_ground
 from indexer.train.losses import Batch, Heads, Queue, losses, total
 from indexer.train.student import Student, normalised
+from indexer.train.views import make_view
 
-PHASES = ((96, 0.6), (128, 0.9), (144, 1.0))
+PHASES = ((160, 0.6), (192, 0.85), (224, 1.0))
 """Picture size in pixels, and the part of the time at which it ends: small pictures first, they cost least."""
 
 
@@ -35,8 +36,8 @@ class Settings:
     seconds: float
     seed: int = 0
     batch: int = 64
-    rate: float = 8e-4
-    weight_decay: float = 0.05
+    rate: float = 2e-4
+    weight_decay: float = 0.02
     clip: float = 2.0
     warm_up: float = 0.03
     average: float = 0.998
@@ -60,30 +61,39 @@ class Settings:
 class Data:
     """Pixels (n, s, s, 3) uint8 and targets of n pictures, and ``chosen``, the positions that training may use.
 
-    ``embedding`` (n, e) float32 is the teacher's, centred and of unit length; ``scores`` (n, c) float32;
-    ``classes`` and ``sources`` (n,) int64.
+    ``embedding`` (n, e) float32 is the teacher's, centred and of unit length; ``classes`` and ``sources`` (n,) int64.
     """
 
     pixels: npt.NDArray[np.uint8]
     embedding: npt.NDArray[np.float32]
-    scores: npt.NDArray[np.float32]
     classes: npt.NDArray[np.int64]
     sources: npt.NDArray[np.int64]
     chosen: npt.NDArray[np.int64]
 
-    def at_step(self, step: int, batch: int, seed: int) -> tuple[torch.Tensor, Batch]:
-        """Pixels and targets of a step: each epoch is a new order of ``chosen``, its last broken batch left out."""
+    def at_step(self, step: int, batch: int, seed: int, size: int) -> tuple[torch.Tensor, Batch]:
+        """Views (n, size, size, 3) and targets of a step.
+
+        Each epoch is a new order of ``chosen``, its last broken batch left out; a view follows from seed, step and row.
+        """
         steps = len(self.chosen) // batch
         epoch, place = divmod(step, steps)
         order = np.random.default_rng([seed, epoch]).permutation(self.chosen)
         rows = np.sort(order[place * batch : (place + 1) * batch])
         targets = Batch(
             embedding=torch.from_numpy(self.embedding[rows]),
-            scores=torch.from_numpy(self.scores[rows]),
             classes=torch.from_numpy(self.classes[rows]),
             sources=torch.from_numpy(self.sources[rows]),
         )
-        return torch.from_numpy(self.pixels[rows]), targets
+        views = [self.view(int(row), np.random.default_rng([seed, step, int(row)]), size) for row in rows]
+        return torch.from_numpy(np.stack(views)), targets
+
+    def view(self, row: int, random: np.random.Generator, size: int) -> npt.NDArray[np.uint8]:
+        """A view of a row's picture; grounds come from pictures that training may use."""
+        return make_view(self.pixels[row], random, lambda: self.pixels[random.choice(self.chosen)], size)
+
+    def has_plain_ground(self, row: int) -> bool:
+        """Whether the row's picture can be put before another ground."""
+        return plain_ground(self.pixels[row]) is not None
 
 
 class Distiller:
@@ -117,9 +127,9 @@ class Distiller:
         settings, started = self.settings, self._clock()
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate_at(self.progress)
-        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.steps_done)
-        pixels, targets = self.data.at_step(self.steps_done, settings.batch, settings.seed)
-        planes = normalised(augment(pixels, settings.size_at(self.progress), generator))
+        size = settings.size_at(self.progress)
+        pictures, targets = self.data.at_step(self.steps_done, settings.batch, settings.seed, size)
+        planes = normalised(pictures.permute(0, 3, 1, 2).float() / 255.0, self.student.architecture)
         self.student.train()
         vectors = self.student(planes)
         terms = losses(vectors, targets, self.heads, self.queue)

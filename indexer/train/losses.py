@@ -1,7 +1,7 @@
 """What the student is asked for: to say what the teacher says, and to tell the classes of one source apart.
 
-Five terms, all on the student's unit vectors. The heads that lead to the teacher's numbers are thrown away after
-training. Weights and temperature are untuned.
+Four terms, all on the student's unit vectors. The heads are thrown away after training. Weights and temperature are
+untuned.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-WEIGHTS = {"embedding": 3.0, "rows": 1.0, "similarities": 5.0, "scores": 1.0, "classes": 1.0}
+WEIGHTS = {"embedding": 3.0, "rows": 1.0, "similarities": 5.0, "classes": 1.0}
 TEMPERATURE = 0.07
 CLASS_SCALE = 16.0
 QUEUE = 512
@@ -20,27 +20,25 @@ QUEUE = 512
 
 @dataclass(frozen=True)
 class Batch:
-    """Targets of n pictures: the teacher's ``embedding`` (n, e), unit length, its ``scores`` (n, c), ``classes`` (n,)
-    with -1 for none, and ``sources`` (n,)."""
+    """Targets of n pictures: the teacher's ``embedding`` (n, e), unit length, ``classes`` (n,) with -1 for none, and
+    ``sources`` (n,)."""
 
     embedding: torch.Tensor
-    scores: torch.Tensor
     classes: torch.Tensor
     sources: torch.Tensor
 
 
 class Heads(nn.Module):
-    """Linear maps from the student's vector to the teacher's embedding and scores, and a vector for each class.
+    """A linear map from the student's vector to the teacher's embedding, and a vector for each class.
 
     ``class_sources`` (k,) int64 is the source that each class belongs to.
     """
 
     class_sources: torch.Tensor
 
-    def __init__(self, dimension: int, embedding: int, scores: int, class_sources: torch.Tensor) -> None:
+    def __init__(self, dimension: int, embedding: int, class_sources: torch.Tensor) -> None:
         super().__init__()
         self.embedding = nn.Linear(dimension, embedding)
-        self.scores = nn.Linear(dimension, scores)
         self.classes = nn.Parameter(functional.normalize(torch.randn(len(class_sources), dimension), dim=1))
         self.register_buffer("class_sources", class_sources)
 
@@ -72,24 +70,23 @@ class Queue(nn.Module):
 
 
 def losses(vectors: torch.Tensor, batch: Batch, heads: Heads, queue: Queue) -> dict[str, torch.Tensor]:
-    """The five terms, unweighted scalars, for the student's unit ``vectors`` (n, d) of ``batch``.
+    """The four terms, unweighted scalars, for the student's unit ``vectors`` (n, d) of ``batch``.
 
     ``embedding``: 1 - cosine of the head's output to the teacher's embedding. ``rows``: Kullback-Leibler divergence
     of each picture's softmax over similarities to all others of batch and queue. ``similarities``: squared difference
-    of the same similarities. ``scores``: Kullback-Leibler divergence of the teacher's class scores. ``classes``:
-    cross-entropy of cosines to the classes of the picture's own source, for pictures that have a class.
+    of the same similarities. ``classes``: cross-entropy of cosines to the classes of the picture's own source, for
+    pictures that have a class.
     """
     all_student, all_teacher = queue.with_batch(vectors, batch.embedding)
     mine, theirs = vectors @ all_student.T, batch.embedding @ all_teacher.T
     itself = torch.eye(len(vectors), all_student.shape[0], dtype=torch.bool)
-    told = heads.embedding(vectors)
+    guess = heads.embedding(vectors)
     return {
-        "embedding": (1.0 - functional.cosine_similarity(told, batch.embedding)).mean(),
+        "embedding": (1.0 - functional.cosine_similarity(guess, batch.embedding)).mean(),
         "rows": divergence(
             (theirs / TEMPERATURE).masked_fill(itself, -1e4), (mine / TEMPERATURE).masked_fill(itself, -1e4)
         ),
         "similarities": (mine - theirs)[~itself].square().mean(),
-        "scores": divergence(batch.scores, heads.scores(vectors)),
         "classes": class_loss(vectors, batch, heads),
     }
 

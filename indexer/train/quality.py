@@ -22,6 +22,7 @@ from lookalike.errors import ImageError, SourceNotFoundError
 LABELLED_SETS = ("clothing_test", "grocery_test", "caltech101_eval", "trashnet_eval", "imagenette_val")
 NEAR_DUPLICATES = "near_duplicates"
 HELD_OUT = "held_out_classes"
+SAMPLE = "drawn_sample"
 ORIGINALS = frozenset({"orig", "original", "exif-rotn-1", "bridge-1-original"})
 """Names of the transforms that are none: the picture that the others of its group were made of."""
 
@@ -33,6 +34,14 @@ Floats = npt.NDArray[np.float32]
 Pictures = Sequence[Pixels] | Pixels
 Embed = Callable[[Pictures], Floats]
 Figures = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folder of the data, with the pool and the sets in it, and the drawn sample's."""
+
+    data: Path
+    sample: Path
 
 
 @dataclass(frozen=True)
@@ -51,11 +60,13 @@ class TestSet:
     unreadable: int = 0
 
 
-def read_labels(folder: Path, name_column: str, kind_column: str | None) -> tuple[list[Path], list[str], list[str]]:
-    """Paths, names and kinds in ``folder/labels.csv``; raises SourceNotFoundError when it is not there."""
-    path = folder / "labels.csv"
+def read_labels(
+    folder: Path, name_column: str, kind_column: str | None, table: str
+) -> tuple[list[Path], list[str], list[str]]:
+    """Paths, names and kinds in the table of ``folder``; raises SourceNotFoundError when it is not there."""
+    path = folder / table
     if not path.is_file():
-        message = f"there is no test set at {folder}: labels.csv is missing; name the folder of the data with --data"
+        message = f"there is no test set at {folder}: {table} is missing; name the folder of the data with --data"
         raise SourceNotFoundError(message, subject=str(path))
     with path.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
@@ -69,15 +80,16 @@ def read_set(
     name_column: str = "label",
     kind_column: str | None = None,
     *,
+    table: str = "labels.csv",
     read: Read = read_rgb,
 ) -> TestSet:
-    """The pictures listed in ``folder/labels.csv``, squashed to ``size`` pixels if one is given.
+    """The pictures listed in the ``table`` of ``folder``, squashed to ``size`` pixels if one is given.
 
     Unreadable ones are counted.
     """
     pixels: list[Pixels] = []
     readable: list[int] = []
-    paths, names, kinds = read_labels(folder, name_column, kind_column)
+    paths, names, kinds = read_labels(folder, name_column, kind_column, table)
     for place, path in enumerate(paths):
         try:
             pixels.append(_sized(read(path.read_bytes()), size))
@@ -104,14 +116,16 @@ def held_out_set(folder: Path, pool: Pool, size: int | None, read: Read = read_r
     return TestSet(pixels, tuple("/".join(row.kind) for row in rows), ("",) * len(rows))
 
 
-def all_sets(data: Path, pool: Pool, size: int | None, read: Read = read_rgb) -> Iterator[tuple[str, TestSet]]:
+def all_sets(places: Places, pool: Pool, size: int | None, read: Read = read_rgb) -> Iterator[tuple[str, TestSet]]:
     """Every set that is measured on, by name, in the order of the report; one at a time is in memory.
 
     ``read`` makes a picture of a file's bytes.
     """
+    data = places.data
     for name in LABELLED_SETS:
         yield name, read_set(data / name, size, read=read)
     yield HELD_OUT, held_out_set(data / "pool", pool, size, read)
+    yield SAMPLE, read_set(places.sample, size, "product_id", table="truth.csv", read=read)
     yield NEAR_DUPLICATES, one_name_a_picture(read_set(data / NEAR_DUPLICATES, size, "group", "transform", read=read))
 
 
@@ -182,7 +196,7 @@ def quality_table(report: Mapping[str, Figures]) -> str:
     names = list(report)
     width = max(len(name) for name in names) + 2
     lines = [f"{'recall@1 / mAP':<28}" + "".join(f"{name:>{max(width, 16)}}" for name in names)]
-    for known in (*LABELLED_SETS, "mean_of_labelled", HELD_OUT):
+    for known in (*LABELLED_SETS, "mean_of_labelled", HELD_OUT, SAMPLE):
         cells = [report[name][known] for name in names]
         pairs = [f"{cell['recall_at_1']:.3f} / {cell['mean_average_precision']:.3f}" for cell in cells]
         lines.append(f"{known:<28}" + "".join(f"{pair:>{max(width, 16)}}" for pair in pairs))

@@ -6,7 +6,8 @@ affine layer. The compiled operators of the product are for inference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,48 +15,68 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
+from lookalike.encoder.backbone import build_backbone
 from lookalike.encoder.colour import colour_histogram
 from lookalike.encoder.ops import multiscale_moments_reference
-from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD
-from lookalike.encoder.torchvision_shim import ensure_torchvision
+from lookalike.encoder.place_weights import place_weights
+from lookalike.encoder.published import load_published
+from lookalike.encoder.registry import KnownEncoder
 from lookalike.errors import SourceNotFoundError, WeightsInvalidError
 
-BACKBONE = "resnet18"
-STAGES = (1, 2, 3, 4)
-CHANNELS = (64, 128, 256, 512)
 DIMENSION = 608
 COLOUR_BINS = 8
+HALF = (0.5, 0.5, 0.5)
 
 
-def normalised(pixels: torch.Tensor) -> torch.Tensor:
-    """(n, 3, h, w) on 0..1, by ImageNet's mean and deviation, as float32 with channels last in memory."""
-    mean = pixels.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
-    std = pixels.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
+@dataclass(frozen=True)
+class Architecture:
+    """What a student is built of; the fields mean what they mean in ``EncoderSpec``."""
+
+    backbone: str
+    channels: tuple[int, ...]
+    input_size: int
+    stages: tuple[int, ...] = (1, 2, 3, 4, 5)
+    mean: tuple[float, float, float] = HALF
+    std: tuple[float, float, float] = HALF
+    weighted: bool = True
+
+
+LITE2 = Architecture("tf_efficientnet_lite2", (24, 48, 120, 352, 1280), input_size=224)
+"""What ``bundled`` is: docs/decisions/0018-backbone.md says why."""
+
+
+def normalised(pixels: torch.Tensor, architecture: Architecture = LITE2) -> torch.Tensor:
+    """(n, 3, h, w) on 0..1, normalised as the architecture says, as float32 with channels last in memory."""
+    mean = pixels.new_tensor(architecture.mean).view(1, 3, 1, 1)
+    std = pixels.new_tensor(architecture.std).view(1, 3, 1, 1)
     return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 class Student(nn.Module):
-    """``backbone`` maps (n, 3, h, w) to a list of stage maps, of ``channels`` channels.
+    """``backbone`` maps (n, 3, h, w) to a list of stage maps, of ``architecture.channels`` channels.
 
     ``fused`` gives (n, width), before the projection; ``forward`` gives (n, dimension) of unit length. The projection
-    sees ``(fused - centre) * scale``; ``weight`` is
-    both steps behind the centring in one.
+    sees ``(fused - centre) * scale``; ``weight`` is both steps behind the centring in one.
     """
 
     centre: torch.Tensor
     scale: torch.Tensor
 
-    def __init__(self, backbone: nn.Module, channels: Sequence[int], dimension: int) -> None:
+    def __init__(self, backbone: nn.Module, architecture: Architecture, dimension: int) -> None:
         super().__init__()
-        width = 2 * sum(channels) + COLOUR_BINS**3
+        width = 2 * sum(architecture.channels) + COLOUR_BINS**3
+        self.architecture = architecture
         self.backbone = backbone
         self.projection = nn.Linear(width, dimension)
         self.register_buffer("centre", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
 
     def fused(self, pixels: torch.Tensor) -> torch.Tensor:
-        moments = multiscale_moments_reference(self.backbone(pixels))
-        return torch.cat([moments, colour_histogram(pixels, IMAGENET_MEAN, IMAGENET_STD, COLOUR_BINS)], dim=1)
+        maps = self.backbone(pixels)
+        moments = multiscale_moments_reference(maps, weighted=self.architecture.weighted)
+        weights = place_weights([pixels, maps[-1]])[0].detach() if self.architecture.weighted else None
+        colours = colour_histogram(pixels, self.architecture.mean, self.architecture.std, COLOUR_BINS, weights)
+        return torch.cat([moments, colours], dim=1)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         return functional.normalize(self.projection((self.fused(pixels) - self.centre) * self.scale), dim=1)
@@ -65,14 +86,21 @@ class Student(nn.Module):
         return self.projection.weight.detach() * self.scale
 
 
-def new_student(dimension: int = DIMENSION) -> Student:
-    """A resnet18 student with random weights."""
-    ensure_torchvision()
-    import timm
-
-    backbone = timm.create_model(BACKBONE, pretrained=False, features_only=True, out_indices=STAGES)
-    student = Student(backbone, CHANNELS, dimension)
+def new_student(architecture: Architecture = LITE2, dimension: int = DIMENSION) -> Student:
+    """A student with random weights."""
+    backbone, _ = build_backbone(architecture.backbone, architecture.stages)
+    student = Student(backbone, architecture, dimension)
     nn.utils.convert_conv2d_weight_memory_format(student, torch.channels_last)
+    return student
+
+
+def published_student(known: KnownEncoder, weights: Path, architecture: Architecture = LITE2) -> Student:
+    """A student whose backbone has a publisher's weights, as ``encoders install`` keeps them.
+
+    Raises WeightsInvalidError for a file of another network.
+    """
+    student = new_student(architecture)
+    load_published(student.backbone, known, weights)
     return student
 
 
@@ -85,33 +113,22 @@ def load_state(module: nn.Module, tensors: Mapping[str, torch.Tensor], origin: s
     given = {key: value.float() for key, value in tensors.items() if not key.endswith("num_batches_tracked")}
     odd = sorted(wanted.symmetric_difference(given))
     if odd:
-        message = f"{origin} is not of this network: {', '.join(odd[:3])} missing or unknown; use a resnet18 file"
+        message = f"{origin} is not of this network: {', '.join(odd[:3])} missing or unknown; use a file of its own"
         raise WeightsInvalidError(message, subject=origin)
     module.load_state_dict(given, strict=False)
 
 
-def load_weights(path: Path) -> Student:
+def load_weights(path: Path, architecture: Architecture = LITE2) -> Student:
     """The student in a checkpoint (``.pt``, the averaged one) or in an exported weights file.
 
     Raises SourceNotFoundError without the file, WeightsInvalidError when it is of another network.
     """
     tensors = _tensors(path)
-    student = new_student(tensors["projection.bias"].shape[0] if "projection.bias" in tensors else DIMENSION)
+    dimension = tensors["projection.bias"].shape[0] if "projection.bias" in tensors else DIMENSION
+    student = new_student(architecture, dimension)
     if path.suffix != ".pt":
         tensors["scale"] = student.scale  # folded into the projection
     load_state(student, tensors, str(path))
-    return student
-
-
-def load_backbone(path: Path) -> Student:
-    """A student whose backbone alone comes from a file: a checkpoint, an exported one, or one with keys ``b.*``."""
-    student = new_student()
-    plain = {
-        key.removeprefix("backbone.").removeprefix("b."): value
-        for key, value in _tensors(path).items()
-        if key.startswith(("backbone.", "b."))
-    }
-    load_state(student.backbone, plain, str(path))
     return student
 
 

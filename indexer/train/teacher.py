@@ -1,8 +1,8 @@
-"""The teacher: a small ImageNet network, rebuilt from the arrays and the graph in its ``.npz`` file.
+"""The old teacher: a small ImageNet network, rebuilt from the arrays and the graph in its ``.npz`` file.
 
-Its pooled embedding and its class scores are what the student learns from. They are computed once for the pool and
-kept in a file. The network came out of an 8-bit TensorFlow Lite file, hence TensorFlow's padding and the clamp of
-every output to the range that its 8-bit form could hold.
+Earlier encoders in the box learnt from its pooled embedding, and the table of figures shows it beside today's. The
+network came out of an 8-bit TensorFlow Lite file, hence TensorFlow's padding and the clamp of every output to the
+range that its 8-bit form could hold.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -136,8 +135,9 @@ def runner(teacher: Teacher, runtime: Runtime, size: int = INPUT_SIZE) -> Run:
         return run_torch
     openvino = import_openvino()
     with warnings.catch_warnings():
-        # Tracing fixes the padding to this picture size, and says so: that is what is wanted.
-        warnings.simplefilter("ignore", TracerWarning)
+        # Tracing fixes the padding to this size, which is wanted, and is deprecated, which is OpenVINO's to mend.
+        for category in (TracerWarning, DeprecationWarning):
+            warnings.simplefilter("ignore", category)
         model = openvino.convert_model(teacher, example_input=torch.zeros(1, 3, size, size))
     model.reshape([-1, 3, size, size])
     compiled = openvino.compile_model(model, "CPU")
@@ -165,32 +165,3 @@ def _stacks(pictures: Iterable[Image.Image], batch: int) -> Iterator[npt.NDArray
     turn = iter(pictures)
     while chunk := [squash(picture, INPUT_SIZE) for picture in islice(turn, batch)]:
         yield np.stack(chunk)
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What the teacher says of each row of the pool: ``embedding`` (n, 1280) and ``scores`` (n, 1001), float32."""
-
-    embedding: Floats
-    scores: Floats
-
-    def centred(self, mean_of: npt.NDArray[np.int64]) -> Floats:
-        """Embeddings minus the mean of the rows ``mean_of``, at unit length: the form whose cosines spread."""
-        moved = self.embedding - self.embedding[mean_of].mean(axis=0)
-        return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), dtype=np.float32)
-
-
-def save_targets(targets: Targets, path: Path) -> None:
-    """Writes ``path`` whole or not at all."""
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, embedding=targets.embedding, scores=targets.scores)
-    partial.replace(path)
-
-
-def load_targets(path: Path) -> Targets:
-    """What ``save_targets`` wrote; raises SourceNotFoundError before it was."""
-    if not path.is_file():
-        message = f"there are no teacher targets at {path}; make them with: python -m indexer.train targets"
-        raise SourceNotFoundError(message, subject=str(path))
-    with np.load(path) as archive:
-        return Targets(embedding=archive["embedding"], scores=archive["scores"])

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from indexer.train.closed_form import label_targets, output_layer, principal, ridge
+from indexer.train.closed_form import COLOUR_WEIGHT, SMALLEST_DEVIATION, label_targets, output_layer, principal, ridge
 
 
 def features(count: int = 400, width: int = 6, seed: int = 0) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -74,7 +74,7 @@ def test_output_layer_has_a_block_that_sees_the_picture_and_one_that_sees_colour
     layer = output_layer(x, embedding, np.arange(len(x)) % 4, colours=8, dimension=7, components=3)
     outputs = ((x - layer.centre) * layer.scale) @ layer.affine.weight.T + layer.affine.bias
     lengths = [np.sqrt(np.square(block).sum(axis=1).mean()) for block in (outputs[:, :4], outputs[:, 4:])]
-    assert lengths == pytest.approx([1.0, 0.2], rel=1e-3)
+    assert lengths == pytest.approx([1.0, COLOUR_WEIGHT], rel=1e-3)
     assert layer.affine.weight[4:, :6] == pytest.approx(np.zeros((3, 6)))
     assert np.abs(layer.affine.weight[:4, 6:]).max() > 0
 
@@ -83,4 +83,4 @@ def test_a_dead_feature_is_not_blown_up() -> None:
     x = features(width=5)
     x[:, 2] = 1e-4 * x[:, 2]
     layer = output_layer(x, x[:, :3], np.zeros(len(x), np.int64), colours=0, dimension=3, components=0)
-    assert layer.scale[2] <= 51 * np.median(layer.scale)
+    assert layer.scale[2] <= 1.02 / SMALLEST_DEVIATION * np.median(layer.scale)

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import math
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from indexer.train.pool import describe, read_manifest
 from indexer.train.quality import (
+    HELD_OUT,
+    LABELLED_SETS,
     NEAR_DUPLICATES,
+    SAMPLE,
     Pictures,
+    Places,
     TestSet,
+    all_sets,
     colour_histogram,
     copies_found,
     cosine_spread,
     measure,
     one_name_a_picture,
+    quality_table,
     read_set,
 )
 from lookalike.errors import SourceNotFoundError
@@ -62,11 +71,13 @@ def test_spread_leaves_out_pictures_of_one_name() -> None:
     assert spread["mean"] == pytest.approx(0.0, abs=1e-6)
 
 
-def write_set(folder: Path, second_column: str) -> None:
-    folder.mkdir()
+def write_set(folder: Path, *columns: str, table: str = "labels.csv") -> None:
+    """Two pictures, and the table that lists them: one is warm in every column, the other cold."""
+    folder.mkdir(parents=True)
     Image.new("RGB", (8, 4), (255, 0, 0)).save(folder / "red.png")
     Image.new("RGB", (4, 8), (0, 0, 255)).save(folder / "blue.png")
-    (folder / "labels.csv").write_text(f"path,{second_column}\nred.png,warm\nblue.png,cold\n")
+    rows = [["path", *columns], ["red.png", *["warm"] * len(columns)], ["blue.png", *["cold"] * len(columns)]]
+    (folder / table).write_text("".join(",".join(row) + "\n" for row in rows))
 
 
 def test_set_is_read_squashed_in_the_order_of_its_list(tmp_path: Path) -> None:
@@ -115,3 +126,46 @@ def test_mean_is_over_the_labelled_sets_alone() -> None:
     assert figures["trashnet_eval"]["recall_at_1"] == 0.0
     assert figures["mean_of_labelled"]["recall_at_1"] == 0.5
     assert figures[NEAR_DUPLICATES]["blur"] == 1.0
+
+
+def test_every_set_is_read_and_the_drawn_sample_by_its_products(tmp_path: Path) -> None:
+    data, sample = tmp_path / "data", tmp_path / "sample"
+    for name in LABELLED_SETS:
+        write_set(data / name, "label")
+    write_set(data / NEAR_DUPLICATES, "group", "transform")
+    write_set(sample, "product_id", "category", table="truth.csv")
+    write_held_out_class(data / "pool")
+    pool = describe(read_manifest(data / "pool"))
+    known = dict(all_sets(Places(data, sample), pool, 6))
+    assert list(known) == [*LABELLED_SETS, HELD_OUT, SAMPLE, NEAR_DUPLICATES]
+    assert known[SAMPLE].names == ("warm", "cold")
+    assert known[HELD_OUT].names == ("grocery/Apple",) * 20
+    assert known[NEAR_DUPLICATES].kinds == ("warm", "cold")
+    assert all(pixels.shape == (6, 6, 3) for test_set in known.values() for pixels in test_set.pixels)
+
+
+def write_held_out_class(folder: Path) -> None:
+    """A pool of one class, as large as those that are left out of training."""
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        stream = io.BytesIO()
+        Image.new("RGB", (5, 5)).save(stream, "PNG")
+        for number in range(20):
+            archive.writestr(f"{number}.png", stream.getvalue())
+    rows = "".join(f"a.zip,{number}.png,grocery,Apple\n" for number in range(20))
+    (folder / "manifest.csv").write_text(f"zip,path,source,label\n{rows}", encoding="utf-8")
+
+
+def test_the_table_has_a_row_a_set_and_a_column_an_encoder() -> None:
+    figures = {"recall_at_1": 0.5, "mean_average_precision": 0.25}
+    report = {
+        encoder: dict.fromkeys((*LABELLED_SETS, "mean_of_labelled", HELD_OUT, SAMPLE), figures)
+        | {NEAR_DUPLICATES: {"overall": share, "copies": 8.0, "blur": share, "unreadable": 1.0}}
+        for encoder, share in (("bundled", 0.75), ("efficientnet_lite2, untrained", 1.0))
+    }
+    lines = quality_table(report).splitlines()
+    assert [line.split()[0] for line in lines[1:9]] == [*LABELLED_SETS, "mean_of_labelled", HELD_OUT, SAMPLE]
+    assert "bundled" in lines[0]
+    assert lines[0].endswith("efficientnet_lite2, untrained")
+    assert all(line.count("0.500 / 0.250") == 2 for line in lines[1:9])
+    assert [line.split() for line in lines[10:]] == [["overall", "0.750", "1.000"], ["blur", "0.750", "1.000"]]

@@ -11,17 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from indexer.train.teacher import (
-    Targets,
-    Teacher,
-    embed,
-    embed_pixels,
-    load_targets,
-    load_teacher,
-    runner,
-    same_padding,
-    save_targets,
-)
+from indexer.train.teacher import Runtime, Teacher, embed, embed_pixels, load_teacher, runner, same_padding
 from lookalike.errors import SourceNotFoundError, WeightsInvalidError
 
 WIDE = [-1e6, 1e6]
@@ -124,33 +114,16 @@ def test_missing_teacher_names_the_flag() -> None:
         load_teacher(Path("nowhere.npz"))
 
 
-def test_teacher_file_runs_over_pictures_in_batches(tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+def test_teacher_file_runs_over_pictures_in_batches(tmp_path: Path, runtime: Runtime) -> None:
     whole = graph(pool("x", "p"), conv(["p", "scores", "offset"], "s"))
     encoded = np.frombuffer(json.dumps(whole).encode(), dtype=np.uint8)
     np.savez(tmp_path / "teacher.npz", graph_json=encoded, **TAIL_ARRAYS)  # type: ignore[arg-type]
     teacher = load_teacher(tmp_path / "teacher.npz")
     pictures = [Image.new("RGB", (30, 20), (128 + level, 128, 126)) for level in (0, 2, 4)]
-    run = runner(teacher, "torch")
+    run = runner(teacher, runtime)
     embedding, scores = embed(teacher, pictures, run, batch=2)
     assert embedding.tolist() == [[0.0, 0.0, -1.0], [1.0, 0.0, -1.0], [2.0, 0.0, -1.0]]
     assert scores.tolist() == [[-1.0, 9.0], [0.0, 10.0], [1.0, 11.0]]
     stack = np.full((3, 224, 224, 3), 130, dtype=np.uint8)
     assert embed_pixels(teacher, stack, run, batch=2).tolist() == [[1.0, 1.0, 1.0]] * 3
-
-
-def test_targets_come_back_as_they_were_written(tmp_path: Path) -> None:
-    path = tmp_path / "targets.npz"
-    with pytest.raises(SourceNotFoundError, match="targets"):
-        load_targets(path)
-    save_targets(Targets(ones(2, 3), ones(2, 4) * 2), path)
-    found = load_targets(path)
-    assert found.embedding.tolist() == [[1.0] * 3] * 2
-    assert found.scores.tolist() == [[2.0] * 4] * 2
-    assert [entry.name for entry in tmp_path.iterdir()] == ["targets.npz"]
-
-
-def test_centring_uses_the_chosen_rows_alone() -> None:
-    embedding = np.array([[1.0, 0.0], [1.0, 2.0], [4.0, 5.0]], dtype=np.float32)
-    centred = Targets(embedding, embedding).centred(np.array([0, 1]))
-    # The mean of the first two rows is (1, 1); the third is (3, 4) from it, five long.
-    assert centred.tolist() == [[0.0, -1.0], [0.0, 1.0], pytest.approx([0.6, 0.8])]
