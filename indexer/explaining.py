@@ -44,7 +44,7 @@ def draw_explanation(first: Tile, second: Tile, found: Explanation, title: str) 
 def words_of(name: str, parts: int) -> str:
     """A part's name for people: what a stage of its depth tends to see."""
     if name == "colour":
-        return "colour of the whole"
+        return "colour"
     number = int(name.rpartition("-")[2])
-    seen = {1: "texture and edges", 2: "patterns", 3: "parts", 4: "objects"}.get(number)
+    seen = {1: "texture and edges", 2: "patterns", 3: "parts", 4: "objects", 5: "kinds of object"}.get(number)
     return f"stage {number}: {seen}" if seen and parts >= 4 else f"stage {number}"

@@ -274,6 +274,7 @@ export const t = {
       "stage-2": "patterns",
       "stage-3": "parts",
       "stage-4": "objects",
+      "stage-5": "kinds of object",
       colour: "colour",
     },
     stage: (number) => `stage ${number} of the network`,

@@ -9,7 +9,7 @@ import { t } from "../strings.js";
 import { veil } from "./heat.js";
 
 const STRENGTH = 85;
-const NAMED_STAGES = 4;
+const NAMED_STAGES = [4, 5];
 const LEAST = 0.0005;
 
 export class Why {
@@ -76,7 +76,7 @@ export class Why {
 // Of four stages one knows what each tends to look at; of others only which they are.
 function nameOf({ name }, parts) {
   const stages = parts.filter((part) => part.name.startsWith("stage-")).length;
-  const known = !name.startsWith("stage-") || stages === NAMED_STAGES;
+  const known = !name.startsWith("stage-") || NAMED_STAGES.includes(stages);
   return (known && t.why.parts[name]) || t.why.stage(name.replace("stage-", ""));
 }
 
