@@ -14,7 +14,7 @@ from tests.wheel import packaged
 OPERATOR = "lookalike/_operators.abi3.so"
 PIXELS = "lookalike/_pixels.abi3.so"
 COMPILED = {OPERATOR, PIXELS, "lookalike/_graph.abi3.so", "lookalike/_openvino.abi3.so"}
-WEIGHTS = "lookalike/encoder/bundled/resnet18.safetensors"
+WEIGHTS = "lookalike/encoder/bundled/bundled.safetensors"
 WHERE = """
 import torch
 import indexer, lookalike, lookalike.migrations, service

@@ -98,7 +98,7 @@ def test_the_collections_say_what_they_are(visitor: Visitor, address: str) -> No
     expect(page.locator(".browser .card")).to_have_count(len(PLAIN + HARD))
     encoder = about["encoder"]
     expect(page.locator(".browser")).to_contain_text(
-        f"bundled-int8: resnet18, {encoder['fusion']}, {encoder['input_size']} pixels"
+        f"bundled-int8: {encoder['backbone']}, {encoder['fusion']}, {encoder['input_size']} pixels"
     )
     page.get_by_role("link", name="Search from plain-04").click()
     expect(page.locator(".query-name")).to_have_text("plain-04")

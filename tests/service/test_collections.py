@@ -33,7 +33,7 @@ def test_a_collection_is_listed_and_described(service: Service, shop: Shop) -> N
     spec = Encoder.load("bundled").spec
     assert answer["encoder"] == {
         "name": "bundled",
-        "backbone": "resnet18",
+        "backbone": spec.backbone,
         "fusion": spec.fusion,
         "dimension": spec.dimension,
         "input_size": spec.input_size,

@@ -36,7 +36,7 @@ def test_a_picture_is_like_itself(service: Service) -> None:
         "rest": None,
         "heat_maps": None,
         "encoder": "bundled",
-        "input_size": 144,
+        "input_size": Encoder.load("bundled").spec.input_size,
     }
     assert set(took) == {"load", "decode", "pixels", "encode", "total"}
     assert [word.split(";")[0] for word in response.headers["server-timing"].split(", ")] == list(took)
@@ -70,7 +70,7 @@ def test_indexed_pictures_are_compared_by_key(service: Service, shop: Shop) -> N
     assert mixed["score"] == pytest.approx(by_file, abs=1e-5)
     assert itself["score"] == pytest.approx(1.0, abs=1e-5)
     assert by_key["took_ms"]["encode"] == 0
-    assert (by_key["encoder"], by_key["input_size"]) == ("bundled", 144)
+    assert (by_key["encoder"], by_key["input_size"]) == ("bundled", Encoder.load("bundled").spec.input_size)
 
 
 def test_another_input_size_is_another_encoder_for_keys_too(service: Service, shop: Shop) -> None:

@@ -17,6 +17,7 @@ from lookalike.encoder.quantised import (
     Origin,
     Quantised,
     dimension_in_the_box,
+    in_the_box,
     is_quantised,
     read_quantised,
     write_description,
@@ -90,8 +91,9 @@ def test_a_decoder_of_another_version_is_refused_by_name(tmp_path: Path) -> None
         read_quantised("resnet50-int8", tmp_path)
 
 
-def test_the_length_of_its_vectors_is_told_of_the_files_of_both_encoders_in_the_box(tmp_path: Path) -> None:
-    assert [dimension_in_the_box(name, tmp_path) for name in ("bundled", "bundled-int8")] == [608, 608]
+def test_the_length_of_its_vectors_is_told_of_the_file_of_each_encoder_in_the_box(tmp_path: Path) -> None:
+    lengths = {name: dimension_in_the_box(name, tmp_path) for name in in_the_box()}
+    assert lengths == {"bundled": 608, "bundled-int8": 608, "bundled-resnet18": 512}
 
 
 def test_only_names_end_in_int8_and_no_paths() -> None:

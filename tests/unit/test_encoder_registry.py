@@ -137,8 +137,9 @@ def test_any_network_of_timm_can_be_named_as_timm_names_it() -> None:
 
 def test_a_name_says_which_weights() -> None:
     nowhere = Path("no-such-folder")
-    assert resolve("bundled", nowhere).weights == "bundled"
-    assert resolve("bundled", nowhere).known is None
+    for text in ("bundled", "bundled-resnet18"):
+        assert resolve(text, nowhere).weights == "bundled"
+        assert resolve(text, nowhere).known is None
     for text in ("resnet50", "resnet50:hub"):
         assert resolve(text, nowhere).weights == "hub"
         assert resolve(text, nowhere).known == find_network("resnet50")
@@ -166,6 +167,7 @@ def test_an_installed_network_of_timm_is_what_its_record_says(tmp_path: Path) ->
 WRONG = [
     ("resnet5", "resnet50"),
     ("Bundeld", "bundled"),
+    ("bundled_resnet18", "bundled-resnet18"),
     ("effnet_b0", "efficientnet_b0"),
     ("resnet50.bogus", "resnet50"),
 ]
@@ -196,7 +198,18 @@ def test_every_name_of_timm_is_recognised_as_one() -> None:
     assert [name for name in timm.list_models(pretrained=True) if not _TIMM_NAME.fullmatch(name)] == []
 
 
-@pytest.mark.parametrize("wrong", ["", ":/file", "../resnet50", "no such thing at all", "bundled:hub", "bundled:/file"])
+NONSENSE = [
+    "",
+    ":/file",
+    "../resnet50",
+    "no such thing at all",
+    "bundled:hub",
+    "bundled:/file",
+    "bundled-resnet18:/file",
+]
+
+
+@pytest.mark.parametrize("wrong", NONSENSE)
 def test_nonsense_is_no_encoder(wrong: str, tmp_path: Path) -> None:
     with pytest.raises(EncoderUnknownError):
         resolve(wrong, tmp_path)

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lookalike.encoder.runtimes import openvino_runtime
+from lookalike.encoder.quantised import read_quantised
 from lookalike.encoder.runtimes.openvino_runtime import COSTS, OpenVinoEngine, chunk_sizes
 
-MODEL = Path(openvino_runtime.__file__).parents[1] / "bundled" / "resnet18-int8.onnx"
+INT8 = read_quantised("bundled-int8", Path())
+MODEL, SIZE = INT8.model, INT8.spec.input_size
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_every_batch_is_cut_into_chunks_that_there_are_networks_for() -> None:
 
 def test_callers_at_once_get_each_their_own_vectors() -> None:
     engine = OpenVinoEngine(MODEL)
-    pictures = np.random.default_rng(0).integers(0, 256, (20, 144, 144, 3), np.uint8)
+    pictures = np.random.default_rng(0).integers(0, 256, (20, SIZE, SIZE, 3), np.uint8)
     alone = np.concatenate([engine.run(picture[None]) for picture in pictures])
     assert len(np.unique(alone.round(4), axis=0)) == 20
     found: dict[int, np.ndarray] = {}
@@ -65,9 +66,9 @@ def test_callers_at_once_get_each_their_own_vectors() -> None:
 
 def test_a_chunk_that_fails_leaves_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = OpenVinoEngine(MODEL)
-    pictures = np.zeros((6, 144, 144, 3), np.uint8)
+    pictures = np.zeros((6, SIZE, SIZE, 3), np.uint8)
     before = engine.run(pictures)
-    wrong = np.zeros((6, 144, 100, 3), np.uint8)
+    wrong = np.zeros((6, SIZE, SIZE - 44, 3), np.uint8)
     for _ in range(10):
         with pytest.raises(ValueError, match="broadcast"):
             engine.run(wrong)

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from lookalike.encoder.installed import Record
+from lookalike.encoder.installed import Record, bundled_weights
+from lookalike.encoder.quantised import read_quantised
 from lookalike.encoder.request_check import check_request
+from lookalike.encoder.weights import read_recipe
 from lookalike.errors import (
     EncoderNotInstalledError,
     EncoderOptionsError,
@@ -19,6 +21,11 @@ from lookalike.errors import (
     WeightsInvalidError,
 )
 from tests.encoder_files import TINY, write_tiny
+
+SIZE_OF_INT8 = read_quantised("bundled-int8", Path()).spec.input_size
+BUNDLED = read_recipe(bundled_weights("bundled"))
+assert BUNDLED is not None
+SIZE = BUNDLED.input_size
 
 HEAVY = ["timm", "torch", "torchvision"]
 WATCH = f"""
@@ -68,8 +75,9 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"name": "vgg16-int8"}, "encoder-not-installed", "encoders quantise vgg16"),
     ({"name": "bundled", "input_size": 40}, "encoder-options-invalid", "from 32 to 512"),
     ({"name": "bundled", "input_size": 1024}, "encoder-options-invalid", "from 32 to 512"),
-    ({"name": "bundled", "input_size": 16}, "encoder-options-invalid", "choose 144, or"),
-    ({"name": "bundled-int8", "input_size": 64}, "encoder-options-invalid", "144 pixels and no other"),
+    ({"name": "bundled", "input_size": 16}, "encoder-options-invalid", f"choose {SIZE}, or"),
+    ({"name": "bundled-int8", "input_size": 64}, "encoder-options-invalid", f"{SIZE_OF_INT8} pixels and no other"),
+    ({"name": "bundled-resnet18", "input_size": 1024}, "encoder-options-invalid", "from 32 to 512"),
     ({"name": "bundled", "fusion": "median"}, "encoder-options-invalid", "no fusion 'median'"),
     ({"name": TINY + ":{folder}/tiny.safetensors", "input_size": 72}, "encoder-options-invalid", "choose 64, or"),
     ({"name": "alexnet:{folder}/published.pth", "input_size": 48}, "encoder-options-invalid", "from 64 to 512"),
@@ -137,7 +145,15 @@ def test_the_smallest_size_is_that_of_the_network(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("inception_v3", 299), ("resnet50", 512), ("resnet50", 32), ("bundled", 144), (TINY, 64)]
+    ("name", "size"),
+    [
+        ("inception_v3", 299),
+        ("resnet50", 512),
+        ("resnet50", 32),
+        ("bundled", SIZE),
+        ("bundled-resnet18", 64),
+        (TINY, 64),
+    ],
 )
 def test_a_size_that_a_network_can_have_is_let_through(folder: Path, name: str, size: int) -> None:
     check_request(f"{name}:{folder / 'tiny.safetensors'}" if name == TINY else name, folder, input_size=size)

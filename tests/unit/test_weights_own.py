@@ -16,7 +16,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from lookalike.encoder.backbone import MultiScaleNetwork, build_backbone
-from lookalike.encoder.installed import bundled_weights
 from lookalike.encoder.loading import load_network
 from lookalike.encoder.weights import Recipe, read_recipe, write_weights
 from lookalike.errors import EncoderOptionsError, EncoderUnknownError, WeightsInvalidError
@@ -106,18 +105,6 @@ def test_another_input_size_is_another_spec(file: Path) -> None:
 def test_an_unknown_fusion_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(EncoderOptionsError, match="median"):
         load(tmp_path / "none.safetensors", fusion="median")
-
-
-def test_the_bundled_encoder_is_whole_and_works_offline(tmp_path: Path) -> None:
-    network, spec = load_network("bundled", encoders_dir=tmp_path / "none")
-    assert (spec.name, spec.backbone, spec.channels) == ("bundled", "resnet18", (64, 128, 256, 512))
-    assert spec.projection
-    assert (spec.fusion, spec.colour_bins, spec.dimension) == ("moments", 8, 608)
-    assert spec.weights_digest == hashlib.sha256(bundled_weights().read_bytes()).hexdigest()
-    assert not network.training
-    named = load_network(f"resnet18:{bundled_weights()}", encoders_dir=tmp_path)[1]
-    assert named.digest == spec.digest
-    assert named.name != spec.name
 
 
 @pytest.mark.parametrize(

@@ -61,14 +61,14 @@ def embeddings(folder: Path, model: Any) -> tuple[dict[str, Any], Any, Callable[
 
 
 def our_network() -> Any:
-    """A resnet18 with the trained weights, its last map averaged."""
+    """A resnet18 with the weights of ``bundled-resnet18``, its last map averaged."""
     import torch
     from imagededup.utils import CustomModel
     from imagededup.utils.models import MobilenetV3
     from safetensors.torch import load_file
     from torchvision.models import resnet18
 
-    weights = load_file(REPOSITORY / "lookalike" / "encoder" / "bundled" / "resnet18.safetensors")
+    weights = load_file(REPOSITORY / "lookalike" / "encoder" / "bundled" / "bundled-resnet18.safetensors")
     prefix = "backbone."
     state = {name.removeprefix(prefix): value.float() for name, value in weights.items() if name.startswith(prefix)}
     network = resnet18(weights=None)
