@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 DATA ?= demo/data
 SHARED ?= ../shared
 EMBEDDINGS ?= build/embeddings
+SETS := clothing_test grocery_test caltech101_eval trashnet_eval imagenette_val
 # uv looks for local wheels under another name than pip does.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check lint types contracts operator-tests bench bench-full fuzz docs wheel train evaluate-shared clean
+.PHONY: help install demo serve test check lint types contracts operator-tests bench bench-full fuzz docs wheel train box evaluate-shared clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,13 +107,23 @@ wheel: install ## build the wheel into build/dist
 
 train: install ## train the encoder in the box again (hours; see docs/model-card.md)
 	@$(BIN)/python -m pip install --quiet --editable ".[dev]" --no-build-isolation
-	@$(BIN)/python -m indexer.train targets
+	@$(BIN)/python -m indexer encoders install efficientnet_lite2
 	@nice -n 19 $(BIN)/python -m indexer.train distil --minutes $(or $(MINUTES),600)
-	@$(BIN)/python -m indexer.train finish ../train/checkpoint.pt lookalike/encoder/bundled/resnet18.safetensors
+	@$(BIN)/python -m indexer.train finish build/bundled.safetensors --weights ../train/checkpoint.pt
+	@$(MAKE) --no-print-directory box WEIGHTS=build/bundled.safetensors
 	@$(MAKE) --no-print-directory evaluate-shared
 
-evaluate-shared: install ## measure the encoders here beside colour histogram, random weights and teacher (JSON=file keeps it)
-	@$(BIN)/python -m pip install --quiet --editable ".[dev]" --no-build-isolation
+box: install ## put WEIGHTS=file into the box: its int8 form, calibrations, exports (given the pictures)
+	@cp "$(WEIGHTS)" lookalike/encoder/bundled/bundled.safetensors
+	@$(BIN)/python -m indexer encoders quantise bundled --out lookalike/encoder/bundled/bundled-int8.onnx --sample 1000 \
+	  $(foreach zip,0 1 2,--pictures $(SHARED)/data/pool/pool-$(zip).zip) $(foreach set,$(SETS),--labelled $(SHARED)/data/$(set)/labels.csv)
+	@rm -f lookalike/encoder/bundled/calibrations/*.json
+	@for encoder in bundled bundled-int8; do \
+	  $(BIN)/python -m indexer.calibration $(foreach set,$(SETS),$(SHARED)/data/$(set)/labels.csv) --encoder $$encoder --precision 0.9 || exit 1; \
+	done
+
+evaluate-shared: install ## measure the encoders here beside colour histogram, published networks and old teacher (JSON=file keeps it)
+	@for name in efficientnet_lite0 efficientnet_lite2; do $(BIN)/python -m indexer encoders install $$name || exit 1; done
 	@$(BIN)/python -m indexer.train targets
 	@$(BIN)/python -m indexer.train table $(if $(JSON),--json "$(JSON)")
 

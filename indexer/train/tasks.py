@@ -41,6 +41,10 @@ UNTRAINED = ("efficientnet_lite0", "efficientnet_lite2")
 
 COLOUR_COMPONENTS = 96
 HEAD_PICTURES = 4_000
+
+VIEW_SHARE = 0.3
+"""Of how many pictures the closed form sees a view beside the picture: with all of them recall@1 falls by .002 to .003
+and mAP rises by .004."""
 SERVED_SIZE = LITE2.input_size
 
 Pixels = npt.NDArray[np.uint8]
@@ -154,10 +158,7 @@ def finish(work: Work, student: Student, log: Log) -> None:
 
 
 def fit_output(student: Student, data: Data, log: Log) -> None:
-    """The closed form, on the pictures of ``data`` and a view of each that should say what its picture says.
-
-    Pictures on a plain ground have two views more, each before another ground.
-    """
+    """The closed form, on the pictures of ``data`` and views of some, each of which should say what its picture says."""
     run = features.feature_runner(student)
     originals = run(data.pixels[row] for row in data.chosen)
     log(f"features of {len(originals)} pictures")
@@ -179,9 +180,13 @@ def fit_output(student: Student, data: Data, log: Log) -> None:
 
 
 def views_of(data: Data) -> list[tuple[int, int]]:
-    """Which views the closed form is fitted to: (row, number of the view)."""
-    once = [(int(row), 0) for row in data.chosen]
-    return once + [(row, number) for number in (1, 2) for row, _ in once if data.has_plain_ground(row)]
+    """Which views the closed form is fitted to, (row, number of the view): of ``VIEW_SHARE`` of the pictures.
+
+    Those on a plain ground have three, the others one.
+    """
+    count = round(VIEW_SHARE * len(data.chosen))
+    rows = np.sort(np.random.default_rng(0).permutation(data.chosen)[:count]).tolist()
+    return [(row, number) for row in rows for number in ((0, 1, 2) if data.has_plain_ground(row) else (0,))]
 
 
 def make_view_of(data: Data, row: int, number: int, size: int) -> Pixels:

@@ -10,13 +10,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lookalike.encoder.colour import Colours
+from lookalike.encoder.colour import Colours, histogram_of_bytes
 from lookalike.encoder.ops import (
     multiscale_fuse,
     multiscale_fuse_reference,
     multiscale_moments,
     multiscale_moments_reference,
 )
+from lookalike.encoder.place_weights import place_weights
 from lookalike.encoder.spec import Fusion
 from lookalike.encoder.torchvision_shim import ensure_torchvision
 from lookalike.errors import EncoderOptionsError
@@ -61,6 +62,8 @@ class StagesAndFinalMap(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
         """Maps of the wanted stages, shallow to deep, then the final one, of pixels (n, 3, S, S) float32."""
+        if not self._stages:
+            return [self.model.forward_features(pixels)]
         final, maps = self.model.forward_intermediates(pixels, indices=self._stages)
         return [*maps, final]
 
@@ -118,25 +121,34 @@ class MultiScaleNetwork(nn.Module):
         """D, the length of a vector."""
         return self.width if self.projection is None else self.projection.out_features
 
-    def forward(self, pixels: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(self, pixels: torch.Tensor, pictures: torch.Tensor | None = None) -> torch.Tensor:
         """Unit vectors (n, D) of pixels (n, 3, S, S).
 
-        ``counted`` are their colour histograms where they were counted already, from the bytes.
+        ``pictures`` (n, S, S, 3) uint8 are the bytes that the pixels were made of; colours are counted faster on them.
         """
         maps = self.backbone(pixels)
         if self.projection is None and self.fusion == "mean":
             return self._fuse_mean(maps, normalize=True)  # the norm is the operator's work too
-        features = self.features(maps, pixels, counted)
+        features = self.features(maps, pixels, pictures)
         return functional.normalize(self.project(features))
 
     def features(
-        self, maps: Sequence[torch.Tensor], pixels: torch.Tensor, counted: torch.Tensor | None = None
+        self, maps: Sequence[torch.Tensor], pixels: torch.Tensor, pictures: torch.Tensor | None = None
     ) -> torch.Tensor:
         """What the projection sees: the fusion of the maps, (n, C, h, w) each, and the colours of the pixels."""
         fused = self.fuse(maps)
         if self.colours is None:
             return fused
-        return torch.cat([fused, self.colours(pixels) if counted is None else counted], dim=1)
+        weights = self.pixel_weights(maps, pixels)
+        if pictures is None:
+            histogram = self.colours(pixels, weights)
+        else:
+            histogram = histogram_of_bytes(pictures, self.colours.bins, weights)
+        return torch.cat([fused, histogram], dim=1)
+
+    def pixel_weights(self, maps: Sequence[torch.Tensor], pixels: torch.Tensor) -> torch.Tensor | None:
+        """How much each pixel's colour counts, (n, S, S), by the deepest map's place over it; None if all alike."""
+        return place_weights([pixels, maps[-1]])[0] if self.weighted else None
 
     def project(self, features: torch.Tensor) -> torch.Tensor:
         """Features (n, width) as they are before the norm: centred and projected, where the weights say so."""
@@ -183,9 +195,9 @@ def build_backbone(architecture: str, stages: Sequence[int]) -> tuple[nn.Module,
         if not stages or not set(stages) <= set(range(len(_ALEXNET_STAGES))):
             raise EncoderOptionsError(f"alexnet has no stages {list(stages)}", subject="stages")
         return AlexNetStages(stages), tuple(list(_ALEXNET_STAGES.values())[stage] for stage in stages)
-    *inner, last = stages
-    known = _feature_network(architecture, None).feature_info if len(stages) > 1 else None
-    if known is not None and last == len(known.out_indices):
+    *inner, last = stages or (-1,)
+    known = _feature_network(architecture, None).feature_info
+    if last == len(known.out_indices):
         network = StagesAndFinalMap(architecture, inner)
         return network, (*(int(known.channels(stage)) for stage in inner), int(network.model.num_features))
     backbone = _feature_network(architecture, tuple(stages))

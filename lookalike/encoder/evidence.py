@@ -8,8 +8,8 @@ A channel's standard deviation s is a sum over places as well, Σ (x - mean)² /
 histogram's share r, Σ 1 / (h w √r) over the pixels in its box.
 
 Where the network weights places, place p of a map counts w_p instead of 1 / (h w): a mean is Σ w_p x_p, a deviation
-Σ w_p (x_p - mean)² / s. The weights are held fixed as well: a place is credited with what it shows, and not with what
-it takes from the weights of the others.
+Σ w_p (x_p - mean)² / s, a histogram's share Σ w_p. The weights are held fixed as well: a place is credited with what it
+shows, and not with what it takes from the weights of the others.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _view(network: MultiScaleNetwork, picture: torch.Tensor) -> _View:
     before = network.project(network.features(maps, picture))[0]
     parts = tuple(_stages(network, maps))
     if network.colours is not None:
-        parts += (_colour(network, network.colours, picture),)
+        parts += (_colour(network, network.colours, maps, picture),)
     return _View(parts, before.norm().clamp(min=1e-12), functional.normalize(before, dim=0))
 
 
@@ -182,12 +182,14 @@ def _moments_heat(stage: torch.Tensor, weights: torch.Tensor, columns: slice) ->
     return heat
 
 
-def _colour(network: MultiScaleNetwork, colours: Colours, picture: torch.Tensor) -> _Part:
+def _colour(network: MultiScaleNetwork, colours: Colours, maps: Sequence[torch.Tensor], picture: torch.Tensor) -> _Part:
     columns = slice(network.width - colours.width, network.width)
-    histogram = colours(picture)[0]
+    pixel_weights = network.pixel_weights(maps, picture)
+    histogram = colours(picture, pixel_weights)[0]
     boxes = boxes_of(picture, colours.mean, colours.std, colours.bins)[0]
+    weights = _alike(boxes) if pixel_weights is None else pixel_weights[0]
 
     def heat(gradient: torch.Tensor) -> torch.Tensor:
-        return (gradient[columns] / histogram.clamp(min=1e-12))[boxes] / boxes.numel()
+        return (gradient[columns] / histogram.clamp(min=1e-12))[boxes] * weights
 
-    return _part(network, "colour", columns, histogram, _alike(boxes), heat)
+    return _part(network, "colour", columns, histogram, weights, heat)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
-from lookalike.encoder.registry import BUNDLED, EncoderChoice, KnownEncoder, find_known, unknown_encoder
+from lookalike.encoder.registry import BUNDLED_NETWORKS, EncoderChoice, KnownEncoder, find_known, unknown_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.encoder.weights import file_digest, invalid
 from lookalike.errors import EncoderNotInstalledError, EncoderUnknownError, WeightsInvalidError
@@ -74,11 +74,11 @@ def resolve(text: str, encoders_dir: Path) -> EncoderChoice:
     is one of the registry's table or of those that are installed. Raises EncoderUnknownError, which lists names that
     look alike, and WeightsInvalidError for a record that cannot be read.
     """
-    if text == BUNDLED:
+    if text in BUNDLED_NETWORKS:
         return EncoderChoice(text, None, "bundled")
     name, _, weights = text.partition(":")
     if weights not in {"", "hub"}:
-        if not name or name == BUNDLED:
+        if not name or name in BUNDLED_NETWORKS:
             raise _unknown_here(text, encoders_dir)
         known = find_known(name) or KnownEncoder(name, name, stages=None, input_size=None, licence=None)
         return EncoderChoice(text, known, Path(weights))
@@ -92,7 +92,7 @@ def weights_path(choice: EncoderChoice, encoders_dir: Path) -> Path:
     model than the name stands for: an earlier release may have meant another one.
     """
     if choice.weights == "bundled" or choice.known is None:
-        return bundled_weights()
+        return bundled_weights(choice.text)
     if isinstance(choice.weights, Path):
         return choice.weights
     name, model = choice.known.name, choice.known.model
@@ -124,9 +124,9 @@ def find_weights(choice: EncoderChoice, encoders_dir: Path) -> tuple[Path, str]:
     return path, digest
 
 
-def bundled_weights() -> Path:
-    """The weights file that ships with lookalike; raises WeightsInvalidError if the installation lacks it."""
-    path = BOX / "resnet18.safetensors"
+def bundled_weights(name: str) -> Path:
+    """The weights file of one of ``BUNDLED_NETWORKS``; raises WeightsInvalidError if the installation lacks it."""
+    path = BOX / f"{name}.safetensors"
     if not path.is_file():
         raise invalid(path, "is missing from this installation; install lookalike again")
     return path

@@ -56,6 +56,14 @@ def load_published(backbone: nn.Module, known: KnownEncoder, path: Path) -> None
     load_state(backbone, backbone_state(backbone, _load_classifier(known, raw, path)), path)
 
 
+def load_classifier(known: KnownEncoder, path: Path) -> nn.Module:
+    """The whole published classifier of timm's, its last layer included.
+
+    Raises WeightsInvalidError unless every tensor of it comes from the file.
+    """
+    return _load_classifier(known, read_published(path), path)
+
+
 def backbone_state(backbone: nn.Module, classifier: nn.Module) -> dict[str, torch.Tensor]:
     """The classifier's tensors under the backbone's keys; a key that the classifier lacks is left out.
 

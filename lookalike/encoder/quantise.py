@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lookalike.encoder.base import RGB
 from lookalike.encoder.formats import PICTURES
 from lookalike.encoder.telemetry import import_onnxruntime
@@ -23,6 +25,13 @@ from lookalike.encoder.telemetry import import_onnxruntime
 CONVOLUTION = "Conv"
 BETWEEN = frozenset({"Relu", "Add", "MaxPool", "Clip"})
 """What may stand between two convolutions and goes on in whole numbers."""
+
+FLOAT_CONVOLUTIONS = 3
+"""The first convolutions have few weights and channels, and all that follows sees their rounding. With these three in
+float32 the error of the encoder in the box halves (mean cosine .9958 instead of .9923) for a tenth of the time."""
+
+LARGE_TABLE = 10_000
+"""From so many numbers on a float32 table is worth a cast."""
 
 
 def quantised(model: bytes, batches: Iterable[RGB]) -> bytes:
@@ -44,23 +53,55 @@ def quantised(model: bytes, batches: Iterable[RGB]) -> bytes:
             _reader(batches),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
-            reduce_range=True,  # weights of 7 bits: their products fit the 16 bits that processors without VNNI add in
+            reduce_range=False,  # 7 bits would fit the 16 that processors without VNNI add in, at four times the error
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             nodes_to_quantize=nodes,
             calibrate_method=quantization.CalibrationMethod.MinMax,
             extra_options={"CalibMovingAverage": True},  # the mean of the batches' ranges, not the one outlier's
         )
-        return target.read_bytes()
+        return store_as_halves(target.read_bytes())
+
+
+def store_as_halves(model: bytes) -> bytes:
+    """The same network in a smaller file: large float32 tables whose numbers are all float16 ones are stored as such.
+
+    A cast at the network's start makes float32 of them again, so no vector changes. Weights files hold float16 numbers,
+    and what is not rounded to int8 (the projection above all) is most of an int8 network's file.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    network = onnx.load_model_from_string(model)
+    graph = network.graph
+    casts = []
+    for table in [table for table in graph.initializer if table.data_type == onnx.TensorProto.FLOAT]:
+        numbers = numpy_helper.to_array(table)
+        with np.errstate(over="ignore"):
+            halves = numbers.astype(np.float16)
+        if numbers.size < LARGE_TABLE or not np.array_equal(halves.astype(np.float32), numbers):
+            continue
+        name = table.name
+        table.CopyFrom(numpy_helper.from_array(halves, f"{name}.float16"))
+        casts.append(helper.make_node("Cast", [table.name], [name], f"{name}.cast", to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    content: bytes = network.SerializeToString(deterministic=True)
+    return content
 
 
 def backbone_nodes(graph: Any) -> list[str]:
     """Names of the nodes that are rounded: the convolutions, and what passes their numbers on among themselves.
 
-    Raises ValueError if there is no convolution.
+    The first ``FLOAT_CONVOLUTIONS`` are not, if there are more. Raises ValueError if there is no convolution.
     """
     rounded: dict[str, str] = {}  # what a node gives, and the node's name
+    convolutions = [node.name for node in graph.node if node.op_type == CONVOLUTION]
+    kept = set(convolutions[:FLOAT_CONVOLUTIONS]) if len(convolutions) > FLOAT_CONVOLUTIONS else set()
     for node in graph.node:
+        if node.name in kept:
+            continue
         passes_on = node.op_type in BETWEEN and bool(node.input) and node.input[0] in rounded
         if node.op_type == "Add":
             passes_on = all(given in rounded for given in node.input)

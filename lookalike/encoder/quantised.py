@@ -16,7 +16,7 @@ import numpy as np
 
 from lookalike.encoder.base import Vectors
 from lookalike.encoder.installed import BOX, bundled_weights
-from lookalike.encoder.registry import BUNDLED, BUNDLED_INT8
+from lookalike.encoder.registry import BUNDLED_INT8, BUNDLED_NETWORKS
 from lookalike.encoder.spec import DECODERS, EncoderSpec
 from lookalike.encoder.weights import file_digest, invalid, read_recipe
 from lookalike.errors import EncoderNotInstalledError
@@ -56,15 +56,16 @@ def is_quantised(name: str) -> bool:
 
 
 def in_the_box() -> list[str]:
-    """Names of the encoders that ship with lookalike: the float32 one, and its int8 form."""
-    return [BUNDLED, *([BUNDLED_INT8] if model_path(BUNDLED_INT8, BOX).is_file() else [])]
+    """Names of the encoders that ship with lookalike: the float32 ones, and the default's int8 form."""
+    first, *others = BUNDLED_NETWORKS
+    return [first, *([BUNDLED_INT8] if model_path(BUNDLED_INT8, BOX).is_file() else []), *others]
 
 
 def dimension_in_the_box(name: str, encoders_dir: Path) -> int:
     """How many numbers a vector of one of ``in_the_box()`` has, as its file says; raises WeightsInvalidError."""
     if is_quantised(name):
         return read_quantised(name, encoders_dir).spec.dimension
-    path = bundled_weights()
+    path = bundled_weights(name)
     recipe = read_recipe(path)
     if recipe is None:
         raise invalid(path, "was not written by lookalike; install lookalike again")
@@ -74,7 +75,7 @@ def dimension_in_the_box(name: str, encoders_dir: Path) -> int:
 def model_path(name: str, encoders_dir: Path) -> Path:
     """Where the network of the int8 encoder ``name`` lies, or would lie; its description is beside it."""
     if name == BUNDLED_INT8:
-        return BOX / f"resnet18{SUFFIX}.onnx"
+        return BOX / f"{name}.onnx"
     return encoders_dir / name / MODEL_FILE
 
 

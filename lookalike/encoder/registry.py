@@ -1,6 +1,6 @@
 """Which encoders there are: their names, what network stands behind each, and where its weights are published.
 
-A name is ``bundled`` (the network that ships with lookalike), a network (``resnet50``, the same as
+A name is that of a network in the box (``bundled``, ``bundled-resnet18``), a network (``resnet50``, the same as
 ``resnet50:hub``: its published weights, once installed), or a network and a file
 (``resnet50:/path/to/weights.safetensors``). Besides the table below, any network of timm that can hand out feature maps
 can be installed, and then has the name that timm gives it. Nothing here loads PyTorch.
@@ -16,8 +16,9 @@ from typing import Literal
 
 from lookalike.errors import EncoderOptionsError, EncoderUnknownError
 
-BUNDLED = "bundled"
-BUNDLED_INT8 = "bundled-int8"
+BUNDLED, BUNDLED_INT8, BUNDLED_RESNET18 = "bundled", "bundled-int8", "bundled-resnet18"
+BUNDLED_NETWORKS = (BUNDLED, BUNDLED_RESNET18)
+"""The float32 encoders that ship with lookalike."""
 SMALLEST_INPUT, LARGEST_INPUT, INPUT_STEP = 32, 512, 16
 """Pixels: the sizes that a network may be given besides its own. Larger ones cost memory that belongs to all."""
 
@@ -85,7 +86,7 @@ class KnownEncoder:
 
 @dataclass(frozen=True, slots=True)
 class EncoderChoice:
-    """A parsed name; ``known`` is None for the bundled encoder, whose file says what network it is."""
+    """A parsed name; ``known`` is None for an encoder in the box, whose file says what network it is."""
 
     text: str
     known: KnownEncoder | None
@@ -170,7 +171,7 @@ def find_known(name: str) -> KnownEncoder | None:
 
 def unknown_encoder(name: str, more_names: Iterable[str], advice: str) -> EncoderUnknownError:
     """The error for a name that nobody has, with names alike out of the table and ``more_names``."""
-    names = [BUNDLED, BUNDLED_INT8, *(word for known in KNOWN for word in (known.name, *known.aliases))]
+    names = [*BUNDLED_NETWORKS, BUNDLED_INT8, *(word for known in KNOWN for word in (known.name, *known.aliases))]
     alike = difflib.get_close_matches(name, names, n=4) or difflib.get_close_matches(name, list(more_names), n=4)
     hint = f"alike are {', '.join(alike)}" if alike else f"there are {', '.join(names[:6])} and others"
     return EncoderUnknownError(f"there is no encoder {name!r}: {hint}; {advice}", subject=name)

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from lookalike.encoder.backbone import MultiScaleNetwork
-from lookalike.encoder.colour import histogram_of_bytes
 from lookalike.encoder.spec import EncoderSpec
 
 
@@ -30,9 +29,7 @@ class WholeNetwork(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Unit vectors of prepared pictures."""
-        colours = self.network.colours
-        counted = None if colours is None else histogram_of_bytes(pictures, colours.bins)
-        vectors: torch.Tensor = self.network(self.normalised(pictures), counted)
+        vectors: torch.Tensor = self.network(self.normalised(pictures), pictures)
         return vectors
 
     def normalised(self, pictures: torch.Tensor) -> torch.Tensor:

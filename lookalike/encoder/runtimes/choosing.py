@@ -11,7 +11,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,7 +32,7 @@ from lookalike.encoder.kept import (
     remove_compiled,
     write_choice,
 )
-from lookalike.encoder.quantised import is_quantised, read_quantised
+from lookalike.encoder.quantised import Quantised, is_quantised, read_quantised
 from lookalike.encoder.request_check import check_request
 from lookalike.encoder.runtimes import torch_runtime
 from lookalike.encoder.runtimes.apart import EXPECTED, apart, shortened
@@ -44,6 +44,9 @@ from lookalike.options import RuntimeName
 
 _LOG = logging.getLogger(__name__)
 ENGINES = (RuntimeName.OPENVINO, RuntimeName.ONNXRUNTIME)
+FLOAT_ENGINE = "onnxruntime-float32"
+"""ONNX Runtime with an int8 network's arithmetic in float32: for processors whose eight-bit products overflow."""
+
 SAME = 0.9999
 """The least cosine of a picture's vectors by two runtimes that are called the same."""
 
@@ -146,14 +149,17 @@ def exported(kept: Kept, name: str, reason: str, reference: Callable[[], ImageEn
 
 
 def open_engine(name: str, model: Path, cache: Path | None) -> Engine:
-    """One of ``ENGINES`` with an exported network; raises ImportError, and RuntimeError for a network it cannot run."""
+    """One of ``ENGINES``, or ``FLOAT_ENGINE``, with an exported network.
+
+    Raises ImportError, and RuntimeError for a network it cannot run.
+    """
     if name == "openvino":
         from lookalike.encoder.runtimes.openvino_runtime import OpenVinoEngine
 
         return OpenVinoEngine(model, cache)
     from lookalike.encoder.runtimes.onnx_runtime import OnnxRuntimeEngine
 
-    return OnnxRuntimeEngine(model)
+    return OnnxRuntimeEngine(model, eight_bit=name != FLOAT_ENGINE)
 
 
 def measured(kept: Kept, reference: TorchEncoder) -> dict[str, Any]:
@@ -166,12 +172,12 @@ def measured(kept: Kept, reference: TorchEncoder) -> dict[str, Any]:
 
 
 def correct(
-    make: Callable[[str], ImageEncoder], expected: Vectors, least: float
+    make: Callable[[str], ImageEncoder], expected: Vectors, least: float, names: Sequence[str] = ENGINES
 ) -> tuple[dict[str, Callable[[RGB], Vectors]], dict[str, str]]:
-    """Those of ``ENGINES`` that give ``made_pictures`` the vectors that are expected, and why the others are none."""
+    """Those of ``names`` that give ``made_pictures`` the vectors that are expected, and why the others are none."""
     candidates: dict[str, Callable[[RGB], Vectors]] = {}
     left_out: dict[str, str] = {}
-    for name in ENGINES:
+    for name in names:
         try:
             encoder = make(name)
             vectors = encoder.forward(made_pictures(encoder.spec.input_size))
@@ -188,6 +194,9 @@ def correct(
 
 def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
     """An int8 encoder, on the fastest of ``ENGINES`` that gives the vectors which it gave where it was made.
+
+    Processors without VNNI add eight-bit products in sixteen bits, which may overflow and move a vector. Where no
+    engine gives the expected vectors, ONNX Runtime computes the same network in float32.
 
     Raises EncoderNotInstalledError, WeightsInvalidError, and EncoderOptionsError if nothing here can run it or it is
     asked for with another fusion or size.
@@ -208,25 +217,43 @@ def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
     def make(name: str, reason: str = "") -> ImageEncoder:
         return ExportedEncoder(made.spec, open_engine(name, made.model, cache), reason=reason, reference=origin.torch)
 
-    if runtime in ENGINES:
-        return _or_refused(wanted.name, runtime, lambda: make(runtime, "as was asked for"))
     if runtime == RuntimeName.TORCH:
         raise EncoderOptionsError(
             f"torch cannot run {wanted.name}, which is an int8 network: choose {' or '.join(ENGINES)}",
             subject="runtime",
         )
+    if runtime in ENGINES:
+        (name,) = list(_candidates(make, made, (runtime,))[0])[:1]
+        reason = (
+            "as was asked for" if name == runtime else "in float32, for this processor's eight-bit products overflow"
+        )
+        return _or_refused(wanted.name, runtime, lambda: make(name, reason))
     choice = read_choice(folder)
     if choice.get("depends") != depends():
         if cache is not None:
             remove_compiled(cache)
-        candidates, left_out = correct(make, made.check, SAME_INT8)
-        if not candidates:
-            why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-            raise EncoderOptionsError(f"nothing here can run {wanted.name} ({why})", subject=wanted.name)
+        candidates, left_out = _candidates(make, made, ENGINES)
         choice = chosen(costs_of(candidates, made_pictures(size)), left_out)
         if cache is not None:
             write_choice(cache, choice)
     return _or_refused(wanted.name, choice["runtime"], lambda: make(choice["runtime"], str(choice["reason"])))
+
+
+def _candidates(
+    make: Callable[[str], ImageEncoder], made: Quantised, names: Sequence[str]
+) -> tuple[dict[str, Callable[[RGB], Vectors]], dict[str, str]]:
+    """Those of ``names`` that give an int8 encoder's own vectors, else ``FLOAT_ENGINE`` if ONNX Runtime is among them.
+
+    Raises EncoderOptionsError if nothing does.
+    """
+    candidates, left_out = correct(make, made.check, SAME_INT8, names)
+    if not candidates and RuntimeName.ONNXRUNTIME in names:
+        candidates, more = correct(make, made.check, SAME_INT8, (FLOAT_ENGINE,))
+        left_out |= more
+    if not candidates:
+        why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise EncoderOptionsError(f"{' and '.join(names)} cannot run {made.spec.name} here ({why})", subject="runtime")
+    return candidates, left_out
 
 
 def _or_refused(encoder: str, runtime: str, make: Callable[[], ImageEncoder]) -> ImageEncoder:

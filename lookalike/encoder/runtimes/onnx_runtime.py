@@ -16,8 +16,12 @@ from lookalike.encoder.telemetry import import_onnxruntime
 class OnnxRuntimeEngine:
     """An ``Engine``: chunks run side by side, each on one core."""
 
-    def __init__(self, model: Path) -> None:
-        """``model`` is an ONNX file; raises RuntimeError for one that ONNX Runtime cannot run."""
+    def __init__(self, model: Path, *, eight_bit: bool = True) -> None:
+        """``model`` is an ONNX file; raises RuntimeError for one that ONNX Runtime cannot run.
+
+        Without ``eight_bit`` an int8 network is computed in float32: its numbers are rounded as they would be, and
+        their products are exact.
+        """
         onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         # Several threads for one chunk spin while they wait for each other, which costs more than it gains.
@@ -25,6 +29,8 @@ class OnnxRuntimeEngine:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
+        if not eight_bit:
+            options.add_session_config_entry("session.disable_quant_qdq", "1")
         self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._input: str = self._session.get_inputs()[0].name
         self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="onnxruntime")
