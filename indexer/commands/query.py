@@ -97,12 +97,12 @@ def _nothing(image: Path, min_score: float | None, found: Sequence[Hit]) -> str:
 
 
 def _table(image: Path, hits: Sequence[Hit], threshold: Threshold) -> str:
-    """A line a hit, and one where "similar" ends."""
+    """A line a hit, and one where the threshold lies."""
     lines = [f"{image}"]
     similar = [hit for hit in hits if threshold.similar(hit.score)]
     lines += [_line(hit, threshold) for hit in similar]
     if len(similar) < len(hits):
-        lines.append(f"      not similar from here on: normalised below {threshold.value:.4f} ({threshold.source})")
+        lines.append(f"      below the threshold from here on: {threshold.words}, {threshold.source}")
     lines += [_line(hit, threshold) for hit in hits[len(similar) :]]
     return "\n".join(lines)
 

@@ -103,7 +103,7 @@ def test_the_library_and_the_command_line_apply_it(data: Path, indexed: Path, fi
     assert confidences[0] > confidences[-1]
     assert [hit["similar"] for hit in found["results"]] == [threshold.similar(hit.score) for hit in hits]
     words = run("search", picture, "-c", "things", "--data", data, "-k", "30").out
-    assert f"not similar from here on: normalised below {threshold.value:.4f} ({threshold.source})" in words
+    assert f"below the threshold from here on: {threshold.words}, {threshold.source}" in words
 
 
 def test_what_is_in_force_is_shown_and_can_be_taken_away(data: Path, fitted: dict[str, Any]) -> None:
