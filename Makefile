@@ -124,7 +124,6 @@ box: install ## put WEIGHTS=file into the box: its int8 form, calibrations, expo
 
 evaluate-shared: install ## measure the encoders here beside colour histogram, published networks and old teacher (JSON=file keeps it)
 	@for name in efficientnet_lite0 efficientnet_lite2; do $(BIN)/python -m indexer encoders install $$name || exit 1; done
-	@$(BIN)/python -m indexer.train targets
 	@$(BIN)/python -m indexer.train table $(if $(JSON),--json "$(JSON)")
 
 clean: ## remove what was built, but not your data

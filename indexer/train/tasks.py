@@ -23,10 +23,10 @@ from indexer.train import features
 from indexer.train.closed_form import Affine, output_layer, ridge
 from indexer.train.distil import Data, Distiller, Settings
 from indexer.train.losses import Heads
-from indexer.train.pool import Pool, decode_pool, describe, pictures, read_manifest
+from indexer.train.pool import Pool, decode_pool, describe, pictures, read_manifest, squash
 from indexer.train.quality import Figures, Places, all_sets, colour_histogram, measure
 from indexer.train.student import COLOUR_BINS, LITE2, Student, load_weights, published_student
-from indexer.train.teacher import INPUT_SIZE, Runtime, embed, embed_pixels, load_teacher, runner
+from indexer.train.teacher import INPUT_SIZE, Runtime, embed_pixels, load_teacher, runner
 from lookalike.api import Encoder
 from lookalike.encoder.installed import installed_names, resolve, weights_path
 from lookalike.encoder.quantised import in_the_box
@@ -41,6 +41,7 @@ UNTRAINED = ("efficientnet_lite0", "efficientnet_lite2")
 
 COLOUR_COMPONENTS = 96
 HEAD_PICTURES = 4_000
+MEAN_PICTURES = 2_000
 
 VIEW_SHARE = 0.3
 """Of how many pictures the closed form sees a view beside the picture: with all of them recall@1 falls by .002 to .003
@@ -158,7 +159,10 @@ def finish(work: Work, student: Student, log: Log) -> None:
 
 
 def fit_output(student: Student, data: Data, log: Log) -> None:
-    """The closed form, on the pictures of ``data`` and views of some, each of which should say what its picture says."""
+    """The closed form, on the pictures of ``data`` and views of some, each of which should say what its picture says.
+
+    Which have views: see ``views_of``.
+    """
     run = features.feature_runner(student)
     originals = run(data.pixels[row] for row in data.chosen)
     log(f"features of {len(originals)} pictures")
@@ -230,20 +234,13 @@ def baselines(work: Work, runtime: Runtime, log: Log) -> dict[str, Figures]:
     pool = describe(rows)
     report = {"colour_histogram": measure(colour_histogram, all_sets(work.places, pool, SERVED_SIZE))}
     log("colour histogram measured")
-    pixels = decode_pool(work.pool, rows, SERVED_SIZE, work.pixels)
     for name in UNTRAINED:
         run = features.embedding_runner(*work.published(name), LITE2)
-        report[f"{name}, untrained"] = _measure_centred(work, name, pool, partial(run, pixels), run)
+        report[f"{name}, untrained"] = _measure_centred(work, pool, run)
         log(f"{name} measured")
     teacher = load_teacher(work.teacher)
     ask = runner(teacher, runtime)
-    report["teacher"] = _measure_centred(
-        work,
-        "teacher",
-        pool,
-        lambda: embed(teacher, pictures(work.pool, rows), ask)[0],
-        lambda many: embed_pixels(teacher, np.stack(list(many)), ask),
-    )
+    report["teacher"] = _measure_centred(work, pool, lambda many: embed_pixels(teacher, np.stack(list(many)), ask))
     log("teacher measured")
     return report
 
@@ -267,15 +264,11 @@ def load_student(path: Path | None, work: Work) -> Student:
     return start_student(work) if path is None else load_weights(path)
 
 
-def _measure_centred(
-    work: Work,
-    name: str,
-    pool: Pool,
-    embed_pool: Callable[[], Floats],
-    run: features.Run,
-) -> Figures:
-    """Figures of a network's embeddings minus their mean over the pool, at unit length."""
-    mean = _embed_pool(work, name, embed_pool)[pool.trainable].mean(axis=0)
+def _measure_centred(work: Work, pool: Pool, run: features.Run) -> Figures:
+    """Figures of a network's embeddings minus their mean over a sample of the pool, at unit length."""
+    places = np.sort(np.random.default_rng(0).permutation(pool.trainable)[:MEAN_PICTURES])
+    sample = pictures(work.pool, [pool.rows[place] for place in places])
+    mean = run(squash(picture, INPUT_SIZE) for picture in sample).mean(axis=0)
     sets = all_sets(work.places, pool, INPUT_SIZE)
     return measure(lambda pixels: unit(run(iter(pixels)) - mean), sets)
 

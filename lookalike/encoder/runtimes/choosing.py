@@ -224,9 +224,8 @@ def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
         )
     if runtime in ENGINES:
         (name,) = list(_candidates(make, made, (runtime,))[0])[:1]
-        reason = (
-            "as was asked for" if name == runtime else "in float32, for this processor's eight-bit products overflow"
-        )
+        asked = "as was asked for"
+        reason = asked if name == runtime else f"{asked}; eight-bit products overflow on this processor"
         return _or_refused(wanted.name, runtime, lambda: make(name, reason))
     choice = read_choice(folder)
     if choice.get("depends") != depends():

@@ -34,11 +34,11 @@ class OnnxRuntimeEngine:
         self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._input: str = self._session.get_inputs()[0].name
         self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="onnxruntime")
-        self._version: str = onnxruntime.__version__
+        self._version: str = f"{onnxruntime.__version__}{'' if eight_bit else ' in float32'}"
 
     @property
     def version(self) -> str:
-        """ONNX Runtime and its version."""
+        """ONNX Runtime, its version, and ``in float32`` where it computes an int8 network so."""
         return f"onnxruntime {self._version}"
 
     def run(self, batch: RGB) -> Vectors:
