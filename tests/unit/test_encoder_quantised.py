@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import GraphProto, NodeProto, TensorProto, helper
 
 from indexer.quantising import Cost
 from lookalike.encoder.base import Vectors
-from lookalike.encoder.quantise import backbone_nodes
+from lookalike.encoder.quantise import FLOAT_CONVOLUTIONS, backbone_nodes
 from lookalike.encoder.quantised import (
     Origin,
     Quantised,
@@ -112,23 +112,48 @@ def test_the_precision_changes_the_digest_and_float32_keeps_the_old_one() -> Non
     assert old.differences(rounded) == ["precision float32, not int8"]
 
 
-def test_convolutions_and_what_is_between_them_are_rounded_and_nothing_else() -> None:
-    nodes = [
-        helper.make_node("Mul", ["pictures", "scale"], ["scaled"], "normalise"),
-        helper.make_node("Conv", ["scaled", "w"], ["a"], "first"),
-        helper.make_node("Relu", ["a"], ["b"], "relu"),
-        helper.make_node("MaxPool", ["b"], ["c"], "pool", kernel_shape=[2, 2]),
-        helper.make_node("Conv", ["c", "w"], ["d"], "second"),
-        helper.make_node("Add", ["d", "c"], ["e"], "residual"),
-        helper.make_node("ReduceMean", ["e"], ["f"], "fusion"),
-        helper.make_node("Add", ["f", "floor"], ["g"], "above"),
-        helper.make_node("Gemm", ["g", "p"], ["vectors"], "projection"),
+def nodes_with(convolutions: int) -> list[NodeProto]:
+    """A network of so many convolutions; behind the last there is a sum, and what makes a vector of a map."""
+    nodes = [helper.make_node("Mul", ["pictures", "scale"], ["map 0"], "normalise")]
+    for number in range(1, convolutions + 1):
+        nodes += [
+            helper.make_node("Conv", [f"map {number - 1}", "w"], [f"a {number}"], f"conv {number}"),
+            helper.make_node("Relu", [f"a {number}"], [f"b {number}"], f"relu {number}"),
+            helper.make_node("MaxPool", [f"b {number}"], [f"map {number}"], f"pool {number}", kernel_shape=[2, 2]),
+        ]
+    last = f"map {convolutions}"
+    return [
+        *nodes,
+        helper.make_node("Add", [f"b {convolutions}", last], ["sum"], "residual"),
+        helper.make_node("ReduceMean", ["sum"], ["mean"], "fusion"),
+        helper.make_node("Add", ["mean", "floor"], ["above"], "above"),
+        helper.make_node("Gemm", ["above", "p"], ["vectors"], "projection"),
     ]
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("pictures", "vectors")]
-    graph = helper.make_graph(nodes, "network", ends[:1], ends[1:])
-    assert backbone_nodes(graph) == ["first", "relu", "pool", "second", "residual"]
+
+
+def graph_of(nodes: list[NodeProto]) -> GraphProto:
+    given, answer = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("pictures", "vectors"))
+    return helper.make_graph(nodes, "network", [given], [answer])
+
+
+def rounded_at(number: int) -> list[str]:
+    return [f"conv {number}", f"relu {number}", f"pool {number}"]
+
+
+def test_convolutions_and_what_is_between_them_are_rounded_and_nothing_else() -> None:
+    assert backbone_nodes(graph_of(nodes_with(2))) == [*rounded_at(1), *rounded_at(2), "residual"]
     with pytest.raises(ValueError, match="no convolution"):
-        backbone_nodes(helper.make_graph(nodes[:1], "network", ends[:1], ends[1:]))
+        backbone_nodes(graph_of(nodes_with(0)[:1]))
+
+
+def test_the_first_convolutions_and_what_follows_them_stay_float32_where_there_are_others() -> None:
+    assert backbone_nodes(graph_of(nodes_with(FLOAT_CONVOLUTIONS + 2))) == [
+        *rounded_at(FLOAT_CONVOLUTIONS + 1),
+        *rounded_at(FLOAT_CONVOLUTIONS + 2),
+        "residual",
+    ]
+    few = [*(name for number in range(1, FLOAT_CONVOLUTIONS + 1) for name in rounded_at(number)), "residual"]
+    assert backbone_nodes(graph_of(nodes_with(FLOAT_CONVOLUTIONS))) == few
 
 
 @pytest.mark.parametrize(
