@@ -246,10 +246,13 @@ def baselines(work: Work, runtime: Runtime, log: Log) -> dict[str, Figures]:
 
 
 def product_encoders(work: Work, log: Log) -> dict[str, Figures]:
-    """Figures of the encoders that a user has: those in the box and those installed, each at its own input size."""
+    """Figures of the encoders that a user has: those in the box and those installed, each at its own input size.
+
+    Those of ``UNTRAINED`` are among the baselines.
+    """
     pool = describe(read_manifest(work.pool))
     report: dict[str, Figures] = {}
-    for name in (*in_the_box(), *installed_names(work.encoders)):
+    for name in (*in_the_box(), *(name for name in installed_names(work.encoders) if name not in UNTRAINED)):
         encoder = Encoder.load(name, encoders_dir=work.encoders)
         # An encoder that squashes gives the same vector for a picture that was squashed to its size before.
         size = encoder.spec.input_size if encoder.spec.resize == "squash" else None
