@@ -44,7 +44,7 @@ def test_compare_says_similar_or_not_by_words_and_exit_code(run: Run, shop: Path
     same = run("compare", shop / "000.jpg", shop / "000.jpg")
     assert (same.code, same.out.startswith("similar (same-bytes): cosine 1.0000, normalised 1.0000")) == (0, True)
     own = run("compare", shop / "000.jpg", shop / "001.jpg", "--json").answer
-    assert own["threshold"]["source"] == "calibrated for encoder bundled-int8 (precision 0.6)"
+    assert own["threshold"]["source"] == "calibrated for encoder bundled-int8 (precision 0.9)"
     assert 0 <= own["confidence"] <= 1
     other = run("compare", shop / "000.jpg", shop / "001.jpg", "--threshold", "0.999", "--json")
     assert other.code == 4
