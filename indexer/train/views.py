@@ -68,8 +68,9 @@ def place_product(product: RGB, opacity: Floats, random: Generator, draw_other: 
     mask = cv2.warpPerspective(opacity, warp, (size, size), None, flags)
     ground = make_ground(random, draw_other, size)
     if random.random() < 0.6:
-        offset = round(random.uniform(0, 0.06) * size), round(random.uniform(-0.06, 0.06) * size)
-        shadow = cv2.GaussianBlur(np.roll(mask, offset, (0, 1)), (0, 0), random.uniform(2, 8))
+        down, across = random.uniform(0, 0.06) * size, random.uniform(-0.06, 0.06) * size
+        fallen = cv2.warpAffine(mask, np.array([[1, 0, across], [0, 1, down]]), (size, size))
+        shadow = cv2.GaussianBlur(fallen, (0, 0), random.uniform(2, 8))
         ground = ground * (1 - random.uniform(0.15, 0.5) * shadow[..., None])
     return np.asarray(moved * mask[..., None] + ground * (1 - mask[..., None]), np.float32)
 
@@ -138,8 +139,9 @@ def soften(pixels: Floats, random: Generator) -> RGB:
         pixels = np.asarray(pixels + random.normal(0, random.uniform(2, 9), pixels.shape), np.float32)
     whole: RGB = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
     if random.random() < 0.35:
-        _, data = cv2.imencode(".jpg", whole, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(30, 85))])
-        whole = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        # OpenCV takes pictures for BGR, and JPEG does not treat red and blue alike.
+        _, data = cv2.imencode(".jpg", whole[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(30, 85))])
+        whole = np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
     return whole
 
 
