@@ -113,7 +113,7 @@ train: install ## train the encoder in the box again (hours; see docs/model-card
 	@$(MAKE) --no-print-directory box WEIGHTS=build/bundled.safetensors
 	@$(MAKE) --no-print-directory evaluate-shared
 
-box: install ## put WEIGHTS=file into the box: its int8 form, calibrations, exports (given the pictures)
+box: install ## put WEIGHTS=file into the box, with its int8 form and calibrations (given the pictures)
 	@cp "$(WEIGHTS)" lookalike/encoder/bundled/bundled.safetensors
 	@$(BIN)/python -m indexer encoders quantise bundled --out lookalike/encoder/bundled/bundled-int8.onnx --sample 1000 \
 	  $(foreach zip,0 1 2,--pictures $(SHARED)/data/pool/pool-$(zip).zip) $(foreach set,$(SETS),--labelled $(SHARED)/data/$(set)/labels.csv)
