@@ -223,9 +223,10 @@ def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
             subject="runtime",
         )
     if runtime in ENGINES:
-        (name,) = list(_candidates(make, made, (runtime,))[0])[:1]
-        asked = "as was asked for"
-        reason = asked if name == runtime else f"{asked}; eight-bit products overflow on this processor"
+        candidates, left_out = _candidates(make, made, (runtime,))
+        (name,) = candidates
+        why = f" (not in eight bits here: {left_out[runtime]})" if name != runtime else ""
+        reason = f"as was asked for{why}"
         return _or_refused(wanted.name, runtime, lambda: make(name, reason))
     choice = read_choice(folder)
     if choice.get("depends") != depends():
