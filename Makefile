@@ -94,7 +94,7 @@ fuzz: install ## send generated requests of every kind to a running service (URL
 
 docs: install ## write the pages that the program makes
 	@$(BIN)/python -m indexer.documentation
-	@$(BIN)/python -m service.documentation
+	@$(BIN)/python -m tools.docs.service_pages
 
 # In a folder of its own, so that nothing of an older build gets in; the environment's ninja compiles only what is new.
 wheel: install ## build the wheel into build/dist

@@ -13,15 +13,15 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from lookalike.errors import LookalikeError
+from service.dependencies.fast_route import PlainRoute
 from service.errors import FieldInvalidError, FormInvalidError, MethodNotAllowedError, PathNotFoundError, RequestError
-from service.metrics import Metrics
-from service.middleware import RequestMiddleware
+from service.http.middleware import RequestMiddleware
+from service.http.problems import LOG_HAS_MORE, problem_response
 from service.openapi import describe
-from service.problems import LOG_HAS_MORE, problem_response
-from service.routes import collections, comparing, items, operations, page, searching
-from service.routing import PlainRoute
+from service.routes import collections, compare, items, operations, page, search
+from service.services import running
 from service.settings import Settings
-from service.state import running
+from service.telemetry.metrics import Metrics
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     # Straight into one list: a router within a router is searched twice.
-    for module in (searching, comparing, collections, items, operations, page):
+    for module in (search, compare, collections, items, operations, page):
         app.router.routes.extend(module.router.routes)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     app.mount("/docs/assets", StaticFiles(directory=page.REFERENCE_FILES), name="reference")

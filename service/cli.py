@@ -14,7 +14,7 @@ import typer
 
 from lookalike.options import MEBIBYTE, ImageLimits, Places, RuntimeName
 from lookalike.wiring import prefer_runtime
-from service.memory import few_arenas, few_collections
+from service.process import few_arenas, few_collections
 from service.settings import QUERY_JPEG2000_PIXELS, Settings, SettingsError, default_hosts, read_keys
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -162,8 +162,8 @@ def _run(settings: Settings, level: str, *, as_json: bool) -> None:
     import uvicorn
 
     from service.app import create_app
-    from service.logs import configure
-    from service.protocol import many_connections
+    from service.http.protocol import many_connections
+    from service.telemetry.logs import configure
 
     many_connections()
     configure(level, as_json=as_json)
@@ -179,7 +179,7 @@ def _run(settings: Settings, level: str, *, as_json: bool) -> None:
 
 def server_settings() -> dict[str, Any]:
     """How the server is run, apart from where it listens: keyword arguments of ``uvicorn.Config``."""
-    from service.protocol import BoundedProtocol
+    from service.http.protocol import BoundedProtocol
 
     return {
         "log_config": None,

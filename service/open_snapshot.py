@@ -16,10 +16,10 @@ from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderError, EncoderMismatchError
 from lookalike.sources.base import Source
 from lookalike.wiring import open_origin
-from service.answers import KeptAnswers, KeptRows
-from service.encoders import EncoderShelf
-from service.problems import detail_of
-from service.schemas import PictureProblem
+from service.http.problems import detail_of
+from service.http.responses import KeptAnswers, KeptRows
+from service.inference.encoder_pool import EncoderShelf
+from service.schemas.responses import PictureProblem
 
 _LOG = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
-from service.auth import SCHEME
-from service.problems import MEDIA_TYPE, Problem
+from service.dependencies.auth import SCHEME
+from service.http.problems import MEDIA_TYPE, Problem
 
 DESCRIPTION = """Image similarity search: post a picture, get the indexed pictures most like it.
 

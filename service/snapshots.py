@@ -28,10 +28,10 @@ from lookalike.errors import (
     SnapshotDamagedError,
 )
 from lookalike.options import Places
-from service.encoders import EncoderShelf
 from service.errors import FieldInvalidError
-from service.metrics import Metrics
+from service.inference.encoder_pool import EncoderShelf
 from service.open_snapshot import OpenSnapshot
+from service.telemetry.metrics import Metrics
 
 _LOG = logging.getLogger(__name__)
 _LOOK_AGAIN = 1.0

@@ -6,12 +6,12 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from service.answers import json_answer, tagged
-from service.auth import READERS, require
+from service.dependencies.auth import READERS, require
+from service.http.path_params import Name
+from service.http.problems import problem_of
+from service.http.responses import json_answer, tagged
 from service.open_snapshot import OpenSnapshot
-from service.paths import Name
-from service.problems import problem_of
-from service.schemas import (
+from service.schemas.responses import (
     CalibrationAnswer,
     CollectionAnswer,
     CollectionProblem,
@@ -21,8 +21,8 @@ from service.schemas import (
     SourceAnswer,
     ThresholdAnswer,
 )
+from service.services import Services, Shared
 from service.settings import Scope
-from service.state import Services, Shared
 
 router = APIRouter(prefix="/collections", tags=["collections"], dependencies=READERS)
 

@@ -9,19 +9,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from lookalike.catalogue.records import ItemRecord
-from service.answers import has, item_url, json_answer, not_modified, tagged
-from service.asking import TIERS_WEIGHT, How, file_of, in_searchers
-from service.attending import attend
-from service.auth import READERS
+from service.dependencies.auth import READERS
+from service.dependencies.fast_route import PlainRoute
 from service.errors import FieldInvalidError
-from service.media import media_type
+from service.http.disconnect import attend
+from service.http.media_type import media_type
+from service.http.path_params import Key, Name
+from service.http.responses import has, item_url, json_answer, not_modified, tagged
 from service.open_snapshot import OpenSnapshot
-from service.paths import Key, Name
-from service.questions import SimilarQuestion
-from service.routes.searching import search_by_key
-from service.routing import PlainRoute
-from service.schemas import ItemAnswer, ItemsAnswer, SearchAnswer
-from service.state import Shared
+from service.routes.search import search_by_key
+from service.schemas.requests import SimilarQuestion
+from service.schemas.responses import ItemAnswer, ItemsAnswer, SearchAnswer
+from service.search import TIERS_WEIGHT, How, file_of, in_searchers
+from service.services import Shared
 
 router = APIRouter(prefix="/collections/{name}/items", tags=["items"], dependencies=READERS)
 IMAGE_CACHING = "private, max-age=3600"

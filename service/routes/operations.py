@@ -9,13 +9,13 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from service.answers import json_answer, tagged
-from service.attending import attend
-from service.auth import may_read, require
-from service.schemas import EncodersAnswer, HealthAnswer, OperatorAnswer, ReadyAnswer, VersionAnswer
+from service.dependencies.auth import may_read, require
+from service.http.disconnect import attend
+from service.http.responses import json_answer, tagged
+from service.schemas.responses import EncodersAnswer, HealthAnswer, OperatorAnswer, ReadyAnswer, VersionAnswer
+from service.services import Shared
+from service.services import operator as running_operator
 from service.settings import Scope
-from service.state import Shared
-from service.state import operator as running_operator
 
 router = APIRouter(tags=["operations"])
 READY_WITHIN = 10.0

@@ -25,7 +25,7 @@ from indexer.cli import app as indexer_app
 from lookalike.errors import leaves
 from service.cli import app as service_app
 from service.errors import request_errors
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 from tests.conftest import REPOSITORY
 from tests.e2e.conftest import Run, run, write_pictures
 

@@ -21,7 +21,7 @@ from lookalike.encoder.runtimes import torch_runtime
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
 from lookalike.images import encode_jpeg, encode_png
 from lookalike.testing import make_picture
-from service import logs
+from service.telemetry import logs
 from tests.service.harness import Service, index, serving
 
 HARD_KEYS = [

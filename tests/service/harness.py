@@ -23,8 +23,8 @@ from lookalike.collection.builder import BuildOptions
 from lookalike.options import ImageLimits, Places
 from lookalike.wiring import open_catalogue
 from service.app import create_app
+from service.services import Services
 from service.settings import Settings
-from service.state import Services
 
 T = TypeVar("T")
 File = tuple[str, bytes]

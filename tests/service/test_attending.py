@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from service.attending import attend
 from service.errors import DeadlineError
-from service.middleware import ClientGoneError
+from service.http.disconnect import attend
+from service.http.middleware import ClientGoneError
 
 
 class Work:

@@ -15,8 +15,8 @@ import pytest
 from lookalike.encoder.base import RGB, Evidence
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.testing import TinyEncoder, make_picture
-from service.batching import Batcher
 from service.errors import EncodingError, StartingError
+from service.inference.batcher import Batcher
 
 Vectors = npt.NDArray[np.float32]
 Mark = tuple[int, int, int]

@@ -13,7 +13,7 @@ import pytest
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.errors import EncoderNotInstalledError
 from lookalike.testing import TinyEncoder
-from service.encoders import EncoderShelf
+from service.inference.encoder_pool import EncoderShelf
 
 
 class Loader:
@@ -35,7 +35,7 @@ class Loader:
 @pytest.fixture
 def loader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loader]:
     found = Loader()
-    monkeypatch.setattr("service.encoders.load_encoder", found)
+    monkeypatch.setattr("service.inference.encoder_pool.load_encoder", found)
     yield found
     found.gate.set()
 

@@ -24,7 +24,7 @@ from lookalike.images import encode_png
 from lookalike.options import ImageLimits
 from lookalike.testing import jpeg_bytes, make_picture
 from service.errors import request_errors
-from service.problems import STATUS
+from service.http.problems import STATUS
 from service.settings import ApiKeys
 from tests.service.conftest import Shop
 from tests.service.harness import MULTIPART, Service, Trickle, item_path, part, serving, starting

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 from lookalike.collection.searcher import Hit
 from lookalike.images import encode_png
 from lookalike.testing import jpeg_bytes, make_picture
-from service import answers
-from service.answers import KeptAnswers, KeptRows
-from service.schemas import BatchAnswer, SearchAnswer
+from service.http import responses
+from service.http.responses import KeptAnswers, KeptRows
+from service.schemas.responses import BatchAnswer, SearchAnswer
 from tests.e2e.conftest import write_pictures
 from tests.service.conftest import Shop
 from tests.service.harness import Service, index, item_path, serving, without_times
@@ -86,7 +86,7 @@ def test_a_new_snapshot_answers_for_itself(tmp_path: Path) -> None:
 
 
 def test_no_more_is_kept_than_fits_and_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "KEPT_BYTES", 100_000)
+    monkeypatch.setattr(responses, "KEPT_BYTES", 100_000)
     kept = KeptAnswers()
     for number in range(1000):
         kept.keep(number, b"x" * 1000)
@@ -101,7 +101,7 @@ def test_no_more_is_kept_than_fits_and_the_oldest_go_first(monkeypatch: pytest.M
 
 
 def test_rows_are_written_anew_when_they_are_no_longer_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "KEPT_BYTES", 10_000)
+    monkeypatch.setattr(responses, "KEPT_BYTES", 10_000)
     rows = KeptRows("shop")
     hits = [Hit(1, f"a/{number}", 0.5, "ä", None, {"price": 1.5}, "a.png") for number in range(100)]
     for _ in range(2):

@@ -204,7 +204,7 @@ def test_weights_that_are_not_installed_keep_nobody_from_searching_by_key(
             raise EncoderNotInstalledError("its weights are not here", subject="resnet50")
         return load_encoder(EncoderRequest("bundled"), folder)
 
-    monkeypatch.setattr("service.encoders.load_encoder", load)
+    monkeypatch.setattr("service.inference.encoder_pool.load_encoder", load)
     with serving(data) as running:
         assert running.search(key="plain-0").status_code == 200
         refused = running.search(PICTURE)

@@ -15,7 +15,7 @@ import pytest
 
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
-from service.logs import TextFormatter
+from service.telemetry.logs import TextFormatter
 from tests.service.conftest import Shop
 from tests.service.harness import Service, item_path
 

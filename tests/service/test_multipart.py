@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from service.multipart import BadFormError, MultipartReader, boundary_of, decoded
+from service.http.multipart import BadFormError, MultipartReader, boundary_of, decoded
 
 BOUNDARY = b"a-boundary"
 TEXT = 2048

@@ -9,9 +9,9 @@ from fastapi.routing import APIRoute
 
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
-from service.documentation import DOCS, PAGES
-from service.routes import collections, comparing, items, operations, searching
+from service.routes import collections, compare, items, operations, search
 from tests.service.harness import Service
+from tools.docs.service_pages import DOCS, PAGES
 
 PICTURE = encode_png(make_picture(1))
 FORMS: dict[str, dict[str, Any]] = {
@@ -44,7 +44,7 @@ def test_a_written_page_is_current(name: str) -> None:
 
 
 def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
-    modules = (collections, comparing, items, operations, searching)
+    modules = (collections, compare, items, operations, search)
     routes = {
         (method, route.path.replace(":path", ""))
         for module in modules

@@ -20,7 +20,7 @@ from lookalike.images import encode_jpeg, encode_png, resize
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Entry, Refused
 from lookalike.testing import make_picture
-from service.looks import Looks
+from service.inference.copy_checker import Looks
 from tests.service.harness import Service, index, item_path, serving
 
 ONE, OTHER = (make_picture(seed, (320, 240)) for seed in (500, 512))
@@ -180,7 +180,7 @@ def test_a_part_of_a_picture_is_no_file_and_may_be_a_copy(album: Album) -> None:
 def test_what_was_looked_at_is_remembered_by_its_bytes(album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
     before = album.tiers(album.service.search(encode_png(ONE), k=4, tiers="true").json())
     opened: list[str] = []
-    monkeypatch.setattr("service.looks.decode", lambda *_a, name, **_o: opened.append(name))
+    monkeypatch.setattr("service.inference.copy_checker.decode", lambda *_a, name, **_o: opened.append(name))
     assert album.tiers(album.service.search(encode_png(ONE), k=4, tiers="true").json()) == before
     assert opened == []
 
@@ -219,7 +219,7 @@ class Shelf:
 
 
 def test_however_many_ask_at_once_few_files_are_read_at_once_and_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.looks.KEPT", 3)
+    monkeypatch.setattr("service.inference.copy_checker.KEPT", 3)
 
     async def scenario() -> None:
         shelf, looks = Shelf(), Looks(2, 1000)

@@ -13,7 +13,7 @@ import pytest
 from lookalike.images import encode_png
 from lookalike.options import ImageLimits
 from lookalike.testing import make_picture
-from service.bodies import Upload
+from service.http.body import Upload
 from tests.service.conftest import Shop
 from tests.service.harness import BOUNDARY, MULTIPART, Service, Trickle, body, part, serving
 

@@ -9,7 +9,7 @@ import pytest
 
 from lookalike.errors import ImageError
 from lookalike.images import decode
-from service.problems import STATUS
+from service.http.problems import STATUS
 from tests.conftest import running_on
 from tests.service.conftest import Shop, write_shop
 from tests.service.harness import Service, index, serving

@@ -24,8 +24,8 @@ from lookalike.options import ImageLimits
 from lookalike.sources.base import Entry
 from lookalike.sources.folder import FolderSource
 from lookalike.testing import TinyEncoder, make_picture
-from service.bodies import Upload
-from service.pictures import Pictures
+from service.http.body import Upload
+from service.inference.decoder_pool import Pictures
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -9,20 +9,20 @@ from typing import TypeVar
 from fastapi import APIRouter, Request, Response
 
 from lookalike.errors import ImageError, ItemNotFoundError, SnapshotDamagedError
-from service.answers import as_json, timed, timed_answer
-from service.asking import STAGES, TIERS_WEIGHT, Answer, How, answer, answer_to_key, query_of_upload
-from service.attending import attend
-from service.bodies import Upload
+from service.dependencies.admit import taken_in
+from service.dependencies.fast_route import PlainRoute
 from service.errors import ImageMissingError, RequestError
-from service.forms import Box, form_schema
-from service.intake import taken_in
+from service.http.body import Upload
+from service.http.disconnect import attend
+from service.http.forms import Box, form_schema
+from service.http.problems import problem_of
+from service.http.responses import as_json, timed, timed_answer
 from service.open_snapshot import OpenSnapshot
-from service.problems import problem_of
-from service.questions import BatchForm, SearchForm
-from service.routing import PlainRoute
-from service.schemas import BatchAnswer, SearchAnswer
-from service.state import Services, Shared
-from service.timing import Stopwatch
+from service.schemas.requests import BatchForm, SearchForm
+from service.schemas.responses import BatchAnswer, SearchAnswer
+from service.search import STAGES, TIERS_WEIGHT, Answer, How, answer, answer_to_key, query_of_upload
+from service.services import Services, Shared
+from service.telemetry.timing import Stopwatch
 
 router = APIRouter(tags=["search"], route_class=PlainRoute)
 T = TypeVar("T")

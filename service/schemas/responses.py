@@ -1,6 +1,6 @@
 """What is answered: every field with its range; the OpenAPI document is made of it.
 
-The answers of a search stand here for the document alone: ``service.asking`` writes their JSON itself.
+The answers of a search stand here for the document alone: ``service.search`` writes their JSON itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lookalike.calibration import Calibration
 from lookalike.explanation import GRID
 from lookalike.thresholds import Threshold
 from lookalike.tiers import Tier
-from service.problems import Problem
+from service.http.problems import Problem
 
 Score = Annotated[float, Field(ge=-1, le=1, description="Cosine score, -1 to 1.")]
 Normalized = Annotated[float, Field(ge=0, le=1, description="(cosine + 1) / 2, 0 to 1.")]

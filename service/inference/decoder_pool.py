@@ -16,8 +16,8 @@ from lookalike.images import decode, thumbnail
 from lookalike.options import MEBIBYTE, ImageLimits
 from lookalike.sources.base import Source
 from lookalike.tiers import Pictured, pictured
-from service.bodies import Upload
-from service.forms import Box
+from service.http.body import Upload
+from service.http.forms import Box
 
 T = TypeVar("T")
 THUMBNAIL_MEMORY = 64 * MEBIBYTE

@@ -11,8 +11,8 @@ from typing import Annotated, Any, TypeVar, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
 from starlette.requests import Request
 
-from service.bodies import MULTIPART, URLENCODED, Fields, Upload, read_fields
 from service.errors import FieldInvalidError
+from service.http.body import MULTIPART, URLENCODED, Fields, Upload, read_fields
 
 Box = tuple[float, float, float, float]
 F = TypeVar("F", bound="Form")

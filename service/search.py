@@ -17,16 +17,16 @@ from lookalike.errors import ImageError, SourceError
 from lookalike.index.base import Neighbours
 from lookalike.thresholds import Threshold
 from lookalike.tiers import Pictured, Tier
-from service.answers import as_json
-from service.bodies import Upload
 from service.errors import ItemChangedError
-from service.forms import Box
+from service.http.body import Upload
+from service.http.forms import Box
+from service.http.problems import detail_of
+from service.http.responses import as_json
+from service.inference.decoder_pool import WHOLE, Prepared
 from service.open_snapshot import OpenSnapshot
-from service.pictures import WHOLE, Prepared
-from service.problems import detail_of
-from service.schemas import QueryAnswer, ThresholdAnswer
-from service.state import Services
-from service.timing import Stopwatch
+from service.schemas.responses import QueryAnswer, ThresholdAnswer
+from service.services import Services
+from service.telemetry.timing import Stopwatch
 
 Vectors = npt.NDArray[np.float32]
 T = TypeVar("T")

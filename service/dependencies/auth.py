@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import Depends, Request
 
 from service.errors import ForbiddenError, UnauthorizedError
+from service.services import services_of
 from service.settings import Scope
-from service.state import services_of
 
 SCHEME = {"type": "http", "scheme": "bearer", "description": "Only if the service was given API keys."}
 

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from service.bodies import TEXT_BYTES, announced_bytes
-from service.forms import Form, read_form
-from service.state import Services
+from service.http.body import TEXT_BYTES, announced_bytes
+from service.http.forms import Form, read_form
+from service.services import Services
 
 F = TypeVar("F", bound=Form)
 

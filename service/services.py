@@ -19,16 +19,16 @@ from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import LookalikeError
 from lookalike.wiring import default_encoder
-from service.admission import Admission
-from service.batching import Batcher
-from service.bodies import TEXT_BYTES
-from service.encoders import EncoderShelf
 from service.errors import InternalError, StartingError
-from service.looks import Looks
-from service.metrics import Metrics
-from service.pictures import Pictures
+from service.http.body import TEXT_BYTES
+from service.inference.batcher import Batcher
+from service.inference.copy_checker import Looks
+from service.inference.decoder_pool import Pictures
+from service.inference.encoder_pool import EncoderShelf
+from service.inference.permits import Admission
 from service.settings import Settings
 from service.snapshots import Snapshots
+from service.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from lookalike.encoder.ops import OperatorStatus

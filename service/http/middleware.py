@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike.errors import LookalikeError
 from service.errors import FieldInvalidError, ForbiddenError, HostNotAllowedError, InternalError, RequestError
-from service.logs import request_id as current_request_id
-from service.metrics import Metrics
-from service.problems import problem_response
+from service.http.problems import problem_response
+from service.telemetry.logs import request_id as current_request_id
+from service.telemetry.metrics import Metrics
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -16,7 +16,7 @@ from pydantic_core import core_schema
 from starlette.requests import Request
 
 from service.errors import BodyTooLargeError, FormInvalidError, MediaTypeError, UploadTimeoutError
-from service.multipart import BadFormError, MultipartReader, Part, boundary_of, decoded
+from service.http.multipart import BadFormError, MultipartReader, Part, boundary_of, decoded
 
 MULTIPART, URLENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
 TEXT_BYTES = 64 * 1024

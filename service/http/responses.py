@@ -18,7 +18,7 @@ from pydantic_core import to_json
 from lookalike.collection.searcher import Hit
 from lookalike.images import encode_png
 from lookalike.options import MEBIBYTE
-from service.timing import server_timing
+from service.telemetry.timing import server_timing
 
 PRIVATE = "private, no-cache"
 KEPT_BYTES = 8 * MEBIBYTE
@@ -95,7 +95,7 @@ def item_url(collection: str, key: str, part: str) -> str:
 
 
 def json_answer(answer: object, *, snapshot: int | None = None, took_ms: Mapping[str, float] | None = None) -> Response:
-    """One of ``service.schemas`` as JSON; numbers that are not finite leave as null."""
+    """One of ``service.schemas.responses`` as JSON; numbers that are not finite leave as null."""
     kind = type(answer)
     adapter = _ADAPTERS.get(kind) or _ADAPTERS.setdefault(kind, TypeAdapter(kind))
     return _sent(adapter.dump_json(answer, by_alias=True), snapshot, took_ms)

@@ -15,37 +15,21 @@ from lookalike.explanation import Explanation, Part, explanation_of
 from lookalike.thresholds import Threshold, normalized
 from lookalike.tiers import Pictured
 from lookalike.wiring import default_encoder
-from service.answers import json_answer, png_uri
-from service.asking import (
-    Told,
-    Vectors,
-    clean,
-    confidence,
-    embed,
-    file_of,
-    in_searchers,
-    is_similar,
-    seen_item,
-)
-from service.attending import attend
-from service.auth import READERS
-from service.bodies import Upload
-from service.encoders import requested_encoder
-from service.forms import form_schema
-from service.intake import taken_in
-from service.looks import check_unchanged
+from service.dependencies.admit import taken_in
+from service.dependencies.auth import READERS
+from service.http.body import Upload
+from service.http.disconnect import attend
+from service.http.forms import form_schema
+from service.http.responses import json_answer, png_uri
+from service.inference.copy_checker import check_unchanged
+from service.inference.decoder_pool import Prepared
+from service.inference.encoder_pool import requested_encoder
 from service.open_snapshot import OpenSnapshot
-from service.pictures import Prepared
-from service.questions import CompareForm, EmbedForm, ScoreForm
-from service.schemas import (
-    CompareAnswer,
-    EmbedAnswer,
-    PartAnswer,
-    ScoreAnswer,
-    ThresholdAnswer,
-)
-from service.state import Services, Shared
-from service.timing import Stopwatch
+from service.schemas.requests import CompareForm, EmbedForm, ScoreForm
+from service.schemas.responses import CompareAnswer, EmbedAnswer, PartAnswer, ScoreAnswer, ThresholdAnswer
+from service.search import Told, Vectors, clean, confidence, embed, file_of, in_searchers, is_similar, seen_item
+from service.services import Services, Shared
+from service.telemetry.timing import Stopwatch
 
 router = APIRouter(tags=["compare"], dependencies=READERS)
 STAGES = ("load", "decode", "encode")

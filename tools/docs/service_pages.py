@@ -13,13 +13,13 @@ import typer
 from lookalike.errors import LookalikeError, leaves
 from lookalike.options import Places
 from service.app import create_app
-from service.bodies import MULTIPART
 from service.cli import app as command_line
 from service.errors import RequestError, request_errors
-from service.problems import STATUS
+from service.http.body import MULTIPART
+from service.http.problems import STATUS
 from service.settings import Settings
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 WRITTEN = "*Written by the program (`make docs`); a test compares it.*"
 
 API_HEAD = f"""# The HTTP API

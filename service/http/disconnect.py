@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 
 from service.errors import DeadlineError
-from service.middleware import ClientGoneError
+from service.http.middleware import ClientGoneError
 
 T = TypeVar("T")
 _LOOK_AFTER = 0.01

@@ -11,10 +11,10 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.types import Receive, Scope, Send
 
-from service.auth import check_key
-from service.paths import decoded
+from service.dependencies.auth import check_key
+from service.http.path_params import decoded
+from service.services import services_of
 from service.settings import Scope as KeyScope
-from service.state import services_of
 
 QUESTION: Final = "asked"
 """The endpoint's parameter that holds the fields of the query string, a pydantic model."""

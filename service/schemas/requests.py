@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field, model_validator
 
 from lookalike.encoder.registry import LARGEST_INPUT, SMALLEST_INPUT
-from service.forms import BoxField, File, Form
+from service.http.forms import BoxField, File, Form
 
 MOST_IN_BATCH = 64
 Collection = Annotated[
