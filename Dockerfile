@@ -69,7 +69,7 @@ USER 10001:10001
 
 # As the user that it will run as: the operator is there, the network encodes, and the service has all it imports.
 RUN --mount=type=tmpfs,target=/tmp \
-    python -c "from lookalike.encoder.ops import require_operator; require_operator()" \
+    python -c "from lookalike.encoder.network.operators import require_operator; require_operator()" \
  && python -m indexer doctor \
  && python -m service --help > /tmp/help
 

@@ -25,12 +25,12 @@ $(VENV)/.installed: pyproject.toml setup.py $(wildcard ext/csrc/*)
 	@$(BIN)/python -m pip install --quiet "setuptools>=77" wheel ninja numpy "openvino>=2025.0" "torch==2.13.0"
 	@echo "building the operator and installing the rest ..."
 	@$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[dev]"
-	@$(BIN)/python -c "from lookalike.encoder.ops import require_operator; require_operator()"
+	@$(BIN)/python -c "from lookalike.encoder.network.operators import require_operator; require_operator()"
 	@touch $@
 	@echo "installed in $(VENV)"
 
 demo: install ## index a sample corpus (or IMAGES=folder), prove it, search it, serve the page and the API
-	@$(BIN)/python -m indexer.demo --data $(DATA) $(if $(IMAGES),--images "$(IMAGES)")
+	@$(BIN)/python -m tools.demo --data $(DATA) $(if $(IMAGES),--images "$(IMAGES)")
 	@echo; echo "== serve it: the page is http://127.0.0.1:$(or $(LOOKALIKE_PORT),8000), Ctrl+C stops it"
 	@$(BIN)/python -m service --data $(DATA)
 
@@ -43,9 +43,9 @@ test: install ## run all tests (under 10 minutes on 2 cores)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 
 check: install lint types contracts operator-tests ## format, lint, types, import rules, the operator is real
-	@$(BIN)/python -c "from lookalike.encoder.ops import require_operator; require_operator()"
+	@$(BIN)/python -c "from lookalike.encoder.network.operators import require_operator; require_operator()"
 	@$(BIN)/python -c "from lookalike.images import resizer; assert resizer().startswith('compiled'), resizer()"
-	@$(BIN)/python -c "from lookalike.index.graph import graph_search_status as s; assert s().startswith('compiled'), s()"
+	@$(BIN)/python -c "from lookalike.index.hnsw_graph import graph_search_status as s; assert s().startswith('compiled'), s()"
 	@$(BIN)/python -c "from lookalike.encoder.openvino_extension import path; path()"
 	@echo "all checks passed"
 
@@ -93,7 +93,7 @@ fuzz: install ## send generated requests of every kind to a running service (URL
 	  --exclude-checks positive_data_acceptance --max-examples $(or $(EXAMPLES),50) --request-timeout 60 --continue-on-failure
 
 docs: install ## write the pages that the program makes
-	@$(BIN)/python -m indexer.documentation
+	@$(BIN)/python -m tools.docs.library_pages
 	@$(BIN)/python -m tools.docs.service_pages
 
 # In a folder of its own, so that nothing of an older build gets in; the environment's ninja compiles only what is new.

@@ -31,11 +31,11 @@ from torch import nn
 
 from benchmarks.operator import machine
 from lookalike.catalogue.records import EncoderRequest
-from lookalike.encoder.backbone import MultiScaleNetwork
 from lookalike.encoder.base import RGB
-from lookalike.encoder.loading import load_network
+from lookalike.encoder.int8.artifact import in_the_box
+from lookalike.encoder.load import load_network
+from lookalike.encoder.network.multiscale import MultiScaleNetwork
 from lookalike.encoder.preprocess import normalise
-from lookalike.encoder.quantised import in_the_box
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.encoder.telemetry import import_onnxruntime, import_openvino
 from lookalike.errors import EncoderOptionsError

@@ -35,9 +35,9 @@ from typing import Any
 
 import numpy as np
 
-from indexer.pipeline import PipelineOptions, cores
-from indexer.progress import HumanReporter
-from indexer.runs import IndexRequest, RunOptions, index_collection
+from indexer.console.reporter import HumanReporter
+from indexer.ingest.pipeline import PipelineOptions, cores
+from indexer.ingest.run import IndexRequest, RunOptions, index_collection
 from lookalike.api import RGB
 from lookalike.catalogue.records import CollectionSettings, EncoderRequest
 from lookalike.collection.builder import BuildOptions

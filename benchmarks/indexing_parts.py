@@ -30,11 +30,12 @@ import numpy as np
 
 from benchmarks import indexing
 from benchmarks.decoding import enlarged, real_pictures
-from indexer import examining, runs
-from indexer.examining import Examiner
-from indexer.intake import Intake
-from indexer.pipeline import Pipeline
-from indexer.verdicts import Report
+from indexer.ingest import decode_worker
+from indexer.ingest import run as runs
+from indexer.ingest.decode_worker import Examiner
+from indexer.ingest.encode_writer import Intake
+from indexer.ingest.pipeline import Pipeline
+from indexer.ingest.verdicts import Report
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.collection import publisher
 from lookalike.collection.builder import Builder
@@ -89,7 +90,7 @@ class Parts:
         """Put a clock on all that takes time in a run with this encoder."""
         inside: list[tuple[str, Any, str]] = [
             ("reading", FolderSource, "read"),
-            ("decoding", examining, "decode"),
+            ("decoding", decode_worker, "decode"),
             ("resizing", type(encoder), "prepare"),
             ("rows: looking up", Builder, "known"),
             ("rows: looking up", Builder, "twins"),
@@ -112,7 +113,7 @@ class Parts:
         listing = self.timed_steps("listing", FolderSource.entries)
         patches.enter_context(mock.patch.object(FolderSource, "entries", listing))
         hashing = SimpleNamespace(sha256=self.timed("hashing", hashlib.sha256))
-        patches.enter_context(mock.patch.object(examining, "hashlib", hashing))
+        patches.enter_context(mock.patch.object(decode_worker, "hashlib", hashing))
         patches.enter_context(mock.patch.object(runs, "load_encoder", return_value=encoder))
 
 

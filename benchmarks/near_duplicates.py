@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from lookalike.api import Encoder, Vectors
-from lookalike.copies import Look, check_copy, look
+from lookalike.copies import Fingerprint, check_copy, compute_fingerprint
 from lookalike.errors import ImageError
 from lookalike.images import decode
 
@@ -60,7 +60,7 @@ class Item:
     path: str
     group: str
     kind: str
-    seen: Look
+    fingerprint: Fingerprint
     vector: Vectors
 
 
@@ -83,9 +83,9 @@ def main() -> None:
         "strangers": strangers,
         "stranger_pairs": sum(found["pairs"] for found in strangers.values()),
         "precision": round(right / max(1, right + wrong), 4),
-        "look_ms": looking.summary(),
+        "fingerprint_ms": looking.summary(),
         "check_ms": checking.summary(),
-        "look_bytes_most": max(item.seen.nbytes for items in sets.values() for item in items),
+        "fingerprint_bytes_most": max(item.fingerprint.nbytes for items in sets.values() for item in items),
     }
     options.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     report(figures)
@@ -119,10 +119,10 @@ def load(folder: Path, encoder: Encoder, clock: Clock) -> list[Item]:
                 print(f"left out: {error.message}")
                 continue
             with clock:
-                seen = look(pixels)
+                fingerprint = compute_fingerprint(pixels)
             group = row.get("group", row["path"])
             group = ONE_PHOTOGRAPH[0] if group in ONE_PHOTOGRAPH else row["path"] if group == NO_COPIES else group
-            items.append(Item(row["path"], group, row.get("transform", ""), seen, encoder.encode([pixels])[0]))
+            items.append(Item(row["path"], group, row.get("transform", ""), fingerprint, encoder.encode([pixels])[0]))
     print(f"{folder.name}: {len(items)} pictures", flush=True)
     return items
 
@@ -139,7 +139,7 @@ def measure_copies(items: list[Item], clock: Clock) -> dict[str, dict[str, dict[
             halves.append("odd" if int(name.removeprefix("bsds_")) % 2 else "even")
         for one, other in combinations(members, 2):
             with clock:
-                found = check_copy(one.seen, other.seen).copy
+                found = check_copy(one.fingerprint, other.fingerprint).copy
             for half in halves:
                 for kind in kinds(name, one, other):
                     count = counts[half].setdefault(kind, {"found": 0, "pairs": 0})
@@ -195,7 +195,7 @@ def judge(pairs: list[tuple[int, int]], items: list[Item], clock: Clock) -> dict
             continue
         checked += 1
         with clock:
-            verdict = check_copy(items[one].seen, items[other].seen)
+            verdict = check_copy(items[one].fingerprint, items[other].fingerprint)
         if verdict.copy:
             flagged.append((items[one].path, items[other].path, verdict.why))
     hidden = [pair for pair in flagged if frozenset(pair[:2]) in HIDDEN_COPIES]
@@ -212,7 +212,8 @@ def report(figures: dict[str, Any]) -> None:
         share = count["found"] / count["pairs"]
         print(f"{kind:36} even {shown[0]}  odd {shown[1]}  all {share:.3f} ({count['found']}/{count['pairs']})")
     print(f"precision {figures['precision']} against {figures['stranger_pairs']} stranger pairs")
-    print(f"look {figures['look_ms']} ms, check {figures['check_ms']} ms, at most {figures['look_bytes_most']} bytes")
+    print(f"fingerprint {figures['fingerprint_ms']} ms, {figures['fingerprint_bytes_most']} bytes at most")
+    print(f"check {figures['check_ms']} ms")
 
 
 if __name__ == "__main__":

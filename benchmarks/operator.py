@@ -31,9 +31,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from lookalike.encoder.formats import VARIANCE_FLOOR
-from lookalike.encoder.ops import multiscale_fuse, multiscale_moments, require_operator
-from lookalike.encoder.place_weights import place_weights
+from lookalike.encoder.export_formats import VARIANCE_FLOOR
+from lookalike.encoder.network.operators import multiscale_fuse, multiscale_moments, require_operator
+from lookalike.encoder.network.place_weights import place_weights
 
 RESULT = Path(__file__).parent / "results" / "operator.json"
 DIMENSION = 512

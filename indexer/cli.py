@@ -10,13 +10,13 @@ import typer
 
 from indexer.commands import (
     calibrate,
-    corpora,
+    datasets,
+    doctor,
     duplicates,
     encoders,
     evaluate,
     explain,
     export,
-    health,
     index,
     inspect,
     plan,
@@ -50,10 +50,10 @@ COMMANDS = (
     inspect.collections,
     inspect.verify,
     inspect.rollback,
-    corpora.sample,
-    corpora.fetch,
-    corpora.stats,
-    health.doctor,
+    datasets.sample,
+    datasets.fetch,
+    datasets.stats,
+    doctor.doctor,
     export.export,
 )
 

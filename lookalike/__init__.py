@@ -1,8 +1,8 @@
 """Image similarity search that people can rely on."""
 
 from lookalike.api import Collection, Encoder, Judgement
-from lookalike.collection.manifest import Manifest
 from lookalike.collection.searcher import Hit
+from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import LookalikeError
 from lookalike.explanation import Explanation

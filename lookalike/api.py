@@ -18,11 +18,11 @@ from lookalike.catalogue.records import CollectionRecord, CollectionSettings, En
 from lookalike.collection.encoder_check import check_same_encoder
 from lookalike.collection.index_command import reencode_command
 from lookalike.collection.layout import CollectionLayout
-from lookalike.collection.manifest import Manifest
 from lookalike.collection.searcher import Hit, Searcher
 from lookalike.collection.snapshot import Snapshot, open_snapshot
+from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.base import ImageEncoder
-from lookalike.encoder.batching import encode_pictures
+from lookalike.encoder.embed import encode_pictures
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import (
     EncoderOptionsError,

@@ -19,7 +19,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.copies import CopyVerdict, Look, check_copy, look
+from lookalike.copies import CopyVerdict, Fingerprint, check_copy, compute_fingerprint
 from lookalike.images import digest_pixels
 
 
@@ -44,7 +44,7 @@ class Pictured:
 
     content_digest: str
     pixels_digest: str
-    look: Look
+    fingerprint: Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class TierVerdict:
 
 def pictured(data: bytes, decoded: npt.NDArray[np.uint8]) -> Pictured:
     """What to keep of a file's bytes and the upright (h, w, 3) uint8 RGB pixels that were decoded from them."""
-    return Pictured(hashlib.sha256(data).hexdigest(), digest_pixels(decoded), look(decoded))
+    return Pictured(hashlib.sha256(data).hexdigest(), digest_pixels(decoded), compute_fingerprint(decoded))
 
 
 def tier_of(first: Pictured, second: Pictured, *, similar: bool) -> Tier:
@@ -71,7 +71,7 @@ def explained_tier(first: Pictured, second: Pictured, *, similar: bool) -> TierV
         return TierVerdict(Tier.SAME_BYTES, None)
     if first.pixels_digest == second.pixels_digest:
         return TierVerdict(Tier.SAME_PIXELS, None)
-    verdict = check_copy(first.look, second.look)
+    verdict = check_copy(first.fingerprint, second.fingerprint)
     if verdict.copy:
         return TierVerdict(Tier.NEAR_DUPLICATE, verdict)
     return TierVerdict(Tier.SIMILAR if similar else Tier.DIFFERENT, verdict)

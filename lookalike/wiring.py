@@ -14,20 +14,20 @@ from lookalike.calibration import Calibration
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.records import EncoderRequest, SourceRecord
 from lookalike.catalogue.repository import Catalogue
-from lookalike.collection.calibrations import collection_calibration
+from lookalike.collection.calibration_store import collection_calibration
 from lookalike.collection.layout import CollectionLayout
 from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.encoder.calibrations import default_calibration
-from lookalike.encoder.formats import Format
-from lookalike.encoder.quantised import Quantised, dimension_in_the_box
+from lookalike.encoder.export_formats import Format
+from lookalike.encoder.int8.artifact import Quantised, dimension_in_the_box
 from lookalike.encoder.registry import BUNDLED, BUNDLED_INT8
-from lookalike.encoder.runtimes.choosing import Wanted, load_chosen
+from lookalike.encoder.runtimes.selection import Wanted, load_chosen
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import CollectionNotFoundError, EncoderOptionsError, VectorsInvalidError
 from lookalike.index.base import IndexSettings, Tell, VectorIndex, Vectors
 from lookalike.options import Places, RuntimeName
 from lookalike.sources.base import Source
-from lookalike.sources.opening import open_source
+from lookalike.sources.open_source import open_source
 
 if TYPE_CHECKING:
     from lookalike.index.engines.exact import ExactIndex
@@ -143,7 +143,7 @@ def preferred_runtime() -> RuntimeName:
 
 
 def export_encoder(request: EncoderRequest, encoders_dir: Path, path: Path, kind: Format) -> EncoderSpec:
-    """Write an encoder to a file for other programs; see ``lookalike.encoder.export.export``. Returns its spec.
+    """Write an encoder to a file for other programs; see ``encoder.export.onnx_export.export``. Returns its spec.
 
     Raises what loading raises, OperatorError, and EncoderOptionsError for a network that has no such form.
     """
@@ -158,18 +158,18 @@ def export_encoder(request: EncoderRequest, encoders_dir: Path, path: Path, kind
 
 def float_encoder(request: EncoderRequest, encoders_dir: Path) -> ImageEncoder:
     """The encoder that an int8 one is to be made of; raises what ``load_encoder`` raises."""
-    from lookalike.encoder.runtimes import quantising
+    from lookalike.encoder.runtimes import int8_build
 
-    return quantising.float_encoder(_wanted(request, encoders_dir))
+    return int8_build.float_encoder(_wanted(request, encoders_dir))
 
 
 def quantise_encoder(
     request: EncoderRequest, encoders_dir: Path, batches: Iterable[RGB], model: Path
 ) -> tuple[Quantised, ImageEncoder]:
-    """Write the int8 form of an encoder to ``model``; see ``lookalike.encoder.runtimes.quantising.quantise``."""
-    from lookalike.encoder.runtimes import quantising
+    """Write the int8 form of an encoder to ``model``; see ``lookalike.encoder.runtimes.int8_build.quantise``."""
+    from lookalike.encoder.runtimes import int8_build
 
-    return quantising.quantise(_wanted(request, encoders_dir), batches, model)
+    return int8_build.quantise(_wanted(request, encoders_dir), batches, model)
 
 
 def _wanted(request: EncoderRequest, encoders_dir: Path) -> Wanted:

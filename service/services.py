@@ -31,7 +31,7 @@ from service.snapshots import Snapshots
 from service.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from lookalike.encoder.ops import OperatorStatus
+    from lookalike.encoder.network.operators import OperatorStatus
 
 _LOG = logging.getLogger(__name__)
 READERS = 4
@@ -136,7 +136,7 @@ def operator() -> OperatorStatus | None:
     """The state of the compiled operator; None while nothing in this process runs on PyTorch and needs it."""
     if "torch" not in sys.modules:
         return None  # to ask would load PyTorch, which takes seconds
-    from lookalike.encoder.ops import operator_status
+    from lookalike.encoder.network.operators import operator_status
 
     return operator_status()
 

@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from lookalike.encoder.backbone import MultiScaleNetwork, build_backbone
-from lookalike.encoder.colour import Colours
+from lookalike.encoder.network.colour_histogram import Colours
+from lookalike.encoder.network.multiscale import MultiScaleNetwork, build_backbone
 from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD, Fusion
 from lookalike.encoder.torchvision_shim import ensure_torchvision
-from lookalike.encoder.weights import Recipe, write_weights
+from lookalike.encoder.weights.file_format import Recipe, write_weights
 
 TINY = "test_resnet"
 """A residual network of 0.4 million numbers that timm keeps for tests; channels 32, 48, 192, 96."""

@@ -13,9 +13,9 @@ from lookalike.catalogue.records import CollectionSettings, EncoderRequest, Item
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.builder import Builder, BuildOptions
 from lookalike.collection.layout import CollectionLayout
-from lookalike.collection.manifest import Manifest
 from lookalike.collection.searcher import Hit, Searcher
 from lookalike.collection.snapshot import open_snapshot
+from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD, EncoderSpec
 from lookalike.wiring import build_index, load_index
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.index.base import IndexSettings, untold
-from lookalike.index.choosing import is_tunable
-from lookalike.index.native import all_threads, threads
+from lookalike.index.build import is_tunable
+from lookalike.index.faiss_ops import all_threads, threads
 from lookalike.wiring import build_index, load_index
 
 faiss: Any = untyped_faiss

@@ -10,7 +10,7 @@
 namespace lookalike {
 namespace {
 
-// The totals between which weights are divided by their own; the same numbers as in lookalike/encoder/formats.py. One
+// The totals between which weights are divided by their own; the same numbers as in lookalike/encoder/export_formats.py. One
 // over a larger total would be subnormal, and energies above 3e38 are infinite.
 constexpr double kLeastTotal = 1e-12;
 constexpr double kLargestTotal = 1e37;

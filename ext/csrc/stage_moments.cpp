@@ -12,7 +12,7 @@ namespace lookalike {
 namespace {
 
 // Added to the variance, so that the formula has a gradient where a channel is flat; the same number as in
-// lookalike/encoder/ops.py.
+// lookalike/encoder/network/operators.py.
 constexpr float kVarianceFloor = 1e-6F;
 
 // Numbers that are merged into a lane at a time.

@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from indexer.calibration.calibrate import calibrate, halves_of_labels
-from indexer.calibration.fitting import Rule
+from indexer.calibration.fit import Rule
 from indexer.calibration.labelled_set import LabelledSet
 from indexer.calibration.report import write_report
-from indexer.embedding import embed_entries
-from indexer.labelled import read_labelled, source_name
-from indexer.progress import HumanReporter, JsonReporter, Reporter
+from indexer.console.reporter import HumanReporter, JsonReporter, Reporter
+from indexer.datasets.embed import embed_entries
+from indexer.datasets.labels import read_labelled, source_name
 from lookalike.api import Encoder
 from lookalike.collection.files import disk_errors, write_atomically
 from lookalike.encoder.calibrations import SHIPPED, calibration_name
 from lookalike.errors import LookalikeError
-from lookalike.sources.opening import open_source
+from lookalike.sources.open_source import open_source
 
 
 def parser() -> argparse.ArgumentParser:

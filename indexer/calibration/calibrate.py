@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from indexer.calibration.fitting import Rule, fit_map, fit_threshold
+from indexer.calibration.fit import Rule, fit_map, fit_threshold
 from indexer.calibration.holdout_split import split_labels, split_pairs
 from indexer.calibration.labelled_set import LabelledSet, check_classes, drop_copies
 from indexer.calibration.pairs import Pairs, join_sets, pairs_of_labels

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.calibration.pairs import Rows, Vectors
-from indexer.labelled import examples
+from indexer.datasets.labels import examples
 from lookalike.errors import LabelsMissingError, PairsInsufficientError
 from lookalike.sources.base import printable
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from indexer.calibration.fitting import Knots, Rule
+from indexer.calibration.fit import Knots, Rule
 from indexer.calibration.pairs import Pairs
 from indexer.calibration.validation import AtThreshold, Reliability, Validation
 from lookalike.calibration import percent

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from indexer.calibration.calibrate import SEED, Fitted
-from indexer.calibration.fitting import Rule, fit_threshold
+from indexer.calibration.fit import Rule, fit_threshold
 from indexer.calibration.pairs import Floats, Pairs
 from indexer.calibration.validation import AtThreshold, validate
 from indexer.reports.charts import Line, Mark, line_chart

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import brier_score_loss
 
 from indexer.calibration.pairs import Floats, Pairs, Rows
-from lookalike.index.evaluation import wilson_interval
+from lookalike.index.recall import wilson_interval
 
 BINS = 10
 RESAMPLES = 400

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from indexer.commands.common import (
+from indexer.commands.options import (
     DEFAULT_DATA,
     CollectionOption,
     DatabaseOption,
@@ -19,11 +19,11 @@ from indexer.commands.common import (
     Session,
     make_session,
 )
-from indexer.labelled import COLUMNS, Labels, choose_labels, examples, folder_labels, spread_sample
+from indexer.datasets.labels import COLUMNS, Labels, choose_labels, examples, folder_labels, spread_sample
 from lookalike.api import Collection
 from lookalike.calibration import Calibration, percent, read_calibration
 from lookalike.catalogue.records import ItemRecord
-from lookalike.collection.calibrations import keep_calibration, remove_calibration
+from lookalike.collection.calibration_store import keep_calibration, remove_calibration
 from lookalike.errors import ItemNotFoundError, LabelsMissingError
 from lookalike.sources.base import printable
 
@@ -251,7 +251,7 @@ def _fit(
 ) -> None:
     """Fit, put in force and tell; ``wanted`` are the precision and the folder of the report, if they were given."""
     from indexer.calibration.calibrate import calibrate as fit
-    from indexer.calibration.fitting import Rule
+    from indexer.calibration.fit import Rule
     from indexer.calibration.report import write_report
 
     precision, out = wanted

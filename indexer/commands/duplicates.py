@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from indexer.commands.common import (
+from indexer.commands.options import (
     DEFAULT_DATA,
     CollectionOption,
     DatabaseOption,
@@ -22,8 +22,8 @@ from indexer.commands.common import (
     Session,
     make_session,
 )
-from indexer.copies.grouping import CopyGroup, copy_groups
-from indexer.copies.reading import Reader
+from indexer.duplicates.grouping import CopyGroup, copy_groups
+from indexer.duplicates.tier_reader import Reader
 from lookalike.api import Collection
 from lookalike.catalogue.records import ItemDraft
 from lookalike.collection.files import disk_errors, write_atomically

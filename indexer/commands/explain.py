@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.common import (
+from indexer.commands.options import (
     DEFAULT_DATA,
     EncoderOption,
     EncodersOption,
@@ -17,8 +17,8 @@ from indexer.commands.common import (
     encoder_request,
     make_session,
 )
-from indexer.explaining import draw_explanation, words_of
-from indexer.montage import Tile
+from indexer.reports.contact_sheet import Tile
+from indexer.reports.explanation_sheet import draw_explanation, words_of
 from lookalike.api import Encoder
 from lookalike.collection.files import disk_errors, write_atomically
 from lookalike.explanation import Explanation

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.common import (
+from indexer.commands.options import (
     DEFAULT_DATA,
     EncoderOption,
     EncodersOption,

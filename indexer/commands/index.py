@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.common import (
+from indexer.commands.options import (
     DEFAULT_DATA,
     DEFAULT_WORKERS,
     BatchOption,
@@ -29,8 +29,8 @@ from indexer.commands.common import (
     make_session,
     memory_budget,
 )
-from indexer.pipeline import PipelineOptions
-from indexer.runs import IndexRequest, RunOptions, RunSummary, index_collection
+from indexer.ingest.pipeline import PipelineOptions
+from indexer.ingest.run import IndexRequest, RunOptions, RunSummary, index_collection
 from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import BuildOptions
 from lookalike.collection.index_command import DEFAULT_KEEP

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from indexer.commands.common import (
+from indexer.commands.options import (
     DEFAULT_DATA,
     CollectionOption,
     DatabaseOption,
@@ -18,11 +18,11 @@ from indexer.commands.common import (
     make_session,
     size,
 )
-from indexer.verification import verify_self_match
+from indexer.ingest.verify import verify_self_match
 from lookalike.catalogue.records import CollectionRecord
 from lookalike.collection.files import disk_errors, exclusive_lock
-from lookalike.collection.manifest import Manifest
 from lookalike.collection.snapshot import read_manifest
+from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.errors import LookalikeError, SnapshotDamagedError, SnapshotNotFoundError
 from lookalike.options import ImageLimits
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.common import (
+from indexer.commands.index import Engine, EngineOption, MemoryOption, RecallOption, RootOption
+from indexer.commands.options import (
     DEFAULT_DATA,
     DataOption,
     EncodersOption,
@@ -18,11 +19,10 @@ from indexer.commands.common import (
     memory_budget,
     size,
 )
-from indexer.commands.index import Engine, EngineOption, MemoryOption, RecallOption, RootOption
-from indexer.progress import Reporter, clock
+from indexer.console.reporter import Reporter, clock
 from lookalike.collection.snapshot import read_manifest
 from lookalike.index.planner import DEFAULT_RECALL, Estimate, IndexWish, estimates, plan_index
-from lookalike.sources.opening import open_source
+from lookalike.sources.open_source import open_source
 from lookalike.wiring import default_dimension
 
 SourceArgument = Annotated[

@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from indexer.commands.common import (
+from indexer.commands.options import (
     DEFAULT_DATA,
     CollectionOption,
     DatabaseOption,
@@ -24,7 +24,7 @@ from indexer.commands.common import (
     encoder_request,
     make_session,
 )
-from indexer.montage import Tile, draw_montage
+from indexer.reports.contact_sheet import Tile, draw_montage
 from lookalike.api import RGB, Encoder
 from lookalike.collection.files import disk_errors, write_atomically
 from lookalike.collection.searcher import Hit

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.commands.common import (
+from indexer.commands.evaluate import EncodersListOption, FusionsOption, OutOption, SizesOption
+from indexer.commands.index import EXIT_REJECTED, RootOption, SourceArgument
+from indexer.commands.options import (
     DEFAULT_DATA,
     EncodersOption,
     FusionName,
@@ -18,13 +20,11 @@ from indexer.commands.common import (
     encoder_request,
     make_session,
 )
-from indexer.commands.evaluate import EncodersListOption, FusionsOption, OutOption, SizesOption
-from indexer.commands.index import EXIT_REJECTED, RootOption, SourceArgument
 from lookalike.options import ImageLimits
-from lookalike.sources.opening import open_source
+from lookalike.sources.open_source import open_source
 
 if TYPE_CHECKING:
-    from indexer.robustness.trial import Trial
+    from indexer.robustness.experiment import Trial
 
 
 def robustness(
@@ -47,9 +47,9 @@ def robustness(
     """
     from indexer.evaluation.encoders import load_encoders
     from indexer.reports.page import check_place
+    from indexer.robustness.experiment import run_trial
     from indexer.robustness.report import write_report
     from indexer.robustness.tables import effects_text, fields, tables, text
-    from indexer.robustness.trial import run_trial
 
     session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     if out is not None:

@@ -27,8 +27,8 @@ def load_encoders(requests: Sequence[EncoderRequest], encoders_dir: Path) -> lis
 
 def weights_file(name: str, encoders_dir: Path) -> Path:
     """The file that an encoder of this name has its weights from."""
-    from lookalike.encoder.installed import resolve, weights_path
-    from lookalike.encoder.quantised import is_quantised, model_path
+    from lookalike.encoder.int8.artifact import is_quantised, model_path
+    from lookalike.encoder.weights.installed import resolve, weights_path
 
     if is_quantised(name):
         return model_path(name, encoders_dir)

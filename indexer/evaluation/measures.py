@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.index.evaluation import wilson_interval
+from lookalike.index.recall import wilson_interval
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]

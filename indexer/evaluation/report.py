@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+from indexer.console.reporter import Reporter
 from indexer.evaluation.measures import Confusion, Estimate, Summary
 from indexer.evaluation.result import FEW_CLASSES, FIGURES, HEADS, Evaluation, Query, Result, index_words, left_out
-from indexer.progress import Reporter
 from indexer.reports.charts import Line, Mark, line_chart
 from indexer.reports.page import picture, render
 from lookalike.errors import LookalikeError

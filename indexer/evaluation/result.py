@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from indexer.console.reporter import Reporter
 from indexer.evaluation.encoders import pareto
 from indexer.evaluation.measures import (
     Confusion,
@@ -21,7 +22,6 @@ from indexer.evaluation.measures import (
     worst,
 )
 from indexer.evaluation.subject import EncoderFacts, Subject
-from indexer.progress import Reporter
 
 WORST = 12
 FEW_CLASSES = 30

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.embedding import embed_entries, encoder_names
-from indexer.labelled import Labels, choose_labels, read_labelled, spread_sample
-from indexer.progress import Reporter
-from indexer.verdicts import names_a_picture
+from indexer.console.reporter import Reporter
+from indexer.datasets.embed import embed_entries, encoder_names
+from indexer.datasets.labels import Labels, choose_labels, read_labelled, spread_sample
+from indexer.ingest.verdicts import names_a_picture
 from lookalike.api import Collection, Encoder, Vectors
 from lookalike.errors import (
     ImageEmptyError,
@@ -21,7 +21,7 @@ from lookalike.errors import (
     UnsupportedFormatError,
 )
 from lookalike.index.base import VectorIndex
-from lookalike.index.evaluation import Recall, measure_recall
+from lookalike.index.recall import Recall, measure_recall
 from lookalike.sources.base import Source
 
 INDEX_QUERIES, INDEX_K = 1000, 10

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from indexer.reports.page import picture, render, write_page
+from indexer.robustness.experiment import Trial
 from indexer.robustness.tables import bounds, changes_of, effects, tables
-from indexer.robustness.trial import Trial
 from lookalike.thresholds import normalized
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from indexer.robustness.changes import Group
-from indexer.robustness.trial import Column, Outcome, Row, Trial
+from indexer.robustness.experiment import Column, Outcome, Row, Trial
+from indexer.robustness.perturbations import Group
 
 EFFECTS = ((0.05, "none"), (0.25, "slight"), (0.6, "strong"))
 """Upper bounds of a drop, as a part of the way from 1 to what two different pictures score; above is "lost"."""

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from indexer.robustness.ground import plain_ground
+from indexer.robustness.background import plain_ground
 from indexer.train.losses import Batch, Heads, Queue, losses, total
 from indexer.train.student import Student, normalised
 from indexer.train.views import make_view

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from indexer.train.student import COLOUR_BINS, Student
-from lookalike.encoder.weights import Recipe, serialize_weights
+from lookalike.encoder.weights.file_format import Recipe, serialize_weights
 from lookalike.errors import WeightsInvalidError
 
 

@@ -59,7 +59,7 @@ def embedding_runner(known: KnownEncoder, weights: Path, architecture: Architect
 
     ``weights`` are installed ones. The network must want the same normalisation as that student.
     """
-    from lookalike.encoder.published import load_classifier
+    from lookalike.encoder.weights.pretrained import load_classifier
 
     classifier: Any = load_classifier(known, weights).eval()
 

@@ -15,12 +15,12 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
-from lookalike.encoder.backbone import build_backbone
-from lookalike.encoder.colour import colour_histogram
-from lookalike.encoder.ops import multiscale_moments_reference
-from lookalike.encoder.place_weights import place_weights
-from lookalike.encoder.published import load_published
+from lookalike.encoder.network.colour_histogram import colour_histogram
+from lookalike.encoder.network.multiscale import build_backbone
+from lookalike.encoder.network.operators import multiscale_moments_reference
+from lookalike.encoder.network.place_weights import place_weights
 from lookalike.encoder.registry import KnownEncoder
+from lookalike.encoder.weights.pretrained import load_published
 from lookalike.errors import SourceNotFoundError, WeightsInvalidError
 
 DIMENSION = 608

@@ -28,9 +28,9 @@ from indexer.train.quality import Figures, Places, all_sets, colour_histogram, m
 from indexer.train.student import COLOUR_BINS, LITE2, Student, load_weights, published_student
 from indexer.train.teacher import INPUT_SIZE, Runtime, embed_pixels, load_teacher, runner
 from lookalike.api import Encoder
-from lookalike.encoder.installed import installed_names, resolve, weights_path
-from lookalike.encoder.quantised import in_the_box
+from lookalike.encoder.int8.artifact import in_the_box
 from lookalike.encoder.registry import KnownEncoder
+from lookalike.encoder.weights.installed import installed_names, resolve, weights_path
 from lookalike.images import decode
 
 START = "efficientnet_lite2"

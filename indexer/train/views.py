@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from indexer.robustness.ground import plain_ground
+from indexer.robustness.background import plain_ground
 
 RGB = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

@@ -26,7 +26,7 @@ from lookalike.catalogue.records import (
     NewItem,
     SourceRecord,
 )
-from lookalike.catalogue.rows import BY_CONTENT, CHUNK, VisibleItems, by_number, item_of
+from lookalike.catalogue.visible_items import BY_CONTENT, CHUNK, VisibleItems, by_number, item_of
 from lookalike.errors import CollectionNotFoundError
 
 # By columns, not by mapped objects, which cost three times as much.

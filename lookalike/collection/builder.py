@@ -28,13 +28,13 @@ from lookalike.collection.encoder_check import check_same_encoder
 from lookalike.collection.files import disk_errors, exclusive_lock
 from lookalike.collection.index_command import reencode_command
 from lookalike.collection.layout import CollectionLayout
-from lookalike.collection.manifest import Manifest
 from lookalike.collection.publisher import Publisher
 from lookalike.collection.snapshot import Snapshot, check_ids, open_snapshot, read_manifest
+from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderMismatchError, SnapshotDamagedError
 from lookalike.index.base import Tell, untold
-from lookalike.index.choosing import Build
+from lookalike.index.build import Build
 from lookalike.index.planner import IndexWish, plan_index
 
 _AGREE = "Use the same encoder, or agree to encode everything again with --reencode"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lookalike.catalogue.records import ItemRecord, Metadata
 from lookalike.catalogue.repository import Catalogue
-from lookalike.catalogue.rows import VisibleItems
+from lookalike.catalogue.visible_items import VisibleItems
 from lookalike.collection.snapshot import Snapshot, check_ids
 from lookalike.errors import ItemNotFoundError, SnapshotDamagedError, VectorsInvalidError
 from lookalike.index.base import Neighbours, VectorIndex

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from lookalike.collection.files import sample_file, sha256_file
 from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS, CollectionLayout
-from lookalike.collection.manifest import Manifest
+from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.errors import SnapshotDamagedError, SnapshotNotFoundError
-from lookalike.index.rows import Rows
+from lookalike.index.vector_reader import Rows
 
 LARGE = 64 << 20
 """Bytes; a file up to this is read whole whenever its snapshot is opened."""

@@ -7,7 +7,7 @@ over in part, mirrored or turned. Another photograph of the same thing is none. 
 two apart; pixels that are laid upon each other can.
 """
 
-from lookalike.copies.look import Look, look
+from lookalike.copies.fingerprint import Fingerprint, compute_fingerprint
 from lookalike.copies.verdict import CopyVerdict, check_copy
 
-__all__ = ["CopyVerdict", "Look", "check_copy", "look"]
+__all__ = ["CopyVerdict", "Fingerprint", "check_copy", "compute_fingerprint"]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.copies.alignment import Matrix
-from lookalike.copies.look import Bytes, Look
+from lookalike.copies.fingerprint import Bytes, Fingerprint
 
 Plane = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
@@ -58,7 +58,7 @@ class Agreement:
     places: float
 
 
-def agreement(first: Look, second: Look, matrix: Matrix) -> Agreement | None:
+def agreement(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> Agreement | None:
     """How ``first``, mapped by ``matrix`` (3, 3), agrees with ``second``; None if it does next to nowhere."""
     if abs(np.linalg.det(matrix[:2, :2])) > 1:
         first, second, matrix = second, first, np.linalg.inv(matrix)  # the finer is brought to the coarser
@@ -175,7 +175,7 @@ def _compared(one: Plane, other: Plane, used: Mask) -> tuple[Plane, Mask]:
     return correlation, detail
 
 
-def _colours(first: Look, second: Look, matrix: Matrix, used: Mask) -> float | None:
+def _colours(first: Fingerprint, second: Fingerprint, matrix: Matrix, used: Mask) -> float | None:
     """Cosine of the colours' distances from grey where both have colour, or None if that is next to nowhere."""
     height, width = second.colour.shape[:2]
     inner, outer = _scaling(first), _scaling(second)
@@ -192,8 +192,8 @@ def _colours(first: Look, second: Look, matrix: Matrix, used: Mask) -> float | N
     return float((one * other).sum() / np.sqrt((one * one).sum() * (other * other).sum()))
 
 
-def _scaling(seen: Look) -> Matrix:
+def _scaling(fingerprint: Fingerprint) -> Matrix:
     """From pixels of the grey picture to pixels of the colours."""
-    across = seen.colour.shape[1] / seen.grey.shape[1]
-    down = seen.colour.shape[0] / seen.grey.shape[0]
+    across = fingerprint.colour.shape[1] / fingerprint.grey.shape[1]
+    down = fingerprint.colour.shape[0] / fingerprint.grey.shape[0]
     return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1.0]])

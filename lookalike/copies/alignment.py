@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.copies.look import Bytes, Look, Points
+from lookalike.copies.fingerprint import Bytes, Fingerprint, Points
 
 Matrix = npt.NDArray[np.floating]
 
@@ -35,13 +35,13 @@ class Alignment:
     how: str
 
 
-def alignments(first: Look, second: Look) -> Iterator[Alignment]:
+def alignments(first: Fingerprint, second: Fingerprint) -> Iterator[Alignment]:
     """Guesses, the cheap ones first: frame on frame, content on content, then by keypoints, as is and mirrored."""
     yield from _boxes(first, second)
     yield from _by_points(first, second)
 
 
-def _boxes(first: Look, second: Look) -> Iterator[Alignment]:
+def _boxes(first: Fingerprint, second: Fingerprint) -> Iterator[Alignment]:
     frames = [(_frame(first), _frame(second))]
     if first.box != frames[0][0] or second.box != frames[0][1]:
         frames.append((first.box, second.box))
@@ -61,8 +61,8 @@ def _boxes(first: Look, second: Look) -> Iterator[Alignment]:
             yield Alignment(matrix, _in_words(matrix))
 
 
-def _frame(seen: Look) -> tuple[float, float, float, float]:
-    return 0.0, 0.0, float(seen.grey.shape[1]), float(seen.grey.shape[0])
+def _frame(fingerprint: Fingerprint) -> tuple[float, float, float, float]:
+    return 0.0, 0.0, float(fingerprint.grey.shape[1]), float(fingerprint.grey.shape[0])
 
 
 def _icon(grey: Bytes, box: tuple[float, float, float, float]) -> npt.NDArray[np.float32] | None:
@@ -80,7 +80,7 @@ def _from_unit(box: tuple[float, float, float, float]) -> Matrix:
     return np.array([[x1 - x0, 0, x0 - 0.5], [0, y1 - y0, y0 - 0.5], [0, 0, 1.0]])
 
 
-def _by_points(first: Look, second: Look) -> Iterator[Alignment]:
+def _by_points(first: Fingerprint, second: Fingerprint) -> Iterator[Alignment]:
     if min(len(first.points), len(second.points)) < _FEWEST_POINTS:
         return
     bits, count = _signs(first.descriptors), len(second.points)

@@ -8,7 +8,7 @@ import numpy as np
 
 from lookalike.copies.agreement import Agreement, agreement
 from lookalike.copies.alignment import alignments
-from lookalike.copies.look import Look
+from lookalike.copies.fingerprint import Fingerprint
 
 _SHARED = 0.95
 _AGREES = 0.85
@@ -33,7 +33,7 @@ class CopyVerdict:
     strength: float
 
 
-def check_copy(first: Look, second: Look) -> CopyVerdict:
+def check_copy(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
     """Whether one of two pictures is a made copy of the other, or both of a third; the order does not matter.
 
     Changes that are seen through: format, size, stretch up to 2.5, brightness, contrast, blur, loss of colour, cutting
@@ -78,11 +78,12 @@ def _objection(found: Agreement) -> str | None:
     return next((words for objects, words in objections if objects), None)
 
 
-def _is_plain(seen: Look) -> bool:
-    return float(seen.grey.std()) < _PLAIN_SPREAD and float(seen.colour.std(axis=(0, 1)).max()) < _PLAIN_SPREAD
+def _is_plain(fingerprint: Fingerprint) -> bool:
+    colour_spread = float(fingerprint.colour.std(axis=(0, 1)).max())
+    return float(fingerprint.grey.std()) < _PLAIN_SPREAD and colour_spread < _PLAIN_SPREAD
 
 
-def _compare_plain(first: Look, second: Look) -> CopyVerdict:
+def _compare_plain(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
     if first.grey.shape != second.grey.shape:
         return CopyVerdict(False, "both pictures are plain, and of other proportions", 0.0)
     tone = np.abs(first.grey.astype(int) - second.grey.astype(int)).max()
@@ -92,5 +93,5 @@ def _compare_plain(first: Look, second: Look) -> CopyVerdict:
     return CopyVerdict(True, "both pictures are plain and of one colour", 1.0)
 
 
-def _order(seen: Look) -> tuple[tuple[int, ...], bytes, bytes]:
-    return seen.grey.shape, seen.grey.tobytes(), seen.colour.tobytes()
+def _order(fingerprint: Fingerprint) -> tuple[tuple[int, ...], bytes, bytes]:
+    return fingerprint.grey.shape, fingerprint.grey.tobytes(), fingerprint.colour.tobytes()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.encoder.formats import (
+from lookalike.encoder.export_formats import (
     DOMAIN,
     FUSE,
     LARGEST_ENERGY,
@@ -88,7 +88,7 @@ def _average(numbers: Any, shares: Any | None) -> Any:
 
 
 def _place_weights(maps: Sequence[Any]) -> list[Any]:
-    """The weights (n, 1, H, W) of the places of each map, as ``lookalike.encoder.place_weights`` computes them."""
+    """The weights (n, 1, H, W) of the places of each map, by the formula of ``network.place_weights``."""
     ops = import_openvino().opset13
     deepest = _normalise(ops.reduce_sum(ops.multiply(maps[-1], maps[-1]), _whole(1), keep_dims=True))
     weights = []

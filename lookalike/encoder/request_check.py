@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast, get_args
 
-from lookalike.encoder.installed import resolve, weights_path
-from lookalike.encoder.quantised import SUFFIX, is_quantised, model_path
+from lookalike.encoder.int8.artifact import SUFFIX, is_quantised, model_path
 from lookalike.encoder.registry import SMALLEST_INPUT, check_input_size
 from lookalike.encoder.spec import Fusion
-from lookalike.encoder.weights import read_recipe
+from lookalike.encoder.weights.file_format import read_recipe
+from lookalike.encoder.weights.installed import resolve, weights_path
 from lookalike.errors import EncoderOptionsError
 
 

@@ -7,10 +7,10 @@
 The same ``decode`` serves indexing and querying, so that a query that is also in the corpus has the same pixels.
 """
 
-from lookalike.images.decoding import Picture, decode
+from lookalike.images.decode import Picture, decode
 from lookalike.images.formats import READABLE, sniff
-from lookalike.images.native import resizer
-from lookalike.images.pixels import digest_pixels, encode_jpeg, encode_png, resize, thumbnail
+from lookalike.images.resize_library import resizer
+from lookalike.images.transforms import digest_pixels, encode_jpeg, encode_png, resize, thumbnail
 
 __all__ = [
     "READABLE",

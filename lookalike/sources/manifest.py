@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lookalike.errors import KeyDuplicateError, LookalikeError, ManifestError
-from lookalike.sources import rows
+from lookalike.sources import manifest_rows
 from lookalike.sources.base import Entry, Refused, Scalar, key_error, printable, refused_key
 from lookalike.sources.files import inside, read_regular
 
@@ -30,13 +30,16 @@ class ManifestSource:
         self._path = path.resolve()
         self.location = printable(str(self._path))
         self._root = (images_root or self._path.parent).resolve()
-        self._columns = rows.csv_header(self._path) if rows.is_csv(self._path) else None
+        self._columns = manifest_rows.csv_header(self._path) if manifest_rows.is_csv(self._path) else None
 
     def entries(self) -> Iterator[Entry | Refused]:
         """Rows in the order of the file; what a message says about a row, it says with the line number."""
         lines: dict[str, int] = {}
-        found = rows.json_rows(self._path) if self._columns is None else rows.csv_rows(self._path, self._columns)
-        for number, row in found:
+        if self._columns is None:
+            rows = manifest_rows.json_rows(self._path)
+        else:
+            rows = manifest_rows.csv_rows(self._path, self._columns)
+        for number, row in rows:
             where = f"{printable(self._path.name)}, line {number}"
             if isinstance(row, str):
                 yield Refused(where, ManifestError(f"{where}: {row}; mend the line", subject=where))

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from lookalike.encoder.base import ImageEncoder, Vectors
-from lookalike.encoder.batching import encode_pictures
-from lookalike.encoder.runtimes.choosing import Wanted, load_chosen
+from lookalike.encoder.embed import encode_pictures
+from lookalike.encoder.runtimes.selection import Wanted, load_chosen
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import VectorsInvalidError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.documentation import DOCS, PAGES
+from tools.docs.library_pages import DOCS, PAGES
 
 
 @pytest.mark.parametrize("name", PAGES)

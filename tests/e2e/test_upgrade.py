@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.pipeline import PipelineOptions
-from indexer.progress import HumanReporter, Stage
-from indexer.runs import IndexRequest, RunOptions, index_collection
+from indexer.console.reporter import HumanReporter, Stage
+from indexer.ingest.pipeline import PipelineOptions
+from indexer.ingest.run import IndexRequest, RunOptions, index_collection
 from lookalike.api import Collection, Encoder, Vectors
 from lookalike.catalogue.records import CollectionSettings, EncoderRequest
 from lookalike.collection.builder import BuildOptions
@@ -110,7 +110,7 @@ def loaded_once() -> Iterator[None]:
     """Each encoder is exported and loaded once for all tests here: it is not loading that they are about."""
     with pytest.MonkeyPatch.context() as patch:
         once = cache(load_encoder)
-        for module in ("lookalike.api", "indexer.runs"):
+        for module in ("lookalike.api", "indexer.ingest.run"):
             patch.setattr(f"{module}.load_encoder", once)
         yield
 

@@ -18,7 +18,7 @@ WEIGHTS = "lookalike/encoder/bundled/bundled.safetensors"
 WHERE = """
 import torch
 import indexer, lookalike, lookalike.migrations, service
-from lookalike.encoder.ops import operator_status, require_operator
+from lookalike.encoder.network.operators import operator_status, require_operator
 from lookalike.images import resizer
 require_operator()
 for module in (indexer, lookalike, lookalike.migrations, service):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from lookalike.encoder.ops import channel_moments, channel_moments_reference, require_operator
+from lookalike.encoder.network.operators import channel_moments, channel_moments_reference, require_operator
 
 Pictures = npt.NDArray[np.uint8]
 SIDES = (1, 2, 5, 7, 13, 40, 100)

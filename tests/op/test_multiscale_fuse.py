@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from lookalike.encoder.ops import multiscale_fuse, multiscale_fuse_reference, require_operator
+from lookalike.encoder.network.operators import multiscale_fuse, multiscale_fuse_reference, require_operator
 from lookalike.errors import OperatorError
 from tests.op.maps import LAYOUTS, SIDES, VIEWS, maps_of, resnet_maps
 

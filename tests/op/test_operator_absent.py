@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 import torch
 
-from lookalike.encoder import ops
+from lookalike.encoder.network import operators
 from lookalike.errors import OperatorError
 
 
 def use_folder(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    monkeypatch.setattr(ops, "_LIBRARY", ops.OperatorLibrary(folder))
+    monkeypatch.setattr(operators, "_LIBRARY", operators.OperatorLibrary(folder))
 
 
 def test_the_status_names_the_library_that_serves() -> None:
-    status = ops.operator_status()
+    status = operators.operator_status()
     assert status.available, status.text
     assert status.reasons == ()
     assert status.path is not None
@@ -32,14 +32,14 @@ def test_the_status_names_the_library_that_serves() -> None:
 
 def test_a_folder_without_the_library_says_so_and_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_folder(monkeypatch, tmp_path)
-    status = ops.operator_status()
+    status = operators.operator_status()
     assert not status.available
     assert status.path is None
     assert len(status.reasons) == 1
     assert str(tmp_path) in status.reasons[0]
     assert "not compiled" in status.reasons[0]
     with pytest.raises(OperatorError, match="make install") as caught:
-        ops.require_operator()
+        operators.require_operator()
     assert caught.value.code == "operator-unavailable"
     assert status.reasons[0] in caught.value.message
 
@@ -48,7 +48,7 @@ def test_every_library_that_failed_gives_its_reason(tmp_path: Path, monkeypatch:
     (tmp_path / "_operators.abi3.so").write_bytes(b"this is no library, whatever its name says" * 9)
     (tmp_path / "_operators.cpython-39.so").write_bytes(b"")
     use_folder(monkeypatch, tmp_path)
-    status = ops.operator_status()
+    status = operators.operator_status()
     assert not status.available
     assert status.path == str(tmp_path / "_operators.abi3.so")
     assert [Path(reason.split(": ")[0]).name for reason in status.reasons] == [
@@ -63,19 +63,19 @@ def test_the_formula_serves_and_warns_once(
 ) -> None:
     maps = [torch.rand(2, 3, 4, 5), torch.rand(2, 6, 2, 2)]
     images = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
-    expected = ops.multiscale_fuse(maps, 6)
-    moments = ops.multiscale_moments(maps)
-    weighted = ops.multiscale_moments(maps, weighted=True)
-    sums = ops.channel_moments(images)
+    expected = operators.multiscale_fuse(maps, 6)
+    moments = operators.multiscale_moments(maps)
+    weighted = operators.multiscale_moments(maps, weighted=True)
+    sums = operators.channel_moments(images)
     use_folder(monkeypatch, tmp_path)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            torch.testing.assert_close(ops.multiscale_fuse(maps, 6), expected, rtol=0, atol=1e-6)
-            torch.testing.assert_close(ops.multiscale_moments(maps), moments, rtol=0, atol=1e-6)
-            torch.testing.assert_close(ops.multiscale_moments(maps, weighted=True), weighted, rtol=0, atol=1e-6)
-            assert np.array_equal(ops.channel_moments(images), sums)
+            torch.testing.assert_close(operators.multiscale_fuse(maps, 6), expected, rtol=0, atol=1e-6)
+            torch.testing.assert_close(operators.multiscale_moments(maps), moments, rtol=0, atol=1e-6)
+            torch.testing.assert_close(operators.multiscale_moments(maps, weighted=True), weighted, rtol=0, atol=1e-6)
+            assert np.array_equal(operators.channel_moments(images), sums)
     (record,) = caplog.records
-    assert record.name == "lookalike.encoder.ops"
+    assert record.name == "lookalike.encoder.network.operators"
     assert "not compiled" in record.getMessage()
     assert "the plain formula serves instead" in record.getMessage()
 
@@ -83,12 +83,12 @@ def test_the_formula_serves_and_warns_once(
 def test_the_library_is_opened_once_however_many_threads_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
 
-    def load(folder: Path) -> ops.OperatorStatus:
+    def load(folder: Path) -> operators.OperatorStatus:
         opened.append(folder)
-        return ops.OperatorStatus(False, None, ("slow",))
+        return operators.OperatorStatus(False, None, ("slow",))
 
-    monkeypatch.setattr(ops, "_load", load)
-    library = ops.OperatorLibrary(tmp_path)
+    monkeypatch.setattr(operators, "_load", load)
+    library = operators.OperatorLibrary(tmp_path)
     threads = [threading.Thread(target=library.status) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -98,7 +98,7 @@ def test_the_library_is_opened_once_however_many_threads_ask(tmp_path: Path, mon
 
 
 def test_importing_loads_nothing_and_a_library_without_an_operator_is_called_outdated(tmp_path: Path) -> None:
-    path = ops.operator_status().path
+    path = operators.operator_status().path
     assert path is not None
     shutil.copy(path, tmp_path / "_operators.abi3.so")
     # In a process of its own: operators can be defined only once in a process.
@@ -106,10 +106,10 @@ def test_importing_loads_nothing_and_a_library_without_an_operator_is_called_out
 import sys
 from pathlib import Path
 import torch
-from lookalike.encoder import ops
+from lookalike.encoder.network import operators
 print(sum("_operators" in path for path in torch.ops.loaded_libraries))
-ops._OPERATORS |= {"multiscale_fuse": ("maps", "of_tomorrow"), "an_operator_of_tomorrow": ("maps", "images")}
-print(ops.OperatorLibrary(Path(sys.argv[1])).status().text)
+operators._OPERATORS |= {"multiscale_fuse": ("maps", "of_tomorrow"), "an_operator_of_tomorrow": ("maps", "images")}
+print(operators.OperatorLibrary(Path(sys.argv[1])).status().text)
 """
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from lookalike.encoder.ops import multiscale_moments, multiscale_moments_reference, require_operator
-from lookalike.encoder.place_weights import place_weights
+from lookalike.encoder.network.operators import multiscale_moments, multiscale_moments_reference, require_operator
+from lookalike.encoder.network.place_weights import place_weights
 from lookalike.errors import OperatorError
 from tests.op.maps import LAYOUTS, RESNET18, SIDES, VIEWS, maps_of, resnet_maps
 

@@ -15,9 +15,9 @@ import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 
-from indexer.pipeline import PipelineOptions
-from indexer.progress import JsonReporter
-from indexer.runs import IndexRequest, RunOptions, index_collection
+from indexer.console.reporter import JsonReporter
+from indexer.ingest.pipeline import PipelineOptions
+from indexer.ingest.run import IndexRequest, RunOptions, index_collection
 from lookalike.catalogue.records import CollectionSettings, EncoderRequest
 from lookalike.collection.builder import BuildOptions
 from lookalike.options import ImageLimits, Places

@@ -16,9 +16,9 @@ from safetensors import safe_open
 
 from lookalike.calibration import Calibration
 from lookalike.collection.layout import CollectionLayout
-from lookalike.collection.manifest import Manifest
-from lookalike.encoder.installed import Record
-from lookalike.encoder.weights import serialized
+from lookalike.collection.snapshot_manifest import Manifest
+from lookalike.encoder.weights.file_format import serialized
+from lookalike.encoder.weights.installed import Record
 from tests.e2e.conftest import write_pictures
 from tests.encoder_files import TINY, write_tiny
 from tests.service.harness import index

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.copies import Look, check_copy, look
+from lookalike.copies import Fingerprint, check_copy, compute_fingerprint
 from lookalike.images import decode
 
 pytestmark = pytest.mark.shared
@@ -22,30 +22,30 @@ def _rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _look(folder: Path, row: dict[str, str]) -> Look:
-    return look(decode((folder / row["path"]).read_bytes()).pixels)
+def _fingerprint(folder: Path, row: dict[str, str]) -> Fingerprint:
+    return compute_fingerprint(decode((folder / row["path"]).read_bytes()).pixels)
 
 
 @pytest.fixture(scope="module")
-def copies(shared_dir: Path) -> list[dict[str, Look]]:
+def copies(shared_dir: Path) -> list[dict[str, Fingerprint]]:
     """Fifteen photographs, each with its copies by kind."""
     folder = shared_dir / "data" / "near_duplicates"
-    groups: dict[str, dict[str, Look]] = defaultdict(dict)
+    groups: dict[str, dict[str, Fingerprint]] = defaultdict(dict)
     for row in _rows(folder):
         group = row["group"]
         if group.startswith("bsds_") and row["transform"] != "distractor" and (group in groups or len(groups) < GROUPS):
-            groups[group][row["transform"]] = _look(folder, row)
+            groups[group][row["transform"]] = _fingerprint(folder, row)
     return list(groups.values())
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nearly_every_copy_of_a_kind_is_found(copies: list[dict[str, Look]], kind: str) -> None:
+def test_nearly_every_copy_of_a_kind_is_found(copies: list[dict[str, Fingerprint]], kind: str) -> None:
     missed = [place for place, group in enumerate(copies) if not check_copy(group["orig"], group[kind]).copy]
     assert len(copies) == GROUPS
     assert len(missed) <= 1
 
 
-def test_copies_of_two_photographs_are_kept_apart(copies: list[dict[str, Look]]) -> None:
+def test_copies_of_two_photographs_are_kept_apart(copies: list[dict[str, Fingerprint]]) -> None:
     flagged = [
         (place, kind)
         for place in range(GROUPS)
@@ -63,7 +63,7 @@ def test_photographs_of_one_class_are_no_copies(shared_dir: Path, name: str) -> 
         classes[row["label"]].append(row)
     pairs = []
     for members in list(classes.values())[:12]:
-        shown = [_look(folder, row) for row in members[:6]]
+        shown = [_fingerprint(folder, row) for row in members[:6]]
         pairs += [(one, other) for place, one in enumerate(shown) for other in shown[:place]]
     assert len(pairs) >= 80
     assert sum(check_copy(one, other).copy for one, other in pairs) <= len(pairs) // 100

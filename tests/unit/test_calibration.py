@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lookalike.calibration import Calibration, HeldBack, percent, read_calibration
-from lookalike.collection.calibrations import collection_calibration, keep_calibration, remove_calibration
+from lookalike.collection.calibration_store import collection_calibration, keep_calibration, remove_calibration
 from lookalike.collection.layout import CollectionLayout
 from lookalike.encoder import calibrations
 from lookalike.errors import CalibrationInvalidError, CalibrationMismatchError

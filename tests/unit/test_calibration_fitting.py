@@ -11,7 +11,7 @@ import pytest
 
 from indexer.calibration import pairs as drawing
 from indexer.calibration.calibrate import calibrate, halves_of_labels
-from indexer.calibration.fitting import ENOUGH, Rule, fit_map, fit_threshold
+from indexer.calibration.fit import ENOUGH, Rule, fit_map, fit_threshold
 from indexer.calibration.holdout_split import split_labels, split_pairs
 from indexer.calibration.judged_pairs import read_judgements
 from indexer.calibration.labelled_set import LabelledSet

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from indexer.calibration.calibrate import Fitted, Halves, calibrate, halves_of_judgements, halves_of_labels
-from indexer.calibration.fitting import ENOUGH, Rule
+from indexer.calibration.fit import ENOUGH, Rule
 from indexer.calibration.labelled_set import LabelledSet, identical_pictures
 from indexer.calibration.pairs import Pairs
 from lookalike.errors import LabelsMissingError, PairsInsufficientError

@@ -8,8 +8,8 @@ import pytest
 
 from lookalike.collection import files, snapshot
 from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS
-from lookalike.collection.manifest import Manifest
 from lookalike.collection.snapshot import open_snapshot
+from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.errors import SnapshotDamagedError
 from tests.shop import Shop
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from lookalike.catalogue.records import ItemDraft, NewItem
-from lookalike.collection.manifest import Manifest
+from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.errors import EncoderMismatchError
 from lookalike.index import planner
 from tests.shop import SPEC, Shop, digest

@@ -13,7 +13,8 @@ import pytest
 from indexer.sample import camera
 from indexer.sample.kinds import KINDS
 from indexer.sample.product import Product, invent
-from lookalike.copies import Look, check_copy, look
+from lookalike.copies import Fingerprint, check_copy
+from lookalike.copies import compute_fingerprint as fingerprint_of
 from lookalike.images import decode, encode_jpeg
 
 RGB = npt.NDArray[np.uint8]
@@ -105,25 +106,27 @@ def photos() -> list[RGB]:
 
 
 @pytest.fixture(scope="module")
-def looks(photos: list[RGB]) -> list[Look]:
-    return [look(photo) for photo in photos]
+def prints(photos: list[RGB]) -> list[Fingerprint]:
+    return [fingerprint_of(photo) for photo in photos]
 
 
 @pytest.mark.parametrize("change", COPIES)
-def test_a_changed_photograph_is_still_a_copy(photos: list[RGB], looks: list[Look], change: str) -> None:
-    verdicts = [check_copy(one, look(COPIES[change](photo))) for one, photo in zip(looks, photos, strict=True)]
+def test_a_changed_photograph_is_still_a_copy(photos: list[RGB], prints: list[Fingerprint], change: str) -> None:
+    verdicts = [
+        check_copy(one, fingerprint_of(COPIES[change](photo))) for one, photo in zip(prints, photos, strict=True)
+    ]
     assert [verdict.why for verdict in verdicts if not verdict.copy] == []
 
 
-def test_photographs_of_different_products_are_no_copies(looks: list[Look]) -> None:
-    flagged = [(a, b) for a in range(4) for b in range(a) if check_copy(looks[a], looks[b]).copy]
+def test_photographs_of_different_products_are_no_copies(prints: list[Fingerprint]) -> None:
+    flagged = [(a, b) for a in range(4) for b in range(a) if check_copy(prints[a], prints[b]).copy]
     assert flagged == []
 
 
 @pytest.mark.parametrize("slug", ["chair", "headphones", "sneaker", "speaker", "tote-bag", "watch"])
 def test_two_products_of_one_kind_on_white_are_no_copies(slug: str) -> None:
     kind = [known.slug for known in KINDS].index(slug)
-    shown = [look(_photo(invent(kind + turn * len(KINDS), 7), camera.studio)) for turn in range(3)]
+    shown = [fingerprint_of(_photo(invent(kind + turn * len(KINDS), 7), camera.studio)) for turn in range(3)]
     verdicts = [check_copy(shown[a], shown[b]) for a in range(3) for b in range(a)]
     assert [verdict.why for verdict in verdicts if verdict.copy] == []
 
@@ -134,66 +137,69 @@ def test_the_same_drawing_in_another_colour_is_no_copy(photos: list[RGB]) -> Non
     for x, y in random.integers(40, 260, (30, 2)):
         cv2.circle(picture, (int(x), int(y)), 22, (200, 40, 40), -1)
         cv2.circle(picture, (int(x), int(y)), 22, (90, 10, 10), 2)
-    assert not check_copy(look(picture), look(np.ascontiguousarray(picture[..., ::-1]))).copy
-    assert check_copy(look(picture), look(_jpeg(picture))).copy
+    assert not check_copy(fingerprint_of(picture), fingerprint_of(np.ascontiguousarray(picture[..., ::-1]))).copy
+    assert check_copy(fingerprint_of(picture), fingerprint_of(_jpeg(picture))).copy
 
 
-def test_the_order_of_the_two_does_not_matter(photos: list[RGB], looks: list[Look]) -> None:
-    for one, photo in zip(looks, photos, strict=True):
-        for other in (look(_askew(photo)), look(_cut(photo)), looks[0]):
+def test_the_order_of_the_two_does_not_matter(photos: list[RGB], prints: list[Fingerprint]) -> None:
+    for one, photo in zip(prints, photos, strict=True):
+        for other in (fingerprint_of(_askew(photo)), fingerprint_of(_cut(photo)), prints[0]):
             assert check_copy(one, other) == check_copy(other, one)
 
 
-def test_the_verdict_says_how_the_copy_was_made(photos: list[RGB], looks: list[Look]) -> None:
-    assert "mirrored" in check_copy(looks[0], look(_mirrored(photos[0]))).why
-    assert "turned by" in check_copy(looks[0], look(_quarter(1)(photos[0]))).why
-    assert 0.85 <= check_copy(looks[0], look(_jpeg(photos[0]))).strength <= 1.0
+def test_the_verdict_says_how_the_copy_was_made(photos: list[RGB], prints: list[Fingerprint]) -> None:
+    assert "mirrored" in check_copy(prints[0], fingerprint_of(_mirrored(photos[0]))).why
+    assert "turned by" in check_copy(prints[0], fingerprint_of(_quarter(1)(photos[0]))).why
+    assert 0.85 <= check_copy(prints[0], fingerprint_of(_jpeg(photos[0]))).strength <= 1.0
 
 
 @pytest.mark.parametrize(("first", "second", "copy"), [(255, 255, True), (255, 253, True), (255, 230, False)])
 def test_plain_pictures_are_copies_only_if_they_are_of_one_colour(first: int, second: int, copy: bool) -> None:
     one, other = np.full((50, 80, 3), first, np.uint8), np.full((100, 160, 3), second, np.uint8)
-    assert check_copy(look(one), look(other)).copy is copy
+    assert check_copy(fingerprint_of(one), fingerprint_of(other)).copy is copy
 
 
 def test_plain_pictures_of_two_colours_or_proportions_are_no_copies() -> None:
-    red = look(np.full((60, 60, 3), (200, 30, 30), np.uint8))
-    assert not check_copy(red, look(np.full((60, 60, 3), (30, 30, 200), np.uint8))).copy
-    assert not check_copy(red, look(np.full((60, 90, 3), (200, 30, 30), np.uint8))).copy
+    red = fingerprint_of(np.full((60, 60, 3), (200, 30, 30), np.uint8))
+    assert not check_copy(red, fingerprint_of(np.full((60, 60, 3), (30, 30, 200), np.uint8))).copy
+    assert not check_copy(red, fingerprint_of(np.full((60, 90, 3), (200, 30, 30), np.uint8))).copy
 
 
-def test_a_plain_picture_is_no_copy_of_a_photograph(looks: list[Look]) -> None:
-    assert not check_copy(looks[0], look(np.full((100, 100, 3), 128, np.uint8))).copy
+def test_a_plain_picture_is_no_copy_of_a_photograph(prints: list[Fingerprint]) -> None:
+    assert not check_copy(prints[0], fingerprint_of(np.full((100, 100, 3), 128, np.uint8))).copy
 
 
 @pytest.mark.parametrize(
     "shape", [(1, 1), (1, 2), (2, 1), (1, 3000), (3000, 1), (2, 70000), (33, 33), (17, 400), (5, 5)]
 )
 @pytest.mark.parametrize("filling", ["flat", "noise", "dot"])
-def test_no_size_and_no_filling_is_refused(looks: list[Look], shape: tuple[int, int], filling: str) -> None:
+def test_no_size_and_no_filling_is_refused(prints: list[Fingerprint], shape: tuple[int, int], filling: str) -> None:
     height, width = shape
     picture = np.zeros((height, width, 3), np.uint8)
     if filling == "noise":
         picture = np.random.default_rng(0).integers(0, 256, picture.shape, dtype=np.uint8)
     elif filling == "dot":
         picture[height // 2, width // 2] = 255
-    odd = look(picture)
+    odd = fingerprint_of(picture)
     assert odd.nbytes <= 64_000
-    assert not check_copy(odd, looks[0]).copy
+    assert not check_copy(odd, prints[0]).copy
     for turned in (picture[::-1], picture[:, ::-1], picture.transpose(1, 0, 2)):
-        assert 0.0 <= check_copy(odd, look(turned)).strength <= 1.0
+        assert 0.0 <= check_copy(odd, fingerprint_of(turned)).strength <= 1.0
 
 
-def test_a_look_stays_small_and_is_the_same_each_time(photos: list[RGB], looks: list[Look]) -> None:
-    again = look(photos[0])
+def test_a_fingerprint_stays_small_and_is_the_same_each_time(photos: list[RGB], prints: list[Fingerprint]) -> None:
+    again = fingerprint_of(photos[0])
     for part in ("grey", "colour", "points", "descriptors", "mirrored"):
-        np.testing.assert_array_equal(getattr(again, part), getattr(looks[0], part))
-    assert max(one.nbytes for one in looks) <= 64_000
+        np.testing.assert_array_equal(getattr(again, part), getattr(prints[0], part))
+    assert max(one.nbytes for one in prints) <= 64_000
 
 
-def test_many_threads_come_to_the_verdicts_of_one(photos: list[RGB], looks: list[Look]) -> None:
+def test_many_threads_come_to_the_verdicts_of_one(photos: list[RGB], prints: list[Fingerprint]) -> None:
     changed = [_askew(photo) for photo in photos]
-    alone = [check_copy(one, look(change)) for one, change in zip(looks, changed, strict=True)]
+    alone = [check_copy(one, fingerprint_of(change)) for one, change in zip(prints, changed, strict=True)]
     with ThreadPoolExecutor(8) as pool:
-        together = pool.map(lambda pair: check_copy(pair[0], look(pair[1])), zip(looks * 4, changed * 4, strict=True))
+        together = pool.map(
+            lambda pair: check_copy(pair[0], fingerprint_of(pair[1])),
+            zip(prints * 4, changed * 4, strict=True),
+        )
         assert list(together) == alone * 4

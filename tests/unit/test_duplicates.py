@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.copies.grouping import copy_groups
-from indexer.copies.reading import Reader
+from indexer.duplicates.grouping import copy_groups
+from indexer.duplicates.tier_reader import Reader
 from lookalike.catalogue.records import ItemDraft
 from lookalike.errors import EntryMissingError
 from lookalike.images import encode_jpeg, encode_png

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import embedding
-from indexer.embedding import Embedded, embed_entries, encoder_names
-from indexer.progress import HumanReporter
+from indexer.console.reporter import HumanReporter
+from indexer.datasets import embed as embedding
+from indexer.datasets.embed import Embedded, embed_entries, encoder_names
 from lookalike.api import RGB, Encoder, Vectors
 from lookalike.images import encode_png
 from lookalike.sources.base import Entry

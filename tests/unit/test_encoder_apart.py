@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.encoder.runtimes.apart import apart
+from lookalike.encoder.runtimes.subprocess_call import apart
 from lookalike.errors import WeightsInvalidError
 from tests import work
 

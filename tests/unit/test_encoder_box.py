@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from lookalike.encoder import backbone
-from lookalike.encoder.installed import bundled_weights, resolve
-from lookalike.encoder.loading import load_network
-from lookalike.encoder.ops import multiscale_fuse, require_operator
-from lookalike.encoder.quantised import in_the_box
+from lookalike.encoder.int8.artifact import in_the_box
+from lookalike.encoder.load import load_network
+from lookalike.encoder.network import multiscale
+from lookalike.encoder.network.operators import multiscale_fuse, require_operator
 from lookalike.encoder.registry import BUNDLED_NETWORKS
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.telemetry import import_onnxruntime
-from lookalike.encoder.weights import read_recipe
+from lookalike.encoder.weights.file_format import read_recipe
+from lookalike.encoder.weights.installed import bundled_weights, resolve
 from lookalike.errors import EncoderUnknownError, WeightsInvalidError
 from lookalike.testing import make_picture
 from tests.e2e.conftest import Run, run
@@ -62,7 +62,7 @@ def test_the_resnet18_in_the_box_runs_through_the_operator(tmp_path: Path, monke
         calls.append(1)
         return multiscale_fuse(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(backbone, "multiscale_fuse", counted)
+    monkeypatch.setattr(multiscale, "multiscale_fuse", counted)
     encoder = load_torch_encoder("bundled-resnet18", encoders_dir=tmp_path)
     squares = np.stack([encoder.prepare(make_picture(seed, (160, 120))) for seed in range(3)])
     vectors = encoder.forward(squares)
@@ -107,7 +107,7 @@ def test_a_name_almost_right_is_answered_with_those_in_the_box(tmp_path: Path) -
 
 
 def test_an_installation_that_lacks_a_file_of_the_box_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("lookalike.encoder.installed.BOX", tmp_path)
+    monkeypatch.setattr("lookalike.encoder.weights.installed.BOX", tmp_path)
     for name in BUNDLED_NETWORKS:
         with pytest.raises(WeightsInvalidError, match=rf"{name}\.safetensors is missing .*; install lookalike again"):
             load_network(name, encoders_dir=tmp_path)

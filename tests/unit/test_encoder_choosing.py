@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from lookalike.encoder.base import RGB, Vectors
-from lookalike.encoder.kept import export_folder
-from lookalike.encoder.runtimes import choosing
-from lookalike.encoder.runtimes.choosing import Wanted, chosen, load_chosen
+from lookalike.encoder.export.cache import export_folder
+from lookalike.encoder.runtimes import selection
 from lookalike.encoder.runtimes.exported import chunked
+from lookalike.encoder.runtimes.selection import Wanted, chosen, load_chosen
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
 from lookalike.errors import EncoderOptionsError
 from lookalike.options import RuntimeName
@@ -55,7 +55,7 @@ def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wanted:
     """A tiny network whose export is a few bytes, made in this process, where engines can be stood in for."""
     write_tiny(tmp_path / "tiny.safetensors")
     monkeypatch.setattr(TorchEncoder, "exported", lambda _: b"network")
-    monkeypatch.setattr(choosing, "apart", lambda work, *arguments: work(*arguments))
+    monkeypatch.setattr(selection, "apart", lambda work, *arguments: work(*arguments))
     return Wanted(f"{TINY}:{tmp_path / 'tiny.safetensors'}", tmp_path)
 
 
@@ -69,12 +69,12 @@ def engines(monkeypatch: pytest.MonkeyPatch, reference: TorchEncoder, angles: di
             raise ImportError(f"No module named {str(name)!r}")
         return Runs(reference, angles[name])
 
-    monkeypatch.setattr(choosing, "open_engine", open_engine)
+    monkeypatch.setattr(selection, "open_engine", open_engine)
     return opened
 
 
 def costing(monkeypatch: pytest.MonkeyPatch, **milliseconds: float) -> None:
-    monkeypatch.setattr(choosing, "costs_of", lambda runs, _: {name: milliseconds[name] for name in runs})
+    monkeypatch.setattr(selection, "costs_of", lambda runs, _: {name: milliseconds[name] for name in runs})
 
 
 def test_the_fastest_is_chosen_and_the_reason_has_the_figures() -> None:
@@ -118,7 +118,7 @@ def test_it_is_measured_once_and_again_when_the_machine_or_a_version_changes(
     compiled.write_bytes(b"compiled by openvino")
     load_chosen(wanted, RuntimeName.AUTO)
     assert compiled.exists()
-    monkeypatch.setattr(choosing, "_processor", lambda: "another one")
+    monkeypatch.setattr(selection, "_processor", lambda: "another one")
     costing(monkeypatch, torch=9.0, openvino=3.0, onnxruntime=2.0)
     opened.clear()
     load_chosen(wanted, RuntimeName.AUTO)
@@ -156,7 +156,7 @@ def test_an_export_that_fails_leaves_pytorch_or_is_refused_in_its_words(
     def apart(*_: object) -> None:
         raise RuntimeError("there is no such layer in ONNX")
 
-    monkeypatch.setattr(choosing, "apart", apart)
+    monkeypatch.setattr(selection, "apart", apart)
     encoder = load_chosen(wanted, RuntimeName.AUTO)
     assert isinstance(encoder, TorchEncoder)
     assert encoder.runtime.endswith("it cannot be exported (there is no such layer in ONNX)")

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from lookalike.encoder.base import RGB, Vectors
-from lookalike.encoder.quantised import Quantised, read_quantised
+from lookalike.encoder.int8.artifact import Quantised, read_quantised
 from lookalike.encoder.registry import BUNDLED_INT8
-from lookalike.encoder.runtimes import choosing
-from lookalike.encoder.runtimes.choosing import FLOAT_ENGINE, SAME_INT8, Wanted, load_chosen, made_pictures
+from lookalike.encoder.runtimes import selection
 from lookalike.encoder.runtimes.exported import Engine
 from lookalike.encoder.runtimes.onnx_runtime import OnnxRuntimeEngine
+from lookalike.encoder.runtimes.selection import FLOAT_ENGINE, SAME_INT8, Wanted, load_chosen, made_pictures
 from lookalike.errors import EncoderOptionsError
 from lookalike.options import RuntimeName
 
@@ -60,14 +60,14 @@ class Overflowing:
 @pytest.fixture
 def opened(made: Quantised, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """This machine has such a processor; what is opened on it. Only float32 arithmetic gives the right vectors."""
-    open_engine = choosing.open_engine
+    open_engine = selection.open_engine
     names: list[str] = []
 
     def open_here(name: str, model: Path, cache: Path | None) -> Engine:
         names.append(str(name))
         return open_engine(name, model, cache) if name == FLOAT_ENGINE else Overflowing(made)
 
-    monkeypatch.setattr(choosing, "open_engine", open_here)
+    monkeypatch.setattr(selection, "open_engine", open_here)
     return names
 
 
@@ -123,7 +123,7 @@ def test_float32_arithmetic_is_not_opened_where_eight_bit_products_are_right(
         names.append(name)
         return Right(made)
 
-    monkeypatch.setattr(choosing, "open_engine", open_here)
+    monkeypatch.setattr(selection, "open_engine", open_here)
     assert "float32" not in load_chosen(wanted, runtime).runtime
     assert FLOAT_ENGINE not in names
 
@@ -131,6 +131,6 @@ def test_float32_arithmetic_is_not_opened_where_eight_bit_products_are_right(
 def test_an_encoder_that_not_even_float32_arithmetic_gives_back_is_refused(
     wanted: Wanted, made: Quantised, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choosing, "open_engine", lambda *_: Overflowing(made))
+    monkeypatch.setattr(selection, "open_engine", lambda *_: Overflowing(made))
     with pytest.raises(EncoderOptionsError, match=f"; onnxruntime-float32: {wrong}"):
         load_chosen(wanted, RuntimeName.AUTO)

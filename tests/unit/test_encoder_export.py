@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from lookalike.encoder.base import RGB
-from lookalike.encoder.operator_nodes import fuse_text, weighted_moments_text
-from lookalike.encoder.ops import require_operator
+from lookalike.encoder.export.onnx_operators import fuse_text, weighted_moments_text
+from lookalike.encoder.network.operators import require_operator
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder, load_torch_encoder
 from lookalike.encoder.telemetry import import_onnxruntime
 from lookalike.errors import EncoderOptionsError

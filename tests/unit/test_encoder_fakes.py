@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lookalike.encoder.base import RGB, Vectors
-from lookalike.encoder.batching import encode_pictures
+from lookalike.encoder.embed import encode_pictures
 from lookalike.images import decode
 from lookalike.testing import TinyEncoder, jpeg_bytes, make_picture
 

@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch import nn
 
-from lookalike.encoder.backbone import MultiScaleNetwork, StagesAndFinalMap, build_backbone
-from lookalike.encoder.colour import Colours
-from lookalike.encoder.folding import folded
-from lookalike.encoder.formats import Format
-from lookalike.encoder.loading import load_network
-from lookalike.encoder.ops import require_operator
-from lookalike.encoder.published import load_published
+from lookalike.encoder.export_formats import Format
+from lookalike.encoder.load import load_network
+from lookalike.encoder.network.batchnorm_folding import folded
+from lookalike.encoder.network.colour_histogram import Colours
+from lookalike.encoder.network.multiscale import MultiScaleNetwork, StagesAndFinalMap, build_backbone
+from lookalike.encoder.network.operators import require_operator
 from lookalike.encoder.registry import KnownEncoder
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.telemetry import import_onnxruntime
-from lookalike.encoder.weights import Recipe, write_weights
+from lookalike.encoder.weights.file_format import Recipe, write_weights
+from lookalike.encoder.weights.pretrained import load_published
 from lookalike.errors import EncoderOptionsError
 from tests.encoder_files import classifier, randomise, write_published
 

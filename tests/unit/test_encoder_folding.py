@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from lookalike.encoder.backbone import MultiScaleNetwork, build_backbone
-from lookalike.encoder.folding import folded
+from lookalike.encoder.network.batchnorm_folding import folded
+from lookalike.encoder.network.multiscale import MultiScaleNetwork, build_backbone
 from tests.encoder_files import randomise
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from lookalike.encoder.backbone import MultiScaleNetwork, build_backbone
-from lookalike.encoder.colour import Colours
+from lookalike.encoder.network.colour_histogram import Colours
+from lookalike.encoder.network.multiscale import MultiScaleNetwork, build_backbone
 from lookalike.errors import EncoderOptionsError
 
 WIDTHS = [(3, 5, 7), (4, 8, 16), (6,), (8, 3)]

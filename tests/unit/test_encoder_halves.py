@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from lookalike.encoder.quantise import LARGE_TABLE, store_as_halves
+from lookalike.encoder.int8.quantise import LARGE_TABLE, store_as_halves
 from lookalike.encoder.telemetry import import_onnxruntime
 
 Floats = npt.NDArray[np.float32]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.encoder.kept import (
+from lookalike.encoder.export.cache import (
     claim,
     export_folder,
     find_kept,

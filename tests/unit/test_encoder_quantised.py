@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from onnx import GraphProto, NodeProto, TensorProto, helper
 
-from indexer.quantising import Cost
+from indexer.int8_encoder import Cost
 from lookalike.encoder.base import Vectors
-from lookalike.encoder.quantise import FLOAT_CONVOLUTIONS, backbone_nodes
-from lookalike.encoder.quantised import (
+from lookalike.encoder.int8.artifact import (
     Origin,
     Quantised,
     dimension_in_the_box,
@@ -22,7 +21,8 @@ from lookalike.encoder.quantised import (
     read_quantised,
     write_description,
 )
-from lookalike.encoder.runtimes.choosing import Wanted, load_chosen
+from lookalike.encoder.int8.quantise import FLOAT_CONVOLUTIONS, backbone_nodes
+from lookalike.encoder.runtimes.selection import Wanted, load_chosen
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import (

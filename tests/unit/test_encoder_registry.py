@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 import torch
 
-from lookalike.encoder.backbone import MultiScaleNetwork, build_backbone, deepest_stages
-from lookalike.encoder.installed import Record, resolve
-from lookalike.encoder.published import backbone_state
-from lookalike.encoder.publishers import _TIMM_NAME, find_network, published
+from lookalike.encoder.network.multiscale import MultiScaleNetwork, build_backbone, deepest_stages
 from lookalike.encoder.registry import KNOWN, KnownEncoder, check_input_size
 from lookalike.encoder.spec import Fusion
 from lookalike.encoder.torchvision_shim import ensure_torchvision
+from lookalike.encoder.weights.installed import Record, resolve
+from lookalike.encoder.weights.pretrained import backbone_state
+from lookalike.encoder.weights.publishers import _TIMM_NAME, find_network, published
 from lookalike.errors import EncoderOptionsError, EncoderUnknownError
 
 CHANNELS = {

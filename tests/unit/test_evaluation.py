@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lookalike.index.base import Mask, Neighbours, Vectors
+from lookalike.index.brute_force import scan
 from lookalike.index.engines.exact import ExactIndex
-from lookalike.index.evaluation import count_hits, measure_recall, wilson_interval
-from lookalike.index.scan import scan
+from lookalike.index.recall import count_hits, measure_recall, wilson_interval
 
 
 def neighbours(scores: list[list[float]], positions: list[list[int]]) -> Neighbours:
@@ -75,7 +75,9 @@ def test_scanning_by_blocks_is_scanning_at_once(monkeypatch: pytest.MonkeyPatch)
     vectors = np.random.default_rng(5).normal(size=(1000, 6)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     whole = scan(vectors, vectors[:7], 15)
-    monkeypatch.setattr("lookalike.index.scan.BLOCK", 64)
-    monkeypatch.setattr("lookalike.index.scan.SCORES", 3 * 64)  # three queries at once, then one that is left over
+    monkeypatch.setattr("lookalike.index.brute_force.BLOCK", 64)
+    monkeypatch.setattr(
+        "lookalike.index.brute_force.SCORES", 3 * 64
+    )  # three queries at once, then one that is left over
     parts = scan(vectors, vectors[:7], 15)
     np.testing.assert_array_equal(parts.positions, whole.positions)

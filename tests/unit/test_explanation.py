@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lookalike.encoder.backbone import MultiScaleNetwork
 from lookalike.encoder.base import Evidence, PartEvidence
-from lookalike.encoder.evidence import explain_pair
+from lookalike.encoder.network.attribution import explain_pair
+from lookalike.encoder.network.multiscale import MultiScaleNetwork
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.explanation import GRID, explain, explanation_of

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer import figures
 from indexer.train import quality, tasks
-from lookalike.encoder.quantised import in_the_box
+from lookalike.encoder.int8.artifact import in_the_box
+from tools.docs import figures
 
 KINDS = [*figures.COPIES, "overall"]
 

@@ -11,9 +11,9 @@ import pytest
 
 from lookalike import compiled
 from lookalike.errors import IndexDamagedError, OperatorError
-from lookalike.index import graph as module
+from lookalike.index import hnsw_graph as module
 from lookalike.index.base import Vectors, untold
-from lookalike.index.graph import graph_search_status
+from lookalike.index.hnsw_graph import graph_search_status
 from lookalike.wiring import build_index, load_index
 
 COUNT, DIMENSION = 3000, 30

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pytest
 
 from lookalike.index.base import Vectors
-from lookalike.index.engines.half_bytes import HalfBytes, code_bytes
-from lookalike.index.engines.projecting import Components
+from lookalike.index.engines.four_bit_codes import HalfBytes, code_bytes
+from lookalike.index.engines.pca import Components
 
 SPREADS = np.geomspace(0.2, 0.01, 384).astype(np.float32)
 

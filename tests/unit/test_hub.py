@@ -22,11 +22,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from lookalike.encoder import installation
-from lookalike.encoder.installed import installed_names, read_record
-from lookalike.encoder.loading import load_network
-from lookalike.encoder.publishers import Published, find_network, published
+from lookalike.encoder.load import load_network
 from lookalike.encoder.telemetry import import_huggingface_hub
+from lookalike.encoder.weights import install as installation
+from lookalike.encoder.weights.installed import installed_names, read_record
+from lookalike.encoder.weights.publishers import Published, find_network, published
 from lookalike.errors import (
     DataPathError,
     DiskFullError,

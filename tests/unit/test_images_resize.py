@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from lookalike import compiled
-from lookalike.images import native, resize, resizer
-from lookalike.images.native import resize_bilinear
-from lookalike.images.pixels import thumbnail
+from lookalike.images import resize, resize_library, resizer
+from lookalike.images.resize_library import resize_bilinear
+from lookalike.images.transforms import thumbnail
 
 Pixels = npt.NDArray[np.uint8]
 SIZES = [
@@ -57,13 +57,13 @@ def test_without_the_library_the_bytes_are_the_same_and_it_is_said_why(
         with monkeypatch.context() as patched:
             patched.setattr(compiled, "_FOLDER", folder)
             compiled.compiled_library.cache_clear()
-            native._library.cache_clear()
+            resize_library._library.cache_clear()
             assert resizer().startswith("Pillow (")
             assert why in resizer()
             for (width, height, *size), square in zip(SIZES, expected, strict=True):
                 np.testing.assert_array_equal(resize(picture(width, height), *size), square)
         compiled.compiled_library.cache_clear()
-        native._library.cache_clear()
+        resize_library._library.cache_clear()
     assert resizer().startswith("compiled")
 
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from indexer.embedding import embed_entries
-from indexer.progress import HumanReporter
+from indexer.console.reporter import HumanReporter
+from indexer.datasets.embed import embed_entries
 from lookalike import Encoder, Tier
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import ImageError, ImageTruncatedError, TooManyPixelsError

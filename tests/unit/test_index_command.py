@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from indexer.cli import app
-from indexer.commands.common import encoder_request, image_limits, memory_budget
+from indexer.commands.options import encoder_request, image_limits, memory_budget
 from lookalike.catalogue.records import CollectionSettings, EncoderRequest, SourceRecord
 from lookalike.collection.index_command import reencode_command
 from lookalike.index.planner import DEFAULT_RECALL

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer import runs
-from indexer.pipeline import PipelineOptions
-from indexer.progress import JsonReporter
+from indexer.console.reporter import JsonReporter
+from indexer.ingest import run
+from indexer.ingest.pipeline import PipelineOptions
 from lookalike.catalogue.records import CollectionSettings, EncoderRequest
 from lookalike.collection.builder import BuildOptions
 from lookalike.errors import EncoderMismatchError
@@ -33,7 +33,7 @@ class Loading:
 @pytest.fixture
 def loading(monkeypatch: pytest.MonkeyPatch) -> Loading:
     found = Loading()
-    monkeypatch.setattr(runs, "load_encoder", found)
+    monkeypatch.setattr(run, "load_encoder", found)
     return found
 
 
@@ -42,11 +42,11 @@ def index(folder: Path, request: EncoderRequest, *, reencode: bool = False) -> N
     settings = CollectionSettings("exact", 3, limits.max_bytes, limits.max_pixels)
     catalogue = open_catalogue(places)
     try:
-        runs.index_collection(
+        run.index_collection(
             places,
-            runs.IndexRequest("shop", str(folder / "pictures"), None, request),
+            run.IndexRequest("shop", str(folder / "pictures"), None, request),
             catalogue=catalogue,
-            options=runs.RunOptions(PipelineOptions(), BuildOptions(settings, allow_other_encoder=reencode)),
+            options=run.RunOptions(PipelineOptions(), BuildOptions(settings, allow_other_encoder=reencode)),
             reporter=JsonReporter(out=io.StringIO()),
         )
     finally:

@@ -12,9 +12,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from indexer import examining
-from indexer.examining import Examiner
-from indexer.intake import LARGEST_COMMIT, Intake
+from indexer.ingest import decode_worker
+from indexer.ingest.decode_worker import Examiner
+from indexer.ingest.encode_writer import LARGEST_COMMIT, Intake
 from lookalike.catalogue.records import ItemDraft, ItemRecord, NewItem
 from lookalike.collection.builder import Builder
 from lookalike.encoder.base import RGB, Vectors
@@ -212,7 +212,7 @@ def test_a_worker_holds_few_bytes_however_large_the_files_are(tmp_path: Path, mo
     files = [encode_png(make_picture(number)) for number in range(5)]
     for number, data in enumerate(files):
         (tmp_path / f"{number}.png").write_bytes(data)
-    monkeypatch.setattr(examining, "HELD_BYTES", len(files[0]) + 1)  # reached by every second file
+    monkeypatch.setattr(decode_worker, "HELD_BYTES", len(files[0]) + 1)  # reached by every second file
     books = Books()
     entries = [Entry(f"{number}.png", f"{number}.png") for number in range(5)]
     found = Examiner(FolderSource(tmp_path), cast(Builder, books), TinyEncoder()).examine(entries, {})

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer.labelled import Labels, choose_labels, folder_labels, read_labelled, spread_sample
+from indexer.datasets.labels import Labels, choose_labels, folder_labels, read_labelled, spread_sample
 from lookalike.errors import ManifestError
 from lookalike.sources.base import Entry, Scalar
-from lookalike.sources.opening import open_source
+from lookalike.sources.open_source import open_source
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from lookalike.index.base import untold
 from lookalike.index.engines import faiss_ivfpq
 from lookalike.index.engines.faiss_ivfpq import FaissIvfPqIndex
-from lookalike.index.native import faiss
+from lookalike.index.faiss_ops import faiss
 
 
 def test_many_lists_are_found_by_a_graph_and_answer_after_saving(

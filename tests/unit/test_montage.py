@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from PIL import ImageFont
 
-from indexer.montage import BACKGROUND, Tile, draw_montage, shortened, spelt
+from indexer.reports.contact_sheet import BACKGROUND, Tile, draw_montage, shortened, spelt
 
 Pixels = npt.NDArray[np.uint8]
 

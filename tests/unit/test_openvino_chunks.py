@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lookalike.encoder.quantised import read_quantised
+from lookalike.encoder.int8.artifact import read_quantised
 from lookalike.encoder.runtimes.openvino_runtime import COSTS, OpenVinoEngine, chunk_sizes
 
 INT8 = read_quantised("bundled-int8", Path())

@@ -24,14 +24,15 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from lookalike.encoder import hub, package_index, registry
-from lookalike.encoder.efficientnet_lite import timm_state
-from lookalike.encoder.installation import install
-from lookalike.encoder.installed import installed_names, read_record
-from lookalike.encoder.loading import load_network
+from lookalike.encoder import registry
+from lookalike.encoder.load import load_network
 from lookalike.encoder.registry import KNOWN, Package
 from lookalike.encoder.telemetry import import_huggingface_hub
 from lookalike.encoder.torchvision_shim import ensure_torchvision
+from lookalike.encoder.weights import hub, package_index
+from lookalike.encoder.weights.efficientnet_lite import timm_state
+from lookalike.encoder.weights.install import install
+from lookalike.encoder.weights.installed import installed_names, read_record
 from lookalike.errors import (
     DiskFullError,
     DownloadError,

@@ -12,10 +12,10 @@ from unittest import mock
 import numpy as np
 
 from benchmarks.indexing import watched
-from indexer import runs
-from indexer.pipeline import PipelineOptions
-from indexer.progress import HumanReporter
-from indexer.runs import IndexRequest, RunOptions, index_collection
+from indexer.console.reporter import HumanReporter
+from indexer.ingest import run
+from indexer.ingest.pipeline import PipelineOptions
+from indexer.ingest.run import IndexRequest, RunOptions, index_collection
 from lookalike.catalogue.records import CollectionSettings, EncoderRequest
 from lookalike.collection.builder import BuildOptions
 from lookalike.encoder.base import RGB, Vectors
@@ -72,7 +72,7 @@ def test_three_times_the_pictures_take_no_more_memory(tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
-    with mock.patch.object(runs, "load_encoder", return_value=Roomy()):
+    with mock.patch.object(run, "load_encoder", return_value=Roomy()):
         for number in (FEW, MANY):
             found = index(Path(sys.argv[1], f"{number}"), Path(sys.argv[1], f"data-{number}"))
             sys.stdout.write(json.dumps(found) + "\n")

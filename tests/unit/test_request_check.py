@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from lookalike.encoder.installed import Record, bundled_weights
-from lookalike.encoder.quantised import read_quantised
+from lookalike.encoder.int8.artifact import read_quantised
 from lookalike.encoder.request_check import check_request
-from lookalike.encoder.weights import read_recipe
+from lookalike.encoder.weights.file_format import read_recipe
+from lookalike.encoder.weights.installed import Record, bundled_weights
 from lookalike.errors import (
     EncoderNotInstalledError,
     EncoderOptionsError,

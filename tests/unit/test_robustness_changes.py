@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from indexer.robustness.changes import CHANGES, Change, Group
-from indexer.robustness.ground import plain_ground
+from indexer.robustness.background import plain_ground
+from indexer.robustness.perturbations import CHANGES, Change, Group
 from lookalike.testing import make_picture
 
 RGB = npt.NDArray[np.uint8]

@@ -12,11 +12,11 @@ import typer
 from typer.testing import CliRunner
 
 from indexer.commands.robustness import robustness
-from indexer.progress import HumanReporter
-from indexer.robustness.changes import CHANGES, Group
+from indexer.console.reporter import HumanReporter
+from indexer.robustness.experiment import Column, Trial, outcome_of, run_trial, seed_of
+from indexer.robustness.perturbations import CHANGES, Group
 from indexer.robustness.report import write_report
 from indexer.robustness.tables import Table, effect_of, effects, effects_text, fields, tables, text
-from indexer.robustness.trial import Column, Trial, outcome_of, run_trial, seed_of
 from lookalike.api import Encoder
 from lookalike.errors import SourceEmptyError
 from lookalike.images import encode_png

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lookalike.index.base import Vectors
-from lookalike.index.rows import Rows
+from lookalike.index.vector_reader import Rows
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from lookalike.errors import (
 )
 from lookalike.sources.base import Entry, Refused, Scalar
 from lookalike.sources.manifest import ManifestSource
-from lookalike.sources.opening import open_source
+from lookalike.sources.open_source import open_source
 
 
 @pytest.fixture

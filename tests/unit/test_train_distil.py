@@ -19,7 +19,7 @@ from indexer.train.distil import Data, Distiller, Settings
 from indexer.train.export import export
 from indexer.train.losses import WEIGHTS, Batch, Heads, Queue, class_loss, divergence, losses, total
 from indexer.train.student import Architecture, Student, load_state, load_weights, new_student, normalised
-from lookalike.encoder.loading import load_network
+from lookalike.encoder.load import load_network
 from lookalike.encoder.preprocess import normalise
 from lookalike.errors import WeightsInvalidError
 

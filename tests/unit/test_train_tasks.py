@@ -18,7 +18,7 @@ from indexer.train.distil import Data, Settings
 from indexer.train.losses import Heads
 from indexer.train.pool import Pool
 from indexer.train.student import Architecture, Student
-from lookalike.encoder.installed import Record
+from lookalike.encoder.weights.installed import Record
 from lookalike.errors import EncoderNotInstalledError
 from tests.unit.test_train_pool import write_pool
 

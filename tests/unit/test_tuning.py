@@ -12,11 +12,11 @@ import pytest
 from lookalike.errors import RecallTooLowError
 from lookalike.index import planner
 from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, Tell, VectorIndex, Vectors, untold
-from lookalike.index.choosing import choose_index
+from lookalike.index.build import choose_index
 from lookalike.index.engines.exact import ExactIndex
-from lookalike.index.evaluation import recall_of_counts
 from lookalike.index.planner import IndexWish
-from lookalike.index.tuning import draw_sample, tune
+from lookalike.index.recall import recall_of_counts
+from lookalike.index.search_effort import draw_sample, tune
 from lookalike.wiring import build_index
 
 

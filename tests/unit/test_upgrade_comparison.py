@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from indexer.upgrade.comparison import Subject, answers, compare, stranger_pairs, usable
-from indexer.upgrade.switch import switch_of
+from indexer.encoder_comparison.comparison import Subject, answers, compare, stranger_pairs, usable
+from indexer.encoder_comparison.switch import switch_of
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, EncoderRequest, SourceRecord
 from lookalike.options import Places
 from lookalike.testing import TinyEncoder

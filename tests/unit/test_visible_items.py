@@ -18,7 +18,7 @@ from lookalike.catalogue.records import (
     SourceRecord,
 )
 from lookalike.catalogue.repository import Catalogue
-from lookalike.catalogue.rows import CHUNK, VisibleItems
+from lookalike.catalogue.visible_items import CHUNK, VisibleItems
 
 SETTINGS = CollectionSettings("exact", 2, 1000, 2000)
 ENCODER = "e" * 64

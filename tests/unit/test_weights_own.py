@@ -15,9 +15,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from lookalike.encoder.backbone import MultiScaleNetwork, build_backbone
-from lookalike.encoder.loading import load_network
-from lookalike.encoder.weights import Recipe, read_recipe, write_weights
+from lookalike.encoder.load import load_network
+from lookalike.encoder.network.multiscale import MultiScaleNetwork, build_backbone
+from lookalike.encoder.weights.file_format import Recipe, read_recipe, write_weights
 from lookalike.errors import EncoderOptionsError, EncoderUnknownError, WeightsInvalidError
 from tests.encoder_files import TINY, TINY_SIZE, randomise, write_tiny
 

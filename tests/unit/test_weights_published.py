@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from lookalike.encoder.loading import load_network
+from lookalike.encoder.load import load_network
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
 from lookalike.errors import EncoderNotInstalledError, EncoderOptionsError, WeightsInvalidError
 from tests.encoder_files import classifier, write_published

@@ -14,7 +14,7 @@ from benchmarks.peers.scripts.common import versions
 from benchmarks.peers.scripts.indexes import NEIGHBOURS, Positions, Vectors, run_index
 from lookalike.index.base import IndexSettings
 from lookalike.index.engines.faiss_hnsw import FaissHnswIndex
-from lookalike.index.tuning import draw_sample, tune
+from lookalike.index.search_effort import draw_sample, tune
 
 TARGETS = (0.95, 0.99)
 EFFORTS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)

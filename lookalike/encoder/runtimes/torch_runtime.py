@@ -9,13 +9,13 @@ import numpy as np
 
 from lookalike.encoder import preprocess
 from lookalike.encoder.base import RGB, Evidence, Vectors
-from lookalike.encoder.formats import Format
+from lookalike.encoder.export_formats import Format
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderOptionsError
 
 if TYPE_CHECKING:
-    from lookalike.encoder.backbone import MultiScaleNetwork
-    from lookalike.encoder.whole import WholeNetwork
+    from lookalike.encoder.network.inference_module import WholeNetwork
+    from lookalike.encoder.network.multiscale import MultiScaleNetwork
 
 
 class TorchEncoder:
@@ -28,8 +28,8 @@ class TorchEncoder:
         """``network`` is in inference mode and makes vectors as ``spec`` says, as ``load_network`` gives it."""
         import torch
 
-        from lookalike.encoder.folding import folded
-        from lookalike.encoder.whole import WholeNetwork
+        from lookalike.encoder.network.batchnorm_folding import folded
+        from lookalike.encoder.network.inference_module import WholeNetwork
 
         self._spec = spec
         self._reason = ""
@@ -47,7 +47,7 @@ class TorchEncoder:
         """PyTorch's version and whether the compiled operator runs, else why not."""
         import torch
 
-        from lookalike.encoder.ops import operator_status
+        from lookalike.encoder.network.operators import operator_status
 
         status = operator_status()
         fusion = status.text if status.available else f"plain formula ({status.text})"
@@ -59,11 +59,11 @@ class TorchEncoder:
         return self
 
     def write(self, path: Path, kind: Format) -> None:
-        """Write the network to a file; see ``lookalike.encoder.export.export``.
+        """Write the network to a file; see ``lookalike.encoder.export.onnx_export.export``.
 
         Raises EncoderOptionsError for a network that has no such form, OperatorError, and OSError as the disk does.
         """
-        from lookalike.encoder.export import export
+        from lookalike.encoder.export.onnx_export import export
 
         try:
             export(self._whole.network, self._spec, path, kind)
@@ -78,7 +78,7 @@ class TorchEncoder:
 
         Raises ImportError if the packages for that are not installed, RuntimeError for a network that has no such form.
         """
-        from lookalike.encoder.export import onnx_bytes
+        from lookalike.encoder.export.onnx_export import onnx_bytes
 
         return onnx_bytes(self._whole.network, self._spec)
 
@@ -101,7 +101,7 @@ class TorchEncoder:
         """See the port; raises VectorsInvalidError for another shape or dtype."""
         import torch
 
-        from lookalike.encoder.evidence import explain_pair
+        from lookalike.encoder.network.attribution import explain_pair
 
         for picture in (first, second):
             preprocess.check_batch(picture[None], self._spec.input_size)
@@ -113,7 +113,7 @@ class TorchEncoder:
 def load_torch_encoder(
     name: str, *, encoders_dir: Path, fusion: str | None = None, input_size: int | None = None
 ) -> TorchEncoder:
-    """The encoder of that name; arguments and errors as in ``lookalike.encoder.loading.load_network``."""
-    from lookalike.encoder.loading import load_network
+    """The encoder of that name; arguments and errors as in ``lookalike.encoder.load.load_network``."""
+    from lookalike.encoder.load import load_network
 
     return TorchEncoder(*load_network(name, encoders_dir=encoders_dir, fusion=fusion, input_size=input_size))

@@ -9,8 +9,8 @@ import numpy as np
 
 from lookalike.errors import IndexDamagedError
 from lookalike.index.base import Mask, Neighbours, Vectors, check_mask, check_vectors
-from lookalike.index.engines.note import check_note, write_note
-from lookalike.index.scan import scan
+from lookalike.index.brute_force import scan
+from lookalike.index.engines.vectors_only_file import check_note, write_note
 
 
 class ExactIndex:

@@ -13,8 +13,8 @@ import numpy as np
 
 from lookalike.errors import IndexDamagedError
 from lookalike.index.base import Mask, Neighbours, Vectors, check_mask, check_vectors
-from lookalike.index.engines.note import check_note, write_note
-from lookalike.index.native import among, faiss, nearest, read, threads
+from lookalike.index.engines.vectors_only_file import check_note, write_note
+from lookalike.index.faiss_ops import among, faiss, nearest, read, threads
 
 FEW = 0.2
 """Below this share of the rows, reading them one by one is faster than passing over all of them."""

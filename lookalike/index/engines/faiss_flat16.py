@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from lookalike.index.base import IndexSettings, Vectors
-from lookalike.index.engines.faiss_coded import FaissCodedIndex
-from lookalike.index.native import faiss
+from lookalike.index.engines.faiss_quantised import FaissCodedIndex
+from lookalike.index.faiss_ops import faiss
 
 
 class FaissFlat16Index(FaissCodedIndex):

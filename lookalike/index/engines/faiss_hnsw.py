@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, Tell, Vectors, check_vectors
-from lookalike.index.engines.half_bytes import NUMBERS, Codes, HalfBytes, code_bytes
-from lookalike.index.engines.projecting import SAMPLE, SPREAD, Components, byte_scale, sample, to_bytes
+from lookalike.index.engines.four_bit_codes import NUMBERS, Codes, HalfBytes, code_bytes
+from lookalike.index.engines.pca import SAMPLE, SPREAD, Components, byte_scale, sample, to_bytes
 from lookalike.index.engines.reranked import BLOCK, SCATTER, RerankedIndex
-from lookalike.index.graph import Graph, GraphSearch, stride_for
-from lookalike.index.native import all_threads, faiss, threads
+from lookalike.index.faiss_ops import all_threads, faiss, threads
+from lookalike.index.hnsw_graph import Graph, GraphSearch, stride_for
 
 LINKS = 32  # of a node on the ground floor; half as many on each floor above
 WIDTH = 256  # components that the graph is built on

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lookalike.index.base import IndexSettings, Vectors
-from lookalike.index.engines.faiss_coded import FaissCodedIndex
-from lookalike.index.engines.projecting import fits, projection, sample
+from lookalike.index.engines.faiss_quantised import FaissCodedIndex
+from lookalike.index.engines.pca import fits, projection, sample
 from lookalike.index.engines.reranked import SCATTER
-from lookalike.index.native import faiss
+from lookalike.index.faiss_ops import faiss
 
 WIDTH = 256  # components that are kept
 PART = 2  # components that share a code of four bits

@@ -25,8 +25,8 @@ from lookalike.index.base import (
     check_mask,
     check_vectors,
 )
-from lookalike.index.native import among, nearest, threads
-from lookalike.index.rows import Rows
+from lookalike.index.faiss_ops import among, nearest, threads
+from lookalike.index.vector_reader import Rows
 
 BLOCK = 16_384  # vectors that are coded at once
 TOGETHER = 2048  # rows that are worth asking for one by one: that takes a millisecond for a thousand

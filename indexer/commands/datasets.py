@@ -1,0 +1,107 @@
+"""Commands about pictures before they are indexed: ``sample``, ``fetch``, ``stats``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.commands.index import RootOption, SourceArgument
+from indexer.commands.options import JsonOption, MaxMegabytesOption, MaxMegapixelsOption, image_limits, make_reporter
+from indexer.sample.corpus import write_sample
+from indexer.sample.product import MAX_PRODUCTS
+from lookalike.collection.files import disk_errors
+from lookalike.sources.open_source import open_source
+
+
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write the corpus to.")],
+    products: Annotated[
+        int,
+        typer.Option(
+            "--products", min=1, max=MAX_PRODUCTS, envvar="LOOKALIKE_PRODUCTS", help="How many products to draw."
+        ),
+    ] = 156,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, envvar="LOOKALIKE_SEED", help="Another seed, other products.")
+    ] = 7,
+    json: JsonOption = False,
+) -> None:
+    """Draw a corpus of made-up product photos with a manifest, ground truth and queries."""
+    reporter = make_reporter(json)
+    with disk_errors(folder), reporter.stage("drawing", products) as stage:
+        done = 0
+
+        def progress(drawn: int, _total: int) -> None:
+            nonlocal done
+            stage.advance(drawn - done)
+            done = drawn
+
+        summary = write_sample(folder, products=products, seed=seed, progress=progress)
+    there = "is there already" if summary.already_there else "drawn"
+    reporter.answer(
+        f"{summary.pictures} pictures of {summary.products} products of {summary.kinds} kinds in {folder} ({there}): "
+        f"index them with `python -m indexer index {folder / 'manifest.csv'} --collection sample`",
+        folder=str(folder),
+        pictures=summary.pictures,
+        products=summary.products,
+        kinds=summary.kinds,
+    )
+
+
+class DataSet(StrEnum):
+    """Data sets that can be fetched."""
+
+    IMAGENETTE = "imagenette"
+
+
+class ImagenetteSize(StrEnum):
+    """Longest shorter side of the pictures."""
+
+    FULL = "full"
+    PX320 = "320px"
+    PX160 = "160px"
+
+
+def fetch(
+    dataset: Annotated[DataSet, typer.Argument(help="Which data set.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to put it in.")],
+    picture_size: Annotated[
+        ImagenetteSize, typer.Option("--size", envvar="LOOKALIKE_SIZE", help="Size of the pictures.")
+    ] = ImagenetteSize.PX160,
+    json: JsonOption = False,
+) -> None:
+    """Download a public data set to try things on."""
+    from indexer.datasets.imagenette import fetch_imagenette
+
+    reporter = make_reporter(json)
+    reporter.say(f"fetching {dataset} ({picture_size}) into {folder}")
+    place = fetch_imagenette(folder, picture_size)
+    reporter.answer(
+        f"{place}: index it with `python -m indexer index {place / 'train'} --collection {dataset}`", folder=str(place)
+    )
+
+
+def stats(
+    source: SourceArgument,
+    images_root: RootOption = None,
+    max_megabytes: MaxMegabytesOption = 64,
+    max_megapixels: MaxMegapixelsOption = 100,
+    json: JsonOption = False,
+) -> None:
+    """Mean and standard deviation of each colour channel over all pixels of a corpus."""
+    from indexer.datasets.colour_statistics import corpus_statistics
+
+    reporter = make_reporter(json)
+    limits = image_limits(max_megabytes, max_megapixels)
+    opened = open_source(source, images_root=images_root)
+    try:
+        result = corpus_statistics(opened, limits, reporter)
+    finally:
+        opened.close()
+    lines = [f"{result.pictures} pictures, {result.pixels} pixels, {result.refused} files left out"]
+    for name, mean, deviation in zip(("red", "green", "blue"), result.mean, result.deviation, strict=True):
+        lines.append(f"{name:>6}: mean {mean:.5f}, deviation {deviation:.5f}")
+    reporter.answer("\n".join(lines), **result.fields())

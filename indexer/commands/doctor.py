@@ -1,0 +1,142 @@
+"""``doctor``: is this installation able to work, and if not, what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import typer
+
+from indexer.commands.options import (
+    DEFAULT_DATA,
+    DatabaseOption,
+    DataOption,
+    EncodersOption,
+    JsonOption,
+    Session,
+    make_session,
+    size,
+)
+from lookalike.api import Encoder
+from lookalike.collection.files import disk_errors
+from lookalike.collection.snapshot import open_snapshot
+from lookalike.errors import LookalikeError, OperatorError
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question, and the function that answers it in words or raises."""
+
+    name: str
+    ask: Callable[[Session], str]
+
+
+def doctor(
+    data: DataOption = DEFAULT_DATA,
+    database: DatabaseOption = None,
+    encoders_dir: EncodersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Check operator, encoder, data folder, catalogue and snapshots; exits with 1 if anything is wrong."""
+    session = make_session(data, database, encoders_dir, json)
+    failed = 0
+    for check in CHECKS:
+        try:
+            good, words = True, check.ask(session)
+        except LookalikeError as error:
+            good, words = False, error.message
+            failed += 1
+        text = f"{'ok ' if good else 'BAD'}  {check.name}: {words}"
+        session.reporter.answer(text, check=check.name, ok=good, says=words)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _packages(_session: Session) -> str:
+    names = (
+        "lookalike",
+        "torch",
+        "torchvision",
+        "timm",
+        "openvino",
+        "onnxruntime",
+        "faiss-cpu",
+        "sqlalchemy",
+        "pillow",
+        "numpy",
+    )
+    return ", ".join(f"{name} {version(name)}" for name in names)
+
+
+def _operator(_session: Session) -> str:
+    from lookalike.encoder.network.operators import operator_status, require_operator
+
+    require_operator()
+    return f"compiled, {operator_status().path}"
+
+
+def _libraries(_session: Session) -> str:
+    from lookalike.images import resizer
+    from lookalike.index.hnsw_graph import graph_search_status
+
+    says = {"resizing": resizer(), "graph search": graph_search_status()}
+    words = "; ".join(f"{what}: {how}" for what, how in says.items())
+    if not all(how.startswith("compiled") for how in says.values()):
+        raise OperatorError(f"{words}; run `make install` to compile them here")
+    return words
+
+
+def _encoder(_session: Session) -> str:
+    encoder = Encoder.load()
+    picture = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    first, second = encoder.encode([picture, picture.copy()])
+    network = f"{encoder.spec.backbone}, {encoder.spec.dimension} numbers, {encoder.runtime}"
+    return f"{network}; self-score {first @ second:.4f}"
+
+
+def _data(session: Session) -> str:
+    folder = session.places.data
+    if not folder.exists():
+        return f"{folder} does not exist yet; the first index makes it"
+    with disk_errors(folder), tempfile.TemporaryFile(dir=folder):
+        free = shutil.disk_usage(folder).free
+    return f"{folder.absolute()} can be written, {size(free)} free"
+
+
+def _memory(_session: Session) -> str:
+    pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return f"{os.cpu_count()} cores, {size(pages * page)}"
+
+
+def _snapshots(session: Session) -> str:
+    if session.places.database_url is None and not Path(session.places.data / "catalogue.db").exists():
+        return "no collection yet"
+    with session.catalogue() as catalogue:
+        records = catalogue.collections()
+    words = []
+    for record in records:
+        layout = session.layout(record.name)
+        current = layout.current_or_none()
+        if current is None:
+            words.append(f"{record.name} (nothing published yet)")
+        else:
+            snapshot = open_snapshot(layout, current)
+            words.append(f"{record.name} ({snapshot.manifest.count} pictures, checksums good)")
+    return ", ".join(words) or "no collection yet"
+
+
+CHECKS = (
+    Check("machine", _memory),
+    Check("packages", _packages),
+    Check("operator", _operator),
+    Check("libraries", _libraries),
+    Check("encoder", _encoder),
+    Check("data folder", _data),
+    Check("collections", _snapshots),
+)

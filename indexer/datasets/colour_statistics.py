@@ -1,0 +1,64 @@
+"""Colour statistics of a corpus, the numbers that normalise a network's input when it is trained on that corpus."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from indexer.console.reporter import Reporter
+from indexer.ingest.verdicts import names_a_picture
+from lookalike.encoder.network.operators import channel_moments
+from lookalike.errors import LookalikeError, SourceEmptyError
+from lookalike.images import decode
+from lookalike.options import ImageLimits
+from lookalike.sources.base import Refused, Source
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusStatistics:
+    """Mean and standard deviation of red, green and blue on 0..1, every pixel of every picture counting once."""
+
+    pictures: int
+    refused: int
+    pixels: int
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    def fields(self) -> dict[str, Any]:
+        """For a program."""
+        return asdict(self)
+
+
+def corpus_statistics(source: Source, limits: ImageLimits, reporter: Reporter) -> CorpusStatistics:
+    """Sum every pixel of a source with the compiled operator, on all threads; sums are exact whole numbers.
+
+    Pictures that cannot be used are left out and told. Raises SourceEmptyError if none can be used.
+    """
+    sums, pixels, pictures, refused = np.zeros((2, 3)), 0, 0, 0
+    total = sum(1 for _ in source.entries())
+    with reporter.stage("reading", total) as stage:
+        for entry in source.entries():
+            try:
+                if isinstance(entry, Refused):
+                    raise entry.error
+                data = source.read(entry.location, limits.max_bytes)
+                picture = decode(data, limits=limits, name=entry.key).pixels
+            except LookalikeError as error:
+                refused += 1
+                if isinstance(entry, Refused) or names_a_picture(entry.location):
+                    reporter.say(f"left out: {error.message}")
+            else:
+                sums += channel_moments(picture[None])
+                pixels += picture.shape[0] * picture.shape[1]
+                pictures += 1
+            stage.advance()
+    if pixels == 0:
+        raise SourceEmptyError(f"{source.location} has no picture that can be read", subject=source.location)
+    mean = sums[0] / pixels / 255
+    # Var(x) = E(x²) - E(x)²; both terms are exact sums, so nothing cancels but the last rounding.
+    deviation = np.sqrt(np.maximum(sums[1] / pixels / 255**2 - mean**2, 0))
+    return CorpusStatistics(
+        pictures, refused, pixels, tuple(float(value) for value in mean), tuple(float(value) for value in deviation)
+    )

@@ -1,0 +1,86 @@
+"""A comparison of two encoders as a page, with the queries whose answers changed most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.console.reporter import Reporter
+from indexer.encoder_comparison.experiment import Outcome
+from indexer.encoder_comparison.switch import Switch
+from indexer.encoder_comparison.tables import HEADS, about, cells, facts, spreads
+from indexer.reports.page import picture, render, write_page
+from lookalike.errors import LookalikeError
+from lookalike.images import decode
+from lookalike.options import ImageLimits
+from lookalike.sources.base import Source
+from lookalike.thresholds import normalized
+
+SIDE = 200  # twice what the page shows, for fine screens
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One picture of the page; ``kind`` is its frame: "query", "right", "wrong" or ""."""
+
+    kind: str
+    image: str | None
+    score: str
+    key: str
+
+
+def write_report(path: Path, outcome: Outcome, pictures: Mapping[int, str], switch: Switch) -> None:
+    """Write the page; ``pictures`` are ``data:`` URIs by row. Raises DataPathError and DiskFullError."""
+    comparison, entries = outcome.comparison, outcome.sample.entries
+    names = (comparison.before.name, comparison.after.name)
+    queries = [
+        {
+            "overlap": query.overlap,
+            "query": Tile("query", pictures.get(query.row), "", entries[query.row].key),
+            "sides": [
+                (name, [_tile(query.row, row, score, outcome, pictures) for row, score in found])
+                for name, found in zip(names, (query.before, query.after), strict=True)
+            ],
+        }
+        for query in comparison.changed
+    ]
+    html = render(
+        "upgrade.html.j2",
+        title=f"{outcome.collection}: from {names[0]} to {names[1]}",
+        names=names,
+        comparison=comparison,
+        about=about(outcome),
+        facts=facts(comparison),
+        heads=HEADS,
+        spreads=[(what, name, cells(spread)) for what, name, spread in spreads(comparison)],
+        queries=queries,
+        switch=switch,
+    )
+    write_page(path, html)
+
+
+def thumbnails(outcome: Outcome, source: Source, limits: ImageLimits, reporter: Reporter) -> dict[int, str]:
+    """``data:`` URIs of the queries that changed most and of their answers, by row; what is gone by now is told."""
+    changed = outcome.comparison.changed
+    rows = {query.row for query in changed}
+    rows |= {row for query in changed for row, _ in (*query.before, *query.after)}
+    found: dict[int, str] = {}
+    with reporter.stage("pictures of the report", len(rows)) as stage:
+        for row in sorted(rows):
+            entry = outcome.sample.entries[row]
+            try:
+                data = source.read(entry.location, limits.max_bytes)
+                found[row] = picture(decode(data, limits=limits, name=entry.key).pixels, SIDE)
+            except LookalikeError as error:
+                reporter.say(f"warning: {entry.key} cannot be shown: {error.message}")
+            stage.advance()
+    return found
+
+
+def _tile(query: int, row: int, score: float, outcome: Outcome, pictures: Mapping[int, str]) -> Tile:
+    kind = ""
+    wanted, label = outcome.sample.labels.values[query], outcome.sample.labels.values[row]
+    if outcome.comparison.labelled and wanted is not None and label is not None:
+        kind = "right" if wanted == label else "wrong"
+    return Tile(kind, pictures.get(row), f"{normalized(score):.3f}", outcome.sample.entries[row].key)

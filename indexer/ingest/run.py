@@ -1,0 +1,185 @@
+"""One run over one collection, from its source to a published snapshot."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from indexer.console.reporter import Reporter, clock
+from indexer.console.staged_progress import Steps
+from indexer.ingest.pipeline import Pipeline, PipelineOptions, Timings
+from indexer.ingest.verdicts import Report, Verdict
+from lookalike.catalogue.records import EncoderRequest, SourceRecord
+from lookalike.catalogue.repository import Catalogue
+from lookalike.collection.builder import Builder, BuildOptions, check_request
+from lookalike.collection.files import disk_errors
+from lookalike.collection.layout import CollectionLayout
+from lookalike.collection.snapshot_manifest import Manifest
+from lookalike.encoder.base import ImageEncoder
+from lookalike.errors import SourceEmptyError
+from lookalike.options import Places
+from lookalike.sources.base import Source
+from lookalike.sources.open_source import open_source
+from lookalike.wiring import build_index, load_encoder
+
+KEPT_REPORTS = 10
+STAYS = (Verdict.INDEXED, Verdict.RESUMED, Verdict.UNCHANGED, Verdict.UPDATED, Verdict.KEPT)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run did, and where the report with every verdict lies."""
+
+    manifest: Manifest
+    report: Report
+    timings: Timings
+    seconds: float
+
+    @property
+    def rejected(self) -> int:
+        """Number of pictures that could not be used."""
+        return self.report.counts[Verdict.REJECTED]
+
+    def fields(self) -> dict[str, Any]:
+        """For a program."""
+        timings = self.timings
+        return {
+            "collection": self.manifest.collection,
+            "snapshot": self.manifest.generation,
+            "items": self.manifest.count,
+            "verdicts": {verdict.value: self.report.counts[verdict] for verdict in Verdict},
+            "rejected_codes": dict(self.report.codes.most_common()),
+            "seconds": round(self.seconds, 3),
+            "encoded": timings.encoded,
+            "read_s": round(timings.read_s, 3),
+            "decode_s": round(timings.decode_s, 3),
+            "encode_s": round(timings.encode_s, 3),
+            "write_s": round(timings.write_s, 3),
+            "report": str(self.report.path),
+        }
+
+    def text(self) -> str:
+        """For a person."""
+        counts, timings = self.report.counts, self.timings
+        lines = [f"{self.manifest.collection}: {self.manifest.count} pictures in snapshot {self.manifest.generation}"]
+        lines.append("  " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]))
+        if self.report.codes:
+            lines.append(
+                "  rejected: " + ", ".join(f"{count} {code}" for code, count in self.report.codes.most_common())
+            )
+        rate = timings.encoded / self.seconds if timings.encoded else 0.0
+        lines.append(
+            f"  {timings.encoded} encoded in {clock(self.seconds)}"
+            + (f", {rate:.1f} pictures a second" if rate else "")
+            + f" (over all threads: reading {timings.read_s:.1f} s, decoding {timings.decode_s:.1f} s, "
+            f"encoding {timings.encode_s:.1f} s, writing {timings.write_s:.1f} s)"
+        )
+        lines.append(f"  every file's verdict: {self.report.path}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run is done; ``allow_empty`` agrees to a source that has lost everything."""
+
+    pipeline: PipelineOptions
+    build: BuildOptions
+    allow_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRequest:
+    """A collection's name, where its pictures are (``root`` is where a manifest's paths start), and an encoder."""
+
+    name: str
+    location: str
+    root: str | None
+    encoder: EncoderRequest
+
+
+def index_collection(
+    places: Places, request: IndexRequest, *, catalogue: Catalogue, options: RunOptions, reporter: Reporter
+) -> RunSummary:
+    """Bring a collection up to date with its source and publish a snapshot.
+
+    Raises the errors of the source, the encoder, the catalogue and the builder; whatever happens, the published
+    snapshot stays, and what was stored is found again by the next run.
+    """
+    start = time.monotonic()
+    layout = CollectionLayout.of(places.collections_dir, request.name)
+    source = open_source(request.location, images_root=None if request.root is None else Path(request.root))
+    try:
+        with reporter.stage(f"{request.name}: listing", 0) as stage:
+            total = 0
+            for _ in source.entries():
+                total += 1
+                stage.advance()
+        if not options.build.allow_other_encoder:
+            check_request(layout, request.encoder)
+        encoder = load_encoder(request.encoder, places.encoders_dir)
+        if total == 0 and not options.allow_empty:
+            _refuse_empty(request, catalogue)
+        remembered = SourceRecord(source.kind, source.location, request.root)
+        identity = (request.encoder, encoder.spec)
+        with Builder.open(layout, catalogue, remembered, identity, build_index, options.build) as (builder, damage):
+            for line in damage:
+                reporter.say(f"warning: {line}")
+            return _run(source, builder, encoder, (total, start), options, reporter)
+    finally:
+        source.close()
+
+
+def _refuse_empty(request: IndexRequest, catalogue: Catalogue) -> None:
+    """Raise, before the collection is told of this source."""
+    record = next((record for record in catalogue.collections() if record.name == request.name), None)
+    live = catalogue.live_count(record.id) if record else 0
+    if live:
+        raise SourceEmptyError(
+            f"{request.location} has no files, but the collection {request.name!r} has {live} pictures: "
+            "is a disk not mounted? To empty the collection, say --allow-empty",
+            subject=request.location,
+        )
+    raise SourceEmptyError(
+        f"{request.location} has no files to index: put pictures into it, or check the path", subject=request.location
+    )
+
+
+def _run(
+    source: Source,
+    builder: Builder,
+    encoder: ImageEncoder,
+    scan: tuple[int, float],
+    options: RunOptions,
+    reporter: Reporter,
+) -> RunSummary:
+    total, start = scan
+    name = builder.layout.name
+    with disk_errors(builder.layout.root), Report(_report_path(builder.layout, builder.generation)) as report:
+        with reporter.stage(f"{name}: encoding", total) as stage:
+            timings = Pipeline(source, builder, encoder, report, stage, options.pipeline).run()
+        if not options.allow_empty and not any(report.counts[verdict] for verdict in STAYS):
+            _refuse_pictureless(source.location, name, builder.live_count())
+        for key in builder.remove_unseen():
+            report.give_removed(key)
+        with Steps(reporter, f"{name}: publishing") as steps:
+            manifest = builder.publish(steps.tell)
+    return RunSummary(manifest, report, timings, time.monotonic() - start)
+
+
+def _refuse_pictureless(location: str, name: str, live: int) -> None:
+    """Raise if a source that still has files, but no usable picture, would empty the collection."""
+    if live:
+        raise SourceEmptyError(
+            f"{location} has no picture that can be used, but the collection {name!r} has {live}: is it the right "
+            "place, and a disk mounted? To empty the collection, say --allow-empty",
+            subject=location,
+        )
+
+
+def _report_path(layout: CollectionLayout, generation: int) -> Path:
+    for old in sorted(layout.reports.glob("*.jsonl"))[: -(KEPT_REPORTS - 1)]:
+        old.unlink()
+    return layout.reports / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{generation:08d}.jsonl"

@@ -1,0 +1,220 @@
+"""Exported networks on this machine: made once, kept beside the weights, found again without loading PyTorch.
+
+``ENCODERS/exports/KEY/`` has ``model.onnx``, ``spec.json``, ``owner.json`` and, once it was measured, ``choice.json``.
+The key is of all that decides the file, so another encoder or another version of the export has another folder. What
+is of no more use is removed when the next folder is made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lookalike.encoder.spec import NETWORK_DECODER, EncoderSpec
+from lookalike.encoder.weights.file_format import file_digest
+from lookalike.encoder.weights.installed import find_weights, resolve
+
+_LOG = logging.getLogger(__name__)
+EXPORT_VERSION = 2
+"""To be raised when another lookalike exports another file of the same weights."""
+
+EXPORTS, MODEL_FILE, SPEC_FILE, CHOICE_FILE = "exports", "model.onnx", "spec.json", "choice.json"
+OWNER_FILE, _LOCK_FILE = "owner.json", ".lock"
+_COMPILED = ("*.blob", "*.cl_cache")
+"""What OpenVINO keeps of its own beside a model."""
+
+_FORGOTTEN_S = 24 * 3600.0
+"""After so long, what somebody was about to put in place or to remove is nobody's any more."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An exported network in its folder, whole and checked; ``spec`` is what its vectors mean."""
+
+    folder: Path
+    spec: EncoderSpec
+
+    @property
+    def model(self) -> Path:
+        """The ONNX file."""
+        return self.folder / MODEL_FILE
+
+
+def export_folder(name: str, fusion: str | None, input_size: int | None, encoders_dir: Path) -> Path:
+    """Where the export of a request is kept, made or not.
+
+    Raises EncoderUnknownError, EncoderNotInstalledError and WeightsInvalidError.
+    """
+    digest = find_weights(resolve(name, encoders_dir), encoders_dir)[1]
+    decides = [EXPORT_VERSION, NETWORK_DECODER, name.partition(":")[0], digest, fusion, input_size]
+    key = hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:32]
+    return encoders_dir / EXPORTS / key
+
+
+def find_kept(folder: Path, name: str) -> Kept | None:
+    """The export in ``folder`` for the encoder that is called ``name`` now; None if there is none, or a damaged one."""
+    try:
+        said = json.loads((folder / SPEC_FILE).read_text(encoding="utf-8"))
+        spec = EncoderSpec.from_dict(said["spec"])
+        whole = hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest() == said["model"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return Kept(folder, dataclasses.replace(spec, name=name)) if whole else None
+
+
+def keep(folder: Path, model: bytes, spec: EncoderSpec) -> Kept:
+    """Put an export into its folder, whole or not at all; another process may do the same meanwhile.
+
+    Raises OSError as the disk does.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        making.chmod(0o755)
+        write_synced(making / MODEL_FILE, model)
+        said = {"spec": spec.to_dict(), "model": file_digest(making / MODEL_FILE)}
+        write_synced(making / SPEC_FILE, (json.dumps(said, indent=2) + "\n").encode())
+        _write_owner(making, spec)
+        if folder.exists() and find_kept(folder, spec.name) is None:
+            shutil.rmtree(folder, ignore_errors=True)  # damaged
+        try:
+            making.rename(folder)
+        except OSError:
+            if find_kept(folder, spec.name) is None:  # and not another process's, made in the meantime
+                raise
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    remove_stale(folder, spec)
+    return Kept(folder, spec)
+
+
+@contextmanager
+def one_at_a_time(encoders_dir: Path) -> Iterator[None]:
+    """Hold what only one process has: who is to make an export waits for another one that makes one.
+
+    It saves time and memory, and no more: two that export at once are both right, so that where the file system has
+    no locks there is none. Raises OSError as the disk does.
+    """
+    (encoders_dir / EXPORTS).mkdir(parents=True, exist_ok=True)
+    with (encoders_dir / EXPORTS / _LOCK_FILE).open("a") as file:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def claim(folder: Path, spec: EncoderSpec) -> None:
+    """Make a folder for what is kept of a network whose file lies elsewhere; nothing to do if it is there.
+
+    Raises OSError as the disk does.
+    """
+    owner = folder / OWNER_FILE
+    if owner.is_file():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        making.chmod(0o755)
+        _write_owner(making, spec)
+        if folder.is_dir():
+            (making / OWNER_FILE).replace(owner)
+        else:
+            making.rename(folder)
+    except OSError:
+        if not owner.is_file():  # and not another process's, made in the meantime
+            raise
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    remove_stale(folder, spec)
+
+
+def remove_stale(folder: Path, spec: EncoderSpec) -> None:
+    """Remove what the folders beside ``folder``, which is that of ``spec``, keep in vain.
+
+    That is: of the same encoder with other weights or another decoder, and of older versions of the export. Another
+    fusion or size of the same weights stays. A process that has such a file open goes on with it; what cannot be
+    removed is logged and stays.
+    """
+    for other in folder.parent.iterdir():
+        try:
+            if other != folder and other.is_dir() and _is_stale(other, spec):
+                _remove(other)
+        except FileNotFoundError:
+            continue  # another process was faster
+        except OSError as error:
+            _LOG.warning("%s is of no more use and cannot be removed: %s", other, error)
+
+
+def remove_compiled(folder: Path) -> None:
+    """Remove what OpenVINO compiled into ``folder``, which it can do again; raises OSError as the disk does."""
+    for pattern in _COMPILED:
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def _is_stale(folder: Path, spec: EncoderSpec) -> bool:
+    if folder.name.startswith("."):
+        return time.time() - folder.stat().st_mtime > _FORGOTTEN_S
+    try:
+        said = json.loads((folder / OWNER_FILE).read_text(encoding="utf-8"))
+        version, encoder, made_of = int(said["version"]), said["encoder"], said["made_of"]
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return True  # older versions kept no such file
+    mine = _owner(spec)
+    return version < EXPORT_VERSION or (encoder == mine["encoder"] and made_of != mine["made_of"])
+
+
+def _remove(folder: Path) -> None:
+    """Out of sight first, in one step, so that nobody finds half of it."""
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    folder.rename(aside)
+    shutil.rmtree(aside)
+
+
+def _owner(spec: EncoderSpec) -> dict[str, Any]:
+    network, _, weights = spec.name.partition(":")
+    return {
+        "version": EXPORT_VERSION,
+        "encoder": network if weights in {"", "hub"} else f"{network}:{Path(weights).absolute()}",
+        "made_of": [spec.weights_digest, spec.decoder],
+    }
+
+
+def _write_owner(folder: Path, spec: EncoderSpec) -> None:
+    write_synced(folder / OWNER_FILE, (json.dumps(_owner(spec), indent=2) + "\n").encode())
+
+
+def read_choice(folder: Path) -> dict[str, Any]:
+    """What was measured of the runtimes; empty if nothing was, or nothing readable."""
+    try:
+        said = json.loads((folder / CHOICE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def write_choice(folder: Path, choice: dict[str, Any]) -> None:
+    """Keep what was measured; raises OSError as the disk does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{CHOICE_FILE}.{os.getpid()}.tmp"
+    write_synced(temporary, (json.dumps(choice, indent=2) + "\n").encode())
+    temporary.replace(folder / CHOICE_FILE)
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a file and bring it to the disk."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,122 @@
+"""int8 encoders: a quantised network in a file of its own, and beside it what its vectors mean.
+
+One is an encoder like any other, with a digest of its own. ``bundled-int8`` is in the box; ``NAME-int8`` lies in the
+folder of encoders once ``python -m indexer encoders quantise NAME`` has made it. PyTorch never runs them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lookalike.encoder.base import Vectors
+from lookalike.encoder.registry import BUNDLED_INT8, BUNDLED_NETWORKS
+from lookalike.encoder.spec import DECODERS, EncoderSpec
+from lookalike.encoder.weights.file_format import file_digest, invalid, read_recipe
+from lookalike.encoder.weights.installed import BOX, bundled_weights
+from lookalike.errors import EncoderNotInstalledError
+
+SUFFIX = "-int8"
+MODEL_FILE = "model.onnx"
+FORMAT, VERSION = "lookalike-int8", 1
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The float32 encoder that an int8 one was made of: arguments of ``load_network``."""
+
+    name: str
+    fusion: str | None = None
+    input_size: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Quantised:
+    """An int8 encoder's files, checked.
+
+    ``check`` (8, D) float32 are the vectors that it gave of ``made_pictures`` where it was made. ``measured`` says how
+    far it is from its origin.
+    """
+
+    model: Path
+    spec: EncoderSpec
+    origin: Origin
+    check: Vectors
+    measured: dict[str, Any]
+
+
+def is_quantised(name: str) -> bool:
+    """Whether an encoder's name is that of an int8 one."""
+    return name.endswith(SUFFIX) and ":" not in name
+
+
+def in_the_box() -> list[str]:
+    """Names of the encoders that ship with lookalike: the float32 ones, and the default's int8 form."""
+    first, *others = BUNDLED_NETWORKS
+    return [first, *([BUNDLED_INT8] if model_path(BUNDLED_INT8, BOX).is_file() else []), *others]
+
+
+def dimension_in_the_box(name: str, encoders_dir: Path) -> int:
+    """How many numbers a vector of one of ``in_the_box()`` has, as its file says; raises WeightsInvalidError."""
+    if is_quantised(name):
+        return read_quantised(name, encoders_dir).spec.dimension
+    path = bundled_weights(name)
+    recipe = read_recipe(path)
+    if recipe is None:
+        raise invalid(path, "was not written by lookalike; install lookalike again")
+    return recipe.dimension
+
+
+def model_path(name: str, encoders_dir: Path) -> Path:
+    """Where the network of the int8 encoder ``name`` lies, or would lie; its description is beside it."""
+    if name == BUNDLED_INT8:
+        return BOX / f"{name}.onnx"
+    return encoders_dir / name / MODEL_FILE
+
+
+def read_quantised(name: str, encoders_dir: Path) -> Quantised:
+    """The int8 encoder of that name; raises EncoderNotInstalledError, and WeightsInvalidError for a damaged one."""
+    model = model_path(name, encoders_dir)
+    path = model.with_suffix(".json")
+    if not path.is_file():
+        origin = name.removesuffix(SUFFIX)
+        raise EncoderNotInstalledError(
+            f"{name} is not on this machine (looked for {path}): run `python -m indexer encoders quantise {origin}`",
+            subject=name,
+        )
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        if (said["format"], said["version"]) != (FORMAT, VERSION):
+            raise ValueError(f"format {said['format']!r}, version {said['version']!r}")
+        spec = EncoderSpec.from_dict(said["spec"])
+        check = np.array([row.split() for row in said["check"]], np.float32)
+        origin_said = Origin(**said["origin"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise invalid(path, f"cannot be read ({error}); quantise {name.removesuffix(SUFFIX)} again") from error
+    if file_digest(model) != spec.weights_digest:
+        raise invalid(model, f"is not the one that {path.name} describes; quantise {origin_said.name} again")
+    if spec.decoder not in DECODERS:
+        raise invalid(
+            path,
+            f"wants pictures decoded by {spec.decoder!r}, and this lookalike knows {' and '.join(DECODERS)} only: "
+            f"install a newer one, or quantise {origin_said.name} again",
+        )
+    return Quantised(model, dataclasses.replace(spec, name=name), origin_said, check, said.get("measured", {}))
+
+
+def write_description(made: Quantised) -> None:
+    """Write the description beside the network, which is in place; raises OSError as the disk does."""
+    said = {
+        "format": FORMAT,
+        "version": VERSION,
+        "spec": made.spec.to_dict(),
+        "origin": dataclasses.asdict(made.origin),
+        "measured": made.measured,
+        "check": [" ".join(f"{value:.4f}" for value in row) for row in made.check],
+    }
+    made.model.with_suffix(".json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")

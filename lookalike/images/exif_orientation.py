@@ -1,0 +1,41 @@
+"""The eight EXIF orientations (tag 0x0112 of the EXIF 2.3 specification), applied to pixels.
+
+The tag says which edges of the scene the stored first row and first column are; each entry below is the transform
+that puts row 0 at the top and column 0 at the left.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from lookalike.images.pillow_errors import FOREIGN_ERRORS
+
+Pixels = npt.NDArray[np.uint8]
+_ORIENTATION = 0x0112
+
+
+def orientation(image: Image.Image) -> int:
+    """1 to 8 as the picture's metadata says, 1 where it says nothing, nonsense, or cannot be parsed.
+
+    Broken metadata never costs the picture. A TIFF was already turned by its own plugin.
+    """
+    if image.format == "TIFF":
+        return 1
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except FOREIGN_ERRORS:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def turned(pixels: Pixels, value: int) -> Pixels:
+    """``pixels`` (height, width, 3) as the viewer should see them; contiguous."""
+    if value >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if value in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if value in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
