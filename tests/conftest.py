@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lookalike.wiring import prefer_runtime, preferred_runtime
-from tests.databases import new_postgres_database, postgres_server
+from tests.helpers.databases import new_postgres_database, postgres_server
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 USERS_RUNTIME = "onnxruntime"

@@ -18,7 +18,7 @@ from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import VectorsInvalidError
 from lookalike.options import RuntimeName
 from lookalike.testing import TinyEncoder, make_picture
-from tests.encoder_files import classifier, write_published, write_tiny
+from tests.helpers.encoder_files import classifier, write_published, write_tiny
 
 Maker = Callable[[Path], ImageEncoder]
 

@@ -1,7 +1,7 @@
 """Data folders that older versions wrote stay readable; files are never made again, new formats are added beside them.
 
 Each holds one collection an engine, with two snapshots: a=cat, b=dog, then a=cat, b=hen, c=cow. The vectors are those
-of ``tests.shop.vector``.
+of ``tests.helpers.shop_collection.vector``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.layout import CollectionLayout
-from tests.shop import Shop
+from tests.helpers.shop_collection import Shop
 
 FORMATS = sorted((Path(__file__).parents[1] / "golden").iterdir())
 

@@ -11,9 +11,9 @@ import pytest
 
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
-from tests.calibrating import EACH, LABELS, view
 from tests.conftest import REPOSITORY
 from tests.e2e.conftest import Run, run, write_pictures
+from tests.helpers.calibration import EACH, LABELS, view
 
 __all__ = ["run"]
 

@@ -17,7 +17,7 @@ from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
 from tests.conftest import REPOSITORY, running_on
 from tests.e2e.processes import Program
-from tests.wheel import built_wheel, install
+from tests.helpers.wheel import built_wheel, install
 
 
 @dataclass(frozen=True)

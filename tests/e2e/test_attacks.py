@@ -18,8 +18,8 @@ import pytest
 from lookalike.errors import CatalogueUnavailableError
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
-from tests.databases import new_postgres_database
 from tests.e2e.conftest import Ended, Run, write_pictures
+from tests.helpers.databases import new_postgres_database
 
 ROOT = Path(__file__).parents[2]
 

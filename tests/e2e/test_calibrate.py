@@ -17,8 +17,8 @@ from lookalike.encoder import calibrations
 from lookalike.errors import CalibrationMismatchError, ItemNotFoundError, LabelsMissingError, PairsInsufficientError
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
-from tests.calibrating import EACH, LABELS, run_calibrate, view, write_labelled
 from tests.e2e.conftest import Run
+from tests.helpers.calibration import EACH, LABELS, run_calibrate, view, write_labelled
 from tests.service.harness import index
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from lookalike.encoder.spec import EncoderSpec
 from tests.e2e.conftest import Ended, Run, write_pictures
-from tests.old_encoder import OLD_WEIGHTS, age_encoder
+from tests.helpers.old_encoder import OLD_WEIGHTS, age_encoder
 
 
 @pytest.fixture

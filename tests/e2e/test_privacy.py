@@ -21,7 +21,7 @@ from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
 from tests.e2e.network_guard import OWN_FOLDER, VerbServer, WatchedProgram, serve_verbs, watch
 from tests.e2e.processes import Program
-from tests.encoder_files import TINY, write_tiny
+from tests.helpers.encoder_files import TINY, write_tiny
 
 VERBS = {
     "index": "index {pictures} -c other --data other",

@@ -28,7 +28,7 @@ from tests.conftest import REPOSITORY
 from tests.e2e.conftest import write_pictures
 from tests.e2e.processes import PATIENCE, Program, Served
 from tests.e2e.wire import END, Wire, file_head
-from tests.wheel import packaged
+from tests.helpers.wheel import packaged
 
 ITEMS = 12
 CURL = [

@@ -19,7 +19,7 @@ from tests.conftest import running_on
 from tests.e2e.conftest import Stock
 from tests.e2e.processes import Program, Served, eventually
 from tests.e2e.wire import Wire, form
-from tests.encoder_files import TINY, write_tiny
+from tests.helpers.encoder_files import TINY, write_tiny
 from tests.service.harness import index
 
 READ, WRITE = "a-key-that-may-only-read", "a-key-that-may-also-write"

@@ -26,7 +26,7 @@ from lookalike.options import Places
 from lookalike.testing import make_picture
 from lookalike.wiring import load_encoder, open_catalogue
 from tests.e2e.conftest import Ended, Run
-from tests.encoder_files import TINY, write_tiny
+from tests.helpers.encoder_files import TINY, write_tiny
 
 PICTURES = 9
 

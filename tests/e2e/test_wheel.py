@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.e2e.processes import Program
-from tests.wheel import packaged
+from tests.helpers.wheel import packaged
 
 OPERATOR = "lookalike/_operators.abi3.so"
 PIXELS = "lookalike/_pixels.abi3.so"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.old_encoder import OLD_WEIGHTS, age_encoder
+from tests.helpers.old_encoder import OLD_WEIGHTS, age_encoder
 from tests.page.conftest import visiting
 from tests.page.shop import HARD, PLAIN, Shop, ask, starting
 from tests.page.visitor import PHONE, Visitor, Windows, cards, drop, first_card, jpeg, paste

@@ -20,7 +20,7 @@ from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.weights.file_format import serialized
 from lookalike.encoder.weights.installed import Record
 from tests.e2e.conftest import write_pictures
-from tests.encoder_files import TINY, write_tiny
+from tests.helpers.encoder_files import TINY, write_tiny
 from tests.service.harness import index
 
 

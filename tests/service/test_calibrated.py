@@ -14,7 +14,7 @@ import pytest
 from lookalike.calibration import read_calibration
 from lookalike.encoder import calibrations
 from lookalike.images import encode_png
-from tests.calibrating import run_calibrate, view, write_labelled
+from tests.helpers.calibration import run_calibrate, view, write_labelled
 from tests.service.harness import Service, index, serving
 from tests.service.test_searching import DEFAULT
 

@@ -17,7 +17,7 @@ from lookalike.images import encode_png
 from lookalike.testing import make_picture
 from lookalike.wiring import load_encoder
 from service.settings import ApiKeys
-from tests.old_encoder import OLD_WEIGHTS, age_encoder
+from tests.helpers.old_encoder import OLD_WEIGHTS, age_encoder
 from tests.service.conftest import HARD_KEYS, Shop
 from tests.service.harness import Service, index, item_path, serving, without_times
 

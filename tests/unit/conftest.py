@@ -10,7 +10,7 @@ import pytest
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.layout import CollectionLayout
-from tests.shop import Shop
+from tests.helpers.shop_collection import Shop
 
 
 @pytest.fixture
