@@ -4,8 +4,8 @@ The library ``lookalike/_operators.abi3.so`` holds no Python module: it register
 ``torch.ops.load_library`` opens it. It uses PyTorch's stable ABI and is compiled for the plain processor of the
 platform; faster code for newer processors is chosen when the library is loaded (``ext/csrc/clones.h``).
 
-``lookalike/_pixels.abi3.so`` resizes pictures. It knows neither Python nor PyTorch, is opened by ``ctypes``, and so
-serves programs that never load PyTorch. ``lookalike/_graph.abi3.so`` searches graphs of vectors, and is opened
+``lookalike/_resize.abi3.so`` resizes pictures. It knows neither Python nor PyTorch, is opened by ``ctypes``, and so
+serves programs that never load PyTorch. ``lookalike/_hnsw_search.abi3.so`` searches graphs of vectors, and is opened
 likewise.
 
 ``lookalike/_openvino.abi3.so`` computes the operators as nodes of an exported network, in OpenVINO and whatever program
@@ -35,12 +35,19 @@ flags = [
     "-Wextra",
 ]
 
-map_kernels = ("plan", "fuse", "stage_moments", "place_weights", "weighted_pool", "weighted_moments")
+map_kernels = (
+    "block_plan",
+    "multiscale_fuse",
+    "multiscale_moments",
+    "place_weights",
+    "weighted_pool",
+    "weighted_moments",
+)
 
 operators = CppExtension(
     name="lookalike._operators",
-    sources=[f"ext/csrc/{name}.cpp" for name in ("register", "moments", *map_kernels)],
-    depends=[f"ext/csrc/{name}.h" for name in ("clones", "lanes", "moments", *map_kernels)],
+    sources=[f"ext/csrc/{name}.cpp" for name in ("register", "channel_moments", *map_kernels)],
+    depends=[f"ext/csrc/{name}.h" for name in ("clones", "lanes", "channel_moments", *map_kernels)],
     extra_compile_args=[*flags, STABLE_ABI, *system_headers],
     py_limited_api=True,
 )
@@ -82,7 +89,7 @@ def openvino() -> list[Extension]:
 
 
 setup(
-    ext_modules=[operators, plain("_pixels", "resize"), plain("_graph", "walk"), *openvino()],
+    ext_modules=[operators, plain("_resize", "resize"), plain("_hnsw_search", "hnsw_search"), *openvino()],
     cmdclass={"build_ext": BuildExtension},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

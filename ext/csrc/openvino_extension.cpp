@@ -1,5 +1,5 @@
 // The nodes of the domain "lookalike" as OpenVINO sees them: shapes, checks and memory. The arithmetic is in
-// fuse.cpp, stage_moments.cpp and weighted_moments.cpp.
+// multiscale_fuse.cpp, multiscale_moments.cpp and weighted_moments.cpp.
 //
 // A node is computed by the thread that asks for it: OpenVINO gives each of its streams a request of its own.
 //
@@ -17,9 +17,9 @@
 #include <openvino/frontend/onnx/extension/op.hpp>
 #include <openvino/op/op.hpp>
 
-#include "fuse.h"
-#include "plan.h"
-#include "stage_moments.h"
+#include "multiscale_fuse.h"
+#include "block_plan.h"
+#include "multiscale_moments.h"
 #include "weighted_moments.h"
 
 namespace {
@@ -146,7 +146,7 @@ protected:
             moments.merge(0, images, weights.get(), means.get(), squares.get(), out);
             return;
         }
-        const lookalike::StageMoments moments(std::move(stages), images);
+        const lookalike::MultiscaleMoments moments(std::move(stages), images);
         const auto means = room(moments.sums());
         const auto squares = room(moments.sums());
         moments.pool(0, moments.blocks(), means.get(), squares.get());

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "plan.h"
+#include "block_plan.h"
 
 namespace lookalike {
 

@@ -1,5 +1,5 @@
 // The operators of lookalike as PyTorch sees them: schemas, checks, memory and threads. The arithmetic is in
-// fuse.cpp, stage_moments.cpp, weighted_moments.cpp and moments.cpp.
+// multiscale_fuse.cpp, multiscale_moments.cpp, weighted_moments.cpp and channel_moments.cpp.
 //
 // Written against PyTorch's stable ABI: the library needs no Python symbol, and one build serves later
 // versions of PyTorch too.
@@ -23,10 +23,10 @@
 #include <utility>
 #include <vector>
 
-#include "fuse.h"
-#include "moments.h"
-#include "plan.h"
-#include "stage_moments.h"
+#include "multiscale_fuse.h"
+#include "channel_moments.h"
+#include "block_plan.h"
+#include "multiscale_moments.h"
 #include "weighted_moments.h"
 
 STABLE_TORCH_LIBRARY(lookalike, library) {
@@ -182,7 +182,7 @@ Tensor multiscale_fuse(std::vector<Tensor> maps, std::int64_t dimension, bool no
 }
 
 void write_moments(Batch& batch, float* out) {
-    const lookalike::StageMoments moments(std::move(batch.stages), batch.images);
+    const lookalike::MultiscaleMoments moments(std::move(batch.stages), batch.images);
     const auto means = room(moments.sums());
     const auto squares = room(moments.sums());
     share(moments.blocks(), batch.chunk(moments.blocks()),
@@ -232,9 +232,9 @@ Tensor channel_moments(Tensor images) {
     }
     const auto* const data = images.const_data_ptr<std::uint8_t>();
     std::mutex lock;
-    lookalike::Moments total;
+    lookalike::ChannelMoments total;
     share(images.numel() / 3, kChunkPixels, [&](auto begin, auto end) {
-        const lookalike::Moments part = lookalike::moments(data + 3 * begin, end - begin);
+        const lookalike::ChannelMoments part = lookalike::channel_moments(data + 3 * begin, end - begin);
         const std::lock_guard<std::mutex> guard(lock);
         total += part;
     });

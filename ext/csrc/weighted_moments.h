@@ -1,8 +1,8 @@
 // Weighted mean and standard deviation of every channel of every stage map of a batch of images, in which a place
 // counts as much as there is in the deepest map (place_weights.h). Knows no torch, no Python and no threads: the work
-// is cut into blocks (plan.h) that may be done in any order by any number of callers.
+// is cut into blocks (block_plan.h) that may be done in any order by any number of callers.
 //
-// As in stage_moments.h, no sum of squares of the numbers themselves is ever taken: parts are merged by their means and
+// As in multiscale_moments.h, no sum of squares of the numbers themselves is ever taken: parts are merged by their means and
 // their squared deviations from their own mean (Chan, Golub and LeVeque 1979), each with the sum of its weights in
 // place of its number of pixels.
 #pragma once
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "place_weights.h"
-#include "plan.h"
+#include "block_plan.h"
 
 namespace lookalike {
 

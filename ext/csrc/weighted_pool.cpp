@@ -5,12 +5,12 @@
 
 #include "clones.h"
 #include "lanes.h"
-#include "plan.h"
+#include "block_plan.h"
 
 namespace lookalike {
 namespace {
 
-// Added to the variance, as in stage_moments.cpp.
+// Added to the variance, as in multiscale_moments.cpp.
 constexpr float kVarianceFloor = 1e-6F;
 
 // Rows whose lanes are folded at a time.

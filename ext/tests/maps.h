@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "../csrc/plan.h"
+#include "../csrc/block_plan.h"
 
 using lookalike::Layout;
 using lookalike::Stage;

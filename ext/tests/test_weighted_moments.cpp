@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "../csrc/stage_moments.h"
+#include "../csrc/multiscale_moments.h"
 #include "check.h"
 #include "maps.h"
 
@@ -176,7 +176,7 @@ void test_a_deepest_map_of_zeros_gives_the_unweighted_moments() {
     for (const Layout layout : {Layout::planes, Layout::pixels}) {
         const std::vector<Map> maps{make_map(2, 6, 40, 30, layout), make_map(2, 9, 5, 4, layout, 0.0F, 0.0F)};
         check_formula(maps, 2);
-        const lookalike::StageMoments plain(stages_of(maps), 2);
+        const lookalike::MultiscaleMoments plain(stages_of(maps), 2);
         const auto means = room(plain.sums());
         const auto squares = room(plain.sums());
         std::vector<float> out(static_cast<std::size_t>(2 * plain.length()));

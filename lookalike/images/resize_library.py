@@ -38,7 +38,7 @@ def resizer() -> str:
 
 @cache
 def _library() -> tuple[Callable[..., int] | None, str]:
-    library, note = compiled_library("_pixels")
+    library, note = compiled_library("_resize")
     if library is None:
         return None, note
     function = library.lookalike_resize_bilinear

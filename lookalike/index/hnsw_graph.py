@@ -1,4 +1,4 @@
-"""A navigable graph over half bytes, its file, and the compiled search that walks it (``ext/csrc/walk.cpp``)."""
+"""A navigable graph over half bytes, its file, and the compiled search that walks it (``ext/csrc/hnsw_search.cpp``)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def stride_for(width: int, links: int) -> int:
 
 @dataclass(frozen=True)
 class Graph:
-    """n nodes, in the words of ``ext/csrc/walk.h``; the arrays may be those of a mapped file.
+    """n nodes, in the words of ``ext/csrc/hnsw_search.h``; the arrays may be those of a mapped file.
 
     ``records`` is (n, stride) uint8: a code and the ``links`` of the ground floor. ``climbers`` (c,) int32 are the
     nodes on upper floors, ``starts`` (c,) int64 the first of their rows in ``floors`` (b, links / 2) int32. ``matrix``
@@ -146,12 +146,12 @@ class GraphSearch:
 
 def graph_search_status() -> str:
     """Where the compiled search is, in words for a person, or why it is not."""
-    library, note = compiled_library("_graph")
+    library, note = compiled_library("_hnsw_search")
     return note if library is None else f"compiled ({note})"
 
 
 class _Fields(ctypes.Structure):
-    """``LookalikeGraph`` of ``ext/csrc/walk.h``."""
+    """``LookalikeGraph`` of ``ext/csrc/hnsw_search.h``."""
 
     _fields_: ClassVar = [
         ("records", ctypes.c_void_p), ("count", ctypes.c_int64), ("stride", ctypes.c_int64), ("width", ctypes.c_int64),
@@ -164,12 +164,12 @@ class _Fields(ctypes.Structure):
 
 @cache
 def _functions() -> tuple[Any, Any]:
-    library, note = compiled_library("_graph")
+    library, note = compiled_library("_hnsw_search")
     if library is None:
         raise OperatorError(
             f"the compiled search of graphs cannot be used: {note}; run `make install` to compile it here, or ask for "
             "another type of index with --engine",
-            subject="_graph",
+            subject="_hnsw_search",
         )
     address, number = ctypes.c_void_p, ctypes.c_int64
     candidates, search = library.lookalike_graph_candidates, library.lookalike_graph_search

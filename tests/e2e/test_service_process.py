@@ -158,7 +158,7 @@ def test_in_a_container_a_search_works_under_any_name_and_address(contained: Con
 
 def test_what_a_service_runs_with_is_that_of_the_wheel(contained: Contained, program: Program) -> None:
     mapped = {line.split()[-1] for line in Path(f"/proc/{contained.served.pid}/maps").read_text().splitlines()}
-    (resizer,) = [Path(path) for path in mapped if "_pixels" in path]
+    (resizer,) = [Path(path) for path in mapped if "_resize" in path]
     assert resizer.is_relative_to(program.python.parents[1])
 
 

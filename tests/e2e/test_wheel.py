@@ -12,8 +12,8 @@ from tests.e2e.processes import Program
 from tests.helpers.wheel import packaged
 
 OPERATOR = "lookalike/_operators.abi3.so"
-PIXELS = "lookalike/_pixels.abi3.so"
-COMPILED = {OPERATOR, PIXELS, "lookalike/_graph.abi3.so", "lookalike/_openvino.abi3.so"}
+PIXELS = "lookalike/_resize.abi3.so"
+COMPILED = {OPERATOR, PIXELS, "lookalike/_hnsw_search.abi3.so", "lookalike/_openvino.abi3.so"}
 WEIGHTS = "lookalike/encoder/bundled/bundled.safetensors"
 WHERE = """
 import torch

@@ -17,7 +17,7 @@ import indexer
 import lookalike
 import service
 
-COMPILED = {f"lookalike.{name}" for name in ("_graph", "_openvino", "_operators", "_pixels")}
+COMPILED = {f"lookalike.{name}" for name in ("_hnsw_search", "_openvino", "_operators", "_resize")}
 """Libraries that are no modules of Python."""
 
 

@@ -52,8 +52,8 @@ def test_without_the_library_the_bytes_are_the_same_and_it_is_said_why(
 ) -> None:
     assert resizer().startswith("compiled")
     expected = [resize(picture(width, height), *size) for width, height, *size in SIZES]
-    (tmp_path / "_pixels.abi3.so").write_bytes(b"no library")
-    for folder, why in ((tmp_path, "_pixels.abi3.so"), (tmp_path / "empty", "was not compiled")):
+    (tmp_path / "_resize.abi3.so").write_bytes(b"no library")
+    for folder, why in ((tmp_path, "_resize.abi3.so"), (tmp_path / "empty", "was not compiled")):
         with monkeypatch.context() as patched:
             patched.setattr(compiled, "_FOLDER", folder)
             compiled.compiled_library.cache_clear()

@@ -109,7 +109,7 @@ def test_without_the_library_a_graph_is_refused_with_what_to_do(no_libraries: Pa
 
 
 def test_a_library_that_cannot_be_opened_is_named(no_libraries: Path, vectors: Vectors) -> None:
-    (no_libraries / "_graph.abi3.so").write_bytes(b"no library")
-    assert "_graph.abi3.so" in graph_search_status()
-    with pytest.raises(OperatorError, match=r"_graph\.abi3\.so"):
+    (no_libraries / "_hnsw_search.abi3.so").write_bytes(b"no library")
+    assert "_hnsw_search.abi3.so" in graph_search_status()
+    with pytest.raises(OperatorError, match=r"_hnsw_search\.abi3\.so"):
         build_index("faiss-hnsw", vectors, untold)

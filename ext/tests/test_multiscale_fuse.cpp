@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "../csrc/fuse.h"
+#include "../csrc/multiscale_fuse.h"
 #include "check.h"
 #include "maps.h"
 

@@ -1,4 +1,4 @@
-#include "stage_moments.h"
+#include "multiscale_moments.h"
 
 #include <algorithm>
 #include <cmath>
@@ -216,13 +216,13 @@ void merge_slices(const float* means, const float* squares, const Place& place, 
 
 }  // namespace
 
-StageMoments::StageMoments(std::vector<Stage> stages, std::int64_t images) : plan_(std::move(stages), images) {
+MultiscaleMoments::MultiscaleMoments(std::vector<Stage> stages, std::int64_t images) : plan_(std::move(stages), images) {
     for (const Stage& stage : plan_.stages()) {
         length_ += 2 * stage.channels;
     }
 }
 
-void StageMoments::pool(std::int64_t begin, std::int64_t end, float* means, float* squares) const noexcept {
+void MultiscaleMoments::pool(std::int64_t begin, std::int64_t end, float* means, float* squares) const noexcept {
     plan_.each(begin, end, [=](const Stage& stage, const Block& block, const float* data, std::int64_t place) {
         if (stage.layout == Layout::planes) {
             pool_rows(data, block.channels, stage.pixels(), block.pixels, means + place, squares + place);
@@ -232,7 +232,7 @@ void StageMoments::pool(std::int64_t begin, std::int64_t end, float* means, floa
     });
 }
 
-void StageMoments::merge(std::int64_t begin, std::int64_t end, const float* means, const float* squares,
+void MultiscaleMoments::merge(std::int64_t begin, std::int64_t end, const float* means, const float* squares,
                          float* out) const noexcept {
     const std::vector<Stage>& stages = plan_.stages();
     for (std::int64_t image = begin; image < end; ++image) {

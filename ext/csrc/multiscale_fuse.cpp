@@ -1,4 +1,4 @@
-#include "fuse.h"
+#include "multiscale_fuse.h"
 
 #include <algorithm>
 #include <cmath>

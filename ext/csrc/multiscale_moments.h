@@ -1,5 +1,5 @@
 // Mean and standard deviation of every channel of every stage map of a batch of images, in one pass over the
-// maps. Knows no torch, no Python and no threads: the work is cut into blocks (plan.h) that may be done in any
+// maps. Knows no torch, no Python and no threads: the work is cut into blocks (block_plan.h) that may be done in any
 // order by any number of callers.
 //
 // No sum of squares of the numbers themselves is ever taken, which would lose a deviation that is small beside
@@ -10,14 +10,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "plan.h"
+#include "block_plan.h"
 
 namespace lookalike {
 
-class StageMoments {
+class MultiscaleMoments {
 public:
     // Every stage has at least one channel and one pixel, and `images` images.
-    StageMoments(std::vector<Stage> stages, std::int64_t images);
+    MultiscaleMoments(std::vector<Stage> stages, std::int64_t images);
 
     // The number of blocks in the batch, the number of floats that each of `means` and `squares` takes, and the
     // number of floats of an image's row.

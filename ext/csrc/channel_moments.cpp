@@ -1,4 +1,4 @@
-#include "moments.h"
+#include "channel_moments.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -32,7 +32,7 @@ void add_rounds(const std::uint8_t* data, std::int64_t rounds, Lanes& sums, Lane
 
 }  // namespace
 
-Moments& Moments::operator+=(const Moments& other) noexcept {
+ChannelMoments& ChannelMoments::operator+=(const ChannelMoments& other) noexcept {
     for (std::size_t channel = 0; channel < 3; ++channel) {
         sums[channel] += other.sums[channel];
         squares[channel] += other.squares[channel];
@@ -40,8 +40,8 @@ Moments& Moments::operator+=(const Moments& other) noexcept {
     return *this;
 }
 
-Moments moments(const std::uint8_t* data, std::int64_t pixels) noexcept {
-    Moments total;
+ChannelMoments channel_moments(const std::uint8_t* data, std::int64_t pixels) noexcept {
+    ChannelMoments total;
     std::int64_t left = pixels;
     while (left >= kLanePixels) {
         const std::int64_t rounds = std::min(left / kLanePixels, kRounds);

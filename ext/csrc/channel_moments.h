@@ -7,14 +7,14 @@
 
 namespace lookalike {
 
-struct Moments {
+struct ChannelMoments {
     std::array<std::uint64_t, 3> sums{};
     std::array<std::uint64_t, 3> squares{};
 
-    Moments& operator+=(const Moments& other) noexcept;
+    ChannelMoments& operator+=(const ChannelMoments& other) noexcept;
 };
 
 // The moments of `pixels` pixels of three bytes each. Exact up to 2^48 pixels.
-Moments moments(const std::uint8_t* data, std::int64_t pixels) noexcept;
+ChannelMoments channel_moments(const std::uint8_t* data, std::int64_t pixels) noexcept;
 
 }  // namespace lookalike

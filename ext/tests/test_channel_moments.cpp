@@ -4,21 +4,21 @@
 #include <random>
 #include <vector>
 
-#include "../csrc/moments.h"
+#include "../csrc/channel_moments.h"
 #include "check.h"
 
 namespace {
 
-using lookalike::Moments;
-using lookalike::moments;
+using lookalike::ChannelMoments;
+using lookalike::channel_moments;
 
 void check_formula(const std::vector<std::uint8_t>& data) {
-    Moments expected;
+    ChannelMoments expected;
     for (std::size_t i = 0; i < data.size(); ++i) {
         expected.sums[i % 3] += data[i];
         expected.squares[i % 3] += static_cast<std::uint64_t>(data[i]) * data[i];
     }
-    const Moments got = moments(data.data(), static_cast<std::int64_t>(data.size() / 3));
+    const ChannelMoments got = channel_moments(data.data(), static_cast<std::int64_t>(data.size() / 3));
     CHECK(got.sums == expected.sums);
     CHECK(got.squares == expected.squares);
 }
@@ -42,10 +42,10 @@ void test_white_overflows_no_counter() {
 
 void test_parts_add_up() {
     const std::vector<std::uint8_t> data(3 * 50, 200);
-    Moments total = moments(data.data(), 20);
-    total += moments(data.data() + 60, 30);
-    CHECK(total.sums == moments(data.data(), 50).sums);
-    CHECK(total.squares == moments(data.data(), 50).squares);
+    ChannelMoments total = channel_moments(data.data(), 20);
+    total += channel_moments(data.data() + 60, 30);
+    CHECK(total.sums == channel_moments(data.data(), 50).sums);
+    CHECK(total.squares == channel_moments(data.data(), 50).squares);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Where the time goes: a node lies anywhere in memory, and waiting for it takes ten times as long as comparing it. So
 // a step first asks for the codes of all nodes that it will compare. (To ask for the links of those that are kept costs as
 // much as it saves: fewer than half of them are followed.)
-#include "walk.h"
+#include "hnsw_search.h"
 
 #include <algorithm>
 #include <cmath>

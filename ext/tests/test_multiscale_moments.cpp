@@ -1,6 +1,6 @@
 // The stage moments kernel against its formula in double, without PyTorch and without Python.
 
-#include "../csrc/stage_moments.h"
+#include "../csrc/multiscale_moments.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,7 +14,7 @@
 
 namespace {
 
-using lookalike::StageMoments;
+using lookalike::MultiscaleMoments;
 
 std::vector<double> formula(const std::vector<Map>& maps, std::int64_t images) {
     std::vector<double> out;
@@ -43,7 +43,7 @@ std::vector<double> formula(const std::vector<Map>& maps, std::int64_t images) {
 // Does the blocks in the given order, `step` at a time.
 std::vector<float> moments_of(const std::vector<Map>& maps, std::int64_t images, bool backwards = false,
                               std::int64_t step = 1) {
-    const StageMoments moments(stages_of(maps), images);
+    const MultiscaleMoments moments(stages_of(maps), images);
     const auto means = std::make_unique<float[]>(static_cast<std::size_t>(moments.sums()));
     const auto squares = std::make_unique<float[]>(static_cast<std::size_t>(moments.sums()));
     std::fill(means.get(), means.get() + moments.sums(), std::numeric_limits<float>::quiet_NaN());

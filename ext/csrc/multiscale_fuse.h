@@ -1,12 +1,12 @@
 // The multi-scale embedding of a batch of images: every stage map is averaged over its pixels, expanded to one
 // length, averaged over the stages and brought to unit length. Knows no torch, no Python and no threads: the
-// work is cut into blocks (plan.h) that may be done in any order by any number of callers.
+// work is cut into blocks (block_plan.h) that may be done in any order by any number of callers.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "plan.h"
+#include "block_plan.h"
 
 namespace lookalike {
 

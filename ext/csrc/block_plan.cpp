@@ -1,4 +1,4 @@
-#include "plan.h"
+#include "block_plan.h"
 
 #include <algorithm>
 #include <utility>

@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "../csrc/walk.h"
+#include "../csrc/hnsw_search.h"
 #include "check.h"
 
 namespace {
