@@ -19,8 +19,16 @@ from lookalike.collection.layout import CollectionLayout
 from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.encoder.calibrations import default_calibration
 from lookalike.encoder.export_formats import Format
-from lookalike.encoder.int8.artifact import Quantised, dimension_in_the_box
+from lookalike.encoder.int8.artifact import (
+    Quantised,
+    check_form,
+    dimension_in_the_box,
+    is_quantised,
+    read_quantised,
+    write_network,
+)
 from lookalike.encoder.registry import BUNDLED, BUNDLED_INT8
+from lookalike.encoder.request_check import check_request
 from lookalike.encoder.runtimes.selection import Wanted, load_chosen
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import CollectionNotFoundError, EncoderOptionsError, VectorsInvalidError
@@ -145,8 +153,15 @@ def preferred_runtime() -> RuntimeName:
 def export_encoder(request: EncoderRequest, encoders_dir: Path, path: Path, kind: Format) -> EncoderSpec:
     """Write an encoder to a file for other programs; see ``encoder.export.onnx_export.export``. Returns its spec.
 
-    Raises what loading raises, OperatorError, and EncoderOptionsError for a network that has no such form.
+    An int8 one is copied: its network is an ONNX file already. Raises what loading raises, OperatorError, and
+    EncoderOptionsError for a network that has no such form.
     """
+    check_request(request.name, encoders_dir, fusion=request.fusion, input_size=request.input_size)
+    if is_quantised(request.name):
+        made = read_quantised(request.name, encoders_dir)
+        check_form(made, request.fusion, request.input_size)
+        write_network(made, path, kind)
+        return made.spec
     from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 
     encoder = load_torch_encoder(

@@ -10,7 +10,6 @@ import typer
 
 from indexer.commands.options import (
     DEFAULT_DATA,
-    EncoderOption,
     EncodersOption,
     FusionOption,
     InputSizeOption,
@@ -21,6 +20,16 @@ from indexer.commands.options import (
 )
 from lookalike.collection.files import disk_errors
 from lookalike.encoder.registry import BUNDLED
+
+ExportedOption = Annotated[
+    str,
+    typer.Option(
+        "--encoder",
+        envvar="LOOKALIKE_ENCODER",
+        help="bundled, bundled-int8, bundled-resnet18, NAME (once installed), or NAME:/path/to/weights. int8 ones: "
+        "--format onnx only.",
+    ),
+]
 
 
 class FormatName(StrEnum):
@@ -33,7 +42,7 @@ class FormatName(StrEnum):
 
 def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; OUT.json says what is in it.")],
-    encoder: EncoderOption = BUNDLED,
+    encoder: ExportedOption = BUNDLED,
     fusion: FusionOption = None,
     input_size: InputSizeOption = None,
     kind: Annotated[
@@ -50,7 +59,8 @@ def export(
 ) -> None:
     """Write an encoder to a file that other programs can run: pictures (n, S, S, 3) uint8 in, unit vectors out.
 
-    How a picture becomes such a square, and what its vector means, is in OUT.json.
+    An int8 encoder is written as the ONNX file that it is. How a picture becomes such a square, and what its vector
+    means, is in OUT.json.
     """
     from lookalike.wiring import export_encoder
 
@@ -59,11 +69,11 @@ def export(
     with session.reporter.stage(f"{encoder}: exporting", 0), disk_errors(out):
         spec = export_encoder(request, session.places.encoders_dir, out, kind.value)
     written = out.stat().st_size
-    told = f"{encoder} is in {out} ({size(written)}); {out}.json says how to prepare a picture"
+    text = f"{encoder} is in {out} ({size(written)}); {out}.json says how to prepare a picture"
     if kind is FormatName.ONNX_OPERATOR:
-        told += "; OpenVINO reads it after core.add_extension(lookalike.encoder.openvino_extension.path())"
+        text += "; OpenVINO reads it after core.add_extension(lookalike.encoder.openvino_extension.path())"
     session.reporter.answer(
-        told,
+        text,
         file=str(out),
         format=kind.value,
         bytes=written,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from lookalike.encoder.base import Vectors
+from lookalike.encoder.export_formats import Format, description
 from lookalike.encoder.registry import BUNDLED_INT8, BUNDLED_NETWORKS
 from lookalike.encoder.spec import DECODERS, EncoderSpec
 from lookalike.encoder.weights.file_format import file_digest, invalid, read_recipe
 from lookalike.encoder.weights.installed import BOX, bundled_weights
-from lookalike.errors import EncoderNotInstalledError
+from lookalike.errors import EncoderNotInstalledError, EncoderOptionsError
 
 SUFFIX = "-int8"
 MODEL_FILE = "model.onnx"
@@ -107,6 +109,33 @@ def read_quantised(name: str, encoders_dir: Path) -> Quantised:
             f"install a newer one, or quantise {origin_said.name} again",
         )
     return Quantised(model, dataclasses.replace(spec, name=name), origin_said, check, said.get("measured", {}))
+
+
+def check_form(made: Quantised, fusion: str | None, input_size: int | None) -> None:
+    """Raise EncoderOptionsError for another fusion or size than the int8 network's own."""
+    size = made.spec.input_size
+    if fusion not in {None, made.spec.fusion} or input_size not in {None, size}:
+        raise EncoderOptionsError(
+            f"{made.spec.name} has the fusion {made.spec.fusion} at {size} pixels and no other: leave both out, or "
+            f"name {made.origin.name}",
+            subject="fusion",
+        )
+
+
+def write_network(made: Quantised, path: Path, kind: Format) -> None:
+    """Copy the network to ``path``, and write what its vectors mean to ``path`` + ``.json``, as any export has it.
+
+    An int8 network is an ONNX file of standard operators already. Raises EncoderOptionsError for another format, and
+    OSError as the disk does.
+    """
+    if kind != "onnx":
+        raise EncoderOptionsError(
+            f"{made.spec.name} is an int8 network, which there is as onnx only, not as {kind}: choose onnx, or name "
+            f"{made.origin.name}",
+            subject="format",
+        )
+    shutil.copyfile(made.model, path)
+    path.with_name(f"{path.name}.json").write_text(description(made.spec, kind), encoding="utf-8")
 
 
 def write_description(made: Quantised) -> None:

@@ -32,7 +32,7 @@ from lookalike.encoder.export.cache import (
     remove_compiled,
     write_choice,
 )
-from lookalike.encoder.int8.artifact import Quantised, is_quantised, read_quantised
+from lookalike.encoder.int8.artifact import Quantised, check_form, is_quantised, read_quantised
 from lookalike.encoder.request_check import check_request
 from lookalike.encoder.runtimes import torch_runtime
 from lookalike.encoder.runtimes.exported import Engine, ExportedEncoder, cores
@@ -202,13 +202,7 @@ def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
     asked for with another fusion or size.
     """
     made = read_quantised(wanted.name, wanted.encoders_dir)
-    size = made.spec.input_size
-    if wanted.fusion not in {None, made.spec.fusion} or wanted.input_size not in {None, size}:
-        raise EncoderOptionsError(
-            f"{wanted.name} has the fusion {made.spec.fusion} at {size} pixels and no other: leave both out, or name "
-            f"{made.origin.name}",
-            subject="fusion",
-        )
+    check_form(made, wanted.fusion, wanted.input_size)
     origin = Wanted(made.origin.name, wanted.encoders_dir, made.origin.fusion, made.origin.input_size)
     folder = wanted.encoders_dir / EXPORTS / made.spec.weights_digest[:32]
 
@@ -233,7 +227,7 @@ def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
         if cache is not None:
             remove_compiled(cache)
         candidates, left_out = _candidates(make, made, ENGINES)
-        choice = chosen(costs_of(candidates, made_pictures(size)), left_out)
+        choice = chosen(costs_of(candidates, made_pictures(made.spec.input_size)), left_out)
         if cache is not None:
             write_choice(cache, choice)
     return _or_refused(wanted.name, choice["runtime"], lambda: make(choice["runtime"], str(choice["reason"])))
