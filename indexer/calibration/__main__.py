@@ -19,10 +19,10 @@ from indexer.console.reporter import HumanReporter, JsonReporter, Reporter
 from indexer.datasets.embed import embed_entries
 from indexer.datasets.labels import read_labelled, source_name
 from lookalike.api import Encoder
-from lookalike.collection.files import disk_errors, write_atomically
 from lookalike.encoder.calibrations import SHIPPED, calibration_name
 from lookalike.errors import LookalikeError
 from lookalike.sources.open_source import open_source
+from lookalike.storage import disk_errors, write_atomically
 
 
 def parser() -> argparse.ArgumentParser:

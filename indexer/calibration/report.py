@@ -14,8 +14,8 @@ from indexer.calibration.pairs import Floats, Pairs
 from indexer.calibration.validation import AtThreshold, validate
 from indexer.reports.charts import Line, Mark, line_chart
 from indexer.reports.page import render, write_page
-from lookalike.collection.files import disk_errors, write_atomically
 from lookalike.errors import PairsInsufficientError
+from lookalike.storage import disk_errors, write_atomically
 
 POINTS = 400
 """Points of a curve that are drawn."""

@@ -12,8 +12,8 @@ from indexer.commands.index import RootOption, SourceArgument
 from indexer.commands.options import JsonOption, MaxMegabytesOption, MaxMegapixelsOption, image_limits, make_reporter
 from indexer.sample.corpus import write_sample
 from indexer.sample.product import MAX_PRODUCTS
-from lookalike.collection.files import disk_errors
 from lookalike.sources.open_source import open_source
+from lookalike.storage import disk_errors
 
 
 def sample(

@@ -24,9 +24,9 @@ from indexer.commands.options import (
     size,
 )
 from lookalike.api import Encoder
-from lookalike.collection.files import disk_errors
 from lookalike.collection.snapshot import open_snapshot
 from lookalike.errors import LookalikeError, OperatorError
+from lookalike.storage import disk_errors
 
 
 @dataclass(frozen=True, slots=True)

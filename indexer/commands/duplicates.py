@@ -26,7 +26,7 @@ from indexer.duplicates.grouping import CopyGroup, copy_groups
 from indexer.duplicates.tier_reader import Reader
 from lookalike.api import Collection
 from lookalike.catalogue.records import ItemDraft
-from lookalike.collection.files import disk_errors, write_atomically
+from lookalike.storage import disk_errors, write_atomically
 
 _BATCH = 256
 _COLUMNS = ("group", "action", "key", "tier", "width", "height", "bytes", "location")

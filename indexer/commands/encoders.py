@@ -168,9 +168,9 @@ def quantise(
     It is not kept if its vectors or its answers are too far from those of NAME.
     """
     from indexer.int8_encoder import quantise_and_measure
-    from lookalike.collection.files import disk_errors
     from lookalike.encoder.int8.artifact import SUFFIX, model_path
     from lookalike.encoder.weights.installed import record_quantised
+    from lookalike.storage import disk_errors
 
     session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     folder = session.places.encoders_dir

@@ -20,9 +20,9 @@ from indexer.commands.options import (
 from indexer.reports.contact_sheet import Tile
 from indexer.reports.explanation_sheet import draw_explanation, words_of
 from lookalike.api import Encoder
-from lookalike.collection.files import disk_errors, write_atomically
 from lookalike.explanation import Explanation
 from lookalike.images import encode_png
+from lookalike.storage import disk_errors, write_atomically
 
 
 def explain(

@@ -18,8 +18,8 @@ from indexer.commands.options import (
     make_session,
     size,
 )
-from lookalike.collection.files import disk_errors
 from lookalike.encoder.registry import BUNDLED
+from lookalike.storage import disk_errors
 
 ExportedOption = Annotated[
     str,

@@ -20,11 +20,11 @@ from indexer.commands.options import (
 )
 from indexer.ingest.verify import verify_self_match
 from lookalike.catalogue.records import CollectionRecord
-from lookalike.collection.files import disk_errors, exclusive_lock
 from lookalike.collection.snapshot import read_manifest
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.errors import LookalikeError, SnapshotDamagedError, SnapshotNotFoundError
 from lookalike.options import ImageLimits
+from lookalike.storage import disk_errors
 
 EXIT_FAILED = 1
 EXIT_STALE = 3
@@ -152,7 +152,7 @@ def rollback(
     layout = session.layout(collection)
     with disk_errors(layout.root):
         layout.make()
-    with exclusive_lock(layout.lock, subject=collection):
+    with layout.hold_lock():
         target = _target(session, collection) if to is None else to
         with session.collection(collection, generation=target, whole=True) as opened:
             opened.check_rows()

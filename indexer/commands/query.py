@@ -26,12 +26,12 @@ from indexer.commands.options import (
 )
 from indexer.reports.contact_sheet import Tile, draw_montage
 from lookalike.api import RGB, Encoder
-from lookalike.collection.files import disk_errors, write_atomically
 from lookalike.collection.searcher import Hit
 from lookalike.errors import LookalikeError
 from lookalike.images import decode, encode_png
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Source, printable
+from lookalike.storage import disk_errors, write_atomically
 from lookalike.thresholds import DEFAULT_VALUE, Threshold, normalized
 
 ImagesArgument = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures to search with.")]

@@ -15,7 +15,6 @@ from indexer.ingest.verdicts import Report, Verdict
 from lookalike.catalogue.records import EncoderRequest, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.builder import Builder, BuildOptions, check_request
-from lookalike.collection.files import disk_errors
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.base import ImageEncoder
@@ -23,6 +22,7 @@ from lookalike.errors import SourceEmptyError
 from lookalike.options import Places
 from lookalike.sources.base import Source
 from lookalike.sources.open_source import open_source
+from lookalike.storage import disk_errors
 from lookalike.wiring import build_index, load_encoder
 
 KEPT_REPORTS = 10

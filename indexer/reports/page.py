@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.collection.files import disk_errors, write_atomically
 from lookalike.errors import DataPathError
 from lookalike.images import thumbnail
+from lookalike.storage import disk_errors, write_atomically
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -13,7 +13,6 @@ a sample, and says last of all that it is complete.
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import json
 import random
@@ -26,6 +25,7 @@ from indexer.sample.kinds import KINDS
 from indexer.sample.look import Pose
 from indexer.sample.product import MAX_PRODUCTS, Product, invent
 from lookalike.errors import DataPathError, DiskFullError
+from lookalike.storage import NO_ROOM
 
 VERSION = 1
 """Raised whenever the same seed would give other pictures."""
@@ -213,6 +213,6 @@ def _write(path: Path, data: bytes) -> None:
 
 def _readable(error: OSError, folder: Path) -> DataPathError | DiskFullError:
     subject = str(error.filename or folder)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in NO_ROOM:
         return DiskFullError(f"no room left for the sample in {folder}; free some and run again", subject=subject)
     return DataPathError(f"cannot write the sample at {subject}: {error.strerror}", subject=subject)

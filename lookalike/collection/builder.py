@@ -25,7 +25,6 @@ from lookalike.catalogue.records import (
 )
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.encoder_check import check_same_encoder
-from lookalike.collection.files import disk_errors, exclusive_lock
 from lookalike.collection.index_command import reencode_command
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.publisher import Publisher
@@ -36,6 +35,7 @@ from lookalike.errors import EncoderMismatchError, SnapshotDamagedError
 from lookalike.index.base import Tell, untold
 from lookalike.index.build import Build
 from lookalike.index.planner import IndexWish, plan_index
+from lookalike.storage import disk_errors
 
 _AGREE = "Use the same encoder, or agree to encode everything again with --reencode"
 
@@ -218,7 +218,7 @@ class Builder:
         request, spec = encoder
         with disk_errors(layout.root):
             layout.make()
-        with exclusive_lock(layout.lock, subject=layout.name):
+        with layout.hold_lock():
             with disk_errors(layout.root):
                 layout.clear_unfinished()
             complete = layout.complete()

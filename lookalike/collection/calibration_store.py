@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 
 from lookalike.calibration import Calibration, read_calibration
-from lookalike.collection.files import disk_errors, write_atomically
 from lookalike.collection.layout import CollectionLayout
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import CalibrationInvalidError
+from lookalike.storage import disk_errors, write_atomically
 
 
 def collection_calibration(layout: CollectionLayout, spec: EncoderSpec) -> Calibration | None:

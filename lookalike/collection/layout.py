@@ -13,11 +13,19 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lookalike.collection.files import sync_folder, temporary_name, write_atomically
-from lookalike.errors import CollectionNameError, CollectionNotReadyError, SnapshotDamagedError, SnapshotNotFoundError
+from lookalike.errors import (
+    CollectionBusyError,
+    CollectionNameError,
+    CollectionNotReadyError,
+    SnapshotDamagedError,
+    SnapshotNotFoundError,
+)
+from lookalike.storage import LockedError, disk_errors, exclusive_lock, sync_folder, temporary_name, write_atomically
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 GENERATION = re.compile(r"[0-9]{8}")
@@ -55,10 +63,23 @@ class CollectionLayout:
         """The data folder that the collection is in."""
         return self.root.parent.parent
 
-    @property
-    def lock(self) -> Path:
-        """The lock file."""
-        return self.root / "lock"
+    @contextmanager
+    def hold_lock(self) -> Iterator[None]:
+        """Hold the collection's lock for the block; it is released when the process dies, however it dies.
+
+        Raises CollectionBusyError at once if another process holds it, and DataPathError.
+        """
+        path = self.root / "lock"
+        with ExitStack() as stack:
+            try:
+                with disk_errors(path):
+                    stack.enter_context(exclusive_lock(path))
+            except LockedError as error:
+                raise CollectionBusyError(
+                    f"another indexer is working on the collection {self.name!r}: wait for it to finish",
+                    subject=self.name,
+                ) from error
+            yield
 
     @property
     def reports(self) -> Path:

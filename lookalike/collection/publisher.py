@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from lookalike.catalogue.records import CollectionRecord, EncoderRequest
 from lookalike.catalogue.repository import Catalogue
-from lookalike.collection.files import sample_file, sha256_file, sync_file, sync_folder, write_atomically
 from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS, CollectionLayout
 from lookalike.collection.snapshot import Snapshot
 from lookalike.collection.snapshot_manifest import FileStamp, Manifest
@@ -21,8 +20,8 @@ from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import SnapshotDamagedError
 from lookalike.index.base import Tell, check_vectors
 from lookalike.index.build import Build, choose_index
-from lookalike.index.npy_writer import write_npy
 from lookalike.index.planner import IndexWish
+from lookalike.storage import sample_file, sha256_file, sync_file, sync_folder, write_atomically, write_npy
 
 BLOCK = 1024  # vectors held in memory at once, some of them three times: as rows, as an array and as bytes
 

@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.collection.files import sample_file, sha256_file
 from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS, CollectionLayout
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.errors import SnapshotDamagedError, SnapshotNotFoundError
 from lookalike.index.vector_reader import Rows
+from lookalike.storage import sample_file, sha256_file
 
 LARGE = 64 << 20
 """Bytes; a file up to this is read whole whenever its snapshot is opened."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from lookalike.errors import IndexDamagedError
 from lookalike.index.base import Mask, Neighbours, Positions, Vectors, empty_neighbours, ranked
+from lookalike.storage import disk_full_error
 
 # The wheel's stubs describe the C++ signatures; its Python layer accepts arrays and keywords instead.
 faiss: Any = untyped_faiss
@@ -124,7 +125,5 @@ def read(path: Path) -> Any:
 
 def _system_error(error: RuntimeError, path: Path) -> OSError:
     """FAISS has one class for all failures; the system's own words are within its message."""
-    for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        if os.strerror(code) in str(error):
-            return OSError(code, os.strerror(code), str(path))
-    return OSError(errno.EIO, str(error), str(path))
+    system = disk_full_error(error) or OSError(errno.EIO, str(error))
+    return OSError(system.errno, system.strerror, str(path))

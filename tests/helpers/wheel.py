@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from lookalike.storage import exclusive_lock
 from tests.conftest import REPOSITORY
 
 BUILD = REPOSITORY / "build"
@@ -33,7 +31,8 @@ def packaged() -> dict[str, Path]:
 def built_wheel() -> Path:
     """The wheel of the checkout as it is now; ``make wheel`` makes it, in one process at a time."""
     stamp = BUILD / "wheel.stamp"
-    with _alone():
+    BUILD.mkdir(exist_ok=True)
+    with exclusive_lock(BUILD / "wheel.lock", timeout_s=600.0):
         sources = _digest([*packaged().values(), *_compiled_from(), *(REPOSITORY / name for name in _RECIPE)])
         if not stamp.exists() or stamp.read_text() != sources + _digest(_wheels()):
             _make()
@@ -89,11 +88,3 @@ def _digest(paths: list[Path]) -> str:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(REPOSITORY)}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    BUILD.mkdir(exist_ok=True)
-    with (BUILD / "wheel.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -8,23 +8,21 @@ is of no more use is removed when the next folder is made.
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import hashlib
 import json
 import logging
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lookalike.encoder.spec import NETWORK_DECODER, EncoderSpec
-from lookalike.encoder.weights.file_format import file_digest
 from lookalike.encoder.weights.installed import find_weights, resolve
+from lookalike.storage import LockedError, exclusive_lock, sha256_file, staged_folder, write_atomically, write_synced
 
 _LOG = logging.getLogger(__name__)
 EXPORT_VERSION = 2
@@ -36,7 +34,10 @@ _COMPILED = ("*.blob", "*.cl_cache")
 """What OpenVINO keeps of its own beside a model."""
 
 _FORGOTTEN_S = 24 * 3600.0
-"""After so long, what somebody was about to put in place or to remove is nobody's any more."""
+"""After so long, what a process was about to put in place or to remove is left over from one that died."""
+
+_LONGEST_WAIT_S = 600.0
+"""How long a process waits for another one's export before it makes its own; an export takes seconds to a minute."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def find_kept(folder: Path, name: str) -> Kept | None:
     try:
         said = json.loads((folder / SPEC_FILE).read_text(encoding="utf-8"))
         spec = EncoderSpec.from_dict(said["spec"])
-        whole = hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest() == said["model"]
+        whole = sha256_file(folder / MODEL_FILE) == said["model"]
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return Kept(folder, dataclasses.replace(spec, name=name)) if whole else None
@@ -79,38 +80,34 @@ def keep(folder: Path, model: bytes, spec: EncoderSpec) -> Kept:
 
     Raises OSError as the disk does.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        making.chmod(0o755)
-        write_synced(making / MODEL_FILE, model)
-        said = {"spec": spec.to_dict(), "model": file_digest(making / MODEL_FILE)}
-        write_synced(making / SPEC_FILE, (json.dumps(said, indent=2) + "\n").encode())
-        _write_owner(making, spec)
+    with staged_folder(folder) as stage:
+        write_synced(stage / MODEL_FILE, model)
+        description = {"spec": spec.to_dict(), "model": sha256_file(stage / MODEL_FILE)}
+        write_synced(stage / SPEC_FILE, (json.dumps(description, indent=2) + "\n").encode())
+        _write_owner(stage, spec)
         if folder.exists() and find_kept(folder, spec.name) is None:
             shutil.rmtree(folder, ignore_errors=True)  # damaged
         try:
-            making.rename(folder)
+            stage.rename(folder)
         except OSError:
             if find_kept(folder, spec.name) is None:  # and not another process's, made in the meantime
                 raise
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
     remove_stale(folder, spec)
     return Kept(folder, spec)
 
 
 @contextmanager
 def one_at_a_time(encoders_dir: Path) -> Iterator[None]:
-    """Hold what only one process has: who is to make an export waits for another one that makes one.
+    """Wait until no other process makes an export, at most ``_LONGEST_WAIT_S``, and keep others waiting meanwhile.
 
-    It saves time and memory, and no more: two that export at once are both right, so that where the file system has
-    no locks there is none. Raises OSError as the disk does.
+    It saves time and memory, and no more: two processes that export at once are both right. So where the file system
+    has no locks there is none, and a process that hangs does not block others for ever. Raises OSError as the disk
+    does.
     """
     (encoders_dir / EXPORTS).mkdir(parents=True, exist_ok=True)
-    with (encoders_dir / EXPORTS / _LOCK_FILE).open("a") as file:
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with ExitStack() as stack:
+        with suppress(LockedError, OSError):
+            stack.enter_context(exclusive_lock(encoders_dir / EXPORTS / _LOCK_FILE, timeout_s=_LONGEST_WAIT_S))
         yield
 
 
@@ -122,20 +119,16 @@ def claim(folder: Path, spec: EncoderSpec) -> None:
     owner = folder / OWNER_FILE
     if owner.is_file():
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        making.chmod(0o755)
-        _write_owner(making, spec)
-        if folder.is_dir():
-            (making / OWNER_FILE).replace(owner)
-        else:
-            making.rename(folder)
+        with staged_folder(folder) as stage:
+            _write_owner(stage, spec)
+            if folder.is_dir():
+                (stage / OWNER_FILE).replace(owner)
+            else:
+                stage.rename(folder)
     except OSError:
         if not owner.is_file():  # and not another process's, made in the meantime
             raise
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
     remove_stale(folder, spec)
 
 
@@ -207,14 +200,4 @@ def read_choice(folder: Path) -> dict[str, Any]:
 def write_choice(folder: Path, choice: dict[str, Any]) -> None:
     """Keep what was measured; raises OSError as the disk does."""
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{CHOICE_FILE}.{os.getpid()}.tmp"
-    write_synced(temporary, (json.dumps(choice, indent=2) + "\n").encode())
-    temporary.replace(folder / CHOICE_FILE)
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a file and bring it to the disk."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    write_atomically(folder / CHOICE_FILE, (json.dumps(choice, indent=2) + "\n").encode())

@@ -10,7 +10,6 @@ Numbers are stored as float16 and used as float32. The metadata has ``format`` (
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -21,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 
 from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD, Fusion, Resize
 from lookalike.errors import WeightsInvalidError
+from lookalike.storage import sha256_file
 
 if TYPE_CHECKING:
     import torch
@@ -51,8 +51,7 @@ class Recipe:
 def file_digest(path: Path) -> str:
     """SHA-256 of the file in hexadecimal; raises WeightsInvalidError if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_file(path)
     except OSError as error:
         raise invalid(path, f"cannot be read ({error.strerror}); check the path") from error
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from lookalike.encoder.registry import KnownEncoder
 from lookalike.encoder.telemetry import import_huggingface_hub
-from lookalike.encoder.weights.download import Fetched, Report, full_disk
+from lookalike.encoder.weights.download import Fetched, Report
 from lookalike.encoder.weights.publishers import Published
 from lookalike.errors import DownloadError
+from lookalike.storage import disk_full_error
 
 _HUB_FILE = "model.safetensors"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -44,7 +45,7 @@ def fetch(known: KnownEncoder, said: Published, folder: Path, endpoint: str | No
             return _from_hub(said.hub, folder, endpoint, report)
         return _from_url(where, folder, report)
     except expected as error:
-        if full := full_disk(error):
+        if full := disk_full_error(error):
             raise full from error
         reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         raise DownloadError(

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import datetime
 import errno
-import fcntl
-import os
 import re
 import shutil
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +18,7 @@ from safetensors import SafetensorError
 
 from lookalike.encoder.registry import EncoderChoice, KnownEncoder
 from lookalike.encoder.weights import hub, package_index
-from lookalike.encoder.weights.download import NO_ROOM, Fetched, Report, full_disk
+from lookalike.encoder.weights.download import Fetched, Report
 from lookalike.encoder.weights.file_format import file_digest
 from lookalike.encoder.weights.installed import RECORD_FILE, WEIGHTS_FILE, Record, find_weights
 from lookalike.encoder.weights.publishers import Published, find_network, published
@@ -34,9 +30,20 @@ from lookalike.errors import (
     EncoderOptionsError,
     WeightsInvalidError,
 )
+from lookalike.storage import (
+    NO_ROOM,
+    LockedError,
+    disk_full_error,
+    exclusive_lock,
+    staged_folder,
+    sync_file,
+    sync_folder,
+)
 
 if TYPE_CHECKING:
     import torch
+
+_LOCK_FILE = ".lock"
 
 
 def install(
@@ -70,12 +77,13 @@ def install(
         return final
     try:
         _remove_abandoned(final)
-        with _staged(final) as stage:
+        with staged_folder(final) as stage, exclusive_lock(stage / _LOCK_FILE, timeout_s=10.0):
             _fill(stage, known, published(known), endpoint, wheel, report)
             if final.exists():
                 shutil.rmtree(final)
             stage.rename(final)
-            _sync(encoders_dir)
+            (final / _LOCK_FILE).unlink()  # not before: another process could lock and remove the folder
+            sync_folder(encoders_dir)
     except OSError as error:
         if error.errno in NO_ROOM:
             raise DiskFullError(
@@ -98,38 +106,15 @@ def _is_installed(known: KnownEncoder, encoders_dir: Path) -> bool:
     return True
 
 
-@contextmanager
-def _staged(final: Path) -> Iterator[Path]:
-    """A new folder beside ``final``, locked for the block and gone after it unless it was renamed."""
-    stage = final.with_name(f".{final.name}-{uuid.uuid4().hex}")
-    try:
-        stage.mkdir(parents=True)
-        with _locked(stage):
-            yield stage
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-
-
 def _remove_abandoned(final: Path) -> None:
-    """Remove what killed processes left of this network: the system has let go of their locks."""
-    ours = re.compile(rf"\.{re.escape(final.name)}-[0-9a-f]{{32}}")
-    for stage in [path for path in final.parent.glob(".*") if ours.fullmatch(path.name)]:
+    """Remove what killed processes left of this network: the system has released their locks."""
+    stage_name = re.compile(rf"\.{re.escape(final.name)}-[0-9a-f]{{32}}")
+    for stage in [path for path in final.parent.glob(".*") if stage_name.fullmatch(path.name)]:
         try:
-            with _locked(stage):
+            with exclusive_lock(stage / _LOCK_FILE):
                 shutil.rmtree(stage, ignore_errors=True)
-        except (BlockingIOError, FileNotFoundError):
-            continue  # another process works in it, or has this moment finished
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock for the block; raises BlockingIOError at once if another process holds it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
+        except LockedError:
+            continue  # another process works in it
 
 
 def _fill(
@@ -178,8 +163,9 @@ def _fill(
         input_size_fixed=said.input_size_fixed,
     ).write(stage)
     shutil.copymode(stage / RECORD_FILE, weights)  # its writers make it for its owner alone, whatever the umask says
-    for file in [*stage.iterdir(), stage]:
-        _sync(file)
+    for file in (weights, stage / RECORD_FILE):
+        sync_file(file)
+    sync_folder(stage)
 
 
 def _timm_tensors(fetched: Fetched, known: KnownEncoder) -> dict[str, torch.Tensor]:
@@ -201,12 +187,4 @@ def _write_safetensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     try:
         save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, path)
     except SafetensorError as error:
-        raise full_disk(error) or OSError(errno.EIO, str(error)) from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        raise disk_full_error(error) or OSError(errno.EIO, str(error)) from error

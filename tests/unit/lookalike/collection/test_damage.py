@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from lookalike.collection import files, snapshot
+from lookalike import storage
+from lookalike.collection import snapshot
 from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS
 from lookalike.collection.snapshot import open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
@@ -65,8 +66,8 @@ def test_a_snapshot_of_another_catalogue_is_noticed(shop: Shop) -> None:
 
 def test_a_large_file_is_opened_by_a_sample_and_proved_as_a_whole(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "LARGE", 1000)
-    monkeypatch.setattr(files, "SAMPLE", 16)
-    monkeypatch.setattr(files, "SAMPLES", 1)
+    monkeypatch.setattr(storage, "SAMPLE", 16)
+    monkeypatch.setattr(storage, "SAMPLES", 1)
     shop.index({str(n): str(n) for n in range(50)})
     path = shop.layout.snapshot(1) / VECTORS
     good = path.read_bytes()
