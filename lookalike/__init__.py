@@ -1,25 +1,33 @@
 """Image similarity search that people can rely on."""
 
-from lookalike.api import Collection, Encoder, Judgement
+from lookalike.api import Collection, Encoder, Judgement, prepare
+from lookalike.calibration import Calibration
+from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.searcher import Hit
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import LookalikeError
-from lookalike.explanation import Explanation
+from lookalike.explanation import Explanation, Part
+from lookalike.index.base import Neighbours
 from lookalike.options import ImageLimits
 from lookalike.thresholds import Threshold
 from lookalike.tiers import Tier
 
 __all__ = [
+    "Calibration",
     "Collection",
     "Encoder",
     "EncoderSpec",
     "Explanation",
     "Hit",
     "ImageLimits",
+    "ItemRecord",
     "Judgement",
     "LookalikeError",
     "Manifest",
+    "Neighbours",
+    "Part",
     "Threshold",
     "Tier",
+    "prepare",
 ]

@@ -10,7 +10,7 @@ import json
 import math
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -18,6 +18,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 
 from lookalike.errors import CalibrationInvalidError, CalibrationMismatchError
+from lookalike.short_repr import ShortRepr
 
 FORMAT_VERSION = 2
 """Of what is written; version 1, which lacks ``held_back``, is read too."""
@@ -56,8 +57,8 @@ class HeldBack:
     pairs: int
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
+@dataclass(frozen=True, slots=True, repr=False)
+class Calibration(ShortRepr):
     """What pairs with known answers taught about one encoder's scores.
 
     A picture's pairs were used either to fit or to check. All figures are for same and different pairs as common as
@@ -75,14 +76,14 @@ class Calibration:
     """
 
     encoder: str
-    encoder_digest: str
+    encoder_digest: str = field(repr=False)
     collection: str | None
     threshold: float
     rule: str
     precision: float
     recall: float
-    scores: tuple[float, ...]
-    probabilities: tuple[float, ...]
+    scores: tuple[float, ...] = field(repr=False)
+    probabilities: tuple[float, ...] = field(repr=False)
     method: Method
     brier: float
     calibration_error: float

@@ -62,6 +62,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+_SHOWN = 200
+"""Characters of a message in an error's ``repr``; ``str`` has all of them."""
+
 
 class LookalikeError(Exception):
     """Base of every error below; ``subject`` is the file, key, field or name that the error is about."""
@@ -72,6 +75,10 @@ class LookalikeError(Exception):
         super().__init__(message)
         self.message = message
         self.subject = subject
+
+    def __repr__(self) -> str:
+        text = self.message if len(self.message) <= _SHOWN else f"{self.message[:_SHOWN]}..."
+        return f"{type(self).__name__}({text!r})"
 
 
 class ImageError(LookalikeError):

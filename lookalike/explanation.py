@@ -9,14 +9,15 @@ import numpy.typing as npt
 
 from lookalike.encoder.base import RGB, Evidence, ImageEncoder
 from lookalike.encoder.spec import EncoderSpec
+from lookalike.short_repr import ShortRepr
 
 Map = npt.NDArray[np.float32]
 GRID = 36
 """Places a side of a heat map: as fine as the shallowest stage of the encoder in the box."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+@dataclass(frozen=True, slots=True, repr=False)
+class Part(ShortRepr):
     """One part of the encoder: ``stage-1`` (the shallowest: texture) and so on to objects, or ``colour``.
 
     ``score`` is the cosine of the pictures as this part alone sees them; ``share`` is what it adds to their score.
@@ -27,7 +28,7 @@ class Part:
     share: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """``score`` is the pair's cosine; the shares of ``parts`` and ``rest`` sum to it.
 
@@ -39,6 +40,10 @@ class Explanation:
     parts: tuple[Part, ...]
     rest: float
     heat_maps: tuple[Map, Map]
+
+    def __repr__(self) -> str:
+        shares = ", ".join(f"{part.name} {part.share:+.3f}" for part in self.parts)
+        return f"Explanation(score={self.score:.4f}: {shares}, rest {self.rest:+.3f})"
 
 
 def explain(encoder: ImageEncoder, first: RGB, second: RGB) -> Explanation:

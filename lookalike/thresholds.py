@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from lookalike.calibration import Calibration, threshold_words
+from lookalike.short_repr import ShortRepr
 
 
 def normalized(score: float) -> float:
@@ -13,8 +14,8 @@ def normalized(score: float) -> float:
     return (score + 1) / 2
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
+@dataclass(frozen=True, slots=True, repr=False)
+class Threshold(ShortRepr):
     """``value`` is a normalised score in [0, 1]; ``source`` says in words where it comes from.
 
     ``calibration`` turns scores into confidence; it stays beside a value that was given, too.
@@ -22,7 +23,7 @@ class Threshold:
 
     value: float
     source: str
-    calibration: Calibration | None = None
+    calibration: Calibration | None = field(default=None, repr=False)
 
     @classmethod
     def choose(cls, given: float | None, calibration: Calibration | None) -> Self:

@@ -86,7 +86,8 @@ def _candidates(opened: Collection, neighbours: int, session: Session) -> dict[s
         while batch := list(islice(items, _BATCH)):
             queries = np.stack([opened.vector(item) for item in batch])
             # One more than asked for: the nearest of an item is mostly the item itself.
-            for item, hits in zip(batch, opened.search_vectors(queries, neighbours + 1), strict=True):
+            found_hits = opened.hits(opened.neighbours(queries, neighbours + 1))
+            for item, hits in zip(batch, found_hits, strict=True):
                 near = [hit.key for hit in hits if hit.key != item.draft.key][:neighbours]
                 found[item.draft.key] = frozenset(near)
             stage.advance(len(batch))

@@ -76,7 +76,7 @@ def _read(source: Source, item: ItemRecord, result: Verification) -> bytes | Non
 
 def _check(collection: Collection, fresh: list[tuple[ItemRecord, bytes]], result: Verification) -> None:
     queries = collection.encoder.encode([data for _, data in fresh])
-    best = collection.search_vectors(queries, k=1)
+    best = collection.hits(collection.neighbours(queries, 1))
     for (item, _), query, hits in zip(fresh, queries, best, strict=True):
         own = _cosine(query, collection.vector(item))
         result.checked += 1

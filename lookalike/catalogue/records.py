@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
+
+from lookalike.short_repr import ShortRepr
 
 MetadataValue = str | int | float | bool | None
 Metadata = Mapping[str, MetadataValue]
@@ -63,8 +66,14 @@ class CollectionRecord:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ItemDraft:
+def folder_of(location: str) -> str:
+    """The folder in which a source has a picture, below the source; empty for one at the top."""
+    folder = str(PurePosixPath(location.replace("\\", "/")).parent)
+    return "" if folder == "." else folder
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ItemDraft(ShortRepr):
     """A picture as its source describes it and as it was decoded, before it has an id.
 
     ``content_digest`` is the SHA-256 of the file's bytes; ``width`` and ``height`` are of the upright picture.
@@ -82,8 +91,8 @@ class ItemDraft:
     metadata: Metadata = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ItemRecord:
+@dataclass(frozen=True, slots=True, repr=False)
+class ItemRecord(ShortRepr):
     """One version of one picture, as stored."""
 
     id: int
@@ -91,6 +100,36 @@ class ItemRecord:
     encoder_digest: str
     created_generation: int
     removed_generation: int | None
+
+    @property
+    def key(self) -> str:
+        """Its name in the collection."""
+        return self.draft.key
+
+    @property
+    def location(self) -> str:
+        """Where its source has it: a path below the folder or the manifest's root, or a member of the zip."""
+        return self.draft.location
+
+    @property
+    def folder(self) -> str:
+        """The path of its folder below the source, empty at the top."""
+        return folder_of(self.draft.location)
+
+    @property
+    def title(self) -> str | None:
+        """The manifest's column of that name."""
+        return self.draft.title
+
+    @property
+    def product_id(self) -> str | None:
+        """The manifest's column of that name."""
+        return self.draft.product_id
+
+    @property
+    def metadata(self) -> Metadata:
+        """All other columns of the manifest."""
+        return self.draft.metadata
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,22 +8,26 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.catalogue.records import ItemRecord, Metadata
+from lookalike.catalogue.records import ItemRecord, Metadata, folder_of
 from lookalike.catalogue.repository import Catalogue
 from lookalike.catalogue.visible_items import VisibleItems
 from lookalike.collection.snapshot import Snapshot, check_ids
 from lookalike.errors import ItemNotFoundError, SnapshotDamagedError, VectorsInvalidError
 from lookalike.index.base import Neighbours, VectorIndex
-from lookalike.thresholds import normalized
+from lookalike.short_repr import ShortRepr
+from lookalike.thresholds import Threshold, normalized
 
 Vectors = npt.NDArray[np.float32]
 LIGHT = 1 << 19
 """Numbers in a snapshot's vectors: to read so many takes about a tenth of a millisecond."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One neighbour: ``rank`` from 1, ``score`` the cosine in [-1, 1]."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Hit(ShortRepr):
+    """One neighbour: ``rank`` from 1, ``score`` the cosine in [-1, 1].
+
+    ``location`` is where its source has it: a path below the folder or the manifest's root, or a member of the zip.
+    """
 
     rank: int
     key: str
@@ -32,11 +36,27 @@ class Hit:
     product_id: str | None
     metadata: Metadata
     location: str
+    threshold: Threshold | None = field(default=None, repr=False)
 
     @property
     def normalized_score(self) -> float:
         """(cosine + 1) / 2, in [0, 1]."""
         return normalized(self.score)
+
+    @property
+    def folder(self) -> str:
+        """The path of its folder below the source, empty at the top: ``shoes/red`` of ``shoes/red/1.jpg``."""
+        return folder_of(self.location)
+
+    @property
+    def similar(self) -> bool | None:
+        """Whether the score reaches the ``threshold``; None for hits that were asked for without one."""
+        return None if self.threshold is None else self.threshold.similar(self.score)
+
+    @property
+    def confidence(self) -> float | None:
+        """P(same thing | this score), None where the scores are not calibrated or there is no ``threshold``."""
+        return None if self.threshold is None else self.threshold.confidence(self.score)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +95,13 @@ class Searcher:
         # One more than is wanted, and the item taken out, costs less than a filter over all positions.
         return _without(self.index.search(queries, k + 1), self.snapshot.position(exclude))
 
-    def hits(self, found: Neighbours, *, min_score: float | None = None) -> list[list[Hit]]:
-        """The second half of ``search``: the rows behind what ``neighbours`` found; raises SnapshotDamagedError."""
+    def hits(
+        self, found: Neighbours, *, min_score: float | None = None, threshold: Threshold | None = None
+    ) -> list[list[Hit]]:
+        """The second half of ``search``: the rows behind what ``neighbours`` found; raises SnapshotDamagedError.
+
+        ``threshold`` is what the hits then say whether they are similar by.
+        """
         kept = found.positions >= 0
         if min_score is not None:
             kept &= found.scores >= min_score
@@ -84,7 +109,7 @@ class Searcher:
         items = self._items(ids[kept].tolist())
         return [
             [
-                _hit(rank, score, items[number])
+                _hit(rank, score, items[number], threshold)
                 for rank, (score, number) in enumerate(
                     zip(scores[row].tolist(), numbers[row].tolist(), strict=True), start=1
                 )
@@ -98,11 +123,11 @@ class Searcher:
 
     def has_row(self, key: str) -> bool:
         """Whether ``item`` would answer from memory."""
-        return self.rows.kept_under(key)
+        return self.rows.has_cached_key(key)
 
     def has_rows(self, found: Neighbours) -> bool:
         """Whether ``hits`` would answer from memory."""
-        return self.rows.kept(self.snapshot.ids[found.positions[found.positions >= 0]].tolist())
+        return self.rows.has_cached_ids(self.snapshot.ids[found.positions[found.positions >= 0]].tolist())
 
     def check_rows(self) -> None:
         """Compare the snapshot's ids with the rows visible at its generation; raises SnapshotDamagedError."""
@@ -166,6 +191,6 @@ def _without(found: Neighbours, position: int) -> Neighbours:
     return Neighbours(scores, positions)
 
 
-def _hit(rank: int, score: float, item: ItemRecord) -> Hit:
+def _hit(rank: int, score: float, item: ItemRecord, threshold: Threshold | None) -> Hit:
     draft = item.draft
-    return Hit(rank, draft.key, score, draft.title, draft.product_id, draft.metadata, draft.location)
+    return Hit(rank, draft.key, score, draft.title, draft.product_id, draft.metadata, draft.location, threshold)

@@ -10,6 +10,7 @@ from typing import Any, Self
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.index.base import IndexSettings
 from lookalike.index.recall import Recall
+from lookalike.short_repr import ShortRepr
 
 FORMAT_VERSION = 1
 
@@ -26,8 +27,8 @@ class FileStamp:
     sampled: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+@dataclass(frozen=True, slots=True, repr=False)
+class Manifest(ShortRepr):
     """A snapshot's description.
 
     ``generation`` is the catalogue's: the snapshot's items are the rows visible at it. ``encoder`` is the full spec

@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from lookalike.short_repr import ShortRepr
+
 Fusion = Literal["mean", "concat", "last", "moments"]
 Resize = Literal["squash", "crop", "pad"]
 Precision = Literal["float32", "int8"]
@@ -24,8 +26,8 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderSpec:
+@dataclass(frozen=True, slots=True, repr=False)
+class EncoderSpec(ShortRepr):
     """Everything that decides a vector; two vectors may be compared only if their specs have the same digest.
 
     ``backbone`` is a timm model name or ``alexnet``. ``stages`` are the indices of the backbone's feature maps that

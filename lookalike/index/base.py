@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.errors import VectorsInvalidError
+from lookalike.short_repr import ShortRepr
 
 Vectors = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
@@ -25,8 +26,8 @@ def untold(_what: str, _done: int, _total: int) -> None:
     """The ``Tell`` of who does not listen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
+@dataclass(frozen=True, slots=True, repr=False)
+class Neighbours(ShortRepr):
     """The answer to n queries: ``scores`` (n, k) float32 in [-1, 1], ``positions`` (n, k) int64.
 
     Rows are sorted by falling score, equal scores by rising position. Where an index has fewer than k vectors that

@@ -10,7 +10,6 @@ import pytest
 
 from lookalike import Encoder
 from lookalike.encoder.int8.artifact import in_the_box
-from lookalike.encoder.preprocess import prepare
 from lookalike.encoder.telemetry import import_onnxruntime
 from lookalike.testing import make_picture
 from tests.e2e.conftest import Run, run
@@ -27,7 +26,7 @@ def test_the_int8_encoder_is_exported_as_the_network_that_it_is(run: Run, tmp_pa
     assert (said["format"], said["spec"]["name"], said["spec"]["precision"]) == ("onnx", "bundled-int8", "int8")
 
     pictures = [make_picture(seed, (80, 60)) for seed in range(3)]
-    squares = np.stack([prepare(picture, encoder.spec) for picture in pictures])
+    squares = np.stack([encoder.prepare(picture) for picture in pictures])
     options = import_onnxruntime().SessionOptions()
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     session = import_onnxruntime().InferenceSession(

@@ -110,7 +110,7 @@ def loaded_once() -> Iterator[None]:
     """Each encoder is exported and loaded once for all tests here: it is not loading that they are about."""
     with pytest.MonkeyPatch.context() as patch:
         once = cache(load_encoder)
-        for module in ("lookalike.api", "indexer.ingest.run"):
+        for module in ("lookalike.api.encoder", "lookalike.api.collection", "indexer.ingest.run"):
             patch.setattr(f"{module}.load_encoder", once)
         yield
 

@@ -90,7 +90,7 @@ def test_the_lines_that_the_page_about_it_gives_run(
     shutil.copyfile(path, tmp_path / "encoder.onnx")
     monkeypatch.chdir(tmp_path)
     page = (REPOSITORY / "docs/export.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (block,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "openvino" in block)
     import_openvino()  # else the import on the page is the first one, which reports itself
     names: dict[str, Any] = {}
     exec(compile(block, "docs/export.md", "exec"), names)

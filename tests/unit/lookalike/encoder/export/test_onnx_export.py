@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -11,12 +12,16 @@ import onnx
 import pytest
 import torch
 
+from lookalike import Encoder
 from lookalike.encoder.base import RGB
 from lookalike.encoder.export.onnx_operators import fuse_text, weighted_moments_text
 from lookalike.encoder.network.operators import require_operator
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder, load_torch_encoder
 from lookalike.encoder.telemetry import import_onnxruntime
 from lookalike.errors import EncoderOptionsError
+from lookalike.images import encode_jpeg
+from lookalike.testing import make_picture
+from tests.conftest import REPOSITORY
 from tests.helpers.encoder_files import TINY, TINY_SIZE, write_tiny
 
 
@@ -137,3 +142,19 @@ def test_a_fusion_without_an_operator_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EncoderOptionsError, match="the fusion 'concat' has no operator of its own"):
         encoder.write(tmp_path / "out.onnx", "onnx-operator")
     assert not (tmp_path / "out.onnx").exists()
+
+
+def test_the_lines_of_the_page_that_prepare_a_picture_give_the_vectors_of_the_encoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    encoder = tiny(tmp_path)
+    encoder.write(tmp_path / "encoder.onnx", "onnx")
+    for seed, name in enumerate(("cat.jpg", "dog.jpg")):
+        Path(name).write_bytes(encode_jpeg(make_picture(seed, (300, 200)), 90))
+    page = (REPOSITORY / "docs/export.md").read_text(encoding="utf-8")
+    (block,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "prepare" in block)
+    import_onnxruntime()  # else the import on the page is the first one, which reports itself
+    names: dict[str, np.ndarray] = {}
+    exec(compile(block, "docs/export.md", "exec"), names)
+    np.testing.assert_allclose(names["vectors"], Encoder(encoder).encode(["cat.jpg", "dog.jpg"]), atol=1e-5)

@@ -1,0 +1,152 @@
+"""An encoder ready to use: pictures in, vectors, scores, verdicts and explanations out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.api.pictures import RGB, Image, OpenPicture, check_many, open_picture
+from lookalike.catalogue.records import EncoderRequest
+from lookalike.encoder.base import ImageEncoder
+from lookalike.encoder.embed import encode_pictures
+from lookalike.encoder.spec import EncoderSpec
+from lookalike.errors import EncoderOptionsError
+from lookalike.explanation import Explanation, explain
+from lookalike.images import decode
+from lookalike.options import ImageLimits, Places
+from lookalike.short_repr import ShortRepr
+from lookalike.thresholds import Threshold
+from lookalike.tiers import Tier, pictured, tier_of
+from lookalike.wiring import default_encoder, find_calibration, load_encoder
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Judgement(ShortRepr):
+    """What can be said of two pictures: the cosine ``score``, whether they are ``similar``, and how closely (``tier``).
+
+    Copies are similar whatever their score. ``confidence`` is the share of pairs with this score that show the same
+    thing, None if the encoder's scores are not calibrated.
+    """
+
+    score: float
+    threshold: Threshold
+    similar: bool
+    confidence: float | None
+    tier: Tier
+
+
+class Encoder:
+    """Turns pictures into embeddings whose inner product is their cosine score."""
+
+    def __init__(
+        self, port: ImageEncoder, *, encoders_dir: Path | None = None, limits: ImageLimits | None = None
+    ) -> None:
+        self._port = port
+        self._encoders_dir = encoders_dir
+        self._limits = limits or ImageLimits()
+
+    def __repr__(self) -> str:
+        spec = self.spec
+        return (
+            f"Encoder({spec.name!r}, {spec.dimension} numbers, {spec.input_size} px, {self.runtime.partition(',')[0]})"
+        )
+
+    @classmethod
+    def load(
+        cls,
+        name: str | None = None,
+        *,
+        fusion: str | None = None,
+        input_size: int | None = None,
+        encoders_dir: str | os.PathLike[str] | None = None,
+        limits: ImageLimits | None = None,
+    ) -> Self:
+        """An encoder by name: ``bundled``, ``resnet50:hub``, or ``resnet18:/path/weights.safetensors``.
+
+        Without one it is the encoder in the box: ``bundled-int8``, or ``bundled`` at another fusion or size.
+
+        ``fusion`` (``mean``, ``concat``, ``last``, ``moments``) and ``input_size`` (pixels) replace the encoder's own.
+        ``encoders_dir`` is where ``python -m indexer encoders install`` put hub weights. Raises EncoderUnknownError,
+        EncoderNotInstalledError, EncoderOptionsError and WeightsInvalidError.
+        """
+        request = EncoderRequest(name=name or default_encoder(fusion, input_size), fusion=fusion, input_size=input_size)
+        places = Places(Path(), encoders=None if encoders_dir is None else Path(encoders_dir))
+        return cls(load_encoder(request, places.encoders_dir), encoders_dir=places.encoders_dir, limits=limits)
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """What a vector of this encoder means."""
+        return self._port.spec
+
+    @property
+    def runtime(self) -> str:
+        """What runs the network, in words."""
+        return self._port.runtime
+
+    def encode(self, images: Iterable[Image], *, batch_size: int = 32) -> Vectors:
+        """(n, D) float32 of unit length, for a list of paths, bytes of files, or upright (h, w, 3) RGB uint8 arrays.
+
+        Raises a leaf of ImageError that names the picture, EntryMissingError, EntryUnreadableError,
+        VectorsInvalidError for one picture in place of a list and for what is no picture, or EncoderOptionsError for a
+        ``batch_size`` below 1.
+        """
+        if batch_size < 1:
+            raise EncoderOptionsError(f"batch_size must be at least 1, got {batch_size}", subject="batch_size")
+        return encode_pictures(self._port, (self.pixels(image) for image in check_many(images)), batch_size)
+
+    def compare(self, first: Image, second: Image) -> float:
+        """The cosine score of two pictures, in [-1, 1]."""
+        vectors = self.encode([first, second])
+        return float(np.clip(vectors[0] @ vectors[1], -1.0, 1.0))
+
+    def threshold(self, value: float | None = None) -> Threshold:
+        """From which normalised score on two pictures are similar: ``value``, or else the encoder's calibrated one.
+
+        Without either it is the default, and its ``source`` says so. Raises CalibrationInvalidError and
+        CalibrationMismatchError.
+        """
+        encoders_dir = self._encoders_dir or Places(Path()).encoders_dir
+        return Threshold.choose(value, find_calibration(self.spec, encoders_dir))
+
+    def judge(self, first: Image, second: Image, *, threshold: float | None = None) -> Judgement:
+        """Score, verdict and tier of two pictures; ``threshold`` as in the method of that name.
+
+        Arrays have no bytes of a file, so two that are equal have the same bytes.
+        """
+        limit = self.threshold(threshold)
+        pair = [self._open(image) for image in (first, second)]
+        score = self.compare(pair[0].pixels, pair[1].pixels)
+        first_evidence, second_evidence = (pictured(picture.data, self._all_pixels(picture)) for picture in pair)
+        tier = tier_of(first_evidence, second_evidence, similar=limit.similar(score))
+        return Judgement(score, limit, tier is not Tier.DIFFERENT, limit.confidence(score), tier)
+
+    def explain(self, first: Image, second: Image) -> Explanation:
+        """Why the two have the score that they have: by part of the encoder, and by place in either picture."""
+        return explain(self._port, self.pixels(first), self.pixels(second))
+
+    def pixels(self, image: Image) -> RGB:
+        """The upright pixels (h, w, 3) uint8 that the encoder is given for a picture; fewer than a large file has."""
+        return self._open(image).pixels
+
+    def prepare(self, image: Image) -> RGB:
+        """The square (S, S, 3) uint8 that the network sees of a picture, S ``spec.input_size``; errors as ``encode``.
+
+        Exported networks take a batch of these.
+        """
+        return self._port.prepare(self.pixels(image))
+
+    def _open(self, image: Image) -> OpenPicture:
+        return open_picture(image, self._limits, self.spec.decode_side)
+
+    def _all_pixels(self, picture: OpenPicture) -> RGB:
+        if picture.whole:
+            return picture.pixels
+        return decode(picture.data, limits=self._limits, name=picture.name).pixels
