@@ -1,9 +1,10 @@
-"""The tier of two items of a collection, their pictures read when needed and kept while there is room."""
+"""The tier of two items of a collection, their pictures read when needed, those used last kept in memory."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
+
+from cachetools import LRUCache
 
 from lookalike.catalogue.records import ItemDraft
 from lookalike.errors import LookalikeError
@@ -11,8 +12,8 @@ from lookalike.images import decode
 from lookalike.options import ImageLimits
 from lookalike.tiers import Pictured, Tier, pictured, tier_of
 
-KEPT = 4000
-"""Pictures kept at a time, 50 kB each."""
+CACHE_SIZE = 4000
+"""Fingerprints of pictures that stay in memory, 50 kB each."""
 
 
 class Reader:
@@ -22,11 +23,16 @@ class Reader:
     """
 
     def __init__(
-        self, read: Callable[[str, int], bytes], limits: ImageLimits, tell: Callable[[str], None], *, kept: int = KEPT
+        self,
+        read: Callable[[str, int], bytes],
+        limits: ImageLimits,
+        tell: Callable[[str], None],
+        *,
+        kept: int = CACHE_SIZE,
     ) -> None:
-        self._bytes, self._limits, self._tell, self._kept = read, limits, tell, kept
-        self._pictured: OrderedDict[str, Pictured] = OrderedDict()
-        self._settled: dict[tuple[str, str], Tier] = {}
+        self._bytes, self._limits, self._tell = read, limits, tell
+        self._pictures: LRUCache[str, Pictured] = LRUCache(kept)
+        self._tiers: dict[tuple[str, str], Tier] = {}
         self.unreadable: set[str] = set()
 
     def tier(self, first: ItemDraft, second: ItemDraft) -> Tier | None:
@@ -34,27 +40,24 @@ class Reader:
         if first.content_digest == second.content_digest:
             return Tier.SAME_BYTES
         pair = (min(first.key, second.key), max(first.key, second.key))
-        if pair not in self._settled:
+        if pair not in self._tiers:
             one, other = self._read(first), self._read(second)
             if one is None or other is None:
                 return None
-            self._settled[pair] = tier_of(one, other, similar=False)
-        return self._settled[pair]
+            self._tiers[pair] = tier_of(one, other, similar=False)
+        return self._tiers[pair]
 
     def _read(self, item: ItemDraft) -> Pictured | None:
         if item.key in self.unreadable:
             return None
-        if item.key in self._pictured:
-            self._pictured.move_to_end(item.key)
-            return self._pictured[item.key]
+        if (picture := self._pictures.get(item.key)) is not None:
+            return picture
         try:
             data = self._bytes(item.location, self._limits.max_bytes)
-            read = pictured(data, decode(data, limits=self._limits, name=item.key).pixels)
+            picture = pictured(data, decode(data, limits=self._limits, name=item.key).pixels)
         except LookalikeError as error:
             self.unreadable.add(item.key)
             self._tell(f"warning: {item.key} cannot be checked: {error.message}")
             return None
-        self._pictured[item.key] = read
-        if len(self._pictured) > self._kept:
-            self._pictured.popitem(last=False)
-        return read
+        self._pictures[item.key] = picture
+        return picture

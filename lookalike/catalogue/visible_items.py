@@ -1,4 +1,4 @@
-"""Reading the rows of a snapshot: the statements, made once, and what is kept of their answers.
+"""Reading the rows of a snapshot: the statements, made once, and a cache of the records.
 
 Columns are read as tuples rather than as mapped objects: an answer of the service needs a dozen rows, and mapping them
 cost several times as much as the search that found them.
@@ -6,11 +6,12 @@ cost several times as much as the search that found them.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 
+from cachetools import LRUCache
 from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -20,7 +21,7 @@ from lookalike.catalogue.records import ItemDraft, ItemRecord
 from lookalike.options import MEBIBYTE
 
 CHUNK = 500  # ids in one IN list: well under every database's limit on bound values
-KEPT_BYTES = 32 * MEBIBYTE
+CACHE_BYTES = 32 * MEBIBYTE
 _RECORD_BYTES = 1400
 """About what an item's record takes in memory beside its texts and its metadata."""
 
@@ -80,85 +81,91 @@ def item_of(row: Sequence[Any]) -> ItemRecord:
     return ItemRecord(number, draft, *versions)
 
 
+class _Records(LRUCache[int, ItemRecord]):
+    """Records by id, those used last up to about so many bytes in all, and the id of each by its key."""
+
+    def __init__(self, memory: int) -> None:
+        super().__init__(memory, getsizeof=_size)
+        self.ids: dict[str, int] = {}
+
+    def __setitem__(self, item_id: int, item: ItemRecord) -> None:
+        super().__setitem__(item_id, item)
+        self.ids[item.draft.key] = item_id
+
+    def popitem(self) -> tuple[int, ItemRecord]:
+        item_id, item = super().popitem()
+        del self.ids[item.draft.key]
+        return item_id, item
+
+
 class VisibleItems:
     """The items that one published snapshot sees; safe from several threads at once.
 
-    No row of a published snapshot ever changes, so those that were asked for last are kept, up to a number of bytes,
-    for as long as the snapshot is open: also when they are gone from the database since. Only ``removed_generation``
-    of a kept record may be older than the row's.
+    No row of a published snapshot ever changes, so the records used last stay in memory, up to a number of bytes, for
+    as long as the snapshot is open: also when they are gone from the database since. Only ``removed_generation`` of
+    such a record may be older than the row's.
     """
 
-    def __init__(self, database: Database, collection_id: int, generation: int, *, memory: int = KEPT_BYTES) -> None:
-        """``memory`` is about how many bytes the kept records may take."""
+    def __init__(self, database: Database, collection_id: int, generation: int, *, memory: int = CACHE_BYTES) -> None:
+        """``memory`` is about how many bytes the records in memory may take."""
         self._database = database
-        self._seen_by = {"collection": collection_id, "generation": generation}
-        self._memory = memory
-        self._held = 0
-        self._kept: OrderedDict[int, tuple[ItemRecord, int]] = OrderedDict()
-        self._numbers: dict[str, int] = {}
+        self._snapshot = {"collection": collection_id, "generation": generation}
+        self._records = _Records(memory)
         self._lock = Lock()
 
     def by_id(self, ids: Sequence[int]) -> dict[int, ItemRecord]:
         """Those of these items that the snapshot sees, by id."""
-        found, missing = self._known(ids)
-        for start in range(0, len(missing), CHUNK):
-            rows = self._database.rows(BY_ID, **self._seen_by, ids=missing[start : start + CHUNK])
-            read = [item_of(row) for row in rows]
-            self._keep(read)
-            found |= {item.id: item for item in read}
-        return found
+        records, missing_ids = self._cached_records(ids)
+        for start in range(0, len(missing_ids), CHUNK):
+            rows = self._database.rows(BY_ID, **self._snapshot, ids=missing_ids[start : start + CHUNK])
+            items = [item_of(row) for row in rows]
+            self._cache(items)
+            records |= {item.id: item for item in items}
+        return records
 
     def by_key(self, key: str) -> ItemRecord | None:
         """The item that the snapshot sees under this key."""
         with self._lock:
-            number = self._numbers.get(key)
-            if number is not None:
-                self._kept.move_to_end(number)
-                return self._kept[number][0]
+            item_id = self._records.ids.get(key)
+            if item_id is not None:
+                return self._records[item_id]
         for statement in BY_KEY:
-            for row in self._database.rows(statement, **self._seen_by, key=key):
+            for row in self._database.rows(statement, **self._snapshot, key=key):
                 item = item_of(row)
-                self._keep([item])
+                self._cache([item])
                 return item
         return None
 
-    def kept(self, ids: Sequence[int]) -> bool:
-        """Whether these items can be had without asking the database."""
-        return all(number in self._kept for number in ids)
+    def has_cached_ids(self, ids: Sequence[int]) -> bool:
+        """Whether ``by_id`` answers for these items without asking the database."""
+        return all(item_id in self._records for item_id in ids)
 
-    def kept_under(self, key: str) -> bool:
-        """Whether the item under this key can be had without asking the database."""
-        return key in self._numbers
+    def has_cached_key(self, key: str) -> bool:
+        """Whether ``by_key`` answers for this key without asking the database."""
+        return key in self._records.ids
 
     def page(self, after: int, limit: int) -> list[ItemRecord]:
-        """The first items whose id is above ``after``, by rising id; not kept, since whole collections go by here."""
-        return [item_of(row) for row in self._database.rows(AFTER, **self._seen_by, after=after, limit=limit)]
+        """The first items whose id is above ``after``, by rising id; not cached: whole collections are read so."""
+        return [item_of(row) for row in self._database.rows(AFTER, **self._snapshot, after=after, limit=limit)]
 
-    def _known(self, ids: Sequence[int]) -> tuple[dict[int, ItemRecord], list[int]]:
-        found, missing = {}, []
+    def _cached_records(self, ids: Sequence[int]) -> tuple[dict[int, ItemRecord], list[int]]:
+        """The records that are in memory, by id, and the ids of the others."""
+        records, missing_ids = {}, []
         with self._lock:
-            for number in ids:
-                entry = self._kept.get(number)
-                if entry is None:
-                    missing.append(number)
+            for item_id in ids:
+                item = self._records.get(item_id)
+                if item is None:
+                    missing_ids.append(item_id)
                 else:
-                    self._kept.move_to_end(number)
-                    found[number] = entry[0]
-        return found, missing
+                    records[item_id] = item
+        return records, missing_ids
 
-    def _keep(self, items: Iterable[ItemRecord]) -> None:
+    def _cache(self, items: Iterable[ItemRecord]) -> None:
         with self._lock:
             for item in items:
-                if item.id in self._kept:
-                    continue
-                size = _size(item)
-                self._kept[item.id] = (item, size)
-                self._numbers[item.draft.key] = item.id
-                self._held += size
-            while self._held > self._memory:
-                _, (oldest, size) = self._kept.popitem(last=False)
-                del self._numbers[oldest.draft.key]
-                self._held -= size
+                if item.id not in self._records:
+                    with suppress(ValueError):  # a record that takes more than all of the memory
+                        self._records[item.id] = item
 
 
 def _size(item: ItemRecord) -> int:

@@ -1,13 +1,14 @@
-"""What is kept of pictures to tell copies, and the check itself, in threads that stand in no query's way."""
+"""Pixel fingerprints of indexed pictures, and the check for copies, in threads of their own that delay no query."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
+
+from cachetools import LRUCache
 
 from lookalike.catalogue.records import ItemDraft
 from lookalike.images import decode
@@ -17,12 +18,12 @@ from lookalike.tiers import Pictured, Tier, pictured, tier_of
 from service.errors import ItemChangedError
 
 T = TypeVar("T")
-KEPT = 400
-"""How many looks of indexed pictures stay in memory: about 20 MB."""
+CACHE_SIZE = 400
+"""Fingerprints of indexed pictures that stay in memory: about 20 MB."""
 
 
 class Looks:
-    """Looks of indexed pictures; methods belong to the event loop's thread, and who is cancelled leaves the queue."""
+    """Fingerprints of indexed pictures; for the event loop's thread only, and a cancelled caller leaves the queue."""
 
     def __init__(self, threads: int, jpeg2000_pixels: int) -> None:
         """``threads`` bounds how many files and their pixels are in memory at once.
@@ -31,44 +32,41 @@ class Looks:
         """
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="look")
         self._jpeg2000_pixels = jpeg2000_pixels
-        self._kept: OrderedDict[str, Pictured] = OrderedDict()
+        self._fingerprints: LRUCache[str, Pictured] = LRUCache(CACHE_SIZE)
 
     async def of_item(self, source: Source, draft: ItemDraft, limits: ImageLimits) -> Pictured:
-        """The look of an indexed picture, read from its ``source``; ``limits`` are its collection's.
+        """The fingerprint of an indexed picture, read from its ``source``; ``limits`` are its collection's.
 
         Raises leaves of SourceError and ImageError, and ItemChangedError where the file is another one by now.
         """
-        if (ready := self._kept.get(draft.content_digest)) is not None:
-            self._kept.move_to_end(draft.content_digest)
-            return ready
+        if (fingerprint := self._fingerprints.get(draft.content_digest)) is not None:
+            return fingerprint
         limits = replace(limits, max_jpeg2000_pixels=min(limits.max_jpeg2000_pixels, self._jpeg2000_pixels))
 
         def work() -> Pictured:
             data = source.read(draft.location, limits.max_bytes)
             return pictured(data, decode(data, limits=limits, name=draft.key).pixels)
 
-        found = await self._run(work)
-        check_unchanged(found, draft)
-        self._kept[draft.content_digest] = found
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return found
+        fingerprint = await self._run(work)
+        check_unchanged(fingerprint, draft)
+        self._fingerprints[draft.content_digest] = fingerprint
+        return fingerprint
 
     async def tier(self, first: Pictured, second: Pictured, *, similar: bool) -> Tier:
         """The closest tier that holds; ``similar`` is whether the score reaches the threshold."""
         return await self._run(lambda: tier_of(first, second, similar=similar))
 
     def close(self) -> None:
-        """Let the threads go."""
+        """End the threads."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def check_unchanged(found: Pictured, draft: ItemDraft) -> None:
-    """Raise ItemChangedError unless this look is of the file that was indexed."""
-    if found.content_digest != draft.content_digest:
+def check_unchanged(picture: Pictured, draft: ItemDraft) -> None:
+    """Raise ItemChangedError unless this is of the file that was indexed."""
+    if picture.content_digest != draft.content_digest:
         raise ItemChangedError(
             f"the file of {draft.key!r} is no longer the one that was indexed; index the collection again",
             subject=draft.key,

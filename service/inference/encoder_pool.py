@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
+
+from cachetools import LRUCache
 
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.base import ImageEncoder
@@ -41,8 +43,7 @@ class EncoderShelf:
     def __init__(self, encoders_dir: Path, kept: int) -> None:
         """``kept`` is how many stay of those that clients have asked for."""
         self._folder = encoders_dir
-        self._kept = kept
-        self._recent: OrderedDict[EncoderRequest, ImageEncoder] = OrderedDict()
+        self._recent: LRUCache[EncoderRequest, ImageEncoder] = LRUCache(kept)
         self._own: WeakValueDictionary[EncoderRequest, ImageEncoder] = WeakValueDictionary()
         self._alive: WeakValueDictionary[str, ImageEncoder] = WeakValueDictionary()
         self._loading: dict[EncoderRequest, _Loading] = {}
@@ -55,11 +56,9 @@ class EncoderShelf:
         ``own`` is for what the service needs itself: it does not queue behind what clients ask for, and stays as long
         as somebody holds it. Raises the errors of ``load_encoder``, and OverloadedError if too many wait already.
         """
-        found = self._own.get(request) or self._recent.get(request)
-        if found is not None:
-            if request in self._recent:
-                self._recent.move_to_end(request)
-            return found
+        encoder = self._recent.get(request) or self._own.get(request)
+        if encoder is not None:
+            return encoder
         loading = self._loading.get(request)
         if loading is None:
             if not own and len(self._loading) >= MOST_LOADING:
@@ -81,7 +80,7 @@ class EncoderShelf:
         by_name: dict[str, ImageEncoder] = {}
         for encoder in self._alive.values():
             by_name.setdefault(encoder.spec.name, encoder)
-        for request, encoder in self._recent.items():
+        for request, encoder in copy(self._recent).items():  # a look at the cache itself would count as use
             if request.input_size is None and request.fusion is None:
                 by_name[encoder.spec.name] = encoder
         return by_name
@@ -112,10 +111,8 @@ class EncoderShelf:
         encoder = self._alive.setdefault(encoder.spec.digest, encoder)
         if own:
             self._own[request] = encoder
-            return encoder
-        self._recent[request] = encoder
-        while len(self._recent) > self._kept:
-            self._recent.popitem(last=False)
+        else:
+            self._recent[request] = encoder
         return encoder
 
     def _row(self, name: str, encoder: ImageEncoder | None, installed: bool) -> EncoderRow:

@@ -70,8 +70,11 @@ def test_only_the_last_few_stay_and_what_someone_holds_is_not_loaded_twice(loade
         assert await shelf.get(EncoderRequest("1")) is held, "the same numbers, so the same encoder"
         await shelf.get(EncoderRequest("4"))
         assert loader.loaded == ["1", "2", "3", "4", "1"]
+        shelf.loaded()
         await shelf.get(EncoderRequest("3"))
         assert loader.loaded[-1] == "3", "it was the one used longest ago"
+        await shelf.get(EncoderRequest("4"))
+        assert loader.loaded[-1] == "3", "to list what is loaded is not to use it"
         shelf.close()
 
     asyncio.run(scenario())

@@ -219,7 +219,7 @@ class Shelf:
 
 
 def test_however_many_ask_at_once_few_files_are_read_at_once_and_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.inference.copy_checker.KEPT", 3)
+    monkeypatch.setattr("service.inference.copy_checker.CACHE_SIZE", 3)
 
     async def scenario() -> None:
         shelf, looks = Shelf(), Looks(2, 1000)

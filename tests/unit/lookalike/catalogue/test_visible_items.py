@@ -57,12 +57,12 @@ def test_an_open_snapshot_keeps_the_rows_that_it_read_though_they_are_gone_from_
 ) -> None:
     read, unread = catalogue.store(shoes, 1, ENCODER, [new("read"), new("unread")])
     rows = catalogue.seen_by(shoes.id, 1)
-    assert not rows.kept([read])
+    assert not rows.has_cached_ids([read])
     rows.by_id([read])
     catalogue.close_items([read, unread], 1)
     catalogue.forget(shoes.id, published=2, oldest=2)
-    assert (rows.kept([read]), rows.kept_under("read")) == (True, True)
-    assert (rows.kept([read, unread]), rows.kept_under("unread")) == (False, False)
+    assert (rows.has_cached_ids([read]), rows.has_cached_key("read")) == (True, True)
+    assert (rows.has_cached_ids([read, unread]), rows.has_cached_key("unread")) == (False, False)
     assert rows.by_id([read, unread]).keys() == {read}
 
 
@@ -83,10 +83,10 @@ def test_what_is_kept_stays_within_its_memory_and_the_oldest_goes_first(
     for number in ids:
         rows.by_id([number])
         rows.by_id([ids[0]])  # asked for all the time, so it stays
-    kept = [number for number in ids if rows.kept([number])]
+    kept = [number for number in ids if rows.has_cached_ids([number])]
     assert {ids[0], ids[-1]} <= set(kept)
     assert 2 <= len(kept) <= 10_000 // 1400
-    assert [rows.kept_under(f"k{number}") for number in range(20)] == [number in kept for number in ids]
+    assert [rows.has_cached_key(f"k{number}") for number in range(20)] == [number in kept for number in ids]
 
 
 def test_more_rows_than_one_query_may_name_are_all_found(catalogue: Catalogue, shoes: CollectionRecord) -> None:
