@@ -16,12 +16,8 @@ from lookalike.encoder.telemetry import import_onnxruntime
 class OnnxRuntimeEngine:
     """An ``Engine``: chunks run side by side, each on one core."""
 
-    def __init__(self, model: Path, *, eight_bit: bool = True) -> None:
-        """``model`` is an ONNX file; raises RuntimeError for one that ONNX Runtime cannot run.
-
-        Without ``eight_bit`` an int8 network is computed in float32: its numbers are rounded as they would be, and
-        their products are exact.
-        """
+    def __init__(self, model: Path | bytes) -> None:
+        """``model`` is an ONNX file or its content; raises RuntimeError for one that ONNX Runtime cannot run."""
         onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         # Several threads for one chunk spin while they wait for each other, which costs more than it gains.
@@ -29,16 +25,15 @@ class OnnxRuntimeEngine:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        if not eight_bit:
-            options.add_session_config_entry("session.disable_quant_qdq", "1")
-        self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        source = model if isinstance(model, bytes) else str(model)
+        self._session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         self._input: str = self._session.get_inputs()[0].name
         self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="onnxruntime")
-        self._version: str = f"{onnxruntime.__version__}{'' if eight_bit else ' in float32'}"
+        self._version: str = onnxruntime.__version__
 
     @property
     def version(self) -> str:
-        """ONNX Runtime, its version, and ``in float32`` where it computes an int8 network so."""
+        """ONNX Runtime and its version."""
         return f"onnxruntime {self._version}"
 
     def run(self, batch: RGB) -> Vectors:

@@ -27,10 +27,10 @@ A network for any size takes a sixth more time for each picture, and as much mem
 class OpenVinoEngine:
     """An ``Engine``: a batch is cut into chunks of few sizes, which run side by side."""
 
-    def __init__(self, model: Path, cache: Path | None = None) -> None:
-        """``model`` is an ONNX file; what is compiled of it is kept in the folder ``cache``, if there is one.
+    def __init__(self, model: Path | bytes, cache: Path | None = None) -> None:
+        """``model`` is an ONNX file or its content; what is compiled of it is kept in the folder ``cache``, if any.
 
-        Raises RuntimeError for a file that OpenVINO cannot run.
+        Raises RuntimeError for a network that OpenVINO cannot run.
         """
         openvino = import_openvino()
         self._cores = cores()
@@ -120,7 +120,7 @@ class OpenVinoEngine:
         """The network for chunks of ``size`` pictures, one of ``COSTS``."""
         with self._compiling:
             if size not in self._compiled:
-                model = self._core.read_model(str(self._model))
+                model = self._core.read_model(self._model if isinstance(self._model, bytes) else str(self._model))
                 shape = model.input(0).partial_shape
                 shape[0] = size
                 model.reshape(shape)

@@ -33,6 +33,7 @@ from lookalike.encoder.export.cache import (
     write_choice,
 )
 from lookalike.encoder.int8.artifact import Quantised, check_form, is_quantised, read_quantised
+from lookalike.encoder.int8.float_arithmetic import float_form
 from lookalike.encoder.request_check import check_request
 from lookalike.encoder.runtimes import torch_runtime
 from lookalike.encoder.runtimes.exported import Engine, ExportedEncoder, cores
@@ -44,8 +45,8 @@ from lookalike.options import RuntimeName
 
 _LOG = logging.getLogger(__name__)
 ENGINES = (RuntimeName.OPENVINO, RuntimeName.ONNXRUNTIME)
-FLOAT_ENGINE = "onnxruntime-float32"
-"""ONNX Runtime with an int8 network's arithmetic in float32: for processors whose eight-bit products overflow."""
+IN_FLOAT32 = {RuntimeName.OPENVINO: "openvino-float32", RuntimeName.ONNXRUNTIME: "onnxruntime-float32"}
+"""Engines that compute an int8 network in float32 arithmetic, for processors whose eight-bit products overflow."""
 
 SAME = 0.9999
 """The least cosine of a picture's vectors by two runtimes that are called the same."""
@@ -149,17 +150,18 @@ def exported(kept: Kept, name: str, reason: str, reference: Callable[[], ImageEn
 
 
 def open_engine(name: str, model: Path, cache: Path | None) -> Engine:
-    """One of ``ENGINES``, or ``FLOAT_ENGINE``, with an exported network.
+    """One of ``ENGINES``, or of ``IN_FLOAT32``, with an exported network.
 
-    Raises ImportError, and RuntimeError for a network it cannot run.
+    Raises ImportError, OSError, and RuntimeError for a network it cannot run.
     """
-    if name == "openvino":
+    network = float_form(model, cache) if name in IN_FLOAT32.values() else model
+    if name in (RuntimeName.OPENVINO, IN_FLOAT32[RuntimeName.OPENVINO]):
         from lookalike.encoder.runtimes.openvino_runtime import OpenVinoEngine
 
-        return OpenVinoEngine(model, cache)
+        return OpenVinoEngine(network, cache)
     from lookalike.encoder.runtimes.onnx_runtime import OnnxRuntimeEngine
 
-    return OnnxRuntimeEngine(model, eight_bit=name != FLOAT_ENGINE)
+    return OnnxRuntimeEngine(network)
 
 
 def measured(kept: Kept, reference: TorchEncoder) -> dict[str, Any]:
@@ -196,7 +198,7 @@ def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
     """An int8 encoder, on the fastest of ``ENGINES`` that gives the vectors which it gave where it was made.
 
     Processors without VNNI add eight-bit products in sixteen bits, which may overflow and move a vector. Where no
-    engine gives the expected vectors, ONNX Runtime computes the same network in float32.
+    engine gives the expected vectors, it is computed in float32 arithmetic.
 
     Raises EncoderNotInstalledError, WeightsInvalidError, and EncoderOptionsError if nothing here can run it or it is
     asked for with another fusion or size.
@@ -209,7 +211,9 @@ def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
     cache = _claimed(folder, made.spec)
 
     def make(name: str, reason: str = "") -> ImageEncoder:
-        return ExportedEncoder(made.spec, open_engine(name, made.model, cache), reason=reason, reference=origin.torch)
+        arithmetic = "in float32 arithmetic, " if name in IN_FLOAT32.values() else ""
+        engine = open_engine(name, made.model, cache)
+        return ExportedEncoder(made.spec, engine, reason=arithmetic + reason, reference=origin.torch)
 
     if runtime == RuntimeName.TORCH:
         raise EncoderOptionsError(
@@ -236,13 +240,13 @@ def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
 def _candidates(
     make: Callable[[str], ImageEncoder], made: Quantised, names: Sequence[str]
 ) -> tuple[dict[str, Callable[[RGB], Vectors]], dict[str, str]]:
-    """Those of ``names`` that give an int8 encoder's own vectors, else ``FLOAT_ENGINE`` if ONNX Runtime is among them.
+    """Those of ``names`` that give an int8 encoder's own vectors; if none does, the same in float32 arithmetic.
 
     Raises EncoderOptionsError if nothing does.
     """
     candidates, left_out = correct(make, made.check, SAME_INT8, names)
-    if not candidates and RuntimeName.ONNXRUNTIME in names:
-        candidates, more = correct(make, made.check, SAME_INT8, (FLOAT_ENGINE,))
+    if not candidates:
+        candidates, more = correct(make, made.check, SAME_INT8, [IN_FLOAT32[RuntimeName(name)] for name in names])
         left_out |= more
     if not candidates:
         why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
