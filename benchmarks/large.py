@@ -40,7 +40,7 @@ from lookalike.index.base import Tell
 from lookalike.index.planner import IndexWish
 from lookalike.options import Places
 from lookalike.testing import make_picture
-from lookalike.wiring import build_index, default_encoder, load_encoder, open_catalogue
+from lookalike.wiring import INDEX_TYPES, default_encoder, load_encoder, open_catalogue
 
 RESULT = Path(__file__).parent / "results" / "large.json"
 NAME = "bench"
@@ -160,7 +160,7 @@ def publish(data: Path, count: int, memory: int | None, vectors: Path | None) ->
     cpu, clock = time.process_time(), time.monotonic()
     older: list[Snapshot] = []
     Ready(layout, catalogue, record, request, spec, 1, vectors).write(
-        older, IndexWish(memory=memory), build_index, watch.tell
+        older, IndexWish(memory=memory), INDEX_TYPES, watch.tell
     )
     published = time.monotonic()
     cpu = time.process_time() - cpu

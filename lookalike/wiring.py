@@ -5,10 +5,10 @@ Each is imported when it is asked for: torch and FAISS take seconds to load, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lookalike.calibration import Calibration
 from lookalike.catalogue.database import Database
@@ -31,19 +31,32 @@ from lookalike.encoder.registry import BUNDLED, BUNDLED_INT8
 from lookalike.encoder.request_check import check_request
 from lookalike.encoder.runtimes.selection import Wanted, load_chosen
 from lookalike.encoder.spec import EncoderSpec
-from lookalike.errors import CollectionNotFoundError, EncoderOptionsError, VectorsInvalidError
-from lookalike.index.base import IndexSettings, Tell, VectorIndex, Vectors
+from lookalike.errors import CollectionNotFoundError, EncoderOptionsError
+from lookalike.index.index_types import IndexType, IndexTypes
 from lookalike.options import Places, RuntimeName
 from lookalike.sources.base import Source
 from lookalike.sources.open_source import open_source
 
-if TYPE_CHECKING:
-    from lookalike.index.engines.exact import ExactIndex
-    from lookalike.index.engines.faiss_flat import FaissFlatIndex
-    from lookalike.index.engines.reranked import RerankedIndex
 
-ENGINE_NAMES = ("exact", "faiss-flat", "faiss-flat16", "faiss-hnsw", "faiss-ivfpq")
-_SCANS = ("exact", "faiss-flat")
+def _engine(module: str, name: str) -> Callable[[], IndexType]:
+    """What imports a class of ``lookalike.index.engines``."""
+
+    def load() -> IndexType:
+        index_type: IndexType = getattr(import_module(f"lookalike.index.engines.{module}"), name)
+        return index_type
+
+    return load
+
+
+INDEX_TYPES = IndexTypes(
+    {
+        "faiss-flat": _engine("faiss_flat", "FaissFlatIndex"),
+        "faiss-flat16": _engine("faiss_flat16", "FaissFlat16Index"),
+        "faiss-hnsw": _engine("faiss_hnsw", "FaissHnswIndex"),
+        "faiss-ivfpq": _engine("faiss_ivfpq", "FaissIvfPqIndex"),
+        "exact": _engine("exact", "ExactIndex"),
+    }
+)
 
 
 @dataclass
@@ -54,56 +67,6 @@ class _Preference:
 
 
 _preferred = _Preference()
-
-
-def build_index(engine: str, vectors: Vectors, tell: Tell) -> VectorIndex:
-    """An index of a named engine over (n, D) float32 unit vectors, which it reads where they lie.
-
-    Raises VectorsInvalidError for a name that is not in ENGINE_NAMES, or if an approximate engine gets no vector.
-    """
-    if engine in _SCANS:
-        return _scan(engine)(vectors)
-    if len(vectors) == 0:
-        raise VectorsInvalidError(f"{engine} cannot be built over no vectors: use faiss-flat", subject="vectors")
-    return _approximate(engine).build(vectors, tell)
-
-
-def load_index(engine: str, path: Path, vectors: Vectors, settings: IndexSettings | None = None) -> VectorIndex:
-    """The index that a named engine saved, over the vectors that it was built on.
-
-    Raises IndexDamagedError, and VectorsInvalidError for a name that is not in ENGINE_NAMES.
-    """
-    if engine in _SCANS:
-        return _scan(engine).load(path, vectors)
-    return _approximate(engine).load(path, vectors, settings)
-
-
-def _scan(name: str) -> type[ExactIndex] | type[FaissFlatIndex]:
-    if name == "exact":
-        from lookalike.index.engines.exact import ExactIndex
-
-        return ExactIndex
-    from lookalike.index.engines.faiss_flat import FaissFlatIndex
-
-    return FaissFlatIndex
-
-
-def _approximate(name: str) -> type[RerankedIndex]:
-    if name == "faiss-flat16":
-        from lookalike.index.engines.faiss_flat16 import FaissFlat16Index
-
-        return FaissFlat16Index
-    if name == "faiss-hnsw":
-        from lookalike.index.engines.faiss_hnsw import FaissHnswIndex
-
-        return FaissHnswIndex
-    if name == "faiss-ivfpq":
-        from lookalike.index.engines.faiss_ivfpq import FaissIvfPqIndex
-
-        return FaissIvfPqIndex
-    raise VectorsInvalidError(
-        f"there is no index engine {name!r}; there are: {', '.join(ENGINE_NAMES)}", subject="engine"
-    )
 
 
 def default_encoder(fusion: str | None = None, input_size: int | None = None) -> str:

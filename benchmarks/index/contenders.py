@@ -16,7 +16,7 @@ import numpy.typing as npt
 from lookalike.index.base import IndexSettings, untold
 from lookalike.index.build import is_tunable
 from lookalike.index.faiss_ops import all_threads, threads
-from lookalike.wiring import build_index, load_index
+from lookalike.wiring import INDEX_TYPES
 
 faiss: Any = untyped_faiss
 Vectors = npt.NDArray[np.float32]
@@ -55,10 +55,10 @@ def _own(engine: str) -> Kind:
     """An index of this project, over the mapped vectors."""
 
     def build(vectors: Vectors, path: Path) -> None:
-        build_index(engine, vectors, untold).save(path)
+        INDEX_TYPES.build(engine, vectors, untold).save(path)
 
     def load(vectors: Vectors, path: Path) -> Contender:
-        index = load_index(engine, path, vectors, None)
+        index = INDEX_TYPES.load(engine, path, vectors, None)
         name = f"lookalike {engine}"
         if not is_tunable(index):
             return Contender(name, lambda queries, _: index.search(queries, K).positions, (1,), path.stat().st_size)

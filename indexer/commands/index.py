@@ -37,6 +37,7 @@ from lookalike.collection.index_command import DEFAULT_KEEP
 from lookalike.errors import CollectionNotFoundError, LookalikeError
 from lookalike.index.planner import DEFAULT_RECALL
 from lookalike.options import ImageLimits
+from lookalike.wiring import INDEX_TYPES
 
 EXIT_FAILED = 1
 EXIT_REJECTED = 3
@@ -56,12 +57,11 @@ RootOption = Annotated[
 class Engine(StrEnum):
     """Index types."""
 
+    _ignore_ = "members engine_name"
     AUTO = "auto"
-    FAISS_FLAT = "faiss-flat"
-    FAISS_FLAT16 = "faiss-flat16"
-    FAISS_HNSW = "faiss-hnsw"
-    FAISS_IVFPQ = "faiss-ivfpq"
-    EXACT = "exact"
+    members = vars()
+    for engine_name in INDEX_TYPES:
+        members[engine_name] = engine_name
 
 
 EngineOption = Annotated[

@@ -21,9 +21,10 @@ from indexer.commands.options import (
 )
 from indexer.console.reporter import Reporter, clock
 from lookalike.collection.snapshot import read_manifest
-from lookalike.index.planner import DEFAULT_RECALL, Estimate, IndexWish, estimates, plan_index
+from lookalike.index.index_types import Estimate
+from lookalike.index.planner import DEFAULT_RECALL, IndexWish, plan_index
 from lookalike.sources.open_source import open_source
-from lookalike.wiring import default_dimension
+from lookalike.wiring import INDEX_TYPES, default_dimension
 
 SourceArgument = Annotated[
     Path | None,
@@ -73,11 +74,11 @@ def plan(
     dimension = dimension or _dimension(session, collection)
     total = count if count is not None else _pictures(source or Path(), images_root, reporter)
     wish = IndexWish(engine.value, recall, memory_budget(memory))
-    planned = plan_index(total, dimension, wish)
-    known = estimates(total, dimension)
+    planned = plan_index(total, dimension, wish, INDEX_TYPES)
+    estimates = INDEX_TYPES.estimates(total, dimension)
     lines = [f"{total} vectors of {dimension} numbers: {planned.engine}", *(f"  {why}" for why in planned.reasons)]
     lines += ["", f"  {'type':<14}{'memory':>10}{'disk':>10}{'building':>14}{'a query':>12}"]
-    lines += [_line(estimate, planned.engine) for estimate in known]
+    lines += [_line(name, estimate, name == planned.engine) for name, estimate in estimates.items()]
     lines += ["", "  Estimates for one core. When it is published, the index is measured, and refused below "]
     lines[-1] += f"recall@10 {recall:g}."
     reporter.answer(
@@ -86,8 +87,8 @@ def plan(
         dimension=dimension,
         engine=planned.engine,
         reasons=list(planned.reasons),
-        estimate=planned.estimate.fields(),
-        alternatives=[estimate.fields() for estimate in known if estimate.engine != planned.engine],
+        estimate=planned.estimate.fields(planned.engine),
+        alternatives=[estimate.fields(name) for name, estimate in estimates.items() if name != planned.engine],
     )
 
 
@@ -110,10 +111,10 @@ def _pictures(source: Path, images_root: Path | None, reporter: Reporter) -> int
     return total
 
 
-def _line(estimate: Estimate, chosen: str) -> str:
-    mark = "*" if estimate.engine == chosen else " "
+def _line(name: str, estimate: Estimate, is_planned: bool) -> str:
+    mark = "*" if is_planned else " "
     building = clock(estimate.build_s) if estimate.build_s >= 1 else "-"
     return (
-        f"{mark} {estimate.engine:<14}{size(estimate.memory):>10}{size(estimate.disk):>10}{building:>14}"
+        f"{mark} {name:<14}{size(estimate.memory):>10}{size(estimate.disk):>10}{building:>14}"
         f"{estimate.query_ms:>9.1f} ms"
     )

@@ -23,7 +23,7 @@ from lookalike.options import Places
 from lookalike.sources.base import Source
 from lookalike.sources.open_source import open_source
 from lookalike.storage import disk_errors
-from lookalike.wiring import build_index, load_encoder
+from lookalike.wiring import INDEX_TYPES, load_encoder
 
 KEPT_REPORTS = 10
 STAYS = (Verdict.INDEXED, Verdict.RESUMED, Verdict.UNCHANGED, Verdict.UPDATED, Verdict.KEPT)
@@ -124,7 +124,7 @@ def index_collection(
             _refuse_empty(request, catalogue)
         remembered = SourceRecord(source.kind, source.location, request.root)
         identity = (request.encoder, encoder.spec)
-        with Builder.open(layout, catalogue, remembered, identity, build_index, options.build) as (builder, damage):
+        with Builder.open(layout, catalogue, remembered, identity, INDEX_TYPES, options.build) as (builder, damage):
             for line in damage:
                 reporter.say(f"warning: {line}")
             return _run(source, builder, encoder, (total, start), options, reporter)

@@ -24,7 +24,7 @@ from lookalike.errors import SnapshotDamagedError, SnapshotNotFoundError
 from lookalike.index.base import Neighbours, VectorIndex
 from lookalike.options import ImageLimits, Places
 from lookalike.thresholds import Threshold
-from lookalike.wiring import find_calibration, load_encoder, load_index, open_catalogue
+from lookalike.wiring import INDEX_TYPES, find_calibration, load_encoder, open_catalogue
 
 
 class Collection:
@@ -83,7 +83,7 @@ class Collection:
                 else open_snapshot(layout, generation, whole=whole)
             )
             manifest = snapshot.manifest
-            index = load_index(manifest.engine, snapshot.index_path, snapshot.vectors, manifest.settings)
+            index = INDEX_TYPES.load(manifest.engine, snapshot.index_path, snapshot.vectors, manifest.settings)
             limits = limits or ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
             searcher = Searcher(snapshot, index, catalogue, record.id)
             return cls(searcher, record, layout, encoders_dir=places.encoders_dir, limits=limits, encoder=encoder)

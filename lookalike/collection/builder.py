@@ -33,7 +33,7 @@ from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderMismatchError, SnapshotDamagedError
 from lookalike.index.base import Tell, untold
-from lookalike.index.build import Build
+from lookalike.index.index_types import IndexTypes
 from lookalike.index.planner import IndexWish, plan_index
 from lookalike.storage import disk_errors
 
@@ -63,7 +63,7 @@ class Builder:
     spec: EncoderSpec
     generation: int
     options: BuildOptions
-    build_index: Build
+    index_types: IndexTypes
     _snapshots: list[Snapshot] = field(default_factory=list)
 
     def known(self, keys: Sequence[str]) -> dict[str, ItemRecord]:
@@ -129,7 +129,7 @@ class Builder:
                 publisher = Publisher(
                     self.layout, self.catalogue, self.record, self.request, self.spec, self.generation
                 )
-                publisher.write(self._snapshots, self._wish, self.build_index, tell)
+                publisher.write(self._snapshots, self._wish, self.index_types, tell)
                 current = self.generation
             else:
                 current = self.generation - 1
@@ -157,7 +157,7 @@ class Builder:
 
     def _index_differs(self, newest: Manifest) -> bool:
         """Whether the same items would be given another type of index now, or one that is tuned to another recall."""
-        planned = plan_index(newest.count, newest.dimension, self._wish).engine
+        planned = plan_index(newest.count, newest.dimension, self._wish, self.index_types).engine
         if planned != (newest.planned or newest.engine):
             return True
         return newest.settings is not None and newest.target_recall != self._wish.target_recall
@@ -207,7 +207,7 @@ class Builder:
         catalogue: Catalogue,
         source: SourceRecord,
         encoder: tuple[EncoderRequest, EncoderSpec],
-        build_index: Build,
+        index_types: IndexTypes,
         options: BuildOptions,
     ) -> Iterator[tuple[Self, list[str]]]:
         """A run over a collection, made if it does not exist, and what was found damaged and will be mended by it.
@@ -228,7 +228,7 @@ class Builder:
             record = catalogue.start_run(layout.name, source, request, options.settings)
             # The catalogue is ahead of the snapshots where these were lost or restored.
             generation = max(complete[-1] + 1 if complete else 1, catalogue.newest_generation(record.id))
-            builder = cls(layout, catalogue, record, source, request, spec, generation, options, build_index)
+            builder = cls(layout, catalogue, record, source, request, spec, generation, options, index_types)
             damage = builder._open_snapshots()
             lost = builder._drop_lost()
             if lost:

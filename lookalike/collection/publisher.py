@@ -19,7 +19,8 @@ from lookalike.collection.snapshot_manifest import FileStamp, Manifest
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import SnapshotDamagedError
 from lookalike.index.base import Tell, check_vectors
-from lookalike.index.build import Build, choose_index
+from lookalike.index.build import choose_index
+from lookalike.index.index_types import IndexTypes
 from lookalike.index.planner import IndexWish
 from lookalike.storage import sample_file, sha256_file, sync_file, sync_folder, write_atomically, write_npy
 
@@ -40,7 +41,7 @@ class Publisher:
     spec: EncoderSpec
     generation: int
 
-    def write(self, older: Sequence[Snapshot], wish: IndexWish, build: Build, tell: Tell) -> None:
+    def write(self, older: Sequence[Snapshot], wish: IndexWish, types: IndexTypes, tell: Tell) -> None:
         """Write the snapshot of this generation; ``older`` ones hold the vectors of the items that stayed.
 
         Raises RecallTooLowError if the index that is wished for misses too much.
@@ -52,7 +53,7 @@ class Publisher:
         write_npy(folder / IDS, ids.shape, np.int64, [ids])
         vectors = self._write_vectors(folder / VECTORS, ids, older, tell)
         # The generation draws the queries that the index is measured with, so that it can be repeated.
-        chosen = choose_index(vectors, wish, build, seed=self.generation, tell=tell)
+        chosen = choose_index(vectors, wish, types, seed=self.generation, tell=tell)
         chosen.index.save(folder / INDEX)
         for name in (IDS, VECTORS, INDEX):
             sync_file(folder / name)

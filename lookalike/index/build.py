@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from lookalike.errors import RecallTooLowError
 from lookalike.index.base import IndexSettings, Tell, TunableIndex, VectorIndex, Vectors
+from lookalike.index.index_types import IndexTypes
 from lookalike.index.planner import AUTO, IndexWish, next_up, plan_index
 from lookalike.index.recall import Recall, measure_recall
 from lookalike.index.search_effort import K, Sample, draw_sample, tune
@@ -18,10 +18,6 @@ QUERIES = 4000  # a walk loses one in some hundred wholly, which pushes the boun
 QUERIES_OF_MANY = 500  # above two million vectors, where an exact answer takes a second
 MANY = 2_000_000
 EXACT_QUERIES = 256
-
-
-Build = Callable[[str, Vectors, Tell], VectorIndex]
-"""Makes an index of a named engine over (n, D) vectors; raises VectorsInvalidError for an unknown one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +36,15 @@ class Chosen:
     reasons: tuple[str, ...]
 
 
-def choose_index(vectors: Vectors, wish: IndexWish, build: Build, *, seed: int, tell: Tell) -> Chosen:
+def choose_index(vectors: Vectors, wish: IndexWish, types: IndexTypes, *, seed: int, tell: Tell) -> Chosen:
     """The index for (n, D) unit vectors, built and measured; ``seed`` draws the queries that measure it.
 
     Raises RecallTooLowError where no index that may be built reaches the target.
     """
-    plan = plan_index(len(vectors), vectors.shape[1], wish)
+    plan = plan_index(len(vectors), vectors.shape[1], wish, types)
     engine, reasons, sample = plan.engine, list(plan.reasons), None
     while True:
-        index = build(engine, vectors, tell)
+        index = types.build(engine, vectors, tell)
         if not is_tunable(index):
             recall = _of_exact(index, vectors, seed)
             return Chosen(index, plan.engine, engine, None, recall, tuple(reasons))
@@ -57,7 +53,7 @@ def choose_index(vectors: Vectors, wish: IndexWish, build: Build, *, seed: int, 
         if trial.recall.low >= wish.target_recall:
             reasons.append(_words(engine, trial.settings, trial.recall))
             return Chosen(index, plan.engine, engine, trial.settings, trial.recall, tuple(reasons))
-        above = next_up(engine, len(vectors)) if wish.engine == AUTO else None
+        above = next_up(engine, len(vectors), types) if wish.engine == AUTO else None
         if above is None:
             raise _too_low(engine, trial.recall, wish.target_recall)
         reasons.append(f"{_words(engine, trial.settings, trial.recall)}: below {wish.target_recall}, so {above}")

@@ -15,7 +15,7 @@ import pytest
 
 from lookalike.errors import IndexDamagedError, VectorsInvalidError
 from lookalike.index.base import IndexSettings, Neighbours, VectorIndex, untold
-from lookalike.wiring import ENGINE_NAMES, build_index, load_index
+from lookalike.wiring import INDEX_TYPES
 
 SEED = 20
 SCANS = ("exact", "faiss-flat")
@@ -27,13 +27,13 @@ def unit_vectors(count: int, dimension: int = 24, seed: int = SEED) -> Vectors:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
-@pytest.fixture(params=ENGINE_NAMES)
+@pytest.fixture(params=INDEX_TYPES)
 def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 def filled(engine: str, vectors: Vectors) -> VectorIndex:
-    return build_index(engine, vectors, untold)
+    return INDEX_TYPES.build(engine, vectors, untold)
 
 
 @functools.cache
@@ -105,10 +105,10 @@ def test_an_index_of_nothing_answers_nothing(scan: str, tmp_path: Path) -> None:
     empty = filled(scan, nothing)
     assert (empty.search(unit_vectors(2), 3).positions == -1).all()
     empty.save(tmp_path / "index")
-    assert len(load_index(scan, tmp_path / "index", nothing)) == 0
+    assert len(INDEX_TYPES.load(scan, tmp_path / "index", nothing)) == 0
 
 
-@pytest.mark.parametrize("approximate", sorted(set(ENGINE_NAMES) - set(SCANS)))
+@pytest.mark.parametrize("approximate", sorted(set(INDEX_TYPES) - set(SCANS)))
 def test_what_must_be_trained_is_not_built_over_nothing(approximate: str) -> None:
     with pytest.raises(VectorsInvalidError, match="use faiss-flat"):
         filled(approximate, unit_vectors(0))
@@ -126,7 +126,7 @@ def test_a_mask_that_lets_nothing_through_answers_nothing(engine: str) -> None:
 def test_a_saved_index_answers_as_before(engine: str, tmp_path: Path) -> None:
     (index, vectors), queries = large(engine), unit_vectors(6, seed=SEED + 4)
     index.save(tmp_path / "index")
-    loaded = load_index(engine, tmp_path / "index", vectors)
+    loaded = INDEX_TYPES.load(engine, tmp_path / "index", vectors)
     assert (len(loaded), loaded.dimension) == (5000, 24)
     np.testing.assert_array_equal(loaded.search(queries, 8).positions, index.search(queries, 8).positions)
     allowed = np.arange(5000) % 2 == 0
@@ -189,15 +189,15 @@ def test_a_disk_without_room_is_an_error_of_the_system(engine: str, tmp_path: Pa
 def test_an_index_of_other_vectors_is_refused_by_name(engine: str, tmp_path: Path) -> None:
     filled(engine, unit_vectors(300)).save(tmp_path / "index")
     with pytest.raises(IndexDamagedError, match="index"):
-        load_index(engine, tmp_path / "index", unit_vectors(301))
+        INDEX_TYPES.load(engine, tmp_path / "index", unit_vectors(301))
 
 
-@pytest.mark.parametrize("approximate", sorted(set(ENGINE_NAMES) - set(SCANS)))
+@pytest.mark.parametrize("approximate", sorted(set(INDEX_TYPES) - set(SCANS)))
 def test_settings_of_one_index_do_not_reach_another_over_the_same_file(approximate: str, tmp_path: Path) -> None:
     (index, vectors), queries = large(approximate), unit_vectors(30, seed=SEED + 7)
     index.save(tmp_path / "index")
-    easy = load_index(approximate, tmp_path / "index", vectors, IndexSettings(1, 1.0))
-    hard = load_index(approximate, tmp_path / "index", vectors, IndexSettings(64, 30.0))
+    easy = INDEX_TYPES.load(approximate, tmp_path / "index", vectors, IndexSettings(1, 1.0))
+    hard = INDEX_TYPES.load(approximate, tmp_path / "index", vectors, IndexSettings(64, 30.0))
     before = easy.search(queries, 10).scores.sum()
     assert hard.search(queries, 10).scores.sum() >= before
     assert easy.search(queries, 10).scores.sum() == before
@@ -207,7 +207,7 @@ def test_settings_of_one_index_do_not_reach_another_over_the_same_file(approxima
 def test_a_damaged_file_is_refused_by_name(engine: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / "broken").write_bytes(content)
     with pytest.raises(IndexDamagedError, match="broken"):
-        load_index(engine, tmp_path / "broken", unit_vectors(3))
+        INDEX_TYPES.load(engine, tmp_path / "broken", unit_vectors(3))
 
 
 @pytest.mark.parametrize(
@@ -248,5 +248,5 @@ def test_a_mask_of_the_wrong_length_is_refused(engine: str) -> None:
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(VectorsInvalidError, match="exact, faiss-flat"):
-        build_index("annoy", unit_vectors(3), untold)
+    with pytest.raises(VectorsInvalidError, match="faiss-flat, faiss-flat16"):
+        INDEX_TYPES.build("annoy", unit_vectors(3), untold)

@@ -17,7 +17,7 @@ from lookalike.collection.searcher import Hit, Searcher
 from lookalike.collection.snapshot import open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD, EncoderSpec
-from lookalike.wiring import build_index, load_index
+from lookalike.wiring import INDEX_TYPES
 
 SPEC = EncoderSpec(
     name="tiny", backbone="tiny", stages=(0,), channels=(8,), fusion="mean", projection=False, dimension=8,
@@ -50,7 +50,7 @@ class Shop:
         build = BuildOptions(CollectionSettings(engine, keep, 1000, 1000), allow_other_encoder=other)
         identity = (EncoderRequest("tiny"), spec)
         source = SourceRecord("folder", "/pictures")
-        with Builder.open(self.layout, self.catalogue, source, identity, build_index, build) as (builder, _damage):
+        with Builder.open(self.layout, self.catalogue, source, identity, INDEX_TYPES, build) as (builder, _damage):
             yield builder
 
     def take(self, builder: Builder, pictures: dict[str, str]) -> None:
@@ -80,7 +80,9 @@ class Shop:
 
     def searcher(self, generation: int | None = None) -> Searcher:
         snapshot = open_snapshot(self.layout, self.layout.current() if generation is None else generation)
-        index = load_index(snapshot.manifest.engine, snapshot.index_path, snapshot.vectors, snapshot.manifest.settings)
+        index = INDEX_TYPES.load(
+            snapshot.manifest.engine, snapshot.index_path, snapshot.vectors, snapshot.manifest.settings
+        )
         return Searcher(snapshot, index, self.catalogue, self.catalogue.collection(self.layout.name).id)
 
     def find(self, content: str, k: int = 1, generation: int | None = None) -> list[Hit]:

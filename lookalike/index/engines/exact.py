@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from lookalike.errors import IndexDamagedError
-from lookalike.index.base import Mask, Neighbours, Vectors, check_mask, check_vectors
+from lookalike.index.base import IndexSettings, Mask, Neighbours, Tell, Vectors, check_mask, check_vectors
 from lookalike.index.brute_force import scan
-from lookalike.index.engines.vectors_only_file import check_note, write_note
+from lookalike.index.engines.vectors_only_file import check_note, scan_estimate, write_note
+from lookalike.index.index_types import Estimate
 
 
 class ExactIndex:
     """All inner products, by blocks of rows."""
+
+    is_exact: ClassVar[bool] = True
+    is_reference: ClassVar[bool] = True
+    fewest: ClassVar[int] = 0
+    next_up: ClassVar[str | None] = None
 
     def __init__(self, vectors: Vectors) -> None:
         self._vectors: Vectors = np.asarray(vectors)
@@ -38,7 +44,17 @@ class ExactIndex:
         write_note(path, self._vectors)
 
     @classmethod
-    def load(cls, path: Path, vectors: Vectors) -> Self:
+    def estimate(cls, count: int, dimension: int) -> Estimate:
+        """See IndexType.estimate."""
+        return scan_estimate(count, dimension)
+
+    @classmethod
+    def build(cls, vectors: Vectors, _tell: Tell) -> Self:
+        """See IndexType.build."""
+        return cls(vectors)
+
+    @classmethod
+    def load(cls, path: Path, vectors: Vectors, _settings: IndexSettings | None) -> Self:
         """The index over these vectors; raises IndexDamagedError if the file is of others."""
         check_note(path, vectors, _old_shape)
         return cls(vectors)

@@ -8,12 +8,20 @@ from typing import Any, ClassVar
 from lookalike.index.base import IndexSettings, Vectors
 from lookalike.index.engines.faiss_quantised import FaissCodedIndex
 from lookalike.index.faiss_ops import faiss
+from lookalike.index.index_types import Estimate
 
 
 class FaissFlat16Index(FaissCodedIndex):
     """``faiss.IndexScalarQuantizer`` of 16-bit floats."""
 
     start: ClassVar[IndexSettings] = IndexSettings(effort=1, factor=2.0)
+    next_up: ClassVar[str | None] = "faiss-flat"
+
+    @classmethod
+    def estimate(cls, count: int, dimension: int) -> Estimate:
+        """See IndexType.estimate."""
+        size = 2.0 * count * dimension
+        return Estimate(size, 3 * size, 4e-7 * count, 1000 * size / 7.5e9)
 
     def efforts(self) -> Sequence[int]:
         """One: all rows are read."""

@@ -16,9 +16,10 @@ import numpy.typing as npt
 from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, Tell, Vectors, check_vectors
 from lookalike.index.engines.four_bit_codes import NUMBERS, Codes, HalfBytes, code_bytes
 from lookalike.index.engines.pca import SAMPLE, SPREAD, Components, byte_scale, sample, to_bytes
-from lookalike.index.engines.reranked import BLOCK, SCATTER, RerankedIndex
+from lookalike.index.engines.reranked import BLOCK, FEWEST, SCATTER, RerankedIndex, growth
 from lookalike.index.faiss_ops import all_threads, faiss, threads
 from lookalike.index.hnsw_graph import Graph, GraphSearch, stride_for
+from lookalike.index.index_types import Estimate
 
 LINKS = 32  # of a node on the ground floor; half as many on each floor above
 WIDTH = 256  # components that the graph is built on
@@ -35,6 +36,19 @@ class FaissHnswIndex(RerankedIndex):
     """A graph that ``faiss.IndexHNSWSQ`` built, of nodes in half bytes."""
 
     start: ClassVar[IndexSettings] = IndexSettings(effort=128, factor=4.0)
+    fewest: ClassVar[int] = FEWEST
+    next_up: ClassVar[str | None] = "faiss-flat16"
+
+    @classmethod
+    def estimate(cls, count: int, dimension: int) -> Estimate:
+        """See IndexType.estimate."""
+        # 30 000 and 100 000 vectors of 608 numbers: built in 13.5 and 51 s of a core, a query that finds 99 % takes
+        # 0.19 and 0.25 ms. 192 bytes are a code at most, 128 the links of a vector on the ground floor, and 5 its share
+        # of the floors above.
+        size = count * (min(dimension, 192.0) + 128.0 + 5.0)
+        share = 0.4 + 0.6 * min(dimension, WIDTH) / WIDTH
+        build_s, query_ms = 51.0 * share * growth(count, 1.1), 0.25 * share * growth(count, 0.2)
+        return Estimate(size, size + 4.0 * count * dimension, build_s, query_ms)
 
     def __init__(self, graph: Graph, vectors: Vectors, settings: IndexSettings | None = None) -> None:
         super().__init__(vectors, settings)

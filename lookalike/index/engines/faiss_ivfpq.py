@@ -14,8 +14,9 @@ import numpy as np
 from lookalike.index.base import IndexSettings, Vectors
 from lookalike.index.engines.faiss_quantised import FaissCodedIndex
 from lookalike.index.engines.pca import fits, projection, sample
-from lookalike.index.engines.reranked import SCATTER
+from lookalike.index.engines.reranked import FEWEST, SCATTER, growth
 from lookalike.index.faiss_ops import faiss
+from lookalike.index.index_types import Estimate
 
 WIDTH = 256  # components that are kept
 PART = 2  # components that share a code of four bits
@@ -39,6 +40,20 @@ class FaissIvfPqIndex(FaissCodedIndex):
     """``faiss.IndexIVFPQFastScan`` behind a ``faiss.PCAMatrix``."""
 
     start: ClassVar[IndexSettings] = IndexSettings(effort=32, factor=20.0)
+    fewest: ClassVar[int] = FEWEST
+    next_up: ClassVar[str | None] = "faiss-hnsw"
+
+    @classmethod
+    def estimate(cls, count: int, dimension: int) -> Estimate:
+        """See IndexType.estimate."""
+        # 30 000 and 100 000 vectors of 608 numbers: built in 2.9 and 5.6 s, a query takes 1.1 and 1.6 ms.
+        width = min(dimension, WIDTH)
+        lists = min(16_384.0, 1.6 * math.sqrt(max(1, count)))
+        size = count * (width / 4 + 8) + 4 * lists * width
+        training = 6 * 40 * lists * lists * width * 2 / 2e10
+        coding = count * (lists * width * 2 / 2e10 + 1e-5)
+        build_s = 2.0 + training + coding
+        return Estimate(size, size + 4.0 * count * dimension, build_s, 1.6 * growth(count, 0.35))
 
     @property
     def _lists(self) -> int:

@@ -26,16 +26,27 @@ from lookalike.index.base import (
     check_vectors,
 )
 from lookalike.index.faiss_ops import among, nearest, threads
+from lookalike.index.index_types import Estimate
 from lookalike.index.vector_reader import Rows
 
 BLOCK = 16_384  # vectors that are coded at once
+FEWEST = 2_000  # vectors that codes are worth training on
 TOGETHER = 2048  # rows that are worth asking for one by one: that takes a millisecond for a thousand
 SCATTER = 3.0  # a row of its own costs so many times what a row in passing does, where memory is busy
+
+
+def growth(count: int, power: float) -> float:
+    """A power of the count, in hundreds of thousands: what times were measured at."""
+    return float((max(1, count) / 100_000) ** power)
 
 
 class RerankedIndex(ABC):
     """Codes over vectors that stay where they are."""
 
+    is_exact: ClassVar[bool] = False
+    is_reference: ClassVar[bool] = False
+    fewest: ClassVar[int] = 0
+    next_up: ClassVar[str | None]
     start: ClassVar[IndexSettings]
     """What is searched with until it has been tuned."""
 
@@ -69,6 +80,11 @@ class RerankedIndex(ABC):
     @abstractmethod
     def candidates(self, queries: Vectors, effort: int, depth: int) -> Positions:
         """See TunableIndex.candidates."""
+
+    @classmethod
+    @abstractmethod
+    def estimate(cls, count: int, dimension: int) -> Estimate:
+        """See IndexType.estimate."""
 
     @classmethod
     @abstractmethod

@@ -1,4 +1,4 @@
-"""The file of an index that needs nothing but the vectors: a note of what it belongs to."""
+"""What the exact scans share: their file, a note of the vectors that it belongs to, and what they cost."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from pathlib import Path
 
 from lookalike.errors import IndexDamagedError
 from lookalike.index.base import Vectors
+from lookalike.index.index_types import Estimate
 
 OldShape = Callable[[Path], tuple[int, int]]
+
+
+def scan_estimate(count: int, dimension: int) -> Estimate:
+    """What an exact scan costs, which reads all vectors for each query: measured at 8.5 GB a second."""
+    size = 4.0 * count * dimension
+    return Estimate(size, size, 0.0, 1000 * size / 8.5e9)
 
 
 def write_note(path: Path, vectors: Vectors) -> None:

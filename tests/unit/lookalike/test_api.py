@@ -46,7 +46,7 @@ from lookalike.images import encode_png
 from lookalike.index.recall import Recall
 from lookalike.short_repr import LONGEST
 from lookalike.testing import TinyEncoder, make_picture
-from lookalike.wiring import load_index
+from lookalike.wiring import INDEX_TYPES
 from tests.helpers.shop_collection import SPEC, Shop
 
 LONG = "ß" * 1000
@@ -95,7 +95,7 @@ def collection(tmp_path: Path) -> Iterator[Collection]:
         builder.publish()
     record: CollectionRecord = catalogue.collection("shop")
     snapshot = open_snapshot(shop.layout, shop.layout.current())
-    index = load_index(snapshot.manifest.engine, snapshot.index_path, snapshot.vectors)
+    index = INDEX_TYPES.load(snapshot.manifest.engine, snapshot.index_path, snapshot.vectors)
     searcher = Searcher(snapshot, index, catalogue, record.id)
     with Collection(searcher, record, shop.layout, encoders_dir=tmp_path, limits=None) as opened:
         yield opened

@@ -14,7 +14,7 @@ from lookalike.errors import IndexDamagedError, OperatorError
 from lookalike.index import hnsw_graph as module
 from lookalike.index.base import Vectors, untold
 from lookalike.index.hnsw_graph import graph_search_status
-from lookalike.wiring import build_index, load_index
+from lookalike.wiring import INDEX_TYPES
 
 COUNT, DIMENSION = 3000, 30
 
@@ -29,7 +29,7 @@ def vectors() -> Vectors:
 def saved(vectors: Vectors, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The file of a graph over the vectors."""
     path = tmp_path_factory.mktemp("graph") / "index"
-    build_index("faiss-hnsw", vectors, untold).save(path)
+    INDEX_TYPES.build("faiss-hnsw", vectors, untold).save(path)
     return path.read_bytes()
 
 
@@ -55,7 +55,7 @@ def altered(saved: bytes, **fields: object) -> bytes:
 def refused(path: Path, content: bytes, vectors: Vectors) -> str:
     path.write_bytes(content)
     with pytest.raises(IndexDamagedError) as caught:
-        load_index("faiss-hnsw", path, vectors)
+        INDEX_TYPES.load("faiss-hnsw", path, vectors)
     assert caught.value.subject == str(path)
     return str(caught.value)
 
@@ -97,7 +97,7 @@ def test_links_that_lead_nowhere_do_no_harm(saved: bytes, vectors: Vectors, tmp_
     noise = np.random.default_rng(1).integers(0, 256, count * stride, dtype=np.uint8).tobytes()
     content[start : start + count * stride] = noise
     (tmp_path / "index").write_bytes(content)
-    found = load_index("faiss-hnsw", tmp_path / "index", vectors).search(vectors[:20], 10)
+    found = INDEX_TYPES.load("faiss-hnsw", tmp_path / "index", vectors).search(vectors[:20], 10)
     truth = vectors[:20] @ vectors.T
     np.testing.assert_allclose(np.take_along_axis(truth, found.positions, 1), found.scores, atol=1e-5)
 
@@ -105,11 +105,11 @@ def test_links_that_lead_nowhere_do_no_harm(saved: bytes, vectors: Vectors, tmp_
 def test_without_the_library_a_graph_is_refused_with_what_to_do(no_libraries: Path, vectors: Vectors) -> None:
     assert "was not compiled" in graph_search_status()
     with pytest.raises(OperatorError, match=r"was not compiled; run `make install`.*--engine"):
-        build_index("faiss-hnsw", vectors, untold)
+        INDEX_TYPES.build("faiss-hnsw", vectors, untold)
 
 
 def test_a_library_that_cannot_be_opened_is_named(no_libraries: Path, vectors: Vectors) -> None:
     (no_libraries / "_hnsw_search.abi3.so").write_bytes(b"no library")
     assert "_hnsw_search.abi3.so" in graph_search_status()
     with pytest.raises(OperatorError, match=r"_hnsw_search\.abi3\.so"):
-        build_index("faiss-hnsw", vectors, untold)
+        INDEX_TYPES.build("faiss-hnsw", vectors, untold)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lookalike.index.planner import IndexWish, estimates, next_up, plan_index
+from lookalike.errors import VectorsInvalidError
+from lookalike.index.planner import IndexWish, next_up, plan_index
+from lookalike.wiring import INDEX_TYPES
 
 GIGABYTE = 10**9
 
@@ -22,40 +24,46 @@ GIGABYTE = 10**9
     ],
 )
 def test_the_number_of_pictures_and_the_memory_decide(count: int, memory: int | None, engine: str) -> None:
-    plan = plan_index(count, 608, IndexWish(memory=memory))
-    assert plan.engine == plan.estimate.engine == engine
+    plan = plan_index(count, 608, IndexWish(memory=memory), INDEX_TYPES)
+    assert plan.engine == engine
+    assert plan.estimate == INDEX_TYPES.estimates(count, 608)[engine]
     assert plan.reasons
 
 
 def test_what_is_asked_for_by_name_is_planned() -> None:
-    assert plan_index(50, 608, IndexWish("exact")).engine == "exact"
-    assert plan_index(3_000, 608, IndexWish("faiss-ivfpq")).engine == "faiss-ivfpq"
+    assert plan_index(50, 608, IndexWish("exact"), INDEX_TYPES).engine == "exact"
+    assert plan_index(3_000, 608, IndexWish("faiss-ivfpq"), INDEX_TYPES).engine == "faiss-ivfpq"
 
 
 def test_too_few_to_train_on_are_searched_exactly_and_the_plan_says_so() -> None:
-    plan = plan_index(1_999, 608, IndexWish("faiss-hnsw"))
+    plan = plan_index(1_999, 608, IndexWish("faiss-hnsw"), INDEX_TYPES)
     assert plan.engine == "faiss-flat"
     assert "too few" in plan.reasons[0]
 
 
 def test_a_recall_of_one_is_an_exact_search() -> None:
-    assert plan_index(500_000, 608, IndexWish(target_recall=1.0)).engine == "faiss-flat"
+    assert plan_index(500_000, 608, IndexWish(target_recall=1.0), INDEX_TYPES).engine == "faiss-flat"
 
 
 def test_reasons_of_a_short_memory_name_both_sizes() -> None:
-    why = " ".join(plan_index(10_000_000, 608, IndexWish(memory=2 * GIGABYTE)).reasons)
+    why = " ".join(plan_index(10_000_000, 608, IndexWish(memory=2 * GIGABYTE), INDEX_TYPES).reasons)
     assert "3.2 GB" in why, "192 bytes of code and 133 of links for each of ten million"
     assert "2.0 GB" in why
 
 
 def test_estimates_say_what_a_flat_index_weighs() -> None:
-    flat = next(estimate for estimate in estimates(1_000_000, 608) if estimate.engine == "faiss-flat")
+    flat = INDEX_TYPES.estimates(1_000_000, 608)["faiss-flat"]
     assert (flat.memory, flat.disk, flat.build_s) == (1_000_000 * 608 * 4, 1_000_000 * 608 * 4, 0)
 
 
 def test_estimates_of_a_million_order_the_types_by_memory() -> None:
-    by_memory = sorted(estimates(1_000_000, 608), key=lambda estimate: estimate.memory)
-    assert [one.engine for one in by_memory] == ["faiss-ivfpq", "faiss-hnsw", "faiss-flat16", "faiss-flat"]
+    estimates = INDEX_TYPES.estimates(1_000_000, 608)
+    assert sorted(estimates, key=lambda name: estimates[name].memory) == [
+        "faiss-ivfpq",
+        "faiss-hnsw",
+        "faiss-flat16",
+        "faiss-flat",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -66,13 +74,26 @@ def test_estimates_of_a_million_order_the_types_by_memory() -> None:
     ],
 )  # fmt: skip
 def test_estimates_of_time_are_what_was_measured(count: int, engine: str, build_s: float, query_ms: float) -> None:
-    estimate = next(estimate for estimate in estimates(count, 608) if estimate.engine == engine)
+    estimate = INDEX_TYPES.estimates(count, 608)[engine]
     assert estimate.build_s == pytest.approx(build_s, rel=0.1)
     assert estimate.query_ms == pytest.approx(query_ms, rel=0.1)
 
 
 def test_after_a_miss_comes_a_type_that_misses_less_until_a_scan_would_take_seconds() -> None:
-    assert [next_up(name, 100_000) for name in ("faiss-ivfpq", "faiss-hnsw", "faiss-flat16", "faiss-flat")] == [
-        "faiss-hnsw", "faiss-flat16", "faiss-flat", None,
-    ]  # fmt: skip
-    assert next_up("faiss-hnsw", 3_000_000) is None
+    names = ("faiss-ivfpq", "faiss-hnsw", "faiss-flat16", "faiss-flat")
+    assert [next_up(name, 100_000, INDEX_TYPES) for name in names] == [*names[1:], None]
+    assert next_up("faiss-hnsw", 3_000_000, INDEX_TYPES) is None
+
+
+def test_a_type_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(VectorsInvalidError, match="no index engine 'annoy'; there are: faiss-flat, faiss-flat16"):
+        plan_index(3_000, 608, IndexWish("annoy"), INDEX_TYPES)
+
+
+def test_each_type_that_may_miss_gives_way_to_one_that_there_is_until_nothing_is_missed() -> None:
+    for name in INDEX_TYPES:
+        above: str | None = name
+        for _ in INDEX_TYPES:
+            above = None if above is None else INDEX_TYPES[above].next_up
+        assert above is None
+        assert (INDEX_TYPES[name].next_up is None) == INDEX_TYPES[name].is_exact

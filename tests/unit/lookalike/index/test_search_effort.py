@@ -14,10 +14,11 @@ from lookalike.index import planner
 from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, Tell, VectorIndex, Vectors, untold
 from lookalike.index.build import choose_index
 from lookalike.index.engines.exact import ExactIndex
+from lookalike.index.index_types import IndexTypes
 from lookalike.index.planner import IndexWish
 from lookalike.index.recall import recall_of_counts
 from lookalike.index.search_effort import draw_sample, tune
-from lookalike.wiring import build_index
+from lookalike.wiring import INDEX_TYPES
 
 
 def unit(rows: npt.NDArray[np.float64]) -> Vectors:
@@ -114,11 +115,12 @@ def test_neighbours_of_one_query_count_for_less_than_as_many_drawn_apart() -> No
 
 
 def test_an_index_asked_for_by_name_that_misses_the_target_is_refused_with_what_it_reaches(vectors: Vectors) -> None:
-    def hopeless(_engine: str, rows: Vectors, _tell: Tell) -> VectorIndex:
-        return Hopeless(rows)
+    class Types(IndexTypes):
+        def build(self, _name: str, rows: Vectors, _tell: Tell) -> VectorIndex:
+            return Hopeless(rows)
 
     with pytest.raises(RecallTooLowError, match=r"faiss-hnsw reaches recall@10 0\.8.*--recall 0\.8"):
-        choose_index(vectors, IndexWish("faiss-hnsw", 0.99), hopeless, seed=1, tell=untold)
+        choose_index(vectors, IndexWish("faiss-hnsw", 0.99), Types(INDEX_TYPES.loaders), seed=1, tell=untold)
 
 
 def test_what_was_not_asked_for_by_name_gives_way_to_a_type_that_misses_less(
@@ -127,11 +129,12 @@ def test_what_was_not_asked_for_by_name_gives_way_to_a_type_that_misses_less(
     monkeypatch.setattr(planner, "EXACT_UP_TO", 1000)
     asked: list[str] = []
 
-    def build(engine: str, rows: Vectors, tell: Tell) -> VectorIndex:
-        asked.append(engine)
-        return Hopeless(rows) if engine == "faiss-hnsw" else build_index(engine, rows, tell)
+    class Types(IndexTypes):
+        def build(self, name: str, rows: Vectors, tell: Tell) -> VectorIndex:
+            asked.append(name)
+            return Hopeless(rows) if name == "faiss-hnsw" else INDEX_TYPES.build(name, rows, tell)
 
-    chosen = choose_index(vectors, IndexWish("auto", 0.99), build, seed=1, tell=untold)
+    chosen = choose_index(vectors, IndexWish("auto", 0.99), Types(INDEX_TYPES.loaders), seed=1, tell=untold)
     assert asked == ["faiss-hnsw", "faiss-flat16"]
     assert (chosen.planned, chosen.engine) == ("faiss-hnsw", "faiss-flat16")
     assert chosen.recall is not None
@@ -141,7 +144,7 @@ def test_what_was_not_asked_for_by_name_gives_way_to_a_type_that_misses_less(
 
 @pytest.mark.parametrize("engine", ["faiss-flat16", "faiss-hnsw"])
 def test_a_published_index_answers_as_well_as_it_promises(engine: str, vectors: Vectors, tmp_path: Path) -> None:
-    chosen = choose_index(vectors, IndexWish(engine, 0.95), build_index, seed=1, tell=untold)
+    chosen = choose_index(vectors, IndexWish(engine, 0.95), INDEX_TYPES, seed=1, tell=untold)
     assert chosen.recall is not None
     assert chosen.recall.low >= 0.95
     queries = unit(np.random.default_rng(9).standard_normal((300, 16)))
