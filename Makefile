@@ -73,6 +73,7 @@ bench: install ## time encoding, decoding and the service (minutes, on a quiet m
 	@$(BIN)/python -m benchmarks.encoding
 	@$(BIN)/python -m benchmarks.decoding
 	@$(BIN)/python -m benchmarks.service
+	@$(BIN)/python -m benchmarks.json_encoding
 
 bench-full: bench ## also operator, indexing, index and peers, with pictures from SHARED (an hour; see docs/performance.md)
 	@$(BIN)/python -m benchmarks.operator

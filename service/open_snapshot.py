@@ -17,7 +17,7 @@ from lookalike.errors import EncoderError, EncoderMismatchError
 from lookalike.sources.base import Source
 from lookalike.wiring import open_origin
 from service.http.problems import detail_of
-from service.http.responses import KeptAnswers, KeptRows
+from service.http.responses import KeptAnswers
 from service.inference.encoder_pool import EncoderShelf
 from service.schemas.responses import PictureProblem
 
@@ -36,7 +36,6 @@ class OpenSnapshot:
     shelf: EncoderShelf
     calibration: Calibration | None = None
     answers: KeptAnswers = field(default_factory=KeptAnswers)
-    rows: KeptRows = field(init=False)
     leases: int = 0
     retired: bool = False
     encoder_problem: EncoderError | None = None
@@ -44,9 +43,6 @@ class OpenSnapshot:
     _mismatch: str = ""
     _source: Source | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def __post_init__(self) -> None:
-        self.rows = KeptRows(self.name)
 
     @property
     def name(self) -> str:

@@ -1,319 +1,232 @@
-"""From a picture or a key to an answer: what the routes of searching have in common."""
+"""One search: from a picture or a key to its neighbours, their rows and, where asked for, their tiers.
+
+``service.search_json`` makes JSON of the result.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import Self
 
 from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.searcher import Hit
-from lookalike.encoder.base import ImageEncoder
-from lookalike.errors import ImageError, SourceError
 from lookalike.index.base import Neighbours
 from lookalike.thresholds import Threshold
 from lookalike.tiers import Pictured, Tier
-from service.errors import ItemChangedError
+from service.box import WHOLE_PICTURE, Box
+from service.embedding import Vectors, embed_picture, fingerprint_item, read_item_picture
 from service.http.body import Upload
-from service.http.forms import Box
-from service.http.problems import detail_of
-from service.http.responses import as_json
-from service.inference.decoder_pool import WHOLE, Prepared
 from service.open_snapshot import OpenSnapshot
-from service.schemas.responses import QueryAnswer, ThresholdAnswer
+from service.schemas.requests import BatchForm, SearchForm, SimilarQuery
+from service.schemas.search_responses import QueryAnswer
 from service.services import Services
 from service.telemetry.timing import Stopwatch
 
-Vectors = npt.NDArray[np.float32]
-T = TypeVar("T")
 STAGES = ("decode", "encode", "search", "catalogue")
-MOST_TIERS = 20
-"""How many hits of an answer get a tier: for each a file is read and decoded."""
+MAX_TIERS = 20
+"""How many hits of a result get a tier: for each a file is read and decoded."""
 TIERS_WEIGHT = 4
 """How many permits a search with tiers takes."""
-_SIDE_BY_SIDE = 4
-_ANSWER = (
-    b'{"collection":%b,"snapshot":%d,"encoder":%b,"results":[%b],"threshold":%b,"query":%b,"best_score":%b,'
-    b'"exhausted":%b'
-)
-_HIT = b'{"rank":%d,%b,"score":%a,"normalized_score":%a,"similar":%b,"confidence":%b,"tier":%b,"tier_problem":%b,%b}'
-_FEW = 50
+_CONCURRENT_TIERS = 4
+_MAX_INLINE_NEIGHBOURS = 50
 """How many neighbours are looked up in the event loop's own thread, where all are in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class How:
-    """How to search."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """How to search: ``min_score`` is a cosine, ``threshold`` a normalised score, None for the collection's own."""
 
     k: int
     min_score: float | None
     threshold: float | None
-    """A normalised score; None for the one that belongs to the collection."""
     tiers: bool = False
+
+    @classmethod
+    def from_request(cls, request: SearchForm | BatchForm | SimilarQuery) -> Self:
+        """The options that a form or a query string has."""
+        tiers = not isinstance(request, BatchForm) and request.tiers
+        return cls(k=request.k, min_score=request.min_score, threshold=request.threshold, tiers=tiers)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureQuery:
+    """Search with an uploaded picture."""
+
+    upload: Upload
+    box: Box = WHOLE_PICTURE
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A tier, or why it cannot be told; neither if nobody asked."""
+class KeyQuery:
+    """Search with an indexed item: by its stored vector, or for a part of its picture by a new one."""
+
+    key: str
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TierOutcome:
+    """A hit's tier, or the reason why it cannot be decided; neither where no tier was asked for."""
 
     tier: Tier | None = None
     problem: str | None = None
 
 
-_UNTOLD = Told()
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class EncodedQuery:
+    """A query as a vector (D,); ``item`` is the indexed item that it is, which is left out of the hits.
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """What a search is answered: a ``SearchAnswer`` as JSON, all of it before ``took_ms``, which is its last field.
-
-    It is written here, and not by the framework: to make objects of a thousand neighbours, and JSON of these, costs
-    more than to find them.
-    """
-
-    untimed: bytes
-    snapshot: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Query:
-    """What to search with; ``item`` is the indexed item that it is, which is then not answered.
-
-    ``seen`` is what tells copies of it, or why nothing does, or None if nobody asked.
+    ``fingerprint`` is what tells copies of it, or a sentence that says why there is none, or None if not asked for.
     """
 
     vector: Vectors
-    answer: QueryAnswer
+    summary: QueryAnswer
     item: ItemRecord | None = None
-    seen: Pictured | str | None = None
-
-
-async def embed(
-    services: Services,
-    encoder: ImageEncoder,
-    upload: Upload,
-    watch: Stopwatch,
-    box: Box | None = None,
-    *,
-    look: bool = False,
-) -> tuple[Vectors, Prepared]:
-    """The (D,) vector of an uploaded picture, and what it was made of; with ``look`` also what tells copies."""
-    with watch.stage("decode"), services.batcher.coming():
-        prepared = await services.pictures.prepare(upload, encoder, box or WHOLE, look=look)
-    if look:
-        watch.move(prepared.looking_ms, "decode", "pixels")
-    with watch.stage("encode"):
-        vector = await services.batcher.encode(encoder, prepared.pixels)
-    return vector, prepared
-
-
-async def query_of_upload(
-    services: Services,
-    held: OpenSnapshot,
-    upload: Upload,
-    watch: Stopwatch,
-    box: Box | None = None,
-    *,
-    look: bool = False,
-) -> Query:
-    """A query by an uploaded picture."""
-    vector, prepared = await embed(services, await held.encoder(), upload, watch, box, look=look)
-    answer = QueryAnswer(width=prepared.width, height=prepared.height, box=box or WHOLE, key=None)
-    return Query(vector, answer, seen=prepared.seen)
-
-
-async def answer_to_key(
-    services: Services, held: OpenSnapshot, key: str, how: How, watch: Stopwatch, box: Box | None = None
-) -> Answer:
-    """The neighbours of an indexed item by its stored vector, or for a part of its picture by a new one."""
-    if box is not None:
-        return await answer(
-            services, held, await _query_of_part(services, held, key, watch, box, look=how.tiers), how, watch
-        )
-
-    def stored() -> Query:
-        with watch.stage("catalogue"):
-            item = held.collection.item(key)
-            shown = QueryAnswer(width=item.draft.width, height=item.draft.height, box=WHOLE, key=key)
-            return Query(held.collection.vector(item), shown, item)
-
-    def work() -> tuple[Query, _Found]:
-        query = stored()
-        return query, _found(held, query, how, watch)
-
-    if _at_once(held, how) and held.collection.has_row(key):
-        query = stored()
-        found = await _find(services, held, query, how, watch)
-    else:
-        # All of it in one thread: to go there and back three times costs as much as the search.
-        query, found = await in_searchers(services, work)
-    if how.tiers and query.item is not None:
-        query = replace(query, seen=await seen_item(services, held, query.item, watch))
-    return await _answered(services, held, query, found, how, watch)
-
-
-async def _query_of_part(
-    services: Services, held: OpenSnapshot, key: str, watch: Stopwatch, box: Box, *, look: bool
-) -> Query:
-    """A query by a part of an indexed item's picture."""
-    with watch.stage("catalogue"):
-        item = await in_searchers(services, held.collection.item, key)
-    with watch.stage("decode"):
-        upload = await file_of(services, held, item)
-    vector, prepared = await embed(services, await held.encoder(), upload, watch, box, look=look)
-    shown = QueryAnswer(width=item.draft.width, height=item.draft.height, box=box, key=key)
-    return Query(vector, shown, item, prepared.seen)
-
-
-async def seen_item(services: Services, held: OpenSnapshot, item: ItemRecord, watch: Stopwatch) -> Pictured | str:
-    """What tells copies of an indexed picture, or in words why its file does not show it any more."""
-    with watch.stage("pixels"):
-        try:
-            return await services.looks.of_item(await held.source(), item.draft, held.collection.limits)
-        except (SourceError, ImageError, ItemChangedError) as error:
-            return detail_of(error)
-
-
-async def file_of(services: Services, held: OpenSnapshot, item: ItemRecord) -> Upload:
-    """An indexed item's file; raises a leaf of SourceError if it cannot be read any more."""
-    source = await held.source()
-    data = await services.pictures.read(source, item.draft.location, held.collection.limits.max_bytes)
-    return Upload.of(item.draft.key, data)
+    fingerprint: Pictured | str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    """What index and catalogue gave; ``best`` is the best cosine score, whatever the least score left out."""
+class Ranking:
+    """Hits, best first; ``best_score`` is the best cosine in the index, even where ``min_score`` left its item out."""
 
-    best: float
+    best_score: float
     hits: list[Hit]
 
 
-async def _find(services: Services, held: OpenSnapshot, query: Query, how: How, watch: Stopwatch) -> _Found:
-    """What a query finds: here and now in a small collection whose rows are in memory, else in a thread."""
-    near = None
-    if _at_once(held, how):
-        near = _near(held, query, how, watch)
-        if held.collection.has_rows(near):
-            return _found(held, query, how, watch, near)
-    return await in_searchers(services, _found, held, query, how, watch, near)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SearchResult:
+    """The hits, best first, with an entry of ``tiers`` for each; ``best_score`` is None in an empty collection."""
+
+    snapshot: OpenSnapshot
+    query: QueryAnswer
+    hits: list[Hit]
+    tiers: list[TierOutcome]
+    threshold: Threshold
+    best_score: float | None
+    exhausted: bool
 
 
-def _at_once(held: OpenSnapshot, how: How) -> bool:
-    """Whether a search is done before a thread would have begun it, and so keeps no other request waiting."""
-    return how.k <= _FEW and held.collection.is_light()
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Search:
+    """One search in one snapshot, timed by its stopwatch."""
 
+    services: Services
+    snapshot: OpenSnapshot
+    query: PictureQuery | KeyQuery
+    options: SearchOptions
+    stopwatch: Stopwatch
 
-def _near(held: OpenSnapshot, query: Query, how: How, watch: Stopwatch) -> Neighbours:
-    with watch.stage("search"):
-        return held.collection.neighbours(query.vector[None], how.k, exclude=query.item)
+    async def run(self) -> SearchResult:
+        """The neighbours of the query.
 
+        Raises ItemNotFoundError, SnapshotDamagedError, EncodingError, leaves of ImageError and SourceError, and the
+        errors of ``OpenSnapshot.encoder``.
+        """
+        if isinstance(self.query, KeyQuery) and self.query.box is None:
+            query, ranking = await self._rank_by_stored_vector(self.query.key)
+        else:
+            query = await self._encode()
+            ranking = await self._rank(query)
+        threshold = self.snapshot.collection.threshold(self.options.threshold)
+        candidates = len(self.snapshot.collection) - (query.item is not None)
+        return SearchResult(
+            snapshot=self.snapshot,
+            query=query.summary,
+            hits=ranking.hits,
+            tiers=await self._decide_tiers(query, ranking.hits, threshold),
+            threshold=threshold,
+            best_score=ranking.best_score if candidates else None,
+            exhausted=len(ranking.hits) < self.options.k or self.options.k >= candidates,
+        )
 
-def _found(held: OpenSnapshot, query: Query, how: How, watch: Stopwatch, near: Neighbours | None = None) -> _Found:
-    """What a query finds, or what stands behind neighbours that were found already."""
-    if near is None:
-        near = _near(held, query, how, watch)
-    with watch.stage("catalogue"):
-        hits = held.collection.hits(near, min_score=how.min_score)[0]
-    return _Found(float(near.scores[0, 0]), hits)
+    async def _encode(self) -> EncodedQuery:
+        """The query by a new vector of the uploaded picture, or of a part of the indexed one."""
+        if isinstance(self.query, PictureQuery):
+            item, upload, box = None, self.query.upload, self.query.box
+        else:
+            with self.stopwatch.stage("catalogue"):
+                item = await self.services.search_in_thread(self.snapshot.collection.item, self.query.key)
+            with self.stopwatch.stage("decode"):
+                upload = await read_item_picture(self.services, self.snapshot, item)
+            box = self.query.box or WHOLE_PICTURE
+        encoder = await self.snapshot.encoder()
+        vector, prepared = await embed_picture(
+            self.services, encoder, upload, self.stopwatch, box=box, with_fingerprint=self.options.tiers
+        )
+        # A file may be another one by now: an item's size is the one that it was indexed with.
+        size = prepared if item is None else item.draft
+        summary = QueryAnswer(
+            width=size.width, height=size.height, box=box, key=None if item is None else item.draft.key
+        )
+        return EncodedQuery(vector=vector, summary=summary, item=item, fingerprint=prepared.seen)
 
+    async def _rank_by_stored_vector(self, key: str) -> tuple[EncodedQuery, Ranking]:
+        if self._is_inline() and self.snapshot.collection.has_row(key):
+            query = self._read_stored(key)
+            ranking = await self._rank(query)
+        else:
+            # All of it in one thread: three changes of thread cost as much as the search.
+            query, ranking = await self.services.search_in_thread(self._read_and_rank, key)
+        if self.options.tiers and query.item is not None:
+            fingerprint = await fingerprint_item(self.services, self.snapshot, query.item, self.stopwatch)
+            query = replace(query, fingerprint=fingerprint)
+        return query, ranking
 
-async def answer(services: Services, held: OpenSnapshot, query: Query, how: How, watch: Stopwatch) -> Answer:
-    """The neighbours of a query."""
-    found = await _find(services, held, query, how, watch)
-    return await _answered(services, held, query, found, how, watch)
+    def _read_and_rank(self, key: str) -> tuple[EncodedQuery, Ranking]:
+        query = self._read_stored(key)
+        return query, self._read_hits(self._find_neighbours(query))
 
+    def _read_stored(self, key: str) -> EncodedQuery:
+        with self.stopwatch.stage("catalogue"):
+            collection = self.snapshot.collection
+            item = collection.item(key)
+            summary = QueryAnswer(width=item.draft.width, height=item.draft.height, box=WHOLE_PICTURE, key=key)
+            return EncodedQuery(vector=collection.vector(item), summary=summary, item=item)
 
-async def _answered(
-    services: Services, held: OpenSnapshot, query: Query, found: _Found, how: How, watch: Stopwatch
-) -> Answer:
-    collection, hits = held.collection, found.hits
-    threshold = collection.threshold(how.threshold)
-    tiers = await _tiers(services, held, query, hits, threshold, watch) if how.tiers else []
-    untold = [_UNTOLD] * (len(hits) - len(tiers))
-    there = len(collection) - (query.item is not None)
-    results = [_hit(held, hit, threshold, told) for hit, told in zip(hits, [*tiers, *untold], strict=True)]
-    fields = (
-        as_json(held.name),
-        held.generation,
-        as_json(collection.manifest.encoder.name),
-        b",".join(results),
-        ThresholdAnswer.of(threshold).model_dump_json().encode(),
-        as_json(query.answer),
-        _number(clean(found.best) if there else None),
-        _bool(len(hits) < how.k or how.k >= there),
-    )
-    return Answer(_ANSWER % fields, held.generation)
+    async def _rank(self, query: EncodedQuery) -> Ranking:
+        """The hits: at once in a small collection whose rows are in memory, else in a thread."""
+        if not self._is_inline():
+            return await self.services.search_in_thread(lambda: self._read_hits(self._find_neighbours(query)))
+        neighbours = self._find_neighbours(query)
+        if self.snapshot.collection.has_rows(neighbours):
+            return self._read_hits(neighbours)
+        return await self.services.search_in_thread(self._read_hits, neighbours)
 
+    def _is_inline(self) -> bool:
+        """Whether the search takes less time than a change of thread, and so delays no other request."""
+        return self.options.k <= _MAX_INLINE_NEIGHBOURS and self.snapshot.collection.is_light()
 
-async def _tiers(
-    services: Services, held: OpenSnapshot, query: Query, hits: list[Hit], threshold: Threshold, watch: Stopwatch
-) -> list[Told]:
-    """The tiers of the first hits."""
-    near, seen = hits[:MOST_TIERS], query.seen
-    if not isinstance(seen, Pictured):
-        return [Told(problem=seen)] * len(near)
-    # One answer's pictures take turns with those of others in the threads that look.
-    room = asyncio.Semaphore(_SIDE_BY_SIDE)
+    def _find_neighbours(self, query: EncodedQuery) -> Neighbours:
+        with self.stopwatch.stage("search"):
+            return self.snapshot.collection.neighbours(query.vector[None], self.options.k, exclude=query.item)
 
-    async def one(hit: Hit, item: ItemRecord) -> Told:
-        async with room:
-            other = await seen_item(services, held, item, Stopwatch())
-            if isinstance(other, str):
-                return Told(problem=other)
-            return Told(await services.looks.tier(seen, other, similar=threshold.similar(hit.score)))
+    def _read_hits(self, neighbours: Neighbours) -> Ranking:
+        with self.stopwatch.stage("catalogue"):
+            hits = self.snapshot.collection.hits(neighbours, min_score=self.options.min_score)[0]
+        return Ranking(float(neighbours.scores[0, 0]), hits)
 
-    with watch.stage("pixels"):
-        items = await in_searchers(services, lambda: [held.collection.item(hit.key) for hit in near])
-        return list(await asyncio.gather(*(one(hit, item) for hit, item in zip(near, items, strict=True))))
+    async def _decide_tiers(self, query: EncodedQuery, hits: list[Hit], threshold: Threshold) -> list[TierOutcome]:
+        """One outcome for each hit; those behind the first ``MAX_TIERS`` are empty."""
+        if not self.options.tiers:
+            return [TierOutcome()] * len(hits)
+        compared, rest = hits[:MAX_TIERS], [TierOutcome()] * len(hits[MAX_TIERS:])
+        fingerprint = query.fingerprint
+        if not isinstance(fingerprint, Pictured):
+            return [TierOutcome(problem=fingerprint)] * len(compared) + rest
+        # One request's pictures take turns with those of others in the threads that compare.
+        semaphore = asyncio.Semaphore(_CONCURRENT_TIERS)
 
+        async def decide(hit: Hit, item: ItemRecord) -> TierOutcome:
+            async with semaphore:
+                other = await fingerprint_item(self.services, self.snapshot, item, Stopwatch())
+                if isinstance(other, str):
+                    return TierOutcome(problem=other)
+                similar = threshold.similar(hit.score)
+                return TierOutcome(await self.services.looks.tier(fingerprint, other, similar=similar))
 
-def _hit(held: OpenSnapshot, hit: Hit, threshold: Threshold, told: Told) -> bytes:
-    """A neighbour as it is answered: a ``HitAnswer``."""
-    named, rest = held.rows.of(hit)
-    score = hit.score
-    fields = (
-        hit.rank,
-        named,
-        clean(score),
-        clean(hit.normalized_score),
-        _bool(is_similar(threshold, score, told.tier)),
-        _number(confidence(threshold, score)),
-        b"null" if told.tier is None else as_json(told.tier),
-        b"null" if told.problem is None else as_json(told.problem),
-        rest,
-    )
-    return _HIT % fields
-
-
-def _number(value: float | None) -> bytes:
-    return b"null" if value is None else b"%a" % value
-
-
-def _bool(value: bool) -> bytes:
-    return b"true" if value else b"false"
-
-
-def is_similar(threshold: Threshold, score: float, tier: Tier | None) -> bool:
-    """Whether two pictures count as similar: by their score, or because one is a copy, whatever the score is."""
-    return threshold.similar(score) or (tier is not None and tier.is_copy)
-
-
-def confidence(threshold: Threshold, score: float) -> float | None:
-    """The confidence that belongs to a cosine score, to four digits: pairs by the thousand do not tell more."""
-    found = threshold.confidence(score)
-    return None if found is None else round(found, 4)
-
-
-def clean(score: float) -> float:
-    """A score to six digits: what lies beyond is float32's noise."""
-    return round(score, 6) if -1.0 <= score <= 1.0 else min(1.0, max(-1.0, score))
-
-
-async def in_searchers(services: Services, work: Callable[..., T], *arguments: object) -> T:
-    """What ``work`` returns, done in one of the threads for index and catalogue."""
-    return await asyncio.get_running_loop().run_in_executor(services.searchers, work, *arguments)
+        with self.stopwatch.stage("pixels"):
+            keys = [hit.key for hit in compared]
+            items = await self.services.search_in_thread(lambda: [self.snapshot.collection.item(key) for key in keys])
+            decisions = (decide(hit, item) for hit, item in zip(compared, items, strict=True))
+            return [*await asyncio.gather(*decisions), *rest]

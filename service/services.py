@@ -7,10 +7,10 @@ import logging
 import math
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import numpy as np
 from fastapi import Depends, Request
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lookalike.encoder.network.operators import OperatorStatus
 
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 READERS = 4
 """How many reads of rows, pictures and thumbnails may wait for each permit of work: a page asks for dozens at once."""
 LANES = 2
@@ -60,7 +61,7 @@ class Services:
         self.looks = Looks(max(1, settings.decoders // 2), settings.limits.max_jpeg2000_pixels)
         largest = BATCH * max(1, settings.decoders // LANES)
         self.batcher = Batcher(largest=largest, lanes=LANES, formed=metrics.batch_size.observe)
-        self.searchers = ThreadPoolExecutor(settings.decoders, thread_name_prefix="search")
+        self._search_threads = ThreadPoolExecutor(settings.decoders, thread_name_prefix="search")
         self.problem: LookalikeError | None = None
         self.encoder: ImageEncoder | None = None
         self._probing = asyncio.Lock()
@@ -102,6 +103,10 @@ class Services:
             problems.append("it has stopped looking for new snapshots; restart it")
         return problems
 
+    async def search_in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        """The result of ``work``, done in one of the threads for index and catalogue."""
+        return await asyncio.get_running_loop().run_in_executor(self._search_threads, work, *arguments)
+
     async def close(self) -> None:
         """Stop looking for snapshots, finish the batch in hand, and close everything."""
         self._background.cancel()
@@ -109,7 +114,7 @@ class Services:
         await self.batcher.close()
         self.pictures.close()
         self.looks.close()
-        self.searchers.shutdown(wait=True, cancel_futures=True)
+        self._search_threads.shutdown(wait=True, cancel_futures=True)
         await self.snapshots.close()
         self.encoders.close()
 

@@ -8,37 +8,16 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 from starlette.requests import Request
 
 from service.errors import FieldInvalidError
 from service.http.body import MULTIPART, URLENCODED, Fields, Upload, read_fields
 
-Box = tuple[float, float, float, float]
 F = TypeVar("F", bound="Form")
 
 
 File = Annotated[Upload, WithJsonSchema({"type": "string", "format": "binary"})]
-
-
-def parse_box(value: object) -> object:
-    """``x0,y0,x1,y1`` as four numbers that make a box; raises ValueError saying what is wrong."""
-    if not isinstance(value, str):
-        return value
-    try:
-        left, top, right, bottom = (float(word) for word in value.split(",", 4))
-    except ValueError as error:
-        raise ValueError("a box is four numbers, x0,y0,x1,y1, such as 0.1,0.2,0.9,0.8") from error
-    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-        raise ValueError("a box lies in the picture: 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1")
-    return left, top, right, bottom
-
-
-BoxField = Annotated[
-    Box,
-    BeforeValidator(parse_box),
-    WithJsonSchema({"type": "string", "examples": ["0.1,0.2,0.9,0.8"]}),
-]
 
 
 class Form(BaseModel):

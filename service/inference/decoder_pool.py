@@ -16,12 +16,11 @@ from lookalike.images import decode, thumbnail
 from lookalike.options import MEBIBYTE, ImageLimits
 from lookalike.sources.base import Source
 from lookalike.tiers import Pictured, pictured
+from service.box import WHOLE_PICTURE, Box, crop
 from service.http.body import Upload
-from service.http.forms import Box
 
 T = TypeVar("T")
 THUMBNAIL_MEMORY = 64 * MEBIBYTE
-WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,14 +35,6 @@ class Prepared:
     height: int
     seen: Pictured | None = None
     looking_ms: float = 0.0
-
-
-def cut(pixels: RGB, box: Box) -> RGB:
-    """The part of a picture inside a box of fractions; at least one pixel of it."""
-    height, width = pixels.shape[:2]
-    left, top = min(int(box[0] * width), width - 1), min(int(box[1] * height), height - 1)
-    right, bottom = max(left + 1, round(box[2] * width)), max(top + 1, round(box[3] * height))
-    return pixels[top:bottom, left:right]
 
 
 def _fit(encoder: ImageEncoder, box: Box) -> int | None:
@@ -63,7 +54,9 @@ class Pictures:
         self._thumbnails: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._held = 0
 
-    async def prepare(self, upload: Upload, encoder: ImageEncoder, box: Box = WHOLE, *, look: bool = False) -> Prepared:
+    async def prepare(
+        self, upload: Upload, encoder: ImageEncoder, box: Box = WHOLE_PICTURE, *, look: bool = False
+    ) -> Prepared:
         """Decode, cut and resize one picture, and with ``look`` keep what tells copies of that part.
 
         Raises a leaf of ImageError that calls it as the upload is called.
@@ -72,13 +65,13 @@ class Pictures:
         def work() -> Prepared:
             data, name = upload.read(), upload.name
             picture = decode(data, limits=self.limits, name=name, fit=_fit(encoder, box))
-            prepared = encoder.prepare(cut(picture.pixels, box))
+            prepared = encoder.prepare(crop(picture.pixels, box))
             if not look:
                 return Prepared(prepared, picture.width, picture.height)
             begin = time.perf_counter()
             whole = picture if picture.whole else decode(data, limits=self.limits, name=name)
             # A part of a picture is no file: only by its pixels can it be the same as another picture.
-            seen = pictured(data if box == WHOLE else b"", cut(whole.pixels, box))
+            seen = pictured(data if box == WHOLE_PICTURE else b"", crop(whole.pixels, box))
             took = (time.perf_counter() - begin) * 1000
             return Prepared(prepared, picture.width, picture.height, seen, took)
 

@@ -22,7 +22,8 @@ from lookalike.errors import EncoderUnknownError
 from lookalike.thresholds import Threshold
 from lookalike.wiring import find_calibration, load_encoder
 from service.errors import OverloadedError
-from service.schemas.responses import EncoderRow, ThresholdAnswer
+from service.schemas.responses import EncoderRow
+from service.schemas.search_responses import ThresholdAnswer
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(:hub)?")
 MOST_LOADING = 8

@@ -19,8 +19,8 @@ from service.schemas.responses import (
     CollectionsAnswer,
     EncoderAnswer,
     SourceAnswer,
-    ThresholdAnswer,
 )
+from service.schemas.search_responses import ThresholdAnswer
 from service.services import Services, Shared
 from service.settings import Scope
 

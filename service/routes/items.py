@@ -11,16 +11,18 @@ from fastapi import APIRouter, Query, Request, Response
 from lookalike.catalogue.records import ItemRecord
 from service.dependencies.auth import READERS
 from service.dependencies.fast_route import PlainRoute
+from service.embedding import read_item_picture
 from service.errors import FieldInvalidError
 from service.http.disconnect import attend
 from service.http.media_type import media_type
 from service.http.path_params import Key, Name
-from service.http.responses import has, item_url, json_answer, not_modified, tagged
+from service.http.responses import has, item_urls, json_answer, not_modified, tagged
 from service.open_snapshot import OpenSnapshot
-from service.routes.search import search_by_key
-from service.schemas.requests import SimilarQuestion
-from service.schemas.responses import ItemAnswer, ItemsAnswer, SearchAnswer
-from service.search import TIERS_WEIGHT, How, file_of, in_searchers
+from service.routes.search import answer_search
+from service.schemas.requests import SimilarQuery
+from service.schemas.responses import ItemAnswer, ItemsAnswer
+from service.schemas.search_responses import SearchAnswer
+from service.search import TIERS_WEIGHT, KeyQuery, SearchOptions
 from service.services import Shared
 
 router = APIRouter(prefix="/collections/{name}/items", tags=["items"], dependencies=READERS)
@@ -39,16 +41,16 @@ async def list_items(
     cursor: Annotated[str | None, Query(max_length=80, description="`next_cursor` of the page before.")] = None,
 ) -> Response:
     """A collection's items, in the order in which they came. A cursor belongs to one snapshot: pages never shift."""
-    async with services.snapshots.lease(name) as held:
-        after = 0 if cursor is None else _position(cursor, held)
-        page = await in_searchers(services, lambda: held.collection.page(after=after, limit=limit + 1))
+    async with services.snapshots.lease(name) as snapshot:
+        after = 0 if cursor is None else _position(cursor, snapshot)
+        page = await services.search_in_thread(lambda: snapshot.collection.page(after=after, limit=limit + 1))
         found = ItemsAnswer(
-            collection=held.name,
-            snapshot=held.generation,
-            items=[_row(held.name, item) for item in page[:limit]],
-            next_cursor=_cursor(held.generation, page[limit - 1].id) if len(page) > limit else None,
+            collection=snapshot.name,
+            snapshot=snapshot.generation,
+            items=[_row(snapshot.name, item) for item in page[:limit]],
+            next_cursor=_cursor(snapshot.generation, page[limit - 1].id) if len(page) > limit else None,
         )
-        return tagged(request, json_answer(found, snapshot=held.generation))
+        return tagged(request, json_answer(found, snapshot=snapshot.generation))
 
 
 @router.get("/{key:path}/image", operation_id="get_item_image", response_class=Response, responses=_PICTURE)
@@ -56,14 +58,14 @@ async def get_item_image(request: Request, services: Shared, name: Name, key: Ke
     """The item's file, as it lies in the source."""
 
     async def work() -> Response:
-        async with services.snapshots.lease(name) as held:
-            item = await in_searchers(services, held.collection.item, key)
+        async with services.snapshots.lease(name) as snapshot:
+            item = await services.search_in_thread(snapshot.collection.item, key)
             headers = {"ETag": f'"{item.draft.content_digest}"', "Cache-Control": IMAGE_CACHING}
             if has(request, headers["ETag"]):
                 return not_modified(headers)
-            data = (await file_of(services, held, item)).read()
+            data = (await read_item_picture(services, snapshot, item)).read()
         # The file may have changed since it was indexed, and then it is not what the digest says.
-        headers["ETag"] = f'"{await in_searchers(services, _digest, data)}"'
+        headers["ETag"] = f'"{await services.search_in_thread(_digest, data)}"'
         return Response(data, 200, headers, media_type(data))
 
     with services.reading.permit():
@@ -81,14 +83,16 @@ async def get_item_thumbnail(
     """The item's picture, upright, as a small JPEG."""
 
     async def work() -> Response:
-        async with services.snapshots.lease(name) as held:
-            item = await in_searchers(services, held.collection.item, key)
+        async with services.snapshots.lease(name) as snapshot:
+            item = await services.search_in_thread(snapshot.collection.item, key)
             digest = item.draft.content_digest
             headers = {"ETag": f'"{digest}-{size}"', "Cache-Control": IMAGE_CACHING}
             if has(request, headers["ETag"]):
                 return not_modified(headers)
-            source = await held.source()
-            drawn = await services.pictures.thumbnail(source, item.draft.location, digest, size, held.collection.limits)
+            source = await snapshot.source()
+            drawn = await services.pictures.thumbnail(
+                source, item.draft.location, digest, size, snapshot.collection.limits
+            )
         return Response(drawn, 200, headers, "image/jpeg")
 
     with services.reading.permit():
@@ -100,12 +104,12 @@ async def get_similar_items(
     services: Shared,
     name: Name,
     key: Key,
-    asked: Annotated[SimilarQuestion, Query()],
+    asked: Annotated[SimilarQuery, Query()],
 ) -> Response:
     """The k items most similar to this one, itself left out; nothing is encoded."""
-    how = How(asked.k, asked.min_score, asked.threshold, asked.tiers)
-    with services.admission.permit(TIERS_WEIGHT if how.tiers else 1):
-        return await search_by_key(request, services, name, key, how)
+    with services.admission.permit(TIERS_WEIGHT if asked.tiers else 1):
+        options = SearchOptions.from_request(asked)
+        return await answer_search(request, services, name, KeyQuery(key), options)
 
 
 router.add_api_route(
@@ -120,9 +124,9 @@ router.add_api_route(
 @router.get("/{key:path}", operation_id="get_item", response_model=ItemAnswer)
 async def get_item(request: Request, services: Shared, name: Name, key: Key) -> Response:
     """An item's row."""
-    async with services.snapshots.lease(name) as held:
-        item = await in_searchers(services, held.collection.item, key)
-        return tagged(request, json_answer(_row(held.name, item), snapshot=held.generation))
+    async with services.snapshots.lease(name) as snapshot:
+        item = await services.search_in_thread(snapshot.collection.item, key)
+        return tagged(request, json_answer(_row(snapshot.name, item), snapshot=snapshot.generation))
 
 
 def _digest(data: bytes) -> str:
@@ -131,6 +135,7 @@ def _digest(data: bytes) -> str:
 
 def _row(collection: str, item: ItemRecord) -> ItemAnswer:
     draft = item.draft
+    image_url, thumbnail_url = item_urls(collection, draft.key)
     return ItemAnswer(
         key=draft.key,
         title=draft.title,
@@ -141,8 +146,8 @@ def _row(collection: str, item: ItemRecord) -> ItemAnswer:
         format=draft.format,
         byte_size=draft.byte_size,
         content_digest=draft.content_digest,
-        image_url=item_url(collection, draft.key, "image"),
-        thumbnail_url=item_url(collection, draft.key, "thumbnail"),
+        image_url=image_url,
+        thumbnail_url=thumbnail_url,
     )
 
 
@@ -150,16 +155,17 @@ def _cursor(generation: int, last: int) -> str:
     return base64.urlsafe_b64encode(f"{generation}.{last}".encode()).decode().rstrip("=")
 
 
-def _position(cursor: str, held: OpenSnapshot) -> int:
+def _position(cursor: str, snapshot: OpenSnapshot) -> int:
     """The id after which the page begins; raises FieldInvalidError for a cursor of nothing, or of another snapshot."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
         generation, last = (int(word) for word in text.split("."))
     except ValueError as error:
-        raise FieldInvalidError("cursor is none of ours: send next_cursor as it came", subject="cursor") from error
-    if generation != held.generation or not 0 <= last < 1 << 62:
+        raise FieldInvalidError("the cursor is invalid: send next_cursor unchanged", subject="cursor") from error
+    if generation != snapshot.generation or not 0 <= last < 1 << 62:
         raise FieldInvalidError(
-            f"cursor belongs to snapshot {generation}, and {held.generation} serves now: begin again without a cursor",
+            f"the cursor belongs to snapshot {generation}, but snapshot {snapshot.generation} is current: start again "
+            "without a cursor",
             subject="cursor",
         )
     return last

@@ -7,7 +7,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field, model_validator
 
 from lookalike.encoder.registry import LARGEST_INPUT, SMALLEST_INPUT
-from service.http.forms import BoxField, File, Form
+from service.box import BoxField
+from service.http.forms import File, Form
 
 MOST_IN_BATCH = 64
 Collection = Annotated[
@@ -39,7 +40,7 @@ GivenTiers = Annotated[
 ]
 
 
-class SimilarQuestion(BaseModel):
+class SimilarQuery(BaseModel):
     """How to search with an indexed picture."""
 
     k: K = 10

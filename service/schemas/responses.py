@@ -1,11 +1,10 @@
-"""What is answered: every field with its range; the OpenAPI document is made of it.
+"""The responses: every field with its range. The OpenAPI document is generated from these classes.
 
-The answers of a search stand here for the document alone: ``service.search`` writes their JSON itself.
+Those of searches are in ``search_responses``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -13,129 +12,18 @@ from pydantic import BaseModel, Field
 
 from lookalike.calibration import Calibration
 from lookalike.explanation import GRID
-from lookalike.thresholds import Threshold
-from lookalike.tiers import Tier
-from service.http.problems import Problem
+from service.schemas.search_responses import (
+    Confidence,
+    Milliseconds,
+    Normalized,
+    Score,
+    Similar,
+    ThresholdAnswer,
+    TierField,
+    TierProblem,
+)
 
-Score = Annotated[float, Field(ge=-1, le=1, description="Cosine score, -1 to 1.")]
-Normalized = Annotated[float, Field(ge=0, le=1, description="(cosine + 1) / 2, 0 to 1.")]
 Share = Annotated[float, Field(ge=0, le=1)]
-Confidence = Annotated[
-    float | None,
-    Field(
-        ge=0,
-        le=1,
-        description="Share of pairs with this score that showed the same thing, among the pictures that the scores "
-        "were calibrated on; null where they are not.",
-    ),
-]
-Similar = Annotated[
-    bool, Field(description="Whether the score reaches the threshold, or `tier` says that one is a copy of the other.")
-]
-TierField = Annotated[
-    Tier | None,
-    Field(
-        description="The closest that holds: same-bytes, same-pixels, near-duplicate (a made copy: another size, cut, "
-        "light, format ..., decided on pixels whatever the score is), similar (the score reaches the threshold), "
-        "different. Null where it was not asked for or cannot be told."
-    ),
-]
-TierProblem = Annotated[
-    str | None, Field(description="Why the tier cannot be told: a file that cannot be read any more, or has changed.")
-]
-Milliseconds = Annotated[
-    dict[str, float], Field(description="Milliseconds by stage, and in total since the body was read.")
-]
-
-
-class ThresholdAnswer(BaseModel):
-    """From which normalised score on two pictures count as similar, and who says so."""
-
-    value: Normalized
-    source: str = Field(description="Where it comes from: given, calibrated (on what, and for what), or the default.")
-    precision: float | None = Field(
-        ge=0,
-        le=1,
-        description="Share of same pairs among those that reach a calibrated threshold, measured on pairs held back, "
-        "as common as they were among the pictures used; null where it is given or the default.",
-    )
-    recall: float | None = Field(
-        ge=0, le=1, description="Share of the same pairs held back that reach a calibrated threshold; null likewise."
-    )
-
-    @classmethod
-    def of(cls, threshold: Threshold) -> Self:
-        """As the library has it."""
-        fitted = threshold.fitted
-        return cls(
-            value=threshold.value,
-            source=threshold.source,
-            precision=None if fitted is None else round(fitted.precision, 4),
-            recall=None if fitted is None else round(fitted.recall, 4),
-        )
-
-
-@dataclass(slots=True)
-class HitAnswer:
-    """One neighbour."""
-
-    rank: Annotated[int, Field(ge=1)]
-    key: str
-    score: Score
-    normalized_score: Normalized
-    similar: Similar
-    confidence: Confidence
-    tier: TierField
-    tier_problem: TierProblem
-    title: str | None
-    product_id: str | None
-    metadata: dict[str, Any]
-    image_url: str
-    thumbnail_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class QueryAnswer:
-    """What was searched with; sizes are of the upright picture before the box was cut."""
-
-    width: Annotated[int, Field(ge=1)]
-    height: Annotated[int, Field(ge=1)]
-    box: tuple[float, float, float, float]
-    key: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SearchAnswer:
-    """The neighbours, best first."""
-
-    collection: str
-    snapshot: Annotated[int, Field(ge=1, description="Number of the snapshot that answered.")]
-    encoder: str
-    results: list[HitAnswer]
-    threshold: ThresholdAnswer
-    query: QueryAnswer
-    best_score: Annotated[Score | None, Field(description="The best score there is, whatever min_score left out.")]
-    exhausted: Annotated[bool, Field(description="Whether the collection has no more that could be answered.")]
-    took_ms: Milliseconds
-
-
-class BatchEntry(BaseModel):
-    """The answer to one picture of several, or what was wrong with it."""
-
-    index: int = Field(ge=0)
-    name: str
-    answer: SearchAnswer | None
-    problem: Problem | None
-
-
-class BatchAnswer(BaseModel):
-    """An entry for each picture, in the order in which they were sent."""
-
-    collection: str
-    snapshot: int
-    encoder: str
-    results: list[BatchEntry]
-    took_ms: Milliseconds
 
 
 class PartAnswer(BaseModel):

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from lookalike.collection.searcher import Hit
 from lookalike.images import encode_png
 from lookalike.testing import jpeg_bytes, make_picture
+from lookalike.tiers import Tier
 from service.http import responses
-from service.http.responses import KeptAnswers, KeptRows
-from service.schemas.responses import BatchAnswer, SearchAnswer
+from service.http.responses import KeptAnswers
+from service.schemas.search_responses import BatchAnswer, SearchAnswer
 from tests.e2e.conftest import write_pictures
 from tests.service.conftest import Shop
 from tests.service.harness import Service, index, item_path, serving, without_times
@@ -100,18 +100,17 @@ def test_no_more_is_kept_than_fits_and_the_oldest_go_first(monkeypatch: pytest.M
     assert kept.get(999) is not None, "one that is too large pushes out no other"
 
 
-def test_rows_are_written_anew_when_they_are_no_longer_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(responses, "KEPT_BYTES", 10_000)
-    rows = KeptRows("shop")
-    hits = [Hit(1, f"a/{number}", 0.5, "ä", None, {"price": 1.5}, "a.png") for number in range(100)]
+def test_keys_stand_percent_encoded_in_urls_however_often_they_come(service: Service, shop: Shop) -> None:
     for _ in range(2):
-        for hit in hits:
-            named, rest = rows.of(hit)
-            assert json.loads(b"{%b,%b}" % (named, rest)) == {
-                "key": hit.key,
-                "title": "ä",
-                "product_id": None,
-                "metadata": {"price": 1.5},
-                "image_url": f"/collections/shop/items/a%2F{hit.key[2:]}/image",
-                "thumbnail_url": f"/collections/shop/items/a%2F{hit.key[2:]}/thumbnail",
-            }
+        for hit in service.search(PICTURE, k=1000).json()["results"]:
+            assert hit["image_url"] == item_path(hit["key"], "image")
+            assert hit["thumbnail_url"] == item_path(hit["key"], "thumbnail")
+            assert service.get(hit["thumbnail_url"]).status_code == 200
+
+
+def test_numbers_that_json_lacks_become_null_and_what_has_no_json_is_refused() -> None:
+    assert (
+        responses.encode_json({"score": float("nan"), "tier": Tier.SAME_BYTES}) == b'{"score":null,"tier":"same-bytes"}'
+    )
+    with pytest.raises(TypeError, match="no form in JSON"):
+        responses.encode_json({"score": object()})

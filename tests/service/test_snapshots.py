@@ -239,7 +239,9 @@ def test_a_cursor_of_an_older_snapshot_is_refused_with_the_way_out(stand: Stand)
     stand.look()
     refused = stand.service.get("/collections/stand/items", params={"cursor": cursor})
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "cursor")
-    assert refused.json()["detail"] == ("cursor belongs to snapshot 1, and 2 serves now: begin again without a cursor")
+    assert refused.json()["detail"] == (
+        "the cursor belongs to snapshot 1, but snapshot 2 is current: start again without a cursor"
+    )
 
 
 def test_a_service_that_can_no_longer_look_for_snapshots_is_not_ready(

@@ -1,0 +1,41 @@
+"""The part of a picture that a request asks for: four fractions of the upright picture's sides."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from lookalike.encoder.base import RGB
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1, from 0 to 1."""
+WHOLE_PICTURE: Box = (0.0, 0.0, 1.0, 1.0)
+
+
+def parse_box(value: object) -> object:
+    """``x0,y0,x1,y1`` as four numbers; raises ValueError where they are not the corners of a part of the picture."""
+    if not isinstance(value, str):
+        return value
+    try:
+        left, top, right, bottom = (float(word) for word in value.split(",", 4))
+    except ValueError as error:
+        raise ValueError("must be four numbers, x0,y0,x1,y1, such as 0.1,0.2,0.9,0.8") from error
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise ValueError("must lie in the picture: 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1")
+    return left, top, right, bottom
+
+
+BoxField = Annotated[
+    Box,
+    BeforeValidator(parse_box),
+    WithJsonSchema({"type": "string", "examples": ["0.1,0.2,0.9,0.8"]}),
+]
+
+
+def crop(pixels: RGB, box: Box) -> RGB:
+    """The part of (h, w, 3) pixels inside a box, a view; at least one pixel of it."""
+    height, width = pixels.shape[:2]
+    left, top = min(int(box[0] * width), width - 1), min(int(box[1] * height), height - 1)
+    right, bottom = max(left + 1, round(box[2] * width)), max(top + 1, round(box[3] * height))
+    return pixels[top:bottom, left:right]

@@ -1,0 +1,61 @@
+"""Pictures to vectors and fingerprints: of uploads, and of the files of indexed items."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.catalogue.records import ItemRecord
+from lookalike.encoder.base import ImageEncoder
+from lookalike.errors import ImageError, SourceError
+from lookalike.tiers import Pictured
+from service.box import WHOLE_PICTURE, Box
+from service.errors import ItemChangedError
+from service.http.body import Upload
+from service.http.problems import detail_of
+from service.inference.decoder_pool import Prepared
+from service.open_snapshot import OpenSnapshot
+from service.services import Services
+from service.telemetry.timing import Stopwatch
+
+Vectors = npt.NDArray[np.float32]
+
+
+async def embed_picture(
+    services: Services,
+    encoder: ImageEncoder,
+    upload: Upload,
+    stopwatch: Stopwatch,
+    *,
+    box: Box = WHOLE_PICTURE,
+    with_fingerprint: bool = False,
+) -> tuple[Vectors, Prepared]:
+    """The (D,) vector of an uploaded picture, and the prepared picture, if asked for with what tells copies of it.
+
+    Raises a leaf of ImageError, and EncodingError.
+    """
+    with stopwatch.stage("decode"), services.batcher.coming():
+        prepared = await services.pictures.prepare(upload, encoder, box, look=with_fingerprint)
+    if with_fingerprint:
+        stopwatch.move(prepared.looking_ms, "decode", "pixels")
+    with stopwatch.stage("encode"):
+        vector = await services.batcher.encode(encoder, prepared.pixels)
+    return vector, prepared
+
+
+async def read_item_picture(services: Services, snapshot: OpenSnapshot, item: ItemRecord) -> Upload:
+    """An indexed item's file; raises a leaf of SourceError if it can no longer be read."""
+    source = await snapshot.source()
+    data = await services.pictures.read(source, item.draft.location, snapshot.collection.limits.max_bytes)
+    return Upload.of(item.draft.key, data)
+
+
+async def fingerprint_item(
+    services: Services, snapshot: OpenSnapshot, item: ItemRecord, stopwatch: Stopwatch
+) -> Pictured | str:
+    """What tells copies of an indexed picture, or a sentence that says why its file cannot be compared."""
+    with stopwatch.stage("pixels"):
+        try:
+            return await services.looks.of_item(await snapshot.source(), item.draft, snapshot.collection.limits)
+        except (SourceError, ImageError, ItemChangedError) as error:
+            return detail_of(error)

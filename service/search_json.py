@@ -1,0 +1,66 @@
+"""A search's result as JSON: a ``SearchAnswer`` of ``service.schemas.search_responses``, encoded by msgspec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.http.responses import encode_json, item_urls
+from service.schemas.search_responses import HitAnswer, SearchAnswer, ThresholdAnswer
+from service.scores import is_similar, round_score, rounded_confidence
+from service.search import SearchResult
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedResult:
+    """A ``SearchAnswer`` as JSON up to the value of ``took_ms``, its last field, and the snapshot that answered."""
+
+    body: bytes
+    snapshot: int
+
+
+def encode_result(result: SearchResult) -> EncodedResult:
+    """The JSON of a result, which can be cached; ``timed_answer`` completes it."""
+    body = encode_json(search_answer(result, took_ms={}))
+    return EncodedResult(body.removesuffix(b"{}}"), result.snapshot.generation)
+
+
+def search_answer(result: SearchResult, took_ms: dict[str, float]) -> SearchAnswer:
+    """A result in the fields of the wire format."""
+    best_score = result.best_score
+    return SearchAnswer(
+        collection=result.snapshot.name,
+        snapshot=result.snapshot.generation,
+        encoder=result.snapshot.collection.manifest.encoder.name,
+        results=_hit_answers(result),
+        threshold=ThresholdAnswer.of(result.threshold),
+        query=result.query,
+        best_score=None if best_score is None else round_score(best_score),
+        exhausted=result.exhausted,
+        took_ms=took_ms,
+    )
+
+
+def _hit_answers(result: SearchResult) -> list[HitAnswer]:
+    collection, threshold = result.snapshot.name, result.threshold
+    answers = []
+    for hit, outcome in zip(result.hits, result.tiers, strict=True):
+        score = hit.score
+        image_url, thumbnail_url = item_urls(collection, hit.key)
+        answers.append(
+            HitAnswer(
+                rank=hit.rank,
+                key=hit.key,
+                score=round_score(score),
+                normalized_score=round_score(hit.normalized_score),
+                similar=is_similar(threshold, score, outcome.tier),
+                confidence=rounded_confidence(threshold, score),
+                tier=outcome.tier,
+                tier_problem=outcome.problem,
+                title=hit.title,
+                product_id=hit.product_id,
+                metadata=dict(hit.metadata),
+                image_url=image_url,
+                thumbnail_url=thumbnail_url,
+            )
+        )
+    return answers
