@@ -1,1 +1,1 @@
-"""Calibrating: pairs with known answers become a threshold and a map from cosine score to probability."""
+"""Calibration: a threshold and a map from cosine score to probability, fitted to pairs with known answers."""

@@ -25,51 +25,51 @@ from lookalike.sources.open_source import open_source
 from lookalike.storage import disk_errors, write_atomically
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line, every default visible in its help."""
-    arguments = argparse.ArgumentParser(
+def make_parser() -> argparse.ArgumentParser:
+    """The command-line parser; its help shows every default."""
+    parser = argparse.ArgumentParser(
         prog="python -m indexer.calibration",
-        description="Fits an encoder's own calibration and writes it to where it is found.",
+        description="Fit an encoder's default calibration and write it to the folder that it is read from.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    arguments.add_argument(
+    parser.add_argument(
         "sources",
         nargs="+",
         type=Path,
         metavar="SOURCE",
-        help="labelled pictures: a manifest with a label or product_id column, or class folders; each weighs the same",
+        help="labelled pictures: a manifest with a label or product_id column, or class folders; all weigh the same",
     )
-    arguments.add_argument("--encoder", help="whose scores are calibrated, if not those of the encoder in the box")
-    arguments.add_argument("--input-size", type=int, help="pixels, if not the encoder's own")
-    arguments.add_argument("--encoders-dir", type=Path, help="folder of installed weights")
-    arguments.add_argument("--precision", type=float, help="take the lowest threshold with this precision, not best F1")
-    arguments.add_argument("--limit", type=int, default=2000, help="pictures of a source, at most")
-    arguments.add_argument("--folder", type=Path, default=SHIPPED, help="folder that the calibration goes to")
-    arguments.add_argument("--report", type=Path, help="folder for curves and page")
-    arguments.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="threads that read and decode")
-    return arguments
+    parser.add_argument("--encoder", help="encoder to calibrate, if not the bundled one")
+    parser.add_argument("--input-size", type=int, help="pixels, if not the encoder's own")
+    parser.add_argument("--encoders-dir", type=Path, help="folder of installed weights")
+    parser.add_argument("--precision", type=float, help="take the lowest threshold with this precision, not best F1")
+    parser.add_argument("--limit", type=int, default=2000, help="greatest number of pictures of a source")
+    parser.add_argument("--folder", type=Path, default=SHIPPED, help="folder to write the calibration to")
+    parser.add_argument("--report", type=Path, help="folder for charts and page")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="threads that read and decode")
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fits and writes; 0 when it is done, 1 with one sentence on stderr when it cannot be."""
-    given = parser().parse_args(arguments)
+    """Fit and write a calibration; exit status 0, or 1 with one sentence on stderr."""
+    options = make_parser().parse_args(arguments)
     reporter = HumanReporter()
     try:
-        encoder = Encoder.load(given.encoder, input_size=given.input_size, encoders_dir=given.encoders_dir)
-        sets = [_embedded(encoder, source, given, reporter) for source in given.sources]
-        fitted = calibrate(halves_of_labels(sets), encoder.spec, collection=None, rule=Rule(given.precision))
-        path = given.folder / calibration_name(encoder.spec.digest)
-        with disk_errors(given.folder):
-            given.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, fitted.calibration.to_json().encode())
-        if given.report is not None:
-            write_report(fitted, given.report)
+        encoder = Encoder.load(options.encoder, input_size=options.input_size, encoders_dir=options.encoders_dir)
+        sets = [_embed_labelled(encoder, source, options, reporter) for source in options.sources]
+        result = calibrate(halves_of_labels(sets), encoder.spec, collection=None, rule=Rule(options.precision))
+        path = options.folder / calibration_name(encoder.spec.digest)
+        with disk_errors(options.folder):
+            options.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, result.calibration.to_json().encode())
+        if options.report is not None:
+            write_report(result, options.report)
     except LookalikeError as error:
         reporter.say(f"error: {error.message}")
         return 1
-    for warning in fitted.warnings:
+    for warning in result.warnings:
         reporter.say(f"warning: {warning}")
-    calibration = fitted.calibration
+    calibration = result.calibration
     reporter.say(f"{calibration.encoder}: {calibration.summary}")
     JsonReporter().answer(
         "",
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         threshold=calibration.threshold,
         cosine=round(2 * calibration.threshold - 1, 4),
         rule=calibration.rule,
-        **fitted.fields(),
+        **result.fields(),
         brier=round(calibration.brier, 4),
         calibration_error=round(calibration.calibration_error, 4),
         pairs=[calibration.positives, calibration.negatives],
@@ -86,20 +86,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _embedded(encoder: Encoder, path: Path, given: argparse.Namespace, reporter: Reporter) -> LabelledSet:
-    """The vectors and labels of a source's labelled pictures that could be read."""
+def _embed_labelled(encoder: Encoder, path: Path, options: argparse.Namespace, reporter: Reporter) -> LabelledSet:
+    """Embed the labelled pictures of a source that can be read."""
     source = open_source(path)
     try:
-        labelled = read_labelled(source, limit=given.limit)
-        reporter.say(f"{source.location}: {labelled.labels.summary}")
-        both = zip(labelled.entries, labelled.labels.values, strict=True)
-        known = [(entry, label) for entry, label in both if label is not None]
-        entries = [entry for entry, _ in known]
-        embedded = embed_entries([encoder], source, entries, reporter=reporter, workers=given.workers)
+        sample = read_labelled(source, limit=options.limit)
+        reporter.say(f"{source.location}: {sample.labels.summary}")
+        labelled_entries = zip(sample.entries, sample.labels.values, strict=True)
+        labelled_pairs = [(entry, label) for entry, label in labelled_entries if label is not None]
+        entries = [entry for entry, _ in labelled_pairs]
+        embedding = embed_entries([encoder], source, entries, reporter=reporter, workers=options.workers)
     finally:
         source.close()
-    (vectors,) = embedded.vectors.values()
-    labels, keys = ([known[row][1] for row in embedded.kept], [entries[row].key for row in embedded.kept])
+    (vectors,) = embedding.vectors.values()
+    labels, keys = ([labelled_pairs[row][1] for row in embedding.kept], [entries[row].key for row in embedding.kept])
     return LabelledSet(source_name(path), vectors, labels, keys)
 
 

@@ -25,58 +25,58 @@ class Judgement:
 
 
 def read_judgements(path: Path) -> list[Judgement]:
-    """The judgements in a file, in its order; a pair that is listed twice with the same judgement comes once.
+    """The judgements in a file, in its order, without duplicates of a pair.
 
-    Raises EntryMissingError, EntryUnreadableError, or ManifestError, which names the line.
+    Raises EntryMissingError, EntryUnreadableError, or ManifestError, which names the line; also for a pair that is
+    judged both ways.
     """
-    known: dict[tuple[str, str], Judgement] = {}
+    judgements: dict[tuple[str, str], Judgement] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            for judgement in _judgements(path, file):
+            for judgement in _read_lines(path, file):
                 pair = (min(judgement.key_a, judgement.key_b), max(judgement.key_a, judgement.key_b))
-                before = known.setdefault(pair, judgement)
-                if before.same != judgement.same:
-                    raise _wrong(
-                        path, judgement.line, f"it says the opposite of line {before.line} for the same two keys"
-                    )
+                earlier = judgements.setdefault(pair, judgement)
+                if earlier.same != judgement.same:
+                    raise _line_error(path, judgement.line, f"it contradicts line {earlier.line} for the same two keys")
     except FileNotFoundError as error:
         raise EntryMissingError(f"there is no file {path}", subject=str(path)) from error
     except OSError as error:
         raise EntryUnreadableError(f"{path} cannot be read: {error.strerror}", subject=str(path)) from error
     except UnicodeDecodeError as error:
         raise ManifestError(f"{path} is not UTF-8; save it as that", subject=str(path)) from error
-    return list(known.values())
+    return list(judgements.values())
 
 
-def _judgements(path: Path, file: Iterator[str]) -> Iterator[Judgement]:
+def _read_lines(path: Path, file: Iterator[str]) -> Iterator[Judgement]:
     reader = csv.DictReader(file, strict=True)
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
-        missing = [name for name in COLUMNS if name not in names]
-        if missing:
-            named = ", ".join(map(printable, names)) or "none"
+        missing_columns = [name for name in COLUMNS if name not in names]
+        if missing_columns:
+            columns_text = ", ".join(map(printable, names)) or "none"
             raise ManifestError(
-                f"{path} lacks {', '.join(missing)} (columns found: {named}); give it the columns {', '.join(COLUMNS)}",
+                f"{path} lacks {', '.join(missing_columns)} (columns found: {columns_text}); give it the columns "
+                f"{', '.join(COLUMNS)}",
                 subject=str(path),
             )
         reader.fieldnames = names
         for row in reader:
-            yield _judgement(path, reader.line_num, row)
+            yield _parse_row(path, reader.line_num, row)
     except csv.Error as error:
-        raise _wrong(path, reader.line_num, f"it is no valid CSV ({error})") from error
+        raise _line_error(path, reader.line_num, f"it is no valid CSV ({error})") from error
 
 
-def _judgement(path: Path, line: int, row: dict[str, str | None]) -> Judgement:
+def _parse_row(path: Path, line: int, row: dict[str, str | None]) -> Judgement:
     key_a, key_b, same = (row[name] for name in COLUMNS)
     if not key_a or not key_b or not same:
-        raise _wrong(path, line, f"it needs a value for each of {', '.join(COLUMNS)}")
+        raise _line_error(path, line, f"it needs a value for each of {', '.join(COLUMNS)}")
     if key_a == key_b:
-        raise _wrong(path, line, "both keys are the same, and a picture compared with itself teaches nothing")
+        raise _line_error(path, line, "both keys are the same; a pair needs two different pictures")
     word = same.strip().lower()
     if word not in YES | NO:
-        raise _wrong(path, line, f"same is {printable(same)!r}: write yes or no, true or false, 1 or 0")
+        raise _line_error(path, line, f"same is {printable(same)!r}: write yes or no, true or false, 1 or 0")
     return Judgement(key_a, key_b, word in YES, line)
 
 
-def _wrong(path: Path, line: int, what: str) -> ManifestError:
-    return ManifestError(f"{path}, line {line}: {what}", subject=f"{path}:{line}")
+def _line_error(path: Path, line: int, problem: str) -> ManifestError:
+    return ManifestError(f"{path}, line {line}: {problem}", subject=f"{path}:{line}")

@@ -1,9 +1,9 @@
-"""Pairs of pictures that are known to show the same thing or not, with their scores and weights.
+"""Pairs of pictures that show the same thing or different ones, with their scores and weights.
 
-Labels make far more pairs than are needed, and nearly all of them score low. So where there are many, they are drawn
-from strata of equal score: of the few that score high, which decide a threshold, every one is taken, and of the many
-others a sample, in which each pair stands for as many as there are in its stratum for one that was drawn. Weighted
-sums are then those of all pairs, and no pair that was drawn by chance decides a threshold by itself.
+Labels give far more pairs than are needed, and nearly all of them score low. Large numbers are therefore sampled by
+strata of score: small strata, such as those of the high scores that decide a threshold, are taken as a whole; of
+others a sample is drawn, and each drawn pair has the weight (pairs in the stratum) / (pairs drawn). Weighted sums then
+estimate those of all pairs, and no single sampled pair decides a threshold.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-MOST_PAIRS = 100_000
-"""Pairs of a kind that are taken; of more, so many are drawn."""
+MAX_PAIRS = 100_000
+"""Greatest number of pairs of a kind; of more, about so many are drawn."""
 STRATA = 400
-"""Ranges of score that pairs of a kind are drawn from."""
+"""Number of ranges of score from which pairs of a kind are drawn."""
 BLOCK = 256
 
 Floats = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ Vectors = npt.NDArray[np.float32]
 class Pairs:
     """(n,) arrays, an entry a pair: the rows of its two pictures, whether they are the same, cosine, and weight.
 
-    ``weights`` are natural: how many pairs of the whole an entry stands for.
+    ``weights`` say how many pairs of the population an entry stands for.
     """
 
     first: Rows
@@ -62,15 +62,13 @@ class Pairs:
         """The share of same pairs among all, by weight."""
         return float(self.weights[self.same].sum() / self.weights.sum())
 
-    def only(self, chosen: Flags) -> Pairs:
-        """The pairs where ``chosen`` (n,) holds."""
-        return Pairs(
-            self.first[chosen], self.second[chosen], self.same[chosen], self.scores[chosen], self.weights[chosen]
-        )
+    def only(self, mask: Flags) -> Pairs:
+        """The pairs where ``mask`` (n,) is true."""
+        return Pairs(self.first[mask], self.second[mask], self.same[mask], self.scores[mask], self.weights[mask])
 
 
 def join_sets(parts: Sequence[Pairs]) -> Pairs:
-    """Pairs of several sets of pictures as one: each set weighs the same in all, and no row means two pictures."""
+    """Concatenate the pairs of several sets: each set gets the same total weight, and rows are renumbered."""
     offsets = np.cumsum([0, *(_highest_row(part) + 1 for part in parts[:-1])])
     return Pairs(
         np.concatenate([part.first + offset for part, offset in zip(parts, offsets, strict=True)]),
@@ -82,8 +80,8 @@ def join_sets(parts: Sequence[Pairs]) -> Pairs:
 
 
 def score_pairs(vectors: Vectors, first: Rows, second: Rows, same: Flags) -> Pairs:
-    """Given pairs of rows of ``vectors`` (n, D), unit length, each of weight one."""
-    # In blocks: gathered at once, the vectors of all pairs would fill the memory.
+    """Pairs of the given rows of ``vectors`` (n, D), unit length, each of weight one."""
+    # In blocks: the vectors of all pairs at once would take too much memory.
     blocks = [
         np.einsum("nd,nd->n", vectors[first[at : at + BLOCK]], vectors[second[at : at + BLOCK]])
         for at in range(0, len(first), BLOCK)
@@ -95,43 +93,45 @@ def score_pairs(vectors: Vectors, first: Rows, second: Rows, same: Flags) -> Pai
 def pairs_of_labels(vectors: Vectors, labels: Sequence[str], rows: Rows, seed: int) -> Pairs:
     """Same and different pairs among ``rows`` of ``vectors`` (n, D), unit length, labelled by ``labels`` (n).
 
-    All pairs of a kind if there are no more than MOST_PAIRS, else as many, drawn and weighted as the module says.
+    All pairs of a kind if there are no more than MAX_PAIRS, else a weighted sample (see the module's docstring).
     """
     codes = np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64)[rows]
-    chosen = np.ascontiguousarray(vectors[rows], dtype=np.float32)
+    row_vectors = np.ascontiguousarray(vectors[rows], dtype=np.float32)
     counts = np.zeros(2 * STRATA, np.int64)
-    if _pairs_of_larger_kind(codes) > MOST_PAIRS:
-        for _, _, _, strata in _blocks(chosen, codes):
+    if _pairs_of_larger_kind(codes) > MAX_PAIRS:
+        for _, _, _, strata in _pair_blocks(row_vectors, codes):
             counts += np.bincount(strata, minlength=2 * STRATA)
-    chances = np.concatenate([_chances(counts[:STRATA]), _chances(counts[STRATA:])])
+    probabilities = np.concatenate([_sampling_probabilities(counts[:STRATA]), _sampling_probabilities(counts[STRATA:])])
     random = np.random.default_rng(seed)
-    blocks = [_Drawn(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))]
-    for first, second, scores, strata in _blocks(chosen, codes):
-        drawn = random.random(len(strata)) < chances[strata]
-        blocks.append(_Drawn(first[drawn], second[drawn], scores[drawn], strata[drawn]))
+    blocks = [_PairBlock(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))]
+    for first, second, scores, strata in _pair_blocks(row_vectors, codes):
+        is_drawn = random.random(len(strata)) < probabilities[strata]
+        blocks.append(_PairBlock(first[is_drawn], second[is_drawn], scores[is_drawn], strata[is_drawn]))
     strata = np.concatenate([block.strata for block in blocks])
-    each = np.where(chances < 1, counts / np.maximum(1, np.bincount(strata, minlength=2 * STRATA)), 1.0)
+    stratum_weights = np.where(
+        probabilities < 1, counts / np.maximum(1, np.bincount(strata, minlength=2 * STRATA)), 1.0
+    )
     return Pairs(
         rows[np.concatenate([block.first for block in blocks])],
         rows[np.concatenate([block.second for block in blocks])],
         strata >= STRATA,
         np.concatenate([block.scores for block in blocks]),
-        each[strata],
+        stratum_weights[strata],
     )
 
 
 @dataclass(frozen=True, eq=False)
-class _Drawn:
+class _PairBlock:
     first: Rows
     second: Rows
     scores: Floats
     strata: Rows
 
 
-def _blocks(vectors: Vectors, codes: Rows) -> Iterator[tuple[Rows, Rows, Floats, Rows]]:
+def _pair_blocks(vectors: Vectors, codes: Rows) -> Iterator[tuple[Rows, Rows, Floats, Rows]]:
     """All pairs, once each, as blocks of (first, second, cosine, stratum); same pairs have the strata from STRATA on.
 
-    Two passes give the same values: what is counted in the first is met in the second.
+    Deterministic, so that two passes give the same values: the first counts strata, the second draws.
     """
     count = len(codes)
     for start in range(0, count, BLOCK):
@@ -149,14 +149,14 @@ def _pairs_of_larger_kind(codes: Rows) -> int:
     return max(same, len(codes) * (len(codes) - 1) // 2 - same)
 
 
-def _chances(counts: Rows) -> Floats:
-    """The chance of each stratum's pairs to be drawn: small strata are taken whole, of the others as many each."""
-    ordered, left = np.sort(counts), float(MOST_PAIRS)
-    for position, count in enumerate(ordered):
-        share = left / (len(ordered) - position)
+def _sampling_probabilities(counts: Rows) -> Floats:
+    """The probability to draw a pair of each stratum: 1 for small strata, equal expected counts for the others."""
+    sorted_counts, budget = np.sort(counts), float(MAX_PAIRS)
+    for position, count in enumerate(sorted_counts):
+        share = budget / (len(sorted_counts) - position)
         if count > share:
             return np.minimum(1.0, share / np.maximum(1, counts))
-        left -= count
+        budget -= count
     return np.ones(len(counts))
 
 

@@ -73,6 +73,10 @@ class Estimate:
     low: float
     high: float
 
+    def fields(self) -> dict[str, float]:
+        """Rounded to four decimals, for JSON output."""
+        return {"value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4)}
+
 
 @dataclass(frozen=True)
 class Summary:

@@ -11,7 +11,7 @@ import pytest
 
 from indexer.calibration import pairs as drawing
 from indexer.calibration.calibrate import calibrate, halves_of_labels
-from indexer.calibration.fit import ENOUGH, Rule, fit_map, fit_threshold
+from indexer.calibration.fit import MIN_ISOTONIC_PAIRS, Rule, fit_map, fit_threshold
 from indexer.calibration.holdout_split import split_labels, split_pairs
 from indexer.calibration.judged_pairs import read_judgements
 from indexer.calibration.labelled_set import LabelledSet
@@ -72,7 +72,7 @@ def test_few_pictures_give_every_pair_once_with_its_cosine() -> None:
 def test_of_many_pairs_those_that_score_high_are_all_there_and_the_others_stand_for_the_rest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(drawing, "MOST_PAIRS", 5000)
+    monkeypatch.setattr(drawing, "MAX_PAIRS", 5000)
     vectors, labels = clustered(20, 20, 1.5)
     drawn = pairs_of_labels(vectors, labels, np.arange(400), seed=1)
     assert drawn.positives == 20 * 190  # fewer than are wanted, so all of them
@@ -155,13 +155,13 @@ def test_the_precision_asked_for_is_there_on_pairs_that_were_held_back() -> None
     precisions = []
     for seed in range(30):
         halves = halves_of_labels([LabelledSet("shop", *clustered(20, 20, 0.8, seed), keys=[""] * 400)])
-        passed = (halves.held.scores + 1) / 2 >= fit_threshold(halves.fit, Rule(0.9))
-        precisions.append(halves.held.same[passed].mean())
+        passed = (halves.holdout.scores + 1) / 2 >= fit_threshold(halves.fit, Rule(0.9))
+        precisions.append(halves.holdout.same[passed].mean())
     # The lowest score whose own precision is 0.9 gives 0.893 here: it is taken for its luck.
     assert 0.9 <= np.mean(precisions) < 0.92
 
 
-@pytest.mark.parametrize(("count", "method"), [(4 * ENOUGH, "isotonic"), (200, "logistic")])
+@pytest.mark.parametrize(("count", "method"), [(4 * MIN_ISOTONIC_PAIRS, "isotonic"), (200, "logistic")])
 def test_the_map_finds_the_probability_that_the_pairs_were_drawn_with(count: int, method: str) -> None:
     found = fit_map(sigmoid_pairs(count, seed=4))
     assert found.method == method
@@ -182,7 +182,7 @@ def test_confidence_is_the_share_of_same_pairs_among_those_with_the_score(count:
 
 
 def test_pairs_without_overlap_do_not_claim_certainty() -> None:
-    for count in (30, ENOUGH):
+    for count in (30, MIN_ISOTONIC_PAIRS):
         scores = np.concatenate([np.linspace(0.6, 1.0, count), np.linspace(-0.2, 0.3, count)])
         found = fit_map(listed(scores.tolist(), [True] * count + [False] * count))
         assert 0 < found.probabilities.min() < 0.05
@@ -190,17 +190,20 @@ def test_pairs_without_overlap_do_not_claim_certainty() -> None:
 
 
 def test_a_step_of_few_pairs_claims_little() -> None:
-    scores = [*np.linspace(0, 0.5, 2 * ENOUGH), 0.9, 0.9, 0.9]
-    fitted = fit_map(listed(scores, [True, False] * ENOUGH + [True] * 3))
+    scores = [*np.linspace(0, 0.5, 2 * MIN_ISOTONIC_PAIRS), 0.9, 0.9, 0.9]
+    fitted = fit_map(listed(scores, [True, False] * MIN_ISOTONIC_PAIRS + [True] * 3))
     assert fitted.method == "isotonic"
     assert fitted.apply(np.array([0.25, 0.9])) == pytest.approx([0.5, 4 / 5], abs=0.01)  # not 3 / 3
 
 
 def test_a_picture_is_the_same_as_itself_whatever_the_others_score() -> None:
-    pairs = listed([*np.linspace(0.3, 0.8, ENOUGH), *np.linspace(0, 0.6, ENOUGH)], [True] * ENOUGH + [False] * ENOUGH)
+    pairs = listed(
+        [*np.linspace(0.3, 0.8, MIN_ISOTONIC_PAIRS), *np.linspace(0, 0.6, MIN_ISOTONIC_PAIRS)],
+        [True] * MIN_ISOTONIC_PAIRS + [False] * MIN_ISOTONIC_PAIRS,
+    )
     confidence = fit_map(pairs).apply(np.array([0.8, 0.9, 1.0]))
     assert np.all(np.diff(confidence) > 0)
-    assert confidence[-1] == pytest.approx(1 - 1 / (4 * ENOUGH + 2))
+    assert confidence[-1] == pytest.approx(1 - 1 / (4 * MIN_ISOTONIC_PAIRS + 2))
 
 
 def test_precision_and_recall_are_counted_among_the_pairs_held_back() -> None:
@@ -211,7 +214,7 @@ def test_precision_and_recall_are_counted_among_the_pairs_held_back() -> None:
     assert point.precision_if_even == pytest.approx(0.75 / (0.75 + 0.25))
     assert point.precision.low < 0.75 < point.precision.high
     assert point.recall.low < 0.75 < point.recall.high
-    assert (point.passing, point.pictures) == (4, 8)
+    assert (point.passing_pairs, point.pictures) == (4, 8)
     assert (everything.precision.value, everything.recall.value, everything.false_positive_rate) == (0.5, 1.0, 1.0)
     # Of 16 comparisons of a same and a different pair 9 are won, 1 is lost and 6 are ties.
     assert validation.auc.value == pytest.approx((9 + 6 / 2) / 16)
@@ -231,7 +234,7 @@ def test_weights_count_as_so_many_pairs() -> None:
 
 def test_a_threshold_that_nothing_reaches_has_no_precision() -> None:
     (point,) = validate(sigmoid_pairs(100, seed=1), (1.0,), seed=1).points
-    assert (np.isnan(point.precision.value), point.recall.value, point.passing) == (True, 0.0, 0)
+    assert (np.isnan(point.precision.value), point.recall.value, point.passing_pairs) == (True, 0.0, 0)
 
 
 def test_few_pairs_that_are_all_right_do_not_make_a_sure_precision() -> None:
@@ -303,7 +306,7 @@ def test_judged_pairs_are_read_in_every_spelling(tmp_path: Path) -> None:
         ("key_a,key_b,same\na,b,yes\nb,c,maybe\n", r"line 3: same is 'maybe'"),
         ("key_a,key_b,same\na,b\n", r"line 2: it needs a value"),
         ("key_a,key_b,same\na,a,yes\n", r"line 2: both keys are the same"),
-        ("key_a,key_b,same\na,b,yes\nc,d,no\nb,a,no\n", r"line 4: it says the opposite of line 2"),
+        ("key_a,key_b,same\na,b,yes\nc,d,no\nb,a,no\n", r"line 4: it contradicts line 2"),
         ('key_a,key_b,same\n"a,b,yes\n', r"line \d: it is no valid CSV"),
     ],
 )

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from indexer.calibration.calibrate import Fitted, Halves, calibrate, halves_of_judgements, halves_of_labels
-from indexer.calibration.fit import ENOUGH, Rule
+from indexer.calibration.calibrate import CalibrationResult, Halves, calibrate, halves_of_judgements, halves_of_labels
+from indexer.calibration.fit import MIN_ISOTONIC_PAIRS, Rule
 from indexer.calibration.labelled_set import LabelledSet, identical_pictures
 from indexer.calibration.pairs import Pairs
 from lookalike.errors import LabelsMissingError, PairsInsufficientError
@@ -36,7 +36,7 @@ def halves(prevalence: float, mean_of_same: float, count: int = 2000, spread: fl
     return Halves(fit_with, held)
 
 
-def fit(halves: Halves, precision: float | None = None) -> Fitted:
+def fit(halves: Halves, precision: float | None = None) -> CalibrationResult:
     return calibrate(halves, SPEC, collection="shop", rule=Rule(precision))
 
 
@@ -68,7 +68,7 @@ def test_folders_that_say_nothing_are_refused() -> None:
 
 
 def test_answers_the_wrong_way_round_are_refused_as_that() -> None:
-    with pytest.raises(PairsInsufficientError, match="wrong way round"):
+    with pytest.raises(PairsInsufficientError, match="judgements are inverted"):
         fit(halves(0.1, 0.0))
 
 
@@ -77,7 +77,7 @@ def test_folders_of_copies_are_refused_with_an_example() -> None:
     copies = np.concatenate([vectors, unit(vectors + np.float32(1e-7))])
     labels = ["original"] * 40 + ["backup"] * 40
     words = (
-        r"80 of 80 pictures of 'shop' are there under more than one label "
+        r"80 of 80 pictures of 'shop' occur under more than one label "
         r"\('original/0.jpg' \(original\) and 'backup/40.jpg' \(backup\)\)"
     )
     with pytest.raises(PairsInsufficientError, match=words + r".*folders of copies.*python -m indexer duplicates"):
@@ -89,9 +89,9 @@ def test_a_few_pictures_under_two_labels_are_told_of_and_count_as_different() ->
     vectors[1] = vectors[13]
     parts = halves_of_labels([labelled(vectors, labels)])
     (note,) = parts.notes
-    assert note.startswith("2 of 120 pictures of 'shop' are there under more than one label ('l0/1.jpg' (l0) and")
+    assert note.startswith("2 of 120 pictures of 'shop' occur under more than one label ('l0/1.jpg' (l0) and")
     assert parts.notes[0] in fit(parts).warnings
-    assert parts.fit.positives + parts.held.positives == 10 * 2 * 15
+    assert parts.fit.positives + parts.holdout.positives == 10 * 2 * 15
 
 
 def test_copies_under_one_label_are_left_out() -> None:
@@ -99,7 +99,7 @@ def test_copies_under_one_label_are_left_out() -> None:
     twice = halves_of_labels([labelled(np.concatenate([vectors, vectors]), [*labels, *labels])])
     once = halves_of_labels([labelled(vectors, labels)])
     assert twice.notes == ("80 pictures of 'shop' are copies of others with their label and were left out",)
-    assert np.array_equal(twice.held.scores, once.held.scores)
+    assert np.array_equal(twice.holdout.scores, once.holdout.scores)
     with pytest.raises(PairsInsufficientError, match=r"one half of 'shop' \(copies left out\) has 0 and"):
         halves_of_labels([labelled(np.repeat(random_vectors(20), 6, axis=0), [str(row // 6) for row in range(120)])])
 
@@ -146,7 +146,7 @@ def test_pairs_that_hang_on_one_picture_of_a_kind_give_no_interval() -> None:
     first = np.repeat([0, 50], 30)
     second = np.concatenate([np.arange(1, 31), np.arange(51, 81)])
     pairs = Pairs(first, second, first == 0, np.linspace(1, 0, 60), np.ones(60))
-    with pytest.raises(PairsInsufficientError, match="hang on so few of their 62 pictures that no figure has an"):
+    with pytest.raises(PairsInsufficientError, match="depend on so few of their 62 pictures that no interval can"):
         fit(Halves(pairs, pairs))
 
 
@@ -158,7 +158,7 @@ def test_pairs_of_a_handful_of_pictures_do_not_make_a_precision() -> None:
     scores = np.where(alike, 0.9, 0.3) + 0.001 * np.arange(len(first)) % 0.1 + 0.02 * same
     held = Pairs(first, second, same, scores, np.ones(len(first)))
     fitted_to = drawn(2000, 0.1, 0.8, seed=1)
-    with pytest.raises(PairsInsufficientError, match="only 3 of the pairs held back, of 3 pictures, reach"):
+    with pytest.raises(PairsInsufficientError, match="only 3 of the held-out pairs, of 3 pictures, reach"):
         fit(Halves(fitted_to, held), 0.9)
 
 
@@ -170,7 +170,7 @@ def test_a_threshold_that_most_different_pairs_pass_is_refused() -> None:
 
 def test_the_same_pairs_make_a_strict_threshold() -> None:
     strict = fit(halves(0.9, 0.4), 0.97)
-    assert strict.checked.false_positive_rate < 0.4
+    assert strict.holdout_metrics.false_positive_rate < 0.4
 
 
 def test_a_precision_that_may_be_no_more_than_chance_is_refused() -> None:
@@ -190,7 +190,7 @@ def test_a_precision_that_does_not_hold_on_other_pairs_is_refused_with_its_inter
 
 def test_a_threshold_that_hardly_any_pair_held_back_reaches_is_refused() -> None:
     parts = Halves(drawn(2000, 0.1, 0.65, seed=1), drawn(2000, 0.1, 0.35, seed=2))
-    with pytest.raises(PairsInsufficientError, match=r"only [0-2] of the pairs held back, of \d pictures, reach"):
+    with pytest.raises(PairsInsufficientError, match=r"only [0-2] of the held-out pairs, of \d pictures, reach"):
         fit(parts, 0.97)
 
 
@@ -202,9 +202,11 @@ def test_a_confidence_that_is_the_same_for_every_score_is_refused() -> None:
 
 
 def test_a_confidence_that_is_worse_than_none_is_refused() -> None:
-    # Fitted where half are the same, and held back where one of twenty is.
-    parts = Halves(drawn(4 * ENOUGH, 0.5, 0.5, seed=1), drawn(4 * ENOUGH, 0.05, 0.5, seed=2, spread=0.15))
-    with pytest.raises(PairsInsufficientError, match=r"no better than saying 5 % of every pair \(Brier score"):
+    # CalibrationResult where half are the same, and held back where one of twenty is.
+    parts = Halves(
+        drawn(4 * MIN_ISOTONIC_PAIRS, 0.5, 0.5, seed=1), drawn(4 * MIN_ISOTONIC_PAIRS, 0.05, 0.5, seed=2, spread=0.15)
+    )
+    with pytest.raises(PairsInsufficientError, match=r"no better than a constant 5 % \(Brier score"):
         fit(parts)
 
 
@@ -217,13 +219,13 @@ def test_a_verdict_that_is_hardly_ever_given_is_warned_of_and_not_refused() -> N
         return dataclasses.replace(pairs, scores=scores)
 
     fitted = fit(Halves(with_copies(1), with_copies(2)), 0.9)
-    assert fitted.checked.recall.value == pytest.approx(60 / 2000, abs=0.01)
-    assert [words for words in fitted.warnings if "`similar` will hardly ever be said" in words]
+    assert fitted.holdout_metrics.recall.value == pytest.approx(60 / 2000, abs=0.01)
+    assert [words for words in fitted.warnings if "`similar` will be rare" in words]
 
 
 def test_a_verdict_that_is_mostly_wrong_is_warned_of() -> None:
     fitted = fit(halves(0.03, 0.45, count=20_000))
-    assert fitted.checked.precision.value < 0.5
+    assert fitted.holdout_metrics.precision.value < 0.5
     assert any(words.startswith("most pairs that pass as similar are different") for words in fitted.warnings)
 
 
