@@ -10,6 +10,7 @@ import typer
 
 from indexer.commands.index import RootOption, SourceArgument
 from indexer.commands.options import JsonOption, MaxMegabytesOption, MaxMegapixelsOption, image_limits, make_reporter
+from indexer.console.staged_progress import Steps
 from indexer.sample.corpus import write_sample
 from indexer.sample.product import MAX_PRODUCTS
 from lookalike.sources.open_source import open_source
@@ -31,15 +32,13 @@ def sample(
 ) -> None:
     """Draw a corpus of made-up product photos with a manifest, ground truth and queries."""
     reporter = make_reporter(json)
-    with disk_errors(folder), reporter.stage("drawing", products) as stage:
-        done = 0
-
-        def progress(drawn: int, _total: int) -> None:
-            nonlocal done
-            stage.advance(drawn - done)
-            done = drawn
-
-        summary = write_sample(folder, products=products, seed=seed, progress=progress)
+    with disk_errors(folder), Steps(reporter, "sample") as steps:
+        summary = write_sample(
+            folder,
+            products=products,
+            seed=seed,
+            progress=lambda drawn, total: steps.tell("drawing pictures", drawn, total),
+        )
     there = "is there already" if summary.already_there else "drawn"
     reporter.answer(
         f"{summary.pictures} pictures of {summary.products} products of {summary.kinds} kinds in {folder} ({there}): "

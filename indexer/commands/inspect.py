@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,7 +20,11 @@ from indexer.commands.options import (
     size,
 )
 from indexer.ingest.verify import verify_self_match
-from lookalike.catalogue.records import CollectionRecord
+from lookalike.catalogue.records import CollectionRecord, EncoderRequest
+from lookalike.collection.builder import find_rolled_back
+from lookalike.collection.encoder_check import describe_encoder
+from lookalike.collection.index_command import reencode_command
+from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.snapshot import read_manifest
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.errors import LookalikeError, SnapshotDamagedError, SnapshotNotFoundError
@@ -145,10 +150,13 @@ def rollback(
     encoders_dir: EncodersOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make an older snapshot the current one, after checking it; the next index goes forward again."""
+    """Make an older snapshot the current one, after checking it, until the next index or reindex.
+
+    These go forward again, to what the source then holds: stop the job that runs them, and mend the source, first.
+    """
     session = make_session(data, database, encoders_dir, json)
     with session.catalogue(collection) as catalogue:
-        catalogue.collection(collection)
+        record = catalogue.collection(collection)
     layout = session.layout(collection)
     with disk_errors(layout.root):
         layout.make()
@@ -158,7 +166,28 @@ def rollback(
             opened.check_rows()
         with disk_errors(layout.root):
             layout.point_to(target)
-    session.reporter.answer(f"{collection}: snapshot {target} is current", collection=collection, snapshot=target)
+    session.reporter.answer(
+        f"{collection}: snapshot {target} is current{_until(layout, record)}", collection=collection, snapshot=target
+    )
+
+
+def _until(layout: CollectionLayout, record: CollectionRecord) -> str:
+    """How long a rollback lasts, and the command that makes it last where another encoder made what is newer."""
+    served = find_rolled_back(layout)
+    if served is None:
+        return ""
+    newest = layout.complete()[-1]
+    text = f" until the next index or reindex, which goes on from snapshot {newest}"
+    with suppress(SnapshotDamagedError):
+        other = read_manifest(layout, newest).encoder
+        if other.digest != served.encoder.digest:
+            request = EncoderRequest(**served.encoder_request)
+            command = reencode_command(layout.name, record.source, request, record.settings, layout.data)
+            text += (
+                f" and its encoder, {describe_encoder(other)}; to stay with {describe_encoder(served.encoder)} run "
+                f"`{command}`"
+            )
+    return text
 
 
 def _target(session: Session, collection: str) -> int:

@@ -25,7 +25,8 @@ from indexer.commands.options import (
     make_session,
 )
 from indexer.reports.contact_sheet import Tile, draw_montage
-from lookalike.api import RGB, Encoder
+from lookalike.api import RGB, Encoder, Judgement
+from lookalike.calibration import percent
 from lookalike.collection.searcher import Hit
 from lookalike.errors import LookalikeError
 from lookalike.images import decode, encode_png
@@ -33,6 +34,7 @@ from lookalike.options import ImageLimits
 from lookalike.sources.base import Source, printable
 from lookalike.storage import disk_errors, write_atomically
 from lookalike.thresholds import DEFAULT_VALUE, Threshold, normalized
+from lookalike.tiers import Tier
 
 ImagesArgument = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures to search with.")]
 KOption = Annotated[int, typer.Option("-k", "--k", min=1, max=1000, envvar="LOOKALIKE_K", help="How many neighbours.")]
@@ -54,6 +56,13 @@ ThresholdOption = Annotated[
 ]
 
 
+COPIES = {
+    Tier.SAME_BYTES: "the files are equal",
+    Tier.SAME_PIXELS: "the pixels are equal",
+    Tier.NEAR_DUPLICATE: "copies of one picture, decided on pixels",
+}
+
+
 class SearchFormat(StrEnum):
     """How ``search`` prints its answer."""
 
@@ -68,7 +77,8 @@ def search(
     min_score: MinScoreOption = None,
     threshold: ThresholdOption = None,
     output: Annotated[
-        SearchFormat, typer.Option("--format", envvar="LOOKALIKE_FORMAT", help="A table, or locations alone for pipes.")
+        SearchFormat,
+        typer.Option("--format", envvar="LOOKALIKE_FORMAT", help="A table, or absolute paths for pipes."),
     ] = SearchFormat.TABLE,
     data: DataOption = DEFAULT_DATA,
     database: DatabaseOption = None,
@@ -79,13 +89,14 @@ def search(
     session = make_session(data, database, encoders_dir, json)
     with session.collection(collection) as opened:
         limit = opened.threshold(threshold)
-        answers = opened.search_many(images, k)
+        answers, origin = opened.search_many(images, k), opened.origin
     for image, found in zip(images, answers, strict=True):
         hits = [hit for hit in found if min_score is None or hit.score >= min_score]
-        results = [_fields(hit, limit) for hit in hits]
+        paths = [origin.path_of(hit.location) for hit in hits]
+        results = [_fields(hit, limit) | {"path": path} for hit, path in zip(hits, paths, strict=True)]
         fields = {"query": str(image), "results": results, "threshold": _threshold(limit)}
         if output is SearchFormat.PATHS:
-            session.reporter.answer("\n".join(hit.location for hit in hits), **fields)
+            session.reporter.answer("\n".join(paths), **fields)
         else:
             session.reporter.answer(_table(image, hits, limit) if hits else _nothing(image, min_score, found), **fields)
 
@@ -155,11 +166,9 @@ def compare(
     )
     found = loaded.judge(first, second, threshold=threshold)
     score, limit, confidence = found.score, found.threshold, _confidence(found.threshold, found.score)
-    words = f"similar ({found.tier.value})" if found.tier.is_copy else found.tier.value
+    rule = f"{'the score does not count here; else ' if found.tier.is_copy else ''}similar from {limit.words} on"
     session.reporter.answer(
-        f"{words}: cosine {score:.4f}, normalised {normalized(score):.4f}, "
-        f"threshold {limit.value:.4g} ({limit.source}), "
-        f"{'' if confidence is None else f'confidence {100 * confidence:.0f} %, '}encoder {loaded.spec.name}",
+        f"{_verdict(found)}\n  {rule} ({limit.source}); encoder {loaded.spec.name}",
         score=round(score, 6),
         normalized_score=round(normalized(score), 6),
         similar=found.similar,
@@ -171,6 +180,16 @@ def compare(
     )
     if not found.similar:
         raise typer.Exit(4)
+
+
+def _verdict(found: Judgement) -> str:
+    """The first line of ``compare``. A confidence is of the score, which has no say in whether pictures are copies."""
+    scores = f"cosine {found.score:.4f} (normalised {normalized(found.score):.4f})"
+    if found.tier.is_copy:
+        return f"similar ({found.tier.value}: {COPIES[found.tier]}): {scores}"
+    if found.confidence is None:
+        return f"{found.tier.value}: {scores}"
+    return f"{found.tier.value}: {scores}, confidence {percent(found.confidence)} %"
 
 
 def montage(

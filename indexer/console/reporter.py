@@ -36,7 +36,7 @@ class Reporter(Protocol):
         """Tell a program something that a person need not read."""
 
     def stage(self, name: str, total: int) -> AbstractContextManager[Stage]:
-        """A stage of ``total`` steps, as a context manager that gives the Stage."""
+        """A stage of ``total`` steps, 0 if that is not known, as a context manager that gives the Stage."""
 
 
 def pace(done: int, total: int, seconds: float) -> tuple[float, float | None]:
@@ -45,10 +45,8 @@ def pace(done: int, total: int, seconds: float) -> tuple[float, float | None]:
     return rate, max(0, total - done) / rate if rate > 0 and total else None
 
 
-def clock(seconds: float | None) -> str:
+def clock(seconds: float) -> str:
     """Seconds as a person reads them: "45 s", "3 min 20 s", "2 h 5 min"."""
-    if seconds is None:
-        return "?"
     whole = round(seconds)
     if whole < 90:
         return f"{whole} s"
@@ -74,8 +72,10 @@ class HumanReporter:
         self.console.print(text, markup=False)
 
     def answer(self, text: str, **fields: Any) -> None:
-        """Print to stdout."""
+        """Print to stdout; an empty answer prints no line, which a program behind a pipe would take for a name."""
         del fields
+        if not text:
+            return
         encoding = self.out.encoding or "utf-8"
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=self.out, flush=True)
 
@@ -98,7 +98,7 @@ class HumanReporter:
             TextColumn("{task.fields[notes]}"),
         )
         with Progress(*columns, console=self.console, transient=True) as progress:
-            yield _Bar(progress, progress.add_task(name, total=total, pace="", notes=""))
+            yield _Bar(progress, progress.add_task(name, total=total or None, pace="", notes=""))
 
 
 class _Bar:
@@ -125,8 +125,9 @@ class _Lines:
             return
         self._told = now
         rate, left = pace(self._done, self._total, now - self._start)
-        tail = _notes(notes)
-        self._say(f"{self._name}: {self._done}/{self._total}, {rate:.1f}/s, {clock(left)} left{tail and ', '}{tail}")
+        progress = f"{self._done}/{self._total}" if self._total else f"{self._done}"
+        words = [progress, f"{rate:.1f}/s", *([] if left is None else [f"{clock(left)} left"]), _notes(notes)]
+        self._say(f"{self._name}: {', '.join(word for word in words if word)}")
 
 
 def _notes(notes: dict[str, int]) -> str:

@@ -14,7 +14,7 @@ from indexer.ingest.pipeline import Pipeline, PipelineOptions, Timings
 from indexer.ingest.verdicts import Report, Verdict
 from lookalike.catalogue.records import EncoderRequest, SourceRecord
 from lookalike.catalogue.repository import Catalogue
-from lookalike.collection.builder import Builder, BuildOptions, check_request
+from lookalike.collection.builder import Builder, BuildOptions, check_request, find_rolled_back
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.base import ImageEncoder
@@ -63,22 +63,26 @@ class RunSummary:
 
     def text(self) -> str:
         """For a person."""
-        counts, timings = self.report.counts, self.timings
+        counts = self.report.counts
         lines = [f"{self.manifest.collection}: {self.manifest.count} pictures in snapshot {self.manifest.generation}"]
         lines.append("  " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]))
         if self.report.codes:
             lines.append(
                 "  rejected: " + ", ".join(f"{count} {code}" for code, count in self.report.codes.most_common())
             )
-        rate = timings.encoded / self.seconds if timings.encoded else 0.0
-        lines.append(
-            f"  {timings.encoded} encoded in {clock(self.seconds)}"
-            + (f", {rate:.1f} pictures a second" if rate else "")
-            + f" (over all threads: reading {timings.read_s:.1f} s, decoding {timings.decode_s:.1f} s, "
-            f"encoding {timings.encode_s:.1f} s, writing {timings.write_s:.1f} s)"
-        )
+        lines.append(f"  {self._speed()}")
         lines.append(f"  every file's verdict: {self.report.path}")
         return "\n".join(lines)
+
+    def _speed(self) -> str:
+        timings, took = self.timings, clock(self.seconds) if self.seconds >= 1 else "less than a second"
+        if not timings.encoded:
+            return f"nothing had to be encoded; the run took {took}"
+        return (
+            f"{timings.encoded} encoded in {took}, {timings.encoded / self.seconds:.1f} pictures a second (over all "
+            f"threads: reading {timings.read_s:.1f} s, decoding {timings.decode_s:.1f} s, "
+            f"encoding {timings.encode_s:.1f} s, writing {timings.write_s:.1f} s)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +128,15 @@ def index_collection(
             _refuse_empty(request, catalogue)
         remembered = SourceRecord(source.kind, source.location, request.root)
         identity = (request.encoder, encoder.spec)
+        served = find_rolled_back(layout)
         with Builder.open(layout, catalogue, remembered, identity, INDEX_TYPES, options.build) as (builder, damage):
             for line in damage:
                 reporter.say(f"warning: {line}")
+            if served is not None:
+                reporter.say(
+                    f"{request.name}: the rollback to snapshot {served.generation} ends with this run, which goes on "
+                    f"from snapshot {builder.generation - 1}"
+                )
             return _run(source, builder, encoder, (total, start), options, reporter)
     finally:
         source.close()

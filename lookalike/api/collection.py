@@ -211,6 +211,10 @@ class Collection:
         neighbours = self.neighbours(self.vector(item)[None], k, exclude=item)
         return self.hits(neighbours, min_score=min_score, threshold=self.threshold())[0]
 
+    def path(self, picture: Hit | ItemRecord) -> str:
+        """The absolute path of a picture's file, as its source had it; in a zip ``/path/of.zip!/member``."""
+        return self.origin.path_of(picture.location)
+
     def item(self, key: str) -> ItemRecord:
         """The item under this key; raises ItemNotFoundError."""
         return self._searcher.item(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,13 @@ class SourceRecord:
     kind: str
     location: str
     root: str | None = None
+
+    def path_of(self, location: str) -> str:
+        """The absolute path of a picture by its location in this source; in a zip ``/path/of.zip!/member``."""
+        if self.kind == "zip":
+            return f"{self.location}!/{location}"
+        folder = Path(self.location) if self.kind == "folder" else Path(self.root or Path(self.location).parent)
+        return str(folder / location)
 
 
 @dataclass(frozen=True, slots=True)

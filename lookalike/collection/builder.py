@@ -24,7 +24,7 @@ from lookalike.catalogue.records import (
     SourceRecord,
 )
 from lookalike.catalogue.repository import Catalogue
-from lookalike.collection.encoder_check import check_same_encoder
+from lookalike.collection.encoder_check import check_same_encoder, describe_encoder
 from lookalike.collection.index_command import reencode_command
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.publisher import Publisher
@@ -37,7 +37,7 @@ from lookalike.index.index_types import IndexTypes
 from lookalike.index.planner import IndexWish, plan_index
 from lookalike.storage import disk_errors
 
-_AGREE = "Use the same encoder, or agree to encode everything again with --reencode"
+_AGREE = "use the same encoder, or agree to encode everything again with --reencode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +238,30 @@ class Builder:
 
 def _check_encoder(layout: CollectionLayout, complete: Sequence[int], spec: EncoderSpec, command: str) -> None:
     published = _newest_encoder(layout, complete)
-    if published is not None:
-        check_same_encoder(layout.name, published, spec, command=command, otherwise=_AGREE)
+    if published is None:
+        return
+    served = find_rolled_back(layout)
+    if served is not None and served.encoder.digest == spec.digest != published.digest:
+        raise EncoderMismatchError(
+            f"the collection {layout.name!r} was rolled back to snapshot {served.generation}, which this encoder, "
+            f"{describe_encoder(spec)}, made; its newest snapshot, {complete[-1]}, was made by "
+            f"{describe_encoder(published)}, and a run goes forward from there. To stay with this encoder run "
+            f"`{command}`, to go back to the other one `python -m indexer reindex`",
+            subject=layout.name,
+        )
+    check_same_encoder(layout.name, published, spec, command=command, otherwise=_AGREE)
+
+
+def find_rolled_back(layout: CollectionLayout) -> Manifest | None:
+    """The current snapshot where a rollback made an older one than the newest current, else None.
+
+    The next run goes forward from the newest one. None, too, where the current one cannot be read.
+    """
+    with suppress(SnapshotDamagedError):
+        current, complete = layout.current_or_none(), layout.complete()
+        if current is not None and complete and current < complete[-1]:
+            return read_manifest(layout, current)
+    return None
 
 
 def check_request(layout: CollectionLayout, request: EncoderRequest) -> None:
@@ -248,7 +270,7 @@ def check_request(layout: CollectionLayout, request: EncoderRequest) -> None:
     For before the encoder is loaded: to load it may take the export of a network, in vain.
     """
     published = _newest_encoder(layout, layout.complete())
-    if published is None:
+    if published is None or find_rolled_back(layout) is not None:  # of what was rolled back, ``Builder.open`` tells
         return
     asked = {"fusion": request.fusion, "input_size": request.input_size}
     there = published.to_dict()
@@ -259,8 +281,8 @@ def check_request(layout: CollectionLayout, request: EncoderRequest) -> None:
     ]
     if differences:
         raise EncoderMismatchError(
-            f"the collection {layout.name!r} was made by {published.name!r}, and this encoder differs from it: "
-            f"{'; '.join(differences)}. {_AGREE}",
+            f"the collection {layout.name!r} was made by {published.name!r}, and this encoder has "
+            f"{'; '.join(differences)}: {_AGREE}",
             subject=layout.name,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderMismatchError
 
-_RELOAD = "Load the encoder it was made with, or index it again with --reencode"
+_RELOAD = "load the encoder it was made with, or index it again with --reencode"
 _SHOWN_DIGITS = 8
 """How much of a digest a person compares."""
 
@@ -28,13 +28,13 @@ def check_same_encoder(
     made = f"the collection {name!r} was made by {describe_encoder(made_by)}"
     differences = _differences(made_by, at_hand)
     if at_hand.name != made_by.name:
-        differs = differences or "other weights"
-        message = f"{made}, and this encoder, {describe_encoder(at_hand)}, differs from it: {differs}. {otherwise}"
+        differs = differences or "the weights"
+        message = f"{made}, and this encoder is {describe_encoder(at_hand)}: {otherwise}. They differ in {differs}"
     else:
         message = (
-            f"{made}, and the {made_by.name} that is here is another encoder, {describe_encoder(at_hand)}"
-            f"{differences and f', with {differences}'}. Encode its pictures again with `{command}`; until then it can "
-            "be searched by key, but not with a picture"
+            f"{made}, and the {made_by.name} that is here is another encoder, {describe_encoder(at_hand)}. Encode its "
+            f"pictures again with `{command}`; until then it can be searched by key, but not with a picture"
+            f"{differences and f'. They differ in {differences}'}"
         )
     raise EncoderMismatchError(message, subject=name)
 

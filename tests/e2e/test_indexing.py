@@ -87,6 +87,20 @@ def test_a_large_photograph_finds_itself_exactly(run: Run, tmp_path: Path) -> No
     assert run("verify", "-c", "photos").code == 0
 
 
+def test_no_stage_counts_beyond_its_total(run: Run, shop: Path) -> None:
+    commands = (("sample", "drawn", "--products", "3"), ("verify", "-c", "shop"), ("duplicates", "-c", "shop"))
+    for command in commands:
+        stages = [event for event in run(*command, "--json").events if event["event"] == "progress"]
+        assert stages, command
+        assert all(event["done"] <= event["total"] for event in stages)
+        assert {event["done"] for event in stages if event["done"] == event["total"]} - {0}, command
+
+
+def test_a_run_that_finds_nothing_new_says_so_plainly(run: Run, shop: Path) -> None:
+    again = run("index", shop, "-c", "shop")
+    assert "8 unchanged\n  nothing had to be encoded; the run took " in again.out
+
+
 def test_a_second_run_encodes_only_what_is_new_or_changed(run: Run, shop: Path) -> None:
     again = run("index", shop, "-c", "shop", "--json")
     assert (again.code, again.answer["encoded"], again.answer["snapshot"]) == (0, 0, 1)
@@ -135,6 +149,19 @@ def test_with_no_verb_every_collection_is_brought_up_to_date(run: Run, shop: Pat
     assert ended.code == 0
     runs = {event["collection"]: event["items"] for event in ended.events if "items" in event}
     assert runs == {"more": 2, "shop": 9}
+
+
+def test_what_undoes_a_rollback_says_so(run: Run, shop: Path) -> None:
+    (shop / "000.jpg").unlink()
+    assert "rollback" not in run("index", shop, "-c", "shop").err
+    rolled_back = run("rollback", "-c", "shop")
+    assert rolled_back.out == (
+        "shop: snapshot 1 is current until the next index or reindex, which goes on from snapshot 2\n"
+    )
+    ended = run("reindex")
+    assert "shop: the rollback to snapshot 1 ends with this run, which goes on from snapshot 2" in ended.err
+    assert "7 pictures in snapshot 2" in ended.out
+    assert "rollback" not in run("reindex").err
 
 
 def test_one_collection_without_its_source_does_not_keep_the_others_back(run: Run, shop: Path, tmp_path: Path) -> None:

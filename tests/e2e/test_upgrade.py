@@ -160,6 +160,25 @@ def test_the_whole_act_by_the_commands_that_compare_prints(shop: Shop) -> None:
     assert same(shop.answers(), before), "and stays"
 
 
+def test_a_rollback_over_a_change_of_encoder_says_how_long_it_lasts_and_how_to_stay(shop: Shop) -> None:
+    assert shop.run("index", shop.folder, "-c", "shop", "--encoder", shop.new, "--reencode").code == 0
+    rolled_back = shop.run("rollback", "-c", "shop")
+    assert "snapshot 1 is current until the next index or reindex, which goes on from snapshot 2" in rolled_back.out
+    stay = rolled_back.out.split("`")[1]
+
+    refused = shop.run("index", shop.folder, "-c", "shop", "--encoder", shop.old, "--json")
+    message = refused.events[-1]["message"]
+    assert (refused.code, refused.events[-1]["code"]) == (1, "encoder-mismatch")
+    assert "rolled back to snapshot 1, which this encoder" in message
+    assert message.split("`")[1::2] == [stay, "python -m indexer reindex"]
+
+    stayed = shop.run(*typed(stay))
+    assert stayed.code == 0
+    assert "the rollback to snapshot 1 ends with this run, which goes on from snapshot 2" in stayed.err
+    assert same(shop.answers(), shop.expected(shop.old))
+    assert "rolled back" not in shop.run("rollback", "-c", "shop", "--to", "3").out
+
+
 @dataclass
 class Watching(HumanReporter):
     """A reporter that asks a question whenever it is told that one more picture is encoded."""

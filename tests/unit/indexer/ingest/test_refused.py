@@ -74,7 +74,7 @@ def indexed(tmp_path: Path, loading: Loading) -> Path:
 def test_another_size_or_fusion_is_refused_before_an_encoder_is_loaded(
     fusion: str | None, size: int | None, words: str, indexed: Path, loading: Loading
 ) -> None:
-    with pytest.raises(EncoderMismatchError, match=rf"'shop' was made by .*differs from it: {words}\. .*--reencode"):
+    with pytest.raises(EncoderMismatchError, match=rf"'shop' was made by .*has {words}: .*--reencode"):
         index(indexed, EncoderRequest("tiny", fusion, size))
     assert loading.loaded == []
 
