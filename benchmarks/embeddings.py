@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.base import RGB, ImageEncoder, Vectors
 from lookalike.errors import ImageError
 from lookalike.images import decode, resize
-from lookalike.options import Places
+from lookalike.options import EncoderRequest, Places
 from lookalike.wiring import default_encoder, load_encoder
 
 BATCH = 32

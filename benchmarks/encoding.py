@@ -30,7 +30,6 @@ import torch
 from torch import nn
 
 from benchmarks.operator import machine
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.base import RGB
 from lookalike.encoder.int8.artifact import in_the_box
 from lookalike.encoder.load import load_network
@@ -39,7 +38,7 @@ from lookalike.encoder.preprocess import normalise
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.encoder.telemetry import import_onnxruntime, import_openvino
 from lookalike.errors import EncoderOptionsError
-from lookalike.options import Places, RuntimeName
+from lookalike.options import EncoderRequest, Places, RuntimeName
 from lookalike.testing import make_picture
 from lookalike.wiring import load_encoder
 
@@ -67,7 +66,7 @@ def eager(network: MultiScaleNetwork, spec: EncoderSpec) -> Run:
 
 def candidates(encoders_dir: Path) -> tuple[dict[str, Run], EncoderSpec, float]:
     """What runs the encoder in the box, by name, with its spec and the operations of a picture."""
-    network, spec = load_network("bundled", encoders_dir=encoders_dir)
+    network, spec = load_network(EncoderRequest("bundled"), encoders_dir)
     runs: dict[str, Run] = {EAGER: eager(network, spec)}
     for name in in_the_box():
         for runtime in (RuntimeName.TORCH, RuntimeName.ONNXRUNTIME, RuntimeName.OPENVINO):

@@ -39,12 +39,12 @@ from indexer.console.reporter import HumanReporter
 from indexer.ingest.pipeline import PipelineOptions, cores
 from indexer.ingest.run import IndexRequest, RunOptions, index_collection
 from lookalike.api import RGB
-from lookalike.catalogue.records import CollectionSettings, EncoderRequest
+from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import BuildOptions
 from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import ImageError
 from lookalike.images import decode
-from lookalike.options import ImageLimits, Places
+from lookalike.options import EncoderRequest, ImageLimits, Places
 from lookalike.wiring import default_encoder, load_encoder, open_catalogue
 
 RESULT = Path(__file__).parent / "results" / "indexing.json"

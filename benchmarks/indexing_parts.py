@@ -36,12 +36,11 @@ from indexer.ingest.decode_worker import Examiner
 from indexer.ingest.encode_writer import Intake
 from indexer.ingest.pipeline import Pipeline
 from indexer.ingest.verdicts import Report
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.collection import publisher
 from lookalike.collection.builder import Builder
 from lookalike.collection.publisher import Publisher
 from lookalike.encoder.base import ImageEncoder
-from lookalike.options import Places
+from lookalike.options import EncoderRequest, Places
 from lookalike.sources.folder import FolderSource
 from lookalike.wiring import default_encoder, load_encoder
 

@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from benchmarks.load import Tally, closed, own_bytes, search_request, similar_request
 from benchmarks.service import service_command, serving
-from lookalike.catalogue.records import CollectionRecord, CollectionSettings, EncoderRequest, SourceRecord
+from lookalike.catalogue.records import CollectionRecord, CollectionSettings, SourceRecord
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.publisher import Publisher
 from lookalike.collection.snapshot import Snapshot, read_manifest
@@ -38,7 +38,7 @@ from lookalike.encoder.spec import EncoderSpec
 from lookalike.images import encode_jpeg
 from lookalike.index.base import Tell
 from lookalike.index.planner import IndexWish
-from lookalike.options import Places
+from lookalike.options import EncoderRequest, Places
 from lookalike.testing import make_picture
 from lookalike.wiring import INDEX_TYPES, default_encoder, load_encoder, open_catalogue
 

@@ -46,10 +46,9 @@ from benchmarks.load import (
     similar_request,
     steady,
 )
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.images import decode, encode_jpeg
-from lookalike.options import Places
+from lookalike.options import EncoderRequest, Places
 from lookalike.testing import make_picture
 from lookalike.wiring import default_encoder, load_encoder
 

@@ -15,12 +15,11 @@ import numpy.typing as npt
 from indexer.console.reporter import Reporter
 from indexer.datasets.labels import read_labelled, source_name
 from indexer.evaluation.measures import retrieval
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.base import RGB, ImageEncoder, Vectors
 from lookalike.encoder.int8.artifact import Quantised, write_description
 from lookalike.errors import ImageError, QuantisedTooFarError, SourceEmptyError, SourceError
 from lookalike.images import decode
-from lookalike.options import ImageLimits
+from lookalike.options import EncoderRequest, ImageLimits
 from lookalike.sources.open_source import open_source
 from lookalike.wiring import float_encoder, quantise_encoder
 

@@ -55,6 +55,15 @@ class Places:
         return self.data / "collections"
 
 
+@dataclass(frozen=True, slots=True)
+class EncoderRequest:
+    """Which encoder: its ``name`` as users write it, and the fusion and input size that replace its own, if any."""
+
+    name: str
+    fusion: str | None = None
+    input_size: int | None = None
+
+
 class RuntimeName(StrEnum):
     """What may run an encoder's network."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lookalike.calibration import Calibration
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.records import EncoderRequest, SourceRecord
+from lookalike.catalogue.records import SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.calibration_store import collection_calibration
 from lookalike.collection.layout import CollectionLayout
@@ -29,11 +29,11 @@ from lookalike.encoder.int8.artifact import (
 )
 from lookalike.encoder.registry import BUNDLED, BUNDLED_INT8
 from lookalike.encoder.request_check import check_request
-from lookalike.encoder.runtimes.selection import Wanted, load_chosen
+from lookalike.encoder.runtimes.selection import load_chosen
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import CollectionNotFoundError, EncoderOptionsError
 from lookalike.index.index_types import IndexType, IndexTypes
-from lookalike.options import Places, RuntimeName
+from lookalike.options import EncoderRequest, Places, RuntimeName
 from lookalike.sources.base import Source
 from lookalike.sources.open_source import open_source
 
@@ -91,7 +91,7 @@ def load_encoder(request: EncoderRequest, encoders_dir: Path, runtime: RuntimeNa
 
     Without ``runtime`` it is what ``prefer_runtime`` was told last, and ``auto`` before that.
     """
-    return load_chosen(_wanted(request, encoders_dir), runtime or _preferred.runtime)
+    return load_chosen(request, encoders_dir, runtime or _preferred.runtime)
 
 
 def prefer_runtime(runtime: str) -> None:
@@ -119,17 +119,15 @@ def export_encoder(request: EncoderRequest, encoders_dir: Path, path: Path, kind
     An int8 one is copied: its network is an ONNX file already. Raises what loading raises, OperatorError, and
     EncoderOptionsError for a network that has no such form.
     """
-    check_request(request.name, encoders_dir, fusion=request.fusion, input_size=request.input_size)
+    check_request(request, encoders_dir)
     if is_quantised(request.name):
         made = read_quantised(request.name, encoders_dir)
-        check_form(made, request.fusion, request.input_size)
+        check_form(made, request)
         write_network(made, path, kind)
         return made.spec
     from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 
-    encoder = load_torch_encoder(
-        request.name, encoders_dir=encoders_dir, fusion=request.fusion, input_size=request.input_size
-    )
+    encoder = load_torch_encoder(request, encoders_dir)
     encoder.write(path, kind)
     return encoder.spec
 
@@ -138,7 +136,7 @@ def float_encoder(request: EncoderRequest, encoders_dir: Path) -> ImageEncoder:
     """The encoder that an int8 one is to be made of; raises what ``load_encoder`` raises."""
     from lookalike.encoder.runtimes import int8_build
 
-    return int8_build.float_encoder(_wanted(request, encoders_dir))
+    return int8_build.float_encoder(request, encoders_dir)
 
 
 def quantise_encoder(
@@ -147,11 +145,7 @@ def quantise_encoder(
     """Write the int8 form of an encoder to ``model``; see ``lookalike.encoder.runtimes.int8_build.quantise``."""
     from lookalike.encoder.runtimes import int8_build
 
-    return int8_build.quantise(_wanted(request, encoders_dir), batches, model)
-
-
-def _wanted(request: EncoderRequest, encoders_dir: Path) -> Wanted:
-    return Wanted(request.name, encoders_dir, request.fusion, request.input_size)
+    return int8_build.quantise(request, encoders_dir, batches, model)
 
 
 def find_calibration(

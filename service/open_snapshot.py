@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from lookalike.api import Collection
 from lookalike.calibration import Calibration
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.collection.encoder_check import describe_encoder
 from lookalike.collection.index_command import reencode_command
 from lookalike.encoder.base import ImageEncoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderError, EncoderMismatchError
+from lookalike.options import EncoderRequest
 from lookalike.sources.base import Source
 from lookalike.wiring import open_origin
 from service.http.problems import detail_of
@@ -118,7 +118,7 @@ class OpenSnapshot:
 
     @property
     def _request(self) -> EncoderRequest:
-        return EncoderRequest(**self.collection.manifest.encoder_request)
+        return self.collection.manifest.encoder_request
 
     def _public(self, error: EncoderError) -> EncoderError:
         """The error without the server's own folders, which the command in a mismatch names; the log has all of it."""

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import numpy as np
 from fastapi import Depends, Request
 
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import LookalikeError
+from lookalike.options import EncoderRequest
 from lookalike.wiring import default_encoder
 from service.errors import InternalError, StartingError
 from service.http.body import TEXT_BYTES

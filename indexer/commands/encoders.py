@@ -26,7 +26,6 @@ from indexer.commands.options import (
     make_session,
 )
 from indexer.console.staged_progress import Steps
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.registry import BUNDLED, KNOWN
 from lookalike.errors import LookalikeError
 
@@ -238,7 +237,7 @@ def compare(
             workers=workers,
             reporter=session.reporter,
         )
-        switch = switch_of(record, EncoderRequest(**opened.manifest.encoder_request), request, session.places)
+        switch = switch_of(record, opened.manifest.encoder_request, request, session.places)
         if out is not None:
             from indexer.encoder_comparison.report import thumbnails, write_report
 

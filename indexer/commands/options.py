@@ -14,12 +14,11 @@ import typer
 
 from indexer.console.reporter import HumanReporter, JsonReporter, Reporter
 from lookalike.api import Collection
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.index_command import DATA_FOLDER, default_memory
 from lookalike.collection.layout import CollectionLayout
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
-from lookalike.options import MEBIBYTE, ImageLimits, Places
+from lookalike.options import MEBIBYTE, EncoderRequest, ImageLimits, Places
 from lookalike.sources.base import Source
 from lookalike.wiring import default_encoder, open_catalogue, open_origin
 

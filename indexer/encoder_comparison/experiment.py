@@ -1,4 +1,4 @@
-"""One comparison from beginning to end: the encoders, the pictures, their vectors, and what these say."""
+"""Runs a comparison of two encoders on a sample of a collection."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from indexer.console.reporter import Reporter
 from indexer.datasets.embed import embed_entries, encoder_names
 from indexer.datasets.labels import Labels
 from indexer.encoder_comparison.comparison import Comparison, Subject, compare
-from indexer.encoder_comparison.sample import Sample, draw
+from indexer.encoder_comparison.sample import Sample, draw_sample
 from lookalike.api import Collection, Encoder
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.collection.layout import CollectionLayout
 from lookalike.errors import EncoderMismatchError, EncoderOptionsError, LabelsMissingError, SourceEmptyError
+from lookalike.options import EncoderRequest
 from lookalike.sources.base import Source
 from lookalike.thresholds import Threshold
 from lookalike.wiring import find_calibration
@@ -21,7 +21,7 @@ from lookalike.wiring import find_calibration
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How much of the collection is tried, how many answers are looked at, and which column has labels."""
+    """Options: the greatest number of pictures, the number ``k`` of answers to compare, and the column of labels."""
 
     limit: int
     k: int
@@ -30,7 +30,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The comparison, the pictures that it was made on, and keys and error codes of those that could not be read."""
+    """The comparison, its sample, and keys and error codes of pictures that could not be read."""
 
     collection: str
     comparison: Comparison
@@ -41,30 +41,32 @@ class Outcome:
 def present_encoder(collection: Collection, request: EncoderRequest, encoders_dir: Path) -> Encoder:
     """The collection's encoder, which ``request`` must name; raises EncoderMismatchError if it names another."""
     manifest = collection.manifest
-    made = EncoderRequest(**manifest.encoder_request)
-    if request.name == made.name:
+    current_request = manifest.encoder_request
+    if request.name == current_request.name:
         return collection.encoder
-    loaded = Encoder.load(request.name, encoders_dir=encoders_dir)
-    differences = loaded.spec.differences(manifest.encoder)
+    encoder = Encoder.load(request.name, encoders_dir=encoders_dir)
+    differences = encoder.spec.differences(manifest.encoder)
     if differences:
         raise EncoderMismatchError(
-            f"the collection {manifest.collection!r} answers with {made.name!r}, and {request.name!r} differs from it: "
-            f"{'; '.join(differences)}. Compare {made.name} with another encoder",
+            f"the collection {manifest.collection!r} answers with {current_request.name!r}, and {request.name!r} "
+            f"differs from it: {'; '.join(differences)}. Compare {current_request.name} with another encoder",
             subject=request.name,
         )
-    return loaded
+    return encoder
 
 
 def other_encoder(present: Encoder, request: EncoderRequest, encoders_dir: Path) -> Encoder:
     """The encoder to change to; raises EncoderOptionsError if it makes the same vectors as the present one."""
-    loaded = Encoder.load(request.name, fusion=request.fusion, input_size=request.input_size, encoders_dir=encoders_dir)
-    if loaded.spec.digest == present.spec.digest:
+    encoder = Encoder.load(
+        request.name, fusion=request.fusion, input_size=request.input_size, encoders_dir=encoders_dir
+    )
+    if encoder.spec.digest == present.spec.digest:
         raise EncoderOptionsError(
-            f"{request.name} makes the same vectors as {present.spec.name}: there is nothing to change; name another "
+            f"{request.name} makes the same vectors as {present.spec.name}: there is nothing to compare; name another "
             "encoder, or give it another --fusion or --input-size",
             subject=request.name,
         )
-    return loaded
+    return encoder
 
 
 def try_change(
@@ -77,15 +79,15 @@ def try_change(
     workers: int,
     reporter: Reporter,
 ) -> Outcome:
-    """Encode pictures of ``collection`` with both encoders, as ``source`` has them now, and compare the answers.
+    """Encode pictures of ``collection``, read again from ``source``, with both encoders, and compare the answers.
 
-    ``places`` are the collection's and the folder of encoders, where calibrations lie. Raises LabelsMissingError for
+    ``places`` are the collection's layout and the folder of encoders, both of which may have calibrations. Raises LabelsMissingError for
     a column that no picture has, SourceEmptyError if fewer than two pictures can be read, and calibration errors.
     """
     name = collection.manifest.collection
     layout, encoders_dir = places
-    thresholds = [Threshold.choose(None, find_calibration(each.spec, encoders_dir, layout)) for each in encoders]
-    sample = draw(collection, choice.limit, choice.column)
+    thresholds = [Threshold.choose(None, find_calibration(encoder.spec, encoders_dir, layout)) for encoder in encoders]
+    sample = draw_sample(collection, choice.limit, choice.column)
     if choice.column is not None and not sample.labels.labelled:
         raise LabelsMissingError(
             f"no picture of the collection {name!r} has a value in the column {choice.column!r}: name another with "
@@ -93,22 +95,26 @@ def try_change(
             subject=choice.column,
         )
     reporter.say(f"{name}: {sample.labels.summary}")
-    found = embed_entries(
+    embedding = embed_entries(
         encoders, source, sample.entries, reporter=reporter, workers=workers, limits=collection.limits
     )
-    if len(found.kept) < 2:
+    if len(embedding.rows) < 2:
         raise SourceEmptyError(
-            f"{source.location} has {len(found.kept)} pictures of the collection {name!r} that can be read, and a "
+            f"{source.location} has {len(embedding.rows)} pictures of the collection {name!r} that can be read, and a "
             "comparison needs two: is a disk not mounted?",
             subject=source.location,
         )
-    kept = Sample(
-        tuple(sample.entries[row] for row in found.kept),
-        Labels(sample.labels.place, tuple(sample.labels.values[row] for row in found.kept)),
-        sample.of,
+    embedded_sample = Sample(
+        tuple(sample.entries[row] for row in embedding.rows),
+        Labels(sample.labels.place, tuple(sample.labels.values[row] for row in embedding.rows)),
+        sample.collection_size,
     )
     before, after = (
-        Subject(called, each.spec, threshold, found.vectors[called], found.milliseconds[called])
-        for called, each, threshold in zip(encoder_names(encoders), encoders, thresholds, strict=True)
+        Subject(
+            encoder_name, encoder.spec, threshold, embedding.vectors[encoder_name], embedding.milliseconds[encoder_name]
+        )
+        for encoder_name, encoder, threshold in zip(encoder_names(encoders), encoders, thresholds, strict=True)
     )
-    return Outcome(name, compare(before, after, kept.labels.values, choice.k), kept, found.rejected)
+    return Outcome(
+        name, compare(before, after, embedded_sample.labels.values, choice.k), embedded_sample, embedding.rejections
+    )

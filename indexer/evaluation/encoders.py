@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lookalike.api import Encoder
-from lookalike.catalogue.records import EncoderRequest
+from lookalike.options import EncoderRequest
 
 Price = tuple[float, float, int]
 

@@ -12,14 +12,14 @@ from indexer.console.reporter import Reporter, clock
 from indexer.console.staged_progress import Steps
 from indexer.ingest.pipeline import Pipeline, PipelineOptions, Timings
 from indexer.ingest.verdicts import Report, Verdict
-from lookalike.catalogue.records import EncoderRequest, SourceRecord
+from lookalike.catalogue.records import SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.builder import Builder, BuildOptions, check_request, find_rolled_back
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import SourceEmptyError
-from lookalike.options import Places
+from lookalike.options import EncoderRequest, Places
 from lookalike.sources.base import Source
 from lookalike.sources.open_source import open_source
 from lookalike.storage import disk_errors

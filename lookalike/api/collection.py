@@ -12,7 +12,7 @@ from typing import Self
 from lookalike.api.encoder import Encoder, Vectors
 from lookalike.api.pictures import Image, check_many
 from lookalike.calibration import Calibration
-from lookalike.catalogue.records import CollectionRecord, CollectionSettings, EncoderRequest, ItemRecord, SourceRecord
+from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemRecord, SourceRecord
 from lookalike.collection.encoder_check import check_same_encoder
 from lookalike.collection.index_command import reencode_command
 from lookalike.collection.layout import CollectionLayout
@@ -147,10 +147,8 @@ class Collection:
         """
         with self._loading:
             if self._encoder is None:
-                request = EncoderRequest(**self.manifest.encoder_request)
-                loaded = Encoder(
-                    load_encoder(request, self._encoders_dir), encoders_dir=self._encoders_dir, limits=self._limits
-                )
+                port = load_encoder(self.manifest.encoder_request, self._encoders_dir)
+                loaded = Encoder(port, encoders_dir=self._encoders_dir, limits=self._limits)
                 self.check_encoder(loaded.spec)
                 self._encoder = loaded
             return self._encoder
@@ -250,7 +248,7 @@ class Collection:
 
     def check_encoder(self, spec: EncoderSpec) -> None:
         """Raise EncoderMismatchError unless an encoder of this spec makes vectors like the collection's."""
-        request = EncoderRequest(**self.manifest.encoder_request)
+        request = self.manifest.encoder_request
         command = reencode_command(self._layout.name, self.origin, request, self.settings, self._layout.data)
         check_same_encoder(self._layout.name, self.manifest.encoder, spec, command=command)
 

@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.api.pictures import RGB, Image, OpenPicture, check_many, open_picture
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.base import ImageEncoder
 from lookalike.encoder.embed import encode_pictures
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderOptionsError
 from lookalike.explanation import Explanation, explain
 from lookalike.images import decode
-from lookalike.options import ImageLimits, Places
+from lookalike.options import EncoderRequest, ImageLimits, Places
 from lookalike.short_repr import ShortRepr
 from lookalike.thresholds import Threshold
 from lookalike.tiers import Tier, pictured, tier_of

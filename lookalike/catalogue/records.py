@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.options import EncoderRequest
 from lookalike.short_repr import ShortRepr
 
 MetadataValue = str | int | float | bool | None
@@ -30,15 +31,6 @@ class SourceRecord:
             return f"{self.location}!/{location}"
         folder = Path(self.location) if self.kind == "folder" else Path(self.root or Path(self.location).parent)
         return str(folder / location)
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderRequest:
-    """How to load a collection's encoder again."""
-
-    name: str = "bundled"
-    fusion: str | None = None
-    input_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from lookalike.catalogue.models import CollectionRow, ItemRow, VectorRow, utc_no
 from lookalike.catalogue.records import (
     CollectionRecord,
     CollectionSettings,
-    EncoderRequest,
     ItemDraft,
     ItemRecord,
     NewItem,
@@ -28,6 +27,7 @@ from lookalike.catalogue.records import (
 )
 from lookalike.catalogue.visible_items import BY_CONTENT, CHUNK, VisibleItems, by_number, item_of
 from lookalike.errors import CollectionNotFoundError
+from lookalike.options import EncoderRequest
 
 # By columns, not by mapped objects, which cost three times as much.
 _INSERT_ITEMS = insert(ItemRow).returning(ItemRow.id, sort_by_parameter_order=True)

@@ -9,20 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.catalogue.records import (
-    CollectionRecord,
-    CollectionSettings,
-    EncoderRequest,
-    ItemRecord,
-    NewItem,
-    SourceRecord,
-)
+from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemRecord, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.encoder_check import check_same_encoder, describe_encoder
 from lookalike.collection.index_command import reencode_command
@@ -35,6 +28,7 @@ from lookalike.errors import EncoderMismatchError, SnapshotDamagedError
 from lookalike.index.base import Tell, untold
 from lookalike.index.index_types import IndexTypes
 from lookalike.index.planner import IndexWish, plan_index
+from lookalike.options import EncoderRequest
 from lookalike.storage import disk_errors
 
 _AGREE = "use the same encoder, or agree to encode everything again with --reencode"
@@ -142,10 +136,10 @@ class Builder:
         newest = self._snapshots[0].manifest if self._snapshots else None
         if newest is None or newest.generation != self.generation - 1:
             return True
-        wanted = (self.spec.digest, asdict(self.request))
+        asked_for = (self.spec.digest, self.request)
         present = (newest.encoder.digest, newest.encoder_request)
         return (
-            present != wanted
+            present != asked_for
             or self._index_differs(newest)
             or self.catalogue.has_changes(self.record.id, self.generation)
         )

@@ -6,10 +6,10 @@ import os
 import shlex
 from pathlib import Path
 
-from lookalike.catalogue.records import CollectionSettings, EncoderRequest, SourceRecord
+from lookalike.catalogue.records import CollectionSettings, SourceRecord
 from lookalike.encoder.registry import BUNDLED_INT8
 from lookalike.index.planner import DEFAULT_RECALL
-from lookalike.options import MEBIBYTE, ImageLimits
+from lookalike.options import MEBIBYTE, EncoderRequest, ImageLimits
 
 DATA_FOLDER = Path("data")
 DEFAULT_ENGINE, DEFAULT_KEEP = "auto", 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.catalogue.records import CollectionRecord, EncoderRequest
+from lookalike.catalogue.records import CollectionRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS, CollectionLayout
 from lookalike.collection.snapshot import Snapshot
@@ -22,6 +22,7 @@ from lookalike.index.base import Tell, check_vectors
 from lookalike.index.build import choose_index
 from lookalike.index.index_types import IndexTypes
 from lookalike.index.planner import IndexWish
+from lookalike.options import EncoderRequest
 from lookalike.storage import sample_file, sha256_file, sync_file, sync_folder, write_atomically, write_npy
 
 BLOCK = 1024  # vectors held in memory at once, some of them three times: as rows, as an array and as bytes
@@ -63,7 +64,7 @@ class Publisher:
             created_at=datetime.now(UTC),
             made_by=f"lookalike {version('lookalike')}",
             encoder=self.spec,
-            encoder_request=asdict(self.request),
+            encoder_request=self.request,
             engine=chosen.engine,
             plan=list(chosen.reasons),
             count=len(ids),

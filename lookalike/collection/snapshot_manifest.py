@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.index.base import IndexSettings
 from lookalike.index.recall import Recall
+from lookalike.options import EncoderRequest
 from lookalike.short_repr import ShortRepr
 
 FORMAT_VERSION = 1
@@ -43,7 +44,7 @@ class Manifest(ShortRepr):
     created_at: datetime
     made_by: str
     encoder: EncoderSpec
-    encoder_request: dict[str, Any]
+    encoder_request: EncoderRequest
     engine: str
     plan: list[str]
     count: int
@@ -78,6 +79,7 @@ class Manifest(ShortRepr):
             return cls(
                 created_at=datetime.fromisoformat(fields.pop("created_at")),
                 encoder=EncoderSpec.from_dict(fields.pop("encoder")),
+                encoder_request=EncoderRequest(**fields.pop("encoder_request")),
                 recall=None if recall is None else Recall(**recall),
                 settings=None if settings is None else IndexSettings(**settings),
                 files={name: FileStamp(**stamp) for name, stamp in fields.pop("files").items()},

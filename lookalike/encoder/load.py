@@ -16,32 +16,31 @@ from lookalike.encoder.weights.installed import find_weights, resolve
 from lookalike.encoder.weights.pretrained import load_published
 from lookalike.encoder.weights.publishers import find_network, published
 from lookalike.errors import EncoderOptionsError
+from lookalike.options import EncoderRequest
 
 _PROJECTION, _CENTRE = "projection.", "centre"
 
 
-def load_network(
-    name: str, *, encoders_dir: Path, fusion: str | None = None, input_size: int | None = None
-) -> tuple[MultiScaleNetwork, EncoderSpec]:
-    """The network that ``name`` asks for (see the registry), ready for inference, and its spec.
+def load_network(request: EncoderRequest, encoders_dir: Path) -> tuple[MultiScaleNetwork, EncoderSpec]:
+    """The network that a request names (see the registry), ready for inference, and its spec.
 
-    ``fusion`` and ``input_size`` replace what the weights were made for. A trained projection fits the one fusion
-    that it was trained on: with another the projection is left out, and the spec says so. Nothing is downloaded.
+    A trained projection fits the one fusion that it was trained on: with another the projection is left out, and the
+    spec says so. Nothing is downloaded.
 
     Raises EncoderUnknownError, EncoderNotInstalledError, EncoderOptionsError, WeightsInvalidError.
     """
-    wanted = None if fusion is None else check_fusion(fusion)
-    choice = resolve(name, encoders_dir)
+    fusion = None if request.fusion is None else check_fusion(request.fusion)
+    choice = resolve(request.name, encoders_dir)
     if choice.known is not None and isinstance(choice.weights, Path):
         find_network(choice.known.name)  # refuses what timm does not have, which is loaded here in any case
     path, digest = find_weights(choice, encoders_dir)
     recipe = read_recipe(path) if path.suffix == ".safetensors" else None
     if recipe is not None:
-        network, size = _from_own(choice.known, path, recipe, wanted, input_size)
+        network, size = _from_own(choice.known, path, recipe, fusion, request.input_size)
     elif choice.known is None:
         raise invalid(path, "was not written by lookalike; install lookalike again")
     else:
-        recipe, network, size = _from_published(choice.known, path, wanted or "mean", input_size)
+        recipe, network, size = _from_published(choice.known, path, fusion or "mean", request.input_size)
     network.eval().requires_grad_(requires_grad=False)
     _check_maps(network, size, choice.text)
     return network, EncoderSpec(

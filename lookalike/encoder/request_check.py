@@ -15,29 +15,30 @@ from lookalike.encoder.spec import Fusion
 from lookalike.encoder.weights.file_format import read_recipe
 from lookalike.encoder.weights.installed import resolve, weights_path
 from lookalike.errors import EncoderOptionsError
+from lookalike.options import EncoderRequest
 
 
-def check_request(name: str, encoders_dir: Path, *, fusion: str | None = None, input_size: int | None = None) -> None:
+def check_request(request: EncoderRequest, encoders_dir: Path) -> None:
     """Refuse an encoder that is not here, a fusion that there is not, and a size that the network cannot have.
 
     What only the network itself can say (that it cannot give its maps at a size) is left to who loads it. Raises
     EncoderUnknownError, EncoderNotInstalledError, EncoderOptionsError and WeightsInvalidError.
     """
-    if is_quantised(name):
-        if not model_path(name, encoders_dir).exists():
-            resolve(name.removesuffix(SUFFIX), encoders_dir)  # nothing could be rounded to get this one
+    if is_quantised(request.name):
+        if not model_path(request.name, encoders_dir).exists():
+            resolve(request.name.removesuffix(SUFFIX), encoders_dir)  # nothing could be rounded to get this one
         return
-    if fusion is not None:
-        check_fusion(fusion)
-    choice = resolve(name, encoders_dir)
+    if request.fusion is not None:
+        check_fusion(request.fusion)
+    choice = resolve(request.name, encoders_dir)
     path = weights_path(choice, encoders_dir)
-    if input_size is None or not path.is_file():
+    if request.input_size is None or not path.is_file():
         return
     known, recipe = choice.known, read_recipe(path) if path.suffix == ".safetensors" else None
     native = recipe.input_size if recipe else known.input_size if known else None
     if native is not None:
         check_input_size(
-            input_size,
+            request.input_size,
             native=native,
             smallest=known.smallest_input if known else SMALLEST_INPUT,
             fixed=recipe is None and known is not None and known.input_size_fixed,

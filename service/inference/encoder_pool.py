@@ -12,13 +12,13 @@ from weakref import WeakValueDictionary
 
 from cachetools import LRUCache
 
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.base import ImageEncoder
 from lookalike.encoder.int8.artifact import in_the_box
 from lookalike.encoder.registry import KNOWN
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.encoder.weights.installed import installed_names, read_record
 from lookalike.errors import EncoderUnknownError
+from lookalike.options import EncoderRequest
 from lookalike.thresholds import Threshold
 from lookalike.wiring import find_calibration, load_encoder
 from service.errors import OverloadedError

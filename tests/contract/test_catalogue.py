@@ -9,16 +9,10 @@ import numpy as np
 import pytest
 
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.records import (
-    CollectionRecord,
-    CollectionSettings,
-    EncoderRequest,
-    ItemDraft,
-    NewItem,
-    SourceRecord,
-)
+from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.errors import CollectionNotFoundError
+from lookalike.options import EncoderRequest
 
 ENCODER = "e" * 64
 SOURCE = SourceRecord("folder", "/pictures")
@@ -44,7 +38,7 @@ def catalogue(database_url: str) -> Iterator[Catalogue]:
 
 @pytest.fixture
 def shoes(catalogue: Catalogue) -> CollectionRecord:
-    return catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
+    return catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
 
 
 def visible(catalogue: Catalogue, record: CollectionRecord, generation: int) -> list[str]:
@@ -52,13 +46,15 @@ def visible(catalogue: Catalogue, record: CollectionRecord, generation: int) -> 
 
 
 def test_a_collection_is_made_once_and_each_run_is_numbered(catalogue: Catalogue) -> None:
-    first = catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
+    first = catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
     again = catalogue.start_run(
         "shoes", SourceRecord("zip", "/x.zip", "/root"), EncoderRequest("resnet50:hub", "last", 64), SETTINGS
     )
     assert (first.id, first.run, again.run) == (again.id, 1, 2)
     found = catalogue.collection("shoes")
-    assert (found.source, found.encoder) == (SOURCE, EncoderRequest()), "a run that has not published changes nothing"
+    assert (found.source, found.encoder) == (SOURCE, EncoderRequest("bundled")), (
+        "a run that has not published changes nothing"
+    )
     other = EncoderRequest("resnet50:hub", "last", 64)
     catalogue.remember(found.id, SourceRecord("zip", "/x.zip", "/root"), other, SETTINGS)
     found = catalogue.collection("shoes")
@@ -102,7 +98,7 @@ def test_a_change_is_seen_by_the_new_generation_and_not_by_the_old(
 
 def test_only_what_the_run_has_not_seen_is_removed(catalogue: Catalogue, shoes: CollectionRecord) -> None:
     ids = catalogue.store(shoes, 1, ENCODER, [new("a"), new("b"), new("c")])
-    run = catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
+    run = catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
     catalogue.mark_seen(run, [ids[1]])
     catalogue.store(run, 2, ENCODER, [new("d")])
     assert catalogue.remove_unseen(run, 2) == ["a", "c"]
@@ -184,7 +180,7 @@ def test_ids_are_never_used_twice(catalogue: Catalogue, shoes: CollectionRecord)
 def test_an_item_is_given_to_its_own_collection_and_generation_only(
     catalogue: Catalogue, shoes: CollectionRecord
 ) -> None:
-    boots = catalogue.start_run("boots", SOURCE, EncoderRequest(), SETTINGS)
+    boots = catalogue.start_run("boots", SOURCE, EncoderRequest("bundled"), SETTINGS)
     (item_id,) = catalogue.store(shoes, 2, ENCODER, [new("a")])
     assert list(catalogue.seen_by(shoes.id, 2).by_id([item_id])) == [item_id]
     assert catalogue.seen_by(shoes.id, 1).by_id([item_id]) == {}
@@ -192,12 +188,13 @@ def test_an_item_is_given_to_its_own_collection_and_generation_only(
 
 
 def test_collections_do_not_see_each_other(catalogue: Catalogue, shoes: CollectionRecord) -> None:
-    boots = catalogue.start_run("boots", SOURCE, EncoderRequest(), SETTINGS)
+    boots = catalogue.start_run("boots", SOURCE, EncoderRequest("bundled"), SETTINGS)
     catalogue.store(shoes, 1, ENCODER, [new("a")])
     catalogue.store(boots, 1, ENCODER, [new("a"), new("b")])
     assert visible(catalogue, shoes, 1) == ["a"]
     assert visible(catalogue, boots, 1) == ["a", "b"]
-    assert catalogue.remove_unseen(catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS), 2) == ["a"]
+    run = catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
+    assert catalogue.remove_unseen(run, 2) == ["a"]
     assert catalogue.live_count(boots.id) == 2
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from lookalike.catalogue.database import Database, migrations_config
 from lookalike.catalogue.models import SCHEMA, Base
-from lookalike.catalogue.records import CollectionSettings, EncoderRequest, ItemDraft, NewItem, SourceRecord
+from lookalike.catalogue.records import CollectionSettings, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.errors import (
     CatalogueLockedError,
@@ -23,6 +23,7 @@ from lookalike.errors import (
     CatalogueUnavailableError,
     DiskFullError,
 )
+from lookalike.options import EncoderRequest
 
 SOURCE = SourceRecord("folder", "/pictures")
 SETTINGS = CollectionSettings("exact", 2, 1000, 2000)
@@ -45,7 +46,7 @@ def test_a_catalogue_counts_as_current_only_at_the_newest_migration(database_url
 
 def test_opening_twice_changes_nothing(database_url: str) -> None:
     catalogue = Catalogue(Database.open(database_url))
-    catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
+    catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
     catalogue.close()
     again = Catalogue(Database.open(database_url))
     assert [record.name for record in again.collections()] == ["shoes"]
@@ -54,7 +55,7 @@ def test_opening_twice_changes_nothing(database_url: str) -> None:
 
 def test_a_filled_catalogue_of_the_first_schema_is_brought_up_to_date(database_url: str) -> None:
     catalogue = Catalogue(Database.open(database_url))
-    shoes = catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
+    shoes = catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
     draft = ItemDraft("a", "in/a", "c" * 64, 1000, 40, 30, "JPEG")
     (first,) = catalogue.store(shoes, 1, "e" * 64, [NewItem(draft, np.ones(4, np.float32))])
     (second,) = catalogue.store(shoes, 2, "e" * 64, [NewItem(draft, np.ones(4, np.float32), first)])
@@ -89,17 +90,17 @@ def test_a_locked_database_is_waited_for_and_then_named(tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "catalogue.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(CatalogueLockedError, match=r"catalogue\.db"):
-        catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
+        catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
     other.execute("ROLLBACK")
     other.close()
-    catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
+    catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
     catalogue.close()
 
 
 def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.db"
     catalogue = Catalogue(Database.open(f"sqlite:///{path}"))
-    catalogue.start_run("shoes", SOURCE, EncoderRequest(), SETTINGS)
+    catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
     with catalogue._database.writing() as session:
         # SQLite answers a file at its page limit as it answers a disk without room.
         pages = session.scalar(text("PRAGMA page_count"))
@@ -112,7 +113,7 @@ def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None:
 
 def _fill(catalogue: Catalogue) -> None:
     for number in range(200):
-        catalogue.start_run(f"filler-{number}", SourceRecord("folder", "x" * 4000), EncoderRequest(), SETTINGS)
+        catalogue.start_run(f"filler-{number}", SourceRecord("folder", "x" * 4000), EncoderRequest("bundled"), SETTINGS)
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

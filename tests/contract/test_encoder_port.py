@@ -12,11 +12,11 @@ import pytest
 
 from lookalike.encoder.base import ImageEncoder, Vectors
 from lookalike.encoder.embed import encode_pictures
-from lookalike.encoder.runtimes.selection import Wanted, load_chosen
+from lookalike.encoder.runtimes.selection import load_chosen
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import VectorsInvalidError
-from lookalike.options import RuntimeName
+from lookalike.options import EncoderRequest, RuntimeName
 from lookalike.testing import TinyEncoder, make_picture
 from tests.helpers.encoder_files import classifier, write_published, write_tiny
 
@@ -24,34 +24,34 @@ Maker = Callable[[Path], ImageEncoder]
 
 
 def bundled(folder: Path) -> ImageEncoder:
-    return load_torch_encoder("bundled", encoders_dir=folder, input_size=64)
+    return load_torch_encoder(EncoderRequest("bundled", input_size=64), folder)
 
 
 def tiny_projected(folder: Path) -> ImageEncoder:
-    return load_torch_encoder(f"test_resnet:{folder / 'projected.safetensors'}", encoders_dir=folder)
+    return load_torch_encoder(EncoderRequest(f"test_resnet:{folder / 'projected.safetensors'}"), folder)
 
 
 def tiny_concat(folder: Path) -> ImageEncoder:
-    return load_torch_encoder(f"test_resnet:{folder / 'concat.safetensors'}", encoders_dir=folder)
+    return load_torch_encoder(EncoderRequest(f"test_resnet:{folder / 'concat.safetensors'}"), folder)
 
 
 def tiny_moments(folder: Path) -> ImageEncoder:
-    return load_torch_encoder(f"test_resnet:{folder / 'moments.safetensors'}", encoders_dir=folder)
+    return load_torch_encoder(EncoderRequest(f"test_resnet:{folder / 'moments.safetensors'}"), folder)
 
 
 def tiny_weighted(folder: Path) -> ImageEncoder:
-    return load_torch_encoder(f"test_resnet:{folder / 'weighted.safetensors'}", encoders_dir=folder)
+    return load_torch_encoder(EncoderRequest(f"test_resnet:{folder / 'weighted.safetensors'}"), folder)
 
 
 def published_last(folder: Path) -> ImageEncoder:
     return load_torch_encoder(
-        f"test_efficientnet:{folder / 'published.safetensors'}", encoders_dir=folder, fusion="last", input_size=64
+        EncoderRequest(f"test_efficientnet:{folder / 'published.safetensors'}", fusion="last", input_size=64), folder
     )
 
 
 def elsewhere(runtime: RuntimeName, name: str, input_size: int | None = None) -> Maker:
     """A network that another program runs; its export stays in the folder, so that it is made once."""
-    return lambda folder: load_chosen(Wanted(name.format(folder=folder), folder, None, input_size), runtime)
+    return lambda folder: load_chosen(EncoderRequest(name.format(folder=folder), None, input_size), folder, runtime)
 
 
 TINY_CONCAT = "test_resnet:{folder}/concat.safetensors"

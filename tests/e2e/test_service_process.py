@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lookalike.catalogue.records import EncoderRequest
+from lookalike.options import EncoderRequest
 from lookalike.wiring import load_encoder
 from tests.conftest import running_on
 from tests.e2e.conftest import Stock

@@ -18,11 +18,11 @@ from indexer.console.reporter import HumanReporter, Stage
 from indexer.ingest.pipeline import PipelineOptions
 from indexer.ingest.run import IndexRequest, RunOptions, index_collection
 from lookalike.api import Collection, Encoder, Vectors
-from lookalike.catalogue.records import CollectionSettings, EncoderRequest
+from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import BuildOptions
 from lookalike.errors import EncoderMismatchError
 from lookalike.images import encode_jpeg
-from lookalike.options import Places
+from lookalike.options import EncoderRequest, Places
 from lookalike.testing import make_picture
 from lookalike.wiring import load_encoder, open_catalogue
 from tests.e2e.conftest import Ended, Run

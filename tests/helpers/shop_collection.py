@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.catalogue.records import CollectionSettings, EncoderRequest, ItemDraft, NewItem, SourceRecord
+from lookalike.catalogue.records import CollectionSettings, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.builder import Builder, BuildOptions
 from lookalike.collection.layout import CollectionLayout
@@ -17,6 +17,7 @@ from lookalike.collection.searcher import Hit, Searcher
 from lookalike.collection.snapshot import open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD, EncoderSpec
+from lookalike.options import EncoderRequest
 from lookalike.wiring import INDEX_TYPES
 
 SPEC = EncoderSpec(

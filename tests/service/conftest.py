@@ -20,6 +20,7 @@ from lookalike.encoder import calibrations
 from lookalike.encoder.runtimes import torch_runtime
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
 from lookalike.images import encode_jpeg, encode_png
+from lookalike.options import EncoderRequest
 from lookalike.testing import make_picture
 from service.telemetry import logs
 from tests.service.harness import Service, index, serving
@@ -65,11 +66,10 @@ def one_network() -> Iterator[None]:
 
     @cache
     def bundled() -> TorchEncoder:
-        return load("bundled", encoders_dir=Path())
+        return load(EncoderRequest("bundled"), Path())
 
-    def load_once(name: str, **options: Any) -> TorchEncoder:
-        own = options.get("fusion") is None and options.get("input_size") is None
-        return bundled() if name == "bundled" and own else load(name, **options)
+    def load_once(request: EncoderRequest, encoders_dir: Path) -> TorchEncoder:
+        return bundled() if request == EncoderRequest("bundled") else load(request, encoders_dir)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch_runtime, "load_torch_encoder", load_once)

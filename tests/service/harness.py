@@ -18,9 +18,9 @@ from fastapi import FastAPI
 from indexer.console.reporter import JsonReporter
 from indexer.ingest.pipeline import PipelineOptions
 from indexer.ingest.run import IndexRequest, RunOptions, index_collection
-from lookalike.catalogue.records import CollectionSettings, EncoderRequest
+from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import BuildOptions
-from lookalike.options import ImageLimits, Places
+from lookalike.options import EncoderRequest, ImageLimits, Places
 from lookalike.wiring import open_catalogue
 from service.app import create_app
 from service.services import Services

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.errors import EncoderNotInstalledError
+from lookalike.options import EncoderRequest
 from lookalike.testing import TinyEncoder
 from service.inference.encoder_pool import EncoderShelf
 
@@ -95,7 +95,7 @@ def test_an_encoder_that_could_not_be_loaded_is_tried_again(loader: Loader, tmp_
 def test_a_loading_that_nobody_waits_for_any_more_is_given_up(tmp_path: Path) -> None:
     async def scenario() -> tuple[int, int]:
         shelf = EncoderShelf(tmp_path, kept=1)
-        waiting = [asyncio.create_task(shelf.get(EncoderRequest(input_size=size))) for size in (64, 96, 128)]
+        waiting = [asyncio.create_task(shelf.get(EncoderRequest("bundled", input_size=size))) for size in (64, 96, 128)]
         await asyncio.sleep(0)
         begun = len(shelf._loading)
         for task in waiting:
@@ -111,7 +111,9 @@ def test_a_loading_that_nobody_waits_for_any_more_is_given_up(tmp_path: Path) ->
 def test_there_is_an_end_to_the_encoders_that_may_be_waited_for(tmp_path: Path) -> None:
     async def scenario() -> list[str]:
         shelf = EncoderShelf(tmp_path, kept=1)
-        waiting = [asyncio.create_task(shelf.get(EncoderRequest(input_size=32 + 16 * turn))) for turn in range(9)]
+        waiting = [
+            asyncio.create_task(shelf.get(EncoderRequest("bundled", input_size=32 + 16 * turn))) for turn in range(9)
+        ]
         await asyncio.sleep(0)
         for task in waiting[:8]:
             task.cancel()

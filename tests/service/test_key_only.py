@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from lookalike.catalogue.records import EncoderRequest
 from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import EncoderNotInstalledError
 from lookalike.images import encode_png
+from lookalike.options import EncoderRequest
 from lookalike.testing import make_picture
 from lookalike.wiring import load_encoder
 from service.settings import ApiKeys

@@ -22,6 +22,7 @@ from typing import Any
 
 from lookalike.encoder.spec import NETWORK_DECODER, EncoderSpec
 from lookalike.encoder.weights.installed import find_weights, resolve
+from lookalike.options import EncoderRequest
 from lookalike.storage import LockedError, exclusive_lock, sha256_file, staged_folder, write_atomically, write_synced
 
 _LOG = logging.getLogger(__name__)
@@ -53,13 +54,14 @@ class Kept:
         return self.folder / MODEL_FILE
 
 
-def export_folder(name: str, fusion: str | None, input_size: int | None, encoders_dir: Path) -> Path:
+def export_folder(request: EncoderRequest, encoders_dir: Path) -> Path:
     """Where the export of a request is kept, made or not.
 
     Raises EncoderUnknownError, EncoderNotInstalledError and WeightsInvalidError.
     """
-    digest = find_weights(resolve(name, encoders_dir), encoders_dir)[1]
-    decides = [EXPORT_VERSION, NETWORK_DECODER, name.partition(":")[0], digest, fusion, input_size]
+    digest = find_weights(resolve(request.name, encoders_dir), encoders_dir)[1]
+    network = request.name.partition(":")[0]
+    decides = [EXPORT_VERSION, NETWORK_DECODER, network, digest, request.fusion, request.input_size]
     key = hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:32]
     return encoders_dir / EXPORTS / key
 

@@ -22,32 +22,24 @@ from lookalike.encoder.spec import DECODERS, EncoderSpec
 from lookalike.encoder.weights.file_format import file_digest, invalid, read_recipe
 from lookalike.encoder.weights.installed import BOX, bundled_weights
 from lookalike.errors import EncoderNotInstalledError, EncoderOptionsError
+from lookalike.options import EncoderRequest
 
 SUFFIX = "-int8"
 MODEL_FILE = "model.onnx"
 FORMAT, VERSION = "lookalike-int8", 1
 
 
-@dataclass(frozen=True)
-class Origin:
-    """The float32 encoder that an int8 one was made of: arguments of ``load_network``."""
-
-    name: str
-    fusion: str | None = None
-    input_size: int | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class Quantised:
     """An int8 encoder's files, checked.
 
-    ``check`` (8, D) float32 are the vectors that it gave of ``made_pictures`` where it was made. ``measured`` says how
-    far it is from its origin.
+    ``origin`` is the float32 encoder that it was made of. ``check`` (8, D) float32 are the vectors that it gave of
+    ``made_pictures`` where it was made. ``measured`` says how far it is from its origin.
     """
 
     model: Path
     spec: EncoderSpec
-    origin: Origin
+    origin: EncoderRequest
     check: Vectors
     measured: dict[str, Any]
 
@@ -86,9 +78,9 @@ def read_quantised(name: str, encoders_dir: Path) -> Quantised:
     model = model_path(name, encoders_dir)
     path = model.with_suffix(".json")
     if not path.is_file():
-        origin = name.removesuffix(SUFFIX)
+        float32 = name.removesuffix(SUFFIX)
         raise EncoderNotInstalledError(
-            f"{name} is not on this machine (looked for {path}): run `python -m indexer encoders quantise {origin}`",
+            f"{name} is not on this machine (looked for {path}): run `python -m indexer encoders quantise {float32}`",
             subject=name,
         )
     try:
@@ -97,24 +89,24 @@ def read_quantised(name: str, encoders_dir: Path) -> Quantised:
             raise ValueError(f"format {said['format']!r}, version {said['version']!r}")
         spec = EncoderSpec.from_dict(said["spec"])
         check = np.array([row.split() for row in said["check"]], np.float32)
-        origin_said = Origin(**said["origin"])
+        origin = EncoderRequest(**said["origin"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise invalid(path, f"cannot be read ({error}); quantise {name.removesuffix(SUFFIX)} again") from error
     if file_digest(model) != spec.weights_digest:
-        raise invalid(model, f"is not the one that {path.name} describes; quantise {origin_said.name} again")
+        raise invalid(model, f"is not the one that {path.name} describes; quantise {origin.name} again")
     if spec.decoder not in DECODERS:
         raise invalid(
             path,
             f"wants pictures decoded by {spec.decoder!r}, and this lookalike knows {' and '.join(DECODERS)} only: "
-            f"install a newer one, or quantise {origin_said.name} again",
+            f"install a newer one, or quantise {origin.name} again",
         )
-    return Quantised(model, dataclasses.replace(spec, name=name), origin_said, check, said.get("measured", {}))
+    return Quantised(model, dataclasses.replace(spec, name=name), origin, check, said.get("measured", {}))
 
 
-def check_form(made: Quantised, fusion: str | None, input_size: int | None) -> None:
+def check_form(made: Quantised, request: EncoderRequest) -> None:
     """Raise EncoderOptionsError for another fusion or size than the int8 network's own."""
     size = made.spec.input_size
-    if fusion not in {None, made.spec.fusion} or input_size not in {None, size}:
+    if request.fusion not in {None, made.spec.fusion} or request.input_size not in {None, size}:
         raise EncoderOptionsError(
             f"{made.spec.name} has the fusion {made.spec.fusion} at {size} pixels and no other: leave both out, or "
             f"name {made.origin.name}",

@@ -12,7 +12,6 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ from lookalike.encoder.runtimes.subprocess_call import EXPECTED, apart, shortene
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderOptionsError
-from lookalike.options import RuntimeName
+from lookalike.options import EncoderRequest, RuntimeName
 
 _LOG = logging.getLogger(__name__)
 ENGINES = (RuntimeName.OPENVINO, RuntimeName.ONNXRUNTIME)
@@ -57,23 +56,7 @@ SAME_INT8 = 0.995
 _BATCHES, _ROUNDS = (1, 8), 5
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which encoder: arguments of ``load_network``."""
-
-    name: str
-    encoders_dir: Path
-    fusion: str | None = None
-    input_size: int | None = None
-
-    def torch(self) -> TorchEncoder:
-        """The encoder in PyTorch; raises what ``load_network`` raises."""
-        return torch_runtime.load_torch_encoder(
-            self.name, encoders_dir=self.encoders_dir, fusion=self.fusion, input_size=self.input_size
-        )
-
-
-def load_chosen(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
+def load_chosen(request: EncoderRequest, encoders_dir: Path, runtime: RuntimeName) -> ImageEncoder:
     """The encoder on ``runtime``, or with ``auto`` on the fastest that is correct on this machine.
 
     The first time takes the seconds of an export, and with ``auto`` those of a measurement, in a process of its own:
@@ -83,37 +66,43 @@ def load_chosen(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
 
     Raises what ``load_network`` raises, and EncoderOptionsError for a runtime that was asked for and cannot run it.
     """
-    check_request(wanted.name, wanted.encoders_dir, fusion=wanted.fusion, input_size=wanted.input_size)
-    if is_quantised(wanted.name):
-        return quantised_encoder(wanted, runtime)
+    check_request(request, encoders_dir)
+    if is_quantised(request.name):
+        return quantised_encoder(request, encoders_dir, runtime)
+    torch = torch_loader(request, encoders_dir)
     if runtime == RuntimeName.TORCH:
-        return wanted.torch()
+        return torch()
     try:
-        kept, choice = _prepared(wanted, runtime)
+        kept, choice = _prepared(request, encoders_dir, runtime)
         if runtime != RuntimeName.AUTO:
-            return exported(kept, runtime, "as was asked for", wanted.torch)
+            return exported(kept, runtime, "as was asked for", torch)
         if choice["runtime"] != "torch":
-            return exported(kept, choice["runtime"], str(choice["reason"]), wanted.torch)
+            return exported(kept, choice["runtime"], str(choice["reason"]), torch)
         reason = str(choice["reason"])
     except EXPECTED as error:
         words = shortened(error)
         if runtime != RuntimeName.AUTO:
-            raise EncoderOptionsError(f"{runtime} cannot run {wanted.name}: {words}", subject="runtime") from error
-        _LOG.warning("PyTorch runs %s, for it cannot be exported: %s", wanted.name, words)
+            raise EncoderOptionsError(f"{runtime} cannot run {request.name}: {words}", subject="runtime") from error
+        _LOG.warning("PyTorch runs %s, for it cannot be exported: %s", request.name, words)
         reason = f"the only one, for it cannot be exported ({words})"
-    return wanted.torch().because(reason)
+    return torch().because(reason)
 
 
-def _prepared(wanted: Wanted, runtime: RuntimeName) -> tuple[Kept, dict[str, Any]]:
+def torch_loader(request: EncoderRequest, encoders_dir: Path) -> Callable[[], TorchEncoder]:
+    """What loads an encoder in PyTorch, the reference; the call raises what ``load_network`` raises."""
+    return lambda: torch_runtime.load_torch_encoder(request, encoders_dir)
+
+
+def _prepared(request: EncoderRequest, encoders_dir: Path, runtime: RuntimeName) -> tuple[Kept, dict[str, Any]]:
     """The kept export and, with ``auto``, the measurement that holds here; made now if they are not there.
 
     Raises what ``load_network`` raises, OSError and RuntimeError.
     """
-    folder = export_folder(wanted.name, wanted.fusion, wanted.input_size, wanted.encoders_dir)
-    kept, choice = find_kept(folder, wanted.name), read_choice(folder)
+    folder = export_folder(request, encoders_dir)
+    kept, choice = find_kept(folder, request.name), read_choice(folder)
     if kept is None or (runtime == RuntimeName.AUTO and choice.get("depends") != depends()):
-        apart(make, wanted.name, str(wanted.encoders_dir), wanted.fusion, wanted.input_size, runtime.value)
-        kept, choice = find_kept(folder, wanted.name), read_choice(folder)
+        apart(make, request.name, str(encoders_dir), request.fusion, request.input_size, runtime.value)
+        kept, choice = find_kept(folder, request.name), read_choice(folder)
     if kept is None or (runtime == RuntimeName.AUTO and not choice):
         raise RuntimeError(f"what was just made in {folder} is gone again")
     return kept, choice
@@ -125,19 +114,19 @@ def make(name: str, encoders_dir: str, fusion: str | None, input_size: int | Non
     Loads PyTorch, unless another process has done it all while this one waited for it. Raises what ``load_network``
     and ``kept_export`` raise.
     """
-    wanted = Wanted(name, Path(encoders_dir), fusion, input_size)
-    reference = functools.cache(wanted.torch)
-    with one_at_a_time(wanted.encoders_dir):
-        kept = kept_export(wanted, reference)
+    request, folder = EncoderRequest(name, fusion, input_size), Path(encoders_dir)
+    reference = functools.cache(torch_loader(request, folder))
+    with one_at_a_time(folder):
+        kept = kept_export(request, folder, reference)
         if runtime == RuntimeName.AUTO and read_choice(kept.folder).get("depends") != depends():
             remove_compiled(kept.folder)  # for other versions, or another machine
             write_choice(kept.folder, measured(kept, reference()))
 
 
-def kept_export(wanted: Wanted, reference: Callable[[], TorchEncoder]) -> Kept:
+def kept_export(request: EncoderRequest, encoders_dir: Path, reference: Callable[[], TorchEncoder]) -> Kept:
     """The exported network: the kept one, or one made now. Raises ImportError, OSError, RuntimeError, ValueError."""
-    folder = export_folder(wanted.name, wanted.fusion, wanted.input_size, wanted.encoders_dir)
-    kept = find_kept(folder, wanted.name)
+    folder = export_folder(request, encoders_dir)
+    kept = find_kept(folder, request.name)
     if kept is None:
         encoder = reference()
         kept = keep(folder, encoder.exported(), encoder.spec)
@@ -194,7 +183,7 @@ def correct(
     return candidates, left_out
 
 
-def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
+def quantised_encoder(request: EncoderRequest, encoders_dir: Path, runtime: RuntimeName) -> ImageEncoder:
     """An int8 encoder, on the fastest of ``ENGINES`` that gives the vectors which it gave where it was made.
 
     Processors without VNNI add eight-bit products in sixteen bits, which may overflow and move a vector. Where no
@@ -203,21 +192,21 @@ def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
     Raises EncoderNotInstalledError, WeightsInvalidError, and EncoderOptionsError if nothing here can run it or it is
     asked for with another fusion or size.
     """
-    made = read_quantised(wanted.name, wanted.encoders_dir)
-    check_form(made, wanted.fusion, wanted.input_size)
-    origin = Wanted(made.origin.name, wanted.encoders_dir, made.origin.fusion, made.origin.input_size)
-    folder = wanted.encoders_dir / EXPORTS / made.spec.weights_digest[:32]
+    made = read_quantised(request.name, encoders_dir)
+    check_form(made, request)
+    reference = torch_loader(made.origin, encoders_dir)
+    folder = encoders_dir / EXPORTS / made.spec.weights_digest[:32]
 
     cache = _claimed(folder, made.spec)
 
     def make(name: str, reason: str = "") -> ImageEncoder:
         arithmetic = "in float32 arithmetic, " if name in IN_FLOAT32.values() else ""
         engine = open_engine(name, made.model, cache)
-        return ExportedEncoder(made.spec, engine, reason=arithmetic + reason, reference=origin.torch)
+        return ExportedEncoder(made.spec, engine, reason=arithmetic + reason, reference=reference)
 
     if runtime == RuntimeName.TORCH:
         raise EncoderOptionsError(
-            f"torch cannot run {wanted.name}, which is an int8 network: choose {' or '.join(ENGINES)}",
+            f"torch cannot run {request.name}, which is an int8 network: choose {' or '.join(ENGINES)}",
             subject="runtime",
         )
     if runtime in ENGINES:
@@ -225,7 +214,7 @@ def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
         (name,) = candidates
         why = f" (not in eight bits here: {left_out[runtime]})" if name != runtime else ""
         reason = f"as was asked for{why}"
-        return _or_refused(wanted.name, runtime, lambda: make(name, reason))
+        return _or_refused(request.name, runtime, lambda: make(name, reason))
     choice = read_choice(folder)
     if choice.get("depends") != depends():
         if cache is not None:
@@ -234,7 +223,7 @@ def quantised_encoder(wanted: Wanted, runtime: RuntimeName) -> ImageEncoder:
         choice = chosen(costs_of(candidates, made_pictures(made.spec.input_size)), left_out)
         if cache is not None:
             write_choice(cache, choice)
-    return _or_refused(wanted.name, choice["runtime"], lambda: make(choice["runtime"], str(choice["reason"])))
+    return _or_refused(request.name, choice["runtime"], lambda: make(choice["runtime"], str(choice["reason"])))
 
 
 def _candidates(

@@ -12,6 +12,7 @@ from lookalike.encoder.base import RGB, Evidence, Vectors
 from lookalike.encoder.export_formats import Format
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderOptionsError
+from lookalike.options import EncoderRequest
 
 if TYPE_CHECKING:
     from lookalike.encoder.network.inference_module import WholeNetwork
@@ -110,10 +111,8 @@ class TorchEncoder:
             return explain_pair(self._whole.network, pixels)
 
 
-def load_torch_encoder(
-    name: str, *, encoders_dir: Path, fusion: str | None = None, input_size: int | None = None
-) -> TorchEncoder:
+def load_torch_encoder(request: EncoderRequest, encoders_dir: Path) -> TorchEncoder:
     """The encoder of that name; arguments and errors as in ``lookalike.encoder.load.load_network``."""
     from lookalike.encoder.load import load_network
 
-    return TorchEncoder(*load_network(name, encoders_dir=encoders_dir, fusion=fusion, input_size=input_size))
+    return TorchEncoder(*load_network(request, encoders_dir))

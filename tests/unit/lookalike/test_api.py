@@ -44,6 +44,7 @@ from lookalike.encoder.export_formats import description
 from lookalike.errors import VectorsInvalidError
 from lookalike.images import encode_png
 from lookalike.index.recall import Recall
+from lookalike.options import EncoderRequest
 from lookalike.short_repr import LONGEST
 from lookalike.testing import TinyEncoder, make_picture
 from lookalike.wiring import INDEX_TYPES
@@ -75,7 +76,7 @@ def manifest() -> Manifest:
         datetime.now(UTC),
         LONG,
         SPEC,
-        {"name": LONG},
+        EncoderRequest(LONG),
         "exact",
         [LONG] * 9,
         1,

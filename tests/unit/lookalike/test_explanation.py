@@ -18,6 +18,7 @@ from lookalike.encoder.network.multiscale import MultiScaleNetwork
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.explanation import GRID, explain, explanation_of
+from lookalike.options import EncoderRequest
 from lookalike.testing import TinyEncoder, make_picture
 
 SPEC = TinyEncoder().spec
@@ -136,7 +137,7 @@ def hidden(picture: npt.NDArray[np.uint8], marked: npt.NDArray[np.bool_]) -> npt
 
 
 def test_hiding_what_is_marked_costs_more_of_the_score_than_hiding_as_much_elsewhere() -> None:
-    encoder = load_torch_encoder("bundled", encoders_dir=Path("none"))
+    encoder = load_torch_encoder(EncoderRequest("bundled"), Path("none"))
     drops = []
     for seed in range(12):
         shared = make_picture(500 + seed, (60, 60))

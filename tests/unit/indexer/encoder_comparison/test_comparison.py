@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from indexer.encoder_comparison.comparison import Subject, answers, compare, stranger_pairs, usable
+from indexer.encoder_comparison.comparison import Subject, answers, compare, unrelated_pairs, usable_label_rows
 from indexer.encoder_comparison.switch import switch_of
-from lookalike.catalogue.records import CollectionRecord, CollectionSettings, EncoderRequest, SourceRecord
-from lookalike.options import Places
+from lookalike.catalogue.records import CollectionRecord, CollectionSettings, SourceRecord
+from lookalike.options import EncoderRequest, Places
 from lookalike.testing import TinyEncoder
 from lookalike.thresholds import Threshold
 
@@ -56,8 +56,8 @@ def test_overlap_and_first_answers_are_counted_over_the_queries() -> None:
     # After: 0 -> 3 (10°), 2 (30°); 1 -> 2 (60°), 3 (80°); 2 -> 3 (20°), 0 (30°); 3 -> 0 (10°), 2 (20°)
     assert found.overlap == pytest.approx((1 / 2 + 1 / 2 + 1 / 2 + 1 / 2) / 4)
     assert found.first_stays == 0.0
-    assert [query.row for query in found.changed] == [0, 1, 2, 3]
-    (first, second) = found.changed[0].after
+    assert [query.row for query in found.changed_queries] == [0, 1, 2, 3]
+    (first, second) = found.changed_queries[0].after
     assert (first[0], second[0]) == (3, 2)
     assert (first[1], second[1]) == pytest.approx(np.cos(np.radians([10, 30])), abs=1e-6)
 
@@ -66,7 +66,14 @@ def test_the_query_that_changed_most_is_shown_first() -> None:
     before, after = at(0, 5, 100, 105, 200, 205), at(0, 5, 100, 200, 107, 205)
     found = compare(subject("a", before), subject("b", after), [None] * 6, k=1)
     # 2 found 3 and now finds 4; 3 found 2 and now finds 5; 4 found 5, now 2; 5 found 4, now 3.
-    assert [(query.row, query.overlap) for query in found.changed] == [(2, 0), (3, 0), (4, 0), (5, 0), (0, 1), (1, 1)]
+    assert [(query.row, query.overlap) for query in found.changed_queries] == [
+        (2, 0),
+        (3, 0),
+        (4, 0),
+        (5, 0),
+        (0, 1),
+        (1, 1),
+    ]
 
 
 def test_scores_are_told_normalised_with_the_share_above_the_threshold() -> None:
@@ -74,21 +81,21 @@ def test_scores_are_told_normalised_with_the_share_above_the_threshold() -> None
     # First answers: 60°, 60°, 120°, so cosines 0.5, 0.5, -0.5; pairs: 60°, 180°, 120°.
     assert found.before.first.mean == pytest.approx((0.75 + 0.75 + 0.25) / 3, abs=1e-6)
     assert found.before.first.similar == pytest.approx(2 / 3)
-    assert found.before.strangers.mean == pytest.approx((0.75 + 0.0 + 0.25) / 3, abs=1e-6)
-    assert found.before.strangers.quantiles[2] == pytest.approx(0.25, abs=1e-6)
+    assert found.before.unrelated.mean == pytest.approx((0.75 + 0.0 + 0.25) / 3, abs=1e-6)
+    assert found.before.unrelated.quantiles[2] == pytest.approx(0.25, abs=1e-6)
     assert found.after.first.quantiles == pytest.approx((1, 1, 1, 1, 1), abs=1e-6)
 
 
 def test_quality_is_measured_on_labels_and_strangers_have_different_ones() -> None:
     vectors = at(0, 10, 90, 100)
     found = compare(subject("a", vectors), subject("b", vectors[[0, 2, 1, 3]]), ["x", "x", "y", "y"], k=1)
-    assert found.labelled == 4
+    assert found.labelled_count == 4
     assert found.before.quality is not None
     assert found.after.quality is not None
     assert found.before.quality.recall_at_1.value == 1.0
     assert found.after.quality.recall_at_1.value == 0.0
     apart = [90, 100, 80, 90]  # degrees between each x and each y
-    assert found.before.strangers.mean == pytest.approx(np.mean((1 + np.cos(np.radians(apart))) / 2), abs=1e-6)
+    assert found.before.unrelated.mean == pytest.approx(np.mean((1 + np.cos(np.radians(apart))) / 2), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -102,24 +109,24 @@ def test_quality_is_measured_on_labels_and_strangers_have_different_ones() -> No
     ],
 )
 def test_labels_that_cannot_tell_right_from_wrong_are_not_used(labels: list[str | None], rows: list[int]) -> None:
-    assert usable(labels) == rows
+    assert usable_label_rows(labels) == rows
 
 
 def test_strangers_of_a_large_set_are_drawn_the_same_each_time_and_never_a_picture_with_itself() -> None:
     labels = [str(row % 7) for row in range(1000)]
-    first, second = stranger_pairs(labels)
+    first, second = unrelated_pairs(labels)
     assert 40_000 < len(first) < 50_000  # a seventh of 50 000 draws has one label twice
     assert all(one % 7 != other % 7 for one, other in zip(first.tolist(), second.tolist(), strict=True))
-    again = stranger_pairs(labels)
+    again = unrelated_pairs(labels)
     assert (first == again[0]).all()
     assert (second == again[1]).all()
-    alone = stranger_pairs([None] * 1000)
+    alone = unrelated_pairs([None] * 1000)
     assert (alone[0] != alone[1]).all()
 
 
 def record(source: SourceRecord, settings: CollectionSettings) -> CollectionRecord:
     now = datetime(2020, 1, 1, tzinfo=UTC)
-    return CollectionRecord(1, "shop", source, EncoderRequest(), settings, 1, now, now)
+    return CollectionRecord(1, "shop", source, EncoderRequest("bundled"), settings, 1, now, now)
 
 
 def test_the_commands_keep_the_collections_source_and_settings() -> None:
@@ -137,7 +144,7 @@ def test_the_commands_keep_the_collections_source_and_settings() -> None:
 def test_the_password_of_a_database_is_not_printed() -> None:
     kept = record(SourceRecord("folder", "/pics"), CollectionSettings("exact", 2, 2**20, 10**6))
     places = Places(Path("data"), database_url="postgresql+psycopg://me:secret@host/db")
-    switch = switch_of(kept, EncoderRequest(), EncoderRequest("vgg16"), places)
+    switch = switch_of(kept, EncoderRequest("bundled"), EncoderRequest("vgg16"), places)
     assert "secret" not in switch.text("bundled", "vgg16")
     assert (
         switch.back == 'python -m indexer rollback --collection shop --data data --database "$LOOKALIKE_DATABASE_URL"'

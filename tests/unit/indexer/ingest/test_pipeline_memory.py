@@ -16,11 +16,11 @@ from indexer.console.reporter import HumanReporter
 from indexer.ingest import run
 from indexer.ingest.pipeline import PipelineOptions
 from indexer.ingest.run import IndexRequest, RunOptions, index_collection
-from lookalike.catalogue.records import CollectionSettings, EncoderRequest
+from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import BuildOptions
 from lookalike.encoder.base import RGB, Vectors
 from lookalike.images import encode_jpeg, resize
-from lookalike.options import Places
+from lookalike.options import EncoderRequest, Places
 from lookalike.testing import TinyEncoder, make_picture
 from lookalike.wiring import open_catalogue
 

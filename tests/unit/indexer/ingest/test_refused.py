@@ -10,11 +10,11 @@ import pytest
 from indexer.console.reporter import JsonReporter
 from indexer.ingest import run
 from indexer.ingest.pipeline import PipelineOptions
-from lookalike.catalogue.records import CollectionSettings, EncoderRequest
+from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import BuildOptions
 from lookalike.errors import EncoderMismatchError
 from lookalike.images import encode_png
-from lookalike.options import ImageLimits, Places
+from lookalike.options import EncoderRequest, ImageLimits, Places
 from lookalike.testing import TinyEncoder, make_picture
 from lookalike.wiring import open_catalogue
 

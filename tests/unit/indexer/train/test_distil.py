@@ -22,6 +22,7 @@ from indexer.train.student import Architecture, Student, load_state, load_weight
 from lookalike.encoder.load import load_network
 from lookalike.encoder.preprocess import normalise
 from lookalike.errors import WeightsInvalidError
+from lookalike.options import EncoderRequest
 
 
 class TinyBackbone(nn.Module):
@@ -166,7 +167,7 @@ def test_what_is_exported_is_what_was_trained(
     path = tmp_path / "trained.safetensors"
     export(student, path)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
-    network, spec = load_network(f"test_efficientnet:{path}", encoders_dir=tmp_path)
+    network, spec = load_network(EncoderRequest(f"test_efficientnet:{path}"), tmp_path)
     assert (spec.fusion, spec.colour_bins, spec.dimension, spec.input_size) == ("moments", 8, 24, 64)
     assert (spec.stages, spec.channels, spec.weighted) == (stages, channels, True)
     assert (spec.mean, spec.std) == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -16,15 +16,9 @@ from sqlalchemy import Engine, event
 
 from lookalike.catalogue import repository
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.records import (
-    CollectionRecord,
-    CollectionSettings,
-    EncoderRequest,
-    ItemDraft,
-    NewItem,
-    SourceRecord,
-)
+from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
+from lookalike.options import EncoderRequest
 
 FEW, MANY = 500, 5_000
 A_STEP = 10  # of the virtual machine's, between two calls
@@ -71,7 +65,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for count in (FEW, MANY):
         catalogue = Catalogue(Database.open(folder / f"{count}.db"))
         settings = CollectionSettings("exact", 2, 1000, 2000)
-        record = catalogue.start_run("shoes", SourceRecord("folder", "/pictures"), EncoderRequest(), settings)
+        record = catalogue.start_run("shoes", SourceRecord("folder", "/pictures"), EncoderRequest("bundled"), settings)
         ids = catalogue.store(record, 1, ENCODER, items(count))
         catalogue.close_items(ids, 2)
         catalogue.store(record, 2, ENCODER, items(count, "b"))

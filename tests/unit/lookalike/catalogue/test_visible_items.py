@@ -9,16 +9,10 @@ import numpy as np
 import pytest
 
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.records import (
-    CollectionRecord,
-    CollectionSettings,
-    EncoderRequest,
-    ItemDraft,
-    NewItem,
-    SourceRecord,
-)
+from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.catalogue.visible_items import CHUNK, VisibleItems
+from lookalike.options import EncoderRequest
 
 SETTINGS = CollectionSettings("exact", 2, 1000, 2000)
 ENCODER = "e" * 64
@@ -38,7 +32,7 @@ def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
 
 @pytest.fixture
 def shoes(catalogue: Catalogue) -> CollectionRecord:
-    return catalogue.start_run("shoes", SourceRecord("folder", "/p"), EncoderRequest(), SETTINGS)
+    return catalogue.start_run("shoes", SourceRecord("folder", "/p"), EncoderRequest("bundled"), SETTINGS)
 
 
 def test_a_row_is_as_it_was_stored_by_id_and_by_key(catalogue: Catalogue, shoes: CollectionRecord) -> None:

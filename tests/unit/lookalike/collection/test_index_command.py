@@ -11,10 +11,10 @@ import typer
 
 from indexer.cli import app
 from indexer.commands.options import encoder_request, image_limits, memory_budget
-from lookalike.catalogue.records import CollectionSettings, EncoderRequest, SourceRecord
+from lookalike.catalogue.records import CollectionSettings, SourceRecord
 from lookalike.collection.index_command import reencode_command
 from lookalike.index.planner import DEFAULT_RECALL
-from lookalike.options import ImageLimits
+from lookalike.options import EncoderRequest, ImageLimits
 from tests.conftest import running_on
 
 LIMITS = ImageLimits()

@@ -19,6 +19,7 @@ from lookalike.encoder.telemetry import import_onnxruntime
 from lookalike.encoder.weights.file_format import read_recipe
 from lookalike.encoder.weights.installed import bundled_weights, resolve
 from lookalike.errors import EncoderUnknownError, WeightsInvalidError
+from lookalike.options import EncoderRequest
 from lookalike.testing import make_picture
 from tests.e2e.conftest import Run, run
 
@@ -28,7 +29,7 @@ BOX = ["bundled", "bundled-int8", "bundled-resnet18"]
 
 
 def test_the_encoder_in_the_box_is_whole_and_works_offline(tmp_path: Path) -> None:
-    network, spec = load_network("bundled", encoders_dir=tmp_path / "none")
+    network, spec = load_network(EncoderRequest("bundled"), tmp_path / "none")
     assert (spec.name, spec.backbone) == ("bundled", "tf_efficientnet_lite2")
     assert (spec.stages, spec.channels) == ((1, 2, 3, 4, 5), (24, 48, 120, 352, 1280))
     assert (spec.fusion, spec.weighted, spec.colour_bins, spec.projection) == ("moments", True, 8, True)
@@ -36,13 +37,13 @@ def test_the_encoder_in_the_box_is_whole_and_works_offline(tmp_path: Path) -> No
     assert (spec.mean, spec.std) == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     assert spec.weights_digest == hashlib.sha256(bundled_weights("bundled").read_bytes()).hexdigest()
     assert not network.training
-    named = load_network(f"efficientnet_lite2:{bundled_weights('bundled')}", encoders_dir=tmp_path)[1]
+    named = load_network(EncoderRequest(f"efficientnet_lite2:{bundled_weights('bundled')}"), tmp_path)[1]
     assert named.digest == spec.digest
     assert named.name != spec.name
 
 
 def test_the_resnet18_in_the_box_is_the_mean_of_four_expanded_stages(tmp_path: Path) -> None:
-    network, spec = load_network("bundled-resnet18", encoders_dir=tmp_path / "none")
+    network, spec = load_network(EncoderRequest("bundled-resnet18"), tmp_path / "none")
     assert (spec.name, spec.backbone) == ("bundled-resnet18", "resnet18")
     assert (spec.stages, spec.channels) == ((1, 2, 3, 4), (64, 128, 256, 512))
     assert (spec.fusion, spec.dimension) == ("mean", 512)
@@ -50,7 +51,8 @@ def test_the_resnet18_in_the_box_is_the_mean_of_four_expanded_stages(tmp_path: P
     assert spec.weights_digest == hashlib.sha256(bundled_weights("bundled-resnet18").read_bytes()).hexdigest()
     assert not network.training
     assert (
-        load_network(f"resnet18:{bundled_weights('bundled-resnet18')}", encoders_dir=tmp_path)[1].digest == spec.digest
+        load_network(EncoderRequest(f"resnet18:{bundled_weights('bundled-resnet18')}"), tmp_path)[1].digest
+        == spec.digest
     )
 
 
@@ -63,14 +65,14 @@ def test_the_resnet18_in_the_box_runs_through_the_operator(tmp_path: Path, monke
         return multiscale_fuse(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(multiscale, "multiscale_fuse", counted)
-    encoder = load_torch_encoder("bundled-resnet18", encoders_dir=tmp_path)
+    encoder = load_torch_encoder(EncoderRequest("bundled-resnet18"), tmp_path)
     squares = np.stack([encoder.prepare(make_picture(seed, (160, 120))) for seed in range(3)])
     vectors = encoder.forward(squares)
     assert calls
     assert vectors.shape == (3, 512)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     # The formula: pool, repeat neighbours to the widest, average, unit length.
-    network, spec = load_network("bundled-resnet18", encoders_dir=tmp_path)
+    network, spec = load_network(EncoderRequest("bundled-resnet18"), tmp_path)
     planes = (squares / 255.0 - np.array(spec.mean)) / np.array(spec.std)
     maps = network.backbone(torch.from_numpy(planes.transpose(0, 3, 1, 2).astype(np.float32)))
     pooled = [stage.double().numpy().mean(axis=(2, 3)) for stage in maps]
@@ -80,7 +82,7 @@ def test_the_resnet18_in_the_box_runs_through_the_operator(tmp_path: Path, monke
 
 @pytest.mark.parametrize("name", BUNDLED_NETWORKS)
 def test_what_is_in_the_box_tells_pictures_apart(name: str, tmp_path: Path) -> None:
-    encoder = load_torch_encoder(name, encoders_dir=tmp_path)
+    encoder = load_torch_encoder(EncoderRequest(name), tmp_path)
     squares = np.stack([encoder.prepare(make_picture(seed, (160, 120))) for seed in range(4)])
     brighter = np.minimum(squares.astype(np.int16) + 6, 255).astype(np.uint8)
     vectors, again = encoder.forward(squares), encoder.forward(brighter)
@@ -110,7 +112,7 @@ def test_an_installation_that_lacks_a_file_of_the_box_says_so(monkeypatch: pytes
     monkeypatch.setattr("lookalike.encoder.weights.installed.BOX", tmp_path)
     for name in BUNDLED_NETWORKS:
         with pytest.raises(WeightsInvalidError, match=rf"{name}\.safetensors is missing .*; install lookalike again"):
-            load_network(name, encoders_dir=tmp_path)
+            load_network(EncoderRequest(name), tmp_path)
 
 
 def test_the_resnet18_in_the_box_is_exported_for_other_programs(run: Run, tmp_path: Path) -> None:
@@ -120,7 +122,7 @@ def test_the_resnet18_in_the_box_is_exported_for_other_programs(run: Run, tmp_pa
     recipe = read_recipe(bundled_weights("bundled-resnet18"))
     assert recipe is not None
     assert (ended.answer["dimension"], ended.answer["input_size"]) == (512, recipe.input_size)
-    encoder = load_torch_encoder("bundled-resnet18", encoders_dir=tmp_path)
+    encoder = load_torch_encoder(EncoderRequest("bundled-resnet18"), tmp_path)
     squares = np.stack([encoder.prepare(make_picture(seed, (160, 120))) for seed in range(2)])
     session = import_onnxruntime().InferenceSession(str(out), providers=["CPUExecutionProvider"])
     vectors = session.run(["vectors"], {"pictures": squares})[0]

@@ -17,6 +17,7 @@ from lookalike.encoder.base import Vectors
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder, load_torch_encoder
 from lookalike.encoder.telemetry import import_openvino
 from lookalike.errors import OperatorError
+from lookalike.options import EncoderRequest
 from tests.conftest import REPOSITORY
 from tests.helpers.encoder_files import TINY, TINY_SIZE, write_tiny
 
@@ -63,7 +64,7 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         write_tiny(weights, fusion="mean", projection=None)
     else:
         write_tiny(weights, fusion="moments", colour_bins=4, weighted=request.param == "weighted moments")
-    encoder = load_torch_encoder(f"{TINY}:{weights}", encoders_dir=folder)
+    encoder = load_torch_encoder(EncoderRequest(f"{TINY}:{weights}"), folder)
     encoder.write(folder / "out.onnx", "onnx-operator")
     return folder / "out.onnx", encoder
 

@@ -20,6 +20,7 @@ from lookalike.errors import (
     EncoderUnknownError,
     WeightsInvalidError,
 )
+from lookalike.options import EncoderRequest
 from tests.helpers.encoder_files import TINY, write_tiny
 
 SIZE_OF_INT8 = read_quantised("bundled-int8", Path()).spec.input_size
@@ -88,7 +89,7 @@ def test_what_there_is_not_is_refused_without_pytorch_and_without_a_process(fold
     requests = [{**request, "name": request["name"].format(folder=folder)} for request, _, _ in REFUSED]
     program = f"""
 from pathlib import Path
-from lookalike.catalogue.records import EncoderRequest
+from lookalike.options import EncoderRequest
 from lookalike.errors import LookalikeError
 from lookalike.wiring import load_encoder
 outcomes = []
@@ -139,9 +140,9 @@ with serving(folder / "data", places=Places(folder / "data", encoders=folder)) a
 
 
 def test_the_smallest_size_is_that_of_the_network(folder: Path) -> None:
-    check_request("inception_v3", folder, input_size=80)
+    check_request(EncoderRequest("inception_v3", input_size=80), folder)
     with pytest.raises(EncoderOptionsError, match="choose 299, or a multiple of 16 from 80 to 512"):
-        check_request("inception_v3", folder, input_size=64)
+        check_request(EncoderRequest("inception_v3", input_size=64), folder)
 
 
 @pytest.mark.parametrize(
@@ -156,32 +157,34 @@ def test_the_smallest_size_is_that_of_the_network(folder: Path) -> None:
     ],
 )
 def test_a_size_that_a_network_can_have_is_let_through(folder: Path, name: str, size: int) -> None:
-    check_request(f"{name}:{folder / 'tiny.safetensors'}" if name == TINY else name, folder, input_size=size)
+    check_request(
+        EncoderRequest(f"{name}:{folder / 'tiny.safetensors'}" if name == TINY else name, input_size=size), folder
+    )
 
 
 def test_what_only_the_network_can_say_is_left_to_it(tmp_path: Path) -> None:
     """A file of a network that is not in the table, in its publisher's format: only timm knows its size."""
     (tmp_path / "net.pth").write_bytes(b"nobody reads this")
-    check_request(f"test_vit:{tmp_path / 'net.pth'}", tmp_path, input_size=96)
+    check_request(EncoderRequest(f"test_vit:{tmp_path / 'net.pth'}", input_size=96), tmp_path)
 
 
 def test_an_installed_network_that_is_bound_to_its_size_takes_no_other(tmp_path: Path) -> None:
     install(tmp_path, "test_vit", "test_vit.r160_in1k", 160, fixed=True)
-    check_request("test_vit", tmp_path, input_size=160)
+    check_request(EncoderRequest("test_vit", input_size=160), tmp_path)
     with pytest.raises(EncoderOptionsError, match="160 pixels only"):
-        check_request("test_vit", tmp_path, input_size=96)
+        check_request(EncoderRequest("test_vit", input_size=96), tmp_path)
 
 
 def test_weights_of_another_model_than_the_name_stands_for_are_not_taken_for_it(tmp_path: Path) -> None:
     install(tmp_path, "efficientnet_lite0", "efficientnet_lite0.ra_in1k", 224)
     with pytest.raises(WeightsInvalidError, match=r"of efficientnet_lite0\.ra_in1k, .* install efficientnet_lite0"):
-        check_request("efficientnet_lite0", tmp_path)
+        check_request(EncoderRequest("efficientnet_lite0"), tmp_path)
 
 
 def test_without_a_size_only_the_name_is_checked(tmp_path: Path) -> None:
     install(tmp_path, "resnet50", "resnet50.a1_in1k")
-    check_request("resnet50", tmp_path)
+    check_request(EncoderRequest("resnet50"), tmp_path)
     with pytest.raises(EncoderNotInstalledError):
-        check_request("resnet18", tmp_path)
+        check_request(EncoderRequest("resnet18"), tmp_path)
     with pytest.raises(EncoderUnknownError):
-        check_request("resnet_eighteen_or_so", tmp_path)
+        check_request(EncoderRequest("resnet_eighteen_or_so"), tmp_path)

@@ -23,6 +23,7 @@ from lookalike.encoder.export.cache import (
 )
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderNotInstalledError
+from lookalike.options import EncoderRequest
 from lookalike.testing import TinyEncoder
 
 SPEC = TinyEncoder().spec
@@ -161,12 +162,12 @@ def test_another_encoder_is_kept_in_another_folder(tmp_path: Path) -> None:
         ("resnet18:" + str(tmp_path / "weights.safetensors"), None, None),
     ]
     (tmp_path / "weights.safetensors").write_bytes(b"other")
-    folders = [export_folder(*request, tmp_path) for request in requests]
+    folders = [export_folder(EncoderRequest(*request), tmp_path) for request in requests]
     assert len(set(folders)) == len(requests)
     (tmp_path / "weights.safetensors").write_bytes(b"changed")
-    assert export_folder(*requests[3], tmp_path) != folders[3]
+    assert export_folder(EncoderRequest(*requests[3]), tmp_path) != folders[3]
     with pytest.raises(EncoderNotInstalledError):
-        export_folder("resnet50", None, None, tmp_path)
+        export_folder(EncoderRequest("resnet50"), tmp_path)
 
 
 def test_a_measurement_is_read_as_it_was_written_and_nonsense_as_none(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from lookalike.encoder.runtimes.torch_runtime import TorchEncoder, load_torch_en
 from lookalike.encoder.telemetry import import_onnxruntime
 from lookalike.errors import EncoderOptionsError
 from lookalike.images import encode_jpeg
+from lookalike.options import EncoderRequest
 from lookalike.testing import make_picture
 from tests.conftest import REPOSITORY
 from tests.helpers.encoder_files import TINY, TINY_SIZE, write_tiny
@@ -27,7 +28,7 @@ from tests.helpers.encoder_files import TINY, TINY_SIZE, write_tiny
 
 def tiny(folder: Path, **options: object) -> TorchEncoder:
     write_tiny(folder / "tiny.safetensors", **options)  # type: ignore[arg-type]
-    return load_torch_encoder(f"{TINY}:{folder / 'tiny.safetensors'}", encoders_dir=folder)
+    return load_torch_encoder(EncoderRequest(f"{TINY}:{folder / 'tiny.safetensors'}"), folder)
 
 
 def squares(count: int) -> RGB:

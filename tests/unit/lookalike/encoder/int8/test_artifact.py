@@ -13,7 +13,6 @@ from onnx import GraphProto, NodeProto, TensorProto, helper
 from indexer.int8_encoder import Cost
 from lookalike.encoder.base import Vectors
 from lookalike.encoder.int8.artifact import (
-    Origin,
     Quantised,
     dimension_in_the_box,
     in_the_box,
@@ -22,7 +21,7 @@ from lookalike.encoder.int8.artifact import (
     write_description,
 )
 from lookalike.encoder.int8.quantise import FLOAT_CONVOLUTIONS, backbone_nodes
-from lookalike.encoder.runtimes.selection import Wanted, load_chosen
+from lookalike.encoder.runtimes.selection import load_chosen
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import (
@@ -31,7 +30,7 @@ from lookalike.errors import (
     QuantisedTooFarError,
     WeightsInvalidError,
 )
-from lookalike.options import RuntimeName
+from lookalike.options import EncoderRequest, RuntimeName
 from lookalike.testing import TinyEncoder, make_picture
 
 
@@ -51,7 +50,11 @@ def installed(folder: Path, decoder: str = "scaled-bilinear") -> Quantised:
     model.write_bytes(b"network")
     check = np.full((8, 32), 0.125, np.float32)
     made = Quantised(
-        model, dataclasses.replace(spec(), decoder=decoder), Origin("resnet50", "concat"), check, {"mean": 0.998}
+        model,
+        dataclasses.replace(spec(), decoder=decoder),
+        EncoderRequest("resnet50", "concat"),
+        check,
+        {"mean": 0.998},
     )
     write_description(made)
     return made
@@ -185,7 +188,7 @@ def test_an_int8_encoder_that_loses_a_hair_is_kept() -> None:
 @pytest.fixture(scope="module")
 def expected() -> tuple[list[np.ndarray], Vectors]:
     """Twelve pictures, and their vectors by the float32 network in the box."""
-    reference = load_torch_encoder("bundled", encoders_dir=Path("none"))
+    reference = load_torch_encoder(EncoderRequest("bundled"), Path("none"))
     pictures = [reference.prepare(make_picture(seed, (200, 160))) for seed in range(12)]
     return pictures, reference.forward(np.stack(pictures))
 
@@ -194,7 +197,7 @@ def expected() -> tuple[list[np.ndarray], Vectors]:
 def test_the_int8_encoder_in_the_box_is_near_the_float32_one(
     runtime: RuntimeName, expected: tuple[list[np.ndarray], Vectors], encoders_folder: Path
 ) -> None:
-    encoder = load_chosen(Wanted("bundled-int8", encoders_folder), runtime)
+    encoder = load_chosen(EncoderRequest("bundled-int8"), encoders_folder, runtime)
     assert (encoder.spec.name, encoder.spec.precision) == ("bundled-int8", "int8")
     cosines = (encoder.forward(np.stack(expected[0])) * expected[1]).sum(axis=1)
     assert cosines.mean() >= 0.99  # drawn discs and bars are stranger to it than photographs
@@ -203,6 +206,6 @@ def test_the_int8_encoder_in_the_box_is_near_the_float32_one(
 
 def test_pytorch_and_other_sizes_are_refused_for_an_int8_encoder(encoders_folder: Path) -> None:
     with pytest.raises(EncoderOptionsError, match=r"^torch cannot run bundled-int8"):
-        load_chosen(Wanted("bundled-int8", encoders_folder), RuntimeName.TORCH)
+        load_chosen(EncoderRequest("bundled-int8"), encoders_folder, RuntimeName.TORCH)
     with pytest.raises(EncoderOptionsError, match="leave both out"):
-        load_chosen(Wanted("bundled-int8", encoders_folder, None, 96), RuntimeName.AUTO)
+        load_chosen(EncoderRequest("bundled-int8", None, 96), encoders_folder, RuntimeName.AUTO)

@@ -22,6 +22,7 @@ from lookalike.encoder.telemetry import import_onnxruntime
 from lookalike.encoder.weights.file_format import Recipe, write_weights
 from lookalike.encoder.weights.pretrained import load_published
 from lookalike.errors import EncoderOptionsError
+from lookalike.options import EncoderRequest
 from tests.helpers.encoder_files import classifier, randomise, write_published
 
 NETWORK = "test_efficientnet"
@@ -104,7 +105,7 @@ def test_the_heads_norm_is_folded_too_and_no_vector_changes(tmp_path: Path) -> N
 
 def test_a_weights_file_brings_the_final_map_and_its_weighting_back(tmp_path: Path) -> None:
     network, path = write_weighted(tmp_path / "net.safetensors"), tmp_path / "net.safetensors"
-    loaded, spec = load_network(f"{NETWORK}:{path}", encoders_dir=tmp_path)
+    loaded, spec = load_network(EncoderRequest(f"{NETWORK}:{path}"), tmp_path)
     assert (spec.stages, spec.channels, spec.dimension) == (STAGES, CHANNELS, 24)
     assert (spec.fusion, spec.weighted, spec.colour_bins) == ("moments", True, 4)
     with torch.inference_mode():
@@ -118,7 +119,7 @@ def test_other_fusions_have_the_final_map_too(
     tmp_path: Path, fusion: str, stages: tuple[int, ...], dimension: int
 ) -> None:
     network, path = write_weighted(tmp_path / "net.safetensors"), tmp_path / "net.safetensors"
-    loaded, spec = load_network(f"{NETWORK}:{path}", encoders_dir=tmp_path, fusion=fusion)
+    loaded, spec = load_network(EncoderRequest(f"{NETWORK}:{path}", fusion=fusion), tmp_path)
     assert (spec.stages, spec.channels[-1], spec.dimension, spec.weighted) == (stages, 256, dimension, False)
     with torch.inference_mode():
         final = network.backbone(pixels())[-1].mean(dim=(2, 3))
@@ -133,7 +134,7 @@ def test_an_exported_network_has_the_final_map(tmp_path: Path, kind: Format) -> 
     if kind == "onnx-operator":
         require_operator()
     write_weighted(tmp_path / "net.safetensors")
-    encoder = load_torch_encoder(f"{NETWORK}:{tmp_path / 'net.safetensors'}", encoders_dir=tmp_path)
+    encoder = load_torch_encoder(EncoderRequest(f"{NETWORK}:{tmp_path / 'net.safetensors'}"), tmp_path)
     encoder.write(tmp_path / "out.onnx", kind)
     session = import_onnxruntime().InferenceSession(str(tmp_path / "out.onnx"), providers=["CPUExecutionProvider"])
     for count in (1, 3):

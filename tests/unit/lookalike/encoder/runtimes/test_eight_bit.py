@@ -13,9 +13,9 @@ from lookalike.encoder.int8.artifact import Quantised, read_quantised
 from lookalike.encoder.registry import BUNDLED_INT8
 from lookalike.encoder.runtimes import selection
 from lookalike.encoder.runtimes.exported import Engine
-from lookalike.encoder.runtimes.selection import IN_FLOAT32, SAME_INT8, Wanted, load_chosen, made_pictures
+from lookalike.encoder.runtimes.selection import IN_FLOAT32, SAME_INT8, load_chosen, made_pictures
 from lookalike.errors import EncoderOptionsError
-from lookalike.options import RuntimeName
+from lookalike.options import EncoderRequest, RuntimeName
 
 COSINE = 0.98
 """Of a vector to its own where products overflow: what such a processor gives, and too little."""
@@ -28,8 +28,8 @@ def made() -> Quantised:
 
 
 @pytest.fixture
-def wanted(tmp_path: Path) -> Wanted:
-    return Wanted(BUNDLED_INT8, tmp_path)
+def bundled_int8(tmp_path: Path) -> EncoderRequest:
+    return EncoderRequest(BUNDLED_INT8)
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +96,9 @@ def test_weights_and_bounds_are_those_of_the_whole_numbers() -> None:
 
 @pytest.mark.parametrize("runtime", list(selection.ENGINES))
 def test_where_eight_bit_products_overflow_it_is_computed_in_float32_and_says_so(
-    runtime: RuntimeName, wanted: Wanted, made: Quantised, opened: list[str]
+    runtime: RuntimeName, bundled_int8: EncoderRequest, tmp_path: Path, made: Quantised, opened: list[str]
 ) -> None:
-    encoder = load_chosen(wanted, runtime)
+    encoder = load_chosen(bundled_int8, tmp_path, runtime)
     assert least_cosine(encoder.forward(made_pictures(made.spec.input_size)), made) >= SAME_INT8
     assert encoder.runtime.startswith(f"{runtime} ")
     assert "in float32" in encoder.runtime
@@ -107,19 +107,19 @@ def test_where_eight_bit_products_overflow_it_is_computed_in_float32_and_says_so
 
 
 def test_the_measured_reason_names_what_the_others_gave_and_is_kept(
-    wanted: Wanted, opened: list[str], wrong: str
+    bundled_int8: EncoderRequest, tmp_path: Path, opened: list[str], wrong: str
 ) -> None:
-    said = load_chosen(wanted, RuntimeName.AUTO).runtime
+    said = load_chosen(bundled_int8, tmp_path, RuntimeName.AUTO).runtime
     assert f"openvino not: {wrong}, onnxruntime not: {wrong})" in said
     opened.clear()
-    assert load_chosen(wanted, RuntimeName.AUTO).runtime == said
+    assert load_chosen(bundled_int8, tmp_path, RuntimeName.AUTO).runtime == said
     (engine,) = opened
     assert engine in IN_FLOAT32.values()
 
 
 @pytest.mark.parametrize("runtime", [RuntimeName.AUTO, RuntimeName.ONNXRUNTIME])
 def test_float32_arithmetic_is_not_opened_where_eight_bit_products_are_right(
-    runtime: RuntimeName, wanted: Wanted, made: Quantised, monkeypatch: pytest.MonkeyPatch
+    runtime: RuntimeName, bundled_int8: EncoderRequest, tmp_path: Path, made: Quantised, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names: list[str] = []
 
@@ -132,13 +132,13 @@ def test_float32_arithmetic_is_not_opened_where_eight_bit_products_are_right(
         return Right(made)
 
     monkeypatch.setattr(selection, "open_engine", open_here)
-    assert "float32" not in load_chosen(wanted, runtime).runtime
+    assert "float32" not in load_chosen(bundled_int8, tmp_path, runtime).runtime
     assert not set(names) & set(IN_FLOAT32.values())
 
 
 def test_an_encoder_that_not_even_float32_arithmetic_gives_back_is_refused(
-    wanted: Wanted, made: Quantised, wrong: str, monkeypatch: pytest.MonkeyPatch
+    bundled_int8: EncoderRequest, tmp_path: Path, made: Quantised, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "open_engine", lambda *_: Overflowing(made))
     with pytest.raises(EncoderOptionsError, match=f"; onnxruntime-float32: {wrong}"):
-        load_chosen(wanted, RuntimeName.AUTO)
+        load_chosen(bundled_int8, tmp_path, RuntimeName.AUTO)

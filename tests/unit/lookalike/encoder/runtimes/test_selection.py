@@ -14,10 +14,10 @@ from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.export.cache import export_folder
 from lookalike.encoder.runtimes import selection
 from lookalike.encoder.runtimes.exported import chunked
-from lookalike.encoder.runtimes.selection import Wanted, chosen, load_chosen
-from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
+from lookalike.encoder.runtimes.selection import chosen, load_chosen
+from lookalike.encoder.runtimes.torch_runtime import TorchEncoder, load_torch_encoder
 from lookalike.errors import EncoderOptionsError
-from lookalike.options import RuntimeName
+from lookalike.options import EncoderRequest, RuntimeName
 from lookalike.wiring import prefer_runtime
 from tests.helpers.encoder_files import TINY, write_tiny
 
@@ -51,12 +51,12 @@ def _across(vectors: Vectors) -> Vectors:
 
 
 @pytest.fixture
-def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wanted:
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EncoderRequest:
     """A tiny network whose export is a few bytes, made in this process, where engines can be stood in for."""
     write_tiny(tmp_path / "tiny.safetensors")
     monkeypatch.setattr(TorchEncoder, "exported", lambda _: b"network")
     monkeypatch.setattr(selection, "apart", lambda work, *arguments: work(*arguments))
-    return Wanted(f"{TINY}:{tmp_path / 'tiny.safetensors'}", tmp_path)
+    return EncoderRequest(f"{TINY}:{tmp_path / 'tiny.safetensors'}")
 
 
 def engines(monkeypatch: pytest.MonkeyPatch, reference: TorchEncoder, angles: dict[str, float]) -> list[str]:
@@ -86,61 +86,63 @@ def test_the_fastest_is_chosen_and_the_reason_has_the_figures() -> None:
 
 
 def test_a_runtime_with_other_vectors_is_never_chosen_however_fast(
-    wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+    tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # cos(0.02) = 0.9998 is too little, cos(0.01) = 0.99995 is enough
-    engines(monkeypatch, wanted.torch(), {"openvino": 0.02, "onnxruntime": 0.01})
+    engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.02, "onnxruntime": 0.01})
     costing(monkeypatch, torch=9.0, openvino=1.0, onnxruntime=2.0)
-    encoder = load_chosen(wanted, RuntimeName.AUTO)
+    encoder = load_chosen(tiny, tmp_path, RuntimeName.AUTO)
     assert "onnxruntime" not in encoder.runtime.split(",")[0]  # the stand-in's own words
     assert "2.0 ms of CPU a picture (torch 9.0, openvino not: cosine 0.99980 to the reference)" in encoder.runtime
 
 
-def test_pytorch_serves_when_it_is_the_fastest_and_says_so(wanted: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
-    engines(monkeypatch, wanted.torch(), {"openvino": 0.0})
+def test_pytorch_serves_when_it_is_the_fastest_and_says_so(
+    tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.0})
     costing(monkeypatch, torch=3.0, openvino=5.0)
-    encoder = load_chosen(wanted, RuntimeName.AUTO)
+    encoder = load_chosen(tiny, tmp_path, RuntimeName.AUTO)
     assert isinstance(encoder, TorchEncoder)
     assert "3.0 ms of CPU a picture (openvino 5.0, onnxruntime not: No module named 'onnxruntime')" in encoder.runtime
 
 
 def test_it_is_measured_once_and_again_when_the_machine_or_a_version_changes(
-    wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+    tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = engines(monkeypatch, wanted.torch(), {"openvino": 0.0, "onnxruntime": 0.0})
+    opened = engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.0, "onnxruntime": 0.0})
     costing(monkeypatch, torch=9.0, openvino=1.0, onnxruntime=2.0)
-    load_chosen(wanted, RuntimeName.AUTO)
+    load_chosen(tiny, tmp_path, RuntimeName.AUTO)
     assert sorted(opened) == ["onnxruntime", "openvino", "openvino"]
     opened.clear()
-    load_chosen(wanted, RuntimeName.AUTO)
+    load_chosen(tiny, tmp_path, RuntimeName.AUTO)
     assert opened == ["openvino"]
-    compiled = export_folder(wanted.name, None, None, wanted.encoders_dir) / "123.blob"
+    compiled = export_folder(tiny, tmp_path) / "123.blob"
     compiled.write_bytes(b"compiled by openvino")
-    load_chosen(wanted, RuntimeName.AUTO)
+    load_chosen(tiny, tmp_path, RuntimeName.AUTO)
     assert compiled.exists()
     monkeypatch.setattr(selection, "_processor", lambda: "another one")
     costing(monkeypatch, torch=9.0, openvino=3.0, onnxruntime=2.0)
     opened.clear()
-    load_chosen(wanted, RuntimeName.AUTO)
+    load_chosen(tiny, tmp_path, RuntimeName.AUTO)
     assert sorted(opened) == ["onnxruntime", "onnxruntime", "openvino"]
     assert not compiled.exists()
 
 
-def test_a_folder_that_cannot_be_written_leaves_pytorch_and_says_so(wanted: Wanted) -> None:
-    (wanted.encoders_dir / "exports").write_text("in the way")
-    encoder = load_chosen(wanted, RuntimeName.AUTO)
+def test_a_folder_that_cannot_be_written_leaves_pytorch_and_says_so(tiny: EncoderRequest, tmp_path: Path) -> None:
+    (tmp_path / "exports").write_text("in the way")
+    encoder = load_chosen(tiny, tmp_path, RuntimeName.AUTO)
     assert isinstance(encoder, TorchEncoder)
     assert "cannot be exported" in encoder.runtime
     assert "exports" in encoder.runtime
 
 
 def test_a_runtime_that_was_asked_for_is_not_replaced_by_another(
-    wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+    tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engines(monkeypatch, wanted.torch(), {"onnxruntime": 0.0})
+    engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"onnxruntime": 0.0})
     with pytest.raises(EncoderOptionsError, match=r"^openvino cannot run test_resnet:.* No module named 'openvino'"):
-        load_chosen(wanted, RuntimeName.OPENVINO)
-    assert load_chosen(wanted, RuntimeName.ONNXRUNTIME).runtime == "fast 1, as was asked for"
+        load_chosen(tiny, tmp_path, RuntimeName.OPENVINO)
+    assert load_chosen(tiny, tmp_path, RuntimeName.ONNXRUNTIME).runtime == "fast 1, as was asked for"
 
 
 def test_a_runtime_that_there_is_not_is_refused() -> None:
@@ -151,28 +153,28 @@ def test_a_runtime_that_there_is_not_is_refused() -> None:
 
 
 def test_an_export_that_fails_leaves_pytorch_or_is_refused_in_its_words(
-    wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+    tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def apart(*_: object) -> None:
         raise RuntimeError("there is no such layer in ONNX")
 
     monkeypatch.setattr(selection, "apart", apart)
-    encoder = load_chosen(wanted, RuntimeName.AUTO)
+    encoder = load_chosen(tiny, tmp_path, RuntimeName.AUTO)
     assert isinstance(encoder, TorchEncoder)
     assert encoder.runtime.endswith("it cannot be exported (there is no such layer in ONNX)")
     with pytest.raises(
         EncoderOptionsError, match=r"^openvino cannot run test_resnet:.*: there is no such layer in ONNX$"
     ):
-        load_chosen(wanted, RuntimeName.OPENVINO)
+        load_chosen(tiny, tmp_path, RuntimeName.OPENVINO)
 
 
 def test_a_size_that_a_network_cannot_have_is_refused_as_it_is_with_pytorch(tmp_path: Path) -> None:
     write_tiny(tmp_path / "tiny.safetensors")
-    wanted = Wanted(f"{TINY}:{tmp_path / 'tiny.safetensors'}", tmp_path, None, 100)
+    odd_size = EncoderRequest(f"{TINY}:{tmp_path / 'tiny.safetensors'}", None, 100)
     words = []
     for runtime in (RuntimeName.TORCH, RuntimeName.AUTO):
         with pytest.raises(EncoderOptionsError) as caught:
-            load_chosen(wanted, runtime)
+            load_chosen(odd_size, tmp_path, runtime)
         words.append((caught.value.message, caught.value.subject))
     assert words[0] == words[1]
     assert words[0][0].startswith("input_size 100 is not possible: choose 64, or a multiple of 16")
@@ -214,7 +216,7 @@ print(answer["encoder"], answer["input_size"], len(answer["vector"]), "torch" in
 
 
 def test_a_service_does_not_load_pytorch_for_a_size_that_nobody_asked_for_before(asked: tuple[Path, str]) -> None:
-    assert export_folder("bundled", None, 64, asked[0]).is_dir()
+    assert export_folder(EncoderRequest("bundled", None, 64), asked[0]).is_dir()
     assert asked[1] == "bundled 64 608 False"
 
 
@@ -225,7 +227,7 @@ import sys
 from pathlib import Path
 import numpy as np
 import service.app
-from lookalike.catalogue.records import EncoderRequest
+from lookalike.options import EncoderRequest
 from lookalike.wiring import load_encoder
 encoder = load_encoder(EncoderRequest("bundled", None, 64), Path({str(asked[0])!r}), {runtime!r})
 vectors = encoder.forward(np.full((3, 64, 64, 3), 7, np.uint8))

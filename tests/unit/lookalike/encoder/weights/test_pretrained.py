@@ -15,6 +15,7 @@ from torch import nn
 from lookalike.encoder.load import load_network
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
 from lookalike.errors import EncoderNotInstalledError, EncoderOptionsError, WeightsInvalidError
+from lookalike.options import EncoderRequest
 from tests.helpers.encoder_files import classifier, write_published
 
 
@@ -117,7 +118,7 @@ def test_the_vector_is_the_fusion_of_the_networks_own_maps(
     network = classifier(timm_name)
     path = tmp_path / "net.safetensors"
     write_published(path, network)
-    loaded, spec = load_network(f"{name}:{path}", encoders_dir=tmp_path, input_size=size)
+    loaded, spec = load_network(EncoderRequest(f"{name}:{path}", input_size=size), tmp_path)
     squares = np.random.default_rng(3).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
     mean, std = (np.array(three, np.float32) for three in (spec.mean, spec.std))
     batch = torch.tensor((squares / np.float32(255) - mean) / std).permute(0, 3, 1, 2).contiguous()
@@ -137,7 +138,7 @@ def test_any_number_of_classes_and_both_file_formats_are_read(tmp_path: Path, cl
     network = classifier("test_resnet", classes)
     path = tmp_path / f"net{suffix}"
     write_published(path, network)
-    loaded, spec = load_network(f"test_resnet:{path}", encoders_dir=tmp_path)
+    loaded, spec = load_network(EncoderRequest(f"test_resnet:{path}"), tmp_path)
     assert spec.input_size == 160
     state = network.state_dict()
     for key, tensor in loaded.backbone.state_dict().items():
@@ -147,7 +148,7 @@ def test_any_number_of_classes_and_both_file_formats_are_read(tmp_path: Path, cl
 def test_a_training_checkpoint_is_unwrapped(tmp_path: Path) -> None:
     network = classifier("test_resnet")
     torch.save({"epoch": 3, "state_dict": network.state_dict()}, tmp_path / "net.pth")
-    loaded, _ = load_network(f"test_resnet:{tmp_path / 'net.pth'}", encoders_dir=tmp_path)
+    loaded, _ = load_network(EncoderRequest(f"test_resnet:{tmp_path / 'net.pth'}"), tmp_path)
     assert torch.equal(
         loaded.backbone.state_dict()["layer1.0.conv1.weight"], network.state_dict()["layer1.0.conv1.weight"]
     )
@@ -162,7 +163,7 @@ def test_a_file_that_lacks_a_tensor_is_refused(tmp_path: Path, name: str) -> Non
     path = tmp_path / "net.pth"
     torch.save(state, path)
     with pytest.raises(WeightsInvalidError, match=gone.replace(".", r"\.")):
-        load_network(f"{name}:{path}", encoders_dir=tmp_path)
+        load_network(EncoderRequest(f"{name}:{path}"), tmp_path)
 
 
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
     write_published(path, classifier("test_resnet"))
     for name in ("resnet18", "alexnet", "test_convnext"):
         with pytest.raises(WeightsInvalidError, match=str(path)):
-            load_network(f"{name}:{path}", encoders_dir=tmp_path)
+            load_network(EncoderRequest(f"{name}:{path}"), tmp_path)
 
 
 class Bomb:
@@ -187,10 +188,10 @@ def test_a_file_that_would_run_code_is_refused_and_does_not(tmp_path: Path) -> N
     path, sign = tmp_path / "net.pth", tmp_path / "ran"
     torch.save({"conv1.weight": Bomb(sign)}, path)
     with pytest.raises(WeightsInvalidError, match="cannot be loaded as plain tensors"):
-        load_network(f"test_resnet:{path}", encoders_dir=tmp_path)
+        load_network(EncoderRequest(f"test_resnet:{path}"), tmp_path)
     path.write_bytes(pickle.dumps(Bomb(sign), protocol=2))
     with pytest.raises(WeightsInvalidError):
-        load_network(f"test_resnet:{path}", encoders_dir=tmp_path)
+        load_network(EncoderRequest(f"test_resnet:{path}"), tmp_path)
     assert not sign.exists()
 
 
@@ -199,33 +200,33 @@ def test_a_damaged_pytorch_file_is_refused(tmp_path: Path, content: bytes) -> No
     path = tmp_path / "net.pth"
     path.write_bytes(content)
     with pytest.raises(WeightsInvalidError, match=str(path)):
-        load_network(f"test_resnet:{path}", encoders_dir=tmp_path)
+        load_network(EncoderRequest(f"test_resnet:{path}"), tmp_path)
 
 
 def test_a_file_without_tensors_is_refused(tmp_path: Path) -> None:
     torch.save({"epoch": 3}, tmp_path / "net.pth")
     with pytest.raises(WeightsInvalidError, match="table of tensors"):
-        load_network(f"test_resnet:{tmp_path / 'net.pth'}", encoders_dir=tmp_path)
+        load_network(EncoderRequest(f"test_resnet:{tmp_path / 'net.pth'}"), tmp_path)
 
 
 def test_weights_that_are_not_installed_are_never_replaced_by_random_ones(tmp_path: Path) -> None:
     for name in ("resnet50", "resnet50:hub"):
         with pytest.raises(EncoderNotInstalledError, match="python -m indexer encoders install resnet50"):
-            load_network(name, encoders_dir=tmp_path)
+            load_network(EncoderRequest(name), tmp_path)
 
 
 def test_a_picture_too_small_for_the_network_is_refused_before_it_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "net.pth"
     path.write_bytes(b"is not even opened")
     with pytest.raises(EncoderOptionsError, match="from 64 to 512"):
-        load_network(f"alexnet:{path}", encoders_dir=tmp_path, input_size=48)
+        load_network(EncoderRequest(f"alexnet:{path}", input_size=48), tmp_path)
 
 
 def test_a_transformer_that_is_bound_to_its_size_takes_no_other(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     write_published(path, classifier("test_vit"))
-    loaded, spec = load_network(f"test_vit:{path}", encoders_dir=tmp_path)
+    loaded, spec = load_network(EncoderRequest(f"test_vit:{path}"), tmp_path)
     assert (spec.input_size, spec.dimension) == (160, 64)
     assert loaded(pixels(160)).shape == (2, 64)
     with pytest.raises(EncoderOptionsError, match="160 pixels only"):
-        load_network(f"test_vit:{path}", encoders_dir=tmp_path, input_size=96)
+        load_network(EncoderRequest(f"test_vit:{path}", input_size=96), tmp_path)
