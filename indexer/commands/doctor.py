@@ -43,7 +43,7 @@ def doctor(
     encoders_dir: EncodersOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check operator, encoder, data folder, catalogue and snapshots; exits with 1 if anything is wrong."""
+    """Check packages, operator, encoder, data folder, catalogue and snapshots; exits with 1 if anything is wrong."""
     session = make_session(data, database, encoders_dir, json)
     failed = 0
     for check in CHECKS:
@@ -72,6 +72,12 @@ def _packages(_session: Session) -> str:
         "numpy",
     )
     return ", ".join(f"{name} {version(name)}" for name in names)
+
+
+def _torchvision(_session: Session) -> str:
+    from lookalike.encoder.torchvision_shim import torchvision_status
+
+    return torchvision_status()
 
 
 def _operator(_session: Session) -> str:
@@ -134,6 +140,7 @@ def _snapshots(session: Session) -> str:
 CHECKS = (
     Check("machine", _memory),
     Check("packages", _packages),
+    Check("torchvision", _torchvision),
     Check("operator", _operator),
     Check("libraries", _libraries),
     Check("encoder", _encoder),

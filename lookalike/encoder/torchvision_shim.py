@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
+from importlib.metadata import version
 from typing import Any
 
 from lookalike.encoder.telemetry import silence_huggingface_hub
@@ -39,6 +40,19 @@ def ensure_torchvision() -> None:
                 raise
             _declare_operators()
             importlib.import_module("torchvision")
+
+
+def torchvision_status() -> str:
+    """Import torchvision, and say whether it works by itself; if not, how programs beside lookalike get it to work."""
+    ensure_torchvision()
+    if not _kept:
+        return "torchvision and timm can be imported by any program"
+    fits = version("torchvision").partition("+")[0]
+    return (
+        "torchvision and timm work inside lookalike only: this torchvision was built for another torch, and a plain "
+        "`import torchvision` or `import timm` fails. For programs of yours: pip install --force-reinstall --no-deps "
+        f"--index-url https://download.pytorch.org/whl/cpu torchvision=={fits}"
+    )
 
 
 def _declare_operators() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -37,3 +38,15 @@ def test_any_other_failure_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(importlib, "import_module", fail)
     with pytest.raises(RuntimeError, match="in a way of its own"):
         torchvision_shim.ensure_torchvision()
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_it_is_said_whether_other_programs_can_import_it_and_what_to_install_if_not(
+    declared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torchvision_shim, "ensure_torchvision", lambda: None)
+    monkeypatch.setattr(torchvision_shim, "_kept", [object()] if declared else [])
+    text = torchvision_shim.torchvision_status()
+    plain = version("torchvision").partition("+")[0]
+    assert ("inside lookalike only" in text) == declared
+    assert text.endswith(f"https://download.pytorch.org/whl/cpu torchvision=={plain}") == declared
