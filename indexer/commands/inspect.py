@@ -20,7 +20,7 @@ from indexer.commands.options import (
     size,
 )
 from indexer.ingest.verify import verify_self_match
-from lookalike.catalogue.records import CollectionRecord, EncoderRequest
+from lookalike.catalogue.records import CollectionRecord
 from lookalike.collection.builder import find_rolled_back
 from lookalike.collection.encoder_check import describe_encoder
 from lookalike.collection.index_command import reencode_command
@@ -181,7 +181,7 @@ def _until(layout: CollectionLayout, record: CollectionRecord) -> str:
     with suppress(SnapshotDamagedError):
         other = read_manifest(layout, newest).encoder
         if other.digest != served.encoder.digest:
-            request = EncoderRequest(**served.encoder_request)
+            request = served.encoder_request
             command = reencode_command(layout.name, record.source, request, record.settings, layout.data)
             text += (
                 f" and its encoder, {describe_encoder(other)}; to stay with {describe_encoder(served.encoder)} run "
