@@ -17,7 +17,7 @@ from lookalike.options import EncoderRequest
 from lookalike.sources.base import Source
 from lookalike.wiring import open_origin
 from service.http.problems import detail_of
-from service.http.responses import KeptAnswers
+from service.http.responses import ResponseCache
 from service.inference.encoder_pool import EncoderShelf
 from service.schemas.responses import PictureProblem
 
@@ -35,7 +35,7 @@ class OpenSnapshot:
     collection: Collection
     shelf: EncoderShelf
     calibration: Calibration | None = None
-    answers: KeptAnswers = field(default_factory=KeptAnswers)
+    answers: ResponseCache = field(default_factory=ResponseCache)
     leases: int = 0
     retired: bool = False
     encoder_problem: EncoderError | None = None

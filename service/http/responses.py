@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from cachetools import LRUCache
 from fastapi import Request, Response
 from pydantic import BaseModel
 
@@ -20,40 +20,31 @@ from lookalike.options import MEBIBYTE
 from service.telemetry.timing import server_timing
 
 PRIVATE = "private, no-cache"
-KEPT_BYTES = 8 * MEBIBYTE
-_LARGEST_KEPT = KEPT_BYTES // 64
+CACHE_BYTES = 8 * MEBIBYTE
+_LARGEST_CACHED = CACHE_BYTES // 64
 _ENTRY_BYTES = 500
 """About what an entry takes in memory beside its JSON."""
 _CACHED_KEYS = 4096
 """How many percent-encoded keys stay in memory: a search asks for each of its hits, and to encode one takes 1 µs."""
 
 
-class KeptAnswers:
-    """Answers to searches by key, as JSON without their times, those asked for last: up to a number of bytes.
+class ResponseCache:
+    """Responses to searches by key, as JSON without their times, those used last up to a number of bytes.
 
     They belong to one open snapshot, of which nothing ever changes, and go with it.
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
-        self._held = 0
+        self._bodies: LRUCache[Hashable, bytes] = LRUCache(CACHE_BYTES, getsizeof=lambda body: len(body) + _ENTRY_BYTES)
 
-    def get(self, asked: Hashable) -> bytes | None:
-        """The answer to this question, if it is there."""
-        found = self._kept.get(asked)
-        if found is not None:
-            self._kept.move_to_end(asked)
-        return found
+    def get(self, query: Hashable) -> bytes | None:
+        """The response to this query, if it is there."""
+        return self._bodies.get(query)
 
-    def keep(self, asked: Hashable, answer: bytes) -> None:
-        """Keep the answer to a question, unless it is so large that it would push out many others."""
-        if asked in self._kept or len(answer) > _LARGEST_KEPT:
-            return
-        self._kept[asked] = answer
-        self._held += len(answer) + _ENTRY_BYTES
-        while self._held > KEPT_BYTES:
-            _, oldest = self._kept.popitem(last=False)
-            self._held -= len(oldest) + _ENTRY_BYTES
+    def keep(self, query: Hashable, body: bytes) -> None:
+        """Keep the response to a query, unless it is so large that it would push out many others."""
+        if len(body) <= _LARGEST_CACHED:
+            self._bodies[query] = body
 
 
 def item_urls(collection: str, key: str) -> tuple[str, str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
+
+from cachetools import LRUCache
 
 from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.images import decode, thumbnail
@@ -51,8 +52,7 @@ class Pictures:
         self.limits = limits
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
         self._drawers = ThreadPoolExecutor(1, thread_name_prefix="thumbnail")
-        self._thumbnails: OrderedDict[tuple[str, int], bytes] = OrderedDict()
-        self._held = 0
+        self._thumbnails: LRUCache[tuple[str, int], bytes] = LRUCache(THUMBNAIL_MEMORY, getsizeof=len)
 
     async def prepare(
         self, upload: Upload, encoder: ImageEncoder, box: Box = WHOLE_PICTURE, *, look: bool = False
@@ -88,30 +88,20 @@ class Pictures:
         of ImageError.
         """
         key = (digest, side)
-        if (ready := self._thumbnails.get(key)) is not None:
-            self._thumbnails.move_to_end(key)
-            return ready
+        if (jpeg := self._thumbnails.get(key)) is not None:
+            return jpeg
 
         def work() -> bytes:
             data = source.read(location, limits.max_bytes)
             return thumbnail(decode(data, limits=limits, name=location).pixels, side)
 
-        drawn = await self._run(self._drawers, work)
-        self._keep(key, drawn)
-        return drawn
+        jpeg = self._thumbnails[key] = await self._run(self._drawers, work)
+        return jpeg
 
     def close(self) -> None:
         """Let the threads go."""
         self._decoders.shutdown(wait=True, cancel_futures=True)
         self._drawers.shutdown(wait=True, cancel_futures=True)
-
-    def _keep(self, key: tuple[str, int], drawn: bytes) -> None:
-        if key not in self._thumbnails:
-            self._held += len(drawn)
-        self._thumbnails[key] = drawn
-        while self._held > THUMBNAIL_MEMORY:
-            _, oldest = self._thumbnails.popitem(last=False)
-            self._held -= len(oldest)
 
     async def _run(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(pool, work)

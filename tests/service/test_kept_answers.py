@@ -13,7 +13,7 @@ from lookalike.images import encode_png
 from lookalike.testing import jpeg_bytes, make_picture
 from lookalike.tiers import Tier
 from service.http import responses
-from service.http.responses import KeptAnswers
+from service.http.responses import ResponseCache
 from service.schemas.search_responses import BatchAnswer, SearchAnswer
 from tests.e2e.conftest import write_pictures
 from tests.service.conftest import Shop
@@ -86,8 +86,8 @@ def test_a_new_snapshot_answers_for_itself(tmp_path: Path) -> None:
 
 
 def test_no_more_is_kept_than_fits_and_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(responses, "KEPT_BYTES", 100_000)
-    kept = KeptAnswers()
+    monkeypatch.setattr(responses, "CACHE_BYTES", 100_000)
+    kept = ResponseCache()
     for number in range(1000):
         kept.keep(number, b"x" * 1000)
         kept.get(0)
