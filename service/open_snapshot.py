@@ -10,6 +10,7 @@ from lookalike.api import Collection
 from lookalike.calibration import Calibration
 from lookalike.collection.encoder_check import describe_encoder
 from lookalike.collection.index_command import reencode_command
+from lookalike.collection.searcher import Searcher
 from lookalike.encoder.base import ImageEncoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderError, EncoderMismatchError
@@ -48,6 +49,11 @@ class OpenSnapshot:
     def name(self) -> str:
         """The collection's name."""
         return self.collection.manifest.collection
+
+    @property
+    def searcher(self) -> Searcher:
+        """The collection's read side, which knows what it can answer without the catalogue."""
+        return self.collection.searcher
 
     @property
     def generation(self) -> int:

@@ -162,7 +162,7 @@ class Search:
         return EncodedQuery(vector=vector, summary=summary, item=item, fingerprint=prepared.seen)
 
     async def _rank_by_stored_vector(self, key: str) -> tuple[EncodedQuery, Ranking]:
-        if self._is_inline() and self.snapshot.collection.has_row(key):
+        if self._is_inline() and self.snapshot.searcher.has_cached_item(key):
             query = self._read_stored(key)
             ranking = await self._rank(query)
         else:
@@ -189,13 +189,13 @@ class Search:
         if not self._is_inline():
             return await self.services.search_in_thread(lambda: self._read_hits(self._find_neighbours(query)))
         neighbours = self._find_neighbours(query)
-        if self.snapshot.collection.has_rows(neighbours):
+        if self.snapshot.searcher.has_cached_hits(neighbours):
             return self._read_hits(neighbours)
         return await self.services.search_in_thread(self._read_hits, neighbours)
 
     def _is_inline(self) -> bool:
         """Whether the search takes less time than a change of thread, and so delays no other request."""
-        return self.options.k <= _MAX_INLINE_NEIGHBOURS and self.snapshot.collection.is_light()
+        return self.options.k <= _MAX_INLINE_NEIGHBOURS and self.snapshot.searcher.is_light()
 
     def _find_neighbours(self, query: EncodedQuery) -> Neighbours:
         with self.stopwatch.stage("search"):

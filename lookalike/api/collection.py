@@ -28,7 +28,10 @@ from lookalike.wiring import INDEX_TYPES, find_calibration, load_encoder, open_c
 
 
 class Collection:
-    """A published collection, open for search; the encoder loads at the first query that needs it."""
+    """A published collection, open for search; the encoder loads at the first query that needs it.
+
+    ``searcher`` is its read side below this class, for a program that has to know what is in memory.
+    """
 
     def __init__(
         self,
@@ -40,7 +43,7 @@ class Collection:
         limits: ImageLimits | None,
         encoder: Encoder | None = None,
     ) -> None:
-        self._searcher = searcher
+        self.searcher = searcher
         self._record = record
         self._layout = layout
         self._encoders_dir = encoders_dir
@@ -100,7 +103,7 @@ class Collection:
 
     def __len__(self) -> int:
         """Number of items."""
-        return len(self._searcher)
+        return len(self.searcher)
 
     def __enter__(self) -> Self:
         return self
@@ -112,17 +115,17 @@ class Collection:
 
     def close(self) -> None:
         """Give the catalogue's connections back."""
-        self._searcher.catalogue.close()
+        self.searcher.catalogue.close()
 
     @property
     def manifest(self) -> Manifest:
         """The open snapshot's description."""
-        return self._searcher.snapshot.manifest
+        return self.searcher.snapshot.manifest
 
     @property
     def index(self) -> VectorIndex:
         """What finds the neighbours: for who measures it against an exact scan."""
-        return self._searcher.index
+        return self.searcher.index
 
     @property
     def origin(self) -> SourceRecord:
@@ -192,16 +195,16 @@ class Collection:
 
         ``exclude`` is an item that is not answered.
         """
-        return self._searcher.neighbours(queries, k, exclude=None if exclude is None else exclude.id)
+        return self.searcher.neighbours(queries, k, exclude=None if exclude is None else exclude.id)
 
     def hits(
-        self, found: Neighbours, *, min_score: float | None = None, threshold: Threshold | None = None
+        self, neighbours: Neighbours, *, min_score: float | None = None, threshold: Threshold | None = None
     ) -> list[list[Hit]]:
         """What stands behind ``neighbours``: the second half of a search.
 
         Without a ``threshold`` nothing is said of who is similar, and no calibration is read.
         """
-        return self._searcher.hits(found, min_score=min_score, threshold=threshold)
+        return self.searcher.hits(neighbours, min_score=min_score, threshold=threshold)
 
     def similar(self, key: str, k: int = 10, *, min_score: float | None = None) -> list[Hit]:
         """The k items most similar to an indexed one, itself left out; nothing is encoded. Raises ItemNotFoundError."""
@@ -215,36 +218,24 @@ class Collection:
 
     def item(self, key: str) -> ItemRecord:
         """The item under this key; raises ItemNotFoundError."""
-        return self._searcher.item(key)
+        return self.searcher.item(key)
 
     def items(self) -> Iterator[ItemRecord]:
         """All items of the snapshot, in the order in which they came."""
-        return self._searcher.items()
+        return self.searcher.items()
 
     def page(self, *, after: int = 0, limit: int = 100) -> list[ItemRecord]:
         """So many items in that order, from the first whose ``id`` is above ``after``."""
-        return self._searcher.page(after, limit)
+        return self.searcher.page(after, limit)
 
     def vector(self, item: str | ItemRecord) -> Vectors:
         """The (D,) float32 embedding of an indexed item, named by key or record; raises ItemNotFoundError."""
         record = self.item(item) if isinstance(item, str) else item
-        return self._searcher.vector(record.id)
-
-    def is_light(self) -> bool:
-        """Whether a search by vector is over sooner than another thread would have begun it."""
-        return self._searcher.is_light()
-
-    def has_row(self, key: str) -> bool:
-        """Whether ``item`` would answer from memory, without the catalogue."""
-        return self._searcher.has_row(key)
-
-    def has_rows(self, found: Neighbours) -> bool:
-        """Whether ``hits`` would answer from memory, without the catalogue."""
-        return self._searcher.has_rows(found)
+        return self.searcher.vector(record.id)
 
     def check_rows(self) -> None:
         """Compare snapshot, index and catalogue rows with each other; raises SnapshotDamagedError."""
-        self._searcher.check_rows()
+        self.searcher.check_rows()
 
     def check_encoder(self, spec: EncoderSpec) -> None:
         """Raise EncoderMismatchError unless an encoder of this spec makes vectors like the collection's."""

@@ -61,17 +61,17 @@ class Hit(ShortRepr):
 
 @dataclass(frozen=True, slots=True)
 class Searcher:
-    """Answers queries from one snapshot; safe from several threads at once."""
+    """Answers queries from one snapshot, and says what it can answer at once; safe from several threads at once."""
 
     snapshot: Snapshot
     index: VectorIndex
     catalogue: Catalogue
     collection_id: int
-    rows: VisibleItems = field(init=False, repr=False, compare=False)
+    visible_items: VisibleItems = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        rows = self.catalogue.seen_by(self.collection_id, self.snapshot.manifest.generation)
-        object.__setattr__(self, "rows", rows)
+        visible_items = self.catalogue.seen_by(self.collection_id, self.snapshot.manifest.generation)
+        object.__setattr__(self, "visible_items", visible_items)
 
     def __len__(self) -> int:
         return self.snapshot.manifest.count
@@ -96,17 +96,17 @@ class Searcher:
         return _without(self.index.search(queries, k + 1), self.snapshot.position(exclude))
 
     def hits(
-        self, found: Neighbours, *, min_score: float | None = None, threshold: Threshold | None = None
+        self, neighbours: Neighbours, *, min_score: float | None = None, threshold: Threshold | None = None
     ) -> list[list[Hit]]:
-        """The second half of ``search``: the rows behind what ``neighbours`` found; raises SnapshotDamagedError.
+        """The second half of ``search``: the rows behind ``neighbours``; raises SnapshotDamagedError.
 
         ``threshold`` is what the hits then say whether they are similar by.
         """
-        kept = found.positions >= 0
+        is_hit = neighbours.positions >= 0
         if min_score is not None:
-            kept &= found.scores >= min_score
-        ids = self.snapshot.ids[np.maximum(found.positions, 0)] if len(self) else found.positions
-        items = self._items(ids[kept].tolist())
+            is_hit &= neighbours.scores >= min_score
+        ids = self.snapshot.ids[np.maximum(neighbours.positions, 0)] if len(self) else neighbours.positions
+        items = self._items(ids[is_hit].tolist())
         return [
             [
                 _hit(rank, score, items[number], threshold)
@@ -114,20 +114,21 @@ class Searcher:
                     zip(scores[row].tolist(), numbers[row].tolist(), strict=True), start=1
                 )
             ]
-            for scores, numbers, row in zip(found.scores, ids, kept, strict=True)
+            for scores, numbers, row in zip(neighbours.scores, ids, is_hit, strict=True)
         ]
 
     def is_light(self) -> bool:
-        """Whether a search is over sooner than another thread would have begun it."""
+        """Whether a search takes less time than a change of thread."""
         return len(self) * self.snapshot.manifest.dimension <= LIGHT
 
-    def has_row(self, key: str) -> bool:
-        """Whether ``item`` would answer from memory."""
-        return self.rows.has_cached_key(key)
+    def has_cached_item(self, key: str) -> bool:
+        """Whether ``item`` answers from memory."""
+        return self.visible_items.has_cached_key(key)
 
-    def has_rows(self, found: Neighbours) -> bool:
-        """Whether ``hits`` would answer from memory."""
-        return self.rows.has_cached_ids(self.snapshot.ids[found.positions[found.positions >= 0]].tolist())
+    def has_cached_hits(self, neighbours: Neighbours) -> bool:
+        """Whether ``hits`` answers from memory."""
+        ids = self.snapshot.ids[neighbours.positions[neighbours.positions >= 0]]
+        return self.visible_items.has_cached_ids(ids.tolist())
 
     def check_rows(self) -> None:
         """Compare the snapshot's ids with the rows visible at its generation; raises SnapshotDamagedError."""
@@ -142,15 +143,15 @@ class Searcher:
 
     def item(self, key: str) -> ItemRecord:
         """The item under this key; raises ItemNotFoundError."""
-        found = self.rows.by_key(key)
-        if found is None:
+        item = self.visible_items.by_key(key)
+        if item is None:
             name = self.snapshot.manifest.collection
             raise ItemNotFoundError(f"the collection {name!r} has no item {key!r}", subject=key)
-        return found
+        return item
 
     def page(self, after: int, limit: int) -> list[ItemRecord]:
         """So many items of the snapshot, by rising id, from the first whose id is above ``after``."""
-        return self.rows.page(after, limit)
+        return self.visible_items.page(after, limit)
 
     def items(self) -> Iterator[ItemRecord]:
         """All items of the snapshot, by rising id."""
@@ -166,7 +167,7 @@ class Searcher:
     def _items(self, ids: list[int]) -> dict[int, ItemRecord]:
         """The rows of these items by id; raises SnapshotDamagedError where the catalogue lacks one."""
         # By generation too: in a catalogue that was lost or restored an id may name a picture that came later.
-        rows = self.rows.by_id(list(dict.fromkeys(ids)))
+        rows = self.visible_items.by_id(list(dict.fromkeys(ids)))
         missing = sum(number not in rows for number in set(ids))
         if missing:
             manifest = self.snapshot.manifest
@@ -178,16 +179,16 @@ class Searcher:
         return rows
 
 
-def _without(found: Neighbours, position: int) -> Neighbours:
+def _without(neighbours: Neighbours, position: int) -> Neighbours:
     """Neighbours without this position: each row loses it, or where it is not among them the last."""
-    last = found.positions.shape[1] - 1
-    scores, positions = found.scores[:, :last].copy(), found.positions[:, :last].copy()
+    last = neighbours.positions.shape[1] - 1
+    scores, positions = neighbours.scores[:, :last].copy(), neighbours.positions[:, :last].copy()
     # Row by row: for one query, which is what a service asks, this takes a fifth of the time of masks.
-    for row, there in enumerate(found.positions.tolist()):
-        if position >= 0 and position in there:
-            at = there.index(position)
-            scores[row, at:] = found.scores[row, at + 1 :]
-            positions[row, at:] = found.positions[row, at + 1 :]
+    for row, row_positions in enumerate(neighbours.positions.tolist()):
+        if position >= 0 and position in row_positions:
+            column = row_positions.index(position)
+            scores[row, column:] = neighbours.scores[row, column + 1 :]
+            positions[row, column:] = neighbours.positions[row, column + 1 :]
     return Neighbours(scores, positions)
 
 
