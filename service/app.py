@@ -13,10 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from lookalike.errors import LookalikeError
-from service.dependencies.fast_route import PlainRoute
-from service.errors import FieldInvalidError, FormInvalidError, MethodNotAllowedError, PathNotFoundError, RequestError
+from service.dependencies.fast_route import FastRoute
+from service.errors import FormInvalidError, MethodNotAllowedError, PathNotFoundError, RequestError
+from service.http.field_errors import fields_error, validation_problems
 from service.http.middleware import RequestMiddleware
 from service.http.problems import LOG_HAS_MORE, problem_response
+from service.http.strict_route import PARAMETER
 from service.openapi import describe
 from service.routes import collections, compare, items, operations, page, search
 from service.services import running
@@ -41,27 +43,28 @@ def create_app(settings: Settings) -> FastAPI:
         title="lookalike",
         version=version("lookalike"),
         lifespan=lifespan,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
-    # Straight into one list: a router within a router is searched twice.
+    # All in one list: a router within a router is searched twice.
     for module in (search, compare, collections, items, operations, page):
         app.router.routes.extend(module.router.routes)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     app.mount("/docs/assets", StaticFiles(directory=page.REFERENCE_FILES), name="reference")
-    app.add_exception_handler(LookalikeError, _known)
-    app.add_exception_handler(RequestError, _known)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(LookalikeError, _respond_to_error)
+    app.add_exception_handler(RequestError, _respond_to_error)
+    app.add_exception_handler(RequestValidationError, _respond_to_validation_error)
+    app.add_exception_handler(HTTPException, _respond_to_http_exception)
     app.add_middleware(RequestMiddleware, metrics=metrics, allowed_hosts=settings.allowed_hosts)
     describe(app)
-    # A request's path is compared with one route after the other: those that are asked most are first.
-    app.router.routes.sort(key=lambda route: not isinstance(route, PlainRoute))
+    # A request's path is compared with one route after the other: those with the most requests are first.
+    app.router.routes.sort(key=lambda route: not isinstance(route, FastRoute))
     return app
 
 
-async def _known(request: Request, error: Exception) -> Response:
+async def _respond_to_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LookalikeError | RequestError)
     request.state.code = error.code
     if error.code in LOG_HAS_MORE:
@@ -69,29 +72,21 @@ async def _known(request: Request, error: Exception) -> Response:
     return problem_response(error, path=request.url.path, request_id=request.state.request_id)
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
-    """A query parameter out of range, in the same shape as a form's field."""
+async def _respond_to_validation_error(request: Request, error: Exception) -> Response:
+    """A query parameter out of range, in the same form as a form's field."""
     assert isinstance(error, RequestValidationError)
-    fields = [
-        {
-            "field": str(found["loc"][-1])[:80],
-            "code": str(found["type"]).replace("_", "-"),
-            "message": str(found["msg"])[:1].lower() + str(found["msg"])[1:],
-        }
-        for found in error.errors()
-    ]
-    detail = "; ".join(f"{field['field']}: {field['message']}" for field in fields)
-    return await _known(request, FieldInvalidError(detail, subject=fields[0]["field"], fields=fields))
+    problems = validation_problems(error.errors(), (), kind=PARAMETER, name_at=-1)
+    return await _respond_to_error(request, fields_error(problems))
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def _respond_to_http_exception(request: Request, error: Exception) -> Response:
     """What the framework itself refuses."""
     assert isinstance(error, HTTPException)
-    known: dict[int, RequestError] = {
-        404: PathNotFoundError("there is nothing under this path; GET /docs shows what there is"),
-        405: MethodNotAllowedError(f"{request.method[:20]} cannot be done here; the header Allow says what can"),
+    errors: dict[int, RequestError] = {
+        404: PathNotFoundError("this path does not exist; GET /docs lists those that do"),
+        405: MethodNotAllowedError(f"{request.method[:20]} is not allowed here; the header Allow lists what is"),
     }
-    response = await _known(request, known.get(error.status_code, FormInvalidError(str(error.detail))))
+    response = await _respond_to_error(request, errors.get(error.status_code, FormInvalidError(str(error.detail))))
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
@@ -13,8 +12,18 @@ from starlette.requests import Request
 
 from service.errors import FieldInvalidError
 from service.http.body import MULTIPART, URLENCODED, Fields, Upload, read_fields
+from service.http.field_errors import (
+    REPEATED,
+    UNKNOWN,
+    field_problem,
+    fields_error,
+    shown_name,
+    unknown_message,
+    validation_problems,
+)
 
 F = TypeVar("F", bound="Form")
+FIELD = "field"
 
 
 File = Annotated[Upload, WithJsonSchema({"type": "string", "format": "binary"})]
@@ -35,7 +44,7 @@ class Form(BaseModel):
 
 
 class FieldCounter:
-    """Counts the fields of a form while they come, and refuses the first that is too many."""
+    """Counts the fields of a form while it is read, and refuses the first one too many."""
 
     def __init__(self, form: type[Form]) -> None:
         self._form = form
@@ -43,17 +52,17 @@ class FieldCounter:
         self._counts: Counter[str] = Counter()
 
     def begin(self, name: str) -> None:
-        """Another field comes; raises FieldInvalidError.
+        """Count another field; raises FieldInvalidError.
 
-        A field that is not known is told with all others that are wrong, once the form has been read. But where more
-        names have come than the form has fields, no more of them are waited for.
+        An unknown field is reported with all others that are wrong, once the form has been read. But the form is read
+        no further once it has more names than fields.
         """
         self._counts[name] += 1
         most = self._repeated.get(name, 1)
         if self._counts[name] > most:
             if most == 1:
-                raise _one_field(name, "repeated", f"{_shown(name)} came twice; send it once")
-            raise _one_field(name, "too-long", f"{_shown(name)} came more than {most} times; send fewer at once")
+                raise fields_error([field_problem(name, REPEATED, "must be sent once only")])
+            raise fields_error([field_problem(name, "too-long", f"must be sent at most {most} times")])
         if len(self._counts) > len(self._form.model_fields):
             raise unknown_fields(self._form, self._counts)
 
@@ -65,7 +74,8 @@ async def read_form(request: Request, form: type[F], *, max_bytes: int, timeout:
     try:
         return form.model_validate(fields)
     except ValidationError as error:
-        raise invalid_fields(form, error) from error
+        errors = error.errors(include_url=False, include_input=False)
+        raise fields_error(validation_problems(errors, form.model_fields, kind=FIELD)) from error
 
 
 def _merged(fields: Fields, form: type[Form]) -> dict[str, object]:
@@ -78,40 +88,15 @@ def _merged(fields: Fields, form: type[Form]) -> dict[str, object]:
     return merged
 
 
-def invalid_fields(form: type[Form], error: ValidationError) -> FieldInvalidError:
-    """Every wrong field of a form, in words."""
-    problems: list[dict[str, str]] = []
-    for found in error.errors(include_url=False, include_input=False):
-        name = _shown(str(found["loc"][0])) if found["loc"] else "form"
-        if any(problem["field"] == name for problem in problems):
-            continue  # one sentence a field, also where a union tried several kinds
-        problems.append({"field": name, "code": found["type"].replace("_", "-"), "message": _words(form, name, found)})
-    return _several_fields(problems)
-
-
 def unknown_fields(form: type[Form], names: Iterable[str]) -> FieldInvalidError:
-    """Those of some names that are no fields of a form, in the words that ``invalid_fields`` has for them."""
-    shown = [_shown(name) for name in names if name not in form.model_fields]
-    return _several_fields(
-        [{"field": name, "code": "extra-forbidden", "message": _unknown(form, name)} for name in shown]
+    """The error for those of some names that are no fields of a form."""
+    unknown = [name for name in names if name not in form.model_fields]
+    return fields_error(
+        [
+            field_problem(name, UNKNOWN, unknown_message(name, form.model_fields, FIELD))
+            for name in dict.fromkeys(map(shown_name, unknown))
+        ]
     )
-
-
-def _words(form: type[Form], name: str, found: Any) -> str:
-    if found["type"] == "extra_forbidden":
-        return _unknown(form, name)
-    if found["type"] == "missing":
-        return "is missing"
-    if found["type"] == "is_instance_of":
-        return f"must be a file: with curl, -F {name}=@cat.jpg"
-    message = str(found["msg"]).removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]
-
-
-def _unknown(form: type[Form], name: str) -> str:
-    alike = difflib.get_close_matches(name, form.model_fields, n=1)
-    known = ", ".join(form.model_fields)
-    return f"is not a field here; did you mean {alike[0]}?" if alike else f"is not a field here; there are: {known}"
 
 
 def form_schema(form: type[Form]) -> dict[str, Any]:
@@ -128,17 +113,3 @@ def _needs_file(form: type[Form]) -> bool:
         field.is_required() and (field.annotation is Upload or name in form.repeated())
         for name, field in form.model_fields.items()
     )
-
-
-def _one_field(name: str, code: str, message: str) -> FieldInvalidError:
-    shown = _shown(name)
-    return FieldInvalidError(message, subject=shown, fields=[{"field": shown, "code": code, "message": message}])
-
-
-def _several_fields(problems: list[dict[str, str]]) -> FieldInvalidError:
-    detail = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems)
-    return FieldInvalidError(detail, subject=problems[0]["field"], fields=problems)
-
-
-def _shown(name: str) -> str:
-    return name[:80]

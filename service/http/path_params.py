@@ -13,7 +13,7 @@ LONGEST_NAME = 1024
 """Characters of the longest name there can be, which is a key."""
 
 
-def decoded(value: str) -> str:
+def decode_path_part(value: str) -> str:
     """A part of a path as it is meant; raises PathNotFoundError for what no name has."""
     try:
         text = unquote(value, errors="strict")
@@ -28,12 +28,12 @@ def decoded(value: str) -> str:
 
 async def collection_name(name: Annotated[str, Path(description="The collection's name.")]) -> str:
     """A collection's name out of the path."""
-    return decoded(name)
+    return decode_path_part(name)
 
 
 async def item_key(key: Annotated[str, Path(description="The item's key, percent-encoded (`/` as `%2F`).")]) -> str:
     """An item's key out of the path."""
-    return decoded(key)
+    return decode_path_part(key)
 
 
 Name = Annotated[str, Depends(collection_name)]

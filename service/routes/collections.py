@@ -10,6 +10,7 @@ from service.dependencies.auth import READERS, require
 from service.http.path_params import Name
 from service.http.problems import problem_of
 from service.http.responses import json_answer, tagged
+from service.http.strict_route import StrictRoute
 from service.open_snapshot import OpenSnapshot
 from service.schemas.responses import (
     CalibrationAnswer,
@@ -24,7 +25,7 @@ from service.schemas.search_responses import ThresholdAnswer
 from service.services import Services, Shared
 from service.settings import Scope
 
-router = APIRouter(prefix="/collections", tags=["collections"], dependencies=READERS)
+router = APIRouter(prefix="/collections", tags=["collections"], dependencies=READERS, route_class=StrictRoute)
 
 
 @router.get("", operation_id="list_collections", response_model=CollectionsAnswer)

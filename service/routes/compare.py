@@ -17,6 +17,7 @@ from service.embedding import embed_picture
 from service.http.disconnect import attend
 from service.http.forms import form_schema
 from service.http.responses import json_answer, png_uri
+from service.http.strict_route import StrictRoute
 from service.schemas.requests import CompareForm, EmbedForm, ScoreForm
 from service.schemas.responses import CompareAnswer, EmbedAnswer, PartAnswer, ScoreAnswer
 from service.schemas.search_responses import ThresholdAnswer
@@ -24,7 +25,7 @@ from service.scores import is_similar, round_score, rounded_confidence
 from service.services import Services, Shared
 from service.telemetry.timing import Stopwatch
 
-router = APIRouter(tags=["compare"], dependencies=READERS)
+router = APIRouter(tags=["compare"], dependencies=READERS, route_class=StrictRoute)
 STAGES = ("load", "decode", "encode")
 EXPLANATION_WEIGHT = 4
 """How many permits a comparison with an explanation takes: both pictures go through the network once more."""

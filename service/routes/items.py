@@ -10,13 +10,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from lookalike.catalogue.records import ItemRecord
 from service.dependencies.auth import READERS
-from service.dependencies.fast_route import PlainRoute
+from service.dependencies.fast_route import FastRoute
 from service.embedding import read_item_picture
 from service.errors import FieldInvalidError
 from service.http.disconnect import attend
 from service.http.media_type import media_type
 from service.http.path_params import Key, Name
 from service.http.responses import has, item_urls, json_answer, not_modified, tagged
+from service.http.strict_route import StrictRoute
 from service.open_snapshot import OpenSnapshot
 from service.routes.search import answer_search
 from service.schemas.requests import SimilarQuery
@@ -25,7 +26,7 @@ from service.schemas.search_responses import SearchAnswer
 from service.search import TIERS_WEIGHT, KeyQuery, SearchOptions
 from service.services import Shared
 
-router = APIRouter(prefix="/collections/{name}/items", tags=["items"], dependencies=READERS)
+router = APIRouter(prefix="/collections/{name}/items", tags=["items"], dependencies=READERS, route_class=StrictRoute)
 IMAGE_CACHING = "private, max-age=3600"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/*": _BINARY}}}
@@ -104,11 +105,11 @@ async def get_similar_items(
     services: Shared,
     name: Name,
     key: Key,
-    asked: Annotated[SimilarQuery, Query()],
+    parameters: Annotated[SimilarQuery, Query()],
 ) -> Response:
     """The k items most similar to this one, itself left out; nothing is encoded."""
-    with services.admission.permit(TIERS_WEIGHT if asked.tiers else 1):
-        options = SearchOptions.from_request(asked)
+    with services.admission.permit(TIERS_WEIGHT if parameters.tiers else 1):
+        options = SearchOptions.from_request(parameters)
         return await answer_search(request, services, name, KeyQuery(key), options)
 
 
@@ -117,7 +118,7 @@ router.add_api_route(
     get_similar_items,
     operation_id="get_similar_items",
     response_model=SearchAnswer,
-    route_class_override=PlainRoute,
+    route_class_override=FastRoute,
 )
 
 

@@ -12,12 +12,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from service.dependencies.auth import may_read, require
 from service.http.disconnect import attend
 from service.http.responses import json_answer, tagged
+from service.http.strict_route import StrictRoute
 from service.schemas.responses import EncodersAnswer, HealthAnswer, OperatorAnswer, ReadyAnswer, VersionAnswer
 from service.services import Shared
 from service.services import operator as running_operator
 from service.settings import Scope
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], route_class=StrictRoute)
 READY_WITHIN = 10.0
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 

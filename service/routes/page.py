@@ -1,4 +1,7 @@
-"""The web page, and the API's reference; all of it from this machine."""
+"""The web page, the API's reference and its OpenAPI document; all of it from this machine.
+
+The pages themselves take any query parameter: browsers, links and proxies add some.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ from pathlib import Path
 
 import fastapi_offline
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
-from service.http.responses import has, not_modified
+from service.http.responses import has, not_modified, tagged
+from service.http.strict_route import StrictRoute
 
 router = APIRouter(include_in_schema=False)
 STATIC = Path(__file__).resolve().parent.parent / "static"
@@ -46,15 +50,23 @@ async def page(request: Request) -> Response:
     return not_modified(response.headers) if has(request, response.headers["ETag"]) else response
 
 
+async def openapi_document(request: Request) -> Response:
+    """The OpenAPI document."""
+    return tagged(request, JSONResponse(request.app.openapi()))
+
+
+router.add_api_route("/openapi.json", openapi_document, route_class_override=StrictRoute, include_in_schema=False)
+
+
 @router.get("/docs")
 async def reference() -> Response:
-    """The API's reference, made in the browser of /openapi.json."""
+    """The API's reference, which the browser builds from /openapi.json."""
     return HTMLResponse(_REFERENCE, headers={"Content-Security-Policy": _REFERENCE_POLICY, "Cache-Control": "no-cache"})
 
 
 @router.get("/favicon.ico")
 async def favicon(request: Request) -> Response:
-    """What browsers ask for unasked."""
+    """The icon that browsers request by themselves."""
     headers = {"Cache-Control": "max-age=86400", "ETag": '"icon"'}
     if has(request, headers["ETag"]):
         return not_modified(headers)
@@ -62,7 +74,7 @@ async def favicon(request: Request) -> Response:
 
 
 class PageFiles(StaticFiles):
-    """Static files that a browser asks about again, so that an upgrade shows at once."""
+    """Static files that a browser revalidates each time, so that an upgrade shows at once."""
 
     def file_response(self, *arguments: object, **options: object) -> Response:
         """See StaticFiles."""

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from lookalike.errors import ImageError, ItemNotFoundError, SnapshotDamagedError
 from service.box import WHOLE_PICTURE
 from service.dependencies.admit import taken_in
-from service.dependencies.fast_route import PlainRoute
+from service.dependencies.fast_route import FastRoute
 from service.errors import ImageMissingError, RequestError
 from service.http.body import Upload
 from service.http.disconnect import attend
@@ -26,7 +26,7 @@ from service.search_json import EncodedResult, encode_result, search_answer
 from service.services import Services, Shared
 from service.telemetry.timing import Stopwatch
 
-router = APIRouter(tags=["search"], route_class=PlainRoute)
+router = APIRouter(tags=["search"], route_class=FastRoute)
 T = TypeVar("T")
 BATCH_WEIGHT = 4
 """A batch may be as large as so many single pictures, and takes as many permits."""

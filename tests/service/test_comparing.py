@@ -104,7 +104,7 @@ def test_the_report_takes_the_encoder_out_of_the_query(service: Service) -> None
     assert (missing.status_code, missing.json()["code"]) == (409, "encoder-not-installed")
     unknown = service.post("/cosine_similarity_score?model_name=resnet1800", files=files)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "encoder-unknown")
-    two = service.post("/cosine_similarity_score?model_nam=bundled", files=files | {"image_2": b""})
+    two = service.post("/cosine_similarity_score?model_name=bundled", files=files | {"image_2": b""})
     assert (two.status_code, two.json()["code"]) == (422, "image-empty")
 
 

@@ -14,6 +14,7 @@ from tests.service.harness import BOUNDARY, MULTIPART, Service, Trickle, body, i
 PICTURE = encode_png(make_picture(1))
 FILE = {"image": ("a.png", PICTURE)}
 TEXT = 64 * 1024
+SEARCH_FIELDS = "image, key, collection, k, min_score, threshold, box, tiers"
 
 
 def wrong(service: Service, path: str = "/search", **options: Any) -> list[dict[str, str]]:
@@ -28,27 +29,25 @@ def test_a_field_that_is_not_known_is_refused_with_the_one_that_was_meant(servic
     for written, meant in (("treshold", "threshold"), ("colection", "collection"), ("min-score", "min_score")):
         (error,) = wrong(service, files=FILE, data={written: "0.5"})
         assert (error["field"], error["code"]) == (written, "extra-forbidden")
-        assert error["message"] == f"is not a field here; did you mean {meant}?"
+        assert error["message"] == f"is unknown; did you mean {meant}? the fields are {SEARCH_FIELDS}"
     (other,) = wrong(service, files=FILE, data={"zzz": "1"})
-    assert other["message"] == (
-        "is not a field here; there are: image, key, collection, k, min_score, threshold, box, tiers"
-    )
+    assert other["message"] == f"is unknown; the fields are {SEARCH_FIELDS}"
 
 
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("k", "0", "greater than or equal to 1"),
-        ("k", "1001", "less than or equal to 1000"),
-        ("k", "ten", "valid integer"),
-        ("k", "1.5", "valid integer"),
-        ("k", "", "valid integer"),
-        ("min_score", "1.01", "less than or equal to 1"),
-        ("min_score", "-2", "greater than or equal to -1"),
+        ("k", "0", "must be at least 1"),
+        ("k", "1001", "must be at most 1000"),
+        ("k", "ten", "must be a whole number"),
+        ("k", "1.5", "must be a whole number"),
+        ("k", "", "must be a whole number"),
+        ("min_score", "1.01", "must be at most 1"),
+        ("min_score", "-2", "must be at least -1"),
         ("min_score", "nan", "finite number"),
-        ("threshold", "-0.1", "greater than or equal to 0"),
+        ("threshold", "-0.1", "must be at least 0"),
         ("threshold", "inf", "finite number"),
-        ("threshold", "80%", "valid number"),
+        ("threshold", "80%", "must be a number"),
         ("box", "1,2,3", "must be four numbers"),
         ("box", "a,b,c,d", "must be four numbers"),
         ("box", "0.5,0,0.5,1", "must lie in the picture"),
@@ -159,12 +158,12 @@ def test_a_batch_has_as_many_pictures_as_it_may_have_and_no_more_are_waited_for(
     pieces = Trickle(*parts, parts[0], b"", go_on=asyncio.Event())
     (error,) = wrong(service, "/search/batch", content=pieces, headers=MULTIPART)
     assert (error["field"], error["code"]) == ("image", "too-long")
-    assert error["message"] == "image came more than 64 times; send fewer at once"
+    assert error["message"] == "must be sent at most 64 times"
 
 
 @pytest.mark.parametrize("path", ["/collections", "/health", "/collections/shop/items/plain-0/similar"])
 def test_a_query_string_of_countless_parameters_is_refused(service: Service, path: str) -> None:
-    assert service.get(path + "?" + "a&" * 63).status_code == 200
+    assert service.get(path + "?" + "a&" * 63).json()["errors"][0]["field"] == "a"
     refused = service.get(path + "?" + "a&" * 64)
     assert (refused.status_code, refused.json()["code"]) == (422, "field-invalid")
     assert refused.json()["errors"][0]["field"] == "query"

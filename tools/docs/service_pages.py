@@ -28,7 +28,8 @@ API_HEAD = f"""# The HTTP API
 
 `make serve` or `python -m service` serves it; `/docs` shows it in a browser, `/openapi.json` is for machines
 ([openapi.json](openapi.json)). JSON is snake_case. Forms are `multipart/form-data`, as `curl -F` sends them, or, where
-there is no file, `application/x-www-form-urlencoded`. Unknown and repeated fields are refused.
+there is no file, `application/x-www-form-urlencoded`. Unknown and repeated fields
+and query parameters are refused; the error names those that exist.
 
 - Scores are cosines, -1 to 1. `normalized_score` is (cosine + 1) / 2. `similar` says whether the normalised score
   reaches `threshold.value`, and `threshold.source` who set that.

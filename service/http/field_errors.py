@@ -1,0 +1,84 @@
+"""What is wrong with the fields of a form and the parameters of a query string, each in a sentence of our own."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from service.errors import FieldInvalidError
+
+UNKNOWN, REPEATED = "extra-forbidden", "repeated"
+_MAX_SHOWN = 80
+"""How many characters of a field's name are repeated in a response."""
+_SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "missing": lambda _: "is missing",
+    "int_parsing": lambda _: "must be a whole number",
+    "int_from_float": lambda _: "must be a whole number",
+    "int_type": lambda _: "must be a whole number",
+    "int_parsing_size": lambda _: "has too many digits",
+    "float_parsing": lambda _: "must be a number",
+    "float_type": lambda _: "must be a number",
+    "finite_number": lambda _: "must be a finite number",
+    "bool_parsing": lambda _: "must be true or false",
+    "bool_type": lambda _: "must be true or false",
+    "string_type": lambda _: "must be text, not a file",
+    "greater_than_equal": lambda limits: f"must be at least {limits['ge']:g}",
+    "less_than_equal": lambda limits: f"must be at most {limits['le']:g}",
+    "string_too_short": lambda limits: f"must have at least {limits['min_length']} characters",
+    "string_too_long": lambda limits: f"must have at most {limits['max_length']} characters",
+    "string_pattern_mismatch": lambda _: "contains a character that is not allowed",
+    "too_short": lambda limits: f"must be sent at least {limits['min_length']} times",
+    "too_long": lambda limits: f"must be sent at most {limits['max_length']} times",
+    "value_error": lambda limits: str(limits["error"]),
+}
+"""By pydantic's type of error, given its ``ctx``. ``value_error`` is what validators of this project raise."""
+
+
+def shown_name(name: str) -> str:
+    """A field's name as sent by a client, cut to a length that a response may repeat."""
+    return name[:_MAX_SHOWN]
+
+
+def field_problem(name: str, code: str, message: str) -> dict[str, str]:
+    """What is wrong with one field."""
+    return {"field": shown_name(name), "code": code, "message": message}
+
+
+def fields_error(problems: Sequence[dict[str, str]]) -> FieldInvalidError:
+    """The error that names every wrong field."""
+    detail = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems)
+    return FieldInvalidError(detail, subject=problems[0]["field"], fields=list(problems))
+
+
+def validation_problems(
+    errors: Iterable[Any], known_names: Iterable[str], *, kind: str, name_at: int = 0
+) -> list[dict[str, str]]:
+    """Pydantic's errors, one for each field; ``name_at`` is where the field's name stands in an error's ``loc``."""
+    problems: dict[str, dict[str, str]] = {}
+    names = list(known_names)
+    for error in errors:
+        name = shown_name(str(error["loc"][name_at])) if error["loc"] else "form"
+        # One sentence a field, also where a union tried several types.
+        problems.setdefault(name, field_problem(name, *_code_and_message(error, name, names, kind)))
+    return list(problems.values())
+
+
+def _code_and_message(error: Any, name: str, known_names: list[str], kind: str) -> tuple[str, str]:
+    code = error["type"]
+    if code == "extra_forbidden":
+        return UNKNOWN, unknown_message(name, known_names, kind)
+    if code == "is_instance_of":
+        return "is-instance-of", f"must be a file: with curl, -F {name}=@cat.jpg"
+    sentence = _SENTENCES.get(code)
+    return code.replace("_", "-"), "is not valid" if sentence is None else sentence(error.get("ctx", {}))
+
+
+def unknown_message(name: str, known_names: Iterable[str], kind: str) -> str:
+    """That a name is unknown, which one it is close to, and which there are; ``kind`` is "field" or "parameter"."""
+    names = list(known_names)
+    if not names:
+        return f"is unknown; this path has no {kind}s"
+    close = difflib.get_close_matches(name, names, n=1)
+    question = f"did you mean {close[0]}? " if close else ""
+    return f"is unknown; {question}the {kind}s are {', '.join(names)}"
