@@ -31,7 +31,7 @@ def with_verb(arguments: list[str], verbs: frozenset[str]) -> list[str]:
 def main() -> None:
     """Run, and exit."""
     from indexer.cli import COMMANDS, app
-    from indexer.commands.options import make_reporter
+    from indexer.commands.session import make_reporter
 
     verbs = frozenset(command.__name__ for command in COMMANDS) | {"encoders"}
     arguments = with_verb(sys.argv[1:], verbs)

@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from indexer.commands.options import (
-    DEFAULT_DATA,
-    CollectionOption,
-    DatabaseOption,
-    DataOption,
-    EncodersOption,
-    JsonOption,
-    Session,
-    make_session,
-)
+from indexer.commands.options import CollectionOption
+from indexer.commands.session import Session, with_collections
 from indexer.datasets.labels import COLUMNS, Labels, choose_labels, examples, folder_labels, spread_sample
 from lookalike.api import Collection
 from lookalike.calibration import Calibration, percent, read_calibration
@@ -37,7 +29,9 @@ MOST_PICTURES = 20_000
 PairsOption = Annotated[
     Path | None,
     typer.Option(
-        "--pairs", envvar="LOOKALIKE_PAIRS", help="CSV of judged pairs: key_a,key_b,same (yes or no); else labels."
+        "--pairs",
+        envvar="LOOKALIKE_PAIRS",
+        help="CSV of judged pairs: key_a, key_b, same (yes or no). Without it: labels.",
     ),
 ]
 LabelOption = Annotated[
@@ -45,7 +39,7 @@ LabelOption = Annotated[
     typer.Option(
         "--label",
         envvar="LOOKALIKE_LABEL",
-        help="Column that says what a picture shows; else label, or product_id.",
+        help="Column with the labels. Without it: label, else product_id.",
     ),
 ]
 FoldersOption = Annotated[
@@ -53,7 +47,7 @@ FoldersOption = Annotated[
     typer.Option(
         "--labels-from-folders",
         envvar="LOOKALIKE_LABELS_FROM_FOLDERS",
-        help="Take the name of a picture's folder for what it shows: only if they were sorted so.",
+        help="Use the name of each picture's folder as its label: only if folders were sorted by what pictures show.",
     ),
 ]
 PrecisionOption = Annotated[
@@ -63,18 +57,20 @@ PrecisionOption = Annotated[
         min=0.5,
         max=0.999,
         envvar="LOOKALIKE_PRECISION",
-        help="Take the lowest threshold with this precision, such as 0.9; else the one of best F1.",
+        help="Choose the lowest threshold with this precision, such as 0.9. Without it: the one with the best F1.",
     ),
 ]
 OutOption = Annotated[
     Path | None,
     typer.Option(
-        "--out", envvar="LOOKALIKE_OUT", help="Folder for curves and page; else the collection's reports folder."
+        "--out", envvar="LOOKALIKE_OUT", help="Folder for the report. Without it: the collection's reports folder."
     ),
 ]
 
 
+@with_collections
 def calibrate(
+    session: Session,
     collection: CollectionOption,
     pairs: PairsOption = None,
     label: LabelOption = None,
@@ -83,22 +79,19 @@ def calibrate(
     out: OutOption = None,
     use: Annotated[
         Path | None,
-        typer.Option("--use", envvar="LOOKALIKE_USE", help="Put a calibration made elsewhere in force instead."),
+        typer.Option("--use", envvar="LOOKALIKE_USE", help="Use a calibration file that was made elsewhere."),
     ] = None,
     remove: Annotated[
-        bool, typer.Option("--remove", envvar="LOOKALIKE_REMOVE", help="Take the collection's calibration away.")
+        bool, typer.Option("--remove", envvar="LOOKALIKE_REMOVE", help="Remove the collection's calibration.")
     ] = False,
-    show: Annotated[bool, typer.Option("--show", envvar="LOOKALIKE_SHOW", help="Print what is in force.")] = False,
-    data: DataOption = DEFAULT_DATA,
-    database: DatabaseOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
+    show: Annotated[
+        bool, typer.Option("--show", envvar="LOOKALIKE_SHOW", help="Print the calibration in use.")
+    ] = False,
 ) -> None:
     """Fit a threshold and confidences to a collection, from labels or judged pairs; its answers then say so.
 
     A fit that means nothing on the pairs held back is refused, and nothing is put in force.
     """
-    session = make_session(data, database, encoders_dir, json)
     _check_together(
         pairs=pairs, label=label, labels_from_folders=labels_from_folders, use=use, remove=remove, show=show
     )
@@ -115,14 +108,14 @@ def calibrate(
             else:
                 labels = _labels(opened, label, labels_from_folders)
                 halves = _labelled(session, opened, labels)
-            _fit(session, opened, halves, labels, (precision, out))
+            _fit(session, opened, halves, labels, precision, out)
 
 
 def _check_together(**given: object) -> None:
     """Each of these says alone what to do."""
     named = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
     if len(named) > 1:
-        raise typer.BadParameter(f"{' and '.join(named)} do not go together: give one of them")
+        raise typer.BadParameter(f"{' and '.join(named)} exclude each other: give one of them")
 
 
 def _show(session: Session, opened: Collection) -> None:
@@ -146,7 +139,7 @@ def _remove(session: Session, opened: Collection) -> None:
     name = opened.manifest.collection
     removed = remove_calibration(session.layout(name), opened.manifest.encoder)
     threshold = opened.threshold()
-    words = "its calibration is gone" if removed else "there was no calibration"
+    words = "its calibration is removed" if removed else "there was no calibration"
     session.reporter.answer(
         f"{name}: {words}; similar from {threshold.words} on ({threshold.source})",
         collection=name,
@@ -172,14 +165,14 @@ def _labels(opened: Collection, column: str | None, from_folders: bool) -> Label
     if from_folders:
         reason = f"the {count} pictures of {name!r} lie in no folders whose names could be labels"
     elif column is not None:
-        columns = sorted({known for item in opened.items() for known in item.draft.metadata})
+        columns = sorted({column_name for item in opened.items() for column_name in item.draft.metadata})
         named = f"there are: {', '.join(columns)}" if columns else "there are no columns"
         reason = f"none of the {count} pictures of {name!r} has a value in the column {column!r} ({named})"
     else:
         reason = f"the {count} pictures of {name!r} have no labels: no column {' or '.join(COLUMNS)}"
         folders = folder_labels(item.draft for item in opened.items()).names
         if folders:
-            reason += f", and their {len(folders)} folders ({examples(folders)}) are not taken for labels unasked"
+            reason += f", and their {len(folders)} folders ({examples(folders)}) are used as labels only if asked for"
             remedy = (
                 "if a folder's name says what its pictures show, run `python -m indexer calibrate --collection "
                 f"{name} --labels-from-folders`, else {remedy}"
@@ -194,16 +187,16 @@ def _labelled(session: Session, opened: Collection, labels: Labels) -> Halves:
     name = opened.manifest.collection
     session.reporter.say(f"{name}: {labels.summary}")
     rows = [row for row, label in enumerate(labels.values) if label is not None]
-    known = [label for label in labels.values if label is not None]
-    check_classes(repr(name), known)
-    sample = spread_sample(known, MOST_PICTURES)
-    if len(sample) < len(known):
+    values = [label for label in labels.values if label is not None]
+    check_classes(repr(name), values)
+    sample = spread_sample(values, MOST_PICTURES)
+    if len(sample) < len(values):
         session.reporter.say(f"{name}: a sample of {len(sample)} of them is used")
-    wanted = {rows[place] for place in sample}
-    items = [item for row, item in enumerate(opened.items()) if row in wanted]
+    chosen_rows = {rows[place] for place in sample}
+    items = [item for row, item in enumerate(opened.items()) if row in chosen_rows]
     vectors = _vectors(session, opened, items)
     keys = [item.draft.key for item in items]
-    return halves_of_labels([LabelledSet(repr(name), vectors, [known[place] for place in sample], keys)])
+    return halves_of_labels([LabelledSet(repr(name), vectors, [values[place] for place in sample], keys)])
 
 
 def _judged(session: Session, opened: Collection, path: Path) -> Halves:
@@ -247,14 +240,14 @@ def _fit(
     opened: Collection,
     halves: Halves,
     labels: Labels | None,
-    wanted: tuple[float | None, Path | None],
+    precision: float | None,
+    out: Path | None,
 ) -> None:
-    """Fit, put in force and tell; ``wanted`` are the precision and the folder of the report, if they were given."""
+    """Fit by the rule that ``precision`` means, store the calibration, and write the report (into ``out`` if given)."""
     from indexer.calibration.calibrate import calibrate as fit
     from indexer.calibration.fit import Rule
     from indexer.calibration.report import write_report
 
-    precision, out = wanted
     name, spec = opened.manifest.collection, opened.manifest.encoder
     layout = session.layout(name)
     fitted = fit(halves, spec, collection=name, rule=Rule(precision))

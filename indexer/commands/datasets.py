@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.index import RootOption, SourceArgument
-from indexer.commands.options import JsonOption, MaxMegabytesOption, MaxMegapixelsOption, image_limits, make_reporter
+from indexer.commands.options import MaxMegabytesOption, MaxMegapixelsOption, RootOption, SourceArgument, image_limits
+from indexer.commands.session import Session, with_session
 from indexer.console.staged_progress import Steps
 from indexer.sample.corpus import write_sample
 from indexer.sample.product import MAX_PRODUCTS
@@ -17,21 +17,22 @@ from lookalike.sources.open_source import open_source
 from lookalike.storage import disk_errors
 
 
+@with_session()
 def sample(
+    session: Session,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write the corpus to.")],
     products: Annotated[
         int,
         typer.Option(
-            "--products", min=1, max=MAX_PRODUCTS, envvar="LOOKALIKE_PRODUCTS", help="How many products to draw."
+            "--products", min=1, max=MAX_PRODUCTS, envvar="LOOKALIKE_PRODUCTS", help="Number of products to draw."
         ),
     ] = 156,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, envvar="LOOKALIKE_SEED", help="Another seed, other products.")
+        int, typer.Option("--seed", min=0, envvar="LOOKALIKE_SEED", help="Seed of the random numbers.")
     ] = 7,
-    json: JsonOption = False,
 ) -> None:
-    """Draw a corpus of made-up product photos with a manifest, ground truth and queries."""
-    reporter = make_reporter(json)
+    """Draw a sample corpus of synthetic product photos, with a manifest, ground truth and queries."""
+    reporter = session.reporter
     with disk_errors(folder), Steps(reporter, "sample") as steps:
         summary = write_sample(
             folder,
@@ -39,9 +40,9 @@ def sample(
             seed=seed,
             progress=lambda drawn, total: steps.tell("drawing pictures", drawn, total),
         )
-    there = "is there already" if summary.already_there else "drawn"
+    outcome = "is outcome already" if summary.already_there else "drawn"
     reporter.answer(
-        f"{summary.pictures} pictures of {summary.products} products of {summary.kinds} kinds in {folder} ({there}): "
+        f"{summary.pictures} pictures of {summary.products} products of {summary.kinds} kinds in {folder} ({outcome}): "
         f"index them with `python -m indexer index {folder / 'manifest.csv'} --collection sample`",
         folder=str(folder),
         pictures=summary.pictures,
@@ -64,18 +65,19 @@ class ImagenetteSize(StrEnum):
     PX160 = "160px"
 
 
+@with_session()
 def fetch(
-    dataset: Annotated[DataSet, typer.Argument(help="Which data set.")],
+    session: Session,
+    dataset: Annotated[DataSet, typer.Argument(help="The data set to download.")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to put it in.")],
     picture_size: Annotated[
         ImagenetteSize, typer.Option("--size", envvar="LOOKALIKE_SIZE", help="Size of the pictures.")
     ] = ImagenetteSize.PX160,
-    json: JsonOption = False,
 ) -> None:
-    """Download a public data set to try things on."""
+    """Download a public data set: imagenette, photos of ten classes."""
     from indexer.datasets.imagenette import fetch_imagenette
 
-    reporter = make_reporter(json)
+    reporter = session.reporter
     reporter.say(f"fetching {dataset} ({picture_size}) into {folder}")
     place = fetch_imagenette(folder, picture_size)
     reporter.answer(
@@ -83,17 +85,18 @@ def fetch(
     )
 
 
+@with_session()
 def stats(
+    session: Session,
     source: SourceArgument,
     images_root: RootOption = None,
     max_megabytes: MaxMegabytesOption = 64,
     max_megapixels: MaxMegapixelsOption = 100,
-    json: JsonOption = False,
 ) -> None:
-    """Mean and standard deviation of each colour channel over all pixels of a corpus."""
+    """Compute the mean and standard deviation of each colour channel over all pixels of a corpus."""
     from indexer.datasets.colour_statistics import corpus_statistics
 
-    reporter = make_reporter(json)
+    reporter = session.reporter
     limits = image_limits(max_megabytes, max_megapixels)
     opened = open_source(source, images_root=images_root)
     try:

@@ -13,16 +13,8 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from indexer.commands.options import (
-    DEFAULT_DATA,
-    DatabaseOption,
-    DataOption,
-    EncodersOption,
-    JsonOption,
-    Session,
-    make_session,
-    size,
-)
+from indexer.commands.session import EXIT_FAILED, Session, with_collections
+from indexer.console.units import size
 from lookalike.api import Encoder
 from lookalike.collection.snapshot import open_snapshot
 from lookalike.errors import LookalikeError, OperatorError
@@ -37,14 +29,11 @@ class Check:
     ask: Callable[[Session], str]
 
 
+@with_collections
 def doctor(
-    data: DataOption = DEFAULT_DATA,
-    database: DatabaseOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
+    session: Session,
 ) -> None:
     """Check packages, operator, encoder, data folder, catalogue and snapshots; exits with 1 if anything is wrong."""
-    session = make_session(data, database, encoders_dir, json)
     failed = 0
     for check in CHECKS:
         try:
@@ -55,7 +44,7 @@ def doctor(
         text = f"{'ok ' if good else 'BAD'}  {check.name}: {words}"
         session.reporter.answer(text, check=check.name, ok=good, says=words)
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _packages(_session: Session) -> str:

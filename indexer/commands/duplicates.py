@@ -12,16 +12,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from indexer.commands.options import (
-    DEFAULT_DATA,
-    CollectionOption,
-    DatabaseOption,
-    DataOption,
-    EncodersOption,
-    JsonOption,
-    Session,
-    make_session,
-)
+from indexer.commands.options import CollectionOption
+from indexer.commands.session import Session, with_collections
 from indexer.duplicates.grouping import CopyGroup, copy_groups
 from indexer.duplicates.tier_reader import Reader
 from lookalike.api import Collection
@@ -34,7 +26,11 @@ _COLUMNS = ("group", "action", "key", "tier", "width", "height", "bytes", "path"
 NeighboursOption = Annotated[
     int,
     typer.Option(
-        "--neighbours", min=1, max=100, envvar="LOOKALIKE_NEIGHBOURS", help="How many nearest of each are checked."
+        "--neighbours",
+        min=1,
+        max=100,
+        envvar="LOOKALIKE_NEIGHBOURS",
+        help="Nearest neighbours of each to compare on pixels.",
     ),
 ]
 TableOption = Annotated[
@@ -42,20 +38,17 @@ TableOption = Annotated[
 ]
 
 
+@with_collections
 def duplicates(
+    session: Session,
     collection: CollectionOption,
     neighbours: NeighboursOption = 10,
     out: TableOption = None,
-    data: DataOption = DEFAULT_DATA,
-    database: DatabaseOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Find copies of one picture in a collection, and say which one of them to keep; nothing is removed.
 
     The table is CSV: group, action (keep or drop), key, tier, width, height, bytes, path (absolute).
     """
-    session = make_session(data, database, encoders_dir, json)
     with session.collection(collection) as opened, session.source(collection) as source:
         items = [item.draft for item in opened.items()]
         candidates = _candidates(opened, neighbours, session)

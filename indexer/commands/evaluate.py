@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
-from itertools import product
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from indexer.commands.index import EXIT_REJECTED, RootOption
 from indexer.commands.options import (
-    DEFAULT_DATA,
     DEFAULT_WORKERS,
-    DatabaseOption,
-    DataOption,
-    EncodersOption,
-    FusionName,
-    JsonOption,
-    Session,
+    EncodersListOption,
+    FusionsOption,
+    LabelOption,
+    ReportOption,
+    RootOption,
+    SizesOption,
     WorkersOption,
-    encoder_request,
-    make_session,
+    encoder_requests,
 )
+from indexer.commands.session import EXIT_REJECTED, Session, with_collections
 from indexer.evaluation.encoders import load_encoders
 from indexer.evaluation.report import report_page, thumbnails
 from indexer.evaluation.result import Evaluation, evaluate_subject
@@ -40,31 +37,6 @@ SourceArgument = Annotated[
         help="A folder of class folders, a .zip of them, or a manifest with a label or product_id column.",
     ),
 ]
-EncodersListOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--encoder",
-        envvar="LOOKALIKE_ENCODER",
-        help="bundled, NAME (once installed), or NAME:/path/to/weights; may be repeated. Without it: bundled-int8, or "
-        "bundled at another fusion or size.",
-    ),
-]
-FusionsOption = Annotated[
-    list[FusionName] | None,
-    typer.Option(
-        "--fusion",
-        envvar="LOOKALIKE_FUSION",
-        help="mean, concat, last or moments; repeated: each encoder with each of them.",
-    ),
-]
-SizesOption = Annotated[
-    list[int] | None,
-    typer.Option(
-        "--input-size",
-        envvar="LOOKALIKE_INPUT_SIZE",
-        help="Side in pixels of what the network sees; repeated: each encoder with each of them.",
-    ),
-]
 CollectionOption = Annotated[
     str | None,
     typer.Option(
@@ -74,25 +46,17 @@ CollectionOption = Annotated[
         help="Evaluate this collection's stored vectors and its index, instead of SOURCE.",
     ),
 ]
-LabelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--label",
-        envvar="LOOKALIKE_LABEL",
-        help="Column with the labels. Without it: label, else product_id, else the picture's own folder.",
-    ),
-]
 LimitOption = Annotated[
     int | None,
-    typer.Option("--limit", min=4, envvar="LOOKALIKE_LIMIT", help="At most so many pictures, spread over the labels."),
-]
-OutOption = Annotated[
-    Path | None,
-    typer.Option("--out", "-o", envvar="LOOKALIKE_OUT", help="Write an HTML report, in one file, to this path."),
+    typer.Option(
+        "--limit", min=4, envvar="LOOKALIKE_LIMIT", help="Use at most this many pictures, spread over the labels."
+    ),
 ]
 
 
+@with_collections
 def evaluate(
+    session: Session,
     context: typer.Context,
     source: SourceArgument = None,
     collection: CollectionOption = None,
@@ -101,30 +65,21 @@ def evaluate(
     input_size: SizesOption = None,
     label: LabelOption = None,
     limit: LimitOption = None,
-    out: OutOption = None,
-    data: DataOption = DEFAULT_DATA,
+    out: ReportOption = None,
     images_root: RootOption = None,
     workers: WorkersOption = DEFAULT_WORKERS,
-    database: DatabaseOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
-    """Measure the answers on labelled pictures: every picture asks for the others of its label.
+    """Measure the answers on labelled pictures: every picture is a query for the others of its label.
 
     Gives recall@1, 5 and 10, precision@5 and mean average precision, overall and for each label, with their 95 %
     confidence intervals; several encoders side by side.
     """
     _check_usage(context, source, collection)
-    session = make_session(data, database, encoders_dir, json)
     if out is not None:
         check_place(out)
     choice = Choice(label, limit)
     if source is not None:
-        fusions: Sequence[FusionName | None] = fusion or (None,)
-        sizes: Sequence[int | None] = input_size or (None,)
-        names: Sequence[str | None] = encoder or (None,)
-        wanted = product(names, fusions, sizes)
-        requests = [encoder_request(*combination) for combination in wanted]
+        requests = encoder_requests(encoder, fusion, input_size)
         with closing(open_source(source, images_root=images_root)) as opened:
             encoders = load_encoders(requests, session.places.encoders_dir)
             subject = subject_of_source(opened, encoders, choice, workers=workers, reporter=session.reporter)
@@ -140,12 +95,12 @@ def evaluate(
 def _check_usage(context: typer.Context, source: Path | None, collection: str | None) -> None:
     """Refuse flags that contradict each other; a variable of the environment contradicts nothing."""
     origins = {name: context.get_parameter_source(name) for name in context.params}
-    said = {name for name, origin in origins.items() if origin is not None and origin.name == "COMMANDLINE"}
+    typed = {name for name, origin in origins.items() if origin is not None and origin.name == "COMMANDLINE"}
     if source is None and collection is None:
         raise typer.BadParameter("give SOURCE, or a collection with --collection", param_hint="SOURCE")
-    if source is not None and "collection" in said:
+    if source is not None and "collection" in typed:
         raise typer.BadParameter("SOURCE and --collection exclude each other; give one of them", param_hint="SOURCE")
-    if source is None and (extra := said & {"encoder", "fusion", "input_size", "images_root"}):
+    if source is None and (extra := typed & {"encoder", "fusion", "input_size", "images_root"}):
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(extra))
         raise typer.BadParameter("a collection's vectors are stored: leave it out", param_hint=flags)
 

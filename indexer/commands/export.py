@@ -8,16 +8,9 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.options import (
-    DEFAULT_DATA,
-    EncodersOption,
-    FusionOption,
-    InputSizeOption,
-    JsonOption,
-    encoder_request,
-    make_session,
-    size,
-)
+from indexer.commands.options import FusionOption, InputSizeOption, encoder_request
+from indexer.commands.session import Session, with_session
+from indexer.console.units import size
 from lookalike.encoder.registry import BUNDLED
 from lookalike.storage import disk_errors
 
@@ -40,7 +33,9 @@ class FormatName(StrEnum):
     TORCHSCRIPT = "torchscript"
 
 
+@with_session("encoders_dir")
 def export(
+    session: Session,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; OUT.json says what is in it.")],
     encoder: ExportedOption = BUNDLED,
     fusion: FusionOption = None,
@@ -54,8 +49,6 @@ def export(
             "says what it computes; OpenVINO wants an extension (docs/export.md). torchscript: for old programs.",
         ),
     ] = FormatName.ONNX,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Write an encoder to a file that other programs can run: pictures (n, S, S, 3) uint8 in, unit vectors out.
 
@@ -64,7 +57,6 @@ def export(
     """
     from lookalike.wiring import export_encoder
 
-    session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     request = encoder_request(encoder, fusion, input_size)
     with session.reporter.stage(f"{encoder}: exporting", 0), disk_errors(out):
         spec = export_encoder(request, session.places.encoders_dir, out, kind.value)

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from indexer.commands.options import (
-    DEFAULT_DATA,
     DEFAULT_WORKERS,
     BatchOption,
     CollectionOption,
-    DatabaseOption,
-    DataOption,
     EncoderOption,
-    EncodersOption,
+    Engine,
+    EngineOption,
     FusionOption,
     InputSizeOption,
-    JsonOption,
     MaxMegabytesOption,
     MaxMegapixelsOption,
-    Session,
+    MemoryOption,
+    RecallOption,
+    RootOption,
+    SourceArgument,
     WorkersOption,
     encoder_request,
     image_limits,
-    make_session,
     memory_budget,
 )
+from indexer.commands.session import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REJECTED, Session, with_collections
 from indexer.ingest.pipeline import PipelineOptions
 from indexer.ingest.run import IndexRequest, RunOptions, RunSummary, index_collection
 from lookalike.catalogue.records import CollectionSettings
@@ -37,76 +35,28 @@ from lookalike.collection.index_command import DEFAULT_KEEP
 from lookalike.errors import CollectionNotFoundError, LookalikeError
 from lookalike.index.planner import DEFAULT_RECALL
 from lookalike.options import ImageLimits
-from lookalike.wiring import INDEX_TYPES
 
-EXIT_FAILED = 1
-EXIT_REJECTED = 3
-EXIT_INTERRUPTED = 130
-
-SourceArgument = Annotated[
-    Path, typer.Argument(metavar="SOURCE", help="A folder, a .zip, or a manifest (.csv, .jsonl with a path column).")
-]
-RootOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--images-root", envvar="LOOKALIKE_IMAGES_ROOT", help="Folder that a manifest's paths start at; else its own."
-    ),
-]
-
-
-class Engine(StrEnum):
-    """Index types."""
-
-    _ignore_ = "members engine_name"
-    AUTO = "auto"
-    members = vars()
-    for engine_name in INDEX_TYPES:
-        members[engine_name] = engine_name
-
-
-EngineOption = Annotated[
-    Engine,
-    typer.Option("--engine", envvar="LOOKALIKE_ENGINE", help="Index type. auto: what fits the number of pictures."),
-]
-RecallOption = Annotated[
-    float,
-    typer.Option(
-        "--recall",
-        envvar="LOOKALIKE_RECALL",
-        min=0.5,
-        max=1.0,
-        help="Share of the ten nearest that the index must find, measured before it is published.",
-    ),
-]
-MemoryOption = Annotated[
-    float | None,
-    typer.Option(
-        "--memory",
-        envvar="LOOKALIKE_MEMORY",
-        min=0.001,
-        help="Gigabytes that a service may hold for the index; without it, half of this machine's.",
-    ),
-]
 KeepOption = Annotated[
     int,
     typer.Option(
-        "--keep", envvar="LOOKALIKE_KEEP", min=2, help="Snapshots that stay: the current one and those before it."
+        "--keep", envvar="LOOKALIKE_KEEP", min=2, help="Number of snapshots to keep, the current one included."
     ),
 ]
 ReencodeOption = Annotated[
     bool,
-    typer.Option("--reencode", envvar="LOOKALIKE_REENCODE", help="Agree to replace all vectors by another encoder's."),
+    typer.Option("--reencode", envvar="LOOKALIKE_REENCODE", help="Allow another encoder: encode all pictures again."),
 ]
 EmptyOption = Annotated[
     bool,
-    typer.Option("--allow-empty", envvar="LOOKALIKE_ALLOW_EMPTY", help="Agree to a source that has lost everything."),
+    typer.Option("--allow-empty", envvar="LOOKALIKE_ALLOW_EMPTY", help="Allow a source without any usable picture."),
 ]
 
 
+@with_collections
 def index(
+    session: Session,
     source: SourceArgument,
     collection: CollectionOption,
-    data: DataOption = DEFAULT_DATA,
     images_root: RootOption = None,
     encoder: EncoderOption = None,
     fusion: FusionOption = None,
@@ -121,12 +71,8 @@ def index(
     max_megapixels: MaxMegapixelsOption = 100,
     workers: WorkersOption = DEFAULT_WORKERS,
     batch: BatchOption = 32,
-    database: DatabaseOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Index a folder, a zip or a manifest: encode what is new or changed, drop what is gone, publish a snapshot."""
-    session = make_session(data, database, encoders_dir, json)
     limits = image_limits(max_megabytes, max_megapixels)
     settings = CollectionSettings(
         engine.value, keep, limits.max_bytes, limits.max_pixels, recall, memory_budget(memory)
@@ -141,24 +87,21 @@ def index(
         raise typer.Exit(EXIT_REJECTED)
 
 
+@with_collections
 def reindex(
-    data: DataOption = DEFAULT_DATA,
+    session: Session,
     workers: WorkersOption = DEFAULT_WORKERS,
     batch: BatchOption = 32,
-    database: DatabaseOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Bring every collection up to date from the source, and with the settings, that it remembers.
 
     This is what runs when no command is given.
     """
-    session = make_session(data, database, encoders_dir, json)
-    if database is None and not data.is_dir():
+    if session.has_no_data():
         raise CollectionNotFoundError(
-            f"there is no collection in {data} to bring up to date: "
+            f"there is no collection in {session.places.data} to bring up to date: "
             "run `python -m indexer index SOURCE --collection NAME` first",
-            subject=str(data),
+            subject=str(session.places.data),
         )
     with session.catalogue() as catalogue:
         collections = catalogue.collections()
@@ -188,9 +131,7 @@ def _run(session: Session, request: IndexRequest, options: RunOptions) -> RunSum
         with session.catalogue() as catalogue:
             summary = index_collection(session.places, request, catalogue=catalogue, options=options, reporter=reporter)
     except KeyboardInterrupt as error:
-        reporter.say(
-            f"stopped. What {request.name} had published is as it was; run the same command to go on from here"
-        )
+        reporter.say(f"interrupted: what {request.name} has published is unchanged; run the same command to go on")
         raise typer.Exit(EXIT_INTERRUPTED) from error
     reporter.answer(summary.text(), **summary.fields())
     return summary

@@ -8,17 +8,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from indexer.commands.options import (
-    DEFAULT_DATA,
-    CollectionOption,
-    DatabaseOption,
-    DataOption,
-    EncodersOption,
-    JsonOption,
-    Session,
-    make_session,
-    size,
-)
+from indexer.commands.options import CollectionOption
+from indexer.commands.session import EXIT_FAILED, EXIT_STALE, Session, with_collections
+from indexer.console.units import size
 from indexer.ingest.verify import verify_self_match
 from lookalike.catalogue.records import CollectionRecord
 from lookalike.collection.builder import find_rolled_back
@@ -31,26 +23,21 @@ from lookalike.errors import LookalikeError, SnapshotDamagedError, SnapshotNotFo
 from lookalike.options import ImageLimits
 from lookalike.storage import disk_errors
 
-EXIT_FAILED = 1
-EXIT_STALE = 3
 
-
+@with_collections
 def collections(
-    data: DataOption = DEFAULT_DATA,
-    database: DatabaseOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
+    session: Session,
 ) -> None:
     """List the collections: pictures, snapshots, encoder, source."""
-    session = make_session(data, database, encoders_dir, json)
-    if database is None and not data.is_dir():
+    if session.has_no_data():
         records: list[CollectionRecord] = []
     else:
         with session.catalogue() as catalogue:
             records = catalogue.collections()
     if not records:
         session.reporter.say(
-            f"no collection in {data} yet: run `python -m indexer index SOURCE --collection NAME` to make one"
+            f"no collection in {session.places.data} yet: "
+            "run `python -m indexer index SOURCE --collection NAME` to make one"
         )
     damaged = 0
     for record in records:
@@ -99,19 +86,16 @@ def _lines(record: CollectionRecord, manifest: Manifest, volume: int, complete: 
     ]
 
 
+@with_collections
 def verify(
+    session: Session,
     collection: CollectionOption,
-    data: DataOption = DEFAULT_DATA,
     sample: Annotated[
         int | None,
-        typer.Option("--sample", min=1, envvar="LOOKALIKE_SAMPLE", help="Check so many pictures instead of all."),
+        typer.Option("--sample", min=1, envvar="LOOKALIKE_SAMPLE", help="Check this many pictures instead of all."),
     ] = None,
-    database: DatabaseOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
-    """Prove the current snapshot: checksums, counts, and every picture finding itself at rank 1 with score 1.000."""
-    session = make_session(data, database, encoders_dir, json)
+    """Check the current snapshot: checksums, counts, and that every picture finds itself first, with score 1.000."""
     # The digest of each file is compared before it is decoded, so what was accepted once need not be limited again.
     limits = ImageLimits(max_bytes=2**62, max_pixels=2**62)
     with session.collection(collection, limits=limits, whole=True) as opened:
@@ -127,8 +111,8 @@ def verify(
         session.reporter.say(f"failure: {line}")
     for line in result.stale[:20]:
         session.reporter.say(f"stale: {line}")
-    found = result.checked - len(result.failures)
-    text = f"{collection}: {found} of {result.checked} pictures find themselves"
+    matching = result.checked - len(result.failures)
+    text = f"{collection}: {matching} of {result.checked} pictures find themselves"
     text += f" (lowest score {result.lowest:.4f})" if result.lowest is not None else ""
     text += f", {len(result.stale)} changed since they were indexed" if result.stale else ""
     session.reporter.answer(text, collection=collection, **result.fields())
@@ -139,22 +123,21 @@ def verify(
         raise typer.Exit(EXIT_STALE)
 
 
+@with_collections
 def rollback(
+    session: Session,
     collection: CollectionOption,
     to: Annotated[
         int | None,
-        typer.Option("--to", envvar="LOOKALIKE_TO", help="Snapshot to go to; else the newest one before the current."),
+        typer.Option(
+            "--to", envvar="LOOKALIKE_TO", help="Snapshot to go back to. Without it: the one before the current."
+        ),
     ] = None,
-    data: DataOption = DEFAULT_DATA,
-    database: DatabaseOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Make an older snapshot the current one, after checking it, until the next index or reindex.
 
     These go forward again, to what the source then holds: stop the job that runs them, and mend the source, first.
     """
-    session = make_session(data, database, encoders_dir, json)
     with session.catalogue(collection) as catalogue:
         record = catalogue.collection(collection)
     layout = session.layout(collection)
@@ -200,9 +183,9 @@ def _target(session: Session, collection: str) -> int:
         current = complete[-1] + 1 if complete else 0
     older = [generation for generation in complete if generation < current]
     if not older:
-        there = ", ".join(map(str, complete))
+        generations = ", ".join(map(str, complete))
         raise SnapshotNotFoundError(
-            f"the collection {collection!r} has no snapshot older than {current}; there are: {there}",
+            f"the collection {collection!r} has no snapshot older than {current}; there are: {generations}",
             subject=collection,
         )
     return older[-1]

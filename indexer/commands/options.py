@@ -1,26 +1,51 @@
-"""Options that several commands share, and what they become: one Session a command."""
+"""Arguments and flags that several commands have, with their environment variables, and what their values become."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from indexer.console.reporter import HumanReporter, JsonReporter, Reporter
-from lookalike.api import Collection
-from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.index_command import DATA_FOLDER, default_memory
-from lookalike.collection.layout import CollectionLayout
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
-from lookalike.options import MEBIBYTE, EncoderRequest, ImageLimits, Places
-from lookalike.sources.base import Source
-from lookalike.wiring import default_encoder, open_catalogue, open_origin
+from lookalike.options import MEBIBYTE, EncoderRequest, ImageLimits
+from lookalike.thresholds import DEFAULT_VALUE
+from lookalike.wiring import default_encoder
+
+DEFAULT_DATA = DATA_FOLDER
+DEFAULT_WORKERS = os.cpu_count() or 1
+
+
+class FusionName(StrEnum):
+    """Ways to make one vector of several stages."""
+
+    MEAN = "mean"
+    CONCAT = "concat"
+    LAST = "last"
+    MOMENTS = "moments"
+
+
+class Engine(StrEnum):
+    """Index types."""
+
+    AUTO = "auto"
+    FAISS_FLAT = "faiss-flat"
+    FAISS_FLAT16 = "faiss-flat16"
+    FAISS_HNSW = "faiss-hnsw"
+    FAISS_IVFPQ = "faiss-ivfpq"
+    EXACT = "exact"
+
+
+_INPUT_SIZES = f"the network's own, or a multiple of {INPUT_STEP} from {SMALLEST_INPUT} to {LARGEST_INPUT}"
+_ENCODER_NAMES = "bundled-int8, bundled, bundled-resnet18, NAME (once installed), or NAME:/path/to/weights"
+_DEFAULT_ENCODER = "Without it: bundled-int8, or bundled with another fusion or input size."
+
+# Where things lie, and how a command answers: what makes a Session
 
 DataOption = Annotated[
     Path, typer.Option("--data", envvar="LOOKALIKE_DATA", help="Folder of collections and their catalogue.")
@@ -39,35 +64,94 @@ EncodersOption = Annotated[
     typer.Option(
         "--encoders-dir",
         envvar="LOOKALIKE_ENCODERS_DIR",
-        help="Folder of installed encoder weights. Without it: a folder in your cache.",
+        help="Folder of installed encoder weights. Without it: ~/.cache/lookalike/encoders.",
     ),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", envvar="LOOKALIKE_JSON", help="Write one JSON object a line to stdout.")
 ]
-CollectionOption = Annotated[
-    str, typer.Option("--collection", "-c", envvar="LOOKALIKE_COLLECTION", help="Name of the collection.")
+
+# Pictures
+
+SourceArgument = Annotated[
+    Path, typer.Argument(metavar="SOURCE", help="A folder, a .zip, or a manifest (.csv, .jsonl with a path column).")
 ]
-EncoderOption = Annotated[
+RootOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--images-root",
+        envvar="LOOKALIKE_IMAGES_ROOT",
+        help="Folder that a manifest's paths are relative to. Without it: the manifest's own.",
+    ),
+]
+MaxMegabytesOption = Annotated[
+    int, typer.Option("--max-megabytes", envvar="LOOKALIKE_MAX_MEGABYTES", min=1, help="Reject larger files.")
+]
+MaxMegapixelsOption = Annotated[
+    int, typer.Option("--max-megapixels", envvar="LOOKALIKE_MAX_MEGAPIXELS", min=1, help="Reject larger pictures.")
+]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", envvar="LOOKALIKE_WORKERS", min=1, help="Threads that read and decode.")
+]
+BatchOption = Annotated[
+    int, typer.Option("--batch", envvar="LOOKALIKE_BATCH", min=1, max=1024, help="Pictures encoded in one batch.")
+]
+LabelOption = Annotated[
     str | None,
     typer.Option(
-        "--encoder",
-        envvar="LOOKALIKE_ENCODER",
-        help="bundled-int8, bundled, NAME (once installed), or NAME:/path/to/weights. Without it: bundled-int8, or "
-        "bundled at another fusion or size.",
+        "--label",
+        envvar="LOOKALIKE_LABEL",
+        help="Column with the labels. Without it: label, else product_id, else the name of the picture's folder.",
     ),
 ]
 
+# Collections and their index
 
-class FusionName(StrEnum):
-    """Ways to make one vector of several stages."""
+CollectionOption = Annotated[
+    str, typer.Option("--collection", "-c", envvar="LOOKALIKE_COLLECTION", help="Name of the collection.")
+]
+EngineOption = Annotated[
+    Engine,
+    typer.Option("--engine", envvar="LOOKALIKE_ENGINE", help="Index type. auto: chosen by the number of pictures."),
+]
+RecallOption = Annotated[
+    float,
+    typer.Option(
+        "--recall",
+        envvar="LOOKALIKE_RECALL",
+        min=0.5,
+        max=1.0,
+        help="Share of the ten nearest neighbours that the index must find, measured before it is published.",
+    ),
+]
+MemoryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--memory",
+        envvar="LOOKALIKE_MEMORY",
+        min=0.001,
+        help="Gigabytes of memory that a service may use for the index. Without it: half of this machine's.",
+    ),
+]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold",
+        min=0.0,
+        max=1.0,
+        envvar="LOOKALIKE_THRESHOLD",
+        help="Normalised score, (cosine + 1) / 2, from which two pictures count as similar. Without it: the calibrated "
+        f"one, or {DEFAULT_VALUE:.2f} where nothing is calibrated.",
+    ),
+]
+KOption = Annotated[int, typer.Option("-k", "--k", min=1, max=1000, envvar="LOOKALIKE_K", help="Number of neighbours.")]
 
-    MEAN = "mean"
-    CONCAT = "concat"
-    LAST = "last"
-    MOMENTS = "moments"
+# Encoders: one, or several to measure side by side
 
-
+EncoderOption = Annotated[
+    str | None,
+    typer.Option("--encoder", envvar="LOOKALIKE_ENCODER", help=f"{_ENCODER_NAMES}. {_DEFAULT_ENCODER}"),
+]
 FusionOption = Annotated[
     FusionName | None,
     typer.Option("--fusion", envvar="LOOKALIKE_FUSION", help="How stages are fused: mean, concat, last or moments."),
@@ -75,74 +159,40 @@ FusionOption = Annotated[
 InputSizeOption = Annotated[
     int | None,
     typer.Option(
-        "--input-size",
-        envvar="LOOKALIKE_INPUT_SIZE",
-        help="Side in pixels of what the network sees: its own, or a multiple of "
-        f"{INPUT_STEP} from {SMALLEST_INPUT} to {LARGEST_INPUT}.",
+        "--input-size", envvar="LOOKALIKE_INPUT_SIZE", help=f"Side in pixels of the network's input: {_INPUT_SIZES}."
     ),
 ]
-MaxMegabytesOption = Annotated[
-    int, typer.Option("--max-megabytes", envvar="LOOKALIKE_MAX_MEGABYTES", min=1, help="Refuse larger files.")
+EncodersListOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encoder", envvar="LOOKALIKE_ENCODER", help=f"{_ENCODER_NAMES}; may be repeated. {_DEFAULT_ENCODER}"
+    ),
 ]
-MaxMegapixelsOption = Annotated[
-    int, typer.Option("--max-megapixels", envvar="LOOKALIKE_MAX_MEGAPIXELS", min=1, help="Refuse larger pictures.")
+FusionsOption = Annotated[
+    list[FusionName] | None,
+    typer.Option(
+        "--fusion",
+        envvar="LOOKALIKE_FUSION",
+        help="mean, concat, last or moments; may be repeated, and each encoder is measured with each.",
+    ),
 ]
-WorkersOption = Annotated[
-    int, typer.Option("--workers", envvar="LOOKALIKE_WORKERS", min=1, help="Threads that read and decode.")
+SizesOption = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--input-size",
+        envvar="LOOKALIKE_INPUT_SIZE",
+        help=f"Side in pixels of the network's input: {_INPUT_SIZES}; may be repeated, and each encoder is measured "
+        "with each.",
+    ),
 ]
-BatchOption = Annotated[
-    int, typer.Option("--batch", envvar="LOOKALIKE_BATCH", min=1, max=1024, help="Pictures encoded together.")
+
+# Files that a command writes
+
+ReportOption = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", envvar="LOOKALIKE_OUT", help="Write an HTML report, in one file, to this path."),
 ]
-
-DEFAULT_DATA = DATA_FOLDER
-DEFAULT_WORKERS = os.cpu_count() or 1
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Where a command works, and whom it tells."""
-
-    places: Places
-    reporter: Reporter
-
-    @contextmanager
-    def catalogue(self, collection: str | None = None) -> Iterator[Catalogue]:
-        """The catalogue; with a collection named, one that does not exist is not made."""
-        catalogue = open_catalogue(self.places, collection=collection)
-        try:
-            yield catalogue
-        finally:
-            catalogue.close()
-
-    def collection(
-        self, name: str, *, generation: int | None = None, limits: ImageLimits | None = None, whole: bool = False
-    ) -> Collection:
-        """An open collection: its current snapshot, or the one of a generation; ``whole`` reads every byte of it."""
-        places = self.places
-        return Collection.open(
-            places.data,
-            name,
-            generation=generation,
-            database_url=places.database_url,
-            encoders_dir=places.encoders_dir,
-            limits=limits,
-            whole=whole,
-        )
-
-    @contextmanager
-    def source(self, name: str) -> Iterator[Source]:
-        """The source that a collection was filled from, open."""
-        with self.catalogue(name) as catalogue:
-            origin = catalogue.collection(name).source
-        source = open_origin(origin)
-        try:
-            yield source
-        finally:
-            source.close()
-
-    def layout(self, name: str) -> CollectionLayout:
-        """A collection's folder."""
-        return CollectionLayout.of(self.places.collections_dir, name)
+PictureOption = Annotated[Path, typer.Option("--out", "-o", envvar="LOOKALIKE_OUT", help="The PNG file to write.")]
 
 
 def encoder_request(name: str | None, fusion: FusionName | None, input_size: int | None) -> EncoderRequest:
@@ -154,14 +204,11 @@ def encoder_request(name: str | None, fusion: FusionName | None, input_size: int
     return EncoderRequest(name=name, fusion=None if fusion is None else fusion.value, input_size=input_size)
 
 
-def make_reporter(json: bool) -> Reporter:
-    """Whom a command tells."""
-    return JsonReporter() if json else HumanReporter()
-
-
-def make_session(data: Path, database: str | None, encoders_dir: Path | None, json: bool) -> Session:
-    """What the shared options become."""
-    return Session(Places(data, database, encoders_dir), make_reporter(json))
+def encoder_requests(
+    names: Sequence[str] | None, fusions: Sequence[FusionName] | None, sizes: Sequence[int] | None
+) -> list[EncoderRequest]:
+    """Each encoder with each fusion and each size; what is not given is left to the encoder."""
+    return [encoder_request(*choice) for choice in product(names or (None,), fusions or (None,), sizes or (None,))]
 
 
 def image_limits(max_megabytes: int, max_megapixels: int) -> ImageLimits:
@@ -170,16 +217,7 @@ def image_limits(max_megabytes: int, max_megapixels: int) -> ImageLimits:
 
 
 def memory_budget(gigabytes: float | None) -> int:
-    """Bytes that a service may hold for an index: what was said, or half of the machine's memory."""
+    """Bytes that a service may use for an index: as given, or half of the machine's memory."""
     if gigabytes is not None:
         return int(gigabytes * 1e9)
     return default_memory()
-
-
-def size(count: float) -> str:
-    """Bytes as a person reads them: "812 B", "4.2 MB"."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

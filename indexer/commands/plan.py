@@ -8,18 +8,10 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.index import Engine, EngineOption, MemoryOption, RecallOption, RootOption
-from indexer.commands.options import (
-    DEFAULT_DATA,
-    DataOption,
-    EncodersOption,
-    JsonOption,
-    Session,
-    make_session,
-    memory_budget,
-    size,
-)
-from indexer.console.reporter import Reporter, clock
+from indexer.commands.options import Engine, EngineOption, MemoryOption, RecallOption, RootOption, memory_budget
+from indexer.commands.session import Session, with_session
+from indexer.console.reporter import Reporter
+from indexer.console.units import clock, size
 from lookalike.collection.snapshot import read_manifest
 from lookalike.index.index_types import Estimate
 from lookalike.index.planner import DEFAULT_RECALL, IndexWish, plan_index
@@ -28,10 +20,10 @@ from lookalike.wiring import INDEX_TYPES, default_dimension
 
 SourceArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="[SOURCE]", help="What would be indexed: a folder, a .zip or a manifest; else say --count."),
+    typer.Argument(metavar="[SOURCE]", help="What would be indexed: a folder, a .zip or a manifest; or give --count."),
 ]
 CountOption = Annotated[
-    int | None, typer.Option("--count", envvar="LOOKALIKE_COUNT", min=0, help="Plan for so many pictures.")
+    int | None, typer.Option("--count", envvar="LOOKALIKE_COUNT", min=0, help="Number of pictures to plan for.")
 ]
 DimensionOption = Annotated[
     int | None,
@@ -39,7 +31,7 @@ DimensionOption = Annotated[
         "--dimension",
         envvar="LOOKALIKE_DIMENSION",
         min=2,
-        help="Numbers a vector. Without it: as the collection has, or else as the encoder in the box gives.",
+        help="Length of a vector. Without it: that of the collection, or of the default encoder.",
     ),
 ]
 CollectionOption = Annotated[
@@ -48,12 +40,14 @@ CollectionOption = Annotated[
         "--collection",
         "-c",
         envvar="LOOKALIKE_COLLECTION",
-        help="A collection whose vectors to plan for, if it has any.",
+        help="Plan for vectors like those of this collection.",
     ),
 ]
 
 
+@with_session("data", "encoders_dir")
 def plan(
+    session: Session,
     source: SourceArgument = None,
     count: CountOption = None,
     collection: CollectionOption = None,
@@ -62,14 +56,10 @@ def plan(
     recall: RecallOption = DEFAULT_RECALL,
     memory: MemoryOption = None,
     images_root: RootOption = None,
-    data: DataOption = DEFAULT_DATA,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
-    """Say which index so many pictures would get, what it costs and why, with the alternatives."""
+    """Show which index type a number of pictures would get, what it costs and why, with the alternatives."""
     if (source is None) == (count is None):
         raise typer.BadParameter("give SOURCE or --count, one of them", param_hint="SOURCE")
-    session = make_session(data, None, encoders_dir, json)
     reporter = session.reporter
     dimension = dimension or _dimension(session, collection)
     total = count if count is not None else _pictures(source or Path(), images_root, reporter)

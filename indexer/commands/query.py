@@ -11,19 +11,16 @@ import numpy as np
 import typer
 
 from indexer.commands.options import (
-    DEFAULT_DATA,
     CollectionOption,
-    DatabaseOption,
-    DataOption,
     EncoderOption,
-    EncodersOption,
     FusionOption,
     InputSizeOption,
-    JsonOption,
-    Session,
+    KOption,
+    PictureOption,
+    ThresholdOption,
     encoder_request,
-    make_session,
 )
+from indexer.commands.session import EXIT_DIFFERENT, Session, with_collections, with_session
 from indexer.reports.contact_sheet import Tile, draw_montage
 from lookalike.api import RGB, Encoder, Judgement
 from lookalike.calibration import percent
@@ -33,25 +30,14 @@ from lookalike.images import decode, encode_png
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Source, printable
 from lookalike.storage import disk_errors, write_atomically
-from lookalike.thresholds import DEFAULT_VALUE, Threshold, normalized
+from lookalike.thresholds import Threshold, normalized
 from lookalike.tiers import Tier
 
 ImagesArgument = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures to search with.")]
-KOption = Annotated[int, typer.Option("-k", "--k", min=1, max=1000, envvar="LOOKALIKE_K", help="How many neighbours.")]
 MinScoreOption = Annotated[
     float | None,
-    typer.Option("--min-score", min=-1.0, max=1.0, envvar="LOOKALIKE_MIN_SCORE", help="Leave out weaker neighbours."),
-]
-
-ThresholdOption = Annotated[
-    float | None,
     typer.Option(
-        "--threshold",
-        min=0.0,
-        max=1.0,
-        envvar="LOOKALIKE_THRESHOLD",
-        help="Normalised score from which two pictures count as similar; else the calibrated one, or else "
-        f"{DEFAULT_VALUE:.2f}.",
+        "--min-score", min=-1.0, max=1.0, envvar="LOOKALIKE_MIN_SCORE", help="Leave out neighbours with a lower cosine."
     ),
 ]
 
@@ -70,7 +56,9 @@ class SearchFormat(StrEnum):
     PATHS = "paths"
 
 
+@with_collections
 def search(
+    session: Session,
     images: ImagesArgument,
     collection: CollectionOption,
     k: KOption = 10,
@@ -80,30 +68,27 @@ def search(
         SearchFormat,
         typer.Option("--format", envvar="LOOKALIKE_FORMAT", help="A table, or absolute paths for pipes."),
     ] = SearchFormat.TABLE,
-    data: DataOption = DEFAULT_DATA,
-    database: DatabaseOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Find the pictures most similar to one or more given ones."""
-    session = make_session(data, database, encoders_dir, json)
     with session.collection(collection) as opened:
         limit = opened.threshold(threshold)
         answers, origin = opened.search_many(images, k), opened.origin
-    for image, found in zip(images, answers, strict=True):
-        hits = [hit for hit in found if min_score is None or hit.score >= min_score]
+    for image, neighbours in zip(images, answers, strict=True):
+        hits = [hit for hit in neighbours if min_score is None or hit.score >= min_score]
         paths = [origin.path_of(hit.location) for hit in hits]
         results = [_fields(hit, limit) | {"path": path} for hit, path in zip(hits, paths, strict=True)]
         fields = {"query": str(image), "results": results, "threshold": _threshold(limit)}
         if output is SearchFormat.PATHS:
             session.reporter.answer("\n".join(paths), **fields)
         else:
-            session.reporter.answer(_table(image, hits, limit) if hits else _nothing(image, min_score, found), **fields)
+            session.reporter.answer(
+                _table(image, hits, limit) if hits else _nothing(image, min_score, neighbours), **fields
+            )
 
 
-def _nothing(image: Path, min_score: float | None, found: Sequence[Hit]) -> str:
-    if found:
-        return f"{image}: nothing above {min_score}; the best is {found[0].score:.3f}"
+def _nothing(image: Path, min_score: float | None, neighbours: Sequence[Hit]) -> str:
+    if neighbours:
+        return f"{image}: nothing above {min_score}; the best is {neighbours[0].score:.3f}"
     return f"{image}: the collection has no pictures"
 
 
@@ -129,8 +114,8 @@ def _threshold(threshold: Threshold) -> dict[str, object]:
 
 
 def _confidence(threshold: Threshold, score: float) -> float | None:
-    found = threshold.confidence(score)
-    return None if found is None else round(found, 4)
+    confidence = threshold.confidence(score)
+    return None if confidence is None else round(confidence, 4)
 
 
 def _fields(hit: Hit, threshold: Threshold) -> dict[str, object]:
@@ -148,64 +133,58 @@ def _fields(hit: Hit, threshold: Threshold) -> dict[str, object]:
     }
 
 
+@with_session("encoders_dir")
 def compare(
+    session: Session,
     first: Annotated[Path, typer.Argument(metavar="A", help="A picture.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another picture.")],
     encoder: EncoderOption = None,
     fusion: FusionOption = None,
     input_size: InputSizeOption = None,
     threshold: ThresholdOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Compare two pictures: score, verdict, tier; exits with 0 if they are similar and with 4 if not."""
-    session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     request = encoder_request(encoder, fusion, input_size)
     loaded = Encoder.load(
         request.name, fusion=request.fusion, input_size=input_size, encoders_dir=session.places.encoders_dir
     )
-    found = loaded.judge(first, second, threshold=threshold)
-    score, limit, confidence = found.score, found.threshold, _confidence(found.threshold, found.score)
-    rule = f"{'the score does not count here; else ' if found.tier.is_copy else ''}similar from {limit.words} on"
+    judgement = loaded.judge(first, second, threshold=threshold)
+    score, limit, confidence = judgement.score, judgement.threshold, _confidence(judgement.threshold, judgement.score)
+    rule = f"{'the score does not count here; else ' if judgement.tier.is_copy else ''}similar from {limit.words} on"
     session.reporter.answer(
-        f"{_verdict(found)}\n  {rule} ({limit.source}); encoder {loaded.spec.name}",
+        f"{_verdict(judgement)}\n  {rule} ({limit.source}); encoder {loaded.spec.name}",
         score=round(score, 6),
         normalized_score=round(normalized(score), 6),
-        similar=found.similar,
-        tier=found.tier.value,
+        similar=judgement.similar,
+        tier=judgement.tier.value,
         confidence=confidence,
         threshold=_threshold(limit),
         encoder=loaded.spec.name,
         input_size=loaded.spec.input_size,
     )
-    if not found.similar:
-        raise typer.Exit(4)
+    if not judgement.similar:
+        raise typer.Exit(EXIT_DIFFERENT)
 
 
-def _verdict(found: Judgement) -> str:
+def _verdict(judgement: Judgement) -> str:
     """The first line of ``compare``. A confidence is of the score, which has no say in whether pictures are copies."""
-    scores = f"cosine {found.score:.4f} (normalised {normalized(found.score):.4f})"
-    if found.tier.is_copy:
-        return f"similar ({found.tier.value}: {COPIES[found.tier]}): {scores}"
-    if found.confidence is None:
-        return f"{found.tier.value}: {scores}"
-    return f"{found.tier.value}: {scores}, confidence {percent(found.confidence)} %"
+    scores = f"cosine {judgement.score:.4f} (normalised {normalized(judgement.score):.4f})"
+    if judgement.tier.is_copy:
+        return f"similar ({judgement.tier.value}: {COPIES[judgement.tier]}): {scores}"
+    if judgement.confidence is None:
+        return f"{judgement.tier.value}: {scores}"
+    return f"{judgement.tier.value}: {scores}, confidence {percent(judgement.confidence)} %"
 
 
+@with_collections
 def montage(
+    session: Session,
     images: ImagesArgument,
     collection: CollectionOption,
-    out: Annotated[Path, typer.Option("--out", "-o", envvar="LOOKALIKE_OUT", help="The PNG file to write.")] = Path(
-        "montage.png"
-    ),
+    out: PictureOption = Path("montage.png"),
     k: KOption = 8,
-    data: DataOption = DEFAULT_DATA,
-    database: DatabaseOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
-    """Draw one or more queries with their neighbours and scores as a picture."""
-    session = make_session(data, database, encoders_dir, json)
+    """Draw one or more pictures with their neighbours and scores, as one picture."""
     with session.collection(collection) as opened:
         answers = opened.search_many(images, k)
         with session.source(collection) as source:

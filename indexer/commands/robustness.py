@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
-from itertools import product
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.commands.evaluate import EncodersListOption, FusionsOption, OutOption, SizesOption
-from indexer.commands.index import EXIT_REJECTED, RootOption, SourceArgument
 from indexer.commands.options import (
-    DEFAULT_DATA,
-    EncodersOption,
-    FusionName,
-    JsonOption,
-    Session,
-    encoder_request,
-    make_session,
+    EncodersListOption,
+    FusionsOption,
+    ReportOption,
+    RootOption,
+    SizesOption,
+    SourceArgument,
+    encoder_requests,
 )
+from indexer.commands.session import EXIT_REJECTED, Session, with_session
 from lookalike.options import ImageLimits
 from lookalike.sources.open_source import open_source
 
@@ -27,18 +24,18 @@ if TYPE_CHECKING:
     from indexer.robustness.experiment import Trial
 
 
+@with_session("encoders_dir")
 def robustness(
+    session: Session,
     source: SourceArgument,
     encoder: EncodersListOption = None,
     fusion: FusionsOption = None,
     input_size: SizesOption = None,
     limit: Annotated[
-        int, typer.Option("--limit", min=2, max=5000, envvar="LOOKALIKE_LIMIT", help="Try at most so many pictures.")
+        int, typer.Option("--limit", min=2, max=5000, envvar="LOOKALIKE_LIMIT", help="Use at most this many pictures.")
     ] = 200,
-    out: OutOption = None,
+    out: ReportOption = None,
     images_root: RootOption = None,
-    encoders_dir: EncodersOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Measure what fourteen changes of a picture, such as crop, light, JPEG or a banner, do to its scores.
 
@@ -51,13 +48,9 @@ def robustness(
     from indexer.robustness.report import write_report
     from indexer.robustness.tables import effects_text, fields, tables, text
 
-    session = make_session(DEFAULT_DATA, None, encoders_dir, json)
     if out is not None:
         check_place(out)
-    fusions: Sequence[FusionName | None] = fusion or (None,)
-    sizes: Sequence[int | None] = input_size or (None,)
-    names: Sequence[str | None] = encoder or (None,)
-    requests = [encoder_request(*wanted) for wanted in product(names, fusions, sizes)]
+    requests = encoder_requests(encoder, fusion, input_size)
     with closing(open_source(source, images_root=images_root)) as opened:
         encoders = [loaded for loaded, _ in load_encoders(requests, session.places.encoders_dir)]
         trial = run_trial(encoders, opened, limit=limit, reporter=session.reporter, limits=ImageLimits())

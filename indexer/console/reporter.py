@@ -13,6 +13,8 @@ from typing import Any, Protocol, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from indexer.console.units import clock
+
 QUIET_S = 2.0  # where no terminal shows a bar, a line is printed this often
 
 
@@ -43,16 +45,6 @@ def pace(done: int, total: int, seconds: float) -> tuple[float, float | None]:
     """Steps a second, and seconds left (None before the first step is done)."""
     rate = done / seconds if seconds > 0 else 0.0
     return rate, max(0, total - done) / rate if rate > 0 and total else None
-
-
-def clock(seconds: float) -> str:
-    """Seconds as a person reads them: "45 s", "3 min 20 s", "2 h 5 min"."""
-    whole = round(seconds)
-    if whole < 90:
-        return f"{whole} s"
-    if whole < 5400:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def _stderr() -> Console:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from indexer.console.reporter import Reporter, clock
+from indexer.console.reporter import Reporter
 from indexer.console.staged_progress import Steps
+from indexer.console.units import clock
 from indexer.ingest.pipeline import Pipeline, PipelineOptions, Timings
 from indexer.ingest.verdicts import Report, Verdict
 from lookalike.catalogue.records import SourceRecord

@@ -173,7 +173,7 @@ def test_folder_names_are_labels_only_if_a_person_says_so(
     with pytest.raises(
         LabelsMissingError,
         match=r"the 48 pictures of 'things' have no labels: no column label or product_id, and their 8 folders "
-        r"\(thing 0, thing 1, thing 2, \.\.\.\) are not taken for labels unasked; .* `python -m indexer calibrate "
+        r"\(thing 0, thing 1, thing 2, \.\.\.\) are used as labels only if asked for; .* `python -m indexer calibrate "
         r"--collection things --labels-from-folders`",
     ):
         run_calibrate(data)
@@ -215,10 +215,10 @@ def test_a_calibration_of_another_encoder_is_refused_by_both_names(
 def test_acts_that_exclude_each_other_are_refused(data: Path) -> None:
     refused = run_calibrate(data, "--show", "--remove")
     assert refused.exit_code == 2
-    assert "--remove and --show do not go together" in refused.output
+    assert "--remove and --show exclude each other" in refused.output
     refused = run_calibrate(data, "--label", "colour", "--labels-from-folders")
     assert refused.exit_code == 2
-    assert "--label and --labels-from-folders do not go together" in refused.output
+    assert "--label and --labels-from-folders exclude each other" in refused.output
 
 
 def test_an_encoders_own_calibration_is_made_and_found(
