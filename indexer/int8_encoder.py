@@ -1,4 +1,4 @@
-"""Makes an int8 encoder of a float32 one and measures what that costs; one that costs too much is not kept."""
+"""Quantise an encoder to int8 and measure the loss; an encoder that loses too much is not written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from indexer.console.reporter import Reporter
 from indexer.datasets.labels import read_labelled, source_name
-from indexer.evaluation.measures import retrieval
+from indexer.evaluation.measures import retrieval_metrics
 from lookalike.encoder.base import RGB, ImageEncoder, Vectors
 from lookalike.encoder.int8.artifact import Quantised, write_description
 from lookalike.errors import ImageError, QuantisedTooFarError, SourceEmptyError, SourceError
@@ -23,24 +23,24 @@ from lookalike.options import EncoderRequest, ImageLimits
 from lookalike.sources.open_source import open_source
 from lookalike.wiring import float_encoder, quantise_encoder
 
-LEAST_COSINE = 0.995
-"""How near, on average, an int8 vector must be to the float32 one of the same picture."""
+MIN_MEAN_COSINE = 0.995
+"""Least mean cosine of int8 and float32 vectors of the same pictures."""
 
-MOST_LOST = 0.005
-"""How much recall@1 may be lost on any one of the labelled sets."""
+MAX_RECALL_LOSS = 0.005
+"""Greatest loss of recall@1 on any labelled set."""
 
-MEASURED_APART = 100
-"""Pictures that the rounding is measured on and not fitted to, where no labelled set is given."""
+HOLDOUT_PICTURES = 100
+"""Held-out pictures for the measurement if no labelled set is given."""
 
 _BATCH = 16
 
 
 @dataclass(frozen=True)
 class Cost:
-    """How far an int8 encoder is from its origin.
+    """Difference between an int8 encoder and its float32 original.
 
-    Cosines are of the same pictures' vectors: their mean, their first percentile and the least. ``recalls`` has for
-    each labelled set its recall@1 before and after.
+    Cosines are of both vectors of the same picture: mean, first percentile and least. ``recalls`` has for each labelled
+    set its recall@1 before and after.
     """
 
     pictures: int
@@ -50,13 +50,13 @@ class Cost:
     recalls: dict[str, tuple[float, float]]
 
     @property
-    def lost(self) -> float:
-        """The recall@1 that was lost on the labelled set that lost most; 0 without any, below 0 if all have gained."""
+    def recall_loss(self) -> float:
+        """The greatest loss of recall@1 over the labelled sets; 0 without any, negative if all gain."""
         return max((before - after for before, after in self.recalls.values()), default=0.0)
 
     @property
     def text(self) -> str:
-        """The figures in words."""
+        """The figures as text."""
         words = f"cosine to float32 {self.mean:.4f} on average over {self.pictures} pictures"
         words += f", {self.percentile_1:.4f} at the first percentile, {self.least:.4f} at least"
         for name, (before, after) in self.recalls.items():
@@ -64,17 +64,17 @@ class Cost:
         return words
 
     def check(self, name: str) -> None:
-        """Raise QuantisedTooFarError unless vectors and answers stay near enough."""
-        if self.mean < LEAST_COSINE:
-            why = f"the mean cosine must be {LEAST_COSINE} or more"
-        elif round(self.lost, 6) > MOST_LOST:
+        """Raise QuantisedTooFarError if vectors or recall differ too much."""
+        if self.mean < MIN_MEAN_COSINE:
+            reason = f"the mean cosine must be {MIN_MEAN_COSINE} or more"
+        elif round(self.recall_loss, 6) > MAX_RECALL_LOSS:
             worst = max(self.recalls, key=lambda name: self.recalls[name][0] - self.recalls[name][1])
-            why = f"{self.lost:.4f} of recall@1 is lost on {worst}, and {MOST_LOST} may be on any set"
+            reason = f"{self.recall_loss:.4f} of recall@1 is lost on {worst}, more than {MAX_RECALL_LOSS}"
         else:
             return
         raise QuantisedTooFarError(
-            f"{name} loses too much as an int8 network and was not kept: {why} ({self.text}). Give more pictures, of "
-            "all the kinds that it will see",
+            f"{name} loses too much as an int8 network and was not written: {reason} ({self.text}). Give more "
+            "pictures, of all the kinds that it will encode",
             subject=name,
         )
 
@@ -84,81 +84,99 @@ def quantise_and_measure(
     encoders_dir: Path,
     model: Path,
     pictures: tuple[Sequence[Path], int],
-    labelled: Sequence[Path],
+    labelled_sources: Sequence[Path],
     reporter: Reporter,
 ) -> tuple[Quantised, Cost]:
-    """Put the int8 form of an encoder at ``model``, its description beside it, unless it costs too much.
+    """Write the int8 form of an encoder to ``model``, with its description beside it, unless it loses too much.
 
-    ``pictures`` are sources to fit the rounding to, and how many pictures of them to take; ``labelled`` are sources
-    whose pictures have labels, to measure recall@1 on. Raises QuantisedTooFarError, SourceEmptyError, errors of loading
-    and of sources, and OSError as the disk does.
+    ``pictures`` are sources to calibrate the quantisation with, and the number of pictures to take;
+    ``labelled_sources`` are sources of labelled pictures to measure recall@1 on. Raises QuantisedTooFarError,
+    SourceEmptyError, errors of loading and of sources, and OSError.
     """
     encoder = float_encoder(request, encoders_dir)
     sources, count = pictures
-    fitting = _mixed([_squares(source, encoder, count // len(sources) + 1, reporter)[0] for source in sources])
-    apart = fitting[:0] if labelled else fitting[: min(MEASURED_APART, len(fitting) // 4)]
-    fitting = fitting[len(apart) :]
-    batches = [fitting[start : start + _BATCH] for start in range(0, len(fitting), _BATCH)]
+    fit_pictures = _shuffle(
+        [_prepare_pictures(source, encoder, count // len(sources) + 1, reporter)[0] for source in sources]
+    )
+    holdout_pictures = (
+        fit_pictures[:0] if labelled_sources else fit_pictures[: min(HOLDOUT_PICTURES, len(fit_pictures) // 4)]
+    )
+    fit_pictures = fit_pictures[len(holdout_pictures) :]
+    batches = [fit_pictures[start : start + _BATCH] for start in range(0, len(fit_pictures), _BATCH)]
     with tempfile.TemporaryDirectory(prefix="lookalike-int8-") as folder:
-        made_at = Path(folder) / model.name
+        temporary_model = Path(folder) / model.name
         with reporter.stage(f"{request.name}: rounding to int8", len(batches)):
-            made, rounded = quantise_encoder(request, encoders_dir, batches, made_at)
-        sets = {source_name(source): _squares(source, encoder, None, reporter, labelled=True) for source in labelled}
-        sets = sets or {"": (apart, ())}
-        cost = measured(encoder, rounded, sets, reporter)
+            quantised_encoder, int8_encoder = quantise_encoder(request, encoders_dir, batches, temporary_model)
+        sets = {
+            source_name(source): _prepare_pictures(source, encoder, None, reporter, say_labels=True)
+            for source in labelled_sources
+        }
+        sets = sets or {"": (holdout_pictures, ())}
+        cost = measure_cost(encoder, int8_encoder, sets, reporter)
         cost.check(request.name)
-        described = dataclasses.replace(made, model=model, measured=dataclasses.asdict(cost) | {"lost": cost.lost})
+        described_encoder = dataclasses.replace(
+            quantised_encoder, model=model, measured=dataclasses.asdict(cost) | {"lost": cost.recall_loss}
+        )
         model.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(made_at, model)
-    write_description(described)
-    return described, cost
+        shutil.copyfile(temporary_model, model)
+    write_description(described_encoder)
+    return described_encoder, cost
 
 
-def measured(
+def measure_cost(
     before: ImageEncoder, after: ImageEncoder, sets: dict[str, tuple[RGB, tuple[str, ...]]], reporter: Reporter
 ) -> Cost:
-    """What ``after`` costs on prepared pictures (n, S, S, 3), by name, with a label each or none at all."""
+    """Compare both encoders on named sets of prepared pictures (n, S, S, 3), with a label each or none at all."""
     cosines: list[npt.NDArray[np.float64]] = []
     recalls: dict[str, tuple[float, float]] = {}
     for name, (squares, labels) in sets.items():
         with reporter.stage(f"measuring {name}".rstrip(), len(squares)) as stage:
-            first, second = (_vectors(encoder, squares) for encoder in (before, after))
+            first, second = (_encode_batches(encoder, squares) for encoder in (before, after))
             stage.advance(len(squares))
         cosines.append((first.astype(np.float64) * second).sum(axis=1))
         if labels:
-            recalls[name] = (retrieval(first, labels)["recall_at_1"], retrieval(second, labels)["recall_at_1"])
-    found = np.concatenate(cosines)
-    return Cost(len(found), float(found.mean()), float(np.percentile(found, 1)), float(found.min()), recalls)
+            recalls[name] = (
+                retrieval_metrics(first, labels)["recall_at_1"],
+                retrieval_metrics(second, labels)["recall_at_1"],
+            )
+    all_cosines = np.concatenate(cosines)
+    return Cost(
+        len(all_cosines),
+        float(all_cosines.mean()),
+        float(np.percentile(all_cosines, 1)),
+        float(all_cosines.min()),
+        recalls,
+    )
 
 
-def _vectors(encoder: ImageEncoder, squares: RGB) -> Vectors:
+def _encode_batches(encoder: ImageEncoder, squares: RGB) -> Vectors:
     return np.concatenate(
         [encoder.forward(squares[start : start + _BATCH]) for start in range(0, len(squares), _BATCH)]
     )
 
 
-def _mixed(parts: Sequence[RGB]) -> RGB:
-    """All pictures in an order drawn with a fixed seed, so that every batch has all kinds."""
-    whole = np.concatenate(parts)
-    return np.ascontiguousarray(whole[np.random.default_rng(0).permutation(len(whole))])
+def _shuffle(parts: Sequence[RGB]) -> RGB:
+    """Shuffle all pictures with a fixed seed, so that every batch has all kinds."""
+    pictures = np.concatenate(parts)
+    return np.ascontiguousarray(pictures[np.random.default_rng(0).permutation(len(pictures))])
 
 
-def _squares(
-    place: Path, encoder: ImageEncoder, limit: int | None, reporter: Reporter, *, labelled: bool = False
+def _prepare_pictures(
+    source_path: Path, encoder: ImageEncoder, limit: int | None, reporter: Reporter, *, say_labels: bool = False
 ) -> tuple[RGB, tuple[str, ...]]:
-    """Prepared pictures of a source, at most ``limit``, and what each shows; what is no picture is left out.
+    """Read and prepare at most ``limit`` pictures of a source, with a label each (else the key); others are left out.
 
-    Where the pictures are used as ``labelled``, it is said first which labels they have.
+    With ``say_labels`` the reporter first says which labels they have.
     """
     squares: list[RGB] = []
     labels: list[str] = []
-    source = open_source(place)
+    source = open_source(source_path)
     try:
-        known = read_labelled(source, None, limit)
-        if labelled:
-            reporter.say(f"{source_name(place)}: {known.labels.summary}")
-        with reporter.stage(f"reading {source_name(place)}", len(known.entries)) as stage:
-            for entry, label in zip(known.entries, known.labels.values, strict=True):
+        sample = read_labelled(source, None, limit)
+        if say_labels:
+            reporter.say(f"{source_name(source_path)}: {sample.labels.summary}")
+        with reporter.stage(f"reading {source_name(source_path)}", len(sample.entries)) as stage:
+            for entry, label in zip(sample.entries, sample.labels.values, strict=True):
                 stage.advance()
                 try:
                     data = source.read(entry.location, ImageLimits().max_bytes)
@@ -170,5 +188,7 @@ def _squares(
     finally:
         source.close()
     if not squares:
-        raise SourceEmptyError(f"{place} has no picture that can be read: check the path", subject=str(place))
+        raise SourceEmptyError(
+            f"{source_path} has no picture that can be read: check the path", subject=str(source_path)
+        )
     return np.stack(squares), tuple(labels)

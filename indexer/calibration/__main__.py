@@ -99,7 +99,7 @@ def _embed_labelled(encoder: Encoder, path: Path, options: argparse.Namespace, r
     finally:
         source.close()
     (vectors,) = embedding.vectors.values()
-    labels, keys = ([labelled_pairs[row][1] for row in embedding.kept], [entries[row].key for row in embedding.kept])
+    labels, keys = ([labelled_pairs[row][1] for row in embedding.rows], [entries[row].key for row in embedding.rows])
     return LabelledSet(source_name(path), vectors, labels, keys)
 
 

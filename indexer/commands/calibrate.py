@@ -158,7 +158,7 @@ def _labels(opened: Collection, column: str | None, from_folders: bool) -> Label
     """The labels of the collection's pictures; raises LabelsMissingError where nobody said what they are."""
     drafts = (item.draft for item in opened.items())
     labels = folder_labels(drafts) if from_folders else choose_labels(drafts, column, folders=False)
-    if labels.labelled:
+    if labels.labelled_count:
         return labels
     count, name = len(opened), opened.manifest.collection
     remedy = "name a column with --label, or list judged pairs with --pairs"

@@ -241,7 +241,7 @@ def compare(
 def _tell(session: Session, outcome: Outcome, switch: Switch, out: Path | None) -> None:
     from indexer.encoder_comparison.tables import fields, text
 
-    for key, code in outcome.rejected[:20]:
+    for key, code in outcome.rejections[:20]:
         session.reporter.say(f"left out: {key}: {code}")
     names = outcome.comparison.before.name, outcome.comparison.after.name
     report = {} if out is None else {"report": str(out)}

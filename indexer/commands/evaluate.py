@@ -88,7 +88,7 @@ def evaluate(
         with session.collection(collection) as stored:
             subject = subject_of_collection(stored, stored.index, choice, session.reporter)
         _finish(session, evaluate_subject(subject, session.reporter), out, lambda: session.source(collection))
-    if subject.rejected:
+    if subject.rejections:
         raise typer.Exit(EXIT_REJECTED)
 
 

@@ -61,12 +61,12 @@ def robustness(
     _say(session, trial)
     parts = [*(text(table) for table in tables(trial)), effects_text(trial), *report.values()]
     session.reporter.answer("\n\n".join(parts), **fields(trial), **report)
-    if trial.rejected:
+    if trial.rejections:
         raise typer.Exit(EXIT_REJECTED)
 
 
 def _say(session: Session, trial: Trial) -> None:
-    for key, code in trial.rejected[:20]:
+    for key, code in trial.rejections[:20]:
         session.reporter.say(f"left out: {key}: {code}")
     for column in trial.columns:
         spec, threshold = column.spec, column.threshold

@@ -1,4 +1,4 @@
-"""Colour statistics of a corpus, the numbers that normalise a network's input when it is trained on that corpus."""
+"""Colour statistics of a corpus, with which a network's input is normalised."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lookalike.sources.base import Refused, Source
 
 @dataclass(frozen=True, slots=True)
 class CorpusStatistics:
-    """Mean and standard deviation of red, green and blue on 0..1, every pixel of every picture counting once."""
+    """Mean and standard deviation of red, green and blue on 0..1, over all pixels of all pictures."""
 
     pictures: int
     refused: int
@@ -27,16 +27,16 @@ class CorpusStatistics:
     deviation: tuple[float, ...]
 
     def fields(self) -> dict[str, Any]:
-        """For a program."""
+        """For JSON output."""
         return asdict(self)
 
 
 def corpus_statistics(source: Source, limits: ImageLimits, reporter: Reporter) -> CorpusStatistics:
-    """Sum every pixel of a source with the compiled operator, on all threads; sums are exact whole numbers.
+    """Compute mean and standard deviation with the compiled operator, on all threads, from exact integer sums.
 
-    Pictures that cannot be used are left out and told. Raises SourceEmptyError if none can be used.
+    Unusable pictures are left out and reported. Raises SourceEmptyError if none can be used.
     """
-    sums, pixels, pictures, refused = np.zeros((2, 3)), 0, 0, 0
+    sums, pixels, pictures, refused_count = np.zeros((2, 3)), 0, 0, 0
     total = sum(1 for _ in source.entries())
     with reporter.stage("reading", total) as stage:
         for entry in source.entries():
@@ -46,7 +46,7 @@ def corpus_statistics(source: Source, limits: ImageLimits, reporter: Reporter) -
                 data = source.read(entry.location, limits.max_bytes)
                 picture = decode(data, limits=limits, name=entry.key).pixels
             except LookalikeError as error:
-                refused += 1
+                refused_count += 1
                 if isinstance(entry, Refused) or names_a_picture(entry.location):
                     reporter.say(f"left out: {error.message}")
             else:
@@ -57,8 +57,12 @@ def corpus_statistics(source: Source, limits: ImageLimits, reporter: Reporter) -
     if pixels == 0:
         raise SourceEmptyError(f"{source.location} has no picture that can be read", subject=source.location)
     mean = sums[0] / pixels / 255
-    # Var(x) = E(x²) - E(x)²; both terms are exact sums, so nothing cancels but the last rounding.
+    # Var(x) = E(x²) - E(x)²; both sums are exact, so cancellation costs no more than the last rounding.
     deviation = np.sqrt(np.maximum(sums[1] / pixels / 255**2 - mean**2, 0))
     return CorpusStatistics(
-        pictures, refused, pixels, tuple(float(value) for value in mean), tuple(float(value) for value in deviation)
+        pictures,
+        refused_count,
+        pixels,
+        tuple(float(value) for value in mean),
+        tuple(float(value) for value in deviation),
     )

@@ -1,4 +1,4 @@
-"""Vectors of many pictures from several encoders at once: each picture is read and decoded a single time."""
+"""Embed many pictures with several encoders; each picture is read and decoded once."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from lookalike.options import MEBIBYTE, ImageLimits
 from lookalike.sources.base import Entry, Source
 
 BATCH = 32
-HELD_BYTES = 128 * MEBIBYTE
-"""Decoded pictures held at once: a batch of very large ones is encoded before it is full."""
+MAX_BUFFER_BYTES = 128 * MEBIBYTE
+"""Limit of decoded pictures in memory: a batch of very large ones is encoded before it is full."""
 
-Decoded = dict[int | None, RGB]
-"""A picture's pixels, by what the shorter side had to keep (see `EncoderSpec.decode_side`); None is all of them."""
+DecodedSizes = dict[int | None, RGB]
+"""A picture's pixels by decode side (see `EncoderSpec.decode_side`); None is the full size."""
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """What became of a list of entries.
+class Embeddings:
+    """Vectors of a list of entries.
 
-    ``kept`` are the positions of those that could be read and decoded, rising. ``vectors`` has for each encoder, by
-    its name as ``encoder_names`` gives it, (len(kept), D) float32 of unit length. ``milliseconds`` is what a picture
-    costs each encoder from pixels to vector, as the median over batches; nothing else runs meanwhile. ``rejected``
-    has key and error code of the others.
+    ``rows`` are the positions of the entries that could be read and decoded, ascending. ``vectors`` has for each
+    encoder, by its name from ``encoder_names``, (len(rows), D) float32 of unit length. ``milliseconds`` is each
+    encoder's time from pixels to vector for one picture, the median over batches, measured while nothing else runs.
+    ``rejections`` has key and error code of the other entries.
     """
 
-    kept: tuple[int, ...]
+    rows: tuple[int, ...]
     vectors: dict[str, Vectors]
     milliseconds: dict[str, float]
-    rejected: tuple[tuple[str, str], ...]
+    rejections: tuple[tuple[str, str], ...]
 
 
 def encoder_names(encoders: Sequence[Encoder]) -> tuple[str, ...]:
-    """What to call each: the name in its spec, and where two share it, fusion and input size too."""
+    """A distinct name for each: the name in its spec, with fusion and input size if two share it."""
     names = Counter(encoder.spec.name for encoder in encoders)
     return tuple(
         spec.name if names[spec.name] == 1 else f"{spec.name} ({spec.fusion}, {spec.input_size} px)"
@@ -60,26 +60,26 @@ def embed_entries(
     workers: int,
     change: Callable[[RGB], RGB] | None = None,
     limits: ImageLimits = ImageLimits(),  # noqa: B008 - frozen
-) -> Embedded:
+) -> Embeddings:
     """Read, decode and encode ``entries`` of ``source``, ``change`` applied to the decoded pixels if it is given.
 
-    ``workers`` threads read and decode; memory does not grow with the number of entries but for their vectors. A
-    picture has the very vector that indexing gives it; a changed one is changed in full, before it is made smaller.
+    ``workers`` threads read and decode; memory grows with the number of entries only by their vectors. A picture
+    gets the same vector as in indexing; ``change`` is applied at full size, before resizing.
     """
-    run = _Run(encoders, encoder_names(encoders), scaled=change is None)
-    fits = {None} if change is not None else {encoder.spec.decode_side for encoder in encoders}
+    run = _Run(encoders, encoder_names(encoders), is_scaled=change is None)
+    decode_sides = {None} if change is not None else {encoder.spec.decode_side for encoder in encoders}
     with (
         ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool,
         reporter.stage("encoding", len(entries)) as stage,
     ):
-        # Decoding stops while a batch is encoded: both would use all cores, and the encoders' times would be untrue.
+        # Decoding pauses while a batch is encoded: both use all cores, and would distort the encoders' times.
         for start in range(0, len(entries), 2 * workers):
             group = entries[start : start + 2 * workers]
-            decoded = pool.map(lambda entry: _pixels(source, entry, change, limits, fits), group)
-            for place, pixels in enumerate(decoded, start):
-                run.take(place, entries[place], pixels)
+            results = pool.map(lambda entry: _decode_entry(source, entry, change, limits, decode_sides), group)
+            for position, pixels in enumerate(results, start):
+                run.take(position, entries[position], pixels)
             run.encode_if_full()
-            stage.advance(len(group), rejected=len(run.rejected))
+            stage.advance(len(group), rejected=len(run.rejections))
         run.encode()
     return run.result()
 
@@ -88,53 +88,66 @@ def embed_entries(
 class _Run:
     encoders: Sequence[Encoder]
     names: Sequence[str]
-    scaled: bool
-    kept: list[int] = field(default_factory=list)
-    rejected: list[tuple[str, str]] = field(default_factory=list)
-    _waiting: list[Decoded] = field(default_factory=list)
+    is_scaled: bool
+    rows: list[int] = field(default_factory=list)
+    rejections: list[tuple[str, str]] = field(default_factory=list)
+    _buffer: list[DecodedSizes] = field(default_factory=list)
     _parts: dict[str, list[Vectors]] = field(default_factory=dict)
     _seconds: dict[str, list[float]] = field(default_factory=dict)
 
-    def take(self, place: int, entry: Entry, decoded: Decoded | ImageError | SourceError) -> None:
-        if isinstance(decoded, ImageError | SourceError):
-            self.rejected.append((entry.key, decoded.code))
+    def take(self, position: int, entry: Entry, result: DecodedSizes | ImageError | SourceError) -> None:
+        if isinstance(result, ImageError | SourceError):
+            self.rejections.append((entry.key, result.code))
             return
-        self.kept.append(place)
-        self._waiting.append(decoded)
+        self.rows.append(position)
+        self._buffer.append(result)
 
     def encode_if_full(self) -> None:
-        if len(self._waiting) >= BATCH or sum(map(_bytes, self._waiting)) >= HELD_BYTES:
+        if len(self._buffer) >= BATCH or sum(map(_byte_count, self._buffer)) >= MAX_BUFFER_BYTES:
             self.encode()
 
     def encode(self) -> None:
-        if not self._waiting:
+        if not self._buffer:
             return
         for name, encoder in zip(self.names, self.encoders, strict=True):
-            pictures = [decoded[encoder.spec.decode_side if self.scaled else None] for decoded in self._waiting]
+            pictures = [
+                decoded_sizes[encoder.spec.decode_side if self.is_scaled else None] for decoded_sizes in self._buffer
+            ]
             start = time.perf_counter()
             self._parts.setdefault(name, []).append(encoder.encode(pictures, batch_size=BATCH))
-            self._seconds.setdefault(name, []).append((time.perf_counter() - start) / len(self._waiting))
-        self._waiting.clear()
+            self._seconds.setdefault(name, []).append((time.perf_counter() - start) / len(self._buffer))
+        self._buffer.clear()
 
-    def result(self) -> Embedded:
+    def result(self) -> Embeddings:
         vectors, milliseconds = {}, {}
         for name, encoder in zip(self.names, self.encoders, strict=True):
             empty = np.empty((0, encoder.spec.dimension), np.float32)
             vectors[name] = np.concatenate([empty, *self._parts.get(name, [])])
             milliseconds[name] = 1000 * statistics.median(self._seconds.get(name, [0.0]))
-        return Embedded(tuple(self.kept), vectors, milliseconds, tuple(self.rejected))
+        return Embeddings(tuple(self.rows), vectors, milliseconds, tuple(self.rejections))
 
 
-def _pixels(
-    source: Source, entry: Entry, change: Callable[[RGB], RGB] | None, limits: ImageLimits, fits: Collection[int | None]
-) -> Decoded | ImageError | SourceError:
+def _decode_entry(
+    source: Source,
+    entry: Entry,
+    change: Callable[[RGB], RGB] | None,
+    limits: ImageLimits,
+    decode_sides: Collection[int | None],
+) -> DecodedSizes | ImageError | SourceError:
     try:
         data = source.read(entry.location, limits.max_bytes)
-        decoded = {fit: decode(data, limits=limits, name=entry.key, fit=fit).pixels for fit in fits}
+        decoded_sizes = {
+            decode_side: decode(data, limits=limits, name=entry.key, fit=decode_side).pixels
+            for decode_side in decode_sides
+        }
     except (ImageError, SourceError) as error:
         return error
-    return decoded if change is None else {fit: change(pixels) for fit, pixels in decoded.items()}
+    return (
+        decoded_sizes
+        if change is None
+        else {decode_side: change(pixels) for decode_side, pixels in decoded_sizes.items()}
+    )
 
 
-def _bytes(decoded: Decoded) -> int:
-    return sum(pixels.nbytes for pixels in decoded.values())
+def _byte_count(decoded_sizes: DecodedSizes) -> int:
+    return sum(pixels.nbytes for pixels in decoded_sizes.values())

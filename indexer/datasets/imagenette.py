@@ -1,4 +1,4 @@
-"""Public data sets, fetched by the library that knows where they are."""
+"""Download of public data sets."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ IMAGENETTE_FOLDERS = {"full": "imagenette2", "320px": "imagenette2-320", "160px"
 
 
 def fetch_imagenette(folder: Path, size: str) -> Path:
-    """Download Imagenette (10 classes of ImageNet) through torchvision's own data set class; the folder it lies in.
+    """Download Imagenette (10 classes of ImageNet) with torchvision's data set class; returns its folder.
 
-    One that is there already is left as it is. Raises DownloadError with advice if it cannot be had.
+    An existing folder is left as it is. Raises DownloadError with advice if the download fails.
     """
-    place = folder / IMAGENETTE_FOLDERS[size]
-    if place.is_dir():
-        return place
+    target = folder / IMAGENETTE_FOLDERS[size]
+    if target.is_dir():
+        return target
     ensure_torchvision()
     from torchvision.datasets import Imagenette
 
-    # Moved into place when it is whole, so that an interrupted download is not taken for the data set.
-    part = folder / f".{place.name}.part"
+    # Renamed when it is complete, so that an interrupted download is not taken for the data set.
+    partial = folder / f".{target.name}.part"
     try:
-        part.mkdir(parents=True, exist_ok=True)
-        Imagenette(str(part), split="train", size=size, download=True)
-        (part / place.name).rename(place)
+        partial.mkdir(parents=True, exist_ok=True)
+        Imagenette(str(partial), split="train", size=size, download=True)
+        (partial / target.name).rename(target)
     except (URLError, OSError, RuntimeError) as error:
         address = Imagenette._ARCHIVES[size][0]
         raise DownloadError(
             f"Imagenette could not be fetched: {error}. On a machine without network, fetch {address} elsewhere, "
-            f"unpack it into {folder}, and index {place / 'train'}; or draw a corpus with "
+            f"unpack it into {folder}, and index {target / 'train'}; or draw a corpus with "
             "`python -m indexer sample DIR`",
             subject="imagenette",
         ) from error
     finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return place
+        shutil.rmtree(partial, ignore_errors=True)
+    return target

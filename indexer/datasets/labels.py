@@ -1,7 +1,7 @@
-"""Pictures with a label: what a picture shows, as its source says it, and a fair sample of a large source.
+"""Labels of pictures, from a column or from folder names, and stratified samples of labelled pictures.
 
-The labels of a set of pictures come from one place, never from several: kinds of labels that are mixed would make
-pictures different that show the same.
+The labels of a set of pictures come from one place, never from several: with mixed kinds of labels, pictures of the
+same thing would get different labels.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from lookalike.sources.base import Entry, Refused, Scalar, Source, printable
 SEED = 20
 PRODUCT = "product_id"
 COLUMNS = ("label", PRODUCT)
-"""Columns that labels are taken from if none is named, the first that any picture has a value in."""
+"""Columns for labels if none is named; the first in which any picture has a value is taken."""
 FOLDERS = "folder names"
-EXAMPLES = 3
-"""Labels that are named where there are more."""
-LONGEST = 40
-"""Characters of a label that are shown."""
+MAX_EXAMPLES = 3
+"""Number of labels that a message names."""
+MAX_LABEL_LENGTH = 40
+"""Characters of a label that a message shows."""
 
 
 class Described(Protocol):
-    """What is known of a picture beside its pixels: an entry of a source, or a row of the catalogue."""
+    """A picture's key and columns: an entry of a source, or a row of the catalogue."""
 
     @property
     def key(self) -> str:
@@ -60,41 +60,43 @@ class Labels:
         return list(dict.fromkeys(value for value in self.values if value is not None))
 
     @property
-    def labelled(self) -> int:
-        """Number of pictures that have one."""
+    def labelled_count(self) -> int:
+        """Number of pictures that have a label."""
         return sum(value is not None for value in self.values)
 
     @property
     def summary(self) -> str:
-        """For a person: "labels: folder names, 10 of them: a, b, c, ... (480 of 500 pictures)"."""
+        """For a terminal: "labels: folder names, 10 of them: a, b, c, ... (480 of 500 pictures)"."""
         if self.place is None:
             return f"labels: none for {len(self.values)} pictures"
-        shown = examples(self.names)
-        return (
-            f"labels: {self.place}, {len(self.names)} of them: {shown} ({self.labelled} of {len(self.values)} pictures)"
-        )
+        names = examples(self.names)
+        share = f"{self.labelled_count} of {len(self.values)} pictures"
+        return f"labels: {self.place}, {len(self.names)} of them: {names} ({share})"
 
     def fields(self) -> dict[str, Any]:
-        """For a program."""
-        return {"from": self.place, "count": len(self.names), "pictures": self.labelled}
+        """For JSON output."""
+        return {"from": self.place, "count": len(self.names), "pictures": self.labelled_count}
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """The entries of a source and their labels, one by one.
+class LabelledEntries:
+    """The entries of a source and their labels, in the same order.
 
-    ``refused`` are the entries that the source could not offer: their key and the code of the error.
+    ``rejections`` has key and error code of entries that the source rejected.
     """
 
     entries: tuple[Entry, ...]
     labels: Labels
-    refused: tuple[tuple[str, str], ...] = ()
+    rejections: tuple[tuple[str, str], ...] = ()
 
 
 def examples(names: Sequence[str]) -> str:
-    """The first few of ``names``, printable and not too long, and dots if there are more."""
-    shown = [name if len(name) <= LONGEST else f"{name[:LONGEST]}..." for name in map(printable, names[:EXAMPLES])]
-    return ", ".join([*shown, *(["..."] if len(names) > EXAMPLES else [])])
+    """The first few of ``names``, printable and shortened, and dots if there are more."""
+    short_names = [
+        name if len(name) <= MAX_LABEL_LENGTH else f"{name[:MAX_LABEL_LENGTH]}..."
+        for name in map(printable, names[:MAX_EXAMPLES])
+    ]
+    return ", ".join([*short_names, *(["..."] if len(names) > MAX_EXAMPLES else [])])
 
 
 def choose_labels(pictures: Iterable[Described], column: str | None = None, *, folders: bool = True) -> Labels:
@@ -120,18 +122,18 @@ def folder_labels(pictures: Iterable[Described]) -> Labels:
     return Labels(FOLDERS, tuple(_folder(picture.key) for picture in pictures))
 
 
-def read_labelled(source: Source, column: str | None = None, limit: int | None = None) -> Labelled:
+def read_labelled(source: Source, column: str | None = None, limit: int | None = None) -> LabelledEntries:
     """All entries of ``source`` with their labels, in its order; at most ``limit`` of them.
 
-    A sample is drawn with a fixed seed. Each label keeps its share, but not less than two pictures: one alone has
-    nothing to find. Where ``limit`` is too small for two of each, some labels are left out as a whole. Raises
+    A sample is drawn with a fixed seed. Each label keeps its share, but at least two pictures, since a single
+    one has no match. If ``limit`` is too small for two of each, some labels are left out. Raises
     ManifestError if no entry has the ``column``.
     """
     entries: list[Entry] = []
-    refused: list[tuple[str, str]] = []
+    rejections: list[tuple[str, str]] = []
     for entry in source.entries():
         if isinstance(entry, Refused):
-            refused.append((entry.key, entry.error.code))
+            rejections.append((entry.key, entry.error.code))
         else:
             entries.append(entry)
     if column is not None:
@@ -141,41 +143,41 @@ def read_labelled(source: Source, column: str | None = None, limit: int | None =
         sample = spread_sample(labels.values, limit)
         entries = [entries[row] for row in sample]
         labels = Labels(labels.place, tuple(labels.values[row] for row in sample))
-    return Labelled(tuple(entries), labels, tuple(refused))
+    return LabelledEntries(tuple(entries), labels, tuple(rejections))
 
 
 def source_name(path: Path) -> str:
-    """What to call a labelled source: a folder or an archive by its name, a manifest by its folder's."""
+    """Name of a labelled source: that of the folder or archive, or of a manifest's folder."""
     return path.absolute().parent.name if path.is_file() and path.suffix != ".zip" else path.stem
 
 
 def spread_sample(labels: Sequence[str | None], limit: int) -> list[int]:
-    """Positions of at most ``limit`` of ``labels``, rising, each label in its share; see ``read_labelled``."""
-    chance = random.Random(SEED)
+    """Positions of a stratified sample of at most ``limit`` of ``labels``, ascending; see ``read_labelled``."""
+    generator = random.Random(SEED)
     rows: dict[str | None, list[int]] = {}
-    for row in chance.sample(range(len(labels)), len(labels)):
+    for row in generator.sample(range(len(labels)), len(labels)):
         rows.setdefault(labels[row], []).append(row)
-    quotas = _quotas({label: len(own) for label, own in rows.items()}, limit)
-    return sorted(row for label, own in rows.items() for row in own[: quotas[label]])
+    quotas = _quotas({label: len(label_rows) for label, label_rows in rows.items()}, limit)
+    return sorted(row for label, label_rows in rows.items() for row in label_rows[: quotas[label]])
 
 
 def _quotas(sizes: Mapping[str | None, int], limit: int) -> Counter[str | None]:
-    """How many of each label: two, for as many labels as ``limit`` allows, and the rest by what each still lacks."""
+    """Sample size of each label: two while ``limit`` allows it, the rest in proportion."""
     quotas: Counter[str | None] = Counter()
-    left = limit
+    budget = limit
     for label, size in sizes.items():
-        least = min(2, size)
-        if least <= left:
-            quotas[label], left = least, left - least
-    # The label whose share is furthest behind comes next.
+        minimum = min(2, size)
+        if minimum <= budget:
+            quotas[label], budget = minimum, budget - minimum
+    # The label that is furthest below its share comes next.
     share = limit / max(1, sum(sizes.values()))
-    behind = [(quotas[label] - sizes[label] * share, place, label) for place, label in enumerate(quotas)]
-    heapq.heapify(behind)
-    while left and behind:
-        lead, place, label = heapq.heappop(behind)
+    queue = [(quotas[label] - sizes[label] * share, place, label) for place, label in enumerate(quotas)]
+    heapq.heapify(queue)
+    while budget and queue:
+        surplus, place, label = heapq.heappop(queue)
         if quotas[label] < sizes[label]:
-            quotas[label], left = quotas[label] + 1, left - 1
-            heapq.heappush(behind, (lead + 1, place, label))
+            quotas[label], budget = quotas[label] + 1, budget - 1
+            heapq.heappush(queue, (surplus + 1, place, label))
     return quotas
 
 
@@ -183,8 +185,10 @@ def _check_column(source: Source, entries: Sequence[Entry], column: str) -> None
     columns = {name for entry in entries for name in entry.metadata}
     columns |= {PRODUCT} if any(entry.product_id for entry in entries) else set()
     if entries and column not in columns:
-        named = f"there are: {', '.join(sorted(columns))}" if columns else "there are none"
-        raise ManifestError(f"{source.location} has no column {column!r} to take labels from; {named}", subject=column)
+        columns_text = f"there are: {', '.join(sorted(columns))}" if columns else "there are none"
+        raise ManifestError(
+            f"{source.location} has no column {column!r} to take labels from; {columns_text}", subject=column
+        )
 
 
 def _column_value(picture: Described, column: str) -> str | None:

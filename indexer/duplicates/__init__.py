@@ -1,1 +1,1 @@
-"""Finding the copies in a collection: candidates from its vectors, verdicts on pixels, groups without chaining."""
+"""Duplicates in a collection: candidates from vectors, verdicts from pixels, groups without chaining."""

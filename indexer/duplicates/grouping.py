@@ -1,4 +1,4 @@
-"""Groups of copies in which every two were confirmed, and which one of a group to keep."""
+"""Groups of pairwise confirmed copies, and which picture of a group to keep."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from lookalike.tiers import Tier
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
-    """A copy, and how close it is to the one that is kept."""
+class DroppedCopy:
+    """A copy to drop, and its tier relative to the picture that is kept."""
 
     item: ItemDraft
     tier: Tier
@@ -19,14 +19,14 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class CopyGroup:
-    """Copies of one picture: the one to keep and, best first, those that can go."""
+    """Copies of one picture: the one to keep, and those to drop, best first."""
 
     keep: ItemDraft
-    drop: tuple[Dropped, ...]
+    drop: tuple[DroppedCopy, ...]
 
 
 def worth(item: ItemDraft) -> tuple[int, int, str]:
-    """Sorts the one to keep first: most pixels, then most bytes, then by key."""
+    """Sort key that puts the picture to keep first: most pixels, then most bytes, then by key."""
     return -item.width * item.height, -item.byte_size, item.key
 
 
@@ -36,32 +36,34 @@ def copy_groups(
     tier: Callable[[ItemDraft, ItemDraft], Tier | None],
     advance: Callable[[], object] = lambda: None,
 ) -> list[CopyGroup]:
-    """Groups of at least two, the best picture of each kept.
+    """Groups of at least two copies, each with the best picture to keep.
 
-    ``candidates`` names, for a key, the keys that may be its copies, one way or both; ``tier`` settles two items, or is
-    None where one cannot be read; ``advance`` is called once an item. An item joins a group only if it is a copy of
-    everything in it: a copy of a copy that is no copy of the rest starts a group of its own.
+    ``candidates`` has for a key the keys that may be its copies, in one direction or both; ``tier`` compares two items,
+    with None if one cannot be read; the progress callback ``advance`` is called once an item. An item joins a group
+    only if it is a copy of each member, so that groups do not chain.
     """
     by_key = {item.key: item for item in items}
-    near = _both_ways(candidates)
-    grouped: set[str] = set()
+    candidate_keys = _make_symmetric(candidates)
+    grouped_keys: set[str] = set()
     groups = []
     for keep in sorted(items, key=worth):
         advance()
-        if keep.key in grouped:
+        if keep.key in grouped_keys:
             continue
-        members, dropped = [keep], []
-        free = (by_key[key] for key in near.get(keep.key, ()) if key in by_key and key not in grouped)
-        for item in sorted(free, key=worth):
-            found = tier(keep, item)
-            if found is None or not found.is_copy:
+        members, copies = [keep], []
+        ungrouped_items = (
+            by_key[key] for key in candidate_keys.get(keep.key, ()) if key in by_key and key not in grouped_keys
+        )
+        for item in sorted(ungrouped_items, key=worth):
+            copy_tier = tier(keep, item)
+            if copy_tier is None or not copy_tier.is_copy:
                 continue
             if all(_are_copies(tier(member, item)) for member in members[1:]):
                 members.append(item)
-                dropped.append(Dropped(item, found))
-        if dropped:
-            grouped |= {member.key for member in members}
-            groups.append(CopyGroup(keep, tuple(dropped)))
+                copies.append(DroppedCopy(item, copy_tier))
+        if copies:
+            grouped_keys |= {member.key for member in members}
+            groups.append(CopyGroup(keep, tuple(copies)))
     return groups
 
 
@@ -69,11 +71,11 @@ def _are_copies(tier: Tier | None) -> bool:
     return tier is not None and tier.is_copy
 
 
-def _both_ways(candidates: Mapping[str, frozenset[str]]) -> dict[str, set[str]]:
-    near: dict[str, set[str]] = {}
-    for key, others in candidates.items():
-        for other in others:
-            if other != key:
-                near.setdefault(key, set()).add(other)
-                near.setdefault(other, set()).add(key)
-    return near
+def _make_symmetric(candidates: Mapping[str, frozenset[str]]) -> dict[str, set[str]]:
+    symmetric: dict[str, set[str]] = {}
+    for key, candidate_keys in candidates.items():
+        for candidate in candidate_keys:
+            if candidate != key:
+                symmetric.setdefault(key, set()).add(candidate)
+                symmetric.setdefault(candidate, set()).add(key)
+    return symmetric

@@ -1,4 +1,4 @@
-"""The tier of two items of a collection, their pictures read when needed, those used last kept in memory."""
+"""Tiers of pairs of items, whose pictures are read on demand and cached."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from lookalike.options import ImageLimits
 from lookalike.tiers import Pictured, Tier, pictured, tier_of
 
 CACHE_SIZE = 4000
-"""Fingerprints of pictures that stay in memory, 50 kB each."""
+"""Greatest number of pixel fingerprints in the cache, 50 kB each."""
 
 
 class Reader:
-    """Settles pairs of items; a picture that cannot be read is told once and then passed over.
+    """Determines tiers of pairs of items; an unreadable picture is reported once and then skipped.
 
-    ``read`` gives the bytes at a location, up to a limit, as a source does.
+    ``read`` returns the bytes at a location, up to a limit, as a source does; ``tell`` reports a warning.
     """
 
     def __init__(
@@ -28,10 +28,10 @@ class Reader:
         limits: ImageLimits,
         tell: Callable[[str], None],
         *,
-        kept: int = CACHE_SIZE,
+        cache_size: int = CACHE_SIZE,
     ) -> None:
         self._bytes, self._limits, self._tell = read, limits, tell
-        self._pictures: LRUCache[str, Pictured] = LRUCache(kept)
+        self._pictures: LRUCache[str, Pictured] = LRUCache(cache_size)
         self._tiers: dict[tuple[str, str], Tier] = {}
         self.unreadable: set[str] = set()
 
@@ -41,10 +41,10 @@ class Reader:
             return Tier.SAME_BYTES
         pair = (min(first.key, second.key), max(first.key, second.key))
         if pair not in self._tiers:
-            one, other = self._read(first), self._read(second)
-            if one is None or other is None:
+            first_picture, second_picture = self._read(first), self._read(second)
+            if first_picture is None or second_picture is None:
                 return None
-            self._tiers[pair] = tier_of(one, other, similar=False)
+            self._tiers[pair] = tier_of(first_picture, second_picture, similar=False)
         return self._tiers[pair]
 
     def _read(self, item: ItemDraft) -> Pictured | None:

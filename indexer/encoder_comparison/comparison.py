@@ -1,4 +1,4 @@
-"""Two encoders over the same pictures: how far their answers agree, and what becomes of the scores."""
+"""Comparison of two encoders on the same pictures: overlap of their answers, and spread of their scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.evaluation.measures import Summary, judge, summary
+from indexer.evaluation.measures import Summary, rank_queries, summary
 from lookalike.api import Vectors
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.thresholds import Threshold, normalized
@@ -17,10 +17,10 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-PAIRS = 50_000
-"""Two pictures that have nothing to do with each other are drawn so often, or all pairs are taken if they are fewer."""
+MAX_UNRELATED_PAIRS = 50_000
+"""Number of unrelated pairs that are drawn; if there are fewer pairs in all, each is taken."""
 
-SHOWN = 10
+MAX_QUERIES = 10
 BLOCK = 256
 SEED = 5
 _STEPS = 1_000_000
@@ -28,7 +28,7 @@ _STEPS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One encoder's part: what it is called, and (n, D) unit vectors of the same n pictures."""
+    """One encoder with (n, D) unit vectors of the same n pictures."""
 
     name: str
     spec: EncoderSpec
@@ -48,20 +48,20 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one encoder gives: its first answers, its strangers, and how well it does on labels if there are any."""
+    """Results of one encoder: scores of first answers and of unrelated pairs, and metrics if there are labels."""
 
     name: str
     spec: EncoderSpec
     threshold: Threshold
     milliseconds: float
     first: Spread
-    strangers: Spread
+    unrelated_scores: Spread
     quality: Summary | None
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A picture by its row, how much of its k answers stays, and the first answers of both: rows and cosines."""
+    """A query by its row, the overlap of its k answers, and the first answers of both encoders: rows and cosines."""
 
     row: int
     overlap: float
@@ -71,46 +71,48 @@ class Query:
 
 @dataclass(frozen=True)
 class Comparison:
-    """``pictures`` of them, each a query among the others.
+    """Comparison over ``pictures``, each a query among the others.
 
     ``overlap`` is the mean over queries of the share of the ``k`` answers that both give, ``first_stays`` the share of
-    queries whose first answer is the same. ``labelled`` counts the pictures whose labels were used; 0 if there are
-    none that can be. ``changed`` are the queries whose answers changed most.
+    queries whose first answer is the same. ``labelled_count`` counts the pictures whose labels were used; 0 if the
+    labels cannot be used. ``changed_queries`` are the queries whose answers changed most.
     """
 
     pictures: int
     k: int
     overlap: float
     first_stays: float
-    labelled: int
+    labelled_count: int
     before: Side
     after: Side
-    changed: tuple[Query, ...]
+    changed_queries: tuple[Query, ...]
 
 
 def compare(before: Subject, after: Subject, labels: Sequence[str | None], k: int) -> Comparison:
-    """Let each of n pictures (at least 2) search the others with both encoders; ``k`` is cut to n - 1.
+    """Search with each of n pictures (at least 2) among the others with both encoders; ``k`` is at most n - 1.
 
     ``labels`` has one for each picture, or None. They are used if there are two different ones and two pictures that
-    share one: then strangers are two pictures of different labels, else any two different pictures.
+    share one: then unrelated pairs have different labels, else they are any two pictures.
     """
     count = len(labels)
     k = min(k, count - 1)
-    known = usable(labels)
-    pairs = stranger_pairs(labels if known else [None] * count)
+    label_rows = usable_label_rows(labels)
+    pairs = unrelated_pairs(labels if label_rows else [None] * count)
     (rows_a, scores_a), (rows_b, scores_b) = answers(before.vectors, k), answers(after.vectors, k)
-    shared = np.array([len(set(a) & set(b)) for a, b in zip(rows_a.tolist(), rows_b.tolist(), strict=True)]) / k
-    order = np.argsort(shared, kind="stable")[:SHOWN]
+    overlaps = np.array([len(set(a) & set(b)) for a, b in zip(rows_a.tolist(), rows_b.tolist(), strict=True)]) / k
+    order = np.argsort(overlaps, kind="stable")[:MAX_QUERIES]
     return Comparison(
         pictures=count,
         k=k,
-        overlap=float(shared.mean()),
+        overlap=float(overlaps.mean()),
         first_stays=float((rows_a[:, 0] == rows_b[:, 0]).mean()),
-        labelled=len(known),
-        before=_side(before, scores_a, pairs, known, labels),
-        after=_side(after, scores_b, pairs, known, labels),
-        changed=tuple(
-            Query(row, float(shared[row]), _named(rows_a[row], scores_a[row]), _named(rows_b[row], scores_b[row]))
+        labelled_count=len(label_rows),
+        before=_summarise_side(before, scores_a, pairs, label_rows, labels),
+        after=_summarise_side(after, scores_b, pairs, label_rows, labels),
+        changed_queries=tuple(
+            Query(
+                row, float(overlaps[row]), _top_hits(rows_a[row], scores_a[row]), _top_hits(rows_b[row], scores_b[row])
+            )
             for row in order.tolist()
         ),
     )
@@ -126,68 +128,72 @@ def answers(vectors: Vectors, k: int) -> tuple[Ints, Floats]:
     scores = np.empty((len(vectors), k), dtype=np.float32)
     for start in range(0, len(vectors), BLOCK):
         block = vectors[start : start + BLOCK] @ vectors.T
-        own = np.arange(len(block))
+        diagonal = np.arange(len(block))
         keys = (-np.rint(block * _STEPS)).astype(np.int64)
-        keys[own, own + start] = _STEPS * 2  # behind every cosine
-        best = np.argsort(keys, axis=1, kind="stable")[:, :k]
-        rows[start : start + BLOCK] = best
-        scores[start : start + BLOCK] = np.take_along_axis(block, best, axis=1).clip(-1, 1)
+        keys[diagonal, diagonal + start] = _STEPS * 2  # after every cosine
+        best_rows = np.argsort(keys, axis=1, kind="stable")[:, :k]
+        rows[start : start + BLOCK] = best_rows
+        scores[start : start + BLOCK] = np.take_along_axis(block, best_rows, axis=1).clip(-1, 1)
     return rows, scores
 
 
-def usable(labels: Sequence[str | None]) -> list[int]:
+def usable_label_rows(labels: Sequence[str | None]) -> list[int]:
     """The rows that have a label, if there are two different labels and one that two rows share; else none."""
-    known = [row for row, label in enumerate(labels) if label is not None]
-    distinct = {labels[row] for row in known}
-    return known if 2 <= len(distinct) < len(known) else []
+    rows = [row for row, label in enumerate(labels) if label is not None]
+    distinct = {labels[row] for row in rows}
+    return rows if 2 <= len(distinct) < len(rows) else []
 
 
-def stranger_pairs(labels: Sequence[str | None]) -> tuple[Ints, Ints]:
-    """Pairs of different rows: of different labels where there are labels, else any; the same ones each time.
+def unrelated_pairs(labels: Sequence[str | None]) -> tuple[Ints, Ints]:
+    """Pairs of different rows, with different labels if there are labels; deterministic.
 
     Raises ValueError for fewer than two rows.
     """
     count = len(labels)
     if count < 2:
-        raise ValueError("strangers need two rows")
-    if count * (count - 1) // 2 <= PAIRS:
+        raise ValueError("unrelated pairs need two rows")
+    if count * (count - 1) // 2 <= MAX_UNRELATED_PAIRS:
         first, second = np.triu_indices(count, 1)
     else:
-        chance = np.random.default_rng(SEED)
-        first = chance.integers(0, count, PAIRS)
-        second = (first + chance.integers(1, count, PAIRS)) % count
+        generator = np.random.default_rng(SEED)
+        first = generator.integers(0, count, MAX_UNRELATED_PAIRS)
+        second = (first + generator.integers(1, count, MAX_UNRELATED_PAIRS)) % count
     if any(label is not None for label in labels):
-        places = {label: place for place, label in enumerate(dict.fromkeys(labels))}
-        codes = np.array([-1 if label is None else places[label] for label in labels])
-        apart = (codes[first] >= 0) & (codes[second] >= 0) & (codes[first] != codes[second])
-        first, second = first[apart], second[apart]
+        label_codes = {label: place for place, label in enumerate(dict.fromkeys(labels))}
+        codes = np.array([-1 if label is None else label_codes[label] for label in labels])
+        differ = (codes[first] >= 0) & (codes[second] >= 0) & (codes[first] != codes[second])
+        first, second = first[differ], second[differ]
     return first, second
 
 
-def _side(
-    subject: Subject, first: Floats, pairs: tuple[Ints, Ints], known: Sequence[int], labels: Sequence[str | None]
+def _summarise_side(
+    subject: Subject, first: Floats, pairs: tuple[Ints, Ints], label_rows: Sequence[int], labels: Sequence[str | None]
 ) -> Side:
-    # Row by row, since the vectors of all pairs at once would be a hundred times those of the pictures.
-    strangers = np.array(
-        [subject.vectors[one] @ subject.vectors[other] for one, other in zip(*pairs, strict=True)], dtype=np.float32
+    # Pair by pair: the vectors of all pairs at once would take a hundred times the memory of the pictures' vectors.
+    unrelated_cosines = np.array(
+        [
+            subject.vectors[first_row] @ subject.vectors[second_row]
+            for first_row, second_row in zip(*pairs, strict=True)
+        ],
+        dtype=np.float32,
     )
-    names = [label for row in known if (label := labels[row]) is not None]
+    names = [label for row in label_rows if (label := labels[row]) is not None]
     return Side(
         subject.name,
         subject.spec,
         subject.threshold,
         subject.milliseconds,
-        _spread(first[:, 0], subject.threshold),
-        _spread(strangers.clip(-1, 1), subject.threshold),
-        summary(judge(subject.vectors[list(known)], names)) if known else None,
+        _score_spread(first[:, 0], subject.threshold),
+        _score_spread(unrelated_cosines.clip(-1, 1), subject.threshold),
+        summary(rank_queries(subject.vectors[list(label_rows)], names)) if label_rows else None,
     )
 
 
-def _spread(scores: Floats, threshold: Threshold) -> Spread:
-    shown = normalized(scores.astype(np.float64))  # type: ignore[arg-type]
-    quantiles = tuple(float(value) for value in np.quantile(shown, QUANTILES))
-    return Spread(float(np.mean(shown)), quantiles, float(np.mean(shown >= threshold.value)))
+def _score_spread(scores: Floats, threshold: Threshold) -> Spread:
+    normalised_scores = normalized(scores.astype(np.float64))  # type: ignore[arg-type]
+    quantiles = tuple(float(value) for value in np.quantile(normalised_scores, QUANTILES))
+    return Spread(float(np.mean(normalised_scores)), quantiles, float(np.mean(normalised_scores >= threshold.value)))
 
 
-def _named(rows: Ints, scores: Floats) -> tuple[tuple[int, float], ...]:
+def _top_hits(rows: Ints, scores: Floats) -> tuple[tuple[int, float], ...]:
     return tuple((int(row), float(score)) for row, score in zip(rows[:5], scores[:5], strict=True))

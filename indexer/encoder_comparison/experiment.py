@@ -35,7 +35,7 @@ class Outcome:
     collection: str
     comparison: Comparison
     sample: Sample
-    rejected: tuple[tuple[str, str], ...]
+    rejections: tuple[tuple[str, str], ...]
 
 
 def present_encoder(collection: Collection, request: EncoderRequest, encoders_dir: Path) -> Encoder:
@@ -81,14 +81,15 @@ def try_change(
 ) -> Outcome:
     """Encode pictures of ``collection``, read again from ``source``, with both encoders, and compare the answers.
 
-    ``places`` are the collection's layout and the folder of encoders, both of which may have calibrations. Raises LabelsMissingError for
-    a column that no picture has, SourceEmptyError if fewer than two pictures can be read, and calibration errors.
+    ``places`` are the collection's layout and the folder of encoders, both of which may have calibrations. Raises
+    LabelsMissingError for a column that no picture has, SourceEmptyError if fewer than two pictures can be read, and
+    calibration errors.
     """
     name = collection.manifest.collection
     layout, encoders_dir = places
     thresholds = [Threshold.choose(None, find_calibration(encoder.spec, encoders_dir, layout)) for encoder in encoders]
     sample = draw_sample(collection, choice.limit, choice.column)
-    if choice.column is not None and not sample.labels.labelled:
+    if choice.column is not None and not sample.labels.labelled_count:
         raise LabelsMissingError(
             f"no picture of the collection {name!r} has a value in the column {choice.column!r}: name another with "
             "--label, or leave it out",

@@ -1,4 +1,4 @@
-"""A comparison of two encoders as a page, with the queries whose answers changed most."""
+"""HTML page of a comparison, with the queries whose answers changed most."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lookalike.options import ImageLimits
 from lookalike.sources.base import Source
 from lookalike.thresholds import normalized
 
-SIDE = 200  # twice what the page shows, for fine screens
+SIDE = 200  # twice the size on the page, for high-density screens
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ def write_report(path: Path, outcome: Outcome, pictures: Mapping[int, str], swit
             "overlap": query.overlap,
             "query": Tile("query", pictures.get(query.row), "", entries[query.row].key),
             "sides": [
-                (name, [_tile(query.row, row, score, outcome, pictures) for row, score in found])
-                for name, found in zip(names, (query.before, query.after), strict=True)
+                (name, [_tile(query.row, row, score, outcome, pictures) for row, score in hits])
+                for name, hits in zip(names, (query.before, query.after), strict=True)
             ],
         }
-        for query in comparison.changed
+        for query in comparison.changed_queries
     ]
     html = render(
         "upgrade.html.j2",
@@ -53,7 +53,7 @@ def write_report(path: Path, outcome: Outcome, pictures: Mapping[int, str], swit
         about=about(outcome),
         facts=facts(comparison),
         heads=HEADS,
-        spreads=[(what, name, cells(spread)) for what, name, spread in spreads(comparison)],
+        spreads=[(pair_kind, name, cells(spread)) for pair_kind, name, spread in spreads(comparison)],
         queries=queries,
         switch=switch,
     )
@@ -61,26 +61,26 @@ def write_report(path: Path, outcome: Outcome, pictures: Mapping[int, str], swit
 
 
 def thumbnails(outcome: Outcome, source: Source, limits: ImageLimits, reporter: Reporter) -> dict[int, str]:
-    """``data:`` URIs of the queries that changed most and of their answers, by row; what is gone by now is told."""
-    changed = outcome.comparison.changed
-    rows = {query.row for query in changed}
-    rows |= {row for query in changed for row, _ in (*query.before, *query.after)}
-    found: dict[int, str] = {}
+    """Read the most changed queries and their answers as ``data:`` URIs, by row; unreadable ones are reported."""
+    queries = outcome.comparison.changed_queries
+    rows = {query.row for query in queries}
+    rows |= {row for query in queries for row, _ in (*query.before, *query.after)}
+    images: dict[int, str] = {}
     with reporter.stage("pictures of the report", len(rows)) as stage:
         for row in sorted(rows):
             entry = outcome.sample.entries[row]
             try:
                 data = source.read(entry.location, limits.max_bytes)
-                found[row] = picture(decode(data, limits=limits, name=entry.key).pixels, SIDE)
+                images[row] = picture(decode(data, limits=limits, name=entry.key).pixels, SIDE)
             except LookalikeError as error:
                 reporter.say(f"warning: {entry.key} cannot be shown: {error.message}")
             stage.advance()
-    return found
+    return images
 
 
 def _tile(query: int, row: int, score: float, outcome: Outcome, pictures: Mapping[int, str]) -> Tile:
     kind = ""
-    wanted, label = outcome.sample.labels.values[query], outcome.sample.labels.values[row]
-    if outcome.comparison.labelled and wanted is not None and label is not None:
-        kind = "right" if wanted == label else "wrong"
+    query_label, label = outcome.sample.labels.values[query], outcome.sample.labels.values[row]
+    if outcome.comparison.labelled_count and query_label is not None and label is not None:
+        kind = "right" if query_label == label else "wrong"
     return Tile(kind, pictures.get(row), f"{normalized(score):.3f}", outcome.sample.entries[row].key)

@@ -1,4 +1,4 @@
-"""The pictures that an encoder's change is tried on: a collection's own, or a fair sample of them."""
+"""The pictures of a comparison: all of a collection, or a stratified sample."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from lookalike.sources.base import Entry
 
 @dataclass(frozen=True)
 class Sample:
-    """Entries of the collection's source with their labels, and how many pictures the collection has ``of`` them."""
+    """Entries of the collection's source with their labels, and the number of pictures in the collection."""
 
     entries: tuple[Entry, ...]
     labels: Labels
-    of: int
+    collection_size: int
 
     @property
-    def whole(self) -> bool:
-        """Whether it is all of the collection."""
-        return len(self.entries) == self.of
+    def is_complete(self) -> bool:
+        """Whether the sample is the whole collection."""
+        return len(self.entries) == self.collection_size
 
 
-def draw(collection: Collection, limit: int, column: str | None) -> Sample:
-    """At most ``limit`` pictures of an open collection, the same ones each time; each label keeps its share.
+def draw_sample(collection: Collection, limit: int, column: str | None) -> Sample:
+    """Draw at most ``limit`` pictures of an open collection, deterministically; each label keeps its share.
 
-    ``column`` says where labels are, else they are found as ``choose_labels`` does.
+    ``column`` names the column of labels; None: see ``choose_labels``.
     """
-    every = choose_labels((item.draft for item in collection.items()), column)
-    labels = every.values
-    chosen = set(range(len(labels)) if len(labels) <= limit else spread_sample(labels, limit))
-    entries, kept = [], []
+    all_labels = choose_labels((item.draft for item in collection.items()), column)
+    labels = all_labels.values
+    sampled_rows = set(range(len(labels)) if len(labels) <= limit else spread_sample(labels, limit))
+    entries, sampled_labels = [], []
     for row, item in enumerate(collection.items()):
-        if row in chosen:
+        if row in sampled_rows:
             draft = item.draft
             entries.append(Entry(draft.key, draft.location, draft.title, draft.product_id, dict(draft.metadata)))
-            kept.append(labels[row])
-    return Sample(tuple(entries), Labels(every.place, tuple(kept)), len(labels))
+            sampled_labels.append(labels[row])
+    return Sample(tuple(entries), Labels(all_labels.place, tuple(sampled_labels)), len(labels))

@@ -1,4 +1,4 @@
-"""The commands that switch a collection to another encoder and back, as they would have to be command_line."""
+"""The command lines that switch a collection to another encoder and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A comparison of two encoders for a terminal and for a program."""
+"""A comparison of two encoders as text and as JSON fields."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ HEADS = ("mean", *(f"{100 * quantile:.0f} %" for quantile in QUANTILES), "simila
 
 
 def about(outcome: Outcome) -> str:
-    """What was asked of what, in a sentence or two."""
-    sample, rejected = outcome.sample, len(outcome.rejected)
+    """The pictures compared, in a sentence or two."""
+    sample, unreadable_count = outcome.sample, len(outcome.rejections)
     gallery = (
-        f"all {sample.of} pictures, each a query among the others"
-        if sample.whole
-        else f"{len(sample.entries)} of {sample.of} pictures, each a query among the others of these: "
-        "the whole collection has closer answers, of which fewer may stay"
+        f"all {sample.collection_size} pictures, each a query among the others"
+        if sample.is_complete
+        else f"{len(sample.entries)} of {sample.collection_size} pictures, each a query among the others of these: "
+        "in the whole collection answers are closer, and the overlap may be lower"
     )
-    left = f" {rejected} could not be read now and are left out." if rejected else ""
+    left = f" {unreadable_count} could not be read now and are left out." if unreadable_count else ""
     return f"Compared on {gallery}.{left}"
 
 
 def agreement(comparison: Comparison) -> str:
     """How far the answers agree, in a sentence."""
     return (
-        f"overlap@{comparison.k} {comparison.overlap:.3f}: so much of the answers stays; "
-        f"the first answer stays for {100 * comparison.first_stays:.1f} % of the queries"
+        f"overlap@{comparison.k} {comparison.overlap:.3f}: the share of answers that are the same; "
+        f"the first answer is the same for {100 * comparison.first_stays:.1f} % of the queries"
     )
 
 
 def facts(comparison: Comparison) -> list[tuple[str, str, str]]:
-    """Name and the two values, as text, of what the encoders are and how well they do on labels."""
+    """Name and both values, as text, of the encoders' properties and of their metrics on labels."""
     before, after = comparison.before, comparison.after
     rows = [
         ("numbers", str(before.spec.dimension), str(after.spec.dimension)),
@@ -51,50 +51,50 @@ def facts(comparison: Comparison) -> list[tuple[str, str, str]]:
 
 
 def spreads(comparison: Comparison) -> list[tuple[str, str, Spread]]:
-    """Whose scores, which encoder's, and their spread."""
+    """Kind of pairs, encoder, and the spread of their scores."""
     sides = (comparison.before, comparison.after)
     return [("first answers", side.name, side.first) for side in sides] + [
-        (strangers_name(comparison), side.name, side.strangers) for side in sides
+        (unrelated_name(comparison), side.name, side.unrelated_scores) for side in sides
     ]
 
 
-def strangers_name(comparison: Comparison) -> str:
-    """What the strangers are."""
-    return "two of different labels" if comparison.labelled else "two different pictures"
+def unrelated_name(comparison: Comparison) -> str:
+    """What unrelated pairs are in this comparison."""
+    return "two of different labels" if comparison.labelled_count else "two different pictures"
 
 
 def cells(spread: Spread) -> list[str]:
-    """A row below HEADS."""
+    """The cells of a row below HEADS."""
     return [*(f"{value:.3f}" for value in (spread.mean, *spread.quantiles)), f"{100 * spread.similar:.1f} %"]
 
 
 def text(outcome: Outcome) -> str:
     """For a terminal."""
     comparison = outcome.comparison
-    named = ("", comparison.before.name, comparison.after.name)
-    lines = [about(outcome), agreement(comparison), *_table([named, *facts(comparison)])]
+    header = ("", comparison.before.name, comparison.after.name)
+    lines = [about(outcome), agreement(comparison), *_table([header, *facts(comparison)])]
     lines.append("normalised scores, and the share that the threshold calls similar:")
-    scores = [(f"{what}, {name}", *cells(spread)) for what, name, spread in spreads(comparison)]
+    scores = [(f"{pair_kind}, {name}", *cells(spread)) for pair_kind, name, spread in spreads(comparison)]
     lines += _table([("", *HEADS), *scores])
-    if not comparison.labelled:
+    if not comparison.labelled_count:
         lines.append("no quality is measured: the pictures have no labels (see --label)")
     return "\n".join(lines)
 
 
 def fields(outcome: Outcome) -> dict[str, Any]:
-    """For a program."""
+    """For JSON output."""
     comparison, sample = outcome.comparison, outcome.sample
     return {
         "collection": outcome.collection,
-        "items": sample.of,
+        "items": sample.collection_size,
         "pictures": comparison.pictures,
-        "gallery_is_a_sample": not sample.whole,
+        "gallery_is_a_sample": not sample.is_complete,
         "labels_from": sample.labels.place,
-        "rejected": [{"key": key, "code": code} for key, code in outcome.rejected],
+        "rejected": [{"key": key, "code": code} for key, code in outcome.rejections],
         "k": comparison.k,
         "overlap": comparison.overlap,
         "first_stays": comparison.first_stays,
-        "labelled": comparison.labelled,
+        "labelled": comparison.labelled_count,
         "before": _side(comparison.before),
         "after": _side(comparison.after),
     }
@@ -110,7 +110,7 @@ def _side(side: Side) -> dict[str, Any]:
         "milliseconds": round(side.milliseconds, 3),
         "threshold": {"value": side.threshold.value, "source": side.threshold.source},
         "first_answers": _spread(side.first),
-        "strangers": _spread(side.strangers),
+        "strangers": _spread(side.unrelated_scores),
         "quality": None if side.quality is None else asdict(side.quality),
     }
 

@@ -1,4 +1,4 @@
-"""The encoders of an evaluation: which are asked for, what they weigh, and which are worth their price."""
+"""The encoders of an evaluation: loading them, their weights files, and the Pareto set of quality and cost."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ Price = tuple[float, float, int]
 
 
 def load_encoders(requests: Sequence[EncoderRequest], encoders_dir: Path) -> list[tuple[Encoder, Path]]:
-    """Each encoder with its weights file, those left out that make the same vectors as one before.
+    """Load each encoder, with the path of its weights file; duplicates that make the same vectors are left out.
 
     Raises EncoderUnknownError, EncoderNotInstalledError, EncoderOptionsError and WeightsInvalidError.
     """
-    loaded: dict[str, tuple[Encoder, Path]] = {}
+    encoders_by_digest: dict[str, tuple[Encoder, Path]] = {}
     for request in requests:
         encoder = Encoder.load(
             request.name, fusion=request.fusion, input_size=request.input_size, encoders_dir=encoders_dir
         )
-        loaded.setdefault(encoder.spec.digest, (encoder, weights_file(request.name, encoders_dir)))
-    return list(loaded.values())
+        encoders_by_digest.setdefault(encoder.spec.digest, (encoder, weights_file(request.name, encoders_dir)))
+    return list(encoders_by_digest.values())
 
 
 def weights_file(name: str, encoders_dir: Path) -> Path:
-    """The file that an encoder of this name has its weights from."""
+    """The weights file of an encoder by its name."""
     from lookalike.encoder.int8.artifact import is_quantised, model_path
     from lookalike.encoder.weights.installed import resolve, weights_path
 
@@ -43,6 +43,6 @@ def pareto(prices: Sequence[Price]) -> list[bool]:
     """
     gains = [(precision, -milliseconds, -numbers) for precision, milliseconds, numbers in prices]
     return [
-        not any(other != mine and all(o >= m for o, m in zip(other, mine, strict=True)) for other in gains)
-        for mine in gains
+        not any(rival != own and all(r >= o for r, o in zip(rival, own, strict=True)) for rival in gains)
+        for own in gains
     ]

@@ -1,10 +1,10 @@
-"""What an evaluation found, for a program and for a terminal."""
+"""The results of an evaluation, as JSON fields and as text."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from indexer.console.reporter import Reporter
@@ -12,11 +12,11 @@ from indexer.evaluation.encoders import pareto
 from indexer.evaluation.measures import (
     Confusion,
     Estimate,
-    Judged,
+    Rankings,
     Summary,
     by_class,
     confusion,
-    judge,
+    rank_queries,
     recall_curve,
     summary,
     worst,
@@ -24,8 +24,8 @@ from indexer.evaluation.measures import (
 from indexer.evaluation.subject import EncoderFacts, Subject
 
 WORST = 12
-FEW_CLASSES = 30
-"""Up to so many classes the confusion is told as a matrix too."""
+MAX_MATRIX_CLASSES = 30
+"""Greatest number of classes for which the confusion is also given as a matrix."""
 
 FIGURES = ("recall_at_1", "recall_at_5", "recall_at_10", "precision_at_5", "mean_average_precision")
 HEADS = ("recall@1", "recall@5", "recall@10", "P@5", "mAP")
@@ -52,7 +52,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Result:
-    """All figures of one encoder; ``best`` says whether it is in the Pareto set, None where it has no rival."""
+    """All figures of one encoder; ``is_pareto`` says whether it is in the Pareto set, None for a single encoder."""
 
     encoder: EncoderFacts
     overall: Summary
@@ -60,7 +60,7 @@ class Result:
     curve: list[float]
     confusion: Confusion
     worst: tuple[Query, ...]
-    best: bool | None = None
+    is_pareto: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -76,24 +76,24 @@ class Evaluation:
         return len(set(self.subject.labels))
 
     def fields(self) -> dict[str, Any]:
-        """For a program."""
+        """For JSON output."""
         subject, recall = self.subject, self.subject.index_recall
         return {
             "source": subject.title,
             "pictures": len(subject.keys),
             "classes": self.classes,
             "labels_from": subject.source_of_labels,
-            "alone": subject.alone,
-            "unlabelled": subject.unlabelled,
-            "rejected": [{"key": key, "code": code} for key, code in subject.rejected],
-            "rejected_codes": dict(Counter(code for _, code in subject.rejected).most_common()),
+            "alone": subject.singletons,
+            "unlabelled": subject.unlabelled_count,
+            "rejected": [{"key": key, "code": code} for key, code in subject.rejections],
+            "rejected_codes": dict(Counter(code for _, code in subject.rejections).most_common()),
             "index_recall": None if recall is None else asdict(recall),
             "encoders": [self._result_fields(result) for result in self.results],
         }
 
     def _result_fields(self, result: Result) -> dict[str, Any]:
-        subject, facts, confused = self.subject, result.encoder, result.confusion
-        few = len(confused.names) <= FEW_CLASSES
+        subject, facts, class_confusion = self.subject, result.encoder, result.confusion
+        is_matrix_shown = len(class_confusion.names) <= MAX_MATRIX_CLASSES
         return {
             "encoder": facts.name,
             "encoder_digest": facts.digest,
@@ -101,14 +101,17 @@ class Evaluation:
             "numbers": facts.dimension,
             "milliseconds": None if facts.milliseconds is None else round(facts.milliseconds, 3),
             "weights_bytes": facts.weights_bytes,
-            "pareto": result.best,
+            "pareto": result.is_pareto,
             "overall": _summary_fields(result.overall),
             "recall_curve": [round(share, 6) for share in result.curve],
             "classes": {name: _summary_fields(figures) for name, figures in result.classes.items()},
             "confused": [
-                {"label": asked, "answered": answered, "count": count} for asked, answered, count in confused.pairs
+                {"label": label, "answered": answer_label, "count": count}
+                for label, answer_label, count in class_confusion.pairs
             ],
-            "confusion": {"names": list(confused.names), "matrix": confused.matrix.tolist()} if few else None,
+            "confusion": {"names": list(class_confusion.names), "matrix": class_confusion.matrix.tolist()}
+            if is_matrix_shown
+            else None,
             "worst": [
                 {
                     "key": subject.keys[query.row],
@@ -129,7 +132,7 @@ class Evaluation:
         }
 
     def text(self) -> str:
-        """For a terminal: a line on the pictures, a table of encoders, the index, the weakest classes, the refusals."""
+        """For a terminal: the pictures, a table of encoders, the index, the weakest classes, and what was left out."""
         subject = self.subject
         queries = self.results[0].overall.queries
         lines = [f"{subject.title}: {len(subject.keys)} pictures of {self.classes} classes, {queries} queries"]
@@ -140,46 +143,48 @@ class Evaluation:
             lines.append(f"{result.encoder.name}: {_intervals(result.overall)}")
         lines.append(f"index: {index_words(subject)}")
         first = self.results[0]
-        weak = sorted(first.classes.items(), key=lambda pair: pair[1].mean_average_precision.value)[:5]
+        weakest = sorted(first.classes.items(), key=lambda pair: pair[1].mean_average_precision.value)[:5]
         lines.append(
             "weakest classes: "
-            + ", ".join(f"{name} ({figures.mean_average_precision.value:.3f} mAP)" for name, figures in weak)
+            + ", ".join(f"{name} ({figures.mean_average_precision.value:.3f} mAP)" for name, figures in weakest)
         )
         if pairs := first.confusion.pairs[:5]:
-            told = ", ".join(f"{asked} answered by {answered} ({count})" for asked, answered, count in pairs)
-            lines.append(f"most confused: {told}")
+            confused_pairs = ", ".join(
+                f"{label} answered by {answer_label} ({count})" for label, answer_label, count in pairs
+            )
+            lines.append(f"most confused: {confused_pairs}")
         lines += left_out(subject)
         return "\n".join(lines)
 
 
 def evaluate_subject(subject: Subject, reporter: Reporter) -> Evaluation:
-    """Let every picture ask for the others, once with each encoder's vectors."""
+    """Rank and measure every picture against the others, once with each encoder's vectors."""
     results = []
-    asking = len(subject.keys) - subject.alone
+    query_count = len(subject.keys) - subject.singletons
     for facts in subject.encoders:
-        with reporter.stage(f"{facts.name}: asking", asking) as stage:
-            judged = judge(subject.vectors[facts.name], subject.labels, stage.advance)
-        results.append(_result(facts, judged))
+        with reporter.stage(f"{facts.name}: searching", query_count) as stage:
+            rankings = rank_queries(subject.vectors[facts.name], subject.labels, stage.advance)
+        results.append(_result(facts, rankings))
     if len(results) > 1:
         results = _with_pareto(results)
     return Evaluation(subject, tuple(results))
 
 
 def left_out(subject: Subject) -> list[str]:
-    """Sentences about the pictures that took no part, none where all did."""
+    """Sentences about pictures that were left out; empty if none were."""
     lines = []
-    if subject.alone:
-        lines.append(f"{subject.alone} pictures ask nothing: their label is theirs alone")
-    if subject.unlabelled:
-        lines.append(f"{subject.unlabelled} pictures are left out: they have no label")
-    if subject.rejected:
-        codes = Counter(code for _, code in subject.rejected).most_common()
+    if subject.singletons:
+        lines.append(f"{subject.singletons} pictures are no queries: no other picture has their label")
+    if subject.unlabelled_count:
+        lines.append(f"{subject.unlabelled_count} pictures are left out: they have no label")
+    if subject.rejections:
+        codes = Counter(code for _, code in subject.rejections).most_common()
         lines.append(f"rejected: {', '.join(f'{count} {code}' for code, count in codes)}")
     return lines
 
 
 def index_words(subject: Subject) -> str:
-    """The index's recall against exact search, or why there is none."""
+    """The index's recall against exact search, or why it was not measured."""
     recall = subject.index_recall
     if recall is None:
         return NO_INDEX
@@ -189,19 +194,25 @@ def index_words(subject: Subject) -> str:
     )
 
 
-def _result(facts: EncoderFacts, judged: Judged) -> Result:
+def _result(facts: EncoderFacts, rankings: Rankings) -> Result:
     queries = [
         Query(
-            int(judged.queries[row]),
-            float(judged.average_precision[row]),
+            int(rankings.queries[row]),
+            float(rankings.average_precision[row]),
             tuple(
-                Answer(int(at), float(score), bool(judged.labels[at] == judged.labels[judged.queries[row]]))
-                for at, score in zip(judged.answers[row], judged.scores[row], strict=True)
+                Answer(
+                    int(answer_row),
+                    float(score),
+                    bool(rankings.labels[answer_row] == rankings.labels[rankings.queries[row]]),
+                )
+                for answer_row, score in zip(rankings.answers[row], rankings.scores[row], strict=True)
             ),
         )
-        for row in worst(judged, WORST)
+        for row in worst(rankings, WORST)
     ]
-    return Result(facts, summary(judged), by_class(judged), recall_curve(judged), confusion(judged), tuple(queries))
+    return Result(
+        facts, summary(rankings), by_class(rankings), recall_curve(rankings), confusion(rankings), tuple(queries)
+    )
 
 
 def _with_pareto(results: Sequence[Result]) -> list[Result]:
@@ -209,7 +220,7 @@ def _with_pareto(results: Sequence[Result]) -> list[Result]:
         (result.overall.mean_average_precision.value, result.encoder.milliseconds or 0.0, result.encoder.dimension)
         for result in results
     ]
-    return [Result(**{**vars(result), "best": best}) for result, best in zip(results, pareto(prices), strict=True)]
+    return [replace(result, is_pareto=is_pareto) for result, is_pareto in zip(results, pareto(prices), strict=True)]
 
 
 def _summary_fields(figures: Summary) -> dict[str, Any]:
@@ -228,14 +239,16 @@ def _row(result: Result) -> list[str]:
         "-" if facts.milliseconds is None else f"{facts.milliseconds:.1f}",
         str(facts.dimension),
         "-" if facts.weights_bytes is None else f"{facts.weights_bytes / 1e6:.1f} MB",
-        {None: "-", True: "yes", False: "no"}[result.best],
+        {None: "-", True: "yes", False: "no"}[result.is_pareto],
     ]
 
 
 def _intervals(figures: Summary) -> str:
     estimates = [getattr(figures, name) for name in FIGURES]
-    told = [f"{head} {one.low:.3f} to {one.high:.3f}" for head, one in zip(HEADS, estimates, strict=True)]
-    return f"95 % intervals: {', '.join(told)}"
+    intervals = [
+        f"{head} {estimate.low:.3f} to {estimate.high:.3f}" for head, estimate in zip(HEADS, estimates, strict=True)
+    ]
+    return f"95 % intervals: {', '.join(intervals)}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is evaluated: labelled pictures with the vectors of one or more encoders, from a source or from a collection."""
+"""The subject of an evaluation: labelled pictures with vectors of one or more encoders."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from lookalike.sources.base import Source
 
 INDEX_QUERIES, INDEX_K = 1000, 10
 SEED = 7
-_NO_PICTURE = frozenset({UnsupportedFormatError.code, ImageEmptyError.code})
+_NOT_A_PICTURE = frozenset({UnsupportedFormatError.code, ImageEmptyError.code})
 
 
 @dataclass(frozen=True)
 class EncoderFacts:
     """One encoder of an evaluation.
 
-    ``milliseconds`` is what a picture costs from pixels to vector, ``weights_bytes`` the size of the weights file;
-    both are None where the vectors were stored already and no encoder was loaded.
+    ``milliseconds`` is the time from pixels to vector for one picture, ``weights_bytes`` the size of the weights file;
+    both are None for a collection, whose vectors are stored.
     """
 
     name: str
@@ -50,9 +50,9 @@ class Subject:
     """n labelled pictures: row i of ``keys``, ``locations``, ``labels`` and of each encoder's (n, D) vectors.
 
     ``title`` says where they come from, ``source_of_labels`` where their labels do ("folder names", "the column
-    label"). ``unlabelled`` counts pictures left out for want of a label, ``rejected``
-    has key and error code of what could not be used. ``index_recall`` is the collection's index against exact
-    search; None for a source, which has no index.
+    label"). ``unlabelled_count`` is the number of pictures without a label, which are left out; ``rejections`` has key
+    and error code of unusable files. ``index_recall`` is the recall of the collection's index against exact search;
+    None for a source.
     """
 
     title: str
@@ -62,19 +62,19 @@ class Subject:
     source_of_labels: str
     encoders: tuple[EncoderFacts, ...]
     vectors: Mapping[str, Vectors]
-    unlabelled: int = 0
-    rejected: tuple[tuple[str, str], ...] = ()
+    unlabelled_count: int = 0
+    rejections: tuple[tuple[str, str], ...] = ()
     index_recall: Recall | None = None
 
     @property
-    def alone(self) -> int:
-        """How many pictures ask nothing because their label is theirs alone."""
+    def singletons(self) -> int:
+        """Number of pictures whose label no other picture has; they are no queries."""
         return sum(count == 1 for count in Counter(self.labels).values())
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which pictures: labels from ``column`` (else as ``choose_labels`` finds them), at most ``limit`` of them."""
+    """Options: the ``column`` of labels (None: see ``choose_labels``), and the greatest number of pictures."""
 
     column: str | None = None
     limit: int | None = None
@@ -85,43 +85,46 @@ def subject_of_source(
 ) -> Subject:
     """Read and encode the labelled pictures of ``source``; each encoder comes with its weights file.
 
-    Files that are no pictures, and not named like one, are passed over as ``index`` does. Raises LabelsMissingError,
+    Files that are no pictures, and not named like one, are ignored, as ``index`` does. Raises LabelsMissingError,
     SourceEmptyError if no picture can be read, and what the source raises.
     """
     with reporter.stage("listing", 0) as stage:
-        known = read_labelled(source, choice.column, choice.limit)
-        stage.advance(len(known.entries))
-    both = list(zip(known.entries, known.labels.values, strict=True))
-    chosen = [(entry, label) for entry, label in both if label is not None]
-    loose = [entry for entry, label in both if label is None]
-    if known.entries:
-        check_labels([label for _, label in chosen], source.location)
-    reporter.say(f"{source.location}: {known.labels.summary}")
-    loaded = [encoder for encoder, _ in encoders]
-    entries = [entry for entry, _ in chosen]
-    found = embed_entries(loaded, source, entries, reporter=reporter, workers=workers)
-    if not found.kept:
+        sample = read_labelled(source, choice.column, choice.limit)
+        stage.advance(len(sample.entries))
+    labelled_entries = list(zip(sample.entries, sample.labels.values, strict=True))
+    labelled_pairs = [(entry, label) for entry, label in labelled_entries if label is not None]
+    unlabelled_entries = [entry for entry, label in labelled_entries if label is None]
+    if sample.entries:
+        check_labels([label for _, label in labelled_pairs], source.location)
+    reporter.say(f"{source.location}: {sample.labels.summary}")
+    encoder_list = [encoder for encoder, _ in encoders]
+    entries = [entry for entry, _ in labelled_pairs]
+    embedding = embed_entries(encoder_list, source, entries, reporter=reporter, workers=workers)
+    if not embedding.rows:
         raise SourceEmptyError(
-            f"{source.location} has no picture that can be read{_why(found.rejected)}: check the path",
+            f"{source.location} has no picture that can be read{_rejection_counts(embedding.rejections)}: check the "
+            "path",
             subject=source.location,
         )
-    labels = tuple(chosen[row][1] for row in found.kept)
+    labels = tuple(labelled_pairs[row][1] for row in embedding.rows)
     check_labels(labels, source.location)
     locations = {entry.key: entry.location for entry in entries}
-    rejected = [pair for pair in found.rejected if pair[1] not in _NO_PICTURE or names_a_picture(locations[pair[0]])]
+    rejections = [
+        pair for pair in embedding.rejections if pair[1] not in _NOT_A_PICTURE or names_a_picture(locations[pair[0]])
+    ]
     return Subject(
         title=source.location,
-        keys=tuple(entries[row].key for row in found.kept),
-        locations=tuple(entries[row].location for row in found.kept),
+        keys=tuple(entries[row].key for row in embedding.rows),
+        locations=tuple(entries[row].location for row in embedding.rows),
         labels=labels,
-        source_of_labels=str(known.labels.place),
+        source_of_labels=str(sample.labels.place),
         encoders=tuple(
-            _facts(name, encoder, found.milliseconds[name], weights)
-            for name, (encoder, weights) in zip(encoder_names(loaded), encoders, strict=True)
+            _facts(name, encoder, embedding.milliseconds[name], weights)
+            for name, (encoder, weights) in zip(encoder_names(encoder_list), encoders, strict=True)
         ),
-        vectors=found.vectors,
-        unlabelled=sum(names_a_picture(entry.location) for entry in loose),
-        rejected=(*known.refused, *rejected),
+        vectors=embedding.vectors,
+        unlabelled_count=sum(names_a_picture(entry.location) for entry in unlabelled_entries),
+        rejections=(*sample.rejections, *rejections),
     )
 
 
@@ -136,7 +139,7 @@ def subject_of_collection(collection: Collection, index: VectorIndex, choice: Ch
     collection.check_rows()
     vectors = np.empty((len(collection), manifest.dimension), np.float32)
     keys, locations = [], []
-    every = choose_labels((item.draft for item in collection.items()), choice.column)
+    all_labels = choose_labels((item.draft for item in collection.items()), choice.column)
     with reporter.stage(f"{manifest.collection}: reading vectors", len(collection)) as stage:
         for row, item in enumerate(collection.items()):
             draft = item.draft
@@ -147,42 +150,42 @@ def subject_of_collection(collection: Collection, index: VectorIndex, choice: Ch
     if not keys:
         raise SourceEmptyError(f"the collection {manifest.collection!r} has no pictures", subject=manifest.collection)
     recall = _index_recall(index, vectors)
-    wanted = range(len(keys)) if choice.limit is None else spread_sample(every.values, choice.limit)
-    kept = [row for row in wanted if every.values[row] is not None]
-    known = tuple(label for row in kept if (label := every.values[row]) is not None)
-    check_labels(known, f"the collection {manifest.collection!r}")
-    reporter.say(f"{manifest.collection}: {Labels(every.place, known).summary}")
+    sampled_rows = range(len(keys)) if choice.limit is None else spread_sample(all_labels.values, choice.limit)
+    labelled_rows = [row for row in sampled_rows if all_labels.values[row] is not None]
+    row_labels = tuple(label for row in labelled_rows if (label := all_labels.values[row]) is not None)
+    check_labels(row_labels, f"the collection {manifest.collection!r}")
+    reporter.say(f"{manifest.collection}: {Labels(all_labels.place, row_labels).summary}")
     spec = manifest.encoder
     return Subject(
         title=manifest.collection,
-        keys=tuple(keys[row] for row in kept),
-        locations=tuple(locations[row] for row in kept),
-        labels=known,
-        source_of_labels=str(every.place),
+        keys=tuple(keys[row] for row in labelled_rows),
+        locations=tuple(locations[row] for row in labelled_rows),
+        labels=row_labels,
+        source_of_labels=str(all_labels.place),
         encoders=(EncoderFacts(spec.name, spec.digest, spec.dimension, spec.input_size),),
-        vectors={spec.name: vectors[kept]},
-        unlabelled=len(wanted) - len(kept),
+        vectors={spec.name: vectors[labelled_rows]},
+        unlabelled_count=len(sampled_rows) - len(labelled_rows),
         index_recall=recall,
     )
 
 
-def check_labels(labels: Sequence[str], where: str) -> None:
+def check_labels(labels: Sequence[str], source_name: str) -> None:
     """Raise LabelsMissingError unless there are two labels, and two pictures that share one."""
     counts = Counter(labels)
     if not counts:
-        what = "has no labels: put pictures into a folder for each class, or name the column with --label"
+        problem = "has no labels: put pictures into a folder for each class, or name the column with --label"
     elif len(counts) == 1:
-        what = f"has one label only, {labels[0]!r}: every answer would be right; add pictures of another"
+        problem = f"has one label only, {labels[0]!r}: every answer would be right; add pictures of another"
     elif counts.most_common(1)[0][1] == 1:
-        what = "has a label of its own for each picture: no answer could be right; name another column with --label"
+        problem = "has a label of its own for each picture: no answer could be right; name another column with --label"
     else:
         return
-    raise LabelsMissingError(f"{where} {what}", subject=where)
+    raise LabelsMissingError(f"{source_name} {problem}", subject=source_name)
 
 
 def _index_recall(index: VectorIndex, vectors: Vectors) -> Recall:
-    chosen = np.random.default_rng(SEED).permutation(len(vectors))[:INDEX_QUERIES]
-    return measure_recall(index, vectors, vectors[np.sort(chosen)], INDEX_K)
+    query_rows = np.random.default_rng(SEED).permutation(len(vectors))[:INDEX_QUERIES]
+    return measure_recall(index, vectors, vectors[np.sort(query_rows)], INDEX_K)
 
 
 def _facts(name: str, encoder: Encoder, milliseconds: float, weights: Path) -> EncoderFacts:
@@ -190,6 +193,6 @@ def _facts(name: str, encoder: Encoder, milliseconds: float, weights: Path) -> E
     return EncoderFacts(name, spec.digest, spec.dimension, spec.input_size, milliseconds, weights.stat().st_size)
 
 
-def _why(rejected: Sequence[tuple[str, str]]) -> str:
-    codes = Counter(code for _, code in rejected).most_common()
+def _rejection_counts(rejections: Sequence[tuple[str, str]]) -> str:
+    codes = Counter(code for _, code in rejections).most_common()
     return f" ({', '.join(f'{count} {code}' for code, count in codes)})" if codes else ""

@@ -1,1 +1,1 @@
-"""Reports that a person reads: charts as SVG, and pages that are one file and need nothing else."""
+"""Reports: charts as SVG, contact sheets, and self-contained HTML pages."""

@@ -1,7 +1,7 @@
-"""Charts as SVG, to stand inside a page or alone; the one importer of matplotlib.
+"""Charts as SVG, inside a page or standalone; the one importer of matplotlib.
 
 It is imported when the first chart is drawn, since it takes a second to load. Colours are CSS variables with a
-fallback, and text is text: inside a page a chart follows the page's theme, alone it is dark ink on nothing.
+fallback, and text stays text: inside a page a chart follows the page's theme, standalone it is dark on transparent.
 """
 
 from __future__ import annotations
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 
 SERIES = ("#2b62b8", "#c0562b", "#2f8a57", "#8a4fb0", "#b38a10", "#1d8c99", "#b03a6a", "#6a6f78")
 _INK, _FAINT = "#23262d", "#c9cbd1"
-_NAMED = {_INK: "ink", _FAINT: "line", **{colour: f"series-{number}" for number, colour in enumerate(SERIES, 1)}}
+_CSS_VARIABLES = {
+    _INK: "ink",
+    _FAINT: "line",
+    **{colour: f"series-{number}" for number, colour in enumerate(SERIES, 1)},
+}
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "lookalike",
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # only measured with; the page's own font is drawn
+    "font.sans-serif": ["DejaVu Sans"],  # for measuring only; the page's own font is drawn
     "font.size": 11,
     "text.parse_math": False,
     "axes.edgecolor": _FAINT,
@@ -49,15 +53,15 @@ _SETTINGS: dict[Any, Any] = {
     "ytick.major.size": 0,
     "legend.frameon": False,
 }
-LONGEST = 36
-"""Characters of a name that a chart has room for."""
+MAX_NAME_LENGTH = 36
+"""Greatest number of characters of a name in a chart."""
 
 _NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 
 
 @dataclass(frozen=True)
 class Line:
-    """A curve through points, in their order."""
+    """A curve through points, in the given order."""
 
     label: str
     x: Sequence[float]
@@ -66,7 +70,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point with a word beside it."""
+    """A labelled point."""
 
     label: str
     x: float
@@ -94,30 +98,30 @@ def line_chart(
             axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
         else:
             axes.margins(x=0.04, y=0.12)
-            _stay_in_bounds(axes, [y for line in lines for y in line.y] + [mark.y for mark in marks])
-        _write_beside(axes, marks, above=not lines)
+            _limit_to_shares(axes, [y for line in lines for y in line.y] + [mark.y for mark in marks])
+        _write_mark_labels(axes, marks, above=not lines)
         if len(lines) > 1:
             axes.legend(loc="best")
         return _svg(figure, title)
 
 
 def bar_chart(names: Sequence[str], values: Sequence[float], *, title: str, y_label: str) -> str:
-    """One bar a name with its value on top, in their order, as SVG text; the axis starts at 0."""
+    """A bar for each name, with its value on top, as SVG text; the axis starts at 0."""
     with _settings():
         figure, axes = _figure((max(4.0, 1.2 + 0.55 * len(names)), 4.0), title, y_label)
-        places = range(len(names))
-        bars = axes.bar(places, values, color=SERIES[0], width=0.65)
+        positions = range(len(names))
+        bars = axes.bar(positions, values, color=SERIES[0], width=0.65)
         axes.bar_label(bars, labels=[f"{value:.3g}" for value in values], padding=2, fontsize=9)
         names = [_short(name) for name in names]
-        slanted = max((len(name) for name in names), default=0) > 6
-        axes.set_xticks(places, names, rotation=35 if slanted else 0, ha="right" if slanted else "center")
+        is_slanted = max((len(name) for name in names), default=0) > 6
+        axes.set_xticks(positions, names, rotation=35 if is_slanted else 0, ha="right" if is_slanted else "center")
         axes.grid(visible=False, axis="x")
         axes.margins(y=0.12)
         return _svg(figure, title)
 
 
 def _settings() -> AbstractContextManager[None]:
-    # It keeps a list of the machine's fonts, else in two folders of its own in the user's home.
+    # Matplotlib caches a list of fonts, by default in two folders in the user's home.
     os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))
     import matplotlib as mpl
 
@@ -136,30 +140,30 @@ def _figure(size: tuple[float, float], title: str, y_label: str) -> tuple[Figure
     return figure, axes
 
 
-def _stay_in_bounds(axes: Axes, heights: Sequence[float]) -> None:
-    """An axis of shares does not go below 0 or above 1."""
+def _limit_to_shares(axes: Axes, heights: Sequence[float]) -> None:
+    """Keep an axis of shares between 0 and 1."""
     if heights and min(heights) >= 0 and max(heights) <= 1:
         bottom, top = axes.get_ylim()
         axes.set_ylim(max(-0.005, bottom), min(1.005, top))
 
 
-def _write_beside(axes: Axes, marks: Sequence[Mark], *, above: bool) -> None:
-    """Each mark's word on the side where there is room; under a curve, not across it."""
+def _write_mark_labels(axes: Axes, marks: Sequence[Mark], *, above: bool) -> None:
+    """Write each mark's label on the side with more room, and below a curve rather than across it."""
     left, right = axes.get_xlim()
     for mark in marks:
-        late = mark.x > (left + right) / 2
+        is_right_half = mark.x > (left + right) / 2
         axes.annotate(
             _short(mark.label),
             (mark.x, mark.y),
-            xytext=(-8 if late else 8, 8 if above else -16),
+            xytext=(-8 if is_right_half else 8, 8 if above else -16),
             textcoords="offset points",
-            ha="right" if late else "left",
+            ha="right" if is_right_half else "left",
         )
 
 
 def _short(name: str) -> str:
-    """``name`` with its middle left out if it is too long: of a path, the end says most."""
-    return name if len(name) <= LONGEST else f"{name[:8]}…{name[9 - LONGEST :]}"
+    """``name`` with its middle left out if it is too long: the end of a path is the most specific."""
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[:8]}…{name[9 - MAX_NAME_LENGTH :]}"
 
 
 def _svg(figure: Figure, title: str) -> str:
@@ -168,13 +172,13 @@ def _svg(figure: Figure, title: str) -> str:
     for axes in figure.axes:
         axes.patch.set_alpha(0)
     with warnings.catch_warnings():
-        # The browser draws the text, with fonts that have what the measuring font lacks.
+        # The browser draws the text, with fonts that have the missing glyphs.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(file, format="svg", metadata=_NO_METADATA)
     text = file.getvalue()
     text = f'<svg role="img" aria-label={quoteattr(title)}{text[text.index("<svg") + 4 :]}'
-    # Names of groups would stand twice in a page with two charts.
+    # In a page with two charts, ids of groups would not be unique.
     text = re.sub(r'<g id="[^"]*"', "<g", text)
-    for colour, name in _NAMED.items():
+    for colour, name in _CSS_VARIABLES.items():
         text = re.sub(colour, f"var(--{name}, {colour})", text, flags=re.IGNORECASE)
     return text.replace("'DejaVu Sans'", "inherit").strip()

@@ -1,7 +1,7 @@
-"""Contact sheets: rows of pictures under captions, to see at a glance what a search found.
+"""Contact sheets: rows of captioned pictures that show the results of searches.
 
-The first tile of a row is the query and gets a frame; its neighbours follow with their scores. The sheet is an array;
-the caller encodes and writes it.
+The first tile of a row is the query and has a frame; its neighbours follow with their scores. Sheets are arrays; the
+caller encodes and writes them.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _GAP = 12
 _LINE = 16
 _MIN_SIDE = 32
 _ELLIPSIS = "…"
-_NO_CHARACTER = "\uffff"
+_MISSING_GLYPH = "\uffff"
 
 
 @dataclass(frozen=True)
 class Tile:
     """One picture of a sheet.
 
-    ``pixels``: uint8 RGB, (height, width, 3), any size. ``caption`` and ``detail``: one line each, shortened to the
+    ``pixels``: uint8 RGB, (height, width, 3), any size. ``caption`` and ``detail``: one line each, shorten to the
     tile's width. ``good``: whether a neighbour is right (green bar), wrong (red bar), or not judged (no bar).
     """
 
@@ -51,7 +51,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Bar:
-    """A named ``value`` in [-1, 1], drawn as long as it is, with ``detail`` behind it."""
+    """A named ``value`` in [-1, 1], drawn as a bar, with ``detail`` after it."""
 
     name: str
     value: float
@@ -59,19 +59,21 @@ class Bar:
 
 
 def draw_bars(bars: Sequence[Bar], *, width: int) -> npt.NDArray[np.uint8]:
-    """One line a bar, to stand under a montage of that ``width``; uint8 RGB, (height, width, 3)."""
+    """Draw a line for each bar, to go below a montage of that ``width``; uint8 RGB, (height, width, 3)."""
     line = 26
     sheet = Image.new("RGB", (width, len(bars) * line + _MARGIN), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     font, left, right = ImageFont.load_default(13), round(width * 0.3), round(width * 0.72)
     for row, bar in enumerate(bars):
         top = row * line
-        name = shortened(spelt(bar.name), font, left - 2 * _MARGIN)
+        name = shorten(replace_missing_glyphs(bar.name), font, left - 2 * _MARGIN)
         draw.text((_MARGIN, top + 4), name, fill=_INK, font=font)
         draw.rectangle((left, top + 5, right, top + 19), fill=_MAT)
         end = left + round((right - left) * min(1.0, abs(bar.value)))
         draw.rectangle((left, top + 5, max(left + 1, end), top + 19), fill=_GOOD if bar.value >= 0 else _BAD)
-        draw.text((right + 8, top + 4), spelt(f"{bar.value:+.3f}  {bar.detail}"), fill=_FAINT, font=font)
+        draw.text(
+            (right + 8, top + 4), replace_missing_glyphs(f"{bar.value:+.3f}  {bar.detail}"), fill=_FAINT, font=font
+        )
     return np.asarray(sheet, np.uint8).copy()
 
 
@@ -91,7 +93,12 @@ def draw_montage(rows: Sequence[Sequence[Tile]], *, side: int = 160, title: str 
     draw = ImageDraw.Draw(sheet)
     if title:
         font = ImageFont.load_default(20)
-        draw.text((_MARGIN, _MARGIN - 2), shortened(spelt(title), font, width - 2 * _MARGIN), fill=_INK, font=font)
+        draw.text(
+            (_MARGIN, _MARGIN - 2),
+            shorten(replace_missing_glyphs(title), font, width - 2 * _MARGIN),
+            fill=_INK,
+            font=font,
+        )
     for r, row in enumerate(rows):
         for c, tile in enumerate(row):
             corner = (_MARGIN + c * (side + _GAP), _MARGIN + head + r * (side + foot + _GAP))
@@ -99,8 +106,8 @@ def draw_montage(rows: Sequence[Sequence[Tile]], *, side: int = 160, title: str 
     return np.asarray(sheet, np.uint8).copy()
 
 
-def shortened(text: str, font: _Font, width: float) -> str:
-    """``text`` on one line, cut at the end with an ellipsis if it measures more than ``width`` pixels in ``font``."""
+def shorten(text: str, font: _Font, width: float) -> str:
+    """Put ``text`` on one line, cut at the end with an ellipsis if it is wider than ``width`` pixels in ``font``."""
     line = " ".join(text.split())
     if font.getlength(line) <= width:
         return line
@@ -114,16 +121,16 @@ def shortened(text: str, font: _Font, width: float) -> str:
     return line[:low].rstrip() + _ELLIPSIS
 
 
-def spelt(text: str) -> str:
-    """``text`` in characters that the built-in font has: accents dropped, anything else it lacks as "?"."""
-    return "".join(_spelt_character(character) for character in text)
+def replace_missing_glyphs(text: str) -> str:
+    """Replace characters that the built-in font lacks: accents are dropped, others become "?"."""
+    return "".join(_available_character(character) for character in text)
 
 
 @lru_cache(maxsize=4096)
-def _spelt_character(character: str) -> str:
+def _available_character(character: str) -> str:
     font = ImageFont.load_default(24)
     for candidate in (character, unicodedata.normalize("NFKD", character)[0]):
-        if candidate.isspace() or bytes(font.getmask(candidate)) != bytes(font.getmask(_NO_CHARACTER)):
+        if candidate.isspace() or bytes(font.getmask(candidate)) != bytes(font.getmask(_MISSING_GLYPH)):
             return candidate
     return "?"
 
@@ -157,16 +164,24 @@ def _draw_tile(
     draw.rectangle(box, fill=_MAT)
     picture = Image.fromarray(tile.pixels)
     scale = side / max(picture.size)
-    fitted = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    picture = picture.resize(fitted, Image.Resampling.LANCZOS)
-    sheet.paste(picture, (x + (side - fitted[0]) // 2, y + (side - fitted[1]) // 2))
+    fitted_size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    picture = picture.resize(fitted_size, Image.Resampling.LANCZOS)
+    sheet.paste(picture, (x + (side - fitted_size[0]) // 2, y + (side - fitted_size[1]) // 2))
     draw.rectangle(box, outline=_QUERY if is_query else _OUTLINE, width=4 if is_query else 1)
     if tile.good is not None:
         draw.rectangle((x, y + side - 5, x + side - 1, y + side - 1), fill=_GOOD if tile.good else _BAD)
     caption_font, detail_font = ImageFont.load_default(13), ImageFont.load_default(11)
     top = y + side + 4
     colour = _QUERY if is_query else _INK
-    draw.text((x + 1, top), shortened(spelt(tile.caption), caption_font, side - 2), fill=colour, font=caption_font)
     draw.text(
-        (x + 1, top + _LINE + 1), shortened(spelt(tile.detail), detail_font, side - 2), fill=_FAINT, font=detail_font
+        (x + 1, top),
+        shorten(replace_missing_glyphs(tile.caption), caption_font, side - 2),
+        fill=colour,
+        font=caption_font,
+    )
+    draw.text(
+        (x + 1, top + _LINE + 1),
+        shorten(replace_missing_glyphs(tile.detail), detail_font, side - 2),
+        fill=_FAINT,
+        font=detail_font,
     )

@@ -1,4 +1,4 @@
-"""Pages in one file: templates filled in, pictures inside, nothing fetched from anywhere."""
+"""Self-contained HTML pages from templates, with embedded pictures."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 def render(template: str, **values: object) -> str:
-    """The template ``templates/<template>`` filled in; text is escaped, charts are passed through ``| safe``."""
+    """Render ``templates/<template>``; text is escaped, charts pass through ``| safe``."""
     return _environment().get_template(template).render(**values)
 
 
 def check_place(path: Path) -> None:
-    """Raise DataPathError unless a file can lie at ``path``: better before an hour's work than after."""
+    """Raise DataPathError unless a file can be written to ``path``; called before a long run."""
     if not path.absolute().parent.is_dir():
-        raise DataPathError(f"{path} cannot be written: its folder is not there; make it first", subject=str(path))
+        raise DataPathError(f"{path} cannot be written: its folder does not exist; create it first", subject=str(path))
     if path.is_dir():
         raise DataPathError(f"{path} cannot be written: it is a folder; name a file", subject=str(path))
 
 
 def write_page(path: Path, html: str) -> None:
-    """Write a page so that a reader sees the old or the new one; raises DataPathError and DiskFullError."""
+    """Write a page atomically; raises DataPathError and DiskFullError."""
     with disk_errors(path):
         write_atomically(path, html.encode())
 
@@ -48,13 +48,13 @@ def picture(rgb: npt.NDArray[np.uint8], side: int = 160) -> str:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["decimal"] = lambda value, places=3: f"{value:.{places}f}"
-    made.filters["percent"] = lambda value, places=1: f"{100 * value:.{places}f} %"
-    return made
+    environment.filters["decimal"] = lambda value, places=3: f"{value:.{places}f}"
+    environment.filters["percent"] = lambda value, places=1: f"{100 * value:.{places}f} %"
+    return environment

@@ -1,1 +1,1 @@
-"""What changes of a picture do to its score: the trial behind ``robustness``."""
+"""Robustness of scores against perturbations of a picture."""

@@ -1,4 +1,4 @@
-"""The plain ground that a product stands on in a shop's photo: found from the edge inwards, and replaced."""
+"""Segmentation and replacement of the plain background of a product photo."""
 
 from __future__ import annotations
 
@@ -9,62 +9,62 @@ import numpy.typing as npt
 RGB = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
-FRAME = 0.02
-"""The edge that is looked at, as a part of the shorter side."""
+FRAME_SHARE = 0.02
+"""Width of the frame at the edge that gives the background colour, as a share of the shorter side."""
 
-NEAR = 20
-"""A pixel has the ground's colour if no channel is further away than this; noise and soft shadows stay within."""
+TOLERANCE = 20
+"""Greatest distance of each channel from the background colour; noise and soft shadows stay within it."""
 
-PLAIN = 0.85
-"""The part of the edge that must have one colour. The rest may be where the product leaves the picture."""
+MIN_EDGE_SHARE = 0.85
+"""Least share of the frame that has the background colour; the product may cover the rest."""
 
-COVERS = (0.1, 0.95)
-"""The part of the picture that may be ground: less is a margin, more is no product."""
+AREA_RANGE = (0.1, 0.95)
+"""Least and greatest area of a background: less is a margin, more leaves no product."""
 
-APART = 80
-"""At least one channel of the new colour is this far from the old."""
+MIN_COLOUR_DISTANCE = 80
+"""Least distance of the new colour from the old one, in one channel at least."""
 
 
-def plain_ground(picture: RGB) -> Mask | None:
-    """Where the plain ground of ``picture``, (h, w, 3) uint8, lies: (h, w), or None if it has none.
+def find_plain_background(picture: RGB) -> Mask | None:
+    """Segment the plain background of ``picture``, (h, w, 3) uint8: a mask (h, w), or None if it has none.
 
-    Ground is what has nearly the edge's one colour and hangs together with the edge: a white shirt's inside is not
-    ground, though it is as white.
+    Background pixels have nearly the colour of the edge and are connected with it: the inside of a white shirt is not
+    background.
     """
     height, width = picture.shape[:2]
-    depth = max(1, round(FRAME * min(height, width)))
-    frame = np.ones((height, width), dtype=bool)
-    frame[depth:-depth, depth:-depth] = False
-    colour = np.median(picture[frame], axis=0)
-    near = (np.abs(picture - colour.astype(np.int16)) <= NEAR).all(axis=2)
-    if near[frame].mean() < PLAIN:
+    frame_width = max(1, round(FRAME_SHARE * min(height, width)))
+    is_frame = np.ones((height, width), dtype=bool)
+    is_frame[frame_width:-frame_width, frame_width:-frame_width] = False
+    colour = np.median(picture[is_frame], axis=0)
+    has_background_colour = (np.abs(picture - colour.astype(np.int16)) <= TOLERANCE).all(axis=2)
+    if has_background_colour[is_frame].mean() < MIN_EDGE_SHARE:
         return None
-    _, parts = cv2.connectedComponents(near.astype(np.uint8), connectivity=4)
-    at_edge = np.unique(parts[frame & near])
-    ground: Mask = np.isin(parts, at_edge)
-    return ground if COVERS[0] <= ground.mean() <= COVERS[1] else None
+    _, components = cv2.connectedComponents(has_background_colour.astype(np.uint8), connectivity=4)
+    edge_components = np.unique(components[is_frame & has_background_colour])
+    background: Mask = np.isin(components, edge_components)
+    return background if AREA_RANGE[0] <= background.mean() <= AREA_RANGE[1] else None
 
 
-def replace_ground(picture: RGB, random: np.random.Generator) -> RGB | None:
-    """``picture`` with another ground, one colour or a slope from one to another; None if its ground is not plain."""
-    ground = plain_ground(picture)
-    if ground is None:
+def replace_background(picture: RGB, random: np.random.Generator) -> RGB | None:
+    """Replace the background of ``picture`` by a colour or a vertical gradient; None if it has no plain background."""
+    background = find_plain_background(picture)
+    if background is None:
         return None
-    old = picture[ground].mean(axis=0)
-    first, second = _other_colour(old, random), _other_colour(old, random)
+    old_colour = picture[background].mean(axis=0)
+    first, second = _draw_other_colour(old_colour, random), _draw_other_colour(old_colour, random)
     if random.uniform() < 0.5:
         second = first
-    slope = np.linspace(0, 1, picture.shape[0], dtype=np.float32)[:, None, None]
-    fresh = first * (1 - slope) + second * slope
-    # One pixel further and soft: the product's edge is mixed with the old ground, and would stay as a rim.
-    wider = cv2.dilate(ground.astype(np.float32), np.ones((3, 3), np.uint8))
-    part = cv2.GaussianBlur(wider, (0, 0), 1.0)[..., None]
-    changed: RGB = np.rint(picture * (1 - part) + fresh * part).astype(np.uint8)
-    return changed
+    gradient = np.linspace(0, 1, picture.shape[0], dtype=np.float32)[:, None, None]
+    new_background = first * (1 - gradient) + second * gradient
+    # Dilated by a pixel and blurred: edge pixels are mixed with the old background, and would remain as a rim.
+    dilated_mask = cv2.dilate(background.astype(np.float32), np.ones((3, 3), np.uint8))
+    blend = cv2.GaussianBlur(dilated_mask, (0, 0), 1.0)[..., None]
+    result: RGB = np.rint(picture * (1 - blend) + new_background * blend).astype(np.uint8)
+    return result
 
 
-def _other_colour(old: npt.NDArray[np.float64], random: np.random.Generator) -> npt.NDArray[np.float32]:
+def _draw_other_colour(old_colour: npt.NDArray[np.float64], random: np.random.Generator) -> npt.NDArray[np.float32]:
     while True:
         colour = random.uniform(0, 255, 3).astype(np.float32)
-        if np.abs(colour - old).max() >= APART:
+        if np.abs(colour - old_colour).max() >= MIN_COLOUR_DISTANCE:
             return colour

@@ -1,4 +1,4 @@
-"""The trial: every change done to every picture of a sample, and what it does to the scores of each encoder."""
+"""A robustness trial: every perturbation of every picture of a sample, scored with each encoder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from indexer.console.reporter import Reporter
 from indexer.datasets.embed import encoder_names
 from indexer.datasets.labels import read_labelled
 from indexer.ingest.verdicts import names_a_picture
-from indexer.robustness.perturbations import CHANGES, RGB, Change
+from indexer.robustness.perturbations import PERTURBATIONS, RGB, Perturbation
 from lookalike.api import Encoder, Vectors
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import ImageEmptyError, ImageError, SourceEmptyError, SourceError, UnsupportedFormatError
@@ -24,18 +24,18 @@ from lookalike.options import ImageLimits
 from lookalike.sources.base import Entry, Source
 from lookalike.thresholds import Threshold, normalized
 
-LONGEST = 640
-"""Larger pictures are brought to so many pixels before they are changed: no encoder sees more."""
+MAX_SIDE = 640
+"""Larger pictures are resized to this before they are perturbed: no encoder's input is larger."""
 
-NO_PICTURE = (UnsupportedFormatError, ImageEmptyError)
-"""What a file that is no picture, and is not named like one, is passed over for without a word."""
+NOT_A_PICTURE = (UnsupportedFormatError, ImageEmptyError)
+"""Errors of files that are no pictures; they are ignored unless the name is that of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one change did to the scores of one encoder, as means over the pictures.
+    """Effect of one perturbation on the scores of one encoder, as means over the pictures.
 
-    ``cosine`` and ``normalized`` are of the changed picture with its original. ``recall`` is the share of changed
+    ``cosine`` and ``normalized`` are of the perturbed picture with its original. ``recall`` is the share of perturbed
     pictures whose original scores best among all originals, ``similar`` the share that the threshold calls similar
     to its original.
     """
@@ -48,9 +48,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One change on so many ``pictures``; an outcome for each encoder, and none where it applied to no picture."""
+    """One perturbation of ``pictures``, with an outcome for each encoder; none if it applied to no picture."""
 
-    change: Change
+    perturbation: Perturbation
     pictures: int
     outcomes: tuple[Outcome, ...]
 
@@ -59,50 +59,50 @@ class Row:
 class Column:
     """One encoder.
 
-    ``strangers`` is the mean normalised score of two different originals, and ``strangers_similar`` the share of such
-    pairs that the threshold calls similar: without these the scores of changed pictures say nothing.
+    ``unrelated_score`` is the mean normalised score of two different originals, and ``unrelated_similar`` the share of
+    such pairs that the threshold calls similar; they are the baseline for the scores of perturbed pictures.
     """
 
     name: str
     spec: EncoderSpec
     threshold: Threshold
-    strangers: float
-    strangers_similar: float
+    unrelated_score: float
+    unrelated_similar: float
 
 
 @dataclass(frozen=True)
 class Example:
-    """One picture, and for each change the changed pixels and a cosine for each encoder; None where none applies."""
+    """One picture, and for each perturbation the pixels (None if it does not apply) and a cosine for each encoder."""
 
     key: str
     original: RGB
-    changed: tuple[tuple[Change, RGB | None, tuple[float, ...]], ...]
+    perturbations: tuple[tuple[Perturbation, RGB | None, tuple[float, ...]], ...]
 
     @property
-    def complete(self) -> bool:
-        """Whether every change applies to it."""
-        return all(pixels is not None for _, pixels, _ in self.changed)
+    def is_complete(self) -> bool:
+        """Whether every perturbation applies to it."""
+        return all(pixels is not None for _, pixels, _ in self.perturbations)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """All of it; ``rejected`` are the keys and error codes of pictures that could not be read."""
+    """Results; ``rejected`` are keys and error codes of pictures that could not be read."""
 
     pictures: int
-    rejected: tuple[tuple[str, str], ...]
+    rejections: tuple[tuple[str, str], ...]
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     example: Example
 
 
 @dataclass
-class _Gathered:
-    """Vectors as they come; memory grows by 15 vectors a picture for each encoder, and by no pixels."""
+class _Accumulator:
+    """Collects vectors; memory grows by 15 vectors a picture for each encoder, but not by pixels."""
 
     originals: list[list[Vectors]]
-    changed: list[list[list[Vectors]]]
-    places: list[list[int]]
-    rejected: list[tuple[str, str]] = field(default_factory=list)
+    perturbed_vectors: list[list[list[Vectors]]]
+    rows: list[list[int]]
+    rejections: list[tuple[str, str]] = field(default_factory=list)
     example: Example | None = None
 
     @property
@@ -113,103 +113,114 @@ class _Gathered:
 def run_trial(
     encoders: Sequence[Encoder], source: Source, *, limit: int, reporter: Reporter, limits: ImageLimits
 ) -> Trial:
-    """Change at most ``limit`` pictures of ``source`` in all ways, and score them with each encoder.
+    """Apply all perturbations to at most ``limit`` pictures of ``source``, and score them with each encoder.
 
-    The sample and the changes depend on the source alone: a second run gives the same numbers. Raises
+    Sample and perturbations depend on the source alone: a second run gives the same numbers. Raises
     SourceEmptyError if fewer than two pictures can be read, and the errors of a calibration that is damaged.
     """
     thresholds = [encoder.threshold() for encoder in encoders]
-    labelled = read_labelled(source, limit=limit)
-    gathered = _Gathered([[] for _ in encoders], [[[] for _ in CHANGES] for _ in encoders], [[] for _ in CHANGES])
-    gathered.rejected.extend(labelled.refused)
-    with reporter.stage("changing and encoding", len(labelled.entries)) as stage:
-        for entry, original in _pictures(source, labelled.entries, limits, gathered):
+    sample = read_labelled(source, limit=limit)
+    accumulator = _Accumulator(
+        [[] for _ in encoders], [[[] for _ in PERTURBATIONS] for _ in encoders], [[] for _ in PERTURBATIONS]
+    )
+    accumulator.rejections.extend(sample.rejections)
+    with reporter.stage("perturbing and encoding", len(sample.entries)) as stage:
+        for entry, original in _read_pictures(source, sample.entries, limits, accumulator):
             if original is not None:
-                _take(encoders, entry.key, original, gathered)
-            stage.advance(rejected=len(gathered.rejected))
-    if gathered.pictures < 2 or gathered.example is None:
+                _add_picture(encoders, entry.key, original, accumulator)
+            stage.advance(rejected=len(accumulator.rejections))
+    if accumulator.pictures < 2 or accumulator.example is None:
         raise SourceEmptyError(
-            f"{source.location} has {gathered.pictures} pictures that can be read, and a trial needs two: "
+            f"{source.location} has {accumulator.pictures} pictures that can be read, and a trial needs two: "
             "give a folder with more",
             subject=source.location,
         )
-    tables = [np.stack(vectors) for vectors in gathered.originals]
-    named = zip(encoder_names(encoders), encoders, thresholds, tables, strict=True)
-    columns = tuple(_column(name, encoder.spec, threshold, table) for name, encoder, threshold, table in named)
+    original_vectors = [np.stack(vectors) for vectors in accumulator.originals]
+    encoder_rows = zip(encoder_names(encoders), encoders, thresholds, original_vectors, strict=True)
+    columns = tuple(_column(name, encoder.spec, threshold, table) for name, encoder, threshold, table in encoder_rows)
     rows = tuple(
         Row(
-            change,
-            len(gathered.places[number]),
+            perturbation,
+            len(accumulator.rows[number]),
             tuple(
-                outcome_of(np.stack(changed[number]), table, gathered.places[number], threshold)
-                for changed, table, threshold in zip(gathered.changed, tables, thresholds, strict=True)
-                if gathered.places[number]
+                outcome_of(np.stack(vectors_by_perturbation[number]), table, accumulator.rows[number], threshold)
+                for vectors_by_perturbation, table, threshold in zip(
+                    accumulator.perturbed_vectors, original_vectors, thresholds, strict=True
+                )
+                if accumulator.rows[number]
             ),
         )
-        for number, change in enumerate(CHANGES)
+        for number, perturbation in enumerate(PERTURBATIONS)
     )
-    return Trial(gathered.pictures, tuple(gathered.rejected), columns, rows, gathered.example)
+    return Trial(accumulator.pictures, tuple(accumulator.rejections), columns, rows, accumulator.example)
 
 
-def outcome_of(changed: Vectors, originals: Vectors, places: Sequence[int], threshold: Threshold) -> Outcome:
-    """(m, D) unit vectors of changed pictures against (n, D) of all originals; ``places`` says whose copy each is.
+def outcome_of(perturbed_vectors: Vectors, originals: Vectors, rows: Sequence[int], threshold: Threshold) -> Outcome:
+    """Compare (m, D) unit vectors of perturbed pictures with (n, D) of all originals; ``rows`` are their originals.
 
-    An original that shares the best score with another has been found: they are the same picture twice.
+    An original that ties for the best score counts as found: the other one is a copy of it.
     """
-    scores = changed @ originals.T
-    own = scores[np.arange(len(places)), list(places)].clip(-1, 1)
-    found = own >= scores.max(axis=1) - HAIR
-    similar = [threshold.similar(float(score)) for score in own]
-    cosine = float(own.mean())
-    return Outcome(cosine, normalized(cosine), float(found.mean()), float(np.mean(similar)))
+    scores = perturbed_vectors @ originals.T
+    own_scores = scores[np.arange(len(rows)), list(rows)].clip(-1, 1)
+    is_found = own_scores >= scores.max(axis=1) - HAIR
+    similar = [threshold.similar(float(score)) for score in own_scores]
+    cosine = float(own_scores.mean())
+    return Outcome(cosine, normalized(cosine), float(is_found.mean()), float(np.mean(similar)))
 
 
-def seed_of(key: str, change: str) -> int:
-    """The seed of a change of a picture: the same in every run, whatever else the source has."""
-    return int.from_bytes(hashlib.sha256(f"{change}\n{key}".encode()).digest()[:8], "big")
+def seed_of(key: str, perturbation: str) -> int:
+    """The seed for a perturbation of a picture; independent of the other pictures of the source."""
+    return int.from_bytes(hashlib.sha256(f"{perturbation}\n{key}".encode()).digest()[:8], "big")
 
 
-def _pictures(
-    source: Source, entries: Sequence[Entry], limits: ImageLimits, gathered: _Gathered
+def _read_pictures(
+    source: Source, entries: Sequence[Entry], limits: ImageLimits, accumulator: _Accumulator
 ) -> Iterator[tuple[Entry, RGB | None]]:
     for entry in entries:
         try:
             pixels = decode(source.read(entry.location, limits.max_bytes), limits=limits, name=entry.key).pixels
         except (ImageError, SourceError) as error:
-            if names_a_picture(entry.location) or not isinstance(error, NO_PICTURE):
-                gathered.rejected.append((entry.key, error.code))
+            if names_a_picture(entry.location) or not isinstance(error, NOT_A_PICTURE):
+                accumulator.rejections.append((entry.key, error.code))
             yield entry, None
         else:
-            yield entry, _reduced(pixels)
+            yield entry, _limit_size(pixels)
 
 
-def _reduced(pixels: RGB) -> RGB:
+def _limit_size(pixels: RGB) -> RGB:
     height, width = pixels.shape[:2]
-    scale = LONGEST / max(height, width)
+    scale = MAX_SIDE / max(height, width)
     if scale >= 1:
         return pixels
     return resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
-def _take(encoders: Sequence[Encoder], key: str, original: RGB, gathered: _Gathered) -> None:
-    place = gathered.pictures
-    made = [change.apply(original, seed_of(key, change.name)) for change in CHANGES]
-    applied = [number for number, pixels in enumerate(made) if pixels is not None]
-    pictures = [original, *(pixels for pixels in made if pixels is not None)]
-    for number in applied:
-        gathered.places[number].append(place)
-    scores: dict[int, list[float]] = {number: [] for number in applied}
-    for encoder, originals, changed in zip(encoders, gathered.originals, gathered.changed, strict=True):
+def _add_picture(encoders: Sequence[Encoder], key: str, original: RGB, accumulator: _Accumulator) -> None:
+    row = accumulator.pictures
+    perturbed_pictures = [
+        perturbation.apply(original, seed_of(key, perturbation.name)) for perturbation in PERTURBATIONS
+    ]
+    applicable = [number for number, pixels in enumerate(perturbed_pictures) if pixels is not None]
+    pictures = [original, *(pixels for pixels in perturbed_pictures if pixels is not None)]
+    for number in applicable:
+        accumulator.rows[number].append(row)
+    scores: dict[int, list[float]] = {number: [] for number in applicable}
+    for encoder, originals, perturbed_vectors in zip(
+        encoders, accumulator.originals, accumulator.perturbed_vectors, strict=True
+    ):
         vectors = encoder.encode(pictures, batch_size=len(pictures))
         originals.append(vectors[0])
-        for number, vector in zip(applied, vectors[1:], strict=True):
-            changed[number].append(vector)
+        for number, vector in zip(applicable, vectors[1:], strict=True):
+            perturbed_vectors[number].append(vector)
             scores[number].append(float((vector @ vectors[0]).clip(-1, 1)))
-    if gathered.example is None or not gathered.example.complete:
-        shown = [(change, made[number], tuple(scores.get(number, ()))) for number, change in enumerate(CHANGES)]
-        example = Example(key, original, tuple(shown))
-        if gathered.example is None or example.complete:
-            gathered.example = example
+    if accumulator.example is None or not accumulator.example.is_complete:
+        results = [
+            (perturbation, perturbed_pictures[number], tuple(scores.get(number, ())))
+            for number, perturbation in enumerate(PERTURBATIONS)
+        ]
+        example = Example(key, original, tuple(results))
+        if accumulator.example is None or example.is_complete:
+            accumulator.example = example
 
 
 def _column(name: str, spec: EncoderSpec, threshold: Threshold, originals: Vectors) -> Column:

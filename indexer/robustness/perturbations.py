@@ -1,23 +1,23 @@
-"""Fourteen changes of a picture, as the world and its shops make them; each repeats exactly from its seed.
+"""Fourteen perturbations of a picture, each deterministic for its seed.
 
-The first eight are those of torchvision's transforms, at strengths in common use there; what comes to lie outside is
-black there and here.
+The first eight correspond to torchvision's transforms at usual strengths; pixels from outside the picture are black,
+as there.
 
-    change            what is drawn from the seed
+    perturbation      drawn from the seed
     horizontal flip   nothing
-    rotation          10° to the left or to the right, about the centre
-    resized crop      50 to 100 % of the area, sides in a proportion of 3:4 to 4:3 to what they were, at the old size
+    rotation          10° counter-clockwise or clockwise about the centre
+    resized crop      50 to 100 % of the area, the aspect ratio times 3/4 to 4/3, resized to the original size
     brightness        all values times 0.5 to 1.5
-    affine            turned by up to 10°, moved by up to a tenth, 0.9 to 1.1 times as large, sheared by up to 10°
-    hue               all hues moved on by up to 0.3 of the circle, either way
+    affine            rotation up to 10°, shift up to a tenth, scale 0.9 to 1.1, shear up to 10°
+    hue               shift of up to 0.3 of the colour circle, either way
     saturation        the distance from grey times 0.5 to 1.5
     perspective       each corner moved inwards by up to a quarter of the side (torchvision's distortion of 0.5)
     JPEG              nothing; quality 20
     blur              nothing; a Gaussian whose deviation is 1.5 % of the shorter side
     grey              nothing; luminance 0.299 R + 0.587 G + 0.114 B
-    border            one colour all around, 8 to 15 % of the shorter side wide
-    banner            a band with a word, 15 to 25 % of the height, over the top or the bottom
-    background        the plain ground around the product becomes another colour, or goes from one to another
+    border            a border of one colour, 8 to 15 % of the shorter side wide
+    banner            a band with a word, 15 to 25 % of the height, at the top or the bottom
+    background        a plain background is replaced by another colour or a gradient
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from indexer.robustness.background import replace_ground
+from indexer.robustness.background import replace_background
 from lookalike.images import decode, encode_jpeg
 
 RGB = npt.NDArray[np.uint8]
@@ -53,7 +53,7 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 class Group(StrEnum):
-    """What a change is a change of."""
+    """Kinds of perturbations."""
 
     COLOUR = "colour"
     PACKAGING = "packaging"
@@ -63,46 +63,46 @@ class Group(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One change, by name; ``make`` takes the picture and a generator made from the seed."""
+class Perturbation:
+    """A perturbation by name; ``make`` takes the picture and a generator with the seed."""
 
     name: str
     group: Group
     make: Callable[[RGB, Random], RGB | None]
 
     def apply(self, picture: RGB, seed: int) -> RGB | None:
-        """``picture``, upright (h, w, 3) uint8 RGB, changed; None where the change does not apply to it.
+        """Perturb ``picture``, upright (h, w, 3) uint8 RGB; None if the perturbation does not apply to it.
 
-        The same picture and seed (0 or above) give the same pixels. The picture itself stays as it is.
+        The same picture and seed (0 or above) give the same pixels. ``picture`` is not modified.
         """
         return self.make(picture, np.random.default_rng(seed))
 
 
-def _flip(picture: RGB, _random: Random) -> RGB:
+def _flip_horizontally(picture: RGB, _random: Random) -> RGB:
     return np.ascontiguousarray(picture[:, ::-1])
 
 
-def _rotation(picture: RGB, random: Random) -> RGB:
-    return _moved(picture, angle=TURN * _sign(random))
+def _rotate(picture: RGB, random: Random) -> RGB:
+    return _warp_affine(picture, angle=TURN * _draw_sign(random))
 
 
 def _crop(picture: RGB, random: Random) -> RGB:
     height, width = picture.shape[:2]
     area = random.uniform(*CROP_AREA)
     aspect = math.exp(random.uniform(-1, 1) * math.log(CROP_ASPECT))
-    wide = max(1, min(width, round(width * math.sqrt(area * aspect))))
-    high = max(1, min(height, round(height * math.sqrt(area / aspect))))
-    left, top = (int(random.integers(0, room + 1)) for room in (width - wide, height - high))
-    return _pixels(cv2.resize(picture[top : top + high, left : left + wide], (width, height)))
+    crop_width = max(1, min(width, round(width * math.sqrt(area * aspect))))
+    crop_height = max(1, min(height, round(height * math.sqrt(area / aspect))))
+    left, top = (int(random.integers(0, room + 1)) for room in (width - crop_width, height - crop_height))
+    return _to_uint8(cv2.resize(picture[top : top + crop_height, left : left + crop_width], (width, height)))
 
 
-def _brightness(picture: RGB, random: Random) -> RGB:
-    return _pixels(picture.astype(np.float32) * random.uniform(1 - JITTER, 1 + JITTER))
+def _change_brightness(picture: RGB, random: Random) -> RGB:
+    return _to_uint8(picture.astype(np.float32) * random.uniform(1 - JITTER, 1 + JITTER))
 
 
-def _affine(picture: RGB, random: Random) -> RGB:
+def _apply_affine(picture: RGB, random: Random) -> RGB:
     height, width = picture.shape[:2]
-    return _moved(
+    return _warp_affine(
         picture,
         angle=random.uniform(-TURN, TURN),
         shear=random.uniform(-SHEAR, SHEAR),
@@ -111,65 +111,67 @@ def _affine(picture: RGB, random: Random) -> RGB:
     )
 
 
-def _hue(picture: RGB, random: Random) -> RGB:
+def _shift_hue(picture: RGB, random: Random) -> RGB:
     circle = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV_FULL)
     circle[..., 0] += np.uint8(round(256 * random.uniform(-HUE, HUE)) % 256)  # wraps around, as hues do
-    return _pixels(cv2.cvtColor(circle, cv2.COLOR_HSV2RGB_FULL))
+    return _to_uint8(cv2.cvtColor(circle, cv2.COLOR_HSV2RGB_FULL))
 
 
-def _saturation(picture: RGB, random: Random) -> RGB:
+def _change_saturation(picture: RGB, random: Random) -> RGB:
     grey = _luminance(picture)
-    return _pixels(grey + (picture - grey) * random.uniform(1 - JITTER, 1 + JITTER))
+    return _to_uint8(grey + (picture - grey) * random.uniform(1 - JITTER, 1 + JITTER))
 
 
-def _perspective(picture: RGB, random: Random) -> RGB:
+def _change_perspective(picture: RGB, random: Random) -> RGB:
     height, width = picture.shape[:2]
-    # Corners are those of the area, not of the last pixels, so that even one pixel has four different ones.
+    # Corners of the area, not centres of the corner pixels, so that they differ even for a single pixel.
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
-    inwards = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * random.uniform(0, DISTORTION / 2, (4, 2))
-    moved = (corners + inwards * (width, height)).astype(np.float32)
-    return _pixels(cv2.warpPerspective(picture, cv2.getPerspectiveTransform(corners, moved), (width, height)))
+    offsets = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * random.uniform(0, DISTORTION / 2, (4, 2))
+    target_corners = (corners + offsets * (width, height)).astype(np.float32)
+    return _to_uint8(
+        cv2.warpPerspective(picture, cv2.getPerspectiveTransform(corners, target_corners), (width, height))
+    )
 
 
-def _jpeg(picture: RGB, _random: Random) -> RGB:
+def _compress_jpeg(picture: RGB, _random: Random) -> RGB:
     return decode(encode_jpeg(picture, JPEG_QUALITY)).pixels
 
 
 def _blur(picture: RGB, _random: Random) -> RGB:
-    return _pixels(cv2.GaussianBlur(picture, (0, 0), max(BLUR * min(picture.shape[:2]), 0.5)))
+    return _to_uint8(cv2.GaussianBlur(picture, (0, 0), max(BLUR * min(picture.shape[:2]), 0.5)))
 
 
-def _grey(picture: RGB, _random: Random) -> RGB:
-    return _pixels(np.broadcast_to(_luminance(picture), picture.shape))
+def _convert_to_grey(picture: RGB, _random: Random) -> RGB:
+    return _to_uint8(np.broadcast_to(_luminance(picture), picture.shape))
 
 
-def _border(picture: RGB, random: Random) -> RGB:
+def _add_border(picture: RGB, random: Random) -> RGB:
     width = max(1, round(min(picture.shape[:2]) * random.uniform(*BORDER)))
     colour = random.integers(0, 256, 3).tolist()
-    return _pixels(cv2.copyMakeBorder(picture, width, width, width, width, cv2.BORDER_CONSTANT, value=colour))
+    return _to_uint8(cv2.copyMakeBorder(picture, width, width, width, width, cv2.BORDER_CONSTANT, value=colour))
 
 
-def _banner(picture: RGB, random: Random) -> RGB:
+def _add_banner(picture: RGB, random: Random) -> RGB:
     height, width = picture.shape[:2]
     depth = max(1, round(height * random.uniform(*BANNER)))
     colour = random.integers(0, 256, 3)
     band = np.empty((depth, width, 3), dtype=np.uint8)
     band[:] = colour
     word = WORDS[random.integers(len(WORDS))]
-    (wide, high), _ = cv2.getTextSize(word, FONT, 1.0, 2)
-    scale = min(0.6 * depth / high, 0.9 * width / wide)
+    (text_width, text_height), _ = cv2.getTextSize(word, FONT, 1.0, 2)
+    scale = min(0.6 * depth / text_height, 0.9 * width / text_width)
     ink = (0, 0, 0) if colour.mean() > 127 else (255, 255, 255)
-    foot = (round((width - wide * scale) / 2), round((depth + high * scale) / 2))
-    band = cv2.putText(band, word, foot, FONT, scale, ink, max(1, round(3 * scale)), cv2.LINE_AA)
-    changed = picture.copy()
+    origin = (round((width - text_width * scale) / 2), round((depth + text_height * scale) / 2))
+    band = cv2.putText(band, word, origin, FONT, scale, ink, max(1, round(3 * scale)), cv2.LINE_AA)
+    result = picture.copy()
     if random.uniform() < 0.5:
-        changed[:depth] = band
+        result[:depth] = band
     else:
-        changed[-depth:] = band
-    return changed
+        result[-depth:] = band
+    return result
 
 
-def _moved(
+def _warp_affine(
     picture: RGB,
     *,
     angle: float,
@@ -177,14 +179,14 @@ def _moved(
     scale: float = 1.0,
     shift: tuple[float, float] = (0.0, 0.0),
 ) -> RGB:
-    """Sheared (degrees, along x), turned (degrees, clockwise) and scaled about the centre, then shifted (pixels)."""
+    """Shear (degrees, along x), rotate (degrees, clockwise) and scale about the centre, then shift (pixels)."""
     height, width = picture.shape[:2]
     turn, lean = math.radians(angle), math.tan(math.radians(shear))
     cos, sin = math.cos(turn), math.sin(turn)
     linear = scale * np.array([[cos, -sin], [sin, cos]]) @ np.array([[1.0, lean], [0.0, 1.0]])
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     offset = centre - linear @ centre + shift
-    return _pixels(cv2.warpAffine(picture, np.column_stack([linear, offset]), (width, height)))
+    return _to_uint8(cv2.warpAffine(picture, np.column_stack([linear, offset]), (width, height)))
 
 
 def _luminance(picture: RGB) -> npt.NDArray[np.float32]:
@@ -193,30 +195,30 @@ def _luminance(picture: RGB) -> npt.NDArray[np.float32]:
     return grey[..., None]
 
 
-def _sign(random: Random) -> int:
+def _draw_sign(random: Random) -> int:
     return 1 if random.uniform() < 0.5 else -1
 
 
-def _pixels(values: npt.NDArray[np.generic]) -> RGB:
+def _to_uint8(values: npt.NDArray[np.generic]) -> RGB:
     if values.dtype != np.uint8:
         values = np.rint(values).clip(0, 255)
     return np.ascontiguousarray(values, dtype=np.uint8)
 
 
-CHANGES = (
-    Change("horizontal flip", Group.ROTATION, _flip),
-    Change("rotation", Group.ROTATION, _rotation),
-    Change("resized crop", Group.VIEW, _crop),
-    Change("brightness", Group.COLOUR, _brightness),
-    Change("affine", Group.VIEW, _affine),
-    Change("hue", Group.COLOUR, _hue),
-    Change("saturation", Group.COLOUR, _saturation),
-    Change("perspective", Group.VIEW, _perspective),
-    Change("JPEG", Group.QUALITY, _jpeg),
-    Change("blur", Group.QUALITY, _blur),
-    Change("grey", Group.COLOUR, _grey),
-    Change("border", Group.PACKAGING, _border),
-    Change("banner", Group.PACKAGING, _banner),
-    Change("background", Group.PACKAGING, replace_ground),
+PERTURBATIONS = (
+    Perturbation("horizontal flip", Group.ROTATION, _flip_horizontally),
+    Perturbation("rotation", Group.ROTATION, _rotate),
+    Perturbation("resized crop", Group.VIEW, _crop),
+    Perturbation("brightness", Group.COLOUR, _change_brightness),
+    Perturbation("affine", Group.VIEW, _apply_affine),
+    Perturbation("hue", Group.COLOUR, _shift_hue),
+    Perturbation("saturation", Group.COLOUR, _change_saturation),
+    Perturbation("perspective", Group.VIEW, _change_perspective),
+    Perturbation("JPEG", Group.QUALITY, _compress_jpeg),
+    Perturbation("blur", Group.QUALITY, _blur),
+    Perturbation("grey", Group.COLOUR, _convert_to_grey),
+    Perturbation("border", Group.PACKAGING, _add_border),
+    Perturbation("banner", Group.PACKAGING, _add_banner),
+    Perturbation("background", Group.PACKAGING, replace_background),
 )
-"""All of them, in the order of the tables."""
+"""All perturbations, in the order of the tables."""

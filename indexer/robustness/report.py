@@ -1,4 +1,4 @@
-"""The trial as a page: the tables, how each kind of change tells, and one picture with everything done to it."""
+"""HTML page of a robustness trial: tables, effects, and one picture with all its perturbations."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ from pathlib import Path
 
 from indexer.reports.page import picture, render, write_page
 from indexer.robustness.experiment import Trial
-from indexer.robustness.tables import bounds, changes_of, effects, tables
+from indexer.robustness.tables import bounds, effects, perturbation_names, tables
 from lookalike.thresholds import normalized
 
 
 def write_report(path: Path, trial: Trial, source: str) -> None:
     """Write the page about a trial of ``source``; raises DataPathError and DiskFullError."""
     example = trial.example
-    shown = [
+    tiles = [
         {
-            "name": change.name,
+            "name": perturbation.name,
             "picture": None if pixels is None else picture(pixels),
             "scores": [normalized(score) for score in scores],
         }
-        for change, pixels, scores in example.changed
+        for perturbation, pixels, scores in example.perturbations
     ]
     html = render(
         "robustness.html.j2",
         trial=trial,
         source=source,
         tables=tables(trial),
-        effects=[(group.value, changes_of(group, trial), found) for group, found in effects(trial).items()],
+        effects=[
+            (group.value, perturbation_names(group, trial), effects_by_encoder)
+            for group, effects_by_encoder in effects(trial).items()
+        ],
         bounds=bounds(),
-        example={"key": example.key, "picture": picture(example.original), "changes": shown},
+        example={"key": example.key, "picture": picture(example.original), "perturbations": tiles},
     )
     write_page(path, html)

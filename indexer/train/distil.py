@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from indexer.robustness.background import plain_ground
+from indexer.robustness.background import find_plain_background
 from indexer.train.losses import Batch, Heads, Queue, losses, total
 from indexer.train.student import Student, normalised
 from indexer.train.views import make_view
@@ -93,7 +93,7 @@ class Data:
 
     def has_plain_ground(self, row: int) -> bool:
         """Whether the row's picture can be put before another ground."""
-        return plain_ground(self.pixels[row]) is not None
+        return find_plain_background(self.pixels[row]) is not None
 
 
 class Distiller:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from indexer.evaluation.measures import retrieval
+from indexer.evaluation.measures import retrieval_metrics
 from indexer.train.pool import Pool, Read, pictures, read_rgb, squash
 from lookalike.errors import ImageError, SourceNotFoundError
 
@@ -182,7 +182,7 @@ def measure(embed: Embed, sets: Iterable[tuple[str, TestSet]]) -> Figures:
         if name == NEAR_DUPLICATES:
             figures[name] = copies_found(vectors, known.names, known.kinds) | {"unreadable": float(known.unreadable)}
             continue
-        figures[name] = retrieval(vectors, known.names)
+        figures[name] = retrieval_metrics(vectors, known.names)
         if name == "imagenette_val":
             figures["unrelated_cosines"] = cosine_spread(vectors, known.names)
     labelled = [figures[name] for name in LABELLED_SETS if name in figures]

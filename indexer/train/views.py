@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from indexer.robustness.background import plain_ground
+from indexer.robustness.background import find_plain_background
 
 RGB = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -44,7 +44,7 @@ def make_view(picture: RGB, random: Generator, draw_other: Draw, size: int) -> R
 
 def cut_out(picture: RGB) -> tuple[RGB, Floats] | None:
     """The product on a plain ground, cropped to it, and its opacity (h, w) in 0..1; None if the ground is not plain."""
-    ground = plain_ground(picture)
+    ground = find_plain_background(picture)
     if ground is None:
         return None
     # One pixel further and soft, so that no rim of the old ground stays.

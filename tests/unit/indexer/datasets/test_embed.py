@@ -9,7 +9,7 @@ import pytest
 
 from indexer.console.reporter import HumanReporter
 from indexer.datasets import embed as embedding
-from indexer.datasets.embed import Embedded, embed_entries, encoder_names
+from indexer.datasets.embed import Embeddings, embed_entries, encoder_names
 from lookalike.api import RGB, Encoder, Vectors
 from lookalike.images import encode_png
 from lookalike.sources.base import Entry
@@ -31,7 +31,7 @@ def entries_of(folder: Path, count: int) -> list[Entry]:
     return [Entry(f"{number:02d}.png", f"{number:02d}.png") for number in range(count)]
 
 
-def embed(folder: Path, entries: list[Entry], *encoders: Encoder) -> Embedded:
+def embed(folder: Path, entries: list[Entry], *encoders: Encoder) -> Embeddings:
     return embed_entries(encoders, FolderSource(folder), entries, reporter=HumanReporter(), workers=2)
 
 
@@ -39,7 +39,7 @@ def test_each_encoder_gives_each_picture_its_own_vector(tmp_path: Path) -> None:
     entries = entries_of(tmp_path, 7)
     found = embed(tmp_path, entries, Encoder(TinyEncoder()), Encoder(Renamed()))
     pictures = [make_picture(number) for number in range(7)]
-    assert found.kept == tuple(range(7))
+    assert found.rows == tuple(range(7))
     np.testing.assert_allclose(found.vectors["tiny"], Encoder(TinyEncoder()).encode(pictures), atol=1e-6)
     np.testing.assert_allclose(found.vectors["other"], Encoder(Renamed()).encode(pictures), atol=1e-6)
     assert min(found.milliseconds.values()) > 0
@@ -50,8 +50,8 @@ def test_what_cannot_be_read_is_named_and_the_others_keep_their_places(tmp_path:
     (tmp_path / "01.png").write_bytes(b"words")
     (tmp_path / "03.png").unlink()
     found = embed(tmp_path, entries, Encoder(TinyEncoder()))
-    assert found.kept == (0, 2, 4)
-    assert found.rejected == (("01.png", "unsupported-format"), ("03.png", "entry-missing"))
+    assert found.rows == (0, 2, 4)
+    assert found.rejections == (("01.png", "unsupported-format"), ("03.png", "entry-missing"))
     np.testing.assert_allclose(
         found.vectors["tiny"], Encoder(TinyEncoder()).encode([make_picture(n) for n in (0, 2, 4)]), atol=1e-6
     )
@@ -84,7 +84,7 @@ def test_very_large_pictures_are_encoded_before_a_batch_is_full(
             sizes.append(len(batch))
             return super().forward(batch)
 
-    monkeypatch.setattr(embedding, "HELD_BYTES", 4 * make_picture(0).nbytes)
+    monkeypatch.setattr(embedding, "MAX_BUFFER_BYTES", 4 * make_picture(0).nbytes)
     found = embed(tmp_path, entries_of(tmp_path, 10), Encoder(Counting()))
     assert sizes == [4, 4, 2]
     assert len(found.vectors["tiny"]) == 10

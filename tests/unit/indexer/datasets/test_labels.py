@@ -76,7 +76,7 @@ def test_labels_stand_beside_their_entries_and_refusals_are_kept(tmp_path: Path)
     found = read_labelled(source)
     assert [entry.key for entry in found.entries] == ["a.jpg", "b.jpg"]
     assert found.labels == Labels("the column label", ("cat", "dog"))
-    assert found.refused == (("../c.jpg", "entry-outside"),)
+    assert found.rejections == (("../c.jpg", "entry-outside"),)
     assert read_labelled(source, "colour").labels == Labels("the column colour", ("red", None))
 
 

@@ -104,7 +104,7 @@ def test_a_picture_that_is_gone_is_told_once_and_passed_over(shelf: _Shelf) -> N
 
 
 def test_a_reader_with_little_room_reads_again_and_says_the_same(shelf: _Shelf) -> None:
-    reader = Reader(shelf.read, ImageLimits(), pytest.fail, kept=1)
+    reader = Reader(shelf.read, ImageLimits(), pytest.fail, cache_size=1)
     found = [reader.tier(_item(one), _item(other)) for one, other in ("ab", "bc", "ac")]
     assert found == [Tier.NEAR_DUPLICATE, Tier.DIFFERENT, Tier.DIFFERENT]
     assert shelf.reads > 3

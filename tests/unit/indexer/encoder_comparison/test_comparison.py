@@ -81,8 +81,8 @@ def test_scores_are_told_normalised_with_the_share_above_the_threshold() -> None
     # First answers: 60°, 60°, 120°, so cosines 0.5, 0.5, -0.5; pairs: 60°, 180°, 120°.
     assert found.before.first.mean == pytest.approx((0.75 + 0.75 + 0.25) / 3, abs=1e-6)
     assert found.before.first.similar == pytest.approx(2 / 3)
-    assert found.before.unrelated.mean == pytest.approx((0.75 + 0.0 + 0.25) / 3, abs=1e-6)
-    assert found.before.unrelated.quantiles[2] == pytest.approx(0.25, abs=1e-6)
+    assert found.before.unrelated_scores.mean == pytest.approx((0.75 + 0.0 + 0.25) / 3, abs=1e-6)
+    assert found.before.unrelated_scores.quantiles[2] == pytest.approx(0.25, abs=1e-6)
     assert found.after.first.quantiles == pytest.approx((1, 1, 1, 1, 1), abs=1e-6)
 
 
@@ -95,7 +95,7 @@ def test_quality_is_measured_on_labels_and_strangers_have_different_ones() -> No
     assert found.before.quality.recall_at_1.value == 1.0
     assert found.after.quality.recall_at_1.value == 0.0
     apart = [90, 100, 80, 90]  # degrees between each x and each y
-    assert found.before.unrelated.mean == pytest.approx(np.mean((1 + np.cos(np.radians(apart))) / 2), abs=1e-6)
+    assert found.before.unrelated_scores.mean == pytest.approx(np.mean((1 + np.cos(np.radians(apart))) / 2), abs=1e-6)
 
 
 @pytest.mark.parametrize(

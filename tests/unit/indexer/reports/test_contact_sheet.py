@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from PIL import ImageFont
 
-from indexer.reports.contact_sheet import BACKGROUND, Tile, draw_montage, shortened, spelt
+from indexer.reports.contact_sheet import BACKGROUND, Tile, draw_montage, replace_missing_glyphs, shorten
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -70,20 +70,20 @@ def test_a_title_stays_within_the_sheet() -> None:
 def test_a_short_caption_is_kept_and_a_long_one_is_the_longest_start_that_fits() -> None:
     font = ImageFont.load_default(13)
     text = "Striped ochre mug, tall, with a saucer"
-    assert shortened(text, font, 1000) == text
-    cut = shortened(text, font, 120)
+    assert shorten(text, font, 1000) == text
+    cut = shorten(text, font, 120)
     kept = len(cut) - 1
     assert cut == text[:kept] + "…"
     assert font.getlength(cut) <= 120 < font.getlength(text[: kept + 2].rstrip() + "…")
 
 
 def test_line_breaks_in_a_caption_become_spaces() -> None:
-    assert shortened("two\nlines\t here", ImageFont.load_default(13), 1000) == "two lines here"
+    assert shorten("two\nlines\t here", ImageFont.load_default(13), 1000) == "two lines here"
 
 
 def test_characters_that_the_font_lacks_are_spelt_without_boxes() -> None:
-    assert spelt("café, 12.50 | naïve") == "cafe, 12.50 | naive"
-    assert spelt("猫") == "?"
+    assert replace_missing_glyphs("café, 12.50 | naïve") == "cafe, 12.50 | naive"
+    assert replace_missing_glyphs("猫") == "?"
 
 
 def test_a_right_and_a_wrong_neighbour_are_marked_differently() -> None:

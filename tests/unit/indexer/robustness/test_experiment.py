@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from indexer.commands.robustness import robustness
 from indexer.console.reporter import HumanReporter
 from indexer.robustness.experiment import Column, Trial, outcome_of, run_trial, seed_of
-from indexer.robustness.perturbations import CHANGES, Group
+from indexer.robustness.perturbations import PERTURBATIONS, Group
 from indexer.robustness.report import write_report
 from indexer.robustness.tables import Table, effect_of, effects, effects_text, fields, tables, text
 from lookalike.api import Encoder
@@ -75,22 +75,22 @@ def test_an_original_that_is_there_twice_has_been_found() -> None:
 
 
 def test_seeds_depend_on_picture_and_change_alone() -> None:
-    seeds = {seed_of(key, change.name) for key in ("a.jpg", "b.jpg") for change in CHANGES}
+    seeds = {seed_of(key, change.name) for key in ("a.jpg", "b.jpg") for change in PERTURBATIONS}
     assert len(seeds) == 2 * 14
     assert min(seeds) >= 0
 
 
 def test_every_picture_is_tried_and_a_broken_one_is_named(trial: Trial) -> None:
     assert trial.pictures == SCENES + PRODUCTS
-    assert trial.rejected == (("broken.png", "image-truncated"),)
-    assert [row.change.name for row in trial.rows] == [change.name for change in CHANGES]
-    counts = {row.change.name: row.pictures for row in trial.rows}
+    assert trial.rejections == (("broken.png", "image-truncated"),)
+    assert [row.perturbation.name for row in trial.rows] == [change.name for change in PERTURBATIONS]
+    counts = {row.perturbation.name: row.pictures for row in trial.rows}
     assert counts.pop("background") == PRODUCTS, "scenes have no plain ground"
     assert set(counts.values()) == {SCENES + PRODUCTS}
 
 
 def test_changes_that_an_encoder_of_colours_cannot_see_score_highest(trial: Trial) -> None:
-    score = {row.change.name: row.outcomes[0].normalized for row in trial.rows}
+    score = {row.perturbation.name: row.outcomes[0].normalized for row in trial.rows}
     assert score["JPEG"] > 0.99
     assert score["JPEG"] > score["perspective"]
     assert score["horizontal flip"] < 1
@@ -101,8 +101,10 @@ def test_strangers_are_all_pairs_of_different_pictures(trial: Trial, pictures: P
     for seed, column in enumerate(trial.columns):
         vectors = Encoder(TinyEncoder(seed)).encode(paths).astype(float)
         pairs = [vectors[one] @ vectors[other] for one in range(len(paths)) for other in range(one)]
-        assert column.strangers == pytest.approx((np.mean(pairs) + 1) / 2, abs=2e-3)  # one picture is made smaller
-        assert column.strangers_similar == pytest.approx(np.mean([(pair + 1) / 2 >= 0.8 for pair in pairs]), abs=0.04)
+        assert column.unrelated_score == pytest.approx(
+            (np.mean(pairs) + 1) / 2, abs=2e-3
+        )  # one picture is made smaller
+        assert column.unrelated_similar == pytest.approx(np.mean([(pair + 1) / 2 >= 0.8 for pair in pairs]), abs=0.04)
 
 
 def test_a_second_trial_gives_the_same_numbers(trial: Trial, pictures: Path) -> None:
@@ -115,12 +117,14 @@ def test_a_picture_is_changed_the_same_way_whatever_else_there_is(trial: Trial, 
         (tmp_path / name).write_bytes((pictures / name).read_bytes())
     alone = trial_of(tmp_path, 0)
     assert alone.example.key == trial.example.key == "product0.png"
-    for (change, pixels, _), (_, others, _) in zip(alone.example.changed, trial.example.changed, strict=True):
+    for (change, pixels, _), (_, others, _) in zip(
+        alone.example.perturbations, trial.example.perturbations, strict=True
+    ):
         assert np.array_equal(pixels, others), change.name  # type: ignore[arg-type]
 
 
 def test_the_example_is_a_picture_that_all_changes_apply_to(trial: Trial) -> None:
-    assert [len(scores) for _, _, scores in trial.example.changed] == [2] * 14
+    assert [len(scores) for _, _, scores in trial.example.perturbations] == [2] * 14
 
 
 def test_one_picture_is_not_enough(tmp_path: Path) -> None:
@@ -155,7 +159,7 @@ def test_effects_are_measured_on_the_way_to_two_different_pictures(
 
 
 def test_the_effect_of_a_kind_is_the_mean_drop_of_its_changed_pictures(trial: Trial) -> None:
-    scores = {row.change.name: row.outcomes[1].normalized for row in trial.rows}
+    scores = {row.perturbation.name: row.outcomes[1].normalized for row in trial.rows}
     packaging = 8 * (1 - scores["banner"]) + 8 * (1 - scores["border"]) + 3 * (1 - scores["background"])
     assert effects(trial)[Group.PACKAGING][1].drop == pytest.approx(packaging / 19)
     assert list(effects(trial)) == list(Group)

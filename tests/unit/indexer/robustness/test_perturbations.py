@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from indexer.robustness.background import plain_ground
-from indexer.robustness.perturbations import CHANGES, Change, Group
+from indexer.robustness.background import find_plain_background
+from indexer.robustness.perturbations import PERTURBATIONS, Group, Perturbation
 from lookalike.testing import make_picture
 
 RGB = npt.NDArray[np.uint8]
-NAMED = {change.name: change for change in CHANGES}
+NAMED = {change.name: change for change in PERTURBATIONS}
 DRAWN = sorted(NAMED.keys() - {"horizontal flip", "JPEG", "blur", "grey", "background"})
 SEEDS = range(20)
 
@@ -38,8 +38,8 @@ def applied(name: str, picture: RGB, seed: int = 0) -> RGB:
 
 
 def test_there_are_fourteen_and_each_is_of_a_kind() -> None:
-    assert len(NAMED) == len(CHANGES) == 14
-    kinds = {group: {change.name for change in CHANGES if change.group is group} for group in Group}
+    assert len(NAMED) == len(PERTURBATIONS) == 14
+    kinds = {group: {change.name for change in PERTURBATIONS if change.group is group} for group in Group}
     assert kinds == {
         Group.COLOUR: {"hue", "saturation", "brightness", "grey"},
         Group.PACKAGING: {"banner", "border", "background"},
@@ -49,8 +49,8 @@ def test_there_are_fourteen_and_each_is_of_a_kind() -> None:
     }
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
-def test_the_same_seed_gives_the_same_pixels_and_leaves_the_picture_alone(change: Change) -> None:
+@pytest.mark.parametrize("change", PERTURBATIONS, ids=lambda change: change.name)
+def test_the_same_seed_gives_the_same_pixels_and_leaves_the_picture_alone(change: Perturbation) -> None:
     picture = product() if change.name == "background" else make_picture(3, (140, 100))
     untouched = picture.copy()
     first, second = change.apply(picture, 5), change.apply(picture, 5)
@@ -70,7 +70,7 @@ def test_another_seed_gives_another_change(name: str) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 2), (3, 400)])
 def test_the_smallest_pictures_can_be_changed(shape: tuple[int, int]) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
-    for change in CHANGES:
+    for change in PERTURBATIONS:
         for seed in range(4):
             changed = change.apply(picture, seed)
             if changed is not None:
@@ -231,7 +231,7 @@ def test_a_new_background_leaves_the_product_and_what_is_inside_it() -> None:
 
 def test_soft_noise_on_a_plain_ground_does_not_hide_it() -> None:
     noise = np.random.default_rng(2).integers(-6, 7, (120, 120, 3))
-    ground = plain_ground((product(ground=(200, 210, 205)) + noise).astype(np.uint8))
+    ground = find_plain_background((product(ground=(200, 210, 205)) + noise).astype(np.uint8))
     assert ground is not None
     down, across = np.mgrid[0:120, 0:120] - 60
     assert (ground == (np.hypot(down, across) >= 40)).mean() > 0.99
