@@ -1,1 +1,1 @@
-"""A corpus of made-up product photographs, drawn on the spot: something to search before one has pictures."""
+"""A synthetic corpus of product photographs, to try a search without pictures of one's own."""

@@ -1,4 +1,4 @@
-"""Photographs: a product's picture placed on a set, lit, seen from somewhere, and saved as JPEG bytes."""
+"""Synthetic photographs: a product on a backdrop, with light, perspective and noise, as JPEG bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LIGHT_GRAIN = 8
 
 @dataclass(frozen=True)
 class Shot:
-    """How one photograph is taken.
+    """Parameters of one photograph.
 
     ``zoom``: the product's longer side over the picture's shorter one. ``turn``: degrees counter-clockwise.
     ``roll``: the same for the camera.
@@ -34,7 +34,7 @@ class Shot:
     turn: float = 0.0
     roll: float = 0.0
     lean: float = 0.0
-    mirrored: bool = False
+    mirror: bool = False
     props: int = 0
     exposure: float = 1.0
     warmth: float = 0.0
@@ -45,20 +45,20 @@ class Shot:
     quality: int = 90
 
 
-def studio(rng: random.Random, _: Pose) -> Shot:
-    """On white, straight on."""
+def studio_shot(rng: random.Random, _: Pose) -> Shot:
+    """Recipe: on white, from the front."""
     return Shot((440, 440), "white", rng.uniform(0.78, 0.86), quality=92)
 
 
-def coloured(rng: random.Random, pose: Pose) -> Shot:
-    """On coloured paper under another light."""
+def paper_shot(rng: random.Random, pose: Pose) -> Shot:
+    """Recipe: on coloured paper, in other light."""
     turn = 0.0 if pose == "standing" else rng.uniform(-14, 14)
     return Shot(
         (440, 440),
         "paper",
         rng.uniform(0.66, 0.78),
         turn=turn,
-        mirrored=rng.random() < 0.25,
+        mirror=rng.random() < 0.25,
         exposure=rng.uniform(0.9, 1.1),
         warmth=rng.uniform(-0.4, 0.5),
         falloff=rng.uniform(0.05, 0.25),
@@ -67,8 +67,8 @@ def coloured(rng: random.Random, pose: Pose) -> Shot:
     )
 
 
-def styled(rng: random.Random, pose: Pose) -> Shot:
-    """On a real-looking surface, with a prop or two."""
+def styled_shot(rng: random.Random, pose: Pose) -> Shot:
+    """Recipe: on a textured surface, with a prop or two."""
     turn = 0.0 if pose == "standing" else rng.uniform(-25, 25)
     return Shot(
         rng.choice(((480, 400), (480, 380), (400, 480))),
@@ -76,7 +76,7 @@ def styled(rng: random.Random, pose: Pose) -> Shot:
         rng.uniform(0.7, 0.8),
         turn=turn,
         lean=rng.uniform(-0.06, 0.06),
-        mirrored=rng.random() < 0.3,
+        mirror=rng.random() < 0.3,
         props=rng.choice((1, 1, 2)),
         warmth=rng.uniform(-0.2, 0.6),
         falloff=rng.uniform(0.1, 0.3),
@@ -85,8 +85,8 @@ def styled(rng: random.Random, pose: Pose) -> Shot:
     )
 
 
-def everyday(rng: random.Random, pose: Pose) -> Shot:
-    """As somebody with a telephone would take it: tilted, dim, noisy, strongly compressed."""
+def everyday_shot(rng: random.Random, pose: Pose) -> Shot:
+    """Recipe: like a snapshot with a phone: tilted, dim, noisy, strongly compressed."""
     turn = 0.0 if pose == "standing" else rng.uniform(-60, 60)
     return Shot(
         rng.choice(((360, 480), (480, 360), (420, 420))),
@@ -95,7 +95,7 @@ def everyday(rng: random.Random, pose: Pose) -> Shot:
         turn=turn,
         roll=rng.uniform(-9, 9),
         lean=rng.uniform(-0.14, 0.14),
-        mirrored=rng.random() < 0.4,
+        mirror=rng.random() < 0.4,
         props=rng.choice((0, 0, 1)),
         exposure=rng.uniform(0.72, 1.18),
         warmth=rng.uniform(-0.7, 1.0),
@@ -106,8 +106,8 @@ def everyday(rng: random.Random, pose: Pose) -> Shot:
     )
 
 
-def detail(rng: random.Random, _: Pose) -> Shot:
-    """Close up, so that the frame cuts the product."""
+def detail_shot(rng: random.Random, _: Pose) -> Shot:
+    """Recipe: a close-up that cuts off parts of the product."""
     return Shot(
         (420, 420),
         rng.choice(("white", "paper")),
@@ -128,14 +128,14 @@ def photograph(product: Image.Image, pose: Pose, shot: Shot, rng: random.Random)
     shadow = (0.2 if shot.style == "white" else 0.38, side * rng.uniform(0.15, 0.6))
     for i in range(shot.props):
         _place_prop(scene, pose, side if i == 0 else -side, shadow, rng)
-    figure = _view(product, shot.zoom * min(width, height), shot)
+    figure = _transform_product(product, shot.zoom * min(width, height), shot)
     x, y = width * (0.5 - 0.07 * side * bool(shot.props)), height * 0.5
     if shot.zoom > 1:
         x, y, pose = width * rng.uniform(0.35, 0.65), height * rng.uniform(0.4, 0.6), "lying"
     elif pose == "standing":
         y = min(max(height * 0.52 + figure.height / 2, height * (LEVEL + 0.08)), height * 0.94)
     _place(scene, figure, (x, y), pose, shadow)
-    return _developed(scene, shot, rng)
+    return _develop(scene, shot, rng)
 
 
 def _place_prop(scene: Image.Image, pose: Pose, side: int, shadow: tuple[float, float], rng: random.Random) -> None:
@@ -143,50 +143,50 @@ def _place_prop(scene: Image.Image, pose: Pose, side: int, shadow: tuple[float, 
     small = prop(pose, rng)
     reach = rng.uniform(0.24, 0.34) * min(width, height)
     turn = 0.0 if pose == "standing" else rng.uniform(-70, 70)
-    figure = _view(small, reach, Shot(scene.size, "white", 1, turn=turn))
+    figure = _transform_product(small, reach, Shot(scene.size, "white", 1, turn=turn))
     x = width * (0.5 + side * rng.uniform(0.36, 0.43))
     y = height * (rng.uniform(LEVEL + 0.07, 0.82) if pose == "standing" else rng.uniform(0.2, 0.8))
     _place(scene, figure, (x, y), pose, shadow)
 
 
-def _view(product: Image.Image, reach: float, shot: Shot) -> Image.Image:
-    """The product cropped to its outline, ``reach`` pixels along its longer side, mirrored, leaned and turned."""
+def _transform_product(product: Image.Image, reach: float, shot: Shot) -> Image.Image:
+    """Crop the product to its outline, resize its longer side to ``reach`` pixels, mirror, tilt and rotate it."""
     box = product.getbbox() or (0, 0, 1, 1)
     figure = product.crop(box)
     scale = reach / max(figure.size)
     figure = figure.resize(
         (max(1, round(figure.width * scale)), max(1, round(figure.height * scale))), Image.Resampling.BICUBIC
     )
-    if shot.mirrored:
+    if shot.mirror:
         figure = figure.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if shot.lean:
-        figure = _leaned(figure, shot.lean)
+        figure = _tilt(figure, shot.lean)
     if shot.turn:
         figure = figure.rotate(shot.turn, Image.Resampling.BILINEAR, expand=True)
         figure = figure.crop(figure.getbbox())
     return figure
 
 
-def _leaned(figure: Image.Image, lean: float) -> Image.Image:
+def _tilt(figure: Image.Image, lean: float) -> Image.Image:
     """Shrink the right side (or, with a negative ``lean``, the left) as if it were farther away."""
     width, height = figure.size
     left, right = (height * max(-lean, 0) / 2, height * max(lean, 0) / 2)
     corners = [(0.0, left), (width, right), (width, height - right), (0.0, height - left)]
     sources = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
     return figure.transform(
-        figure.size, Image.Transform.PERSPECTIVE, _perspective(corners, sources), Image.Resampling.BILINEAR
+        figure.size, Image.Transform.PERSPECTIVE, _perspective_coefficients(corners, sources), Image.Resampling.BILINEAR
     )
 
 
-def _perspective(corners: list[tuple[float, float]], sources: list[tuple[float, float]]) -> list[float]:
-    """The eight numbers of the plane projection that takes ``corners`` to ``sources``, in Pillow's order."""
+def _perspective_coefficients(corners: list[tuple[float, float]], sources: list[tuple[float, float]]) -> list[float]:
+    """The eight coefficients of the projective transform from ``corners`` to ``sources``, in Pillow's order."""
     rows: list[list[float]] = []
     for (x, y), (u, v) in zip(corners, sources, strict=True):
         rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
         rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
-    wanted = [value for source in sources for value in source]
-    solved: list[float] = np.linalg.solve(np.asarray(rows), np.asarray(wanted)).tolist()
-    return solved
+    targets = [value for source in sources for value in source]
+    coefficients: list[float] = np.linalg.solve(np.asarray(rows), np.asarray(targets)).tolist()
+    return coefficients
 
 
 def _place(
@@ -202,9 +202,9 @@ def _place(
     scene.paste(figure, (x, y), figure)
 
 
-def _developed(scene: Image.Image, shot: Shot, rng: random.Random) -> bytes:
-    """Light, blur, grain and compression."""
-    image = ImageChops.multiply(_rolled(scene, shot.roll), _light(shot, rng))
+def _develop(scene: Image.Image, shot: Shot, rng: random.Random) -> bytes:
+    """Apply light, blur, grain and JPEG compression."""
+    image = ImageChops.multiply(_roll_camera(scene, shot.roll), _light(shot, rng))
     if shot.exposure != 1.0:
         image = ImageEnhance.Brightness(image).enhance(shot.exposure)
     if shot.blur:
@@ -217,8 +217,8 @@ def _developed(scene: Image.Image, shot: Shot, rng: random.Random) -> bytes:
     return buffer.getvalue()
 
 
-def _rolled(scene: Image.Image, degrees: float) -> Image.Image:
-    """The scene as a camera held askew sees it, cut inside the turned frame so that no corner is empty."""
+def _roll_camera(scene: Image.Image, degrees: float) -> Image.Image:
+    """Rotate the scene, cropped so that no corner is empty."""
     if not degrees:
         return scene
     width, height = scene.size
@@ -230,7 +230,7 @@ def _rolled(scene: Image.Image, degrees: float) -> Image.Image:
 
 
 def _light(shot: Shot, rng: random.Random) -> Image.Image:
-    """What the light lets through, RGB of the picture's size: fall-off, slats of a blind, warmth."""
+    """The light as an RGB multiplier of the picture's size: fall-off, slats of a blind, warmth."""
     width, height = (edge // _LIGHT_GRAIN for edge in shot.size)
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]

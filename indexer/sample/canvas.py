@@ -1,6 +1,6 @@
-"""The canvas that products are drawn on: masks filled with colour or texture, lit from the upper left.
+"""The canvas for products: masks filled with colour or texture, lit from the upper left.
 
-Light is worked out at a quarter of the working size and applied by multiplying (shade) and screening (shine), so a
+Light is computed at a quarter of the working size and applied by multiplying (shade) and screening (shine), so a
 product of twenty parts takes a few hundredths of a second.
 """
 
@@ -25,7 +25,7 @@ _COOL = tuple(round(255 * (value / 255) ** 0.9) for value in range(256))
 
 @dataclass(frozen=True)
 class Shade:
-    """How a surface takes the light; every strength is a share of full brightness.
+    """Light on a surface; every strength is a share of full brightness.
 
     ``edge`` and ``width`` (units): a rounded rim. ``barrel``: an upright cylinder. ``slope``: brighter above than
     below. ``gloss``: a highlight, as a strip on a barrel and as a spot elsewhere.
@@ -42,14 +42,14 @@ FLAT = Shade(edge=0.0, slope=0.0)
 SOFT = Shade()
 CLOTH = Shade(edge=0.2, width=4.5, slope=0.14)
 PUFFY = Shade(edge=0.34, width=8.0, slope=0.12)
-GLAZED = Shade(edge=0.12, width=2.0, barrel=0.75, slope=0.06, gloss=0.3)
+GLAZE = Shade(edge=0.12, width=2.0, barrel=0.75, slope=0.06, gloss=0.3)
 MATT_BARREL = Shade(edge=0.10, width=2.0, barrel=0.7, slope=0.06)
 METAL = Shade(edge=0.3, width=1.5, barrel=0.6, gloss=0.45)
 SHINY = Shade(edge=0.3, width=4.0, slope=0.12, gloss=0.35)
 
 
 class Canvas:
-    """A transparent square that parts are painted on, back to front."""
+    """A transparent square on which parts are painted, back to front."""
 
     def __init__(self) -> None:
         self._colour = Image.new("RGB", (SIDE, SIDE))
@@ -67,15 +67,15 @@ class Canvas:
             return
         surface = fill.crop(box) if isinstance(fill, Image.Image) else Image.new("RGB", part.size, fill)
         if shade != FLAT:
-            surface = _lit(surface, _light(part, shade))
+            surface = _apply_light(surface, _light(part, shade))
         self._colour.paste(surface, box, part)
 
     def line(self, points: list[Point], width: float, colour: Colour, *, curved: bool = True) -> None:
-        """A seam, a hand, a lace: an unshaded stroke."""
+        """Paint a stroke without shading, such as a seam or a lace."""
         self.paint(stroke(points, width, curved=curved), colour, FLAT)
 
     def stitch(self, points: list[Point], colour: Colour, *, dash: float = 1.3) -> None:
-        """A dashed thin line along straight pieces between ``points``."""
+        """Paint a thin dashed line along the segments between ``points``."""
         for (x0, y0), (x1, y1) in pairwise(points):
             length = max(((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5, dash)
             count = int(length / (2 * dash))
@@ -85,11 +85,11 @@ class Canvas:
                 self.line(ends, 0.4, colour, curved=False)
 
     def shadow(self, mask: Mask, amount: float = 0.35, *, blur: float = 2.0, dx: float = 1.0, dy: float = 1.5) -> None:
-        """Darken what is painted so far as if ``mask`` floated above it; call before painting the part itself."""
+        """Paint the shadow of ``mask`` on earlier parts; call it before painting the part itself."""
         self._tint(mask, INK, amount, blur, (dx, dy))
 
     def glow(self, mask: Mask, colour: Colour, amount: float, *, blur: float = 4.0) -> None:
-        """Tint what is painted with a soft patch of ``colour``: a fold, a reflection, a lamp's light."""
+        """Tint earlier parts with a blurred patch of ``colour``, such as a fold or a reflection."""
         self._tint(mask, colour, amount, blur, (0.0, 0.0))
 
     def _tint(self, mask: Mask, colour: Colour, amount: float, blur: float, shift: Point) -> None:
@@ -108,22 +108,22 @@ class Canvas:
         self._cover = ImageChops.subtract(self._cover, mask)
         self._colour.paste((0, 0, 0), (0, 0), mask)
 
-    def finished(self) -> Image.Image:
-        """The product as RGBA at half the working size, antialiased by the reduction."""
-        # What no part covers is black, so the reduced colours come out multiplied by the reduced cover.
+    def render(self) -> Image.Image:
+        """Render the product as RGBA at half the working size, antialiased by the reduction."""
+        # Uncovered pixels are black, so the reduced colours are premultiplied with the reduced cover.
         bands = (*self._colour.reduce(2).split(), self._cover.reduce(2))
         return Image.merge("RGBa", bands).convert("RGBA")
 
 
 def _light(part: Mask, shade: Shade) -> npt.NDArray[np.float32]:
-    """Brightness over the part's box at coarse size, 1 = the colour as given; float32, (height, width)."""
+    """Brightness in the part's box at coarse size, where 1 leaves the colour unchanged; float32, (height, width)."""
     width, height = (max(2, size // _COARSE) for size in part.size)
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     light = np.ones((height, width), np.float32) - shade.slope * y
     if shade.barrel:
-        facing = -0.45 * x + 0.9 * np.sqrt(np.maximum(0, 1 - x * x))
-        light *= 1 - shade.barrel * (1 - (0.5 + 0.58 * facing))
+        incidence = -0.45 * x + 0.9 * np.sqrt(np.maximum(0, 1 - x * x))
+        light *= 1 - shade.barrel * (1 - (0.5 + 0.58 * incidence))
     if shade.gloss and shade.barrel:
         light += shade.gloss * np.exp(-(((x + 0.5) / 0.13) ** 2)) * np.exp(-((y / 0.95) ** 8))
     elif shade.gloss:
@@ -137,24 +137,26 @@ def _rim(small: Mask, shade: Shade) -> npt.NDArray[np.float32]:
     """Brighter where the outline faces the light, darker where it turns away and along the very edge."""
     radius = shade.width * UNIT / _COARSE
     shift = max(1, round(radius * 0.6))
-    padded = ImageOps.expand(small, border=2 * shift).filter(ImageFilter.GaussianBlur(radius))
-    cover = np.asarray(padded, np.float32) / np.float32(255)
+    padded_cover = ImageOps.expand(small, border=2 * shift).filter(ImageFilter.GaussianBlur(radius))
+    cover = np.asarray(padded_cover, np.float32) / np.float32(255)
     height, width = small.size[1], small.size[0]
 
-    def seen(by: int) -> npt.NDArray[np.float32]:
+    def shifted_cover(by: int) -> npt.NDArray[np.float32]:
         start = 2 * shift + by
         return cover[start : start + height, start : start + width]
 
-    result: npt.NDArray[np.float32] = shade.edge * (seen(shift) - seen(-shift)) - shade.edge * 0.55 * (1 - seen(0))
+    result: npt.NDArray[np.float32] = shade.edge * (
+        shifted_cover(shift) - shifted_cover(-shift)
+    ) - shade.edge * 0.55 * (1 - shifted_cover(0))
     return result
 
 
-def _lit(surface: Image.Image, light: npt.NDArray[np.float32]) -> Image.Image:
+def _apply_light(surface: Image.Image, light: npt.NDArray[np.float32]) -> Image.Image:
     dark = Image.fromarray((np.clip(light, 0.0, 1.0) * 255).astype(np.uint8))
     dark = dark.resize(surface.size, Image.Resampling.BILINEAR)
-    shaded = ImageChops.multiply(surface, Image.merge("RGB", (dark, dark, dark.point(_COOL))))
+    shaded_surface = ImageChops.multiply(surface, Image.merge("RGB", (dark, dark, dark.point(_COOL))))
     if float(light.max()) <= 1.0:
-        return shaded
+        return shaded_surface
     shine = Image.fromarray((np.clip(light - 1.0, 0.0, 0.9) * 255).astype(np.uint8))
     shine = shine.resize(surface.size, Image.Resampling.BILINEAR)
-    return ImageChops.screen(shaded, Image.merge("RGB", (shine, shine, shine)))
+    return ImageChops.screen(shaded_surface, Image.merge("RGB", (shine, shine, shine)))

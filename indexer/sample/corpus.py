@@ -1,4 +1,4 @@
-"""Writes the sample: pictures, the manifest that indexes them, the truth to judge by, and a few query photos.
+"""Writes the sample corpus: pictures, a manifest to index them with, ground truth, and a few query photos.
 
     folder/
       images/<kind>/<product_id>-<n>.jpg
@@ -6,8 +6,8 @@
       truth.csv         path,product_id,category                                 one row per picture
       queries/          new photos of products that are in the manifest, and their own truth.csv
 
-Paths in a table are relative to the folder that the table lies in. The marker file makes a folder recognisable as
-a sample, and says last of all that it is complete.
+Paths in a table are relative to the table's folder. The marker file identifies a folder as a sample; it is written
+again at the end to say that the sample is complete.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lookalike.errors import DataPathError, DiskFullError
 from lookalike.storage import NO_ROOM
 
 VERSION = 1
-"""Raised whenever the same seed would give other pictures."""
+"""Version of the drawing: increased whenever the same seed gives other pictures."""
 
 MARKER = ".lookalike-sample.json"
 QUERIES = 8
@@ -39,12 +39,19 @@ _TRUTH = ("path", "product_id", "category")
 
 Progress = Callable[[int, int], None]
 _Recipe = Callable[[random.Random, Pose], camera.Shot]
-_RECIPES: tuple[_Recipe, ...] = (camera.studio, camera.coloured, camera.styled, camera.everyday, camera.detail)
+_RECIPES: dict[str, _Recipe] = {
+    "studio": camera.studio_shot,
+    "coloured": camera.paper_shot,
+    "styled": camera.styled_shot,
+    "everyday": camera.everyday_shot,
+    "detail": camera.detail_shot,
+}
+"""Kinds of photo by name, which the manifest has in its column ``photo``."""
 
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """What a sample folder holds. ``already_there``: it was complete before, and nothing was written."""
+    """Contents of a sample folder. ``already_there``: it was complete before, and nothing was written."""
 
     folder: Path
     seed: int
@@ -58,11 +65,11 @@ class SampleSummary:
 
 @dataclass(frozen=True)
 class _Photo:
-    """One planned picture: its path below the sample's folder, what it shows, and how it is taken."""
+    """One planned picture: its path in the sample's folder, its product, and the name of its recipe."""
 
     path: str
     product: Product
-    recipe: _Recipe
+    recipe: str
     purpose: str
 
     def manifest_row(self) -> tuple[str, ...]:
@@ -75,7 +82,7 @@ class _Photo:
             product.kind.slug,
             product.colour,
             product.price,
-            self.recipe.__name__,
+            self.recipe,
         )
 
     def truth_row(self, base: str) -> tuple[str, ...]:
@@ -88,48 +95,48 @@ def write_sample(
     """Draw the sample into ``folder``; the same seed gives the same bytes with the same version of Pillow.
 
     A complete sample of the same seed and size is left as it is; another or an unfinished one is written anew. Each
-    file is written under another name and renamed, and ``progress`` is told (pictures done, pictures in all).
+    file is written under another name and renamed. The callback ``progress`` gets (pictures written, pictures in all).
 
     Raises DataPathError if ``folder`` is a file, cannot be written, or holds something other than a sample,
     DiskFullError if the disk is full, and ValueError if ``products`` is outside 1 to ``MAX_PRODUCTS``.
     """
     if not 1 <= products <= MAX_PRODUCTS:
         raise ValueError(f"a sample has 1 to {MAX_PRODUCTS} products, not {products}")
-    invented = [invent(number, seed) for number in range(products)]
-    photos = [photo for number, product in enumerate(invented) for photo in _photos(number, product)]
-    queries = _queries(invented, seed)
+    product_list = [invent(number, seed) for number in range(products)]
+    photos = [photo for number, product in enumerate(product_list) for photo in _photos(number, product)]
+    queries = _queries(product_list, seed)
     marker = {"version": VERSION, "seed": seed, "products": products, "complete": True}
     try:
         _check_folder(folder)
-        present = _is_complete(folder, marker, photos + queries)
-        if not present:
+        is_present = _is_complete(folder, marker, photos + queries)
+        if not is_present:
             _write_all(folder, marker, photos, queries, progress)
         size = sum((folder / photo.path).stat().st_size for photo in photos + queries)
     except OSError as error:
-        raise _readable(error, folder) from error
-    return SampleSummary(folder, seed, products, min(products, len(KINDS)), len(photos), len(queries), size, present)
+        raise _path_error(error, folder) from error
+    return SampleSummary(folder, seed, products, min(products, len(KINDS)), len(photos), len(queries), size, is_present)
 
 
 def _photos(number: int, product: Product) -> Iterator[_Photo]:
-    """A product's own pictures: four recipes, and for every third product a detail as well."""
-    recipes = _RECIPES if number % _DETAIL_EVERY == 0 else _RECIPES[:-1]
+    """Plan a product's pictures: four recipes, and for every third product a detail as well."""
+    recipes = [name for name in _RECIPES if name != "detail" or number % _DETAIL_EVERY == 0]
     for count, recipe in enumerate(recipes, start=1):
         path = f"images/{product.kind.slug}/{product.product_id}-{count}.jpg"
         yield _Photo(path, product, recipe, f"photo-{count}")
 
 
-def _queries(invented: Sequence[Product], seed: int) -> list[_Photo]:
-    """Fresh photos of up to ``QUERIES`` products, each of another kind."""
-    shuffled = list(invented)
-    random.Random(f"{seed}:queries").shuffle(shuffled)
-    chosen: dict[str, Product] = {}
-    for product in shuffled:
-        if len(chosen) < QUERIES:
-            chosen.setdefault(product.kind.slug, product)
-    recipes = (camera.everyday, camera.styled)
+def _queries(products: Sequence[Product], seed: int) -> list[_Photo]:
+    """Plan new photos of up to ``QUERIES`` products, each of another kind."""
+    candidates = list(products)
+    random.Random(f"{seed}:queries").shuffle(candidates)
+    product_by_kind: dict[str, Product] = {}
+    for product in candidates:
+        if len(product_by_kind) < QUERIES:
+            product_by_kind.setdefault(product.kind.slug, product)
+    recipes = ("everyday", "styled")
     return [
         _Photo(f"queries/query-{count}.jpg", product, recipes[count % 2], "query")
-        for count, product in enumerate(chosen.values(), start=1)
+        for count, product in enumerate(product_by_kind.values(), start=1)
     ]
 
 
@@ -145,11 +152,11 @@ def _check_folder(folder: Path) -> None:
 def _is_complete(folder: Path, marker: Mapping[str, object], photos: Sequence[_Photo]) -> bool:
     tables = ("manifest.csv", "truth.csv", "queries/truth.csv")
     try:
-        found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        stored_marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return False
     names = [*tables, *(photo.path for photo in photos)]
-    return bool(found == marker) and all((folder / name).is_file() for name in names)
+    return bool(stored_marker == marker) and all((folder / name).is_file() for name in names)
 
 
 def _write_all(
@@ -166,20 +173,20 @@ def _write_all(
     for slug in {photo.product.kind.slug for photo in photos}:
         (folder / "images" / slug).mkdir(parents=True, exist_ok=True)
 
-    drawn: dict[str, list[_Photo]] = {}
+    photos_by_product: dict[str, list[_Photo]] = {}
     for photo in (*photos, *queries):
-        drawn.setdefault(photo.product.product_id, []).append(photo)
-    done, total = 0, len(photos) + len(queries)
-    for shown in drawn.values():
-        product = shown[0].product
+        photos_by_product.setdefault(photo.product.product_id, []).append(photo)
+    written_count, total = 0, len(photos) + len(queries)
+    for product_photos in photos_by_product.values():
+        product = product_photos[0].product
         figure = product.draw()
-        for photo in shown:
+        for photo in product_photos:
             rng = product.rng(photo.purpose)
-            shot = photo.recipe(rng, product.kind.pose)
+            shot = _RECIPES[photo.recipe](rng, product.kind.pose)
             _write(folder / photo.path, camera.photograph(figure, product.kind.pose, shot, rng))
-            done += 1
+            written_count += 1
             if progress is not None:
-                progress(done, total)
+                progress(written_count, total)
 
     _write(folder / "manifest.csv", _table(_MANIFEST, [photo.manifest_row() for photo in photos]))
     _write(folder / "truth.csv", _table(_TRUTH, [photo.truth_row("") for photo in photos]))
@@ -188,7 +195,7 @@ def _write_all(
 
 
 def _clear(folder: Path) -> None:
-    """Remove an older sample's pictures, and only files that bear the names this module gives."""
+    """Remove an older sample's pictures; files with other names are kept."""
     for kind in KINDS:
         for path in (folder / "images" / kind.slug).glob(f"{kind.slug}-[0-9]*-[0-9].jpg"):
             path.unlink()
@@ -205,14 +212,16 @@ def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """All of ``data`` under ``path`` or nothing; one fixed temporary name, so a broken run leaves at most one."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(data)
-    part.replace(path)
+    """Write ``data`` to ``path`` atomically; with a fixed temporary name, so a broken run leaves at most one file."""
+    partial = path.with_name(f"{path.name}.part")
+    partial.write_bytes(data)
+    partial.replace(path)
 
 
-def _readable(error: OSError, folder: Path) -> DataPathError | DiskFullError:
+def _path_error(error: OSError, folder: Path) -> DataPathError | DiskFullError:
     subject = str(error.filename or folder)
     if error.errno in NO_ROOM:
-        return DiskFullError(f"no room left for the sample in {folder}; free some and run again", subject=subject)
+        return DiskFullError(
+            f"the disk is full: no room for the sample in {folder}; free some space and run again", subject=subject
+        )
     return DataPathError(f"cannot write the sample at {subject}: {error.strerror}", subject=subject)

@@ -1,4 +1,4 @@
-"""What a kind's drawing function is given: the colours, pattern and variant of one product."""
+"""Inputs of a kind's drawing function: colours, pattern and variant of one product."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ class Look:
         return value * self.rng.uniform(1 - share, 1 + share)
 
     def brand(self, canvas: Canvas, cx: float, cy: float, radius: float) -> None:
-        """Put the logo on a plain product; a pattern is mark enough."""
+        """Put the logo on a plain product; a patterned one has none."""
         if self.pattern == "plain":
             canvas.paint(mark(self.logo, cx, cy, radius), self.accent, FLAT)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of product: its noun, what it comes in, how it lies before the camera, and who draws it.
+    """A kind of product: its noun, variants, patterns, prices, pose, and drawing function.
 
-    ``variants`` end the title ("tall", "with fern"); ``patterns`` open it; ``prices`` are the cheapest and the
-    dearest, in euro.
+    ``variants`` end the title ("tall", "with fern"); ``patterns`` begin it; ``prices`` are the lowest and the highest,
+    in euro.
     """
 
     slug: str

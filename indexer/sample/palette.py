@@ -1,7 +1,7 @@
-"""Named colours of the made-up products, and the few sums on colours that drawing needs.
+"""Named colours of the synthetic products, and arithmetic on colours.
 
-The names go into titles and into the ``colour`` column, so a visitor can filter by them; the values are muted on
-purpose, the way catalogue photographs are.
+The names go into titles and into the ``colour`` column, so that they can be filtered by; the values are muted, as
+in catalogue photographs.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ LEAF: Colour = (72, 132, 76)
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """``first`` with ``share`` (0 to 1) of ``second`` stirred in."""
+    """``first`` mixed with ``share`` (0 to 1) of ``second``."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
@@ -71,14 +71,15 @@ def luminance(colour: Colour) -> float:
     return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
 
 
-def contrasting(colour: Colour, rng: random.Random) -> Colour:
+def contrasting_colour(colour: Colour, rng: random.Random) -> Colour:
     """A palette colour that stands out on ``colour``: mostly by brightness, sometimes white."""
     if luminance(colour) < 0.55 and rng.random() < 0.4:
         return WHITE
-    own = luminance(colour)
-    others = [
-        other
-        for other in PALETTE.values()
-        if abs(luminance(other) - own) > 0.22 and sum(abs(a - b) for a, b in zip(other, colour, strict=True)) > 150
+    own_luminance = luminance(colour)
+    candidates = [
+        candidate
+        for candidate in PALETTE.values()
+        if abs(luminance(candidate) - own_luminance) > 0.22
+        and sum(abs(a - b) for a, b in zip(candidate, colour, strict=True)) > 150
     ]
-    return rng.choice(others)
+    return rng.choice(candidates)

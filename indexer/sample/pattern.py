@@ -1,4 +1,4 @@
-"""Printed and woven patterns as full-size textures, and the small marks that stand for a maker's logo."""
+"""Printed and woven patterns as full-size textures, and small marks as logos."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from indexer.sample.shapes import (
     UNIT,
     Mask,
     Point,
+    difference,
     ellipse,
-    minus,
     polygon,
     smooth,
     spline,
@@ -138,7 +138,7 @@ _DRAWERS: dict[str, _Drawer] = {
 }
 
 PATTERNS = tuple(_DRAWERS)
-"""Names of all patterns; as adjectives they open a title."""
+"""Names of all patterns; titles begin with them."""
 
 
 def texture(pattern: str, main: Colour, accent: Colour, rng: random.Random) -> Image.Image:
@@ -149,7 +149,7 @@ def texture(pattern: str, main: Colour, accent: Colour, rng: random.Random) -> I
 
 
 def _ring_mark(cx: float, cy: float, r: float) -> Mask:
-    return minus(ellipse(cx, cy, r), ellipse(cx, cy, r * 0.55))
+    return difference(ellipse(cx, cy, r), ellipse(cx, cy, r * 0.55))
 
 
 def _peaks_mark(cx: float, cy: float, r: float) -> Mask:
@@ -169,14 +169,14 @@ def _wave_mark(cx: float, cy: float, r: float) -> Mask:
 
 def _leaf_mark(cx: float, cy: float, r: float) -> Mask:
     blade = smooth([(cx, cy - r), (cx, cy - r), (cx + r * 0.7, cy), (cx, cy + r), (cx, cy + r), (cx - r * 0.7, cy)])
-    return minus(blade, taper([(cx, cy - r * 0.5), (cx, cy + r * 0.2), (cx, cy + r)], r * 0.05, r * 0.2))
+    return difference(blade, taper([(cx, cy - r * 0.5), (cx, cy + r * 0.2), (cx, cy + r)], r * 0.05, r * 0.2))
 
 
 def _diamond_mark(cx: float, cy: float, r: float) -> Mask:
     def square(reach: float) -> Mask:
         return polygon([(cx, cy - reach), (cx + reach, cy), (cx, cy + reach), (cx - reach, cy)])
 
-    return union(minus(square(r), square(r * 0.66)), square(r * 0.36))
+    return union(difference(square(r), square(r * 0.66)), square(r * 0.36))
 
 
 def _bars_mark(cx: float, cy: float, r: float) -> Mask:

@@ -1,4 +1,4 @@
-"""Made-up products: which kinds, colours, patterns and variants exist, and what they are called.
+"""Synthetic products: their kinds, colours, patterns and variants, and their titles.
 
 Every choice comes from a generator seeded with the sample's seed and the product's own number, so that a product
 is the same whether it is one of 24 or one of 2,000.
@@ -16,17 +16,17 @@ from PIL import Image
 from indexer.sample.canvas import Canvas
 from indexer.sample.kinds import KINDS
 from indexer.sample.look import Kind, Look
-from indexer.sample.palette import PALETTE, contrasting
+from indexer.sample.palette import PALETTE, contrasting_colour
 
 MAX_PRODUCTS = len(KINDS) * min(len(PALETTE) * len(kind.patterns) * len(kind.variants) for kind in KINDS)
-"""More than this many would repeat a colour, pattern and variant within a kind."""
+"""With more, a combination of colour, pattern and variant would repeat within a kind."""
 
 _PLAIN_FIRST = 0.4
 
 
 @dataclass(frozen=True)
 class Product:
-    """One made-up product as the manifest names it."""
+    """One synthetic product with its fields in the manifest."""
 
     product_id: str
     kind: Kind
@@ -54,8 +54,10 @@ class Product:
         rng = self.rng("look")
         main = PALETTE[self.colour]
         canvas = Canvas()
-        self.kind.draw(canvas, Look(main, contrasting(main, rng), self.pattern, self.variant, rng.randrange(1000), rng))
-        return canvas.finished()
+        self.kind.draw(
+            canvas, Look(main, contrasting_colour(main, rng), self.pattern, self.variant, rng.randrange(1000), rng)
+        )
+        return canvas.render()
 
 
 @lru_cache(maxsize=64)

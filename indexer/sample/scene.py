@@ -1,4 +1,4 @@
-"""The set that a product is photographed on: backdrop, shadow, and small props beside it."""
+"""The surroundings of a product: backdrop, shadow, and small props."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from indexer.sample.canvas import FLAT, MATT_BARREL, PUFFY, SHINY, SOFT, Canvas, Shade
 from indexer.sample.look import Pose
 from indexer.sample.palette import LEAF, OAK, PALETTE, WHITE, Colour, darker, lighter, mix
-from indexer.sample.shapes import Point, ellipse, polygon, rounded, smooth, stroke, turned
+from indexer.sample.shapes import Point, ellipse, polygon, revolve, rounded_box, smooth, stroke
 from indexer.sample.surface import Size, any_surface, gradient, paper
 
 Backdrop = Literal["white", "paper", "surface"]
@@ -25,14 +25,14 @@ _SHADOW_GRAIN = 2
 
 def backdrop(style: Backdrop, size: Size, pose: Pose, rng: random.Random) -> Image.Image:
     """An RGB background of ``size``; a standing product gets a wall and a floor, a lying one a top view."""
-    standing = pose == "standing"
+    is_standing = pose == "standing"
     if style == "white":
         tint = rng.choice(((250, 250, 250), (246, 247, 249), (250, 248, 245)))
-        return paper(size, tint, level=LEVEL) if standing else gradient(size, (252, 252, 252), tint)
+        return paper(size, tint, level=LEVEL) if is_standing else gradient(size, (252, 252, 252), tint)
     if style == "paper":
         colour = PALETTE[rng.choice(tuple(PALETTE))]
-        return paper(size, mix(colour, WHITE, rng.uniform(0.15, 0.7)), level=LEVEL if standing else None)
-    if not standing:
+        return paper(size, mix(colour, WHITE, rng.uniform(0.15, 0.7)), level=LEVEL if is_standing else None)
+    if not is_standing:
         return any_surface(size, rng)
     width, height = size
     edge = round(height * LEVEL)
@@ -47,7 +47,7 @@ def backdrop(style: Backdrop, size: Size, pose: Pose, rng: random.Random) -> Ima
 
 
 def cast_shadow(image: Image.Image, cover: Image.Image, pose: Pose, strength: float, lean: float) -> None:
-    """Darken ``image`` where the object with alpha ``cover`` (same size) keeps the light away.
+    """Darken ``image`` with the shadow of an object that has the alpha ``cover`` (same size).
 
     ``lean`` is how far the shadow runs to the right (negative: left), as a share of the object's height.
     """
@@ -57,8 +57,8 @@ def cast_shadow(image: Image.Image, cover: Image.Image, pose: Pose, strength: fl
         return
     if pose == "lying":
         reach = 3 + 5 * abs(lean)
-        moved = ImageChops.offset(small, round(reach if lean > 0 else -reach), round(reach))
-        _darken(image, _soft(moved, 2 + reach / 3, strength), _soft(small, 1.5, strength))
+        offset_cover = ImageChops.offset(small, round(reach if lean > 0 else -reach), round(reach))
+        _darken(image, _blur_mask(offset_cover, 2 + reach / 3, strength), _blur_mask(small, 1.5, strength))
         return
     x0, _, x1, base = box
     squash = 0.2
@@ -70,25 +70,27 @@ def cast_shadow(image: Image.Image, cover: Image.Image, pose: Pose, strength: fl
     )
     foot = small.crop((x0, max(base - (x1 - x0) // 12, 0), x1, base)).getbbox() or (0, 0, x1 - x0, 1)
     contact = Image.new("L", small.size, 0)
-    thick = max(2, (x1 - x0) // 28)
-    ImageDraw.Draw(contact).ellipse((x0 + foot[0] - 2, base - thick - 1, x0 + foot[2] + 2, base + thick - 1), fill=255)
-    _darken(image, _soft(flat, 3, strength * 0.75), _soft(contact, 1.75, min(1.0, strength * 1.5)))
+    half_height = max(2, (x1 - x0) // 28)
+    ImageDraw.Draw(contact).ellipse(
+        (x0 + foot[0] - 2, base - half_height - 1, x0 + foot[2] + 2, base + half_height - 1), fill=255
+    )
+    _darken(image, _blur_mask(flat, 3, strength * 0.75), _blur_mask(contact, 1.75, min(1.0, strength * 1.5)))
 
 
-def _soft(mask: Image.Image, blur: float, strength: float) -> Image.Image:
-    blurred = mask.filter(ImageFilter.BoxBlur(blur)).filter(ImageFilter.BoxBlur(blur * 0.6))
-    return blurred.point(lambda value: value * strength)
+def _blur_mask(mask: Image.Image, blur: float, strength: float) -> Image.Image:
+    blurred_mask = mask.filter(ImageFilter.BoxBlur(blur)).filter(ImageFilter.BoxBlur(blur * 0.6))
+    return blurred_mask.point(lambda value: value * strength)
 
 
 def _darken(image: Image.Image, wide_shadow: Image.Image, near_shadow: Image.Image) -> None:
-    both = ImageChops.add(wide_shadow, near_shadow)
-    box = both.getbbox()
+    shadows = ImageChops.add(wide_shadow, near_shadow)
+    box = shadows.getbbox()
     if box is None:
         return
     x0, y0, x1, y1 = box
     size = ((x1 - x0) * _SHADOW_GRAIN, (y1 - y0) * _SHADOW_GRAIN)
-    wide = both.crop(box).resize(size, Image.Resampling.BILINEAR)
-    image.paste((24, 20, 28), (x0 * _SHADOW_GRAIN, y0 * _SHADOW_GRAIN), wide)
+    shadow = shadows.crop(box).resize(size, Image.Resampling.BILINEAR)
+    image.paste((24, 20, 28), (x0 * _SHADOW_GRAIN, y0 * _SHADOW_GRAIN), shadow)
 
 
 def _ball(canvas: Canvas, colour: Colour) -> None:
@@ -108,7 +110,7 @@ def _vase(canvas: Canvas, colour: Colour) -> None:
         for t in (0.0, 7.0, 14.0):
             canvas.paint(ellipse(50 + dx - dx * t / 40, 8 + t, 3.2, 4.6), mix(OAK, WHITE, 0.35), SOFT)
     side: list[Point] = [(7, 46), (6, 54), (18, 68), (20, 80), (12, 92)]
-    canvas.paint(turned(50, side), mix(colour, WHITE, 0.4), MATT_BARREL)
+    canvas.paint(revolve(50, side), mix(colour, WHITE, 0.4), MATT_BARREL)
 
 
 def _sprig(canvas: Canvas, colour: Colour) -> None:
@@ -136,10 +138,10 @@ def _pebbles(canvas: Canvas, colour: Colour) -> None:
 
 
 def _pencil(canvas: Canvas, colour: Colour) -> None:
-    canvas.paint(rounded(45, 24, 55, 84, 0.5), colour, Shade(edge=0.2, width=1, barrel=0.6))
+    canvas.paint(rounded_box(45, 24, 55, 84, 0.5), colour, Shade(edge=0.2, width=1, barrel=0.6))
     canvas.paint(polygon([(45, 24), (55, 24), (51.4, 9), (48.6, 9)]), (226, 196, 154), SOFT)
     canvas.paint(polygon([(48.6, 9), (51.4, 9), (50, 4)]), (50, 50, 54), FLAT)
-    canvas.paint(rounded(45, 84, 55, 95, 2.5), (228, 140, 140), SOFT)
+    canvas.paint(rounded_box(45, 84, 55, 95, 2.5), (228, 140, 140), SOFT)
 
 
 def _coffee(canvas: Canvas, colour: Colour) -> None:
@@ -158,12 +160,12 @@ _PROP_COLOURS = ("ivory", "ochre", "coral", "sage", "sky blue", "grey")
 
 
 @lru_cache(maxsize=64)
-def _drawn_prop(pose: Pose, choice: int, colour: str) -> Image.Image:
+def _draw_prop(pose: Pose, choice: int, colour: str) -> Image.Image:
     canvas = Canvas()
     _PROPS[pose][choice](canvas, PALETTE[colour])
-    return canvas.finished()
+    return canvas.render()
 
 
 def prop(pose: Pose, rng: random.Random) -> Image.Image:
     """A small object to put beside a product, RGBA on a transparent square."""
-    return _drawn_prop(pose, rng.randrange(len(_PROPS[pose])), rng.choice(_PROP_COLOURS))
+    return _draw_prop(pose, rng.randrange(len(_PROPS[pose])), rng.choice(_PROP_COLOURS))

@@ -1,4 +1,4 @@
-"""Outlines as masks: every function draws one filled shape on an 'L' image of the working size.
+"""Shapes as masks: each function draws one filled shape on an 'L' image of the working size.
 
 Coordinates are in units of a hundredth of the square canvas, x to the right and y down. Nothing is antialiased
 here: the canvas is drawn at twice its final size and reduced once, when the product is finished.
@@ -77,7 +77,7 @@ def ellipse(cx: float, cy: float, rx: float, ry: float | None = None) -> Mask:
     return _mask(lambda draw: draw.ellipse((*low, *high), fill=255))
 
 
-def rounded(x0: float, y0: float, x1: float, y1: float, radius: float = 3) -> Mask:
+def rounded_box(x0: float, y0: float, x1: float, y1: float, radius: float = 3) -> Mask:
     """A box with round corners."""
     low, high = pixels([(x0, y0), (x1, y1)])
     return _mask(lambda draw: draw.rounded_rectangle((*low, *high), radius=radius * UNIT, fill=255))
@@ -111,7 +111,7 @@ def taper(points: Sequence[Point], start: float, end: float) -> Mask:
     return _mask(drawer)
 
 
-def turned(cx: float, profile: Sequence[Point], *, curved: bool = True, sag: float = 0.12) -> Mask:
+def revolve(cx: float, profile: Sequence[Point], *, curved: bool = True, sag: float = 0.12) -> Mask:
     """A body of revolution seen slightly from above.
 
     ``profile`` lists (half width, y) from top to bottom. ``sag`` is how deep the round foot bulges, as a share of
@@ -139,27 +139,27 @@ def star_outline(cx: float, cy: float, radius: float, *, points: int, inner: flo
 
 
 def union(*masks: Mask) -> Mask:
-    """What any of ``masks`` covers."""
+    """The union of ``masks``."""
     result = masks[0]
     for mask in masks[1:]:
         result = ImageChops.lighter(result, mask)
     return result
 
 
-def minus(mask: Mask, *holes: Mask) -> Mask:
-    """``mask`` without what ``holes`` cover."""
+def difference(mask: Mask, *holes: Mask) -> Mask:
+    """``mask`` without ``holes``."""
     result = mask
     for hole in holes:
         result = ImageChops.subtract(result, hole)
     return result
 
 
-def both(first: Mask, second: Mask) -> Mask:
-    """What both masks cover."""
+def intersection(first: Mask, second: Mask) -> Mask:
+    """The intersection of two masks."""
     return ImageChops.darker(first, second)
 
 
-def mirrored(mask: Mask) -> Mask:
+def mirror(mask: Mask) -> Mask:
     """The mask flipped left to right about the middle of the canvas."""
     return mask.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 

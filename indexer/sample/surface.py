@@ -31,7 +31,7 @@ def noise(rng: random.Random, size: Size, cells: Size) -> _Field:
     return field
 
 
-def _toned(base: Colour, brightness: _Field) -> Image.Image:
+def _apply_brightness(base: Colour, brightness: _Field) -> Image.Image:
     """``base`` times 1 + ``brightness`` (-1 to 1), per pixel, in steps of 1/127."""
     level = Image.fromarray(np.clip(brightness * 127.5 + 127.5, 0, 255).astype(np.uint8))
     bands = [level.point([min(255, round(value * step / 127.5)) for step in range(256)]) for value in base]
@@ -50,7 +50,7 @@ def wood(size: Size, rng: random.Random) -> Image.Image:
         grain[low:high] += rng.uniform(-0.08, 0.08)
         grain[low : min(low + 2, height)] -= 0.28
         top += board
-    return _toned(rng.choice(_WOODS), grain)
+    return _apply_brightness(rng.choice(_WOODS), grain)
 
 
 def linen(size: Size, rng: random.Random) -> Image.Image:
@@ -58,14 +58,14 @@ def linen(size: Size, rng: random.Random) -> Image.Image:
     width, height = size
     weave = 0.07 * noise(rng, size, (width // 10, height)) + 0.07 * noise(rng, size, (width, height // 10))
     folds = noise(rng, size, (3, 4)) * 0.09
-    return _toned(rng.choice(_CLOTHS), weave + folds)
+    return _apply_brightness(rng.choice(_CLOTHS), weave + folds)
 
 
 def stone(size: Size, rng: random.Random) -> Image.Image:
     """Concrete or slate."""
     rough = sum(share * noise(rng, size, (cells, cells)) for share, cells in ((0.09, 4), (0.06, 15), (0.04, 60)))
     grit = 0.04 * noise(rng, size, (size[0] // 2, size[1] // 2))
-    return _toned(rng.choice(_STONES), rough + grit)
+    return _apply_brightness(rng.choice(_STONES), rough + grit)
 
 
 def marble(size: Size, rng: random.Random) -> Image.Image:
@@ -76,8 +76,8 @@ def marble(size: Size, rng: random.Random) -> Image.Image:
         veins -= share * np.exp(-((field / sharp) ** 2))
     cloud = 0.04 * noise(rng, size, (5, 5))
     if rng.random() < 0.3:
-        return _toned((58, 62, 66), cloud - 2.2 * veins)
-    return _toned((232, 230, 226), veins + cloud)
+        return _apply_brightness((58, 62, 66), cloud - 2.2 * veins)
+    return _apply_brightness((232, 230, 226), veins + cloud)
 
 
 def terrazzo(size: Size, rng: random.Random) -> Image.Image:

@@ -7,9 +7,9 @@ from indexer.sample.look import Kind, Look
 from indexer.sample.palette import INK, WHITE, Colour, darker, luminance, mix
 from indexer.sample.pattern import mark
 from indexer.sample.shapes import (
-    both,
+    intersection,
     polygon,
-    rounded,
+    rounded_box,
 )
 
 _COVER = Shade(edge=0.12, width=2, slope=0.08)
@@ -28,10 +28,10 @@ def _block(canvas: Canvas, look: Look, box: tuple[float, float, float, float], t
             (x0 + thick, y1 + thick - 1),
         ]
     )
-    backing = polygon(
+    back_cover = polygon(
         [(x0, y1), (x0 + thick, y1 + thick), (x1 + thick, y1 + thick), (x1 + thick, y0 + thick), (x1, y0)]
     )
-    canvas.paint(backing, darker(look.main, 0.3), SOFT)
+    canvas.paint(back_cover, darker(look.main, 0.3), SOFT)
     canvas.paint(pages, _PAPER, FLAT)
     for i in range(1, 5):
         t = i / 5 * thick
@@ -46,17 +46,17 @@ def _book(canvas: Canvas, look: Look) -> None:
     thick = look.rng.uniform(3.5, 8.5)
     x0, x1, y0, y1 = 47 - half, 47 + half, 47 - tall, 47 + tall
     _block(canvas, look, (x0, y0, x1, y1), thick)
-    cover = rounded(x0, y0, x1, y1, 1.2)
+    cover = rounded_box(x0, y0, x1, y1, 1.2)
     canvas.paint(cover, look.cloth(), _COVER)
-    spine = both(cover, rounded(x0 - 2, y0 - 2, x0 + 4.4, y1 + 2, 0.2))
+    spine = intersection(cover, rounded_box(x0 - 2, y0 - 2, x0 + 4.4, y1 + 2, 0.2))
     canvas.paint(
         spine,
         look.accent if look.variant in ("novel", "album") else darker(look.main, 0.18),
         Shade(edge=0.25, width=1.5),
     )
-    canvas.glow(both(cover, rounded(x0 + 4.8, y0, x0 + 6, y1, 0.1)), INK, 0.5, blur=0.5)
+    canvas.glow(intersection(cover, rounded_box(x0 + 4.8, y0, x0 + 6, y1, 0.1)), INK, 0.5, blur=0.5)
     if look.variant == "notebook":
-        canvas.paint(rounded(x1 - 7, y0, x1 - 5, y1, 0.2), look.accent, SOFT)
+        canvas.paint(rounded_box(x1 - 7, y0, x1 - 5, y1, 0.2), look.accent, SOFT)
         canvas.paint(
             polygon(
                 [
@@ -73,7 +73,7 @@ def _book(canvas: Canvas, look: Look) -> None:
         look.brand(canvas, 49, 47, 7)
         return
     plate_top = y0 + tall * look.rng.choice((0.25, 0.4, 1.2))
-    plate = rounded(x0 + 9, plate_top, x1 - 5, plate_top + tall * 0.48, 1)
+    plate = rounded_box(x0 + 9, plate_top, x1 - 5, plate_top + tall * 0.48, 1)
     label = WHITE if luminance(look.main) < 0.6 else mix(look.main, INK, 0.75)
     ink = INK if label == WHITE else WHITE
     canvas.paint(plate, label, FLAT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from indexer.sample.canvas import CLOTH, PUFFY, SOFT, Canvas, Shade
 from indexer.sample.look import Kind, Look
 from indexer.sample.palette import darker, lighter, mix
-from indexer.sample.shapes import Point, both, ellipse, minus, polygon, rounded, smooth, stroke
+from indexer.sample.shapes import Point, difference, ellipse, intersection, polygon, rounded_box, smooth, stroke
 
 
 def _shirt(canvas: Canvas, look: Look) -> None:
@@ -36,7 +36,7 @@ def _shirt(canvas: Canvas, look: Look) -> None:
     if look.variant == "v-neck":
         neck = polygon([(39.6, 12), (60.4, 12), (59.6, 15), (50, 31), (40.4, 15)])
     canvas.paint(back, darker(look.main, 0.35), CLOTH)
-    canvas.paint(minus(body, neck), look.cloth(), Shade(edge=0.2, width=6, slope=0.08))
+    canvas.paint(difference(body, neck), look.cloth(), Shade(edge=0.2, width=6, slope=0.08))
     for points in ([(33, 40), (35, 60), (33, 84)], [(66, 44), (63, 62), (66, 86)], [(46, 60), (49, 74), (45, 88)]):
         canvas.glow(stroke(points, 2.0), darker(look.main, 0.75), 0.2, blur=1.8)
     trim = look.accent if look.rng.random() < 0.5 else darker(look.main, 0.12)
@@ -81,7 +81,7 @@ def _bucket_hat(canvas: Canvas, look: Look, crown_top: float) -> None:
             darker(look.main, 0.3),
         )
     canvas.paint(crown, look.cloth(), PUFFY)
-    canvas.paint(both(crown, smooth([(20, 51), (50, 55), (80, 51), (80, 64), (20, 64)])), look.accent, CLOTH)
+    canvas.paint(intersection(crown, smooth([(20, 51), (50, 55), (80, 51), (80, 64), (20, 64)])), look.accent, CLOTH)
     look.brand(canvas, 50, 42, 6)
 
 
@@ -123,7 +123,7 @@ def _peaked_cap(canvas: Canvas, look: Look, crown_top: float) -> None:
         ]
     )
     canvas.paint(crown, look.cloth(), PUFFY)
-    front = both(crown, smooth([(20, 80), (26, 30), (52, 18), (57, crown_top), (50, 46), (51, 80)]))
+    front = intersection(crown, smooth([(20, 80), (26, 30), (52, 18), (57, crown_top), (50, 46), (51, 80)]))
     if look.variant == "trucker":
         canvas.paint(front, lighter(look.accent, 0.1), CLOTH)
     seam_colour = darker(look.main, 0.35)
@@ -172,18 +172,18 @@ def _sock(canvas: Canvas, look: Look) -> None:
         canvas.shadow(sock, 0.35, blur=2, dx=1.5, dy=1.5)
         canvas.paint(sock, cloth, PUFFY)
         ox, oy = step + 12, dy
-        toe = both(
+        toe = intersection(
             sock, smooth([(ox, oy + 66), (ox + 17, oy + 68), (ox + 23, oy + 78), (ox + 24, oy + 96), (ox, oy + 96)])
         )
         canvas.paint(toe, ink, PUFFY)
-        heel = both(
+        heel = intersection(
             sock,
             smooth(
                 [(ox + 70, oy + 56), (ox + 56, oy + 58), (ox + 50, oy + 70), (ox + 55, oy + 84), (ox + 70, oy + 84)]
             ),
         )
         canvas.paint(heel, ink, PUFFY)
-        cuff = both(sock, rounded(ox + 30, oy + leg - 2, ox + 70, oy + leg + 8, 0.5))
+        cuff = intersection(sock, rounded_box(ox + 30, oy + leg - 2, ox + 70, oy + leg + 8, 0.5))
         canvas.paint(cuff, ink, PUFFY)
         for i in range(8):
             x = ox + 41.2 + 2.3 * i

@@ -7,11 +7,11 @@ from indexer.sample.look import Kind, Look
 from indexer.sample.palette import STEEL, Colour, darker, lighter
 from indexer.sample.shapes import (
     Point,
-    both,
     ellipse,
-    mirrored,
+    intersection,
+    mirror,
     polygon,
-    rounded,
+    rounded_box,
     smooth,
     stroke,
     taper,
@@ -66,9 +66,9 @@ def _sunglasses(canvas: Canvas, look: Look) -> None:
     tint: Colour = look.rng.choice(((54, 58, 64), (92, 66, 48), (56, 84, 72), (70, 78, 120), (150, 84, 104)))
     points = _lens(look.variant, size)
     left = smooth(points)
-    right = mirrored(left)
+    right = mirror(left)
     arm = taper([(29 - size, 43), (8, 40), (6, 33)], rim * 0.9 + 1, 1.6)
-    canvas.paint(union(arm, mirrored(arm)), darker(look.main, 0.25), frame_shade)
+    canvas.paint(union(arm, mirror(arm)), darker(look.main, 0.25), frame_shade)
     frame = stroke(points, 2 * rim, closed=True)
     bridge_y = 46.0 if look.variant != "round" else 47.5
     bridge = stroke([(29 + size - 1, bridge_y), (50, bridge_y - 4), (71 - size + 1, bridge_y)], max(rim, 2))
@@ -79,15 +79,17 @@ def _sunglasses(canvas: Canvas, look: Look) -> None:
                 [(29 + size * 0.4, 50 - size * 0.84), (50, 50 - size * 0.86), (71 - size * 0.4, 50 - size * 0.84)], 1.6
             ),
         )
-    whole = union(frame, mirrored(frame), bridge)
+    whole = union(frame, mirror(frame), bridge)
     canvas.paint(whole, look.cloth(), frame_shade)
     canvas.cut(union(left, right))
     glass = union(left, right)
     canvas.paint(glass, tint, Shade(edge=-0.1, width=2, slope=0.0))
-    fade = rounded(0, 52, 100, 80, 1)
-    canvas.glow(both(fade, glass), lighter(tint, 0.65), 0.55, blur=6)
+    fade = rounded_box(0, 52, 100, 80, 1)
+    canvas.glow(intersection(fade, glass), lighter(tint, 0.65), 0.55, blur=6)
     for offset in (0.0, 42.0):
-        glint = both(glass, polygon([(24 + offset, 30), (31 + offset, 30), (22 + offset, 70), (15 + offset, 70)]))
+        glint = intersection(
+            glass, polygon([(24 + offset, 30), (31 + offset, 30), (22 + offset, 70), (15 + offset, 70)])
+        )
         canvas.glow(glint, (255, 255, 255), 0.28, blur=0.8)
     for x in (29 - size * 1.12, 71 + size * 1.12):
         canvas.paint(ellipse(x, 43, 1.1), look.accent if not wire else STEEL, SOFT)

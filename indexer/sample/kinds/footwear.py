@@ -5,7 +5,7 @@ from __future__ import annotations
 from indexer.sample.canvas import CLOTH, FLAT, SOFT, Canvas, Shade
 from indexer.sample.look import Kind, Look
 from indexer.sample.palette import GUM, INK, LEATHER, RUBBER, WHITE, darker, lighter, mix
-from indexer.sample.shapes import Mask, Point, both, minus, polygon, rounded, smooth, stroke
+from indexer.sample.shapes import Mask, Point, difference, intersection, polygon, rounded_box, smooth, stroke
 
 _LEATHER = Shade(edge=0.26, width=5, slope=0.16, gloss=0.12)
 
@@ -37,16 +37,16 @@ def _sneaker(canvas: Canvas, look: Look) -> None:
     )
     canvas.paint(tongue, mix(look.main, look.accent, 0.6), CLOTH)
     canvas.paint(upper, look.cloth(), CLOTH)
-    lining = smooth(
+    inner_lining = smooth(
         [(55, collar + 1), (66, collar + 7), (77, collar + 1), (80, collar - 1.6), (76, collar - 2), (66, collar + 4)]
     )
-    canvas.paint(lining, darker(look.main, 0.55), FLAT)
+    canvas.paint(inner_lining, darker(look.main, 0.55), FLAT)
 
-    toe = both(upper, smooth([(3, 80), (3, 50), (20, 54), (26, 62), (24, 80)]))
+    toe = intersection(upper, smooth([(3, 80), (3, 50), (20, 54), (26, 62), (24, 80)]))
     canvas.paint(toe, RUBBER if look.variant == "high-top" else lighter(look.main, 0.18), SOFT)
-    heel = both(upper, smooth([(95, 80), (74, 80), (79, 66), (78, 56), (82, 45), (95, 45)]))
+    heel = intersection(upper, smooth([(95, 80), (74, 80), (79, 66), (78, 56), (82, 45), (95, 45)]))
     canvas.paint(heel, look.accent, CLOTH)
-    quarter = both(
+    quarter = intersection(
         upper,
         smooth(
             [(35, 53), (45, 44), (53, collar - 1), (57, collar + 2), (56, collar + 9), (48, 57), (41, 61.5), (34, 59)]
@@ -83,7 +83,7 @@ def _sneaker_sole(canvas: Canvas, look: Look, sole_y: float) -> None:
         ]
     )
     canvas.paint(sole, RUBBER, Shade(edge=0.22, width=2, slope=0.12))
-    tread = both(sole, polygon([(0, sole_y + 5.5), (100, sole_y + 5.5), (100, 100), (0, 100)]))
+    tread = intersection(sole, polygon([(0, sole_y + 5.5), (100, sole_y + 5.5), (100, 100), (0, 100)]))
     canvas.paint(tread, look.rng.choice((GUM, look.accent, INK)), SOFT)
     canvas.line(
         [(6, sole_y + 1), (35, sole_y + 2.4), (92, sole_y + 1.4 - chunk * 0.6)], 0.8, mix(look.accent, RUBBER, 0.25)
@@ -104,7 +104,9 @@ def _side_mark(canvas: Canvas, look: Look) -> None:
     elif shape == 2:
         canvas.line([(52, 68), (58, 57), (64, 68), (70, 57), (75, 67)], 2.4, look.accent, curved=False)
     else:
-        canvas.paint(minus(rounded(55, 55, 69, 69, 7), rounded(58.4, 58.4, 65.6, 65.6, 4)), look.accent, FLAT)
+        canvas.paint(
+            difference(rounded_box(55, 55, 69, 69, 7), rounded_box(58.4, 58.4, 65.6, 65.6, 4)), look.accent, FLAT
+        )
 
 
 def _boot(canvas: Canvas, look: Look) -> None:
@@ -136,7 +138,7 @@ def _boot(canvas: Canvas, look: Look) -> None:
     canvas.stitch([(13, 70), (24, 66.6), (33, 66)], lighter(look.main, 0.4))
     if look.variant != "rain":
         canvas.line([(47, 60), (52, 68), (54, 82)], 0.6, darker(look.main, 0.4))
-        heel_cup = both(upper, smooth([(90, 90), (64, 90), (67, 74), (72, 66), (90, 62)]))
+        heel_cup = intersection(upper, smooth([(90, 90), (64, 90), (67, 74), (72, 66), (90, 62)]))
         canvas.paint(heel_cup, darker(look.main, 0.16), _LEATHER)
     look.brand(canvas, 60, (top + 74) / 2 + (8 if look.variant == "chelsea" else 0), 4)
     _boot_sole(canvas, look)
@@ -158,9 +160,11 @@ def _boot_front(canvas: Canvas, look: Look, upper: Mask, top: float) -> None:
             canvas.line([(x - 1, y - 1), (x + 5, y + 0.5), (x + 9, y + 3)], 1.5, look.accent)
             canvas.line([(x - 1, y + 2.6), (x + 5, y + 1.5), (x + 9, y - 1.4)], 1.3, darker(look.accent, 0.15))
     else:
-        canvas.paint(both(upper, rounded(30, top - 4, 90, top + 7, 0.5)), look.accent, SOFT)
+        canvas.paint(intersection(upper, rounded_box(30, top - 4, 90, top + 7, 0.5)), look.accent, SOFT)
         canvas.paint(
-            both(upper, smooth([(5, 90), (5, 70), (24, 68), (30, 74), (30, 90)])), darker(look.main, 0.2), _LEATHER
+            intersection(upper, smooth([(5, 90), (5, 70), (24, 68), (30, 74), (30, 90)])),
+            darker(look.main, 0.2),
+            _LEATHER,
         )
 
 

@@ -10,13 +10,13 @@ from indexer.sample.palette import LEAF, Colour, darker, lighter, mix
 from indexer.sample.shapes import (
     Point,
     band,
-    both,
     ellipse,
+    intersection,
     polygon,
-    rounded,
+    revolve,
+    rounded_box,
     smooth,
     stroke,
-    turned,
     union,
 )
 
@@ -27,7 +27,7 @@ def _planter(canvas: Canvas, look: Look) -> None:
     soil = ellipse(50, top, half - 1, half * 0.16)
     green = mix(LEAF, look.rng.choice(((30, 90, 70), (120, 160, 70), (60, 110, 60))), 0.5)
     profile: list[Point] = [(half, top), (half, top), ((half + foot) / 2 + 0.6, 74), (foot, 92)]
-    body = turned(50, profile, sag=0.14)
+    body = revolve(50, profile, sag=0.14)
     canvas.paint(ellipse(50, top, half, half * 0.17), lighter(look.main, 0.2), SOFT)
     canvas.paint(soil, (70, 52, 42), FLAT)
     if look.variant == "with cactus":
@@ -40,8 +40,8 @@ def _planter(canvas: Canvas, look: Look) -> None:
         _leaves(canvas, look, lighter(green, 0.15), count=11, length=44, width=5.5, spread=0.55)
     canvas.paint(body, look.cloth(), MATT_BARREL)
     if foot < half * 0.9:
-        rim = both(
-            turned(50, [(half + 1.6, top), (half + 1.2, top + 8)], curved=False, sag=0.14),
+        rim = intersection(
+            revolve(50, [(half + 1.6, top), (half + 1.2, top + 8)], curved=False, sag=0.14),
             band(top, 100, bow=half * 0.15),
         )
         canvas.shadow(rim, 0.3, blur=1, dx=0, dy=1.4)
@@ -85,7 +85,7 @@ def _cactus(canvas: Canvas, look: Look, green: Colour) -> None:
     arm = Shade(edge=0.35, width=3)
     canvas.paint(stroke([(50 + half - 2, 44), (50 + half + 8, 43), (50 + half + 9, 33)], 6.5), green, arm)
     canvas.paint(stroke([(50 - half + 2, 38), (50 - half - 7, 37), (50 - half - 8, 26)], 6), green, arm)
-    trunk = rounded(50 - half, 14, 50 + half, 60, half)
+    trunk = rounded_box(50 - half, 14, 50 + half, 60, half)
     canvas.paint(trunk, green, Shade(edge=0.2, width=3, barrel=0.6))
     for i in range(-2, 3):
         x = 50 + i * half * 0.36

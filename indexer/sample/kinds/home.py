@@ -11,13 +11,13 @@ from indexer.sample.look import Kind, Look
 from indexer.sample.palette import BRASS, INK, OAK, STEEL, WALNUT, Colour, darker, lighter
 from indexer.sample.shapes import (
     Point,
-    both,
     ellipse,
-    rounded,
+    intersection,
+    revolve,
+    rounded_box,
     smooth,
     stroke,
     taper,
-    turned,
     union,
 )
 
@@ -32,9 +32,10 @@ def _chair(canvas: Canvas, look: Look) -> None:
     back_leg = [(50 - half * 0.8, seat), (50 - half * 0.95, 86)]
     front_leg = [(50 - half, seat + 3), (50 - half - 4, 95)]
     for leg, tone in ((back_leg, 0.35), (front_leg, 0.0)):
-        flipped = [(100 - x, y) for x, y in leg]
+        opposite_leg = [(100 - x, y) for x, y in leg]
         legs = union(
-            taper([leg[0], _middle(leg), leg[1]], 4, 2.4), taper([flipped[0], _middle(flipped), flipped[1]], 4, 2.4)
+            taper([leg[0], _middle(leg), leg[1]], 4, 2.4),
+            taper([opposite_leg[0], _middle(opposite_leg), opposite_leg[1]], 4, 2.4),
         )
         canvas.paint(legs, darker(wood, tone), _WOOD)
     canvas.paint(stroke([(50 - half - 1.8, 78), (50 + half + 1.8, 78)], 1.6, curved=False), darker(wood, 0.2), _WOOD)
@@ -53,7 +54,7 @@ def _chair(canvas: Canvas, look: Look) -> None:
         ]
         canvas.paint(union(*slats), wood if look.rng.random() < 0.5 else look.accent, _WOOD)
     else:
-        back = rounded(50 - half - 1, 8, 50 + half + 1, 41 if look.variant == "dining" else 30, 6)
+        back = rounded_box(50 - half - 1, 8, 50 + half + 1, 41 if look.variant == "dining" else 30, 6)
         canvas.paint(back, cloth, PUFFY)
     pad = smooth(
         [
@@ -101,7 +102,7 @@ def _middle(ends: list[Point]) -> Point:
 def _lamp(canvas: Canvas, look: Look) -> None:
     metal: Colour = look.rng.choice((BRASS, STEEL, INK))
     if look.variant == "desk":
-        canvas.paint(turned(62, [(17, 88), (17.5, 90)], curved=False, sag=0.2), metal, METAL)
+        canvas.paint(revolve(62, [(17, 88), (17.5, 90)], curved=False, sag=0.2), metal, METAL)
         canvas.paint(ellipse(62, 88, 17, 3.4), lighter(metal, 0.2), SOFT)
         canvas.paint(stroke([(62, 87), (74, 56), (46, 30)], 2.6, curved=False), metal, Shade(edge=0.5, width=1))
         canvas.paint(ellipse(74, 56, 3), darker(metal, 0.3), SOFT)
@@ -142,18 +143,18 @@ def _lamp(canvas: Canvas, look: Look) -> None:
             (belly * 0.75, 84),
             (belly * 0.6, 90),
         ]
-        canvas.paint(turned(50, profile, sag=0.16), base_colour, Shade(edge=0.1, width=2, barrel=0.8, gloss=0.35))
+        canvas.paint(revolve(50, profile, sag=0.16), base_colour, Shade(edge=0.1, width=2, barrel=0.8, gloss=0.35))
     else:
-        canvas.paint(turned(50, [(1.5, y1), (1.5, 88)], curved=False), metal, METAL)
-        canvas.paint(turned(50, [(13, 88), (13.5, 91)], curved=False, sag=0.18), base_colour, METAL)
+        canvas.paint(revolve(50, [(1.5, y1), (1.5, 88)], curved=False), metal, METAL)
+        canvas.paint(revolve(50, [(13, 88), (13.5, 91)], curved=False, sag=0.18), base_colour, METAL)
         canvas.paint(ellipse(50, 88, 13, 2.4), lighter(base_colour, 0.25), SOFT)
     canvas.paint(ellipse(50, y1, low, low * 0.13), (255, 236, 186), FLAT)
     side: list[Point] = [(top, y0), (top, y0), (low, y1), (low, y1)]
     if look.variant == "dome":
         side = [(top, y0), (top, y0), (low * 0.7, y0 + 7), (low * 0.95, y0 + 18), (low, y1), (low, y1)]
-    shade = turned(50, side, sag=0.1)
+    shade = revolve(50, side, sag=0.1)
     canvas.paint(shade, look.cloth(), _LIT_SHADE)
-    canvas.glow(both(ellipse(50, y1 - 10, low * 0.5, 9), shade), (255, 244, 206), 0.45, blur=6)
+    canvas.glow(intersection(ellipse(50, y1 - 10, low * 0.5, 9), shade), (255, 244, 206), 0.45, blur=6)
     canvas.paint(ellipse(50, y0, top, top * 0.13), lighter(look.main, 0.5), SOFT)
 
 

@@ -8,13 +8,13 @@ from indexer.sample.palette import BRASS, INK, OAK, STEEL, WALNUT, WHITE, darker
 from indexer.sample.pattern import mark
 from indexer.sample.shapes import (
     Point,
-    both,
+    difference,
     ellipse,
-    minus,
-    rounded,
+    intersection,
+    revolve,
+    rounded_box,
     smooth,
     stroke,
-    turned,
 )
 
 
@@ -40,7 +40,7 @@ def _headphones(canvas: Canvas, look: Look) -> None:
     canvas.paint(stroke([(x * 0.9 + 5, y + 5.5) for x, y in arc[2:5]], 4), look.accent, CLOTH)
     for sign in (-1, 1):
         cx = 50 + sign * spread
-        cushion = rounded(
+        cushion = rounded_box(
             cx - sign * 6 - cup_w * 0.55, 60 - cup_h, cx - sign * 6 + cup_w * 0.55, 60 + cup_h, cup_w * 0.5
         )
         canvas.paint(cushion, darker(look.accent, 0.5), PUFFY)
@@ -57,9 +57,9 @@ def _headphones(canvas: Canvas, look: Look) -> None:
         canvas.shadow(cup, 0.3, blur=1.2, dx=0.5, dy=1)
         canvas.paint(cup, look.cloth(), SHINY)
         disc = ellipse(cx + sign * cup_w * 0.42, 60, cup_w * 0.3, cup_h * 0.5)
-        canvas.paint(minus(disc, ellipse(cx + sign * cup_w * 0.42, 60, cup_w * 0.22, cup_h * 0.4)), metal, METAL)
+        canvas.paint(difference(disc, ellipse(cx + sign * cup_w * 0.42, 60, cup_w * 0.22, cup_h * 0.4)), metal, METAL)
         canvas.paint(ellipse(cx + sign * cup_w * 0.42, 60, cup_w * 0.13, cup_h * 0.2), look.accent, SOFT)
-        canvas.paint(rounded(cx - 1.8, 36, cx + 1.8, 48, 1), metal, METAL)
+        canvas.paint(rounded_box(cx - 1.8, 36, cx + 1.8, 48, 1), metal, METAL)
     if look.variant == "studio":
         cable: list[Point] = [(50 - spread, 60 + cup_h), (50 - spread + 2, 86), (40, 92), (52, 86), (62, 93)]
         canvas.paint(stroke(cable, 1.4), INK, SOFT)
@@ -68,10 +68,10 @@ def _headphones(canvas: Canvas, look: Look) -> None:
 def _speaker(canvas: Canvas, look: Look) -> None:
     if look.variant == "cylinder":
         half = look.jitter(22, 0.08)
-        body = turned(50, [(half, 20), (half, 20), (half, 86), (half, 88)], sag=0.15)
+        body = revolve(50, [(half, 20), (half, 20), (half, 86), (half, 88)], sag=0.15)
         canvas.paint(body, look.cloth(), Shade(edge=0.1, width=2, barrel=0.75))
         canvas.paint(
-            both(body, turned(50, [(half, 78), (half, 88)], curved=False, sag=0.15)),
+            intersection(body, revolve(50, [(half, 78), (half, 88)], curved=False, sag=0.15)),
             look.accent,
             Shade(edge=0.1, width=2, barrel=0.75),
         )
@@ -83,9 +83,11 @@ def _speaker(canvas: Canvas, look: Look) -> None:
     half = look.jitter(half, 0.05)
     foot = 90.0 if look.variant != "wide" else 80.0
     wood = look.rng.choice((OAK, WALNUT, darker(look.main, 0.35)))
-    canvas.paint(rounded(50 - half - 2, top - 2, 50 + half + 2, foot, 4), wood, Shade(edge=0.3, width=2))
+    canvas.paint(rounded_box(50 - half - 2, top - 2, 50 + half + 2, foot, 4), wood, Shade(edge=0.3, width=2))
     canvas.paint(
-        rounded(50 - half + 1, top + 1, 50 + half - 1, foot - 3, 3), look.cloth(), Shade(edge=0.12, width=2, slope=0.1)
+        rounded_box(50 - half + 1, top + 1, 50 + half - 1, foot - 3, 3),
+        look.cloth(),
+        Shade(edge=0.12, width=2, slope=0.1),
     )
     if look.variant == "wide":
         r = min((foot - top) * 0.36, half * 0.4)
@@ -101,7 +103,7 @@ def _speaker(canvas: Canvas, look: Look) -> None:
     for cx, cy, r in cones:
         canvas.paint(ellipse(cx, cy, r), rim, Shade(edge=0.4, width=1.2, slope=0.2))
         canvas.paint(ellipse(cx, cy, r * 0.88), INK, Shade(edge=-0.5, width=3, slope=-0.2))
-        canvas.paint(minus(ellipse(cx, cy, r * 0.7), ellipse(cx, cy, r * 0.64)), (86, 88, 94), FLAT)
+        canvas.paint(difference(ellipse(cx, cy, r * 0.7), ellipse(cx, cy, r * 0.64)), (86, 88, 94), FLAT)
         canvas.paint(ellipse(cx, cy, r * 0.3), look.accent, SHINY)
     canvas.paint(mark(look.logo, 50 + half - 7, foot - 7.5, 2.6), WHITE if luminance(look.main) < 0.6 else INK, FLAT)
 

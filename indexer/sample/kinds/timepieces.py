@@ -11,10 +11,10 @@ from indexer.sample.pattern import mark
 from indexer.sample.shapes import (
     Mask,
     Point,
-    both,
     ellipse,
+    intersection,
     polygon,
-    rounded,
+    rounded_box,
     smooth,
     stroke,
     union,
@@ -71,8 +71,8 @@ def _case(variant: str, r: float) -> tuple[Mask, Mask]:
     """Outlines of a watch's case and of the glass in it."""
     if variant == "square":
         body, glass = (
-            rounded(50 - r, 50 - r, 50 + r, 50 + r, 6),
-            rounded(50 - r + 3, 50 - r + 3, 50 + r - 3, 50 + r - 3, 4),
+            rounded_box(50 - r, 50 - r, 50 + r, 50 + r, 6),
+            rounded_box(50 - r + 3, 50 - r + 3, 50 + r - 3, 50 + r - 3, 4),
         )
     elif variant == "tonneau":
         body = smooth(
@@ -101,10 +101,10 @@ def _watch(canvas: Canvas, look: Look) -> None:
     dial = look.rng.choice((WHITE, INK, look.accent, mix(look.main, WHITE, 0.8)))
     ink = INK if luminance(dial) > 0.45 else WHITE
     body, glass = _case(look.variant, r)
-    canvas.paint(rounded(50 + r - 1, 47, 50 + r + 3.4, 53, 1), darker(case, 0.15), METAL)
+    canvas.paint(rounded_box(50 + r - 1, 47, 50 + r + 3.4, 53, 1), darker(case, 0.15), METAL)
     if look.variant == "chronograph":
         for y in (37, 60):
-            canvas.paint(rounded(50 + r - 4, y, 50 + r + 1.6, y + 3.4, 1), darker(case, 0.15), METAL)
+            canvas.paint(rounded_box(50 + r - 4, y, 50 + r + 1.6, y + 3.4, 1), darker(case, 0.15), METAL)
     canvas.shadow(body, 0.45, blur=1.6, dx=0.6, dy=1.2)
     canvas.paint(body, case, _METAL_RING)
     canvas.paint(glass, dial, Shade(edge=-0.2, width=2, slope=0.06))
@@ -120,7 +120,7 @@ def _watch(canvas: Canvas, look: Look) -> None:
     sweep = look.accent if dial != look.accent else WHITE
     canvas.line(_hand(35 / 60, reach * 0.9, 50, 50), 0.6, sweep, curved=False)
     canvas.paint(ellipse(50, 50, 1.3), sweep, SOFT)
-    glint = both(glass, polygon([(34, 24), (46, 24), (34, 62), (22, 62)]))
+    glint = intersection(glass, polygon([(34, 24), (46, 24), (34, 62), (22, 62)]))
     canvas.glow(glint, (255, 255, 255), 0.22, blur=0.6)
 
 
@@ -132,7 +132,7 @@ def _bells(canvas: Canvas, metal: Colour, r: float, cy: float) -> None:
             metal,
             METAL,
         )
-        bell = both(
+        bell = intersection(
             ellipse(50 + sign * r * 0.62, cy - r * 0.98, r * 0.42, r * 0.36),
             polygon(
                 [
@@ -149,7 +149,7 @@ def _bells(canvas: Canvas, metal: Colour, r: float, cy: float) -> None:
         metal,
         METAL,
     )
-    canvas.paint(rounded(48.5, cy - r * 1.3, 51.5, cy - r * 0.9, 1), metal, METAL)
+    canvas.paint(rounded_box(48.5, cy - r * 1.3, 51.5, cy - r * 0.9, 1), metal, METAL)
 
 
 def _clock_hands(canvas: Canvas, look: Look, reach: float, cy: float, ink: Colour, face: Colour) -> None:
@@ -180,9 +180,11 @@ def _clock(canvas: Canvas, look: Look) -> None:
         _bells(canvas, metal, r, cy)
     square = look.variant == "square"
     ring = 6.5
-    body = rounded(50 - r, cy - r, 50 + r, cy + r, 7) if square else ellipse(50, cy, r)
+    body = rounded_box(50 - r, cy - r, 50 + r, cy + r, 7) if square else ellipse(50, cy, r)
     inner = (
-        rounded(50 - r + ring, cy - r + ring, 50 + r - ring, cy + r - ring, 3) if square else ellipse(50, cy, r - ring)
+        rounded_box(50 - r + ring, cy - r + ring, 50 + r - ring, cy + r - ring, 3)
+        if square
+        else ellipse(50, cy, r - ring)
     )
     if look.variant == "sunburst":
         r *= 0.78

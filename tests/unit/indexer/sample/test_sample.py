@@ -197,7 +197,7 @@ def test_every_variant_of_a_kind_can_be_drawn_and_stays_within_its_canvas(kind: 
     for variant in kind.variants:
         canvas = Canvas()
         kind.draw(canvas, Look(PALETTE["teal"], PALETTE["ivory"], "plain", variant, 3, random.Random(variant)))
-        figure = canvas.finished()
+        figure = canvas.render()
         box = figure.getbbox()
         assert box is not None
         assert max(box[2] - box[0], box[3] - box[1]) > 0.5 * figure.width

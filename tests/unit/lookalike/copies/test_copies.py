@@ -102,7 +102,7 @@ COPIES: dict[str, Callable[[RGB], RGB]] = {
 @pytest.fixture(scope="module")
 def photos() -> list[RGB]:
     """Everyday photographs of one product of each of four kinds."""
-    return [_photo(invent(number, 7), camera.everyday) for number in range(4)]
+    return [_photo(invent(number, 7), camera.everyday_shot) for number in range(4)]
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_photographs_of_different_products_are_no_copies(prints: list[Fingerprin
 @pytest.mark.parametrize("slug", ["chair", "headphones", "sneaker", "speaker", "tote-bag", "watch"])
 def test_two_products_of_one_kind_on_white_are_no_copies(slug: str) -> None:
     kind = [known.slug for known in KINDS].index(slug)
-    shown = [fingerprint_of(_photo(invent(kind + turn * len(KINDS), 7), camera.studio)) for turn in range(3)]
+    shown = [fingerprint_of(_photo(invent(kind + turn * len(KINDS), 7), camera.studio_shot)) for turn in range(3)]
     verdicts = [check_copy(shown[a], shown[b]) for a in range(3) for b in range(a)]
     assert [verdict.why for verdict in verdicts if verdict.copy] == []
 
