@@ -65,7 +65,11 @@ class EncoderRequest:
 
 
 class RuntimeName(StrEnum):
-    """What may run an encoder's network."""
+    """What may run an encoder's network.
+
+    ``auto`` chooses, ``torch`` is the reference, and each other one is the name of a module of
+    ``lookalike.encoder.runtimes``, ``NAME_runtime``, with a function ``open_engine``.
+    """
 
     AUTO = "auto"
     TORCH = "torch"

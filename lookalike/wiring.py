@@ -1,4 +1,4 @@
-"""The composition root: the one place that names concrete engines and runtimes.
+"""The composition root: the one place that names concrete index types, and where encoders get their runtime.
 
 Each is imported when it is asked for: torch and FAISS take seconds to load, and many commands need neither.
 """

@@ -12,7 +12,7 @@ import pytest
 
 from lookalike.encoder.base import ImageEncoder, Vectors
 from lookalike.encoder.embed import encode_pictures
-from lookalike.encoder.runtimes.selection import load_chosen
+from lookalike.encoder.runtimes.selection import ENGINES, load_chosen
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import VectorsInvalidError
@@ -74,14 +74,16 @@ MAKERS: dict[str, Maker] = {
     "tiny weighted": tiny_weighted,
     "published last": published_last,
     "fake": lambda _: TinyEncoder(),
-    "openvino bundled": elsewhere(RuntimeName.OPENVINO, "bundled", 64),
-    "onnxruntime bundled": elsewhere(RuntimeName.ONNXRUNTIME, "bundled", 64),
-    "openvino tiny concat": elsewhere(RuntimeName.OPENVINO, TINY_CONCAT),
-    "onnxruntime tiny concat": elsewhere(RuntimeName.ONNXRUNTIME, TINY_CONCAT),
-    "openvino tiny weighted": elsewhere(RuntimeName.OPENVINO, TINY_WEIGHTED),
-    "onnxruntime tiny weighted": elsewhere(RuntimeName.ONNXRUNTIME, TINY_WEIGHTED),
-    "openvino int8": elsewhere(RuntimeName.OPENVINO, "bundled-int8"),
-    "onnxruntime int8": elsewhere(RuntimeName.ONNXRUNTIME, "bundled-int8"),
+    **{
+        f"{engine} {label}": elsewhere(engine, name, input_size)
+        for engine in ENGINES
+        for label, name, input_size in (
+            ("bundled", "bundled", 64),
+            ("tiny concat", TINY_CONCAT, None),
+            ("tiny weighted", TINY_WEIGHTED, None),
+            ("int8", "bundled-int8", None),
+        )
+    },
 }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lookalike.encoder.base import RGB, Vectors
-from lookalike.encoder.runtimes.exported import LARGEST_CHUNK, cores
+from lookalike.encoder.runtimes.exported import LARGEST_CHUNK, Engine, cores
 from lookalike.encoder.telemetry import import_openvino
 
 COSTS = {LARGEST_CHUNK: 80, 4: 42, 1: 14}
@@ -22,6 +22,11 @@ COSTS = {LARGEST_CHUNK: 80, 4: 42, 1: 14}
 
 A network for any size takes a sixth more time for each picture, and as much memory as one of these.
 """
+
+
+def open_engine(model: Path | bytes, cache: Path | None) -> Engine:
+    """An exported network in OpenVINO; arguments and errors as of ``OpenVinoEngine``."""
+    return OpenVinoEngine(model, cache)
 
 
 class OpenVinoEngine:

@@ -12,6 +12,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,10 @@ from lookalike.errors import EncoderOptionsError
 from lookalike.options import EncoderRequest, RuntimeName
 
 _LOG = logging.getLogger(__name__)
-ENGINES = (RuntimeName.OPENVINO, RuntimeName.ONNXRUNTIME)
-IN_FLOAT32 = {RuntimeName.OPENVINO: "openvino-float32", RuntimeName.ONNXRUNTIME: "onnxruntime-float32"}
+ENGINES: tuple[RuntimeName, ...] = tuple(
+    name for name in RuntimeName if name not in (RuntimeName.AUTO, RuntimeName.TORCH)
+)
+IN_FLOAT32: dict[RuntimeName, str] = {name: f"{name}-float32" for name in ENGINES}
 """Engines that compute an int8 network in float32 arithmetic, for processors whose eight-bit products overflow."""
 
 SAME = 0.9999
@@ -144,13 +147,9 @@ def open_engine(name: str, model: Path, cache: Path | None) -> Engine:
     Raises ImportError, OSError, and RuntimeError for a network it cannot run.
     """
     network = float_form(model, cache) if name in IN_FLOAT32.values() else model
-    if name in (RuntimeName.OPENVINO, IN_FLOAT32[RuntimeName.OPENVINO]):
-        from lookalike.encoder.runtimes.openvino_runtime import OpenVinoEngine
-
-        return OpenVinoEngine(network, cache)
-    from lookalike.encoder.runtimes.onnx_runtime import OnnxRuntimeEngine
-
-    return OnnxRuntimeEngine(network)
+    runtime = import_module(f"{__package__}.{name.removesuffix('-float32')}_runtime")
+    engine: Engine = runtime.open_engine(network, cache)
+    return engine
 
 
 def measured(kept: Kept, reference: TorchEncoder) -> dict[str, Any]:

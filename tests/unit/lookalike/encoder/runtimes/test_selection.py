@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,11 @@ def test_a_runtime_that_was_asked_for_is_not_replaced_by_another(
     with pytest.raises(EncoderOptionsError, match=r"^openvino cannot run test_resnet:.* No module named 'openvino'"):
         load_chosen(tiny, tmp_path, RuntimeName.OPENVINO)
     assert load_chosen(tiny, tmp_path, RuntimeName.ONNXRUNTIME).runtime == "fast 1, as was asked for"
+
+
+def test_each_runtime_that_can_be_named_has_a_module() -> None:
+    for name in selection.ENGINES:
+        assert callable(import_module(f"lookalike.encoder.runtimes.{name}_runtime").open_engine)
 
 
 def test_a_runtime_that_there_is_not_is_refused() -> None:

@@ -9,8 +9,13 @@ from typing import Any
 import numpy as np
 
 from lookalike.encoder.base import RGB, Vectors
-from lookalike.encoder.runtimes.exported import chunked, cores
+from lookalike.encoder.runtimes.exported import Engine, chunked, cores
 from lookalike.encoder.telemetry import import_onnxruntime
+
+
+def open_engine(model: Path | bytes, _cache: Path | None) -> Engine:
+    """An exported network in ONNX Runtime, which keeps nothing in a folder; errors as of ``OnnxRuntimeEngine``."""
+    return OnnxRuntimeEngine(model)
 
 
 class OnnxRuntimeEngine:
