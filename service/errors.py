@@ -1,4 +1,4 @@
-"""What can be wrong with a request itself, beside what the library says of pictures, encoders and collections."""
+"""The errors of requests themselves; those of pictures, encoders and collections are in ``lookalike.errors``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class RequestError(Exception):
-    """Base of the errors below; ``subject`` is the field, header or path that the error is about."""
+    """Base of the errors below, to catch them all; ``subject`` is the field, header or path that is wrong."""
 
     code: ClassVar[str]
 
@@ -17,61 +17,61 @@ class RequestError(Exception):
 
 
 class FormInvalidError(RequestError):
-    """The body is not the form that its content type announces."""
+    """The body cannot be read as the content type that it declares."""
 
     code = "form-invalid"
 
 
 class HostNotAllowedError(RequestError):
-    """The Host header names a host that this service does not answer for."""
+    """The header Host names a host that is not among the allowed hosts."""
 
     code = "host-not-allowed"
 
 
 class UnauthorizedError(RequestError):
-    """The request has no key, or one that is not known."""
+    """The request has no API key, or an invalid one."""
 
     code = "unauthorized"
 
 
 class ForbiddenError(RequestError):
-    """The key is known but may not do this."""
+    """The API key is valid, but its scope does not allow this request."""
 
     code = "forbidden"
 
 
 class PathNotFoundError(RequestError):
-    """There is nothing under this path."""
+    """The path does not exist."""
 
     code = "not-found"
 
 
 class MethodNotAllowedError(RequestError):
-    """The path exists, but not with this method."""
+    """The path exists, but does not allow this method."""
 
     code = "method-not-allowed"
 
 
 class UploadTimeoutError(RequestError):
-    """The body did not arrive in time."""
+    """The body did not arrive within the time limit for uploads."""
 
     code = "upload-timeout"
 
 
 class BodyTooLargeError(RequestError):
-    """The body has more bytes than the form may have; it was refused while it arrived."""
+    """The body is larger than the form allows; it was refused before all of it had arrived."""
 
     code = "body-too-large"
 
 
 class MediaTypeError(RequestError):
-    """The body is of a content type that is not taken."""
+    """The body has an unsupported content type."""
 
     code = "media-type-unsupported"
 
 
 class FieldInvalidError(RequestError):
-    """A field, or several, are missing, unknown, repeated or out of range."""
+    """Fields or query parameters are missing, unknown, repeated or out of range."""
 
     code = "field-invalid"
 
@@ -81,19 +81,19 @@ class FieldInvalidError(RequestError):
 
 
 class ImageMissingError(RequestError):
-    """No picture was sent, or two where one was meant."""
+    """No picture was sent, or two where one is expected."""
 
     code = "image-missing"
 
 
 class ItemChangedError(RequestError):
-    """An indexed picture's file is another one by now, so that its score and its pixels do not belong together."""
+    """An indexed picture's file has changed since it was indexed, so its pixels do not belong to its vector."""
 
     code = "item-changed"
 
 
 class OverloadedError(RequestError):
-    """All permits are taken; ``retry_after`` is the number of seconds after which to try again."""
+    """The service is at capacity; ``retry_after`` is the number of seconds after which to try again."""
 
     code = "overloaded"
 
@@ -109,23 +109,23 @@ class StartingError(RequestError):
 
 
 class DeadlineError(RequestError):
-    """The answer took longer than it may."""
+    """The response took longer than the time limit for requests."""
 
     code = "deadline-exceeded"
 
 
 class EncodingError(RequestError):
-    """The encoder failed at a picture that was decoded well."""
+    """The encoder failed on a picture that had been decoded."""
 
     code = "encoding-failed"
 
 
 class InternalError(RequestError):
-    """Something went wrong that should not have; the log has the rest under the request's id."""
+    """An unexpected error; the log has its details under the request's id."""
 
     code = "internal"
 
 
 def request_errors() -> list[type[RequestError]]:
-    """All of them, in the order above."""
+    """All classes of errors of this module, in the order above."""
     return list(RequestError.__subclasses__())

@@ -74,7 +74,7 @@ class Services:
     async def ready(self) -> float:
         """Milliseconds that encoding a small picture takes now; raises StartingError until everything is loaded."""
         if self._background.done():
-            raise InternalError("the service has stopped looking for new snapshots; restart it")
+            raise InternalError("the service no longer polls for new snapshots; restart it")
         self.check_started()
         if self.problem is not None:
             raise self.problem
@@ -87,7 +87,7 @@ class Services:
     def check_started(self) -> None:
         """Raise StartingError until every collection has been looked at."""
         if not self._started.is_set():
-            raise StartingError("the service is loading its encoder and collections; try again in a few seconds")
+            raise StartingError("the service is still loading; try again in a few seconds")
 
     async def _probe(self) -> float:
         encoder = await self.encoders.get(EncoderRequest(default_encoder()), own=True)
@@ -96,12 +96,12 @@ class Services:
         await self.batcher.encode(encoder, await asyncio.to_thread(encoder.prepare, grey))
         return (time.perf_counter() - begin) * 1000
 
-    def wrong(self) -> list[str]:
-        """What is wrong with the service as a whole, in words."""
-        problems = [] if self.problem is None else [f"encoder: {self.problem.code}"]
+    def problems(self) -> list[str]:
+        """What is wrong with the service as a whole, a sentence each."""
+        sentences = [] if self.problem is None else [f"encoder: {self.problem.code}"]
         if self._background.done():
-            problems.append("it has stopped looking for new snapshots; restart it")
-        return problems
+            sentences.append("the service no longer polls for new snapshots; restart it")
+        return sentences
 
     async def search_in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         """The result of ``work``, done in one of the threads for index and catalogue."""
@@ -133,7 +133,7 @@ class Services:
             _LOG.info("started", extra={"seconds": round(time.perf_counter() - begin, 2)})
             await self.snapshots.watch()
         except Exception:
-            _LOG.exception("stopped looking for new snapshots")
+            _LOG.exception("polling for new snapshots stopped")
             raise
 
 

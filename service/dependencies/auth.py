@@ -1,4 +1,4 @@
-"""Who may ask: bearer keys with a scope, if the service has any."""
+"""Authorization: bearer keys with a scope, if the service has any."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from service.errors import ForbiddenError, UnauthorizedError
 from service.services import services_of
 from service.settings import Scope
 
-SCHEME = {"type": "http", "scheme": "bearer", "description": "Only if the service was given API keys."}
+SCHEME = {"type": "http", "scheme": "bearer", "description": "Only if the service has API keys."}
 
 
 def may_read(request: Request) -> bool:
-    """Whether this request may read: it has a key that is known, or the service has none."""
+    """Whether this request may read: it has a valid key, or the service has no keys."""
     keys = services_of(request).settings.keys
     return not keys or keys.scope(_key(request)) is not None
 
@@ -26,31 +26,31 @@ def _key(request: Request) -> str:
     return key.strip() if kind.lower() == "bearer" else ""
 
 
-def require(wanted: Scope) -> Callable[[Request], Coroutine[Any, Any, None]]:
+def require(scope: Scope) -> Callable[[Request], Coroutine[Any, Any, None]]:
     """A dependency that lets requests with a key of this scope pass; all of them if the service has no keys.
 
     It raises UnauthorizedError and ForbiddenError.
     """
 
     async def check(request: Request) -> None:
-        check_key(request, wanted)
+        check_key(request, scope)
 
     return check
 
 
-def check_key(request: Request, wanted: Scope) -> None:
+def check_key(request: Request, required: Scope) -> None:
     """Raise UnauthorizedError or ForbiddenError unless a request has a key of this scope, or the service no keys."""
     keys = services_of(request).settings.keys
     if not keys:
         return
     key = _key(request)
     if not key:
-        raise UnauthorizedError("this service wants an API key: send Authorization: Bearer KEY")
+        raise UnauthorizedError("this service requires an API key: send the header Authorization: Bearer KEY")
     scope = keys.scope(key)
     if scope is None:
-        raise UnauthorizedError("this API key is not known here")
-    if wanted is Scope.WRITE and scope is not Scope.WRITE:
-        raise ForbiddenError("this API key may read only; this needs one of scope write")
+        raise UnauthorizedError("this API key is not valid")
+    if required is Scope.WRITE and scope is not Scope.WRITE:
+        raise ForbiddenError("this API key has scope read; this request needs scope write")
 
 
 READERS = (Depends(require(Scope.READ)),)

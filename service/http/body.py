@@ -1,6 +1,6 @@
-"""The body of a form: read while it arrives, within limits, in memory, and taken apart into its fields.
+"""The body of a form: read while it arrives, within limits, in memory, and parsed into its fields.
 
-Nothing of a picture touches a disk, and nothing is read of a body that is refused already.
+No picture is written to a disk, and a refused body is read no further.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from service.http.multipart import BadFormError, MultipartReader, Part, boundary
 MULTIPART, URLENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
 TEXT_BYTES = 64 * 1024
 """What the text fields of a form may add to the bytes of its files."""
-_MOST_DIGITS = 18
-"""Digits of a Content-Length that is taken for a number: Python itself refuses one of thousands."""
+_MAX_LENGTH_DIGITS = 18
+"""Digits of a Content-Length that are parsed: Python refuses to convert thousands."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,7 @@ class Upload:
 
     @classmethod
     def of(cls, name: str, data: bytes) -> Self:
-        """A file that is there in one piece."""
+        """A file of one piece."""
         return cls(name, [data])
 
     def read(self) -> bytes:
@@ -53,15 +53,15 @@ BeginField = Callable[[str], None]
 async def read_fields(request: Request, begin: BeginField, *, max_bytes: int, timeout: float) -> Fields:
     """The fields of a form in the order in which they were sent.
 
-    ``begin`` is told the name of each field before its value is read, and raises where there is one too many. With
-    that, or as soon as the body is known to be larger than ``max_bytes``, it is refused before the rest has come.
+    ``begin`` is called with the name of each field before its value is read, and raises for one too many. Then, or as
+    soon as the body is known to be larger than ``max_bytes``, it is refused before the rest has arrived.
     Raises MediaTypeError, BodyTooLargeError, UploadTimeoutError, FormInvalidError and what ``begin`` raises.
     """
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in {MULTIPART, URLENCODED}:
         raise MediaTypeError(
-            f"the body is {kind[:80] or 'of no content type'}; send {MULTIPART}, as `curl -F image=@cat.jpg` does, "
+            f"the content type is {kind[:80] or 'missing'}; send {MULTIPART}, as `curl -F image=@cat.jpg` does, "
             f"or {URLENCODED} if there is no file",
             subject="content-type",
         )
@@ -77,13 +77,13 @@ async def read_fields(request: Request, begin: BeginField, *, max_bytes: int, ti
     except TimeoutError as error:
         raise UploadTimeoutError(f"the body did not arrive within {timeout:g} s; send it again") from error
     except BadFormError as error:
-        raise FormInvalidError(f"the body is no form that can be read: {error}") from error
+        raise FormInvalidError(f"the body cannot be read as a form: {error}") from error
 
 
 def announced_bytes(request: Request, *, otherwise: int) -> int:
-    """How many bytes a request says that its body has; ``otherwise`` where it does not say."""
+    """The number of bytes in a request's Content-Length; ``otherwise`` where there is none."""
     length = request.headers.get("content-length", "")
-    return int(length[:_MOST_DIGITS]) if length.isdecimal() else otherwise
+    return int(length[:_MAX_LENGTH_DIGITS]) if length.isdecimal() else otherwise
 
 
 async def _read(request: Request, reader: _Multipart | _UrlEncoded, max_bytes: int) -> None:
@@ -114,7 +114,7 @@ def _value(part: Part) -> Upload | str:
 
 
 class _UrlEncoded:
-    """A body of text alone, which is so short that it is taken apart once it is complete."""
+    """A body of text fields, which is short enough to be parsed once it is complete."""
 
     def __init__(self, begin: BeginField) -> None:
         self._begin = begin
@@ -133,5 +133,5 @@ class _UrlEncoded:
 
 def _too_large(max_bytes: int) -> BodyTooLargeError:
     return BodyTooLargeError(
-        f"the body has more than the {max_bytes} bytes that this form may have; send smaller pictures", subject="body"
+        f"the body is larger than the {max_bytes} bytes that this form may have; send smaller pictures", subject="body"
     )

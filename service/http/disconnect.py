@@ -1,4 +1,4 @@
-"""Working for a client only as long as it is there, and only as long as an answer may take."""
+"""Work that is cancelled when its client disconnects or its time limit is over."""
 
 from __future__ import annotations
 
@@ -12,54 +12,56 @@ from service.errors import DeadlineError
 from service.http.middleware import ClientGoneError
 
 T = TypeVar("T")
-_LOOK_AFTER = 0.01
-"""Seconds after which somebody looks whether the client is still there; most answers to a key are faster."""
+_WATCH_AFTER = 0.01
+"""Seconds after which the connection is watched; most responses to searches by key are faster."""
 
 
 async def attend(request: Request, work: Coroutine[Any, Any, T], *, timeout: float) -> T:
-    """The result of ``work``; it is cancelled if the client leaves or the time is over.
+    """The result of ``work``, which is cancelled if the client disconnects or ``timeout`` seconds are over.
 
     The request's body must have been read. Raises DeadlineError, ClientGoneError, and what the work raises.
     """
     task = asyncio.current_task()
     if task is None:
         raise TypeError("work that belongs to no task")
-    attendant = _Attendant(request, task, timeout)
-    asked = task.cancelling()
+    watch = _DisconnectWatch(request, task, timeout)
+    cancellations = task.cancelling()
     try:
         return await work
     except asyncio.CancelledError:
-        # As asyncio.timeout has it: only a cancellation that is ours and nobody else's becomes an error of ours.
-        if attendant.reason is None or task.uncancel() > asked:
+        # As in asyncio.timeout: only a cancellation that this watch alone requested becomes its error.
+        if watch.reason is None or task.uncancel() > cancellations:
             raise
-        raise attendant.reason from None
+        raise watch.reason from None
     finally:
-        attendant.leave()
+        watch.stop()
 
 
-class _Attendant:
-    """Cancels a task when its client has left, or its time is over, and then knows why."""
+class _DisconnectWatch:
+    """Cancels a task when its client has disconnected or its time limit is over; ``reason`` says which."""
 
     def __init__(self, request: Request, task: asyncio.Task[Any], timeout: float) -> None:
         self.reason: Exception | None = None
         self._request = request
         self._task = task
         self._watching: asyncio.Task[None] | None = None
-        late = DeadlineError(f"the answer took longer than {timeout:g} s; try again, or send a smaller picture")
+        deadline_error = DeadlineError(
+            f"the response took longer than {timeout:g} s; try again, or send a smaller picture"
+        )
         loop = asyncio.get_running_loop()
         self._timers = (
-            loop.call_later(_LOOK_AFTER, self._look),
-            loop.call_later(timeout, self._stop, late),
+            loop.call_later(_WATCH_AFTER, self._start_watching),
+            loop.call_later(timeout, self._stop, deadline_error),
         )
 
-    def leave(self) -> None:
+    def stop(self) -> None:
         """The work is done."""
         for timer in self._timers:
             timer.cancel()
         if self._watching is not None:
             self._watching.cancel()
 
-    def _look(self) -> None:
+    def _start_watching(self) -> None:
         self._watching = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:

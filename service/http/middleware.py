@@ -1,4 +1,4 @@
-"""What happens around every request: its id, its log line, its measurements, its headers, and no stack trace, ever."""
+"""The middleware of every request: its id, log line, metrics and headers, and errors without a stack trace."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from service.telemetry.metrics import Metrics
 _LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PORT = re.compile(r":\d+$")
-_SECURITY = (
+_SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
-_READ = frozenset({b"x-request-id", b"host", b"sec-fetch-site"})
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-MOST_PARAMETERS = 64
-"""How many parameters a query string may have, those that no route knows too."""
-_RAW = "/collections/"
+_USED_HEADERS = frozenset({b"x-request-id", b"host", b"sec-fetch-site"})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+MAX_PARAMETERS = 64
+"""How many parameters a query string may have, unknown ones included."""
+_RAW_PATH_PREFIX = "/collections/"
 _CLIENT_GONE = 499
 
 
@@ -43,7 +43,7 @@ class RequestMiddleware:
         self._app = app
         self._metrics = metrics
         self._hosts = frozenset(host.lower() for host in allowed_hosts)
-        # Unlike any other process's, and never the same twice: to ask the system each time for random bytes costs more.
+        # Unique: a random prefix for the process and a counter, which costs less than random bytes for each request.
         self._process, self._count = secrets.token_hex(4), itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,61 +51,67 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {name: value for name, value in scope["headers"] if name in _READ}
-        asked = headers.get(b"x-request-id", b"").decode("latin-1")
-        request_id = asked if _REQUEST_ID.fullmatch(asked) else self._next_id()
+        headers = {name: value for name, value in scope["headers"] if name in _USED_HEADERS}
+        requested_id = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = requested_id if _REQUEST_ID.fullmatch(requested_id) else self._next_id()
         token = current_request_id.set(request_id)
         begin = time.perf_counter()
-        answered = _Answered(send, request_id)
+        sender = _ResponseSender(send, request_id)
         inner = _inner_scope(scope, request_id)
         try:
             if not self._host_allowed(headers.get(b"host", b"").decode("latin-1")):
-                await self._refuse(HostNotAllowedError("this service does not answer for that host"), inner, answered)
+                await self._refuse(
+                    HostNotAllowedError("the host in the header Host is not allowed; see --allowed-hosts"),
+                    inner,
+                    sender,
+                )
                 return
-            if scope["query_string"].count(b"&") >= MOST_PARAMETERS:
-                # To take one apart costs a thousand times as much as to count it, and no route has so many.
-                wrong = f"the query string has more than {MOST_PARAMETERS} parameters"
-                await self._refuse(FieldInvalidError(wrong, subject="query"), inner, answered)
+            if scope["query_string"].count(b"&") >= MAX_PARAMETERS:
+                # To parse a parameter costs a thousand times as much as to count it, and no route has so many.
+                message = f"the query string has more than {MAX_PARAMETERS} parameters"
+                await self._refuse(FieldInvalidError(message, subject="query"), inner, sender)
                 return
-            if scope["method"] not in _SAFE and headers.get(b"sec-fetch-site") == b"cross-site":
-                # Without this, any page in a browser could keep a service on the same machine busy.
-                await self._refuse(ForbiddenError("a page of another site may not send this"), inner, answered)
+            if scope["method"] not in _SAFE_METHODS and headers.get(b"sec-fetch-site") == b"cross-site":
+                # Without this, any page in a browser could send searches to a service on the same machine.
+                await self._refuse(
+                    ForbiddenError("requests of this kind from pages of other sites are not allowed"), inner, sender
+                )
                 return
-            await self._serve(inner, receive, answered)
+            await self._serve(inner, receive, sender)
         finally:
-            self._record(inner, answered, time.perf_counter() - begin)
+            self._record(inner, sender, time.perf_counter() - begin)
             current_request_id.reset(token)
 
     def _next_id(self) -> str:
         return f"{self._process}{next(self._count) & 0xFFFFFFFF:08x}"
 
-    async def _serve(self, scope: Scope, receive: Receive, answered: _Answered) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, sender: _ResponseSender) -> None:
         try:
-            await self._app(scope, receive, answered.send)
+            await self._app(scope, receive, sender.send)
         except (ClientGoneError, ClientDisconnect):
-            answered.status = _CLIENT_GONE
+            sender.status = _CLIENT_GONE
             self._metrics.abandoned.inc()
         except Exception as error:
             _LOG.exception("failed", extra={"error": type(error).__name__})
-            if answered.status is not None:
+            if sender.status is not None:
                 raise
-            wrong = InternalError("something went wrong here; the log has more under this request's id")
-            await self._refuse(wrong, scope, answered)
+            internal = InternalError("an unexpected error; the log has its details under this request's id")
+            await self._refuse(internal, scope, sender)
 
-    async def _refuse(self, error: RequestError | LookalikeError, scope: Scope, answered: _Answered) -> None:
+    async def _refuse(self, error: RequestError | LookalikeError, scope: Scope, sender: _ResponseSender) -> None:
         path, request_id = scope["path"], scope["state"]["request_id"]
         scope["state"]["code"] = error.code
         response = problem_response(error, path=path, request_id=request_id)
-        await response(scope, _nothing, answered.send)
+        await response(scope, _disconnected, sender.send)
 
     def _host_allowed(self, host: str) -> bool:
         if not self._hosts:
             return True
         return _PORT.sub("", host).lower() in self._hosts
 
-    def _record(self, scope: Scope, answered: _Answered, seconds: float) -> None:
+    def _record(self, scope: Scope, sender: _ResponseSender, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        status = answered.status or _CLIENT_GONE
+        status = sender.status or _CLIENT_GONE
         method, state = scope["state"]["method"], scope["state"]
         self._metrics.answered(route, method, status, seconds)
         fields: dict[str, Any] = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
@@ -115,18 +121,18 @@ class RequestMiddleware:
             fields["code"] = state["code"]
             self._metrics.refused.labels(state["code"]).inc()
         if _LOG.isEnabledFor(logging.INFO):
-            # As Logger.info does it, but for looking up which line of which file this is, which nobody is told.
+            # As Logger.info, without looking up the calling file and line, which the log does not show.
             line = logging.LogRecord(_LOG.name, logging.INFO, "", 0, "request", (), None)
             vars(line).update(fields)
             _LOG.handle(line)
 
 
 class ClientGoneError(Exception):
-    """The client left before its answer; there is nobody to tell."""
+    """The client disconnected before its response."""
 
 
-class _Answered:
-    """Sends an answer with the headers that all have, and remembers its status."""
+class _ResponseSender:
+    """Sends a response with the headers that all responses have, and records its status."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -137,9 +143,9 @@ class _Answered:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = list(message.get("headers", ()))
-            there = {name.lower() for name, _ in headers}
+            header_names = {name.lower() for name, _ in headers}
             headers.append((b"x-request-id", self._request_id.encode("latin-1")))
-            headers.extend(header for header in _SECURITY if header[0] not in there)
+            headers.extend(header for header in _SECURITY_HEADERS if header[0] not in header_names)
             message["headers"] = headers
         await self._send(message)
 
@@ -154,15 +160,15 @@ def _inner_scope(scope: Scope, request_id: str) -> Scope:
     if scope["method"] == "HEAD":
         inner["method"] = "GET"
     raw = scope.get("raw_path")
-    if raw is not None and raw.startswith(_RAW.encode()):
+    if raw is not None and raw.startswith(_RAW_PATH_PREFIX.encode()):
         inner["path"] = raw.partition(b"?")[0].decode("latin-1")
     return inner
 
 
 def _method(method: str) -> str:
-    """The method as a label: what is no method of HTTP could be anything, and would make a new series each."""
+    """The method as a label: arbitrary methods would each add a time series."""
     return method if method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} else "OTHER"
 
 
-async def _nothing() -> Message:
+async def _disconnected() -> Message:
     return {"type": "http.disconnect"}

@@ -10,11 +10,11 @@ from fastapi import Depends, Path
 from service.errors import PathNotFoundError
 
 LONGEST_NAME = 1024
-"""Characters of the longest name there can be, which is a key."""
+"""Characters of the longest possible name, a key."""
 
 
 def decode_path_part(value: str) -> str:
-    """A part of a path as it is meant; raises PathNotFoundError for what no name has."""
+    """A part of a path, decoded; raises PathNotFoundError for what cannot be a name."""
     try:
         text = unquote(value, errors="strict")
     except UnicodeDecodeError as error:
@@ -22,17 +22,17 @@ def decode_path_part(value: str) -> str:
     if len(text) > LONGEST_NAME:
         raise PathNotFoundError(f"a part of this path has more than {LONGEST_NAME} characters", subject="path")
     if "\0" in text:
-        raise PathNotFoundError("a part of this path has a NUL in it, which no name has", subject="path")
+        raise PathNotFoundError("a part of this path contains a NUL character, which no name has", subject="path")
     return text
 
 
 async def collection_name(name: Annotated[str, Path(description="The collection's name.")]) -> str:
-    """A collection's name out of the path."""
+    """A collection's name from the path."""
     return decode_path_part(name)
 
 
 async def item_key(key: Annotated[str, Path(description="The item's key, percent-encoded (`/` as `%2F`).")]) -> str:
-    """An item's key out of the path."""
+    """An item's key from the path."""
     return decode_path_part(key)
 
 

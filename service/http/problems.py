@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: one table from code to status, one shape (RFC 9457) for all of them."""
+"""Errors as HTTP responses: one table from code to status, one format (RFC 9457) for all of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from http import HTTPStatus
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from lookalike.encoder.int8.artifact import SUFFIX, is_quantised
 from lookalike.errors import LookalikeError
 from service.errors import FieldInvalidError, OverloadedError, RequestError
 
@@ -75,55 +76,58 @@ STATUS = {
     "disk-full": 503,
     "deadline-exceeded": 504,
 }
-"""The one place that knows which status an error has."""
+"""The HTTP status of every error code; no other place has it."""
 
-# What these say of the server's own files is for the log and for whoever runs it, not for whoever asks.
-_OWN_FILES = {
-    "encoder-not-installed": "the weights of {subject} are not installed here: whoever runs this service can run "
-    "`python -m indexer encoders install {subject}`",
-    "snapshot-damaged": "the collection's snapshot is damaged; whoever runs this service finds more in its log",
-    "index-damaged": "the collection's index is damaged; whoever runs this service finds more in its log",
-    "snapshot-not-found": "the collection's snapshot is gone; whoever runs this service finds more in its log",
-    "vectors-invalid": "the collection's index cannot be used; whoever runs this service finds more in its log",
-    "calibration-invalid": "a calibration is damaged or lost; whoever runs this service finds more in its log",
-    "calibration-mismatch": "a calibration is of another encoder; whoever runs this service finds more in its log",
+_LOG_HINT = "the operator of this service finds details in its log"
+# The messages of these name the server's own files: they go to the log, and a client gets these sentences instead.
+_PUBLIC_DETAILS = {
+    "encoder-not-installed": "the weights of {subject} are not installed here; the operator of this service can run "
+    "`python -m indexer encoders {command}`",
+    "snapshot-damaged": f"the collection's snapshot is damaged; {_LOG_HINT}",
+    "index-damaged": f"the collection's index is damaged; {_LOG_HINT}",
+    "snapshot-not-found": f"the collection's snapshot no longer exists; {_LOG_HINT}",
+    "vectors-invalid": f"the collection's index cannot be used; {_LOG_HINT}",
+    "calibration-invalid": f"a calibration is damaged or missing; {_LOG_HINT}",
+    "calibration-mismatch": f"a calibration belongs to another encoder; {_LOG_HINT}",
     "catalogue-unavailable": "the catalogue cannot be reached; try again later",
-    "catalogue-locked": "the catalogue is held by another program; try again later",
-    "catalogue-outdated": "the catalogue is of another version of this service; whoever runs it finds more in its log",
-    "weights-invalid": "the encoder's weights are damaged; whoever runs this service finds more in its log",
-    "source-not-found": "the pictures that the collection was made of cannot be reached from this service",
-    "source-unsupported": "the pictures that the collection was made of cannot be reached from this service",
-    "manifest-invalid": "the manifest that the collection was made of can no longer be read",
-    "entry-unreadable": "the picture cannot be read from where the collection was made of",
-    "entry-missing": "the picture is no longer where the collection was made of",
-    "entry-outside": "the picture is no longer where the collection was made of",
-    "archive-damaged": "the archive that the collection was made of is damaged",
-    "archive-unsafe": "the archive that the collection was made of is no longer safe to read",
-    "data-path-invalid": "the service's data folder cannot be used; whoever runs it finds more in its log",
+    "catalogue-locked": "the catalogue is locked by another program; try again later",
+    "catalogue-outdated": f"the catalogue belongs to another version of this service; {_LOG_HINT}",
+    "weights-invalid": f"the encoder's weights are damaged; {_LOG_HINT}",
+    "source-not-found": "the collection's source cannot be read by this service",
+    "source-unsupported": "the collection's source cannot be read by this service",
+    "manifest-invalid": "the manifest of the collection's source can no longer be read",
+    "entry-unreadable": "the picture cannot be read from the collection's source",
+    "entry-missing": "the picture no longer exists in the collection's source",
+    "entry-outside": "the picture is no longer within the collection's source",
+    "archive-damaged": "the archive that is the collection's source is damaged",
+    "archive-unsafe": "the archive that is the collection's source is no longer safe to read",
+    "data-path-invalid": f"the service's data folder cannot be used; {_LOG_HINT}",
 }
-LOG_HAS_MORE = frozenset(code for code, detail in _OWN_FILES.items() if "in its log" in detail)
-"""Codes whose answer sends its reader to the log."""
+LOG_HAS_MORE = frozenset(code for code, detail in _PUBLIC_DETAILS.items() if _LOG_HINT in detail)
+"""Codes whose responses refer to the log."""
 
 
 class FieldProblem(BaseModel):
     """What is wrong with one field."""
 
     field: str = Field(description="The field's name.")
-    code: str = Field(description="What is wrong, in a word.")
+    code: str = Field(description="The kind of error, in kebab-case.")
     message: str = Field(description="What is wrong, in a sentence.")
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 shapes it."""
+    """An error in the format of RFC 9457."""
 
-    type: str = Field(default="about:blank", description="Always about:blank: `code` says what kind it is.")
-    title: str = Field(description="The status in words.")
+    type: str = Field(default="about:blank", description="Always about:blank; `code` identifies the error.")
+    title: str = Field(description="The name of the HTTP status.")
     status: int = Field(ge=400, le=599, description="The HTTP status.")
-    detail: str = Field(description="What happened, to which thing, and what to do about it.")
-    instance: str = Field(description="The path that was asked.")
-    code: str = Field(description="Stable and kebab-case; docs/api.md lists all.")
+    detail: str = Field(description="What is wrong, with what, and what to do about it.")
+    instance: str = Field(description="The path of the request.")
+    code: str = Field(description="Stable, in kebab-case; docs/api.md lists all codes.")
     request_id: str = Field(description="As in X-Request-ID and in the log.")
-    errors: list[FieldProblem] = Field(default_factory=list, description="Which fields are wrong, if any are.")
+    errors: list[FieldProblem] = Field(
+        default_factory=list, description="The fields or parameters that are wrong, if any."
+    )
 
 
 def problem_of(error: RequestError | LookalikeError, *, path: str, request_id: str) -> Problem:
@@ -142,13 +146,17 @@ def problem_of(error: RequestError | LookalikeError, *, path: str, request_id: s
 
 
 def detail_of(error: RequestError | LookalikeError) -> str:
-    """What an error says to whoever asks, without the server's own files."""
-    own = _OWN_FILES.get(error.code)
-    return error.message if own is None else own.format(subject=error.subject)
+    """What a response says about an error, without the server's own files."""
+    detail = _PUBLIC_DETAILS.get(error.code)
+    if detail is None:
+        return error.message
+    subject = error.subject or ""
+    command = f"quantise {subject.removesuffix(SUFFIX)}" if is_quantised(subject) else f"install {subject}"
+    return detail.format(subject=subject, command=command)
 
 
 def problem_response(error: RequestError | LookalikeError, *, path: str, request_id: str) -> Response:
-    """The answer that carries it, with the headers that its status asks for."""
+    """The response for an error, with the headers that belong to its status."""
     problem = problem_of(error, path=path, request_id=request_id)
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, OverloadedError):

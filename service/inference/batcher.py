@@ -186,11 +186,11 @@ def _explain(pair: _Pair) -> Evidence | Exception:
     try:
         evidence = pair.encoder.explain(pair.first, pair.second)
     except Exception as error:  # noqa: BLE001  # whatever a network raises belongs to whoever sent the pictures
-        failed = EncodingError("the encoder failed at explaining this pair; the log has more under the request's id")
+        failed = EncodingError("the encoder failed to explain this pair; the log has details under the request's id")
         failed.__cause__ = error
         return failed
     if not np.isfinite([evidence.score, *evidence.rests, *(part.score for part in evidence.parts)]).all():
-        return EncodingError("the encoder made no finite numbers of this pair")
+        return EncodingError("the encoder gave values for this pair that are not finite")
     return evidence
 
 
@@ -201,10 +201,12 @@ def _forward(batch: list[_Waiting]) -> list[Vectors | Exception]:
     except Exception as error:  # noqa: BLE001  # whatever a network raises belongs to whoever sent the picture
         if len(batch) > 1:
             return [outcome for waiting in batch for outcome in _forward([waiting])]
-        failed = EncodingError("the encoder failed at this picture; the log has more under the request's id")
+        failed = EncodingError("the encoder failed on this picture; the log has details under the request's id")
         failed.__cause__ = error
         return [failed]
     return [
-        vector if np.isfinite(vector).all() else EncodingError("the encoder made no finite numbers of this picture")
+        vector
+        if np.isfinite(vector).all()
+        else EncodingError("the encoder gave values for this picture that are not finite")
         for vector in vectors
     ]

@@ -14,7 +14,7 @@ from cachetools import LRUCache
 
 from lookalike.encoder.base import ImageEncoder
 from lookalike.encoder.int8.artifact import in_the_box
-from lookalike.encoder.registry import KNOWN
+from lookalike.encoder.registry import KNOWN, find_known
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.encoder.weights.installed import installed_names, read_record
 from lookalike.errors import EncoderUnknownError
@@ -117,20 +117,28 @@ class EncoderShelf:
         return encoder
 
     def _row(self, name: str, encoder: ImageEncoder | None, installed: bool) -> EncoderRow:
-        licence = read_record(name, self._folder).licence if installed and name not in in_the_box() else None
         return EncoderRow(
             name=name,
             installed=installed,
             loaded=encoder is not None,
             dimension=None if encoder is None else encoder.spec.dimension,
             input_size=None if encoder is None else encoder.spec.input_size,
-            licence=licence,
+            licence=self._licence(name, installed),
             threshold=None if encoder is None else ThresholdAnswer.of(self.threshold(encoder.spec)),
         )
+
+    def _licence(self, name: str, installed: bool) -> str | None:
+        """The licence of an encoder's weights, where it is recorded; what ships with lookalike has lookalike's own."""
+        if name in in_the_box():
+            return None
+        if installed:
+            return read_record(name, self._folder).licence
+        known = find_known(name)
+        return None if known is None else known.licence
 
 
 def requested_encoder(name: str, input_size: int | None) -> EncoderRequest:
     """What a request means by an encoder's name; files of the server cannot be named. Raises EncoderUnknownError."""
     if not _NAME.fullmatch(name):
-        raise EncoderUnknownError(f"there is no encoder {name[:80]!r}: GET /encoders lists them", subject="encoder")
+        raise EncoderUnknownError(f"encoder {name[:80]!r} does not exist; GET /encoders lists them", subject="encoder")
     return EncoderRequest(name=name.removesuffix(":hub"), input_size=input_size)

@@ -1,6 +1,6 @@
-"""Admission by permit: work is taken in up to a limit, and what comes beyond is told when to come again.
+"""Admission by permits: requests up to a limit are accepted, others are refused with a time to try again.
 
-A permit may stand for a request, or for a byte of what is held in memory for one.
+A permit stands for a unit of work, or for a byte of memory.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from service.errors import OverloadedError
 
 _MEMORY = 0.9
-"""How much of the estimate of an answer's seconds the past decides; the newest answer decides the rest."""
+"""Weight of earlier requests in the moving average of a request's seconds; the newest has the rest."""
 
 
 class Admission:
-    """A number of permits, all used from one thread (the event loop's)."""
+    """A number of permits, used from one thread only (the event loop's)."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -41,14 +41,14 @@ class Admission:
             self._seconds = _MEMORY * self._seconds + (1 - _MEMORY) * (time.perf_counter() - begin)
 
     def check(self, weight: int = 1) -> None:
-        """Raise OverloadedError if so many permits could not be had now."""
+        """Raise OverloadedError if that many permits are not free now."""
         if self.in_flight + min(weight, self.capacity) > self.capacity:
             raise OverloadedError(
-                f"the service has as much to do as it takes in; try again in {self.retry_after} s",
+                f"the service is at capacity; try again in {self.retry_after} s",
                 retry_after=self.retry_after,
             )
 
     @property
     def retry_after(self) -> int:
-        """Whole seconds until about half of what is in flight should be done, from 1 to 30."""
+        """Whole seconds, 1 to 30, after which about half of the current requests should be done."""
         return min(30, max(1, math.ceil(self._seconds / 2)))

@@ -1,4 +1,4 @@
-"""For whoever runs the service: is it alive, is it ready, what is it, how is it doing; and which encoders there are."""
+"""For operators of the service: health, readiness, version, metrics and encoders."""
 
 from __future__ import annotations
 
@@ -25,15 +25,14 @@ _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"sche
 
 @router.get("/health", operation_id="health", response_model=HealthAnswer)
 async def health(request: Request, services: Shared) -> Response:
-    """Whether the process lives: always 200. ``problems`` says what is wrong with it, if anything is.
+    """Whether the process runs: always 200. ``problems`` lists what is wrong with it, if anything.
 
-    It asks nobody: a database that went away a moment ago shows in the next answer that needs it, and here once a
-    snapshot could not be opened.
-    A service with keys names its collections only to who has one.
+    No database is queried: one that cannot be reached shows in the next request that needs it, and here once a
+    snapshot could not be opened. Where there are API keys, collections are named only to requests with one.
     """
     snapshots = services.snapshots
     named = may_read(request)
-    problems = services.wrong()
+    problems = services.problems()
     for name in snapshots.names():
         if (error := snapshots.problem(name)) is not None:
             problems.append(f"{name if named else 'a collection'}: {error.code}")
@@ -46,7 +45,7 @@ async def health(request: Request, services: Shared) -> Response:
     if encoder is not None and status is not None:
         operator = OperatorAnswer(available=status.available, detail=status.text)
         if not status.available:
-            problems.append("the compiled operator is missing; the plain formula serves, more slowly")
+            problems.append("the compiled operator is missing; its slower Python implementation is used")
     answer = HealthAnswer(
         status="degraded" if problems else "ok",
         operator=operator,
@@ -63,14 +62,14 @@ async def health(request: Request, services: Shared) -> Response:
 
 @router.get("/ready", operation_id="ready", response_model=ReadyAnswer)
 async def ready(request: Request, services: Shared) -> Response:
-    """Whether the service can answer: it really encodes a small picture. 503 while it is starting."""
+    """Whether the service is ready: it encodes a small picture. 503 while it is starting."""
     took = await attend(request, services.ready(), timeout=READY_WITHIN)
     return json_answer(ReadyAnswer(ready=True, took_ms=round(took, 2)))
 
 
 @router.get("/version", operation_id="version", response_model=VersionAnswer)
 async def get_version(request: Request) -> Response:
-    """What runs."""
+    """The versions of this service and of its main dependencies."""
     answer = VersionAnswer(
         version=version("lookalike"),
         python=platform.python_version(),
@@ -88,7 +87,7 @@ async def get_version(request: Request) -> Response:
     dependencies=[Depends(require(Scope.READ))],
 )
 async def metrics(services: Shared) -> Response:
-    """Measurements in Prometheus's text format."""
+    """Metrics in Prometheus's text format."""
     return Response(services.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -99,5 +98,5 @@ async def metrics(services: Shared) -> Response:
     dependencies=[Depends(require(Scope.READ))],
 )
 async def list_encoders(request: Request, services: Shared) -> Response:
-    """The encoders that can be named, and those that could be once they are installed."""
+    """The encoders that requests can name, and those that can be installed."""
     return tagged(request, json_answer(EncodersAnswer(encoders=await asyncio.to_thread(services.encoders.rows))))

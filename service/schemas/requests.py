@@ -1,16 +1,16 @@
-"""What is asked: every form and parameter with its range; the OpenAPI document is made of it."""
+"""The requests: every form and parameter with its range. The OpenAPI document is generated from these classes."""
 
 from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, WithJsonSchema, model_validator
 
-from lookalike.encoder.registry import LARGEST_INPUT, SMALLEST_INPUT
+from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
 from service.box import BoxField
 from service.http.forms import File, Form
 
-MOST_IN_BATCH = 64
+MAX_BATCH_PICTURES = 64
 Collection = Annotated[
     str | None, Field(description="Name of the collection; may be left out if there is only one.", max_length=64)
 ]
@@ -24,18 +24,23 @@ GivenThreshold = Annotated[
 ]
 GivenBox = Annotated[
     BoxField | None,
-    Field(description="The part of the upright picture to look at: x0,y0,x1,y1, fractions from 0 to 1."),
+    Field(description="The part of the upright picture to use: x0,y0,x1,y1, fractions from 0 to 1."),
 ]
 Key = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00]+$")]
 EncoderName = Annotated[str | None, Field(description="One of GET /encoders, if it is installed.", max_length=80)]
+# Which sizes are possible depends on the network: its loader refuses the others, with its own size and the range.
 InputSize = Annotated[
-    int | None, Field(ge=SMALLEST_INPUT, le=LARGEST_INPUT, description="Side in pixels of what the network sees.")
+    Annotated[int, WithJsonSchema({"type": "integer", "minimum": SMALLEST_INPUT, "maximum": LARGEST_INPUT})] | None,
+    Field(
+        description=f"Side in pixels of the network's input: its own, or a multiple of {INPUT_STEP} from "
+        f"{SMALLEST_INPUT} to {LARGEST_INPUT}."
+    ),
 ]
 GivenTiers = Annotated[
     bool,
     Field(
-        description="Look for copies: the first 20 neighbours get their `tier`, for which their files are read; those "
-        "behind them have null."
+        description="Look for copies: the first 20 neighbours get their `tier`, for which their files are read; the "
+        "others have null."
     ),
 ]
 
@@ -65,7 +70,7 @@ class SearchForm(Form):
 class BatchForm(Form):
     """Several pictures, and how to search with each."""
 
-    image: list[File] = Field(min_length=1, max_length=MOST_IN_BATCH, description="The pictures to search with.")
+    image: list[File] = Field(min_length=1, max_length=MAX_BATCH_PICTURES, description="The pictures to search with.")
     collection: Collection = None
     k: K = 10
     min_score: MinScore = None
@@ -94,7 +99,7 @@ class ScoreForm(Form):
 
 
 class EmbedForm(Form):
-    """A picture, and which encoder's embedding of it is wanted."""
+    """A picture, and the encoder to embed it with."""
 
     image: File = Field(description="The picture.")
     collection: Annotated[str | None, Field(description="Take this collection's encoder.", max_length=64)] = None
@@ -103,7 +108,7 @@ class EmbedForm(Form):
     box: GivenBox = None
 
     @model_validator(mode="after")
-    def _one_way_to_say_which(self) -> Self:
+    def _check_encoder_source(self) -> Self:
         if self.collection is not None and (self.encoder is not None or self.input_size is not None):
-            raise ValueError("a collection has its own encoder: send collection, or encoder and input_size")
+            raise ValueError("send collection, which has its own encoder, or encoder and input_size, not both")
         return self

@@ -44,7 +44,7 @@ HeatMap = Annotated[
 
 
 class CompareAnswer(BaseModel):
-    """How alike two pictures are; `parts`, `rest` and `heat_maps` are null unless `explain` was asked for."""
+    """How alike two pictures are; `parts`, `rest` and `heat_maps` are null unless `explain` is true."""
 
     score: Score
     normalized_score: Normalized
@@ -62,7 +62,7 @@ class CompareAnswer(BaseModel):
 
 
 class ScoreAnswer(BaseModel):
-    """The same in the words of the similarity predictor's report."""
+    """The same in the terms of the similarity predictor's report."""
 
     score: Normalized = Field(serialization_alias="Similarity Score")
     similar: str = Field(serialization_alias="Are the images similar?", description="Yes or No.")
@@ -88,27 +88,29 @@ class CollectionProblem(BaseModel):
 
 
 class PictureProblem(BaseModel):
-    """Why pictures cannot be searched with in a collection; all else of it works."""
+    """Why a collection cannot be searched by picture; everything else works."""
 
     code: str
     detail: str
     command: str | None = Field(
-        description="What whoever runs the service can type to encode the collection again; null where that is not "
-        "what is needed."
+        description="The command with which the operator of the service encodes the collection again; null where that "
+        "does not help."
     )
 
 
 SearchableByPicture = Annotated[
     bool,
-    Field(description="False where the encoder that made its vectors cannot be had any more: searches by key go on."),
+    Field(
+        description="False where the encoder that made its vectors is no longer available: searches by key still work."
+    ),
 ]
 PictureProblemField = Annotated[
-    PictureProblem | None, Field(description="Why it cannot be searched with pictures, if it cannot.")
+    PictureProblem | None, Field(description="Why it cannot be searched by picture, if it cannot.")
 ]
 
 
 class CollectionRow(BaseModel):
-    """A collection in short."""
+    """A collection's summary."""
 
     name: str
     ready: bool
@@ -150,18 +152,20 @@ class CalibrationAnswer(BaseModel):
 
     threshold: Normalized
     rule: str = Field(description="How the threshold was chosen, such as best F1, or precision 0.99.")
-    precision: Share = Field(description="At the threshold, on pairs held back, as common as they were.")
+    precision: Share = Field(description="At the threshold, on pairs of the hold-out split, as common as they were.")
     recall: Share = Field(description="Likewise.")
     positives: int = Field(description="Pairs of the same thing that were used.")
     negatives: int = Field(description="Pairs of different things that were used.")
     method: str = Field(description="Kind of the map from score to confidence: isotonic or logistic.")
-    calibration_error: Share = Field(description="Mean distance of confidence and truth, on pairs held back.")
+    calibration_error: Share = Field(
+        description="Mean distance of confidence and truth, on pairs of the hold-out split."
+    )
     collection: str | None = Field(description="Where the pairs come from; null for the default of the encoder.")
     created_at: datetime
 
     @classmethod
     def of(cls, calibration: Calibration) -> Self:
-        """As the library has it."""
+        """From the library's object."""
         return cls(**{name: getattr(calibration, name) for name in cls.model_fields})
 
 
@@ -211,7 +215,7 @@ class ItemsAnswer(BaseModel):
 
 
 class EncoderRow(BaseModel):
-    """An encoder that may be named; dimension, input size and threshold are known once it is loaded."""
+    """An encoder that requests can name; dimension, input size and threshold are null until it is loaded."""
 
     name: str
     installed: bool
@@ -223,13 +227,13 @@ class EncoderRow(BaseModel):
 
 
 class EncodersAnswer(BaseModel):
-    """All encoders, those that could be installed too."""
+    """All encoders, including those that can be installed."""
 
     encoders: list[EncoderRow]
 
 
 class OperatorAnswer(BaseModel):
-    """Whether the compiled operator serves."""
+    """Whether the compiled operator is in use."""
 
     available: bool
     detail: str
@@ -246,8 +250,8 @@ class HealthAnswer(BaseModel):
         description="The collections that cannot be searched with pictures, and what to do about it."
     )
     in_flight: int = Field(description="Permits taken.")
-    capacity: int = Field(description="Permits there are.")
-    uploading: int = Field(description="Bytes of bodies that are held, or announced and awaited.")
+    capacity: int = Field(description="Maximum number of concurrent permits.")
+    uploading: int = Field(description="Bytes of request bodies in memory or announced.")
     problems: list[str]
 
 
@@ -259,7 +263,7 @@ class ReadyAnswer(BaseModel):
 
 
 class VersionAnswer(BaseModel):
-    """What runs."""
+    """The versions of this service and of its main dependencies."""
 
     version: str
     python: str

@@ -33,11 +33,11 @@ TierField = Annotated[
     Field(
         description="The closest that holds: same-bytes, same-pixels, near-duplicate (a made copy: another size, cut, "
         "light, format ..., decided on pixels whatever the score is), similar (the score reaches the threshold), "
-        "different. Null where it was not asked for or cannot be told."
+        "different. Null where it was not requested or cannot be decided."
     ),
 ]
 TierProblem = Annotated[
-    str | None, Field(description="Why the tier cannot be told: a file that cannot be read any more, or has changed.")
+    str | None, Field(description="Why the tier cannot be decided: a file can no longer be read, or has changed.")
 ]
 Milliseconds = Annotated[
     dict[str, float], Field(description="Milliseconds by stage, and in total since the body was read.")
@@ -46,7 +46,7 @@ Milliseconds = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ThresholdAnswer:
-    """From which normalised score on two pictures count as similar, and who says so."""
+    """The normalised score from which two pictures count as similar, and where it comes from."""
 
     value: Normalized
     source: Annotated[
@@ -57,8 +57,9 @@ class ThresholdAnswer:
         Field(
             ge=0,
             le=1,
-            description="Share of same pairs among those that reach a calibrated threshold, measured on pairs held "
-            "back, as common as they were among the pictures used; null where it is given or the default.",
+            description="Share of same pairs among those that reach a calibrated threshold, measured on pairs of "
+            "the hold-out split, as common as they were among the pictures used; null where it is given or "
+            "the default.",
         ),
     ]
     recall: Annotated[
@@ -66,13 +67,14 @@ class ThresholdAnswer:
         Field(
             ge=0,
             le=1,
-            description="Share of the same pairs held back that reach a calibrated threshold; null likewise.",
+            description="Share of the same pairs of the hold-out split that reach a calibrated threshold; null "
+            "likewise.",
         ),
     ]
 
     @classmethod
     def of(cls, threshold: Threshold) -> Self:
-        """As the library has it."""
+        """From the library's object."""
         fitted = threshold.fitted
         return cls(
             value=threshold.value,
@@ -115,7 +117,7 @@ def _model_of_hit() -> type[BaseModel]:
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """What was searched with; sizes are of the upright picture before the box was cut."""
+    """The query; sizes are those of the upright picture before cropping to the box."""
 
     width: Annotated[int, Field(ge=1)]
     height: Annotated[int, Field(ge=1)]
@@ -133,14 +135,14 @@ class SearchAnswer:
     results: list[HitAnswer]
     threshold: ThresholdAnswer
     query: QueryAnswer
-    best_score: Annotated[Score | None, Field(description="The best score there is, whatever min_score left out.")]
+    best_score: Annotated[Score | None, Field(description="The best score in the collection, even below min_score.")]
     exhausted: Annotated[bool, Field(description="Whether the collection has no further neighbours.")]
     took_ms: Milliseconds  # last, so that a cached response is completed with its times by appending them
 
 
 @dataclass(frozen=True, slots=True)
 class BatchEntry:
-    """The answer to one picture of several, or what was wrong with it."""
+    """The response to one picture of several, or what is wrong with it."""
 
     index: Annotated[int, Field(ge=0)]
     name: str
@@ -150,7 +152,7 @@ class BatchEntry:
 
 @dataclass(frozen=True, slots=True)
 class BatchAnswer:
-    """An entry for each picture, in the order in which they were sent."""
+    """An entry for each picture, in the order of the request."""
 
     collection: str
     snapshot: int

@@ -1,4 +1,4 @@
-"""What Prometheus can ask."""
+"""Metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ class Metrics:
         self._timed: dict[str, Histogram] = {}
         ProcessCollector(registry=registry)
         self.requests = Counter(
-            "lookalike_requests", "Requests answered.", ["route", "method", "status"], registry=registry
+            "lookalike_requests", "Responses sent.", ["route", "method", "status"], registry=registry
         )
         self.request_seconds = Histogram(
             "lookalike_request_seconds",
-            "Seconds from request to answer.",
+            "Seconds from request to response.",
             ["route"],
             buckets=SECONDS,
             registry=registry,
         )
         self.stage_seconds = Histogram(
-            "lookalike_stage_seconds", "Seconds in a stage of an answer.", ["stage"], buckets=SECONDS, registry=registry
+            "lookalike_stage_seconds", "Seconds in a stage of a request.", ["stage"], buckets=SECONDS, registry=registry
         )
         self.batch_size = Histogram(
             "lookalike_batch_size", "Pictures encoded together.", buckets=(1, 2, 4, 8, 16, 32), registry=registry
         )
         self.in_flight = Gauge("lookalike_in_flight", "Permits taken.", registry=registry)
-        self.capacity = Gauge("lookalike_capacity", "Permits there are.", registry=registry)
+        self.capacity = Gauge("lookalike_capacity", "Maximum number of concurrent permits.", registry=registry)
         self.refused = Counter(
             "lookalike_refused", "Requests that were refused, by error code.", ["code"], registry=registry
         )
         self.abandoned = Counter(
-            "lookalike_abandoned", "Requests whose client left before the answer.", registry=registry
+            "lookalike_abandoned", "Requests whose client disconnected before the response.", registry=registry
         )
         self.operator = Gauge(
             "lookalike_operator_available",
@@ -45,12 +45,12 @@ class Metrics:
             registry=registry,
         )
         self._snapshot = Gauge(
-            "lookalike_snapshot", "Number of the snapshot that serves.", ["collection"], registry=registry
+            "lookalike_snapshot", "Number of the current snapshot.", ["collection"], registry=registry
         )
-        self._items = Gauge("lookalike_items", "Items of the snapshot that serves.", ["collection"], registry=registry)
+        self._items = Gauge("lookalike_items", "Items of the current snapshot.", ["collection"], registry=registry)
         self._by_picture = Gauge(
             "lookalike_searchable_by_picture",
-            "0 if the encoder of a collection cannot be had as it was, so that it is searched by key only, else 1.",
+            "0 if a collection's encoder is no longer available, so that it is searched by key only, else 1.",
             ["collection"],
             registry=registry,
         )

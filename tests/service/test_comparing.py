@@ -108,6 +108,28 @@ def test_the_report_takes_the_encoder_out_of_the_query(service: Service) -> None
     assert (two.status_code, two.json()["code"]) == (422, "image-empty")
 
 
+@pytest.mark.parametrize("size", [0, 16, 500, 513, 1024, 10**30])
+def test_every_impossible_input_size_gets_the_same_sentence(service: Service, size: int) -> None:
+    for path, files in (("/compare", {"image_a": ONE, "image_b": OTHER}), ("/embed", {"image": ONE})):
+        refused = service.post(path, data={"input_size": str(size)}, files=files)
+        assert (refused.status_code, refused.json()["code"]) == (422, "encoder-options-invalid")
+        assert refused.json()["detail"] == (
+            f"input_size {size} is not possible: choose 224, or a multiple of 16 from 32 to 512"
+        )
+
+
+def test_what_is_not_installed_says_how_to_get_it_and_under_which_licence(service: Service) -> None:
+    for name, command in (("resnet18", "install resnet18"), ("bundled-resnet18-int8", "quantise bundled-resnet18")):
+        refused = service.post("/embed", data={"encoder": name}, files={"image": ONE}).json()
+        assert refused["code"] == "encoder-not-installed"
+        assert f"`python -m indexer encoders {command}`" in refused["detail"]
+    rows = {row["name"]: row for row in service.get("/encoders").json()["encoders"]}
+    assert {name: rows[name]["licence"] for name in ("resnet50", "vgg16")} == {
+        "resnet50": "apache-2.0",
+        "vgg16": "bsd-3-clause",
+    }
+
+
 def test_an_embedding_has_unit_length_and_says_whose_it_is(service: Service) -> None:
     answer = service.post("/embed", files={"image": ONE}).json()
     encoder = service.get("/collections/shop").json()["encoder"]
@@ -138,7 +160,7 @@ def test_a_collection_and_an_encoder_cannot_both_say_which_embedding_is_wanted(s
     for fields in ({"encoder": "bundled"}, {"input_size": "96"}):
         refused = service.post("/embed", files={"image": ONE}, data={"collection": "shop"} | fields)
         assert (refused.status_code, refused.json()["code"]) == (422, "field-invalid")
-        assert "a collection has its own encoder" in refused.json()["detail"]
+        assert "send collection, which has its own encoder, or encoder" in refused.json()["detail"]
 
 
 def test_files_of_the_server_cannot_be_named_as_an_encoder(service: Service) -> None:

@@ -150,7 +150,7 @@ def test_what_an_answer_sends_to_the_log_for_is_there(
     (folder / "encoder.json").unlink()
     folder.rmdir()
     assert answer.json()["code"] == "weights-invalid"
-    assert "finds more in its log" in answer.json()["detail"]
+    assert "finds details in its log" in answer.json()["detail"]
     refused, request = log_lines()
     assert refused["why"].startswith(f"the record {folder}/encoder.json cannot be read")
     assert refused["request_id"] == request["request_id"] == answer.headers["x-request-id"]

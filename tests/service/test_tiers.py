@@ -117,7 +117,7 @@ def test_indexed_pictures_are_looked_at_in_their_files(album: Album) -> None:
         assert found["took_ms"]["pixels"] > 0
 
 
-@pytest.mark.parametrize(("key", "why"), [("gone.png", "no longer where"), ("changed.png", "no longer the one")])
+@pytest.mark.parametrize(("key", "why"), [("gone.png", "no longer exists"), ("changed.png", "no longer the one")])
 def test_a_file_that_came_to_harm_leaves_the_score_and_says_why_there_is_no_tier(
     album: Album, key: str, why: str
 ) -> None:
@@ -156,7 +156,7 @@ def test_the_first_twenty_have_a_tier_but_those_whose_files_came_to_harm(album: 
     (gone,) = (hit for hit in first if hit["key"] == "gone.png")
     assert gone["rank"] == 1
     assert gone["tier"] is None
-    assert "no longer where" in gone["tier_problem"]
+    assert "no longer exists" in gone["tier_problem"]
     harmed = {"gone.png", "changed.png"}
     assert all((hit["tier"] is None) == (hit["key"] in harmed) for hit in first)
 
@@ -168,7 +168,7 @@ def test_a_search_by_key_compares_the_pictures_files(album: Album) -> None:
     assert album.tiers(similar) == album.tiers(by_key) == tiers
     lost = album.service.search(key="gone.png", k=2, tiers="true").json()
     assert [hit["tier"] for hit in lost["results"]] == [None, None]
-    assert all("no longer where" in hit["tier_problem"] for hit in lost["results"])
+    assert all("no longer exists" in hit["tier_problem"] for hit in lost["results"])
 
 
 def test_a_part_of_a_picture_is_no_file_and_may_be_a_copy(album: Album) -> None:
