@@ -1,5 +1,5 @@
-"""All that trains the encoder in the box: pool, teacher, student, distillation, output layer, measures, export.
+"""Training of the bundled encoder: pool, teacher, student, distillation, output layer, measurement, export.
 
-Run it as ``python -m indexer.train``: ``targets`` once, ``distil`` for as long as there is time, ``finish`` for the
-file that is shipped, ``quality`` for its figures.
+Run it as ``python -m indexer.train``: ``targets`` once, ``distil`` for the time available, ``finish`` for the
+shipped file, ``quality`` for its figures.
 """

@@ -20,84 +20,88 @@ from lookalike.options import Places as Library
 TEACHER = "mobilenet_edgetpu_224_1.0_uint8_dequantised.npz"
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line, every default visible in its help."""
-    whole = argparse.ArgumentParser(
+def make_parser() -> argparse.ArgumentParser:
+    """The command-line parser; its help shows every default."""
+    parser = argparse.ArgumentParser(
         prog="python -m indexer.train",
-        description="Trains the encoder in the box.",
+        description="Train the bundled encoder.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    whole.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with pool/ and the test sets")
-    whole.add_argument("--teacher", type=Path, default=Path("../shared/teacher") / TEACHER, help="teacher's .npz file")
-    whole.add_argument("--work", type=Path, default=Path("../train"), help="folder for caches and checkpoints")
-    whole.add_argument("--threads", type=int, default=2, help="threads for arithmetic")
-    whole.add_argument("--seed", type=int, default=0, help="decides order, augmentation and samples")
-    whole.add_argument("--encoders-dir", type=Path, help="folder of installed encoders, if not the usual one")
-    whole.add_argument(
-        "--runtime", choices=("openvino", "torch"), default="openvino", help="what runs the old teacher for the table"
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with pool/ and the test sets")
+    parser.add_argument("--teacher", type=Path, default=Path("../shared/teacher") / TEACHER, help="teacher's .npz file")
+    parser.add_argument("--work", type=Path, default=Path("../train"), help="folder for caches and checkpoints")
+    parser.add_argument("--threads", type=int, default=2, help="threads for computing")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the order, the augmentation and the samples")
+    parser.add_argument("--encoders-dir", type=Path, help="folder of installed encoders, if not the default")
+    parser.add_argument(
+        "--runtime", choices=("openvino", "torch"), default="openvino", help="runtime of the old teacher in the table"
     )
-    tasks_of = whole.add_subparsers(dest="task", required=True)
+    subparsers = parser.add_subparsers(dest="task", required=True)
 
-    tasks_of.add_parser("targets", help="decode the pool and run the published network over it, once")
+    subparsers.add_parser("targets", help="decode the pool and embed it with the published network; skipped if done")
 
-    distil = tasks_of.add_parser("distil", help="train; goes on from the checkpoint in the work folder")
-    distil.add_argument("--minutes", type=float, default=110.0, help="time to train in all, over all resumptions")
-    distil.add_argument("--rate", type=float, default=Settings.rate, help="highest learning rate")
+    distil_parser = subparsers.add_parser("distil", help="train; resumes from the checkpoint in the work folder")
+    distil_parser.add_argument("--minutes", type=float, default=110.0, help="total time to train, over all resumptions")
+    distil_parser.add_argument("--rate", type=float, default=Settings.rate, help="highest learning rate")
 
-    finish = tasks_of.add_parser("finish", help="fit the output layer to trained weights and write the weights file")
-    finish.add_argument("output", type=Path, help="weights file to write")
-    finish.add_argument("--weights", type=Path, help="checkpoint (.pt) or weights file; else the published network")
+    finish_parser = subparsers.add_parser(
+        "finish", help="fit the output layer to trained weights and write the weights file"
+    )
+    finish_parser.add_argument("output", type=Path, help="weights file to write")
+    finish_parser.add_argument(
+        "--weights", type=Path, help="checkpoint (.pt) or weights file; else the published network"
+    )
 
-    rename = tasks_of.add_parser("export", help="write weights as they are in the product's format")
-    rename.add_argument("weights", type=Path, help="checkpoint (.pt) or weights file")
-    rename.add_argument("output", type=Path, help="weights file to write")
+    export_parser = subparsers.add_parser("export", help="convert weights, unchanged, to the product's format")
+    export_parser.add_argument("weights", type=Path, help="checkpoint (.pt) or weights file")
+    export_parser.add_argument("output", type=Path, help="weights file to write")
 
-    quality = tasks_of.add_parser("quality", help="measure weights on the test sets; JSON to stdout")
-    quality.add_argument("weights", type=Path, help="checkpoint (.pt) or weights file")
+    quality_parser = subparsers.add_parser("quality", help="measure weights on the test sets; JSON to stdout")
+    quality_parser.add_argument("weights", type=Path, help="checkpoint (.pt) or weights file")
 
-    table = tasks_of.add_parser("table", help="measure the encoders in the box and installed beside colour and teacher")
-    table.add_argument("--json", type=Path, help="write the figures to this file too")
-    return whole
+    table_parser = subparsers.add_parser("table", help="measure bundled and installed encoders, and the baselines")
+    table_parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one task; 0 when it is done, 1 with one sentence on stderr when it cannot be."""
-    given = parser().parse_args(arguments)
-    torch.set_num_threads(given.threads)
+    """Run one task; exit status 0, or 1 with one sentence on stderr."""
+    options = make_parser().parse_args(arguments)
+    torch.set_num_threads(options.threads)
     try:
-        run(given)
+        run(options)
     except LookalikeError as error:
         say(f"{error.code}: {error.message}")
         return 1
     return 0
 
 
-def run(given: argparse.Namespace) -> None:
-    """The task that ``given`` names."""
-    encoders = Library(Path(), encoders=given.encoders_dir).encoders_dir
-    work = tasks.Work(given.data, given.teacher, given.work, encoders)
-    if given.task == "targets":
+def run(options: argparse.Namespace) -> None:
+    """Run the task that ``options`` names."""
+    encoders = Library(Path(), encoders=options.encoders_dir).encoders_dir
+    work = tasks.Work(options.data, options.teacher, options.work, encoders)
+    if options.task == "targets":
         tasks.make_targets(work, say)
-    elif given.task == "distil":
-        tasks.distil(work, Settings(seconds=60 * given.minutes, seed=given.seed, rate=given.rate), say)
-    elif given.task == "quality":
-        report = {"student": tasks.quality(work, tasks.load_student(given.weights, work), say)}
+    elif options.task == "distil":
+        tasks.distil(work, Settings(seconds=60 * options.minutes, seed=options.seed, rate=options.rate), say)
+    elif options.task == "quality":
+        report = {"student": tasks.quality(work, tasks.load_student(options.weights, work), say)}
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
-    elif given.task == "table":
-        figures = tasks.product_encoders(work, say) | tasks.baselines(work, given.runtime, say)
-        if given.json is not None:
-            given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    elif options.task == "table":
+        figures = tasks.product_encoders(work, say) | tasks.baselines(work, options.runtime, say)
+        if options.json is not None:
+            options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         sys.stdout.write(quality_table(figures) + "\n")
     else:
-        student = tasks.load_student(given.weights, work)
-        if given.task == "finish":
+        student = tasks.load_student(options.weights, work)
+        if options.task == "finish":
             tasks.finish(work, student, say)
-        export(student, given.output)
-        say(f"wrote {given.output}")
+        export(student, options.output)
+        say(f"wrote {options.output}")
 
 
 def say(line: str) -> None:
-    """A line to stderr, at once."""
+    """Write a line to stderr and flush it."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
 

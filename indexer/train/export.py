@@ -1,4 +1,4 @@
-"""Writes the weights file that the product loads: half-precision tensors and, in the header, how to use them."""
+"""Export of the product's weights file: half-precision tensors, with the recipe in the header."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lookalike.errors import WeightsInvalidError
 
 
 def recipe_of(student: Student) -> Recipe:
-    """What the file says of the student's network."""
+    """The recipe of the student's network."""
     architecture = student.architecture
     return Recipe(
         backbone=architecture.backbone,
@@ -28,15 +28,17 @@ def recipe_of(student: Student) -> Recipe:
 
 
 def export(student: Student, path: Path) -> None:
-    """Writes ``student`` to ``path``, whole or not at all.
+    """Write ``student`` to ``path`` atomically.
 
-    Raises WeightsInvalidError when a weight does not fit half precision.
+    Raises WeightsInvalidError if a weight is out of range for half precision.
     """
     state = student.state_dict() | {"projection.weight": student.weight()}
     del state["scale"]
     for name, value in state.items():
         if value.is_floating_point() and not torch.isfinite(value.detach().half()).all():
-            message = f"{name} holds a value that half precision cannot: the training diverged; use an older one"
+            message = (
+                f"{name} has a value out of range for half precision: the training diverged; use an older checkpoint"
+            )
             raise WeightsInvalidError(message, subject=name)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")

@@ -1,4 +1,4 @@
-"""Runs the student over many pictures without gradients: features for the closed form, vectors for the evaluation."""
+"""Inference of the student over many pictures: features for the closed form, vectors for the evaluation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.jit._trace import TracerWarning
 
-from indexer.train.student import Architecture, Student, normalised
+from indexer.train.student import Architecture, Student, normalise_planes
 from lookalike.encoder.registry import KnownEncoder
 from lookalike.encoder.telemetry import import_openvino
 
@@ -24,44 +24,44 @@ BATCH = 16
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Run = Callable[[Iterable[Pixels]], Floats]
-"""Rows (n, d) for n pictures (S, S, 3) uint8."""
+"""A function from n pictures (S, S, 3) uint8 to rows (n, d)."""
 
 
 class _FromBytes(nn.Module):
-    """``function`` of normalised pictures, called on their bytes (n, S, S, 3) uint8."""
+    """Applies ``function`` to bytes (n, S, S, 3) uint8 after normalisation."""
 
     def __init__(
         self, network: nn.Module, architecture: Architecture, function: Callable[[torch.Tensor], torch.Tensor]
     ) -> None:
         super().__init__()
-        self.network = network  # so that the network's tensors are this module's
+        self.network = network  # registers the network's tensors with this module
         self._architecture, self._function = architecture, function
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         planes = pictures.permute(0, 3, 1, 2).float() / 255.0
-        return self._function(normalised(planes, self._architecture))
+        return self._function(normalise_planes(planes, self._architecture))
 
 
 def feature_runner(student: Student) -> Run:
-    """Gives the student's features before its projection, (n, width), of pictures at its input size."""
+    """A runner of the student's features before its projection, (n, width), for pictures of its input size."""
     student.eval()
-    return _openvino_runner(_FromBytes(student, student.architecture, student.fused), student.architecture.input_size)
+    return _openvino_runner(_FromBytes(student, student.architecture, student.fuse), student.architecture.input_size)
 
 
 def vector_runner(student: Student) -> Run:
-    """Gives the student's unit vectors, (n, dimension)."""
+    """A runner of the student's unit vectors, (n, dimension)."""
     student.eval()
     return _openvino_runner(_FromBytes(student, student.architecture, student.forward), student.architecture.input_size)
 
 
-def embedding_runner(known: KnownEncoder, weights: Path, architecture: Architecture) -> Run:
-    """Gives a published classifier's embedding, what its last layer sees, at a student's size.
+def embedding_runner(known_encoder: KnownEncoder, weights: Path, architecture: Architecture) -> Run:
+    """A runner of a published classifier's embedding, the input of its last layer, at a student's input size.
 
-    ``weights`` are installed ones. The network must want the same normalisation as that student.
+    ``weights`` is an installed file. The network must have the same normalisation as the student.
     """
     from lookalike.encoder.weights.pretrained import load_classifier
 
-    classifier: Any = load_classifier(known, weights).eval()
+    classifier: Any = load_classifier(known_encoder, weights).eval()
 
     def embed(planes: torch.Tensor) -> torch.Tensor:
         features: torch.Tensor = classifier.forward_head(classifier.forward_features(planes), pre_logits=True)
@@ -73,17 +73,18 @@ def embedding_runner(known: KnownEncoder, weights: Path, architecture: Architect
 def _openvino_runner(module: nn.Module, size: int) -> Run:
     openvino = import_openvino()
     with warnings.catch_warnings(), torch.inference_mode():
-        # Tracing fixes the size, which is wanted, and is deprecated, which is OpenVINO's to mend.
+        # Tracing fixes the size, as intended; it is deprecated, but used inside OpenVINO.
         for category in (TracerWarning, DeprecationWarning):
             warnings.simplefilter("ignore", category)
         model = openvino.convert_model(module.eval(), example_input=torch.zeros(1, size, size, 3, dtype=torch.uint8))
     model.reshape([-1, size, size, 3])
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.compile_model(model, "CPU", settings)
-    # OpenVINO's own queue calls back into Python from threads that a network waits for when it is dropped, and the two
-    # can wait for each other for ever.
+    compiled_model = openvino.compile_model(model, "CPU", settings)
+    # Not OpenVINO's AsyncInferQueue: its callbacks enter Python from threads that the destructor of a network waits
+    # for, which can deadlock.
     requests = [
-        compiled.create_infer_request() for _ in range(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        compiled_model.create_infer_request()
+        for _ in range(compiled_model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
     ]
 
     def run(pictures: Iterable[Pixels]) -> Floats:
@@ -113,6 +114,6 @@ def _openvino_runner(module: nn.Module, size: int) -> Run:
 
 
 def _batches(pictures: Iterable[Pixels]) -> Iterator[Pixels]:
-    turn = iter(pictures)
-    while chunk := list(islice(turn, BATCH)):
-        yield np.stack(chunk)
+    iterator = iter(pictures)
+    while batch := list(islice(iterator, BATCH)):
+        yield np.stack(batch)

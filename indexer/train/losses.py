@@ -1,6 +1,6 @@
-"""What the student is asked for: to say what the teacher says, and to tell the classes of one source apart.
+"""Loss of the student: agreement with the teacher, and classification within each source.
 
-Four terms, all on the student's unit vectors. The heads are thrown away after training. Weights and temperature are
+Four terms, all on the student's unit vectors. The heads are used in training only. Weights and temperature are
 untuned.
 """
 
@@ -44,7 +44,7 @@ class Heads(nn.Module):
 
 
 class Queue(nn.Module):
-    """The last vectors of student and teacher, so that a row of similarities is longer than a batch."""
+    """The last vectors of student and teacher, for rows of similarities longer than a batch."""
 
     student: torch.Tensor
     teacher: torch.Tensor
@@ -54,19 +54,20 @@ class Queue(nn.Module):
         super().__init__()
         self.register_buffer("student", torch.zeros(length, dimension))
         self.register_buffer("teacher", torch.zeros(length, embedding))
+        # The names of buffers are part of the checkpoint format.
         self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
 
     def push(self, student: torch.Tensor, teacher: torch.Tensor) -> None:
-        """Puts a batch in front and drops the oldest."""
+        """Add a batch at the front and drop the oldest vectors."""
         length = len(self.student)
         self.student.copy_(torch.cat([student.detach(), self.student])[:length])
         self.teacher.copy_(torch.cat([teacher, self.teacher])[:length])
         self.filled.add_(len(student)).clamp_(max=length)
 
     def with_batch(self, student: torch.Tensor, teacher: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The batch followed by what the queue holds, for student and teacher."""
-        held = int(self.filled)
-        return torch.cat([student, self.student[:held]]), torch.cat([teacher, self.teacher[:held]])
+        """The batch followed by the queue's vectors, for student and teacher."""
+        length = int(self.filled)
+        return torch.cat([student, self.student[:length]]), torch.cat([teacher, self.teacher[:length]])
 
 
 def losses(vectors: torch.Tensor, batch: Batch, heads: Heads, queue: Queue) -> dict[str, torch.Tensor]:
@@ -75,26 +76,27 @@ def losses(vectors: torch.Tensor, batch: Batch, heads: Heads, queue: Queue) -> d
     ``embedding``: 1 - cosine of the head's output to the teacher's embedding. ``rows``: Kullback-Leibler divergence
     of each picture's softmax over similarities to all others of batch and queue. ``similarities``: squared difference
     of the same similarities. ``classes``: cross-entropy of cosines to the classes of the picture's own source, for
-    pictures that have a class.
+    pictures with a class.
     """
     all_student, all_teacher = queue.with_batch(vectors, batch.embedding)
-    mine, theirs = vectors @ all_student.T, batch.embedding @ all_teacher.T
-    itself = torch.eye(len(vectors), all_student.shape[0], dtype=torch.bool)
-    guess = heads.embedding(vectors)
+    student_similarities, teacher_similarities = vectors @ all_student.T, batch.embedding @ all_teacher.T
+    is_self = torch.eye(len(vectors), all_student.shape[0], dtype=torch.bool)
+    prediction = heads.embedding(vectors)
     return {
-        "embedding": (1.0 - functional.cosine_similarity(guess, batch.embedding)).mean(),
+        "embedding": (1.0 - functional.cosine_similarity(prediction, batch.embedding)).mean(),
         "rows": divergence(
-            (theirs / TEMPERATURE).masked_fill(itself, -1e4), (mine / TEMPERATURE).masked_fill(itself, -1e4)
+            (teacher_similarities / TEMPERATURE).masked_fill(is_self, -1e4),
+            (student_similarities / TEMPERATURE).masked_fill(is_self, -1e4),
         ),
-        "similarities": (mine - theirs)[~itself].square().mean(),
+        "similarities": (student_similarities - teacher_similarities)[~is_self].square().mean(),
         "classes": class_loss(vectors, batch, heads),
     }
 
 
-def divergence(target: torch.Tensor, guess: torch.Tensor) -> torch.Tensor:
+def divergence(target: torch.Tensor, prediction: torch.Tensor) -> torch.Tensor:
     """Mean over the rows of KL(softmax(target) || softmax(guess)), in nats."""
     return functional.kl_div(
-        functional.log_softmax(guess, dim=1),
+        functional.log_softmax(prediction, dim=1),
         functional.log_softmax(target, dim=1),
         reduction="batchmean",
         log_target=True,
@@ -103,12 +105,14 @@ def divergence(target: torch.Tensor, guess: torch.Tensor) -> torch.Tensor:
 
 def class_loss(vectors: torch.Tensor, batch: Batch, heads: Heads) -> torch.Tensor:
     """Mean cross-entropy over the pictures that have a class, among the classes of their source; zero if none has."""
-    known = batch.classes >= 0
-    if not known.any():
+    has_class = batch.classes >= 0
+    if not has_class.any():
         return vectors.new_zeros(())
-    cosines = vectors[known] @ functional.normalize(heads.classes, dim=1).T
-    foreign = heads.class_sources.view(1, -1) != batch.sources[known].view(-1, 1)
-    return functional.cross_entropy((CLASS_SCALE * cosines).masked_fill(foreign, -1e4), batch.classes[known])
+    cosines = vectors[has_class] @ functional.normalize(heads.classes, dim=1).T
+    is_other_source = heads.class_sources.view(1, -1) != batch.sources[has_class].view(-1, 1)
+    return functional.cross_entropy(
+        (CLASS_SCALE * cosines).masked_fill(is_other_source, -1e4), batch.classes[has_class]
+    )
 
 
 def total(terms: dict[str, torch.Tensor]) -> torch.Tensor:

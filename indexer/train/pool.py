@@ -1,8 +1,8 @@
-"""The training pool: which pictures there are, what they are called, and their pixels in one array.
+"""The training pool: its pictures, their classes, and their pixels in one array.
 
-The pool is a ``manifest.csv`` (columns zip, path, source, label) beside its zip files. It is decoded once, squashed
-to squares by Pillow's antialiased bilinear filter, and kept as a ``.npy`` file that later runs map into memory.
-Some classes are left out of training altogether, so that the evaluation has classes that the network never saw.
+The pool is a ``manifest.csv`` (columns zip, path, source, label) beside its zip files. It is decoded once, resized
+to squares by Pillow's antialiased bilinear filter, and cached as a ``.npy`` file that later runs map into memory.
+Some classes are held out of training, so that the evaluation has classes that the network never saw.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from PIL import Image, ImageOps
 from lookalike.errors import ManifestError, SourceNotFoundError
 
 Read = Callable[[bytes], Image.Image]
-"""Makes an upright RGB picture of a file's bytes."""
+"""A function from a file's bytes to an upright RGB picture."""
 
 HELD_OUT_PER_SOURCE = {"caltech101": 6, "clothing": 1, "grocery": 5}
-"""How many classes of each source are left out: twelve, of the sources that have many classes."""
+"""Number of held-out classes of each source: twelve in all, of the sources with many classes."""
 
 HELD_OUT_SIZES = range(20, 151)
-"""Only classes of so many pictures are left out: enough to be searched, too few to be missed in training."""
+"""Sizes of classes that may be held out: enough pictures to search, few enough not to weaken the training."""
 
-NOT_A_CLASS = frozenset({("caltech101", "BACKGROUND_Google"), ("clothing", "other")})
-"""Labels that name a remainder: their pictures look like nothing in common."""
+MISCELLANEOUS_CLASSES = frozenset({("caltech101", "BACKGROUND_Google"), ("clothing", "other")})
+"""Labels of miscellaneous pictures, which have nothing in common."""
 
-ONE_PICTURE_A_CLASS = frozenset({"imagenet_sample1000"})
-"""Sources whose labels stand for a single picture, which nothing can be learnt from."""
+SINGLE_PICTURE_SOURCES = frozenset({"imagenet_sample1000"})
+"""Sources with one picture a label, which are no use as classes."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One picture of the pool: its archive, its path in it, where it comes from and what it shows."""
+    """One picture of the pool: its archive, its path in it, its source and its label."""
 
     archive: str
     path: str
@@ -55,9 +55,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Pool:
-    """Rows of the manifest, in its order, with what training needs to know of each.
+    """Rows of the manifest, in its order, with their classes and sources as numbers.
 
-    ``classes`` (n,) int64 is the number of the row's class, -1 where there is none to learn; ``sources`` (n,) int64
+    ``classes`` (n,) int64 is the number of the row's class, -1 for none; ``sources`` (n,) int64
     is the number of its source; ``held_out`` (n,) bool marks pictures that no training step may see;
     ``class_sources`` (classes,) int64 is the source number of each class.
     """
@@ -75,7 +75,7 @@ class Pool:
 
 
 def read_manifest(folder: Path) -> tuple[Row, ...]:
-    """Rows of ``folder/manifest.csv``; raises SourceNotFoundError without it, ManifestError when a column lacks."""
+    """Rows of ``folder/manifest.csv``; raises SourceNotFoundError without it, ManifestError if a column is missing."""
     path = folder / "manifest.csv"
     if not path.is_file():
         raise SourceNotFoundError(
@@ -84,66 +84,68 @@ def read_manifest(folder: Path) -> tuple[Row, ...]:
         )
     with path.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)
-        missing = {"zip", "path", "source", "label"} - set(reader.fieldnames or ())
-        if missing:
-            names = ", ".join(sorted(missing))
+        missing_columns = {"zip", "path", "source", "label"} - set(reader.fieldnames or ())
+        if missing_columns:
+            names = ", ".join(sorted(missing_columns))
             raise ManifestError(f"{path} lacks the column(s) {names}; add them and try again", subject=str(path))
         return tuple(Row(row["zip"], row["path"], row["source"], row["label"]) for row in reader)
 
 
 def held_out_classes(rows: Iterable[Row]) -> frozenset[tuple[str, str]]:
-    """The classes to leave out: in each source those of fitting size whose name's SHA-256 comes first.
+    """The classes to hold out: in each source those of suitable size whose name's SHA-256 comes first.
 
-    The choice depends on names and counts alone, so every run over the same manifest leaves out the same classes.
+    The choice depends on names and counts alone, so every run over the same manifest holds out the same classes.
     """
     counts = Counter(row.kind for row in rows)
-    chosen: set[tuple[str, str]] = set()
-    for source, wanted in HELD_OUT_PER_SOURCE.items():
-        fitting = [
+    selection: set[tuple[str, str]] = set()
+    for source, class_count in HELD_OUT_PER_SOURCE.items():
+        candidates = [
             kind
             for kind, count in counts.items()
-            if kind[0] == source and count in HELD_OUT_SIZES and kind not in NOT_A_CLASS
+            if kind[0] == source and count in HELD_OUT_SIZES and kind not in MISCELLANEOUS_CLASSES
         ]
-        fitting.sort(key=lambda kind: hashlib.sha256("/".join(kind).encode()).hexdigest())
-        chosen.update(fitting[:wanted])
-    return frozenset(chosen)
+        candidates.sort(key=lambda kind: hashlib.sha256("/".join(kind).encode()).hexdigest())
+        selection.update(candidates[:class_count])
+    return frozenset(selection)
 
 
-def describe(rows: tuple[Row, ...]) -> Pool:
-    """Numbers the classes and sources of ``rows`` (both sorted by name) and marks what is held out."""
-    left_out = held_out_classes(rows)
+def make_pool(rows: tuple[Row, ...]) -> Pool:
+    """Number the classes and sources of ``rows`` (both sorted by name) and mark the held-out rows."""
+    held_out = held_out_classes(rows)
     names = sorted({row.source for row in rows})
-    kinds = sorted(
-        {row.kind for row in rows if row.label and row.source not in ONE_PICTURE_A_CLASS} - NOT_A_CLASS - left_out
+    class_keys = sorted(
+        {row.kind for row in rows if row.label and row.source not in SINGLE_PICTURE_SOURCES}
+        - MISCELLANEOUS_CLASSES
+        - held_out
     )
-    number = {kind: index for index, kind in enumerate(kinds)}
+    class_numbers = {kind: index for index, kind in enumerate(class_keys)}
     return Pool(
         rows=rows,
-        classes=np.array([number.get(row.kind, -1) for row in rows], dtype=np.int64),
+        classes=np.array([class_numbers.get(row.kind, -1) for row in rows], dtype=np.int64),
         sources=np.array([names.index(row.source) for row in rows], dtype=np.int64),
-        held_out=np.array([row.kind in left_out for row in rows], dtype=np.bool_),
-        class_sources=np.array([names.index(source) for source, _ in kinds], dtype=np.int64),
+        held_out=np.array([row.kind in held_out for row in rows], dtype=np.bool_),
+        class_sources=np.array([names.index(source) for source, _ in class_keys], dtype=np.int64),
     )
 
 
 def read_rgb(data: bytes) -> Image.Image:
-    """The picture in ``data`` as upright RGB; alpha goes over white."""
+    """Decode ``data`` to upright RGB; transparent pictures are composed over white."""
     picture: Image.Image = Image.open(io.BytesIO(data))
     picture = ImageOps.exif_transpose(picture)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        ground = Image.new("RGBA", picture.size, (255, 255, 255, 255))
-        picture = Image.alpha_composite(ground, picture)
+        background = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+        picture = Image.alpha_composite(background, picture)
     return picture.convert("RGB")
 
 
 def squash(picture: Image.Image, size: int) -> npt.NDArray[np.uint8]:
-    """``picture`` as (size, size, 3) uint8: both sides resized, whatever the aspect, by the antialiased bilinear."""
+    """Resize ``picture`` to (size, size, 3) uint8 with the antialiased bilinear filter, ignoring the aspect ratio."""
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR), dtype=np.uint8)
 
 
 def pictures(folder: Path, rows: Iterable[Row], read: Read = read_rgb) -> Iterator[Image.Image]:
-    """The pictures of ``rows`` in turn, as upright RGB; each archive is opened once while its rows follow each other.
+    """Yield the pictures of ``rows``, as upright RGB; an archive stays open over consecutive rows.
 
     Raises SourceNotFoundError when an archive, or a picture in it, is missing.
     """
@@ -165,9 +167,9 @@ def pictures(folder: Path, rows: Iterable[Row], read: Read = read_rgb) -> Iterat
 
 
 def decode_pool(folder: Path, rows: tuple[Row, ...], size: int, cache: Path) -> npt.NDArray[np.uint8]:
-    """Pixels of ``rows`` as (n, size, size, 3) uint8, mapped read-only from ``cache``, which is made if absent.
+    """Decode ``rows`` to (n, size, size, 3) uint8, mapped read-only from ``cache``, which is written if absent.
 
-    The file is written under another name and renamed when whole, so that an interrupted run leaves no half file.
+    The file is written under another name and renamed, so that an interrupted run leaves no partial file.
     """
     shape = (len(rows), size, size, 3)
     if cache.is_file():
@@ -182,5 +184,5 @@ def decode_pool(folder: Path, rows: tuple[Row, ...], size: int, cache: Path) -> 
     array.flush()
     del array
     partial.replace(cache)
-    whole: npt.NDArray[np.uint8] = np.load(cache, mmap_mode="r")
-    return whole
+    mapped_pixels: npt.NDArray[np.uint8] = np.load(cache, mmap_mode="r")
+    return mapped_pixels

@@ -1,7 +1,7 @@
-"""How good vectors are on pictures with known answers: labelled sets, near-duplicates, and classes never trained on.
+"""Quality of vectors on test sets: labelled sets, near-duplicates, and held-out classes.
 
-In a labelled set every picture asks for the others of its set; a picture of the same label is right. Among the
-near-duplicates every made copy asks for its original, among all originals and all unrelated pictures.
+In a labelled set every picture is a query among the others of its set; pictures of the same label are right answers.
+Among the near-duplicates every copy is a query for its original, among all originals and unrelated pictures.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ NEAR_DUPLICATES = "near_duplicates"
 HELD_OUT = "held_out_classes"
 SAMPLE = "drawn_sample"
 ORIGINALS = frozenset({"orig", "original", "exif-rotn-1", "bridge-1-original"})
-"""Names of the transforms that are none: the picture that the others of its group were made of."""
+"""Values of the column transform for the original of a group."""
 
-ALONE = "distractor"
+DISTRACTOR = "distractor"
 HISTOGRAM_BINS = 8
 
 Pixels = npt.NDArray[np.uint8]
@@ -38,7 +38,7 @@ Figures = dict[str, dict[str, float]]
 
 @dataclass(frozen=True)
 class Places:
-    """The folder of the data, with the pool and the sets in it, and the drawn sample's."""
+    """The folder of the data, with the pool and the test sets, and that of the synthetic sample."""
 
     data: Path
     sample: Path
@@ -46,13 +46,13 @@ class Places:
 
 @dataclass(frozen=True)
 class TestSet:
-    """Pictures (h, w, 3) uint8 and, row by row, what they show (``names``) and how they were made (``kinds``).
+    """Pictures (h, w, 3) uint8 with their labels (``names``) and kinds of copy (``kinds``), row by row.
 
-    ``pixels`` is one array (n, s, s, 3) where all were squashed to a size.
-    ``unreadable`` counts the files of the set that are no pictures.
+    ``pixels`` is one array (n, s, s, 3) if all were resized to one size. ``unreadable`` is the number of files that
+    could not be decoded.
     """
 
-    __test__ = False  # not a test class, whatever its name
+    __test__ = False  # tells pytest that this is no test class
 
     pixels: Pictures
     names: tuple[str, ...]
@@ -63,7 +63,7 @@ class TestSet:
 def read_labels(
     folder: Path, name_column: str, kind_column: str | None, table: str
 ) -> tuple[list[Path], list[str], list[str]]:
-    """Paths, names and kinds in the table of ``folder``; raises SourceNotFoundError when it is not there."""
+    """Paths, names and kinds in the table of ``folder``; raises SourceNotFoundError if it is missing."""
     path = folder / table
     if not path.is_file():
         message = f"there is no test set at {folder}: {table} is missing; name the folder of the data with --data"
@@ -83,7 +83,7 @@ def read_set(
     table: str = "labels.csv",
     read: Read = read_rgb,
 ) -> TestSet:
-    """The pictures listed in the ``table`` of ``folder``, squashed to ``size`` pixels if one is given.
+    """Read the pictures listed in the ``table`` of ``folder``, resized to ``size`` × ``size`` if given.
 
     Unreadable ones are counted.
     """
@@ -92,7 +92,7 @@ def read_set(
     paths, names, kinds = read_labels(folder, name_column, kind_column, table)
     for place, path in enumerate(paths):
         try:
-            pixels.append(_sized(read(path.read_bytes()), size))
+            pixels.append(_to_pixels(read(path.read_bytes()), size))
         except (UnidentifiedImageError, ImageError):
             continue
         readable.append(place)
@@ -104,60 +104,65 @@ def read_set(
     )
 
 
-def _sized(picture: Image.Image, size: int | None) -> Pixels:
+def _to_pixels(picture: Image.Image, size: int | None) -> Pixels:
     return np.asarray(picture, dtype=np.uint8) if size is None else squash(picture, size)
 
 
 def held_out_set(folder: Path, pool: Pool, size: int | None, read: Read = read_rgb) -> TestSet:
-    """The pictures of the pool in ``folder`` whose classes were left out of training, squashed to ``size`` if given."""
-    rows = [row for row, out in zip(pool.rows, pool.held_out, strict=True) if out]
-    found = [_sized(picture, size) for picture in pictures(folder, rows, read)]
-    pixels = found if size is None else np.stack(found)
+    """Read the pictures of the pool in ``folder`` of held-out classes, resized to ``size`` × ``size`` if given."""
+    rows = [row for row, is_held_out in zip(pool.rows, pool.held_out, strict=True) if is_held_out]
+    pixel_list = [_to_pixels(picture, size) for picture in pictures(folder, rows, read)]
+    pixels = pixel_list if size is None else np.stack(pixel_list)
     return TestSet(pixels, tuple("/".join(row.kind) for row in rows), ("",) * len(rows))
 
 
 def all_sets(places: Places, pool: Pool, size: int | None, read: Read = read_rgb) -> Iterator[tuple[str, TestSet]]:
-    """Every set that is measured on, by name, in the order of the report; one at a time is in memory.
+    """Yield every test set, by name, in the order of the report; only one is in memory.
 
-    ``read`` makes a picture of a file's bytes.
+    ``read`` decodes a file's bytes.
     """
     data = places.data
     for name in LABELLED_SETS:
         yield name, read_set(data / name, size, read=read)
     yield HELD_OUT, held_out_set(data / "pool", pool, size, read)
     yield SAMPLE, read_set(places.sample, size, "product_id", table="truth.csv", read=read)
-    yield NEAR_DUPLICATES, one_name_a_picture(read_set(data / NEAR_DUPLICATES, size, "group", "transform", read=read))
+    yield (
+        NEAR_DUPLICATES,
+        merge_identical_originals(read_set(data / NEAR_DUPLICATES, size, "group", "transform", read=read)),
+    )
 
 
-def one_name_a_picture(known: TestSet) -> TestSet:
-    """``known`` with groups joined whose originals are the same pixels: to find either is to find the original."""
-    first: dict[bytes, str] = {}
-    joined: dict[str, str] = {}
-    for pixels, name, kind in zip(known.pixels, known.names, known.kinds, strict=True):
+def merge_identical_originals(test_set: TestSet) -> TestSet:
+    """Merge groups of ``test_set`` whose originals have the same pixels, since either is a right answer."""
+    name_by_pixels: dict[bytes, str] = {}
+    merged_names: dict[str, str] = {}
+    for pixels, name, kind in zip(test_set.pixels, test_set.names, test_set.kinds, strict=True):
         if kind in ORIGINALS:
-            joined[name] = first.setdefault(pixels.tobytes(), name)
-    return replace(known, names=tuple(joined.get(name, name) for name in known.names))
+            merged_names[name] = name_by_pixels.setdefault(pixels.tobytes(), name)
+    return replace(test_set, names=tuple(merged_names.get(name, name) for name in test_set.names))
 
 
-def copies_found(vectors: Floats, groups: Sequence[str], kinds: Sequence[str]) -> dict[str, float]:
-    """How often a copy's nearest picture, among originals and unrelated ones, is its original; by kind and overall.
+def copy_recall(vectors: Floats, groups: Sequence[str], kinds: Sequence[str]) -> dict[str, float]:
+    """Share of copies whose nearest picture, among originals and unrelated ones, is the original; by kind and overall.
 
-    Groups without an original ask nothing.
+    Copies without an original are no queries.
     """
-    names, made = np.asarray(groups), np.asarray(kinds)
-    gallery = np.flatnonzero(np.isin(made, [*ORIGINALS, ALONE]))
-    has_original = set(names[np.isin(made, list(ORIGINALS))])
+    names, kind_array = np.asarray(groups), np.asarray(kinds)
+    gallery = np.flatnonzero(np.isin(kind_array, [*ORIGINALS, DISTRACTOR]))
+    has_original = set(names[np.isin(kind_array, list(ORIGINALS))])
     queries = np.array(
         [row for row in range(len(names)) if row not in set(gallery.tolist()) and names[row] in has_original]
     )
     nearest = gallery[(vectors[queries] @ vectors[gallery].T).argmax(axis=1)]
     hits = names[nearest] == names[queries]
-    found = {str(kind): float(hits[made[queries] == kind].mean()) for kind in np.unique(made[queries])}
-    return {"overall": float(hits.mean()), "copies": float(len(queries)), **found}
+    recall_by_kind = {
+        str(kind): float(hits[kind_array[queries] == kind].mean()) for kind in np.unique(kind_array[queries])
+    }
+    return {"overall": float(hits.mean()), "copies": float(len(queries)), **recall_by_kind}
 
 
 def colour_histogram(pictures: Pictures) -> Floats:
-    """The baseline that knows colour alone: a joint RGB histogram of 8 × 8 × 8 bins, its square root, unit length.
+    """Colour baseline: the square root of a joint RGB histogram of 8 × 8 × 8 bins, of unit length.
 
     The inner product of two is the Bhattacharyya coefficient of the histograms.
     """
@@ -175,34 +180,38 @@ def cosine_spread(vectors: Floats, names: Sequence[str]) -> dict[str, float]:
 
 
 def measure(embed: Embed, sets: Iterable[tuple[str, TestSet]]) -> Figures:
-    """All figures of one encoder: each labelled set, their mean, the classes held out, the near-duplicates."""
+    """Measure an encoder on every set: labelled sets, their mean, held-out classes, near-duplicates."""
     figures: Figures = {}
-    for name, known in sets:
-        vectors = embed(known.pixels)
+    for name, test_set in sets:
+        vectors = embed(test_set.pixels)
         if name == NEAR_DUPLICATES:
-            figures[name] = copies_found(vectors, known.names, known.kinds) | {"unreadable": float(known.unreadable)}
+            figures[name] = copy_recall(vectors, test_set.names, test_set.kinds) | {
+                "unreadable": float(test_set.unreadable)
+            }
             continue
-        figures[name] = retrieval_metrics(vectors, known.names)
+        figures[name] = retrieval_metrics(vectors, test_set.names)
         if name == "imagenette_val":
-            figures["unrelated_cosines"] = cosine_spread(vectors, known.names)
-    labelled = [figures[name] for name in LABELLED_SETS if name in figures]
-    if labelled:
-        figures["mean_of_labelled"] = {key: float(np.mean([row[key] for row in labelled])) for key in labelled[0]}
+            figures["unrelated_cosines"] = cosine_spread(vectors, test_set.names)
+    labelled_figures = [figures[name] for name in LABELLED_SETS if name in figures]
+    if labelled_figures:
+        figures["mean_of_labelled"] = {
+            key: float(np.mean([row[key] for row in labelled_figures])) for key in labelled_figures[0]
+        }
     return figures
 
 
 def quality_table(report: Mapping[str, Figures]) -> str:
-    """Recall@1 / mAP as lines of text: a row a set, a column an encoder; for near-duplicates a row a kind of copy."""
+    """Text table of recall@1 / mAP by set and encoder; for near-duplicates recall@1 by kind of copy."""
     names = list(report)
     width = max(len(name) for name in names) + 2
     lines = [f"{'recall@1 / mAP':<28}" + "".join(f"{name:>{max(width, 16)}}" for name in names)]
-    for known in (*LABELLED_SETS, "mean_of_labelled", HELD_OUT, SAMPLE):
-        cells = [report[name][known] for name in names]
+    for set_name in (*LABELLED_SETS, "mean_of_labelled", HELD_OUT, SAMPLE):
+        cells = [report[name][set_name] for name in names]
         pairs = [f"{cell['recall_at_1']:.3f} / {cell['mean_average_precision']:.3f}" for cell in cells]
-        lines.append(f"{known:<28}" + "".join(f"{pair:>{max(width, 16)}}" for pair in pairs))
-    lines.append("near-duplicates: the share of copies that find their original")
-    shown = [kind for kind in next(iter(report.values()))[NEAR_DUPLICATES] if kind not in {"copies", "unreadable"}]
-    for kind in shown:
+        lines.append(f"{set_name:<28}" + "".join(f"{pair:>{max(width, 16)}}" for pair in pairs))
+    lines.append("near-duplicates: share of copies whose original is found first")
+    copy_kinds = [kind for kind in next(iter(report.values()))[NEAR_DUPLICATES] if kind not in {"copies", "unreadable"}]
+    for kind in copy_kinds:
         shares = [f"{report[name][NEAR_DUPLICATES][kind]:.3f}" for name in names]
         lines.append(f"  {kind:<26}" + "".join(f"{share:>{max(width, 16)}}" for share in shares))
     return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""The student: a timm backbone, the moments of its stages, the picture's colours, one affine layer and the norm.
+"""The student: a timm backbone, stage moments and a colour histogram, one affine layer and the norm.
 
-This is the network that the product serves, with gradients, and with its features brought to one scale before the
-affine layer. The compiled operators of the product are for inference.
+It is the network of the product in differentiable form, with its features scaled before the affine layer; the
+product's compiled operators are for inference only.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HALF = (0.5, 0.5, 0.5)
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a student is built of; the fields mean what they mean in ``EncoderSpec``."""
+    """Architecture of a student; the fields are those of ``EncoderSpec``."""
 
     backbone: str
     channels: tuple[int, ...]
@@ -42,11 +42,11 @@ class Architecture:
 
 
 LITE2 = Architecture("tf_efficientnet_lite2", (24, 48, 120, 352, 1280), input_size=224)
-"""What ``bundled`` is: docs/decisions/0018-backbone.md says why."""
+"""Architecture of the encoder ``bundled``; see docs/decisions/0018-backbone.md."""
 
 
-def normalised(pixels: torch.Tensor, architecture: Architecture = LITE2) -> torch.Tensor:
-    """(n, 3, h, w) on 0..1, normalised as the architecture says, as float32 with channels last in memory."""
+def normalise_planes(pixels: torch.Tensor, architecture: Architecture = LITE2) -> torch.Tensor:
+    """Normalise (n, 3, h, w) in 0..1 with the architecture's mean and deviation; channels last in memory."""
     mean = pixels.new_tensor(architecture.mean).view(1, 3, 1, 1)
     std = pixels.new_tensor(architecture.std).view(1, 3, 1, 1)
     return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
@@ -55,8 +55,8 @@ def normalised(pixels: torch.Tensor, architecture: Architecture = LITE2) -> torc
 class Student(nn.Module):
     """``backbone`` maps (n, 3, h, w) to a list of stage maps, of ``architecture.channels`` channels.
 
-    ``fused`` gives (n, width), before the projection; ``forward`` gives (n, dimension) of unit length. The projection
-    sees ``(fused - centre) * scale``; ``weight`` is both steps behind the centring in one.
+    ``fuse`` returns features (n, width) before the projection; ``forward`` returns (n, dimension) of unit length. The
+    input of the projection is ``(features - centre) * scale``; ``weight`` combines scale and projection.
     """
 
     centre: torch.Tensor
@@ -71,7 +71,7 @@ class Student(nn.Module):
         self.register_buffer("centre", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
 
-    def fused(self, pixels: torch.Tensor) -> torch.Tensor:
+    def fuse(self, pixels: torch.Tensor) -> torch.Tensor:
         maps = self.backbone(pixels)
         moments = multiscale_moments_reference(maps, weighted=self.architecture.weighted)
         weights = place_weights([pixels, maps[-1]])[0].detach() if self.architecture.weighted else None
@@ -79,49 +79,51 @@ class Student(nn.Module):
         return torch.cat([moments, colours], dim=1)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        return functional.normalize(self.projection((self.fused(pixels) - self.centre) * self.scale), dim=1)
+        return functional.normalize(self.projection((self.fuse(pixels) - self.centre) * self.scale), dim=1)
 
     def weight(self) -> torch.Tensor:
-        """Weight (dimension, width) that leads from centred features to the vector before its bias and norm."""
+        """Weight (dimension, width) from centred features to the vector, before bias and norm."""
         return self.projection.weight.detach() * self.scale
 
 
 def new_student(architecture: Architecture = LITE2, dimension: int = DIMENSION) -> Student:
-    """A student with random weights."""
+    """Make a student with random weights."""
     backbone, _ = build_backbone(architecture.backbone, architecture.stages)
     student = Student(backbone, architecture, dimension)
     nn.utils.convert_conv2d_weight_memory_format(student, torch.channels_last)
     return student
 
 
-def published_student(known: KnownEncoder, weights: Path, architecture: Architecture = LITE2) -> Student:
-    """A student whose backbone has a publisher's weights, as ``encoders install`` keeps them.
+def load_published_student(known_encoder: KnownEncoder, weights: Path, architecture: Architecture = LITE2) -> Student:
+    """Make a student whose backbone has published weights, as installed by ``encoders install``.
 
     Raises WeightsInvalidError for a file of another network.
     """
     student = new_student(architecture)
-    load_published(student.backbone, known, weights)
+    load_published(student.backbone, known_encoder, weights)
     return student
 
 
 def load_state(module: nn.Module, tensors: Mapping[str, torch.Tensor], origin: str) -> None:
-    """Fills ``module`` from ``tensors`` under its own names; a batch norm's step counter may lack.
+    """Load ``tensors`` into ``module`` by name; step counters of batch norms may be missing.
 
-    Raises WeightsInvalidError, which names ``origin`` and the tensors, when others are missing or too many.
+    Raises WeightsInvalidError, which names ``origin`` and the tensors, if names are missing or unknown.
     """
-    wanted = {key for key in module.state_dict() if not key.endswith("num_batches_tracked")}
-    given = {key: value.float() for key, value in tensors.items() if not key.endswith("num_batches_tracked")}
-    odd = sorted(wanted.symmetric_difference(given))
-    if odd:
-        message = f"{origin} is not of this network: {', '.join(odd[:3])} missing or unknown; use a file of its own"
+    expected_names = {key for key in module.state_dict() if not key.endswith("num_batches_tracked")}
+    given_tensors = {key: value.float() for key, value in tensors.items() if not key.endswith("num_batches_tracked")}
+    mismatches = sorted(expected_names.symmetric_difference(given_tensors))
+    if mismatches:
+        message = (
+            f"{origin} is not of this network: {', '.join(mismatches[:3])} missing or unknown; use a file of its own"
+        )
         raise WeightsInvalidError(message, subject=origin)
-    module.load_state_dict(given, strict=False)
+    module.load_state_dict(given_tensors, strict=False)
 
 
 def load_weights(path: Path, architecture: Architecture = LITE2) -> Student:
-    """The student in a checkpoint (``.pt``, the averaged one) or in an exported weights file.
+    """Load the student of a checkpoint (``.pt``, the averaged weights) or of an exported weights file.
 
-    Raises SourceNotFoundError without the file, WeightsInvalidError when it is of another network.
+    Raises SourceNotFoundError without the file, WeightsInvalidError if it is of another network.
     """
     tensors = _tensors(path)
     dimension = tensors["projection.bias"].shape[0] if "projection.bias" in tensors else DIMENSION

@@ -1,8 +1,8 @@
 """The old teacher: a small ImageNet network, rebuilt from the arrays and the graph in its ``.npz`` file.
 
-Earlier encoders in the box learnt from its pooled embedding, and the table of figures shows it beside today's. The
-network came out of an 8-bit TensorFlow Lite file, hence TensorFlow's padding and the clamp of every output to the
-range that its 8-bit form could hold.
+Earlier bundled encoders were distilled from its pooled embedding; the table of figures has it as a baseline. The
+network was converted from an 8-bit TensorFlow Lite file, hence TensorFlow's padding and the clamp of every output to
+the range of its 8-bit form.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def same_padding(length: int, kernel: int, stride: int) -> tuple[int, int]:
 
 
 class Teacher(nn.Module):
-    """The graph up to its class scores. ``forward`` takes (n, 3, h, w) float32, already scaled.
+    """The graph up to its class scores. ``forward`` takes scaled pixels, (n, 3, h, w) float32.
 
     It returns the pooled embedding (n, e) and the scores (n, c), both float32.
     """
@@ -76,43 +76,43 @@ class Teacher(nn.Module):
                 embedding = result
         return embedding.flatten(1), result.flatten(1)
 
-    def scaled(self, pixels: npt.NDArray[np.uint8]) -> Floats:
-        """(n, h, w, 3) uint8 RGB as the (n, 3, h, w) float32 that ``forward`` takes."""
+    def scale_pixels(self, pixels: npt.NDArray[np.uint8]) -> Floats:
+        """Scale (n, h, w, 3) uint8 RGB to the (n, 3, h, w) float32 input of ``forward``."""
         planes = pixels.transpose(0, 3, 1, 2).astype(np.float32)
         return (planes - np.float32(self.zero)) * np.float32(self.scale)
 
     def _result(self, node: dict[str, Any], values: dict[str, torch.Tensor]) -> torch.Tensor:
-        first = values[node["inputs"][0]]
+        inputs = values[node["inputs"][0]]
         if node["op"] == "add":
-            return first + values[node["inputs"][1]]
+            return inputs + values[node["inputs"][1]]
         if node["op"] in POOLING:
-            return first.mean(dim=(2, 3), keepdim=True)
+            return inputs.mean(dim=(2, 3), keepdim=True)
         weight, bias = (self.get_buffer(name) for name in node["inputs"][1:3])
         stride = node["stride"]
         if node["padding"] == "same":
-            top, bottom = same_padding(first.shape[2], weight.shape[2], stride[0])
-            left, right = same_padding(first.shape[3], weight.shape[3], stride[1])
-            first = functional.pad(first, (left, right, top, bottom))
-        groups = first.shape[1] // weight.shape[1]
-        return functional.conv2d(first, weight, bias, stride=tuple(stride), groups=groups)
+            top, bottom = same_padding(inputs.shape[2], weight.shape[2], stride[0])
+            left, right = same_padding(inputs.shape[3], weight.shape[3], stride[1])
+            inputs = functional.pad(inputs, (left, right, top, bottom))
+        groups = inputs.shape[1] // weight.shape[1]
+        return functional.conv2d(inputs, weight, bias, stride=tuple(stride), groups=groups)
 
 
 def _nodes_to_scores(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The nodes up to the convolution after the pooling; raises WeightsInvalidError on a graph without it."""
-    kept: list[dict[str, Any]] = []
-    pooled = False
+    """The nodes up to the convolution after the pooling; raises WeightsInvalidError for a graph without it."""
+    prefix: list[dict[str, Any]] = []
+    is_pooled = False
     for node in nodes:
         if node["op"] not in {"conv_2d", "depthwise_conv_2d", "add", *POOLING}:
             break
-        kept.append(node)
-        if pooled:
-            return kept
-        pooled = node["op"] in POOLING
-    raise WeightsInvalidError("the teacher's graph has no pooling followed by a convolution; use the file it came in")
+        prefix.append(node)
+        if is_pooled:
+            return prefix
+        is_pooled = node["op"] in POOLING
+    raise WeightsInvalidError("the teacher's graph has no pooling followed by a convolution; use the original file")
 
 
 def load_teacher(path: Path) -> Teacher:
-    """The teacher in the ``.npz`` file at ``path``, ready to run; raises SourceNotFoundError without the file."""
+    """Load the teacher from the ``.npz`` file at ``path``; raises SourceNotFoundError without the file."""
     if not path.is_file():
         message = f"there is no teacher at {path}; name its .npz file with --teacher"
         raise SourceNotFoundError(message, subject=str(path))
@@ -122,8 +122,8 @@ def load_teacher(path: Path) -> Teacher:
     return Teacher(arrays, graph).eval()
 
 
-def runner(teacher: Teacher, runtime: Runtime, size: int = INPUT_SIZE) -> Run:
-    """A function from scaled pixels (n, 3, size, size) to embedding and scores, on OpenVINO (faster) or torch."""
+def make_runner(teacher: Teacher, runtime: Runtime, size: int = INPUT_SIZE) -> Run:
+    """Make a function from scaled pixels (n, 3, size, size) to embedding and scores; OpenVINO is faster than torch."""
     if runtime == "torch":
 
         def run_torch(pixels: Floats) -> tuple[Floats, Floats]:
@@ -135,33 +135,33 @@ def runner(teacher: Teacher, runtime: Runtime, size: int = INPUT_SIZE) -> Run:
         return run_torch
     openvino = import_openvino()
     with warnings.catch_warnings():
-        # Tracing fixes the padding to this size, which is wanted, and is deprecated, which is OpenVINO's to mend.
+        # Tracing fixes the padding to this size, as intended; it is deprecated, but used inside OpenVINO.
         for category in (TracerWarning, DeprecationWarning):
             warnings.simplefilter("ignore", category)
         model = openvino.convert_model(teacher, example_input=torch.zeros(1, 3, size, size))
     model.reshape([-1, 3, size, size])
-    compiled = openvino.compile_model(model, "CPU")
+    compiled_model = openvino.compile_model(model, "CPU")
 
     def run_openvino(pixels: Floats) -> tuple[Floats, Floats]:
-        embedding, scores = compiled([pixels]).to_tuple()
+        embedding, scores = compiled_model([pixels]).to_tuple()
         return embedding.copy(), scores.copy()
 
     return run_openvino
 
 
 def embed(teacher: Teacher, pictures: Iterable[Image.Image], run: Run, batch: int = 16) -> tuple[Floats, Floats]:
-    """Embeddings (n, e) and scores (n, c) of ``pictures``, each squashed to the teacher's 224 px."""
-    told = [run(teacher.scaled(stack)) for stack in _stacks(pictures, batch)]
-    return np.concatenate([one for one, _ in told]), np.concatenate([other for _, other in told])
+    """Compute embeddings (n, e) and scores (n, c) of ``pictures``, each resized to the teacher's 224 × 224 px."""
+    results = [run(teacher.scale_pixels(stack)) for stack in _stacks(pictures, batch)]
+    return np.concatenate([embedding for embedding, _ in results]), np.concatenate([scores for _, scores in results])
 
 
 def embed_pixels(teacher: Teacher, pixels: npt.NDArray[np.uint8], run: Run, batch: int = 16) -> Floats:
-    """Embeddings (n, e) of ``pixels`` (n, 224, 224, 3) uint8."""
+    """Compute embeddings (n, e) of ``pixels`` (n, 224, 224, 3) uint8."""
     starts = range(0, len(pixels), batch)
-    return np.concatenate([run(teacher.scaled(pixels[start : start + batch]))[0] for start in starts])
+    return np.concatenate([run(teacher.scale_pixels(pixels[start : start + batch]))[0] for start in starts])
 
 
 def _stacks(pictures: Iterable[Image.Image], batch: int) -> Iterator[npt.NDArray[np.uint8]]:
-    turn = iter(pictures)
-    while chunk := [squash(picture, INPUT_SIZE) for picture in islice(turn, batch)]:
-        yield np.stack(chunk)
+    iterator = iter(pictures)
+    while squares := [squash(picture, INPUT_SIZE) for picture in islice(iterator, batch)]:
+        yield np.stack(squares)

@@ -34,7 +34,12 @@ def cells(line: str) -> list[str]:
 
 
 def test_every_column_and_row_is_one_that_the_training_measures() -> None:
-    measured = [*in_the_box(), *(f"{name}, untrained" for name in tasks.UNTRAINED), "colour_histogram", "teacher"]
+    measured = [
+        *in_the_box(),
+        *(f"{name}, untrained" for name in tasks.UNTRAINED_NETWORKS),
+        "colour_histogram",
+        "teacher",
+    ]
     assert set(figures.ENCODERS) <= set(measured)
     assert list(figures.SETS) == [*quality.LABELLED_SETS, quality.HELD_OUT, quality.SAMPLE]
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 from indexer.train.distil import Data, Distiller, Settings
 from indexer.train.export import export
 from indexer.train.losses import WEIGHTS, Batch, Heads, Queue, class_loss, divergence, losses, total
-from indexer.train.student import Architecture, Student, load_state, load_weights, new_student, normalised
+from indexer.train.student import Architecture, Student, load_state, load_weights, new_student, normalise_planes
 from lookalike.encoder.load import load_network
 from lookalike.encoder.preprocess import normalise
 from lookalike.errors import WeightsInvalidError
@@ -56,7 +56,7 @@ def tiny_data(count: int = 40) -> Data:
         embedding=embedding / np.linalg.norm(embedding, axis=1, keepdims=True),
         classes=np.arange(count) % 3,
         sources=np.zeros(count, dtype=np.int64),
-        chosen=np.arange(count - 4),
+        training_rows=np.arange(count - 4),
     )
 
 
@@ -141,7 +141,7 @@ def test_a_row_knows_whether_its_picture_can_be_put_before_another_ground() -> N
     pixels[1, 20:44, 16:48] = (200, 30, 30)
     rows = np.arange(2)
     data = Data(pixels, np.zeros((2, 3), np.float32), rows, rows, rows)
-    assert [data.has_plain_ground(row) for row in (0, 1)] == [False, True]
+    assert [data.has_plain_background(row) for row in (0, 1)] == [False, True]
 
 
 def test_rate_climbs_then_falls_to_zero() -> None:
@@ -181,7 +181,7 @@ def test_what_is_exported_is_what_was_trained(
 
 def vectors_of(student: Student, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     planes = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255.0
-    vectors: npt.NDArray[np.float32] = student.eval()(normalised(planes, student.architecture)).numpy()
+    vectors: npt.NDArray[np.float32] = student.eval()(normalise_planes(planes, student.architecture)).numpy()
     return vectors
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from indexer.train.features import BATCH, embedding_runner, feature_runner, vector_runner
-from indexer.train.student import Architecture, Student, new_student, normalised
+from indexer.train.student import Architecture, Student, new_student, normalise_planes
 from lookalike.encoder.registry import KnownEncoder
 from lookalike.errors import WeightsInvalidError
 from lookalike.testing import make_picture
@@ -37,12 +37,12 @@ def pictures() -> npt.NDArray[np.uint8]:
 
 
 def planes_of(pictures: npt.NDArray[np.uint8]) -> torch.Tensor:
-    return normalised(torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255.0, TINY)
+    return normalise_planes(torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255.0, TINY)
 
 
 def test_features_and_vectors_are_those_of_pytorch(student: Student, pictures: npt.NDArray[np.uint8]) -> None:
     with torch.inference_mode():
-        features, vectors = student.fused(planes_of(pictures)), student(planes_of(pictures))
+        features, vectors = student.fuse(planes_of(pictures)), student(planes_of(pictures))
     runs = feature_runner(student), vector_runner(student)
     rows = [run(iter(pictures)) for run in runs]
     assert rows[0].shape == (COUNT, 2 * (24 + 32 + 48 + 64 + 256) + 512)

@@ -14,8 +14,8 @@ from indexer.train.pool import (
     HELD_OUT_PER_SOURCE,
     Row,
     decode_pool,
-    describe,
     held_out_classes,
+    make_pool,
     read_manifest,
     read_rgb,
 )
@@ -61,7 +61,7 @@ def test_small_large_and_nameless_classes_are_never_left_out() -> None:
 
 def test_training_sees_no_picture_of_a_class_left_out() -> None:
     rows = tuple(many("caltech101", 10, 25))
-    pool = describe(rows)
+    pool = make_pool(rows)
     chosen = held_out_classes(rows)
     assert {rows[place].kind for place in pool.trainable}.isdisjoint(chosen)
     assert pool.held_out.sum() == 25 * len(chosen)
@@ -76,7 +76,7 @@ def test_remainders_and_single_pictures_have_no_class() -> None:
         Row("a.zip", "3", "trashnet", "glass"),
         Row("a.zip", "4", "grocery", ""),
     )
-    pool = describe(rows)
+    pool = make_pool(rows)
     assert pool.classes.tolist() == [-1, -1, 0, -1]
     assert pool.class_sources.tolist() == [pool.sources[2]]
 

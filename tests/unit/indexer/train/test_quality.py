@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.train.pool import describe, read_manifest
+from indexer.train.pool import make_pool, read_manifest
 from indexer.train.quality import (
     HELD_OUT,
     LABELLED_SETS,
@@ -22,10 +22,10 @@ from indexer.train.quality import (
     TestSet,
     all_sets,
     colour_histogram,
-    copies_found,
+    copy_recall,
     cosine_spread,
     measure,
-    one_name_a_picture,
+    merge_identical_originals,
     quality_table,
     read_set,
 )
@@ -42,7 +42,7 @@ def test_copies_ask_for_their_original_among_originals_and_strangers() -> None:
     kinds = ["orig", "blur", "crop", "orig", "blur", "distractor", "blur"]
     # The crop at 31 lies nearer to the stranger at 40; the blur of "two" lies at its original; "none" has no original.
     vectors = at_degrees(0, 3, 31, 90, 92, 40, 1)
-    assert copies_found(vectors, groups, kinds) == {
+    assert copy_recall(vectors, groups, kinds) == {
         "overall": pytest.approx(2 / 3),
         "copies": 3.0,
         "blur": 1.0,
@@ -53,7 +53,7 @@ def test_copies_ask_for_their_original_among_originals_and_strangers() -> None:
 def test_groups_made_of_the_same_picture_are_one() -> None:
     pixels = np.array([5, 7, 5, 8, 6], dtype=np.uint8).reshape(-1, 1, 1, 1).repeat(3, axis=3)
     kinds = ("orig", "blur", "original", "blur", "orig")
-    joined = one_name_a_picture(TestSet(pixels, ("a", "a", "b", "b", "c"), kinds))
+    joined = merge_identical_originals(TestSet(pixels, ("a", "a", "b", "b", "c"), kinds))
     assert joined.names == ("a", "a", "a", "a", "c")
 
 
@@ -135,7 +135,7 @@ def test_every_set_is_read_and_the_drawn_sample_by_its_products(tmp_path: Path) 
     write_set(data / NEAR_DUPLICATES, "group", "transform")
     write_set(sample, "product_id", "category", table="truth.csv")
     write_held_out_class(data / "pool")
-    pool = describe(read_manifest(data / "pool"))
+    pool = make_pool(read_manifest(data / "pool"))
     known = dict(all_sets(Places(data, sample), pool, 6))
     assert list(known) == [*LABELLED_SETS, HELD_OUT, SAMPLE, NEAR_DUPLICATES]
     assert known[SAMPLE].names == ("warm", "cold")

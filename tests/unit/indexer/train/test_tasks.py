@@ -76,12 +76,12 @@ def install_record(encoders: Path, name: str) -> None:
 
 def test_a_network_that_is_not_installed_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(EncoderNotInstalledError, match="python -m indexer encoders install efficientnet_lite2"):
-        work_in(tmp_path).published(tasks.START)
+        work_in(tmp_path).published_weights(tasks.START)
 
 
 def test_an_installed_network_is_taken_from_the_folder_of_encoders(tmp_path: Path) -> None:
     install_record(tmp_path / "encoders", "efficientnet_lite2")
-    known, weights = work_in(tmp_path).published("efficientnet_lite2")
+    known, weights = work_in(tmp_path).published_weights("efficientnet_lite2")
     assert known.model == "tf_efficientnet_lite2.in1k"
     assert weights.parent == tmp_path / "encoders" / "efficientnet_lite2"
 
@@ -110,7 +110,7 @@ def test_targets_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     pool, loaded = tasks.load_data(work)
     assert loaded.pixels.shape == (2, tasks.SERVED_SIZE, tasks.SERVED_SIZE, 3)
-    assert loaded.chosen.tolist() == pool.trainable.tolist() == [0, 1]
+    assert loaded.training_rows.tolist() == pool.trainable.tolist() == [0, 1]
     # Two rows less their mean are opposite; at unit length each is the other's negative.
     np.testing.assert_allclose(loaded.embedding[0], -loaded.embedding[1], atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(loaded.embedding, axis=1), 1, atol=1e-6)
@@ -120,7 +120,7 @@ def test_a_share_of_the_pictures_has_a_view_and_those_on_a_plain_ground_three(
     data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     views = tasks.views_of(data)
-    chosen = data.chosen.tolist()
+    chosen = data.training_rows.tolist()
     viewed = sorted({row for row, _ in views})
     assert len(viewed) == 13  # 0.3 of 44
     assert set(viewed) < set(chosen)
@@ -141,8 +141,8 @@ def nearness(student: Student, data: Data) -> float:
     run = features.vector_runner(student)
     views = run(tasks.make_view_of(data, row, number, SIZE) for row, number in tasks.views_of(data))
     rows = np.array([row for row, _ in tasks.views_of(data)])
-    cosines = views @ run(data.pixels[row] for row in data.chosen).T
-    own = rows[:, None] == data.chosen
+    cosines = views @ run(data.pixels[row] for row in data.training_rows).T
+    own = rows[:, None] == data.training_rows
     return float(cosines[own].mean() - cosines[~own].mean())
 
 
@@ -169,10 +169,12 @@ def test_fitted_heads_say_what_the_teacher_says_and_stand_where_their_class_is(s
     tasks.fit_output(student, data, lambda _: None)
     tasks.fit_heads(heads, student, data, seed=0)
     with torch.inference_mode():
-        vectors = torch.from_numpy(features.vector_runner(student)(data.pixels[row] for row in data.chosen))
-        cosines = functional.cosine_similarity(heads.embedding(vectors), torch.from_numpy(data.embedding[data.chosen]))
+        vectors = torch.from_numpy(features.vector_runner(student)(data.pixels[row] for row in data.training_rows))
+        cosines = functional.cosine_similarity(
+            heads.embedding(vectors), torch.from_numpy(data.embedding[data.training_rows])
+        )
     assert float(cosines.mean()) > 0.8
-    classes = data.classes[data.chosen]
+    classes = data.classes[data.training_rows]
     expected = np.stack([vectors.numpy()[classes == number].mean(axis=0) for number in range(3)])
     np.testing.assert_allclose(heads.classes.detach().numpy(), expected, atol=1e-5)
 
@@ -201,5 +203,5 @@ def test_training_begins_with_a_fitted_layer_and_goes_on_without_fitting_again(
     tasks.distil(work, settings, lines.append)
     assert json.loads(lines[-1]) == {"stopped_at_step": 1, "progress": 1.0}
     tasks.distil(work, settings, lines.append)
-    assert lines[-2] == f"going on at step 1 from {work.checkpoint}"
+    assert lines[-2] == f"resuming at step 1 from {work.checkpoint}"
     assert len(fitted) == 1

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from indexer.train.teacher import Runtime, Teacher, embed, embed_pixels, load_teacher, runner, same_padding
+from indexer.train.teacher import Runtime, Teacher, embed, embed_pixels, load_teacher, make_runner, same_padding
 from lookalike.errors import SourceNotFoundError, WeightsInvalidError
 
 WIDE = [-1e6, 1e6]
@@ -56,7 +56,7 @@ def test_same_padding_puts_the_odd_zero_after(length: int, kernel: int, stride: 
 def test_pixels_are_scaled_around_the_zero_point() -> None:
     teacher = Teacher(TAIL_ARRAYS, graph(pool("x", "p"), conv(["p", "scores", "offset"], "s")))
     pixels = np.array([[[[128, 130, 126]]]], dtype=np.uint8)
-    assert teacher.scaled(pixels).tolist() == [[[[0.0]], [[1.0]], [[-1.0]]]]
+    assert teacher.scale_pixels(pixels).tolist() == [[[[0.0]], [[1.0]], [[-1.0]]]]
 
 
 def test_pooling_gives_the_embedding_and_the_convolution_after_it_the_scores() -> None:
@@ -121,7 +121,7 @@ def test_teacher_file_runs_over_pictures_in_batches(tmp_path: Path, runtime: Run
     np.savez(tmp_path / "teacher.npz", graph_json=encoded, **TAIL_ARRAYS)  # type: ignore[arg-type]
     teacher = load_teacher(tmp_path / "teacher.npz")
     pictures = [Image.new("RGB", (30, 20), (128 + level, 128, 126)) for level in (0, 2, 4)]
-    run = runner(teacher, runtime)
+    run = make_runner(teacher, runtime)
     embedding, scores = embed(teacher, pictures, run, batch=2)
     assert embedding.tolist() == [[0.0, 0.0, -1.0], [1.0, 0.0, -1.0], [2.0, 0.0, -1.0]]
     assert scores.tolist() == [[-1.0, 9.0], [0.0, 10.0], [1.0, 11.0]]

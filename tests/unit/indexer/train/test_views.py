@@ -15,7 +15,7 @@ from indexer.train.views import (
     cover_edge,
     crop_or_frame,
     cut_out,
-    make_ground,
+    make_background,
     make_view,
     place_product,
     soften,
@@ -207,7 +207,7 @@ def test_grounds_are_of_every_kind_and_within_bytes() -> None:
         asked.append(1)
         return other_picture()
 
-    grounds = [make_ground(seeded(seed), draw, 40) for seed in range(60)]
+    grounds = [make_background(seeded(seed), draw, 40) for seed in range(60)]
     assert all(ground.shape == (40, 40, 3) and ground.dtype == np.float32 for ground in grounds)
     assert all(0 <= ground.min() <= ground.max() <= 255 for ground in grounds)
     assert 4 <= len(asked) <= 24, "one kind of five is a piece of another picture"
