@@ -44,7 +44,7 @@ test: install ## run all tests (under 10 minutes on 2 cores)
 
 check: install lint types contracts operator-tests ## format, lint, types, import rules, the operator is real
 	@$(BIN)/python -c "from lookalike.encoder.network.operators import require_operator; require_operator()"
-	@$(BIN)/python -c "from lookalike.images import resizer; assert resizer().startswith('compiled'), resizer()"
+	@$(BIN)/python -c "from lookalike.images import describe_resize_library as describe; assert describe().startswith('compiled'), describe()"
 	@$(BIN)/python -c "from lookalike.index.hnsw_graph import graph_search_status as s; assert s().startswith('compiled'), s()"
 	@$(BIN)/python -c "from lookalike.encoder.openvino_extension import path; path()"
 	@echo "all checks passed"

@@ -28,7 +28,7 @@ import numpy.typing as npt
 import simplejpeg
 from PIL import Image
 
-from lookalike.images import decode, resize, resizer
+from lookalike.images import decode, describe_resize_library, resize
 
 RESULT = Path(__file__).parent / "results" / "decoding.json"
 SIDE = 144
@@ -101,7 +101,7 @@ def main() -> None:
     figures = {
         "side": SIDE,
         "fit": FIT,
-        "resizer": resizer(),
+        "resizer": describe_resize_library(),
         "machine": platform.processor() or platform.machine(),
         "versions": {name: version(name) for name in ("pillow", "simplejpeg", "opencv-python-headless")},
         "sizes": {name: measure(files, options.rounds) for name, files in sets.items()},

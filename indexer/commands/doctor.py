@@ -77,10 +77,10 @@ def _operator(_session: Session) -> str:
 
 
 def _libraries(_session: Session) -> str:
-    from lookalike.images import resizer
+    from lookalike.images import describe_resize_library
     from lookalike.index.hnsw_graph import graph_search_status
 
-    says = {"resizing": resizer(), "graph search": graph_search_status()}
+    says = {"resizing": describe_resize_library(), "graph search": graph_search_status()}
     words = "; ".join(f"{what}: {how}" for what, how in says.items())
     if not all(how.startswith("compiled") for how in says.values()):
         raise OperatorError(f"{words}; run `make install` to compile them here")

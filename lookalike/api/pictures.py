@@ -68,7 +68,7 @@ def open_picture(image: Image, limits: ImageLimits, fit: int | None) -> OpenPict
         path = _path(image)
         name, data = str(path), _read(path, limits.max_bytes)
     picture = decode(data, limits=limits, name=name, fit=fit)
-    return OpenPicture(data, picture.pixels, name, picture.whole)
+    return OpenPicture(data, picture.pixels, name, picture.is_full_resolution)
 
 
 def prepare(image: Image, spec: EncoderSpec, *, limits: ImageLimits | None = None) -> RGB:

@@ -1,7 +1,7 @@
 """Any of Pillow's modes to 8-bit RGB, by one rule each.
 
 - Transparency of every kind (alpha channel, premultiplied alpha, a palette's alpha, a transparent key colour) is
-  composited over white: product cut-outs have a white ground, and black would dominate the picture.
+  composited over white: product cut-outs have a white background, and black would dominate the picture.
 - CMYK goes through the embedded ICC profile to sRGB if there is one, since the plain formula is visibly wrong;
   without a profile, the plain formula. RGB and grey profiles are ignored on purpose: for finding similar pictures
   the difference is small, and almost every RGB picture is sRGB or close to it.
@@ -23,7 +23,7 @@ from PIL import Image, ImageCms
 Pixels = npt.NDArray[np.uint8]
 
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF 6.0
-_WHITE_IS_ZERO, _UNSIGNED = 0, 1
+_WHITE_IS_ZERO, _UNSIGNED_INTEGER = 0, 1
 _WITH_ALPHA = {"RGBA", "LA", "PA", "RGBa", "La", "P"}
 
 
@@ -34,10 +34,10 @@ def to_rgb(image: Image.Image, png_depth: int = 8) -> Pixels:
     """
     mode = image.mode
     if mode.startswith("I") or mode == "F":
-        return _grey(_numbers_to_bytes(image), _numeric_key(image))
-    _mend_key(image, png_depth)
+        return _grey_to_rgb(_numbers_to_bytes(image), _key_colour_mask(image))
+    _rescale_key_colour(image, png_depth)
     if mode in _WITH_ALPHA or "transparency" in image.info:
-        image = _over_white(image)
+        image = _composite_over_white(image)
     elif mode == "CMYK":
         image = _from_cmyk(image)
     elif mode != "RGB":
@@ -45,7 +45,7 @@ def to_rgb(image: Image.Image, png_depth: int = 8) -> Pixels:
     return np.array(image, dtype=np.uint8)
 
 
-def _over_white(image: Image.Image) -> Image.Image:
+def _composite_over_white(image: Image.Image) -> Image.Image:
     alpha_may_be_unused = image.format in ("TGA", "BMP")
     if image.mode in ("La", "PA"):
         image = image.convert("LA" if image.mode == "La" else "RGBA")
@@ -56,13 +56,13 @@ def _over_white(image: Image.Image) -> Image.Image:
     rgb = image.convert("RGB")
     if lowest == 255 or (highest == 0 and alpha_may_be_unused):
         return rgb  # writers of TGA and BMP often leave the fourth byte of opaque pixels at 0
-    ground = Image.new("RGB", image.size, (255, 255, 255))
-    ground.paste(rgb, mask=alpha)
-    return ground
+    background = Image.new("RGB", image.size, (255, 255, 255))
+    background.paste(rgb, mask=alpha)
+    return background
 
 
-def _mend_key(image: Image.Image, depth: int) -> None:
-    """Bring the key colour of a PNG to the scale of the unpacked samples; Pillow leaves it as the file has it."""
+def _rescale_key_colour(image: Image.Image, depth: int) -> None:
+    """Scale the transparent key colour of a PNG to the unpacked samples; Pillow leaves it at the file's bit depth."""
     key: Any = image.info.get("transparency")
     if image.mode == "L" and isinstance(key, int) and depth < 8:
         image.info["transparency"] = key * 255 // ((1 << depth) - 1)
@@ -77,11 +77,11 @@ def _from_cmyk(image: Image.Image) -> Image.Image:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             if source.profile.xcolor_space.strip() == "CMYK":
                 target = ImageCms.createProfile("sRGB")
-                converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-                if converted is not None:
-                    return converted
+                srgb = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+                if srgb is not None:
+                    return srgb
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            return image.convert("RGB")  # a profile that cannot be used is no reason to lose the picture
+            return image.convert("RGB")  # an unusable profile must not make the picture unreadable
     return image.convert("RGB")
 
 
@@ -94,13 +94,13 @@ def _numbers_to_bytes(image: Image.Image) -> Pixels:
         return np.subtract(255, grey, dtype=np.uint8) if _tag(image, _PHOTOMETRIC, 1) == _WHITE_IS_ZERO else grey
     numbers = np.asarray(image)
     if image.mode == "I" and image.format in ("PNG", "PPM"):
-        return _bytes(np.clip(numbers, 0, 65535) >> 8)
-    if image.mode == "I" and _tag(image, _SAMPLE_FORMAT, 1) == _UNSIGNED and _tag(image, _BITS, 0) == 32:
-        numbers = numbers.view(np.uint32)  # Pillow keeps the bits of unsigned samples in a signed mode
-    return _stretched(numbers.astype(np.float32, copy=False))
+        return _as_bytes(np.clip(numbers, 0, 65535) >> 8)
+    if image.mode == "I" and _tag(image, _SAMPLE_FORMAT, 1) == _UNSIGNED_INTEGER and _tag(image, _BITS, 0) == 32:
+        numbers = numbers.view(np.uint32)  # Pillow stores unsigned samples, bit for bit, in a signed mode
+    return _stretch_to_bytes(numbers.astype(np.float32, copy=False))
 
 
-def _stretched(values: npt.NDArray[np.float32]) -> Pixels:
+def _stretch_to_bytes(values: npt.NDArray[np.float32]) -> Pixels:
     finite = np.isfinite(values)
     if not finite.any():
         return np.zeros(values.shape, np.uint8)
@@ -109,11 +109,11 @@ def _stretched(values: npt.NDArray[np.float32]) -> Pixels:
         low, high = 0.0, 1.0
     scale = 255.0 / (high - low) if high > low else 0.0
     with np.errstate(over="ignore", invalid="ignore"):  # the largest floats may overflow before they are clipped
-        scaled = (np.where(finite, values, np.float32(low)) - np.float32(low)) * np.float32(scale)
-    return _bytes(np.clip(np.rint(scaled), 0, 255))
+        levels = (np.where(finite, values, np.float32(low)) - np.float32(low)) * np.float32(scale)
+    return _as_bytes(np.clip(np.rint(levels), 0, 255))
 
 
-def _bytes(values: npt.NDArray[Any]) -> Pixels:
+def _as_bytes(values: npt.NDArray[Any]) -> Pixels:
     return np.asarray(values, dtype=np.uint8) if values.dtype == np.uint8 else values.astype(np.uint8)
 
 
@@ -123,12 +123,12 @@ def _tag(image: Image.Image, number: int, default: int) -> int:
     return int(value[0] if isinstance(value, tuple) else value)
 
 
-def _numeric_key(image: Image.Image) -> npt.NDArray[np.bool_] | None:
+def _key_colour_mask(image: Image.Image) -> npt.NDArray[np.bool_] | None:
     key = image.info.get("transparency")
     return np.asarray(image) == key if isinstance(key, int) else None
 
 
-def _grey(values: Pixels, transparent: npt.NDArray[np.bool_] | None) -> Pixels:
+def _grey_to_rgb(values: Pixels, transparent: npt.NDArray[np.bool_] | None) -> Pixels:
     if transparent is not None:
         values = np.where(transparent, np.uint8(255), values)
     return np.repeat(values[:, :, None], 3, axis=2)

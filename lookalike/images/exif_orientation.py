@@ -16,10 +16,10 @@ Pixels = npt.NDArray[np.uint8]
 _ORIENTATION = 0x0112
 
 
-def orientation(image: Image.Image) -> int:
-    """1 to 8 as the picture's metadata says, 1 where it says nothing, nonsense, or cannot be parsed.
+def read_orientation(image: Image.Image) -> int:
+    """1 to 8 as the picture's metadata has it; 1 where the tag is missing, out of range, or cannot be parsed.
 
-    Broken metadata never costs the picture. A TIFF was already turned by its own plugin.
+    Broken metadata is no error: the picture is shown as it is stored. Pillow's TIFF plugin has already applied the tag.
     """
     if image.format == "TIFF":
         return 1
@@ -30,12 +30,17 @@ def orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def turned(pixels: Pixels, value: int) -> Pixels:
-    """``pixels`` (height, width, 3) as the viewer should see them; contiguous."""
-    if value >= 5:
+def swaps_sides(orientation: int) -> bool:
+    """Whether the orientation exchanges width and height."""
+    return orientation >= 5
+
+
+def apply_orientation(pixels: Pixels, orientation: int) -> Pixels:
+    """``pixels`` (height, width, 3) with row 0 at the top and column 0 at the left; contiguous."""
+    if swaps_sides(orientation):
         pixels = pixels.transpose(1, 0, 2)
-    if value in (2, 3, 6, 7):
+    if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
-    if value in (3, 4, 7, 8):
+    if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)

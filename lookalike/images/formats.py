@@ -1,9 +1,9 @@
 """Which formats are read, and how the first bytes tell them apart.
 
 Read: every raster format that Pillow decodes by itself. Left out on purpose: EPS (runs Ghostscript), WMF and EMF
-(need the system's renderer), BUFR, GRIB, HDF5 and MPEG (stubs without a decoder), IPTC (a wrapper that would open
-any other format behind our back), and IM, which Pillow itself is about to drop. A few formats have no signature
-worth the name; they are *attempted*, last.
+(need the system's renderer), BUFR, GRIB, HDF5 and MPEG (stubs without a decoder), IPTC (a container that may hold any
+other format, and would so bypass this list), and IM, which Pillow is about to drop. A few formats have no signature
+that tells them apart; their decoders are tried last, one after the other.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import re
 HEAD_BYTES = 4096
 """How many bytes from the start of a file `sniff` looks at; Photo CD keeps its signature at 2048."""
 
-ATTEMPTED = ("CUR", "DIB", "PCX", "FLI", "GBR", "XBM", "IMT", "SPIDER", "TGA")
-"""Formats with a weak signature or none, in the order of the attempts; TGA, which accepts the most, is last."""
+WEAK_SIGNATURE_FORMATS = ("CUR", "DIB", "PCX", "FLI", "GBR", "XBM", "IMT", "SPIDER", "TGA")
+"""Formats with a weak signature or none, in the order in which they are tried; TGA, which accepts the most, is last."""
 
 _SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     (name, re.compile(pattern, re.DOTALL))
@@ -49,7 +49,7 @@ _SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     )
 )
 
-_FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
+_UNREADABLE_SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     (name, re.compile(pattern, re.DOTALL | re.IGNORECASE))
     for name, pattern in (
         ("HEIC", rb".{4}ftyp(hei|hev|mif1|msf1)"),
@@ -72,31 +72,30 @@ _FOREIGN: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     )
 )
 
-READABLE: frozenset[str] = frozenset([name for name, _ in _SIGNATURES] + list(ATTEMPTED))
+READABLE: frozenset[str] = frozenset([name for name, _ in _SIGNATURES] + list(WEAK_SIGNATURE_FORMATS))
 """Names of the formats that `decode` reads."""
 
 
 def sniff(head: bytes) -> str | None:
-    """Name of the picture format that ``head`` (the first `HEAD_BYTES` of a file) begins, or ``None``.
+    """Name of the picture format whose signature ``head`` (the first `HEAD_BYTES` of a file) has, or ``None``.
 
-    Only signatures count. ``None`` therefore also covers the formats in `ATTEMPTED`, which have none that could be
-    trusted: only an attempt to decode tells a TGA from a file that is no picture.
+    ``None`` also covers `WEAK_SIGNATURE_FORMATS`: only an attempt to decode tells a TGA from a file that is no picture.
     """
     return _first_match(_SIGNATURES, head)
 
 
-def foreign(head: bytes) -> str | None:
-    """Name of the well-known format that ``head`` begins and that is not read here, for the error message."""
-    return _first_match(_FOREIGN, head) or ("SVG" if _svg_after_a_preamble(head[:HEAD_BYTES]) else None)
+def unreadable_format(head: bytes) -> str | None:
+    """Name of the well-known format, not read here, whose signature ``head`` has: for the error message."""
+    return _first_match(_UNREADABLE_SIGNATURES, head) or ("SVG" if _is_svg(head[:HEAD_BYTES]) else None)
 
 
-def _svg_after_a_preamble(head: bytes) -> bool:
-    """Whether XML's own lines or a comment come before an ``<svg``.
+def _is_svg(head: bytes) -> bool:
+    """Whether an XML declaration, a document type or a comment comes before an ``<svg``.
 
-    Not one pattern: skipping several things of any length would take cubic time on a file that is made for it.
+    Not one pattern: skipping several parts of any length would take cubic time on a hostile file.
     """
-    folded = head.lstrip().lower()
-    return folded.startswith((b"<?xml", b"<!--", b"<!doctype")) and b"<svg" in folded
+    lowercase = head.lstrip().lower()
+    return lowercase.startswith((b"<?xml", b"<!--", b"<!doctype")) and b"<svg" in lowercase
 
 
 def _first_match(table: tuple[tuple[str, re.Pattern[bytes]], ...], head: bytes) -> str | None:

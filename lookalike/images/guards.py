@@ -1,8 +1,8 @@
-"""What keeps a hostile file from costing more than its pixels: a budget of reads, and silence from libraries.
+"""A limit on how often a decoder may read its file, and the suppression of warnings of Pillow and libtiff.
 
 Pillow parses headers and some formats in Python, one small read after the other. A 64 MiB file can hold tens of
-millions of twelve-byte chunks, so the number of reads is what bounds that time; counting them, unlike a clock,
-gives the same verdict on every machine.
+millions of twelve-byte chunks, so a limit on reads bounds that time; unlike a time limit, it refuses the same files on
+every machine.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ DECODER_READS = 2_000_000
 
 
 class TooManyReadsError(Exception):
-    """The decoder asked its file for more pieces than any sane picture has."""
+    """The decoder read its file more often than any well-formed picture needs."""
 
 
 class CountedReader(io.BytesIO):
-    """A file in memory that refuses to be read more than ``allowance`` times.
+    """A file in memory that raises `TooManyReadsError` after ``allowance`` reads.
 
-    ``ran_short`` tells whether a parser asked for more bytes than were left (bulk reads of 64 KiB and more, which
-    decoders make without knowing the length, do not count): the mark of a truncated file.
+    ``ran_short`` is whether a parser asked for more bytes than were left, the mark of a truncated file. Reads of 64 KiB
+    and more do not count: decoders make them without knowing the length.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -43,10 +43,10 @@ class CountedReader(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         self._spend()
-        piece = super().read(size)
-        if size is not None and len(piece) < size < 1 << 16:
+        chunk = super().read(size)
+        if size is not None and len(chunk) < size < 1 << 16:
             self.ran_short = True
-        return piece
+        return chunk
 
     def readline(self, size: int | None = -1, /) -> bytes:
         self._spend()
@@ -59,39 +59,39 @@ class CountedReader(io.BytesIO):
 
 
 _lock = threading.Lock()
-_muted = 0
+_decoding_threads = 0
 _FILTER_MODULE = r"PIL\."
 
 
 @contextmanager
-def muted() -> Iterator[None]:
-    """Ignore the warnings that Pillow's own modules give while any picture is being decoded.
+def ignore_pillow_warnings() -> Iterator[None]:
+    """Ignore the warnings of Pillow's modules while any picture is being decoded.
 
-    They speak of broken metadata and of Pillow's own pixel limit, on both of which this package has its own rule.
-    ``warnings.catch_warnings`` swaps a global list and so must not overlap between threads; here the first thread
-    in adds one filter, for Pillow's modules alone, and the last thread out takes it away.
+    They are about broken metadata and Pillow's own pixel limit; this package has a rule of its own for both.
+    ``warnings.catch_warnings`` replaces a global list and so must not overlap between threads; here the first thread
+    to enter adds one filter, for Pillow's modules alone, and the last one to leave removes it.
     """
-    global _muted  # noqa: PLW0603 - the count of threads inside is what makes the filter shareable
+    global _decoding_threads  # noqa: PLW0603 - the count of threads inside is what makes the filter shareable
     with _lock:
-        if _muted == 0:
+        if _decoding_threads == 0:
             warnings.filterwarnings("ignore", module=_FILTER_MODULE)
-        _muted += 1
+        _decoding_threads += 1
     try:
         yield
     finally:
         with _lock:
-            _muted -= 1
-            if _muted == 0:
-                _drop_filter()
+            _decoding_threads -= 1
+            if _decoding_threads == 0:
+                _remove_filter()
 
 
 @cache
-def quiet_libraries() -> None:
-    """Keep Pillow and its TIFF library from writing remarks on broken files to the process's stderr, once and for all.
+def silence_libraries() -> None:
+    """Keep Pillow and libtiff from writing about broken files to the process's stderr; the first call has the effect.
 
-    They name no file, and this package says what is wrong with a picture by its errors. Pillow's remarks still reach
-    whoever configures logging. The TIFF library's two handlers are reached through Pillow's compiled module, which
-    carries it; a build of Pillow that hides them stays talkative.
+    Their messages name no file, and this package says what is wrong with a picture by its errors. Pillow's messages
+    still reach a program that configures logging. libtiff's two handlers are set through Pillow's compiled module,
+    which contains it; where a build of Pillow hides them, libtiff still writes to stderr.
     """
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     library = ctypes.CDLL(_imaging.__file__)
@@ -102,7 +102,7 @@ def quiet_libraries() -> None:
             setter(None)
 
 
-def _drop_filter() -> None:
+def _remove_filter() -> None:
     for entry in list(warnings.filters):
         module = entry[3]
         if entry[0] == "ignore" and getattr(module, "pattern", module) == _FILTER_MODULE:

@@ -1,4 +1,4 @@
-"""From bytes to a Pillow image whose header has been read and found affordable; no pixel is allocated yet.
+"""From bytes to a Pillow image whose header has been read and is within the limits; no pixel is allocated yet.
 
 The plugins are called one by one through Pillow's public registry instead of through ``Image.open``: that function
 hides why a plugin refused, tries plugins that must not run (EPS), and has its own pixel limit in a global.
@@ -14,7 +14,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from lookalike.errors import TooManyPixelsError, UnsupportedFormatError
 from lookalike.images import formats, headers
 from lookalike.images.guards import CountedReader
-from lookalike.images.pillow_errors import FOREIGN_ERRORS, verdict
+from lookalike.images.pillow_errors import FOREIGN_ERRORS, to_image_error
 from lookalike.options import ImageLimits
 
 SLOW_PIXELS = 1 << 20
@@ -22,87 +22,87 @@ SLOW_PIXELS = 1 << 20
 and odd-maximum PPM, 16-bit DDS, packed FITS, run-length MSP."""
 
 RUN_LENGTH_PIXELS = 8_000_000
-"""The same for run-length BMP, which costs by the run and not by the pixel (reads bound it, see `guards`)."""
+"""The same for run-length BMP, whose cost grows with the runs, not the pixels (reads bound it, see `guards`)."""
 
-_FAST_IN_PYTHON = "SGI16"
+_FAST_PYTHON_CODEC = "SGI16"
 
 
 def open_header(data: bytes, limits: ImageLimits, name: str) -> tuple[ImageFile.ImageFile, CountedReader]:
     """The opened image and the reader behind it; raises a leaf of `ImageError` that names ``name``."""
-    known = formats.sniff(data)
+    format_name = formats.sniff(data)
     max_pixels = limits.max_pixels
-    if known is None:
-        return _attempt(data, max_pixels, name)
-    if known == "JPEG2000":
+    if format_name is None:
+        return _try_weak_signatures(data, max_pixels, name)
+    if format_name == "JPEG2000":
         max_pixels = min(max_pixels, limits.max_jpeg2000_pixels)
-    check_announced(known, data, max_pixels, name)
+    check_header_sizes(format_name, data, max_pixels, name)
     reader = CountedReader(data)
     try:
-        image = _open_as(known, reader)
+        image = _open_as(format_name, reader)
     except FOREIGN_ERRORS as error:
-        raise verdict(error, data, reader, known, name) from error
+        raise to_image_error(error, data, reader, format_name, name) from error
     check_size(image, max_pixels, name)
     return image, reader
 
 
-def check_announced(known: str, data: bytes, max_pixels: int, name: str) -> None:
-    """Raise a leaf of `ImageError` if the bytes, of the format ``known``, announce more work than allowed."""
+def check_header_sizes(format_name: str, data: bytes, max_pixels: int, name: str) -> None:
+    """Raise a leaf of `ImageError` if the header of ``data`` asks for more work than allowed."""
     try:
-        announced = headers.sizes(known, data)
+        sizes = headers.sizes(format_name, data)
     except headers.HeaderError as error:
-        raise verdict(error, data, CountedReader(b""), known, name) from error
-    for width, height in announced:
-        _check(width, height, max_pixels, known, name)
+        raise to_image_error(error, data, CountedReader(b""), format_name, name) from error
+    for width, height in sizes:
+        _check_pixels(width, height, max_pixels, format_name, name)
 
 
 def check_size(image: Image.Image, max_pixels: int, name: str) -> None:
     """Raise `TooManyPixelsError` if ``image`` has more pixels than its format may have."""
-    what = image.format or "unnamed"
+    format_note = image.format or "unnamed"
     for tile in getattr(image, "tile", []):
         codec = tile[0]
-        if codec in Image.DECODERS and codec != _FAST_IN_PYTHON:
+        if codec in Image.DECODERS and codec != _FAST_PYTHON_CODEC:
             max_pixels = min(max_pixels, RUN_LENGTH_PIXELS if codec == "bmp_rle" else SLOW_PIXELS)
-            what = f"{image.format}, a variant that is slow to read"
-    _check(image.width, image.height, max_pixels, what, name)
+            format_note = f"{image.format}, a variant that is slow to read"
+    _check_pixels(image.width, image.height, max_pixels, format_note, name)
 
 
-def _attempt(data: bytes, max_pixels: int, name: str) -> tuple[ImageFile.ImageFile, CountedReader]:
-    foreign = formats.foreign(data[: formats.HEAD_BYTES])
-    for candidate in () if foreign else formats.ATTEMPTED:
+def _try_weak_signatures(data: bytes, max_pixels: int, name: str) -> tuple[ImageFile.ImageFile, CountedReader]:
+    unreadable = formats.unreadable_format(data[: formats.HEAD_BYTES])
+    for candidate in () if unreadable else formats.WEAK_SIGNATURE_FORMATS:
         reader = CountedReader(data)
         try:
             image = _open_as(candidate, reader)
         except FOREIGN_ERRORS:
-            continue  # not this format: without a signature, a refusal is the answer to the question asked
+            continue  # not this format: without a signature, only the decoder can tell
         check_size(image, max_pixels, name)
         return image, reader
-    what = f"is {foreign}, which is not read" if foreign else "is of no picture format that is read"
-    raise UnsupportedFormatError(f"{name} {what}; save it as JPEG, PNG or WebP", subject=name)
+    reason = f"is {unreadable}, which is not read" if unreadable else "is of no picture format that is read"
+    raise UnsupportedFormatError(f"{name} {reason}; save it as JPEG, PNG or WebP", subject=name)
 
 
 def _open_as(format_name: str, reader: CountedReader) -> ImageFile.ImageFile:
-    """The plugin's image; a JPEG followed by others (MPO) is the JPEG alone."""
+    """The plugin's image; of a JPEG followed by others (MPO), the first alone."""
     if format_name == "JPEG":
         return JpegImageFile(reader)
     Image.init()
     if format_name not in Image.OPEN:
         raise NotImplementedError("the installed Pillow does not read it")
-    factory, accepts = Image.OPEN[format_name]
-    if accepts is not None:
+    factory, accept = Image.OPEN[format_name]
+    if accept is not None:
         prefix = reader.getvalue()[:16]
         try:
-            accepted = accepts(prefix)
+            is_accepted = accept(prefix)
         except (IndexError, struct.error) as error:
             raise SyntaxError("the signature is cut short") from error
-        if accepted is not True:
-            raise SyntaxError(accepted or f"not a {format_name} file")
+        if is_accepted is not True:
+            raise SyntaxError(is_accepted or f"not a {format_name} file")
     return factory(reader, "")
 
 
-def _check(width: int, height: int, max_pixels: int, what: str, name: str) -> None:
+def _check_pixels(width: int, height: int, max_pixels: int, format_note: str, name: str) -> None:
     if width * height > max_pixels:
         raise TooManyPixelsError(
-            f"{name}: {width} × {height} pixels ({what}) are more than the limit of {max_pixels}; "
+            f"{name}: {width} × {height} pixels ({format_note}) are more than the limit of {max_pixels}; "
             "reduce its size or save it as JPEG",
             subject=name,
         )

@@ -1,7 +1,7 @@
-"""The compiled library that resizes pictures (``ext/csrc/resize.cpp``), opened without an interpreter's help.
+"""The compiled library that resizes pictures (``ext/csrc/resize.cpp``), called by ctypes.
 
-Where it was not compiled, `resize_bilinear` says so by None, and `pixels.resize` does the same by Pillow: three times
-as long, the same bytes.
+Where it was not compiled, `resize_bilinear` returns None, and `transforms.resize` uses Pillow: three times as long, the
+same bytes.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def resize_bilinear(pixels: Pixels, width: int, height: int) -> Pixels | None:
-    """(h, w, 3) uint8 at ``height`` × ``width``; None if the library is not there. Lets other threads run meanwhile."""
+    """(h, w, 3) uint8 at ``height`` × ``width``; None if the library was not compiled. Releases the GIL."""
     function, _ = _library()
     if function is None:
         return None
     dense = np.ascontiguousarray(pixels)
-    resized = np.empty((height, width, 3), np.uint8)
-    if function(dense.ctypes.data, *dense.shape[:2], resized.ctypes.data, height, width):
+    output = np.empty((height, width, 3), np.uint8)
+    if function(dense.ctypes.data, *dense.shape[:2], output.ctypes.data, height, width):
         raise MemoryError(f"no memory to resize {dense.shape[1]} × {dense.shape[0]} pixels to {width} × {height}")
-    return resized
+    return output
 
 
-def resizer() -> str:
-    """What resizes pictures, in words for a person: the compiled library, or Pillow and why."""
+def describe_resize_library() -> str:
+    """What resizes pictures, for a person to read: the compiled library, or Pillow and why."""
     function, note = _library()
     return note if function else f"Pillow ({note})"
 

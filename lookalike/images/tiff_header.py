@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 MAX_ENTRIES = 4096
 MAX_VALUES = 250_000
-"""Numbers that a directory may list, strips and tiles included; 100 000 strips of one row each are still fine, and
+"""Numbers that a directory may contain, strips and tiles included: 100 000 strips of one row each are allowed, and
 each strip costs some 20 microseconds in Python."""
 
 _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_LENGTH = 256, 257, 322, 323
@@ -23,7 +23,7 @@ class HeaderError(Exception):
 
 
 def tiff_sizes(data: bytes) -> Iterator[tuple[int, int]]:
-    """(width, height) in pixels with the last row and column of tiles counted whole, as the decoder unpacks them."""
+    """(width, height) in pixels, rounded up to full tiles, as the decoder unpacks them."""
     order = "<" if data[:2] == b"II" else ">"
     big = 43 in data[2:4]
     if big:
@@ -37,18 +37,18 @@ def tiff_sizes(data: bytes) -> Iterator[tuple[int, int]]:
     if count > MAX_ENTRIES:
         raise HeaderError(f"{count} entries in its directory")
     fields: dict[int, int] = {}
-    listed = 0
+    total_values = 0
     for number in range(count):
-        at = first + size * number
-        if at + size > len(data):
+        offset = first + size * number
+        if offset + size > len(data):
             break
-        tag, kind, values = struct.unpack_from(order + layout, data, at)
-        if kind in _NUMBER_TYPES and values * _NUMBER_TYPES[kind] <= len(data):
-            listed += values
-        if values == 1:
-            fields[tag] = _value(data, order, kind, at + size - (8 if big else 4))
-    if listed > MAX_VALUES:
-        raise HeaderError(f"{listed} numbers in its directory")
+        tag, kind, value_count = struct.unpack_from(order + layout, data, offset)
+        if kind in _NUMBER_TYPES and value_count * _NUMBER_TYPES[kind] <= len(data):
+            total_values += value_count
+        if value_count == 1:
+            fields[tag] = _value(data, order, kind, offset + size - (8 if big else 4))
+    if total_values > MAX_VALUES:
+        raise HeaderError(f"{total_values} numbers in its directory")
     width, height = fields.get(_WIDTH, 0), fields.get(_HEIGHT, 0)
     tile_width, tile_length = fields.get(_TILE_WIDTH, 0), fields.get(_TILE_LENGTH, 0)
     if tile_width > 0 and tile_length > 0:
@@ -56,6 +56,6 @@ def tiff_sizes(data: bytes) -> Iterator[tuple[int, int]]:
     yield width, height
 
 
-def _value(data: bytes, order: str, kind: int, at: int) -> int:
+def _value(data: bytes, order: str, kind: int, offset: int) -> int:
     layout = {3: "H", 4: "I", 16: "Q"}.get(kind)
-    return int(struct.unpack_from(order + layout, data, at)[0]) if layout else 0
+    return int(struct.unpack_from(order + layout, data, offset)[0]) if layout else 0

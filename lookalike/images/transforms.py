@@ -16,46 +16,46 @@ THUMBNAIL_QUALITY = 85
 
 
 def resize(pixels: Pixels, width: int, height: int) -> Pixels:
-    """``pixels`` (h, w, 3) at ``width`` × ``height``: bilinear, widened when shrinking so that nothing aliases.
+    """``pixels`` (h, w, 3) at ``width`` × ``height``: bilinear, with a wider kernel when shrinking, against aliasing.
 
-    First to the new height, then to the new width, in whole levels. The order decides the last level of some pixels,
-    and Pillow's own has changed between its versions, so it is asked for one after the other. Raises MemoryError.
+    First to the new height, then to the new width, rounded to bytes in between. The order decides the last grey level
+    of some pixels, and it has changed between versions of Pillow, so both steps are separate calls. Raises MemoryError.
     """
     if pixels.shape[:2] == (height, width):
         return pixels
-    resized = resize_bilinear(pixels, width, height)
-    return _by_pillow(pixels, width, height) if resized is None else resized
+    output = resize_bilinear(pixels, width, height)
+    return _resize_by_pillow(pixels, width, height) if output is None else output
 
 
-def _by_pillow(pixels: Pixels, width: int, height: int) -> Pixels:
-    low = Image.fromarray(pixels).resize((pixels.shape[1], height), Image.Resampling.BILINEAR)
-    return np.array(low.resize((width, height), Image.Resampling.BILINEAR), dtype=np.uint8)
+def _resize_by_pillow(pixels: Pixels, width: int, height: int) -> Pixels:
+    at_new_height = Image.fromarray(pixels).resize((pixels.shape[1], height), Image.Resampling.BILINEAR)
+    return np.array(at_new_height.resize((width, height), Image.Resampling.BILINEAR), dtype=np.uint8)
 
 
 def thumbnail(pixels: Pixels, side: int) -> bytes:
-    """JPEG (quality 85) of ``pixels`` (h, w, 3) fitted into ``side`` × ``side``; proportions kept, never enlarged."""
+    """JPEG (quality 85) of ``pixels`` (h, w, 3) fitted into ``side`` × ``side``: same aspect ratio, never enlarged."""
     height, width = pixels.shape[:2]
     scale = min(1.0, side / max(height, width))
     return encode_jpeg(resize(pixels, max(1, round(width * scale)), max(1, round(height * scale))), THUMBNAIL_QUALITY)
 
 
 def digest_pixels(pixels: Pixels) -> str:
-    """SHA-256, in hexadecimal, of the shape and the bytes of ``pixels``: equal exactly where the pictures are."""
+    """SHA-256, in hexadecimal, of the shape and the bytes of ``pixels``: equal exactly if the pixels are."""
     shape = ",".join(str(length) for length in pixels.shape)
     return hashlib.sha256(shape.encode() + b":" + np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
 def encode_png(pixels: Pixels) -> bytes:
     """``pixels`` (h, w, 3), uint8, as a PNG file."""
-    return _encoded(pixels, "PNG")
+    return _encode(pixels, "PNG")
 
 
 def encode_jpeg(pixels: Pixels, quality: int) -> bytes:
     """``pixels`` (h, w, 3), uint8, as a JPEG file of ``quality`` 1 to 95."""
-    return _encoded(pixels, "JPEG", quality=quality)
+    return _encode(pixels, "JPEG", quality=quality)
 
 
-def _encoded(pixels: Pixels, format_name: str, **options: int) -> bytes:
+def _encode(pixels: Pixels, format_name: str, **options: int) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, format_name, **options)
     return file.getvalue()

@@ -69,7 +69,7 @@ class Pictures:
             if not look:
                 return Prepared(prepared, picture.width, picture.height)
             begin = time.perf_counter()
-            whole = picture if picture.whole else decode(data, limits=self.limits, name=name)
+            whole = picture if picture.is_full_resolution else decode(data, limits=self.limits, name=name)
             # A part of a picture is no file: only by its pixels can it be the same as another picture.
             seen = pictured(data if box == WHOLE_PICTURE else b"", crop(whole.pixels, box))
             took = (time.perf_counter() - begin) * 1000

@@ -19,13 +19,13 @@ WHERE = """
 import torch
 import indexer, lookalike, lookalike.migrations, service
 from lookalike.encoder.network.operators import operator_status, require_operator
-from lookalike.images import resizer
+from lookalike.images import describe_resize_library
 require_operator()
 for module in (indexer, lookalike, lookalike.migrations, service):
     print(module.__file__)
 print(*torch.ops.loaded_libraries, sep="\\n")
 print(operator_status().available, operator_status().path)
-print(resizer())
+print(describe_resize_library())
 """
 
 

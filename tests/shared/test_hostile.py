@@ -65,7 +65,7 @@ def verdict(path: Path, fit: int | None = None) -> tuple[str, str]:
         picture = decode(path.read_bytes(), name=path.name, fit=fit)
     except ImageError as error:
         return error.code, error.message
-    assert picture.whole or fit is not None
+    assert picture.is_full_resolution or fit is not None
     return "ok", f"{picture.format}, {picture.width} × {picture.height}"
 
 

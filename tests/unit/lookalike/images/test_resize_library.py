@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from lookalike import compiled
-from lookalike.images import resize, resize_library, resizer
+from lookalike.images import describe_resize_library, resize, resize_library
 from lookalike.images.resize_library import resize_bilinear
 from lookalike.images.transforms import thumbnail
 
@@ -43,14 +43,14 @@ def test_the_compiled_library_gives_what_pillow_gives_for_height_and_then_width(
 ) -> None:
     pixels = picture(width, height)
     found = resize_bilinear(pixels, to_width, to_height)
-    assert found is not None, resizer()
+    assert found is not None, describe_resize_library()
     np.testing.assert_array_equal(found, by_pillow(pixels, to_width, to_height))
 
 
 def test_without_the_library_the_bytes_are_the_same_and_it_is_said_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert resizer().startswith("compiled")
+    assert describe_resize_library().startswith("compiled")
     expected = [resize(picture(width, height), *size) for width, height, *size in SIZES]
     (tmp_path / "_resize.abi3.so").write_bytes(b"no library")
     for folder, why in ((tmp_path, "_resize.abi3.so"), (tmp_path / "empty", "was not compiled")):
@@ -58,13 +58,13 @@ def test_without_the_library_the_bytes_are_the_same_and_it_is_said_why(
             patched.setattr(compiled, "_FOLDER", folder)
             compiled.compiled_library.cache_clear()
             resize_library._library.cache_clear()
-            assert resizer().startswith("Pillow (")
-            assert why in resizer()
+            assert describe_resize_library().startswith("Pillow (")
+            assert why in describe_resize_library()
             for (width, height, *size), square in zip(SIZES, expected, strict=True):
                 np.testing.assert_array_equal(resize(picture(width, height), *size), square)
         compiled.compiled_library.cache_clear()
         resize_library._library.cache_clear()
-    assert resizer().startswith("compiled")
+    assert describe_resize_library().startswith("compiled")
 
 
 def test_a_part_of_a_picture_is_resized_as_if_it_were_cut_out() -> None:

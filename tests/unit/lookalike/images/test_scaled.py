@@ -25,7 +25,7 @@ from lookalike.sources.base import Entry
 from lookalike.sources.folder import FolderSource
 from lookalike.testing import TinyEncoder, make_picture
 from service.http.body import Upload
-from service.inference.decoder_pool import Pictures
+from service.inference.decoder_pool import DecoderPool
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -77,7 +77,7 @@ def test_it_is_as_small_as_the_shorter_side_allows(
     picture = decode(jpeg(noise(*size)), fit=fit)
     assert (picture.width, picture.height) == size
     assert picture.pixels.shape == (decoded[1], decoded[0], 3)
-    assert picture.whole == (decoded == size)
+    assert picture.is_full_resolution == (decoded == size)
 
 
 @pytest.mark.parametrize("value", range(1, 9))
