@@ -29,7 +29,7 @@ from lookalike.encoder.int8.artifact import (
 )
 from lookalike.encoder.registry import BUNDLED, BUNDLED_INT8
 from lookalike.encoder.request_check import check_request
-from lookalike.encoder.runtimes.selection import load_chosen
+from lookalike.encoder.runtimes.selection import load_on_runtime
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import CollectionNotFoundError, EncoderOptionsError
 from lookalike.index.index_types import IndexType, IndexTypes
@@ -87,11 +87,11 @@ def default_dimension(encoders_dir: Path) -> int:
 
 
 def load_encoder(request: EncoderRequest, encoders_dir: Path, runtime: RuntimeName | None = None) -> ImageEncoder:
-    """The encoder that was asked for, on the runtime that was; see ``load_chosen`` for what that means and the errors.
+    """The encoder of a request, on the runtime that was asked for; see ``load_on_runtime`` for that and the errors.
 
     Without ``runtime`` it is what ``prefer_runtime`` was told last, and ``auto`` before that.
     """
-    return load_chosen(request, encoders_dir, runtime or _preferred.runtime)
+    return load_on_runtime(request, encoders_dir, runtime or _preferred.runtime)
 
 
 def prefer_runtime(runtime: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from lookalike.encoder.base import ImageEncoder, Vectors
 from lookalike.encoder.embed import encode_pictures
-from lookalike.encoder.runtimes.selection import ENGINES, load_chosen
+from lookalike.encoder.runtimes.selection import ENGINES, load_on_runtime
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import VectorsInvalidError
@@ -51,7 +51,7 @@ def published_last(folder: Path) -> ImageEncoder:
 
 def elsewhere(runtime: RuntimeName, name: str, input_size: int | None = None) -> Maker:
     """A network that another program runs; its export stays in the folder, so that it is made once."""
-    return lambda folder: load_chosen(EncoderRequest(name.format(folder=folder), None, input_size), folder, runtime)
+    return lambda folder: load_on_runtime(EncoderRequest(name.format(folder=folder), None, input_size), folder, runtime)
 
 
 TINY_CONCAT = "test_resnet:{folder}/concat.safetensors"

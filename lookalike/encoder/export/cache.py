@@ -42,7 +42,7 @@ _LONGEST_WAIT_S = 600.0
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedExport:
     """An exported network in its folder, whole and checked; ``spec`` is what its vectors mean."""
 
     folder: Path
@@ -66,18 +66,18 @@ def export_folder(request: EncoderRequest, encoders_dir: Path) -> Path:
     return encoders_dir / EXPORTS / key
 
 
-def find_kept(folder: Path, name: str) -> Kept | None:
+def find_export(folder: Path, name: str) -> CachedExport | None:
     """The export in ``folder`` for the encoder that is called ``name`` now; None if there is none, or a damaged one."""
     try:
-        said = json.loads((folder / SPEC_FILE).read_text(encoding="utf-8"))
-        spec = EncoderSpec.from_dict(said["spec"])
-        whole = sha256_file(folder / MODEL_FILE) == said["model"]
+        fields = json.loads((folder / SPEC_FILE).read_text(encoding="utf-8"))
+        spec = EncoderSpec.from_dict(fields["spec"])
+        is_intact = sha256_file(folder / MODEL_FILE) == fields["model"]
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return Kept(folder, dataclasses.replace(spec, name=name)) if whole else None
+    return CachedExport(folder, dataclasses.replace(spec, name=name)) if is_intact else None
 
 
-def keep(folder: Path, model: bytes, spec: EncoderSpec) -> Kept:
+def store_export(folder: Path, model: bytes, spec: EncoderSpec) -> CachedExport:
     """Put an export into its folder, whole or not at all; another process may do the same meanwhile.
 
     Raises OSError as the disk does.
@@ -87,19 +87,19 @@ def keep(folder: Path, model: bytes, spec: EncoderSpec) -> Kept:
         description = {"spec": spec.to_dict(), "model": sha256_file(stage / MODEL_FILE)}
         write_synced(stage / SPEC_FILE, (json.dumps(description, indent=2) + "\n").encode())
         _write_owner(stage, spec)
-        if folder.exists() and find_kept(folder, spec.name) is None:
+        if folder.exists() and find_export(folder, spec.name) is None:
             shutil.rmtree(folder, ignore_errors=True)  # damaged
         try:
             stage.rename(folder)
         except OSError:
-            if find_kept(folder, spec.name) is None:  # and not another process's, made in the meantime
+            if find_export(folder, spec.name) is None:  # and not another process's, made in the meantime
                 raise
     remove_stale(folder, spec)
-    return Kept(folder, spec)
+    return CachedExport(folder, spec)
 
 
 @contextmanager
-def one_at_a_time(encoders_dir: Path) -> Iterator[None]:
+def hold_export_lock(encoders_dir: Path) -> Iterator[None]:
     """Wait until no other process makes an export, at most ``_LONGEST_WAIT_S``, and keep others waiting meanwhile.
 
     It saves time and memory, and no more: two processes that export at once are both right. So where the file system
@@ -162,12 +162,12 @@ def _is_stale(folder: Path, spec: EncoderSpec) -> bool:
     if folder.name.startswith("."):
         return time.time() - folder.stat().st_mtime > _FORGOTTEN_S
     try:
-        said = json.loads((folder / OWNER_FILE).read_text(encoding="utf-8"))
-        version, encoder, made_of = int(said["version"]), said["encoder"], said["made_of"]
+        fields = json.loads((folder / OWNER_FILE).read_text(encoding="utf-8"))
+        version, encoder, made_of = int(fields["version"]), fields["encoder"], fields["made_of"]
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return True  # older versions kept no such file
-    mine = _owner(spec)
-    return version < EXPORT_VERSION or (encoder == mine["encoder"] and made_of != mine["made_of"])
+    own_fields = _owner(spec)
+    return version < EXPORT_VERSION or (encoder == own_fields["encoder"] and made_of != own_fields["made_of"])
 
 
 def _remove(folder: Path) -> None:
@@ -193,10 +193,10 @@ def _write_owner(folder: Path, spec: EncoderSpec) -> None:
 def read_choice(folder: Path) -> dict[str, Any]:
     """What was measured of the runtimes; empty if nothing was, or nothing readable."""
     try:
-        said = json.loads((folder / CHOICE_FILE).read_text(encoding="utf-8"))
+        fields = json.loads((folder / CHOICE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def write_choice(folder: Path, choice: dict[str, Any]) -> None:

@@ -34,7 +34,7 @@ class Quantised:
     """An int8 encoder's files, checked.
 
     ``origin`` is the float32 encoder that it was made of. ``check`` (8, D) float32 are the vectors that it gave of
-    ``made_pictures`` where it was made. ``measured`` says how far it is from its origin.
+    ``synthetic_pictures`` where it was made. ``measured`` says how far it is from its origin.
     """
 
     model: Path

@@ -11,15 +11,21 @@ from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.encoder.int8.artifact import SUFFIX, Quantised
 from lookalike.encoder.int8.quantise import quantised
 from lookalike.encoder.runtimes.exported import ExportedEncoder
-from lookalike.encoder.runtimes.selection import exported, kept_export, made_pictures, open_engine, torch_loader
+from lookalike.encoder.runtimes.selection import (
+    find_or_make_export,
+    open_engine,
+    open_export,
+    synthetic_pictures,
+    torch_loader,
+)
 from lookalike.options import EncoderRequest
 
 
 def float_encoder(request: EncoderRequest, encoders_dir: Path) -> ImageEncoder:
-    """The encoder that an int8 one is to be made of, as its export runs; raises what ``load_chosen`` raises."""
+    """The encoder that an int8 one is to be made of, as its export runs; raises what ``load_on_runtime`` raises."""
     reference = torch_loader(request, encoders_dir)
-    export = kept_export(request, encoders_dir, reference)
-    return exported(export, "onnxruntime", "to be quantised", reference)
+    export = find_or_make_export(request, encoders_dir, reference)
+    return open_export(export, "onnxruntime", "to be quantised", reference)
 
 
 def quantise(
@@ -30,11 +36,11 @@ def quantise(
     ``batches`` are pictures that the encoder prepared, as in ``lookalike.encoder.int8.quantise``, with its errors.
     """
     reference = torch_loader(request, encoders_dir)
-    export = kept_export(request, encoders_dir, reference)
+    export = find_or_make_export(request, encoders_dir, reference)
     content = quantised(export.model.read_bytes(), batches)
     model.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
     spec = dataclasses.replace(export.spec, name=request.name + SUFFIX, precision="int8", weights_digest=digest)
     encoder = ExportedEncoder(spec, open_engine("onnxruntime", model, None), reason="just made", reference=reference)
-    check = encoder.forward(made_pictures(spec.input_size))
+    check = encoder.forward(synthetic_pictures(spec.input_size))
     return Quantised(model, spec, request, check, {}), encoder

@@ -21,7 +21,7 @@ EXPECTED = (ImportError, OSError, RuntimeError, ValueError)
 """What work may raise beside a LookalikeError; all of these become a RuntimeError here."""
 
 
-def apart(work: Callable[..., None], *arguments: str | int | None) -> None:
+def run_in_subprocess(work: Callable[..., None], *arguments: str | int | None) -> None:
     """Call a function of a module in another process of this Python, and wait for its end.
 
     What is logged there as a warning of lookalike's is logged here. A leaf of LookalikeError that the work raises is
@@ -31,7 +31,7 @@ def apart(work: Callable[..., None], *arguments: str | int | None) -> None:
     # It looks for modules where this one does, in whatever way that came about.
     places = [str(place) for place in sys.path]
     program = f"import sys; sys.path[:] = {places!r}; from {__name__} import main; main()"
-    done = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-c", program, call],
         capture_output=True,
         text=True,
@@ -40,31 +40,31 @@ def apart(work: Callable[..., None], *arguments: str | int | None) -> None:
         start_new_session=True,  # a terminal's Ctrl-C is for who waits, who then ends this one
     )
     try:
-        said = json.loads(done.stdout.splitlines()[-1])
+        report = json.loads(ended.stdout.splitlines()[-1])
     except (IndexError, ValueError):
-        last = next(reversed(done.stderr.split("\n")[:-1]), "")
-        raise RuntimeError(f"the process for it ended with status {done.returncode} {last}".rstrip()) from None
-    for words in said["warnings"]:
+        last = next(reversed(ended.stderr.split("\n")[:-1]), "")
+        raise RuntimeError(f"the process for it ended with status {ended.returncode} {last}".rstrip()) from None
+    for words in report["warnings"]:
         _LOG.warning("%s", words)
-    if said["error"] is not None:
-        raise _error(**said["error"])
+    if report["error"] is not None:
+        raise _error(**report["error"])
 
 
 def main() -> None:
     """What the other process does: the call that its argument describes; what came of it is its last line."""
     module, name, arguments = json.loads(sys.argv[1])
-    failed: dict[str, Any] | None = None
+    error_fields: dict[str, Any] | None = None
     with contextlib.redirect_stdout(sys.stderr), _collected() as warnings:
         try:
             getattr(importlib.import_module(module), name)(*arguments)
         except LookalikeError as error:
-            failed = {"code": error.code, "words": error.message, "subject": error.subject}
+            error_fields = {"code": error.code, "words": error.message, "subject": error.subject}
         except EXPECTED as error:
-            failed = {"code": None, "words": shortened(error), "subject": None}
-    sys.stdout.write(f"\n{json.dumps({'error': failed, 'warnings': warnings})}\n")
+            error_fields = {"code": None, "words": shorten(error), "subject": None}
+    sys.stdout.write(f"\n{json.dumps({'error': error_fields, 'warnings': warnings})}\n")
 
 
-def shortened(error: Exception) -> str:
+def shorten(error: Exception) -> str:
     """The words of an error in one line that is not long; its class if it has none."""
     return " ".join(str(error).split())[:_LONGEST] or type(error).__name__
 
@@ -89,9 +89,9 @@ class _Collecting(logging.Handler):
 def _collected() -> Iterator[list[str]]:
     """The warnings of lookalike's that are logged meanwhile."""
     lines: list[str] = []
-    handler, ours = _Collecting(lines), logging.getLogger("lookalike")
-    ours.addHandler(handler)
+    handler, logger = _Collecting(lines), logging.getLogger("lookalike")
+    logger.addHandler(handler)
     try:
         yield lines
     finally:
-        ours.removeHandler(handler)
+        logger.removeHandler(handler)

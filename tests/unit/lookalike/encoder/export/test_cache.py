@@ -14,11 +14,11 @@ import pytest
 from lookalike.encoder.export.cache import (
     claim,
     export_folder,
-    find_kept,
-    keep,
-    one_at_a_time,
+    find_export,
+    hold_export_lock,
     read_choice,
     remove_compiled,
+    store_export,
     write_choice,
 )
 from lookalike.encoder.spec import EncoderSpec
@@ -36,9 +36,9 @@ def folders(exports: Path) -> list[str]:
 
 def test_what_was_kept_is_found_under_the_name_that_is_asked_for_now(tmp_path: Path) -> None:
     folder = tmp_path / "exports" / "key"
-    assert find_kept(folder, "tiny") is None
-    keep(folder, b"network", SPEC)
-    found = find_kept(folder, "resnet18:/moved/here.safetensors")
+    assert find_export(folder, "tiny") is None
+    store_export(folder, b"network", SPEC)
+    found = find_export(folder, "resnet18:/moved/here.safetensors")
     assert found is not None
     assert found.model.read_bytes() == b"network"
     assert found.spec.name == "resnet18:/moved/here.safetensors"
@@ -49,14 +49,14 @@ def test_what_was_kept_is_found_under_the_name_that_is_asked_for_now(tmp_path: P
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_a_damaged_export_is_not_used_and_can_be_made_again(file: str, damage: str, tmp_path: Path) -> None:
     folder = tmp_path / "key"
-    keep(folder, b"network", SPEC)
+    store_export(folder, b"network", SPEC)
     if damage == "cut":
         (folder / file).write_bytes((folder / file).read_bytes()[:-3])
     else:
         (folder / file).unlink()
-    assert find_kept(folder, "tiny") is None
-    keep(folder, b"network", SPEC)
-    again = find_kept(folder, "tiny")
+    assert find_export(folder, "tiny") is None
+    store_export(folder, b"network", SPEC)
+    again = find_export(folder, "tiny")
     assert again is not None
     assert again.model.read_bytes() == b"network"
 
@@ -64,8 +64,8 @@ def test_a_damaged_export_is_not_used_and_can_be_made_again(file: str, damage: s
 def test_two_that_export_at_once_both_succeed_and_leave_nothing_else_behind(tmp_path: Path) -> None:
     folder = tmp_path / "exports" / "key"
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: keep(folder, b"network" * 1000, SPEC), range(24)))
-    assert find_kept(folder, "tiny") is not None
+        list(pool.map(lambda _: store_export(folder, b"network" * 1000, SPEC), range(24)))
+    assert find_export(folder, "tiny") is not None
     assert [path.name for path in folder.parent.iterdir()] == ["key"]
 
 
@@ -74,24 +74,24 @@ def test_who_is_to_export_waits_for_who_exports_already(tmp_path: Path) -> None:
 
     def export(_: int) -> None:
         nonlocal under_way
-        with one_at_a_time(tmp_path):
+        with hold_export_lock(tmp_path):
             under_way += 1
             most.append(under_way)
-            keep(tmp_path / "exports" / "key", b"network", SPEC)
+            store_export(tmp_path / "exports" / "key", b"network", SPEC)
             under_way -= 1
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(export, range(8)))
     assert most == [1] * 8
-    assert find_kept(tmp_path / "exports" / "key", "tiny") is not None
+    assert find_export(tmp_path / "exports" / "key", "tiny") is not None
 
 
 def test_new_weights_of_the_same_encoder_take_the_old_ones_export_with_them(tmp_path: Path) -> None:
-    keep(tmp_path / "old", b"network", SPEC)
+    store_export(tmp_path / "old", b"network", SPEC)
     (tmp_path / "old" / "123.blob").write_bytes(b"compiled")
-    keep(tmp_path / "new", b"another", OTHER_WEIGHTS)
+    store_export(tmp_path / "new", b"another", OTHER_WEIGHTS)
     assert folders(tmp_path) == ["new"]
-    assert find_kept(tmp_path / "new", "tiny") is not None
+    assert find_export(tmp_path / "new", "tiny") is not None
 
 
 @pytest.mark.parametrize(
@@ -104,20 +104,20 @@ def test_new_weights_of_the_same_encoder_take_the_old_ones_export_with_them(tmp_
     ids=["another size", "another encoder", "another file"],
 )
 def test_what_may_still_be_asked_for_stays(other: EncoderSpec, tmp_path: Path) -> None:
-    keep(tmp_path / "first", b"network", SPEC)
-    keep(tmp_path / "second", b"another", other)
+    store_export(tmp_path / "first", b"network", SPEC)
+    store_export(tmp_path / "second", b"another", other)
     assert folders(tmp_path) == ["first", "second"]
 
 
 def test_exports_of_older_versions_go_and_those_of_newer_ones_stay(tmp_path: Path) -> None:
     versions = {"older": 1, "newer": 1000}
     for name, version in versions.items():
-        keep(tmp_path / name, b"network", dataclasses.replace(SPEC, name=name))
+        store_export(tmp_path / name, b"network", dataclasses.replace(SPEC, name=name))
         owner = tmp_path / name / "owner.json"
         owner.write_text(json.dumps(json.loads(owner.read_text()) | {"version": version}))
-    keep(tmp_path / "oldest", b"network", dataclasses.replace(SPEC, name="oldest"))
+    store_export(tmp_path / "oldest", b"network", dataclasses.replace(SPEC, name="oldest"))
     (tmp_path / "oldest" / "owner.json").unlink()  # the first versions wrote none
-    keep(tmp_path / "now", b"network", SPEC)
+    store_export(tmp_path / "now", b"network", SPEC)
     assert folders(tmp_path) == ["newer", "now"]
 
 
@@ -126,13 +126,13 @@ def test_what_another_process_is_making_stays_until_it_is_a_day_old(tmp_path: Pa
         (tmp_path / name).mkdir()
         then = time.time() - hours * 3600
         os.utime(tmp_path / name, (then, then))
-    keep(tmp_path / "key", b"network", SPEC)
+    store_export(tmp_path / "key", b"network", SPEC)
     assert folders(tmp_path) == [".key.now", "key"]
 
 
 def test_a_file_that_is_open_can_be_read_on_when_its_export_goes(tmp_path: Path) -> None:
-    with keep(tmp_path / "old", b"network", SPEC).model.open("rb") as file:
-        keep(tmp_path / "new", b"another", OTHER_WEIGHTS)
+    with store_export(tmp_path / "old", b"network", SPEC).model.open("rb") as file:
+        store_export(tmp_path / "new", b"another", OTHER_WEIGHTS)
         assert not (tmp_path / "old").exists()
         assert file.read() == b"network"
 
@@ -148,7 +148,7 @@ def test_a_folder_for_what_is_kept_of_an_int8_network_goes_with_its_next_version
 
 
 def test_what_openvino_compiled_is_removed_and_the_rest_stays(tmp_path: Path) -> None:
-    kept = keep(tmp_path / "key", b"network", SPEC)
+    kept = store_export(tmp_path / "key", b"network", SPEC)
     (kept.folder / "123.blob").write_bytes(b"compiled")
     remove_compiled(kept.folder)
     assert folders(kept.folder) == ["model.onnx", "owner.json", "spec.json"]

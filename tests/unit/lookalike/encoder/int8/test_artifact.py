@@ -21,7 +21,7 @@ from lookalike.encoder.int8.artifact import (
     write_description,
 )
 from lookalike.encoder.int8.quantise import FLOAT_CONVOLUTIONS, backbone_nodes
-from lookalike.encoder.runtimes.selection import load_chosen
+from lookalike.encoder.runtimes.selection import load_on_runtime
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import (
@@ -197,7 +197,7 @@ def expected() -> tuple[list[np.ndarray], Vectors]:
 def test_the_int8_encoder_in_the_box_is_near_the_float32_one(
     runtime: RuntimeName, expected: tuple[list[np.ndarray], Vectors], encoders_folder: Path
 ) -> None:
-    encoder = load_chosen(EncoderRequest("bundled-int8"), encoders_folder, runtime)
+    encoder = load_on_runtime(EncoderRequest("bundled-int8"), encoders_folder, runtime)
     assert (encoder.spec.name, encoder.spec.precision) == ("bundled-int8", "int8")
     cosines = (encoder.forward(np.stack(expected[0])) * expected[1]).sum(axis=1)
     assert cosines.mean() >= 0.99  # drawn discs and bars are stranger to it than photographs
@@ -206,6 +206,6 @@ def test_the_int8_encoder_in_the_box_is_near_the_float32_one(
 
 def test_pytorch_and_other_sizes_are_refused_for_an_int8_encoder(encoders_folder: Path) -> None:
     with pytest.raises(EncoderOptionsError, match=r"^torch cannot run bundled-int8"):
-        load_chosen(EncoderRequest("bundled-int8"), encoders_folder, RuntimeName.TORCH)
+        load_on_runtime(EncoderRequest("bundled-int8"), encoders_folder, RuntimeName.TORCH)
     with pytest.raises(EncoderOptionsError, match="leave both out"):
-        load_chosen(EncoderRequest("bundled-int8", None, 96), encoders_folder, RuntimeName.AUTO)
+        load_on_runtime(EncoderRequest("bundled-int8", None, 96), encoders_folder, RuntimeName.AUTO)

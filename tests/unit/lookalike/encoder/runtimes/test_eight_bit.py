@@ -13,7 +13,7 @@ from lookalike.encoder.int8.artifact import Quantised, read_quantised
 from lookalike.encoder.registry import BUNDLED_INT8
 from lookalike.encoder.runtimes import selection
 from lookalike.encoder.runtimes.exported import Engine
-from lookalike.encoder.runtimes.selection import IN_FLOAT32, SAME_INT8, load_chosen, made_pictures
+from lookalike.encoder.runtimes.selection import IN_FLOAT32, SAME_INT8, load_on_runtime, synthetic_pictures
 from lookalike.errors import EncoderOptionsError
 from lookalike.options import EncoderRequest, RuntimeName
 
@@ -75,7 +75,7 @@ def opened(made: Quantised, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_the_int8_encoder_has_its_own_vectors_in_float32_arithmetic(
     engine_name: str, made: Quantised, tmp_path: Path
 ) -> None:
-    pictures = made_pictures(made.spec.input_size)
+    pictures = synthetic_pictures(made.spec.input_size)
     in_memory = selection.open_engine(engine_name, made.model, None).run(pictures)
     assert least_cosine(in_memory, made) >= 0.999
     for _ in range(2):  # written, then found
@@ -98,8 +98,8 @@ def test_weights_and_bounds_are_those_of_the_whole_numbers() -> None:
 def test_where_eight_bit_products_overflow_it_is_computed_in_float32_and_says_so(
     runtime: RuntimeName, bundled_int8: EncoderRequest, tmp_path: Path, made: Quantised, opened: list[str]
 ) -> None:
-    encoder = load_chosen(bundled_int8, tmp_path, runtime)
-    assert least_cosine(encoder.forward(made_pictures(made.spec.input_size)), made) >= SAME_INT8
+    encoder = load_on_runtime(bundled_int8, tmp_path, runtime)
+    assert least_cosine(encoder.forward(synthetic_pictures(made.spec.input_size)), made) >= SAME_INT8
     assert encoder.runtime.startswith(f"{runtime} ")
     assert "in float32" in encoder.runtime
     assert encoder.spec.precision == "int8"
@@ -109,10 +109,10 @@ def test_where_eight_bit_products_overflow_it_is_computed_in_float32_and_says_so
 def test_the_measured_reason_names_what_the_others_gave_and_is_kept(
     bundled_int8: EncoderRequest, tmp_path: Path, opened: list[str], wrong: str
 ) -> None:
-    said = load_chosen(bundled_int8, tmp_path, RuntimeName.AUTO).runtime
+    said = load_on_runtime(bundled_int8, tmp_path, RuntimeName.AUTO).runtime
     assert f"openvino not: {wrong}, onnxruntime not: {wrong})" in said
     opened.clear()
-    assert load_chosen(bundled_int8, tmp_path, RuntimeName.AUTO).runtime == said
+    assert load_on_runtime(bundled_int8, tmp_path, RuntimeName.AUTO).runtime == said
     (engine,) = opened
     assert engine in IN_FLOAT32.values()
 
@@ -132,7 +132,7 @@ def test_float32_arithmetic_is_not_opened_where_eight_bit_products_are_right(
         return Right(made)
 
     monkeypatch.setattr(selection, "open_engine", open_here)
-    assert "float32" not in load_chosen(bundled_int8, tmp_path, runtime).runtime
+    assert "float32" not in load_on_runtime(bundled_int8, tmp_path, runtime).runtime
     assert not set(names) & set(IN_FLOAT32.values())
 
 
@@ -141,4 +141,4 @@ def test_an_encoder_that_not_even_float32_arithmetic_gives_back_is_refused(
 ) -> None:
     monkeypatch.setattr(selection, "open_engine", lambda *_: Overflowing(made))
     with pytest.raises(EncoderOptionsError, match=f"; onnxruntime-float32: {wrong}"):
-        load_chosen(bundled_int8, tmp_path, RuntimeName.AUTO)
+        load_on_runtime(bundled_int8, tmp_path, RuntimeName.AUTO)

@@ -15,7 +15,7 @@ from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.export.cache import export_folder
 from lookalike.encoder.runtimes import selection
 from lookalike.encoder.runtimes.exported import chunked
-from lookalike.encoder.runtimes.selection import chosen, load_chosen
+from lookalike.encoder.runtimes.selection import describe_choice, load_on_runtime
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder, load_torch_encoder
 from lookalike.errors import EncoderOptionsError
 from lookalike.options import EncoderRequest, RuntimeName
@@ -56,7 +56,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EncoderRequest:
     """A tiny network whose export is a few bytes, made in this process, where engines can be stood in for."""
     write_tiny(tmp_path / "tiny.safetensors")
     monkeypatch.setattr(TorchEncoder, "exported", lambda _: b"network")
-    monkeypatch.setattr(selection, "apart", lambda work, *arguments: work(*arguments))
+    monkeypatch.setattr(selection, "run_in_subprocess", lambda work, *arguments: work(*arguments))
     return EncoderRequest(f"{TINY}:{tmp_path / 'tiny.safetensors'}")
 
 
@@ -75,11 +75,11 @@ def engines(monkeypatch: pytest.MonkeyPatch, reference: TorchEncoder, angles: di
 
 
 def costing(monkeypatch: pytest.MonkeyPatch, **milliseconds: float) -> None:
-    monkeypatch.setattr(selection, "costs_of", lambda runs, _: {name: milliseconds[name] for name in runs})
+    monkeypatch.setattr(selection, "measure_costs", lambda runs, _: {name: milliseconds[name] for name in runs})
 
 
 def test_the_fastest_is_chosen_and_the_reason_has_the_figures() -> None:
-    choice = chosen({"torch": 20.0, "openvino": 4.0, "onnxruntime": 6.5}, {})
+    choice = describe_choice({"torch": 20.0, "openvino": 4.0, "onnxruntime": 6.5}, {})
     assert choice["runtime"] == "openvino"
     assert choice["reason"] == (
         "the fastest here by measurement: 4.0 ms of CPU a picture (torch 20.0, onnxruntime 6.5)"
@@ -92,7 +92,7 @@ def test_a_runtime_with_other_vectors_is_never_chosen_however_fast(
     # cos(0.02) = 0.9998 is too little, cos(0.01) = 0.99995 is enough
     engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.02, "onnxruntime": 0.01})
     costing(monkeypatch, torch=9.0, openvino=1.0, onnxruntime=2.0)
-    encoder = load_chosen(tiny, tmp_path, RuntimeName.AUTO)
+    encoder = load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert "onnxruntime" not in encoder.runtime.split(",")[0]  # the stand-in's own words
     assert "2.0 ms of CPU a picture (torch 9.0, openvino not: cosine 0.99980 to the reference)" in encoder.runtime
 
@@ -102,7 +102,7 @@ def test_pytorch_serves_when_it_is_the_fastest_and_says_so(
 ) -> None:
     engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.0})
     costing(monkeypatch, torch=3.0, openvino=5.0)
-    encoder = load_chosen(tiny, tmp_path, RuntimeName.AUTO)
+    encoder = load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert isinstance(encoder, TorchEncoder)
     assert "3.0 ms of CPU a picture (openvino 5.0, onnxruntime not: No module named 'onnxruntime')" in encoder.runtime
 
@@ -112,26 +112,26 @@ def test_it_is_measured_once_and_again_when_the_machine_or_a_version_changes(
 ) -> None:
     opened = engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.0, "onnxruntime": 0.0})
     costing(monkeypatch, torch=9.0, openvino=1.0, onnxruntime=2.0)
-    load_chosen(tiny, tmp_path, RuntimeName.AUTO)
+    load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert sorted(opened) == ["onnxruntime", "openvino", "openvino"]
     opened.clear()
-    load_chosen(tiny, tmp_path, RuntimeName.AUTO)
+    load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert opened == ["openvino"]
     compiled = export_folder(tiny, tmp_path) / "123.blob"
     compiled.write_bytes(b"compiled by openvino")
-    load_chosen(tiny, tmp_path, RuntimeName.AUTO)
+    load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert compiled.exists()
     monkeypatch.setattr(selection, "_processor", lambda: "another one")
     costing(monkeypatch, torch=9.0, openvino=3.0, onnxruntime=2.0)
     opened.clear()
-    load_chosen(tiny, tmp_path, RuntimeName.AUTO)
+    load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert sorted(opened) == ["onnxruntime", "onnxruntime", "openvino"]
     assert not compiled.exists()
 
 
 def test_a_folder_that_cannot_be_written_leaves_pytorch_and_says_so(tiny: EncoderRequest, tmp_path: Path) -> None:
     (tmp_path / "exports").write_text("in the way")
-    encoder = load_chosen(tiny, tmp_path, RuntimeName.AUTO)
+    encoder = load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert isinstance(encoder, TorchEncoder)
     assert "cannot be exported" in encoder.runtime
     assert "exports" in encoder.runtime
@@ -142,8 +142,8 @@ def test_a_runtime_that_was_asked_for_is_not_replaced_by_another(
 ) -> None:
     engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"onnxruntime": 0.0})
     with pytest.raises(EncoderOptionsError, match=r"^openvino cannot run test_resnet:.* No module named 'openvino'"):
-        load_chosen(tiny, tmp_path, RuntimeName.OPENVINO)
-    assert load_chosen(tiny, tmp_path, RuntimeName.ONNXRUNTIME).runtime == "fast 1, as was asked for"
+        load_on_runtime(tiny, tmp_path, RuntimeName.OPENVINO)
+    assert load_on_runtime(tiny, tmp_path, RuntimeName.ONNXRUNTIME).runtime == "fast 1, as was asked for"
 
 
 def test_each_runtime_that_can_be_named_has_a_module() -> None:
@@ -161,17 +161,17 @@ def test_a_runtime_that_there_is_not_is_refused() -> None:
 def test_an_export_that_fails_leaves_pytorch_or_is_refused_in_its_words(
     tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def apart(*_: object) -> None:
+    def run_in_subprocess(*_: object) -> None:
         raise RuntimeError("there is no such layer in ONNX")
 
-    monkeypatch.setattr(selection, "apart", apart)
-    encoder = load_chosen(tiny, tmp_path, RuntimeName.AUTO)
+    monkeypatch.setattr(selection, "run_in_subprocess", run_in_subprocess)
+    encoder = load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert isinstance(encoder, TorchEncoder)
     assert encoder.runtime.endswith("it cannot be exported (there is no such layer in ONNX)")
     with pytest.raises(
         EncoderOptionsError, match=r"^openvino cannot run test_resnet:.*: there is no such layer in ONNX$"
     ):
-        load_chosen(tiny, tmp_path, RuntimeName.OPENVINO)
+        load_on_runtime(tiny, tmp_path, RuntimeName.OPENVINO)
 
 
 def test_a_size_that_a_network_cannot_have_is_refused_as_it_is_with_pytorch(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_size_that_a_network_cannot_have_is_refused_as_it_is_with_pytorch(tmp_
     words = []
     for runtime in (RuntimeName.TORCH, RuntimeName.AUTO):
         with pytest.raises(EncoderOptionsError) as caught:
-            load_chosen(odd_size, tmp_path, runtime)
+            load_on_runtime(odd_size, tmp_path, runtime)
         words.append((caught.value.message, caught.value.subject))
     assert words[0] == words[1]
     assert words[0][0].startswith("input_size 100 is not possible: choose 64, or a multiple of 16")
