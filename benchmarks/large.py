@@ -166,7 +166,7 @@ def publish(data: Path, count: int, memory: int | None, vectors: Path | None) ->
     cpu = time.process_time() - cpu
     watch.over.set()
     layout.point_to(1)
-    catalogue.remember(record.id, source, request, settings)
+    catalogue.update_collection(record.id, source, request, settings)
     catalogue.close()
     manifest = read_manifest(layout, 1)
     moments = [("vectors and training", clock), *watch.began.items(), ("the end", published)]

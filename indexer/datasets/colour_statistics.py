@@ -13,7 +13,7 @@ from lookalike.encoder.network.operators import channel_moments
 from lookalike.errors import LookalikeError, SourceEmptyError
 from lookalike.images import decode
 from lookalike.options import ImageLimits
-from lookalike.sources.base import Refused, Source
+from lookalike.sources.base import RefusedEntry, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ def corpus_statistics(source: Source, limits: ImageLimits, reporter: Reporter) -
     with reporter.stage("reading", total) as stage:
         for entry in source.entries():
             try:
-                if isinstance(entry, Refused):
+                if isinstance(entry, RefusedEntry):
                     raise entry.error
                 data = source.read(entry.location, limits.max_bytes)
                 picture = decode(data, limits=limits, name=entry.key).pixels
             except LookalikeError as error:
                 refused_count += 1
-                if isinstance(entry, Refused) or names_a_picture(entry.location):
+                if isinstance(entry, RefusedEntry) or names_a_picture(entry.location):
                     reporter.say(f"left out: {error.message}")
             else:
                 sums += channel_moments(picture[None])

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from lookalike.errors import ManifestError
-from lookalike.sources.base import Entry, Refused, Scalar, Source, printable
+from lookalike.sources.base import Entry, RefusedEntry, Scalar, Source, printable
 
 SEED = 20
 PRODUCT = "product_id"
@@ -132,7 +132,7 @@ def read_labelled(source: Source, column: str | None = None, limit: int | None =
     entries: list[Entry] = []
     rejections: list[tuple[str, str]] = []
     for entry in source.entries():
-        if isinstance(entry, Refused):
+        if isinstance(entry, RefusedEntry):
             rejections.append((entry.key, entry.error.code))
         else:
             entries.append(entry)

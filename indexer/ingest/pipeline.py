@@ -30,7 +30,7 @@ from lookalike.errors import (
     UnsupportedFormatError,
 )
 from lookalike.options import ImageLimits
-from lookalike.sources.base import Entry, Refused, Source
+from lookalike.sources.base import Entry, RefusedEntry, Source
 
 PAGE = 256  # entries looked up in the catalogue at once
 GROUP = 16  # entries that a worker takes at once; fewer where that leaves workers without any
@@ -64,7 +64,7 @@ class Timings:
     encoded: int = 0
 
 
-_Found = list[Outcome | Refused]
+_Found = list[Outcome | RefusedEntry]
 
 
 @dataclass
@@ -88,7 +88,7 @@ class Pipeline:
             try:
                 for group in self._groups(pool):
                     for found in group:
-                        if isinstance(found, Refused):
+                        if isinstance(found, RefusedEntry):
                             self._turn_away(found)
                         else:
                             self._take(found)
@@ -114,7 +114,7 @@ class Pipeline:
             size = max(1, min(GROUP, len(page) // (2 * self.options.workers)))
             for group in _runs(page, size):
                 wanted = [entry for entry in group if isinstance(entry, Entry)]
-                refused: _Found = [entry for entry in group if isinstance(entry, Refused)]
+                refused: _Found = [entry for entry in group if isinstance(entry, RefusedEntry)]
                 underway.append(refused or pool.submit(examiner.examine, wanted, items))
                 if len(underway) > ahead:
                     yield _result(underway.popleft())
@@ -148,7 +148,7 @@ class Pipeline:
             self._intake.encode(self._waiting, self._squares)
             self._waiting, self._squares = [], []
 
-    def _turn_away(self, refused: Refused) -> None:
+    def _turn_away(self, refused: RefusedEntry) -> None:
         """What the source could not even offer; what it cannot read at present stays, be it a file or a folder."""
         kept = self.builder.under(refused.key) if isinstance(refused.error, EntryUnreadableError) else []
         for item in kept:
@@ -168,14 +168,14 @@ class Pipeline:
             self.report.give(entry.key, Verdict.REJECTED, error)
 
 
-def _runs(page: list[Entry | Refused], size: int) -> Iterator[list[Entry | Refused]]:
+def _runs(page: list[Entry | RefusedEntry], size: int) -> Iterator[list[Entry | RefusedEntry]]:
     """The page in pieces of up to ``size``, each of entries alone or of one that was refused."""
-    piece: list[Entry | Refused] = []
+    piece: list[Entry | RefusedEntry] = []
     for entry in page:
-        if piece and (isinstance(entry, Refused) or len(piece) == size):
+        if piece and (isinstance(entry, RefusedEntry) or len(piece) == size):
             yield piece
             piece = []
-        if isinstance(entry, Refused):
+        if isinstance(entry, RefusedEntry):
             yield [entry]
         else:
             piece.append(entry)

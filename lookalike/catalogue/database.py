@@ -1,4 +1,4 @@
-"""The database behind the catalogue: engine, transactions, migrations, and SQL errors turned into ours."""
+"""The database behind the catalogue: engine, transactions, migrations, and drivers' errors as `CatalogueError`."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ from lookalike.errors import (
 if TYPE_CHECKING:
     from alembic.config import Config
 
-LOCK_PATIENCE_S = 10.0
+LOCK_TIMEOUT_S = 10.0
 _VERSIONS = table("alembic_version", column("version_num"))
 
 
 class Database:
-    """One database; transactions are short and per use."""
+    """One database; each session is one short transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._writing = engine.execution_options(writes=True)
-        self._single = _without_transactions(engine)
-        self._where = engine.url.render_as_string(hide_password=True)
+        self._write_engine = engine.execution_options(writes=True)
+        self._autocommit_engine = _with_autocommit(engine)
+        self._address = engine.url.render_as_string(hide_password=True)
 
     @classmethod
-    def open(cls, address: str | Path, *, lock_patience_s: float = LOCK_PATIENCE_S) -> Database:
+    def open(cls, address: str | Path, *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Database:
         """Connect to a SQLite file, or by URL to a SQLite or PostgreSQL database, and bring the schema up to date.
 
-        A write that finds the database locked by another process waits ``lock_patience_s`` seconds. Raises
+        A write that finds the database locked by another process waits ``lock_timeout_s`` seconds. Raises
         CatalogueUnavailableError, CatalogueLockedError, or CatalogueOutdatedError if the schema is newer than
         this version of lookalike.
         """
-        database = cls(_engine(address, lock_patience_s))
+        database = cls(_engine(address, lock_timeout_s))
         try:
             database._migrate()
         except LookalikeError:
@@ -59,52 +59,52 @@ class Database:
         return database
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """A session for queries alone, on one state of the database."""
-        with self._translated(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+    def read_session(self) -> Iterator[Session]:
+        """A session for queries only; all of them see one state of the database."""
+        with self._translate_errors(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 
-    def rows(self, statement: Select[Any], **values: object) -> Sequence[Row[Any]]:
-        """What one query alone finds, without a transaction around it; ``values`` are those of its parameters."""
-        with self._translated(), self._single.connect() as connection:
+    def fetch_rows(self, statement: Select[Any], **values: object) -> Sequence[Row[Any]]:
+        """All rows of one query, without a transaction around it; ``values`` are those of its parameters."""
+        with self._translate_errors(), self._autocommit_engine.connect() as connection:
             return connection.execute(statement, values).all()
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def write_session(self) -> Iterator[Session]:
         """A session that commits at the end of the block and rolls back if it raises."""
-        with self._translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with self._translate_errors(), Session(self._write_engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self._engine.dispose()
 
     def revision(self) -> str | None:
         """The schema's revision, None in an empty database."""
-        with self._translated(), self._engine.connect() as connection:
+        with self._translate_errors(), self._engine.connect() as connection:
             if not inspect(connection).has_table(_VERSIONS.name):
                 return None
             return connection.scalar(select(_VERSIONS.c.version_num))
 
     def _migrate(self) -> None:
-        present = self.revision()
-        if present == SCHEMA:
+        current = self.revision()
+        if current == SCHEMA:
             return
-        # What migrates takes a third of a second to load, and almost every start finds nothing to migrate.
+        # Alembic takes a third of a second to import, and at almost every start there is nothing to migrate.
         from alembic import command
         from alembic.script import ScriptDirectory
 
         config = migrations_config()
         script = ScriptDirectory.from_config(config)
-        if present is not None and present not in {revision.revision for revision in script.walk_revisions()}:
+        if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
             raise CatalogueOutdatedError(
-                f"the catalogue at {self._where} has schema {present}, which this version of lookalike "
+                f"the catalogue at {self._address} has schema {current}, which this version of lookalike "
                 f"(schema {SCHEMA}) does not know: install the newer lookalike that made it",
-                subject=self._where,
+                subject=self._address,
             )
-        with self._translated():
+        with self._translate_errors():
             try:
-                with self._writing.begin() as connection:
+                with self._write_engine.begin() as connection:
                     config.attributes["connection"] = connection
                     command.upgrade(config, "head")
             except DBAPIError:
@@ -113,20 +113,20 @@ class Database:
                     raise
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            raise _translate(error, self._where) from error
+            raise _to_catalogue_error(error, self._address) from error
         except PoolTimeoutError as error:
             raise CatalogueUnavailableError(
-                f"all connections to the catalogue at {self._where} are in use: run with fewer --workers",
-                subject=self._where,
+                f"all connections to the catalogue at {self._address} are in use: run with fewer --workers",
+                subject=self._address,
             ) from error
 
 
 def migrations_config() -> Config:
-    """Alembic's configuration, pointing at the migrations that travel with the package."""
+    """Alembic's configuration for the migrations in the package."""
     from alembic.config import Config
 
     config = Config()
@@ -134,41 +134,41 @@ def migrations_config() -> Config:
     return config
 
 
-def _engine(address: str | Path, lock_patience_s: float) -> Engine:
+def _engine(address: str | Path, lock_timeout_s: float) -> Engine:
     if isinstance(address, Path):
-        return _sqlite_engine(URL.create("sqlite", database=str(address)), lock_patience_s)
+        return _sqlite_engine(URL.create("sqlite", database=str(address)), lock_timeout_s)
     try:
         url = make_url(address)
         if url.get_backend_name() == "sqlite":
-            return _sqlite_engine(url, lock_patience_s)
+            return _sqlite_engine(url, lock_timeout_s)
         if url.get_backend_name() == "postgresql":
             return create_engine(url, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError) as error:
-        raise _wrong_address() from error
+        raise _address_error() from error
     except ModuleNotFoundError as error:
         raise CatalogueUnavailableError(
             f"the driver for this database is not installed ({error.name}): pip install 'lookalike[postgres]'",
             subject="database_url",
         ) from error
-    raise _wrong_address()
+    raise _address_error()
 
 
-def _without_transactions(engine: Engine) -> Engine:
-    """The same engine, with the same connections, for queries that stand alone."""
+def _with_autocommit(engine: Engine) -> Engine:
+    """The same engine and connections, for single queries outside of a transaction."""
     if engine.dialect.name == "sqlite":
-        return engine.execution_options(single=True)
+        return engine.execution_options(autocommit=True)
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def _wrong_address() -> CatalogueUnavailableError:
-    """Without the address, which may hold a password."""
+def _address_error() -> CatalogueUnavailableError:
+    """The message leaves the address out, since it may contain a password."""
     return CatalogueUnavailableError(
         "the database address cannot be used: say sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
         subject="database_url",
     )
 
 
-def _sqlite_engine(url: URL, lock_patience_s: float) -> Engine:
+def _sqlite_engine(url: URL, lock_timeout_s: float) -> Engine:
     if url.database:
         try:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -177,52 +177,52 @@ def _sqlite_engine(url: URL, lock_patience_s: float) -> Engine:
                 f"the folder of {url.database} cannot be made ({error.strerror}): choose another one",
                 subject=url.database,
             ) from error
-    engine = create_engine(url, connect_args={"timeout": lock_patience_s})
+    engine = create_engine(url, connect_args={"timeout": lock_timeout_s})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        # The driver's own transaction handling starts them late and leaves DDL outside; SQLAlchemy says BEGIN below.
+        # The driver begins transactions late and leaves DDL outside of them; the handler below sends BEGIN instead.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        # A published snapshot must never name rows that a power cut took back.
+        # A published snapshot must never name rows that a power failure has undone.
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("single", False):
-            return  # one query sees one state by itself, and BEGIN and ROLLBACK cost more than it does
-        # A transaction that reads first and then writes is refused at once, without patience, if another one wrote in
-        # between; so one that means to write takes its place in the queue from the start.
+        if connection.get_execution_options().get("autocommit", False):
+            return  # one query sees one state by itself, and BEGIN and ROLLBACK cost more than the query
+        # A transaction that reads first and then writes fails at once, without waiting for the lock, if another one
+        # wrote in between; so one that will write asks for the lock from the start.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
 
-def _translate(error: DBAPIError, where: str) -> CatalogueError | DiskFullError:
-    """One of our errors for a driver's; the driver's own words are kept at the end."""
-    words = str(error.orig).strip()
-    first = words.splitlines()[0] if words else type(error.orig).__name__
-    if "database is locked" in words or "lock timeout" in words or "database table is locked" in words:
+def _to_catalogue_error(error: DBAPIError, address: str) -> CatalogueError | DiskFullError:
+    """The `CatalogueError` or `DiskFullError` for a driver's error; its message ends with the driver's."""
+    message = str(error.orig).strip()
+    reason = message.splitlines()[0] if message else type(error.orig).__name__
+    if "database is locked" in message or "lock timeout" in message or "database table is locked" in message:
         return CatalogueLockedError(
-            f"another process holds the catalogue at {where}: wait for it to finish, then run the command again",
-            subject=where,
+            f"another process holds the catalogue at {address}: wait for it to finish, then run the command again",
+            subject=address,
         )
-    if "database or disk is full" in words or "No space left on device" in words:
+    if "database or disk is full" in message or "No space left on device" in message:
         return DiskFullError(
-            f"no room is left on the disk of the catalogue at {where}: free some and run the command again; "
+            f"no room is left on the disk of the catalogue at {address}: free some and run the command again; "
             "what was published is intact",
-            subject=where,
+            subject=address,
         )
     if isinstance(error, OperationalError):
         return CatalogueUnavailableError(
-            f"the catalogue at {where} cannot be used: {first}. Check that the database runs and may be written",
-            subject=where,
+            f"the catalogue at {address} cannot be used: {reason}. Check that the database runs and may be written",
+            subject=address,
         )
     return CatalogueUnavailableError(
-        f"the catalogue at {where} refused: {first}. Restore it from a backup, or move it away and index again",
-        subject=where,
+        f"the catalogue at {address} refused: {reason}. Restore it from a backup, or move it away and index again",
+        subject=address,
     )

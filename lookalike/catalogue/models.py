@@ -24,16 +24,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-# SQLite hands out row ids only for a column declared exactly INTEGER.
+# SQLite assigns row ids only to a column declared exactly INTEGER.
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
 KEY_LENGTH = 1024
 SCHEMA = "0002"
-"""The newest migration: the one that makes these tables what they are."""
+"""The revision of the newest migration, which these tables correspond to."""
 
 
 def utc_now() -> datetime:
-    """The present, aware and in UTC."""
+    """The current time, with the time zone UTC."""
     return datetime.now(UTC)
 
 
@@ -51,7 +51,7 @@ class Base(DeclarativeBase):
 
 
 class CollectionRow(Base):
-    """A named set of pictures, the source that it is filled from, and the encoder that its vectors are made with."""
+    """A named set of pictures, its source, and the encoder of its vectors."""
 
     __tablename__ = "collections"
 
@@ -81,7 +81,7 @@ class ItemRow(Base):
             postgresql_where=text("removed_generation IS NULL"),
         ),
         Index("ix_items_content", "collection_id", "content_digest"),
-        # No index of all rows by removed_generation: SQLite would go through the live ones, nearly all, for a few.
+        # No index of all rows by removed_generation: SQLite would scan the live rows, nearly all, to find a few.
         Index(
             "ix_items_removed_key",
             "collection_id",
@@ -112,7 +112,7 @@ class ItemRow(Base):
 
 
 class VectorRow(Base):
-    """The vector of an item that no snapshot holds yet: float32, little-endian, dimension numbers."""
+    """The vector of an item that is in no snapshot yet: float32, little-endian, (dimension,)."""
 
     __tablename__ = "pending_vectors"
 

@@ -1,4 +1,4 @@
-"""What the catalogue gives and takes: plain frozen values, so that nothing above it knows SQL."""
+"""Arguments and results of the catalogue: plain frozen dataclasses, so that no module above it knows SQL."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class SourceRecord:
 
 @dataclass(frozen=True, slots=True)
 class CollectionSettings:
-    """How a collection is kept, remembered so that a run by the clock does as the run by hand did.
+    """A collection's options, stored so that a scheduled run uses those of the last manual run.
 
-    ``engine`` names the index type, or is "auto"; ``keep`` is how many snapshots stay, the current one included: at
-    least 2, so that who has one open does not lose it to the next publish; ``max_bytes`` and ``max_pixels`` are the
-    limits on its pictures; ``target_recall`` is what the index must reach, and ``memory`` the bytes that it may take in
-    a service, None if that need not be minded.
+    ``engine`` names the index type, or is "auto"; ``keep`` is how many snapshots stay on disk, with the current one: at
+    least 2, so that a reader of the current one does not lose it when the next one is published; ``max_bytes`` and
+    ``max_pixels`` are the limits on its pictures; ``target_recall`` is the least recall of its index, and ``memory``
+    the most bytes that the index may take in a service, None for no limit.
     """
 
     engine: str
@@ -53,7 +53,7 @@ class CollectionSettings:
 
 @dataclass(frozen=True, slots=True)
 class CollectionRecord:
-    """One collection as the catalogue knows it."""
+    """One collection, as stored."""
 
     id: int
     name: str
@@ -73,7 +73,7 @@ def folder_of(location: str) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ItemDraft(ShortRepr):
-    """A picture as its source describes it and as it was decoded, before it has an id.
+    """A picture as its source describes it and with the size that it was decoded to, before it has an id.
 
     ``content_digest`` is the SHA-256 of the file's bytes; ``width`` and ``height`` are of the upright picture.
     """

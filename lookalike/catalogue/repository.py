@@ -1,4 +1,4 @@
-"""Every query of the catalogue, as a named method; each is one transaction.
+"""Every query of the catalogue, as a method; each is one transaction.
 
 A *live* row is the newest version of its key, published or not. A row is *visible* at a generation if that
 generation lies in [created_generation, removed_generation).
@@ -25,7 +25,7 @@ from lookalike.catalogue.records import (
     NewItem,
     SourceRecord,
 )
-from lookalike.catalogue.visible_items import BY_CONTENT, CHUNK, VisibleItems, by_number, item_of
+from lookalike.catalogue.visible_items import BY_CONTENT, CHUNK, VisibleItems, to_item_record, without_index
 from lookalike.errors import CollectionNotFoundError
 from lookalike.options import EncoderRequest
 
@@ -33,7 +33,7 @@ from lookalike.options import EncoderRequest
 _INSERT_ITEMS = insert(ItemRow).returning(ItemRow.id, sort_by_parameter_order=True)
 _INSERT_VECTORS = insert(VectorRow)
 
-PAGE = 10_000  # rows fetched at once when a whole collection streams by
+PAGE = 10_000  # rows of one query when a whole collection is iterated
 
 
 class Catalogue:
@@ -43,86 +43,88 @@ class Catalogue:
         self._database = database
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self._database.close()
 
     # Collections
 
     def collections(self) -> list[CollectionRecord]:
         """All collections by name."""
-        with self._database.reading() as session:
-            return [_collection(row) for row in session.scalars(select(CollectionRow).order_by(CollectionRow.name))]
+        with self._database.read_session() as session:
+            return [
+                _collection_record(row) for row in session.scalars(select(CollectionRow).order_by(CollectionRow.name))
+            ]
 
     def collection(self, name: str) -> CollectionRecord:
         """The collection of that name; raises CollectionNotFoundError."""
-        with self._database.reading() as session:
+        with self._database.read_session() as session:
             row = session.scalar(select(CollectionRow).where(CollectionRow.name == name))
             if row is None:
-                known = list(session.scalars(select(CollectionRow.name).order_by(CollectionRow.name)))
-                there = f"there are: {', '.join(known)}" if known else "none has been indexed yet"
-                raise CollectionNotFoundError(f"no collection is called {name!r}; {there}", subject=name)
-            return _collection(row)
+                names = list(session.scalars(select(CollectionRow.name).order_by(CollectionRow.name)))
+                existing = f"there are: {', '.join(names)}" if names else "none has been indexed yet"
+                raise CollectionNotFoundError(f"no collection is called {name!r}; {existing}", subject=name)
+            return _collection_record(row)
 
     def start_run(
         self, name: str, source: SourceRecord, encoder: EncoderRequest, settings: CollectionSettings
     ) -> CollectionRecord:
-        """Number a run over a collection, which is made, with this source and encoder, if there is none."""
-        with self._database.writing() as session:
+        """Increment the collection's run number; a new collection is created with this source and encoder."""
+        with self._database.write_session() as session:
             row = session.scalar(select(CollectionRow).where(CollectionRow.name == name))
             if row is None:
                 row = CollectionRow(name=name, run=0)
-                _remember(row, source, encoder, settings)
+                _set_source_and_options(row, source, encoder, settings)
                 session.add(row)
             row.run += 1
             row.updated_at = utc_now()
             session.flush()
-            return _collection(row)
+            return _collection_record(row)
 
-    def remember(
+    def update_collection(
         self, collection_id: int, source: SourceRecord, encoder: EncoderRequest, settings: CollectionSettings
     ) -> None:
-        """Keep where a collection was filled from and how; said when a run has published, not when it begins."""
-        with self._database.writing() as session:
-            _remember(session.get_one(CollectionRow, collection_id), source, encoder, settings)
+        """Store the source and the options of the last run; called when the run has published, not when it begins."""
+        with self._database.write_session() as session:
+            _set_source_and_options(session.get_one(CollectionRow, collection_id), source, encoder, settings)
 
     # The write side
 
     def live_by_key(self, collection_id: int, keys: Sequence[str]) -> dict[str, ItemRecord]:
         """The live rows that have these keys."""
-        with self._database.reading() as session:
+        with self._database.read_session() as session:
             live = select(ItemRow).where(ItemRow.collection_id == collection_id, ItemRow.removed_generation.is_(None))
-            return {row.key: _item(row) for row in _in_chunks(session, live, ItemRow.key, keys)}
+            return {row.key: _item_record(row) for row in _in_chunks(session, live, ItemRow.key, keys)}
 
     def live_below(self, collection_id: int, prefix: str) -> list[ItemRecord]:
         """The live rows whose keys begin with this, by id."""
-        with self._database.reading() as session:
+        with self._database.read_session() as session:
             begins = ItemRow.key.startswith(prefix, autoescape=True)
-            rows = session.scalars(select(ItemRow).where(_live(collection_id), begins).order_by(ItemRow.id))
-            # SQLite takes upper and lower case for the same here.
-            return [_item(row) for row in rows if row.key.startswith(prefix)]
+            rows = session.scalars(select(ItemRow).where(_is_live(collection_id), begins).order_by(ItemRow.id))
+            # SQLite's LIKE ignores case.
+            return [_item_record(row) for row in rows if row.key.startswith(prefix)]
 
     def live_by_content(
         self, collection_id: int, content_digests: Sequence[str], encoder_digest: str
     ) -> dict[str, ItemRecord]:
-        """By content, some live row that has it and was encoded by this encoder."""
-        found: dict[str, ItemRecord] = {}
+        """For each content digest, any live row with it that was encoded by this encoder."""
+        items: dict[str, ItemRecord] = {}
         for start in range(0, len(content_digests), CHUNK):
-            chosen = content_digests[start : start + CHUNK]
-            for row in self._database.rows(BY_CONTENT, collection=collection_id, contents=chosen):
-                item = item_of(row)
+            digests = content_digests[start : start + CHUNK]
+            for row in self._database.fetch_rows(BY_CONTENT, collection=collection_id, contents=digests):
+                item = to_item_record(row)
                 if item.encoder_digest == encoder_digest:
-                    found[item.draft.content_digest] = item
-        return found
+                    items[item.draft.content_digest] = item
+        return items
 
     def store(
         self, collection: CollectionRecord, generation: int, encoder_digest: str, items: Sequence[NewItem]
     ) -> list[int]:
         """Add new versions with their vectors, and close the versions that they replace; the new ids, in order."""
-        with self._database.writing() as session:
-            _close(session, [item.replaces for item in items if item.replaces is not None], generation)
+        with self._database.write_session() as session:
+            _close_rows(session, [item.replaces for item in items if item.replaces is not None], generation)
             if not items:
                 return []
-            rows = [_row(collection, generation, encoder_digest, item.draft) for item in items]
+            rows = [_item_columns(collection, generation, encoder_digest, item.draft) for item in items]
             ids = [row_id for (row_id,) in session.connection().execute(_INSERT_ITEMS, rows)]
             vectors = (np.ascontiguousarray(item.vector, dtype="<f4").tobytes() for item in items)
             pairs = [{"item_id": row_id, "vector": vector} for row_id, vector in zip(ids, vectors, strict=True)]
@@ -130,73 +132,77 @@ class Catalogue:
             return ids
 
     def mark_seen(self, collection: CollectionRecord, ids: Sequence[int]) -> None:
-        """Note that the source still has these items."""
-        with self._database.writing() as session:
+        """Record that the source still has these items in this run."""
+        with self._database.write_session() as session:
             for start in range(0, len(ids), CHUNK):
-                chosen = ItemRow.id.in_(ids[start : start + CHUNK])
-                session.execute(update(ItemRow).where(chosen).values(seen_run=collection.run))
+                is_in_chunk = ItemRow.id.in_(ids[start : start + CHUNK])
+                session.execute(update(ItemRow).where(is_in_chunk).values(seen_run=collection.run))
 
     def remove_unseen(self, collection: CollectionRecord, generation: int) -> list[str]:
-        """Close every live row that this run has not seen; the keys that went."""
-        gone = and_(_live(collection.id), ItemRow.seen_run != collection.run)
-        with self._database.writing() as session:
-            keys = list(session.scalars(select(ItemRow.key).where(gone).order_by(ItemRow.key)))
-            session.execute(update(ItemRow).where(gone).values(removed_generation=generation))
+        """Close every live row that this run has not seen; the keys of these rows, sorted."""
+        is_unseen = and_(_is_live(collection.id), ItemRow.seen_run != collection.run)
+        with self._database.write_session() as session:
+            keys = list(session.scalars(select(ItemRow.key).where(is_unseen).order_by(ItemRow.key)))
+            session.execute(update(ItemRow).where(is_unseen).values(removed_generation=generation))
             return keys
 
     def has_changes(self, collection_id: int, generation: int) -> bool:
-        """Whether any row came or went in this generation, apart from those that did both."""
-        came = and_(ItemRow.created_generation == generation, ItemRow.removed_generation.is_(None))
-        went = and_(ItemRow.removed_generation == generation, ItemRow.created_generation < generation)
-        with self._database.reading() as session:
-            found = session.scalar(
-                select(ItemRow.id).where(ItemRow.collection_id == collection_id, or_(came, went)).limit(1)
+        """Whether any row was added or removed in this generation, apart from those that were both."""
+        is_added = and_(ItemRow.created_generation == generation, ItemRow.removed_generation.is_(None))
+        is_removed = and_(ItemRow.removed_generation == generation, ItemRow.created_generation < generation)
+        with self._database.read_session() as session:
+            changed_id = session.scalar(
+                select(ItemRow.id).where(ItemRow.collection_id == collection_id, or_(is_added, is_removed)).limit(1)
             )
-            return found is not None
+            return changed_id is not None
 
     def newest_generation(self, collection_id: int) -> int:
-        """The newest generation in which a row came or went; 0 if there is none."""
+        """The newest generation in which a row was added or removed; 0 if there is none."""
         newest = (func.max(ItemRow.created_generation), func.max(ItemRow.removed_generation))
-        with self._database.reading() as session:
-            came, went = session.execute(select(*newest).where(ItemRow.collection_id == collection_id)).one()
-            return max(came or 0, went or 0)
+        with self._database.read_session() as session:
+            created, removed = session.execute(select(*newest).where(ItemRow.collection_id == collection_id)).one()
+            return max(created or 0, removed or 0)
 
     def pending_vectors(self, ids: Sequence[int]) -> dict[int, npt.NDArray[np.float32]]:
-        """The vectors of those of these items that no snapshot holds yet."""
-        with self._database.reading() as session:
+        """By id, the vectors of those of these items that are in no snapshot yet."""
+        with self._database.read_session() as session:
             rows = _in_chunks(session, select(VectorRow), VectorRow.item_id, ids)
             return {row.item_id: np.frombuffer(row.vector, dtype="<f4") for row in rows}
 
-    def forget(self, collection_id: int, *, published: int, oldest: int) -> None:
-        """Drop vectors that the snapshot ``published`` holds, and rows that no snapshot from ``oldest`` on sees.
+    def prune(self, collection_id: int, *, published_generation: int, oldest_generation: int) -> None:
+        """Delete vectors up to ``published_generation``, and rows invisible from ``oldest_generation`` on.
 
-        Among these are rows that came and went between two snapshots, which an interrupted run may leave.
+        A published snapshot has its vectors in a file. Among the rows are those that were added and removed between two
+        snapshots, which an interrupted run may leave.
         """
-        mine = select(ItemRow.id).where(ItemRow.collection_id == collection_id)
-        with self._database.writing() as session:
-            held = mine.where(ItemRow.created_generation <= published)
-            session.execute(delete(VectorRow).where(VectorRow.item_id.in_(held)))
-            unseen = or_(ItemRow.removed_generation <= oldest, ItemRow.removed_generation <= ItemRow.created_generation)
+        collection_ids = select(ItemRow.id).where(ItemRow.collection_id == collection_id)
+        with self._database.write_session() as session:
+            published_ids = collection_ids.where(ItemRow.created_generation <= published_generation)
+            session.execute(delete(VectorRow).where(VectorRow.item_id.in_(published_ids)))
+            unseen = or_(
+                ItemRow.removed_generation <= oldest_generation,
+                ItemRow.removed_generation <= ItemRow.created_generation,
+            )
             session.execute(delete(ItemRow).where(ItemRow.collection_id == collection_id, unseen))
 
     def close_items(self, ids: Sequence[int], generation: int) -> None:
-        """End these versions at a generation; their keys are free again."""
-        with self._database.writing() as session:
-            _close(session, ids, generation)
+        """Remove these versions from this generation on; their keys are free again."""
+        with self._database.write_session() as session:
+            _close_rows(session, ids, generation)
 
     # The read side
 
     def live_count(self, collection_id: int) -> int:
         """Number of live rows."""
-        with self._database.reading() as session:
-            return int(session.scalar(select(func.count()).select_from(ItemRow).where(_live(collection_id))) or 0)
+        with self._database.read_session() as session:
+            return int(session.scalar(select(func.count()).select_from(ItemRow).where(_is_live(collection_id))) or 0)
 
     def visible_ids(self, collection_id: int, generation: int) -> Iterator[npt.NDArray[np.int64]]:
-        """Ids visible at a generation, rising, in pages."""
+        """Ids visible at a generation, in ascending order, in pages."""
         last = 0
         while True:
-            query = select(ItemRow.id).where(_visible(collection_id, generation), ItemRow.id > last)
-            with self._database.reading() as session:
+            query = select(ItemRow.id).where(_is_visible(collection_id, generation), ItemRow.id > last)
+            with self._database.read_session() as session:
                 page = np.fromiter(session.scalars(query.order_by(ItemRow.id).limit(PAGE)), dtype=np.int64)
             yield page
             if len(page) < PAGE:
@@ -204,7 +210,7 @@ class Catalogue:
             last = int(page[-1])
 
     def visible_items(self, collection_id: int, generation: int) -> Iterator[ItemRecord]:
-        """All items visible at a generation, by rising id."""
+        """All items visible at a generation, by ascending id."""
         last = 0
         while True:
             page = self.visible_page(collection_id, generation, last, PAGE)
@@ -214,35 +220,37 @@ class Catalogue:
             last = page[-1].id
 
     def visible_page(self, collection_id: int, generation: int, after: int, limit: int) -> list[ItemRecord]:
-        """The first items visible at a generation whose id is above ``after``, by rising id."""
-        return self.seen_by(collection_id, generation).page(after, limit)
+        """The first items visible at a generation whose id is above ``after``, by ascending id."""
+        return self.snapshot_items(collection_id, generation).page(after, limit)
 
-    def seen_by(self, collection_id: int, generation: int) -> VisibleItems:
-        """The items that a published snapshot sees, for who asks for them again and again."""
+    def snapshot_items(self, collection_id: int, generation: int) -> VisibleItems:
+        """The items visible in a published snapshot, with a cache for repeated queries."""
         return VisibleItems(self._database, collection_id, generation)
 
 
-def _live(collection_id: int) -> ColumnElement[bool]:
+def _is_live(collection_id: int) -> ColumnElement[bool]:
     return and_(ItemRow.collection_id == collection_id, ItemRow.removed_generation.is_(None))
 
 
-def _visible(collection_id: int, generation: int) -> ColumnElement[bool]:
+def _is_visible(collection_id: int, generation: int) -> ColumnElement[bool]:
     return and_(
-        by_number(ItemRow.collection_id) == collection_id,
+        without_index(ItemRow.collection_id) == collection_id,
         ItemRow.created_generation <= generation,
         or_(ItemRow.removed_generation.is_(None), ItemRow.removed_generation > generation),
     )
 
 
-def _remember(row: CollectionRow, source: SourceRecord, encoder: EncoderRequest, settings: CollectionSettings) -> None:
+def _set_source_and_options(
+    row: CollectionRow, source: SourceRecord, encoder: EncoderRequest, settings: CollectionSettings
+) -> None:
     row.source_kind, row.source_location, row.source_root = source.kind, source.location, source.root
     row.encoder_request, row.settings = asdict(encoder), asdict(settings)
 
 
-def _close(session: Session, ids: Sequence[int], generation: int) -> None:
+def _close_rows(session: Session, ids: Sequence[int], generation: int) -> None:
     for start in range(0, len(ids), CHUNK):
-        chosen = ItemRow.id.in_(ids[start : start + CHUNK])
-        session.execute(update(ItemRow).where(chosen).values(removed_generation=generation))
+        is_in_chunk = ItemRow.id.in_(ids[start : start + CHUNK])
+        session.execute(update(ItemRow).where(is_in_chunk).values(removed_generation=generation))
 
 
 Row = TypeVar("Row", ItemRow, VectorRow)
@@ -255,7 +263,9 @@ def _in_chunks(
         yield from session.scalars(query.where(column.in_(values[start : start + CHUNK])))
 
 
-def _row(collection: CollectionRecord, generation: int, encoder_digest: str, draft: ItemDraft) -> dict[str, Any]:
+def _item_columns(
+    collection: CollectionRecord, generation: int, encoder_digest: str, draft: ItemDraft
+) -> dict[str, Any]:
     return {
         "collection_id": collection.id,
         "key": draft.key,
@@ -274,7 +284,7 @@ def _row(collection: CollectionRecord, generation: int, encoder_digest: str, dra
     }
 
 
-def _item(row: ItemRow) -> ItemRecord:
+def _item_record(row: ItemRow) -> ItemRecord:
     return ItemRecord(
         id=row.id,
         draft=ItemDraft(
@@ -295,7 +305,7 @@ def _item(row: ItemRow) -> ItemRecord:
     )
 
 
-def _collection(row: CollectionRow) -> CollectionRecord:
+def _collection_record(row: CollectionRow) -> CollectionRecord:
     return CollectionRecord(
         id=row.id,
         name=row.name,

@@ -128,7 +128,7 @@ class Builder:
             else:
                 current = self.generation - 1
             self.layout.point_to(current)
-            self.catalogue.remember(self.record.id, self.source, self.request, self.options.settings)
+            self.catalogue.update_collection(self.record.id, self.source, self.request, self.options.settings)
             self._prune(current)
         return read_manifest(self.layout, current)
 
@@ -162,7 +162,7 @@ class Builder:
         for generation in complete:
             if generation not in kept:
                 self.layout.remove(generation)
-        self.catalogue.forget(self.record.id, published=current, oldest=min(kept))
+        self.catalogue.prune(self.record.id, published_generation=current, oldest_generation=min(kept))
 
     def _drop_lost(self) -> int:
         """Close live rows whose vector is nowhere, so that this run encodes them again; how many there were."""

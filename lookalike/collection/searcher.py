@@ -70,7 +70,7 @@ class Searcher:
     visible_items: VisibleItems = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        visible_items = self.catalogue.seen_by(self.collection_id, self.snapshot.manifest.generation)
+        visible_items = self.catalogue.snapshot_items(self.collection_id, self.snapshot.manifest.generation)
         object.__setattr__(self, "visible_items", visible_items)
 
     def __len__(self) -> int:

@@ -1,1 +1,1 @@
-"""Where pictures come from: a folder, a zip file, or a manifest (CSV, JSON lines); `opening.open_source` chooses."""
+"""Where pictures come from: a folder, a zip file, or a manifest (CSV, JSON lines). `open_source` chooses."""

@@ -1,8 +1,8 @@
 """A zip file as a source, read in place: nothing is unpacked to disk, so no member can write anywhere.
 
-A member is refused if its name climbs out or is absolute, if it is a link or a device, if it is encrypted, or if
-it is packed by a method whose unpacking cannot be stopped part-way (only stored and deflated members are read).
-Sizes in the archive are not trusted: unpacking stops at the byte limit, whatever the header says.
+A member is refused if its path is absolute or has "..", if it is a link or a device, if it is encrypted, or if its
+compression method cannot be stopped part-way (only stored and deflated members are read). Sizes in the archive are
+not trusted: unpacking stops at the byte limit, whatever the header says.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from lookalike.errors import (
     KeyDuplicateError,
     LookalikeError,
 )
-from lookalike.sources.base import Entry, Refused, is_clutter, key_error, printable, refused_key
-from lookalike.sources.files import too_large, unreadable
+from lookalike.sources.base import Entry, RefusedEntry, is_ignored_name, key_error, printable, refused_key
+from lookalike.sources.files import too_large_error, unreadable_error
 
 MAX_ENTRIES = 2_000_000
 MAX_DIRECTORY_BYTES = 256 << 20
-"""Bytes of the table of contents, which is held in memory while the archive is open."""
+"""Bytes of the central directory, which is in memory while the archive is open."""
 
 MAX_NAME_LENGTH = 4096
 
-_PIECE = 1 << 16
+_CHUNK_BYTES = 1 << 16
 _DRIVE = re.compile(r"[A-Za-z]:")
-_ENCRYPTED = 0x1
+_ENCRYPTED_FLAG = 0x1
 _STOPPABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
@@ -50,115 +50,121 @@ class ZipSource:
         self.location = printable(str(self._path))
         self._lock = threading.Lock()
         try:
-            _check_announced(self._path, self.location)
+            _check_directory_size(self._path, self.location)
             self._archive = zipfile.ZipFile(self._path)
         except (zipfile.BadZipFile, UnicodeDecodeError, struct.error, EOFError, ValueError) as error:
             message = f"{self.location} is no intact zip file ({error}); pack or fetch it again"
             raise ArchiveDamagedError(message, subject=self.location) from error
         except OSError as error:
-            raise unreadable(self.location, error) from error
+            raise unreadable_error(self.location, error) from error
         if len(self._archive.infolist()) > MAX_ENTRIES:
             self._archive.close()
-            raise _too_many(self.location)
+            raise _too_many_members_error(self.location)
 
-    def entries(self) -> Iterator[Entry | Refused]:
+    def entries(self) -> Iterator[Entry | RefusedEntry]:
         """Members in the order of the archive; the second of two members of one name is refused."""
-        seen: set[str] = set()
+        keys: set[str] = set()
         for member in self._archive.infolist():
             name = member.filename.replace("\\", "/")
             parts = [part for part in name.split("/") if part not in ("", ".")]
-            if member.is_dir() or name.endswith("/") or any(is_clutter(part) for part in parts if part != ".."):
+            if member.is_dir() or name.endswith("/") or any(is_ignored_name(part) for part in parts if part != ".."):
                 continue
             key = "/".join(parts)
-            error = self._objection(member, name, parts) or key_error(key)
-            if error is None and key in seen:
+            error = self._member_error(member, name, parts) or key_error(key)
+            if error is None and key in keys:
                 message = f"{self.location} has two members called {key}; only one of them is used"
                 error = KeyDuplicateError(message, subject=key)
             if error is not None:
-                yield Refused(refused_key(key or name), error)
+                yield RefusedEntry(refused_key(key or name), error)
             else:
-                seen.add(key)
+                keys.add(key)
                 yield Entry(key=key, location=member.filename)
 
     def read(self, location: str, max_bytes: int) -> bytes:
         """The unpacked bytes of the member ``location``; stops as soon as there are more than ``max_bytes``."""
-        shown = printable(location)
+        member_name = printable(location)
         try:
-            # Opening and closing count references without a lock of their own; reading has one inside.
+            # zipfile counts its open members without a lock; reading has one inside.
             with self._lock:
                 member = self._archive.open(location)
             try:
-                return self._unpacked(member, max_bytes, shown)
+                return self._unpack(member, max_bytes, member_name)
             finally:
                 with self._lock:
                     member.close()
         except KeyError as error:
-            message = f"{shown} is not in {self.location}; index the archive again"
-            raise EntryMissingError(message, subject=shown) from error
+            message = f"{member_name} is not in {self.location}; index the archive again"
+            raise EntryMissingError(message, subject=member_name) from error
         except (zipfile.BadZipFile, zlib.error, EOFError, struct.error) as error:
-            message = f"{shown} in {self.location} is damaged ({error}); pack the archive again"
-            raise ArchiveDamagedError(message, subject=shown) from error
+            message = f"{member_name} in {self.location} is damaged ({error}); pack the archive again"
+            raise ArchiveDamagedError(message, subject=member_name) from error
         except (NotImplementedError, RuntimeError) as error:
             raise EntryUnreadableError(
-                f"{shown} in {self.location} cannot be unpacked ({error}); pack it without encryption", subject=shown
+                f"{member_name} in {self.location} cannot be unpacked ({error}); pack it without encryption",
+                subject=member_name,
             ) from error
         except (OSError, ValueError) as error:
-            raise unreadable(shown, error) from error
+            raise unreadable_error(member_name, error) from error
 
     def close(self) -> None:
         """Close the archive."""
         self._archive.close()
 
-    def _unpacked(self, member: IO[bytes], max_bytes: int, shown: str) -> bytes:
-        pieces: list[bytes] = []
-        held = 0
-        while piece := member.read(_PIECE):
-            held += len(piece)
-            if held > max_bytes:
-                raise too_large(shown, max_bytes)
-            pieces.append(piece)
-        return b"".join(pieces)
+    def _unpack(self, member: IO[bytes], max_bytes: int, member_name: str) -> bytes:
+        chunks: list[bytes] = []
+        byte_count = 0
+        while chunk := member.read(_CHUNK_BYTES):
+            byte_count += len(chunk)
+            if byte_count > max_bytes:
+                raise too_large_error(member_name, max_bytes)
+            chunks.append(chunk)
+        return b"".join(chunks)
 
-    def _objection(self, member: zipfile.ZipInfo, name: str, parts: list[str]) -> LookalikeError | None:
-        shown = printable(member.filename)
+    def _member_error(self, member: zipfile.ZipInfo, name: str, parts: list[str]) -> LookalikeError | None:
+        member_name = printable(member.filename)
         if name.startswith("/") or _DRIVE.match(name) or ".." in parts:
-            return ArchiveError(f"the member {shown} leads out of the archive; pack it again", subject=shown)
+            return ArchiveError(
+                f"the member {member_name} leads out of the archive; pack it again", subject=member_name
+            )
         if len(name) > MAX_NAME_LENGTH:
             return ArchiveError(
-                f"the member {shown[:60]}… has a name of {len(name)} characters; shorten it", subject=shown[:60]
+                f"the member {member_name[:60]}… has a name of {len(name)} characters; shorten it",
+                subject=member_name[:60],
             )
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
-            return ArchiveError(f"the member {shown} is a link or device; pack the file itself", subject=shown)
-        if member.flag_bits & _ENCRYPTED:
-            return EntryUnreadableError(f"the member {shown} is encrypted; pack it without", subject=shown)
+            return ArchiveError(
+                f"the member {member_name} is a link or device; pack the file itself", subject=member_name
+            )
+        if member.flag_bits & _ENCRYPTED_FLAG:
+            return EntryUnreadableError(f"the member {member_name} is encrypted; pack it without", subject=member_name)
         if member.compress_type not in _STOPPABLE:
             return ArchiveError(
-                f"the member {shown} is packed by a method whose size cannot be limited; pack it with deflate",
-                subject=shown,
+                f"the member {member_name} is packed by a method whose size cannot be limited; pack it with deflate",
+                subject=member_name,
             )
         return None
 
 
-def _check_announced(path: Path, shown: str) -> None:
-    """Refuse an archive whose table of contents is too large, before `zipfile` reads it all into memory."""
+def _check_directory_size(path: Path, archive_name: str) -> None:
+    """Raise `ArchiveError` if the central directory is too large, before `zipfile` reads all of it into memory."""
     with path.open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - 65_557))
         tail = file.read()
-        at = tail.rfind(b"PK\5\6")
-        if at < 0:
+        end_record = tail.rfind(b"PK\5\6")
+        if end_record < 0:
             raise zipfile.BadZipFile("it has no table of contents")
-        count, size = struct.unpack_from("<HI", tail, at + 10)
-        locator = tail.rfind(b"PK\6\7", 0, at)
+        count, size = struct.unpack_from("<HI", tail, end_record + 10)
+        locator = tail.rfind(b"PK\6\7", 0, end_record)
         if locator >= 0 and (count == 0xFFFF or size == 0xFFFFFFFF):
             (offset,) = struct.unpack_from("<Q", tail, locator + 8)
             file.seek(min(offset, 1 << 62))
             count, size = struct.unpack_from("<QQ", file.read(56), 32)
     if count > MAX_ENTRIES or size > MAX_DIRECTORY_BYTES:
-        raise _too_many(shown)
+        raise _too_many_members_error(archive_name)
 
 
-def _too_many(shown: str) -> ArchiveError:
-    message = f"{shown} has more than {MAX_ENTRIES} members; split it into several archives"
-    return ArchiveError(message, subject=shown)
+def _too_many_members_error(archive_name: str) -> ArchiveError:
+    message = f"{archive_name} has more than {MAX_ENTRIES} members; split it into several archives"
+    return ArchiveError(message, subject=archive_name)

@@ -1,6 +1,6 @@
-"""The port `Source` and what it yields: an `Entry` to index, or a `Refused` one that becomes a rejected verdict.
+"""The port `Source` and what it yields: an `Entry` to index, or a `RefusedEntry`, which the report calls rejected.
 
-Nothing is dropped silently, except what the rule of `is_clutter` names: files that no one means to index.
+No file is left out without a word, except those that `is_ignored_name` names.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ Scalar = str | int | float | bool | None
 
 MAX_KEY_LENGTH = 1024
 MAX_KEY_BYTES = 2048
-"""PostgreSQL's index over keys takes no longer ones."""
+"""The longest key that PostgreSQL can index."""
 
-_CLUTTER = {"thumbs.db", "desktop.ini", "__macosx"}
+_IGNORED_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One picture to index.
 
-    ``key`` is unique in the source: the relative POSIX path, or the manifest's own key. ``location`` is how the
-    source finds the bytes again (a relative path, an archive member); the catalogue stores it.
+    ``key`` is unique in the source: the relative POSIX path, or the manifest's own key. ``location`` is what
+    ``Source.read`` takes (a relative path, an archive member); the catalogue stores it.
     """
 
     key: str
@@ -37,15 +37,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """An entry that cannot even be offered, and why; ``key`` is printable, escaped where it had to be."""
+class RefusedEntry:
+    """An entry that cannot be read, and why; ``key`` is printable, escaped where necessary."""
 
     key: str
     error: LookalikeError
 
 
 class Source(Protocol):
-    """A corpus that is read once, in a fixed order, and whose entries can be read again by location.
+    """A set of pictures: listed in a fixed order, and read by location.
 
     ``kind`` is ``folder``, ``zip`` or ``manifest``; ``location`` is its absolute path as text.
     """
@@ -53,60 +53,64 @@ class Source(Protocol):
     kind: str
     location: str
 
-    def entries(self) -> Iterator[Entry | Refused]:
+    def entries(self) -> Iterator[Entry | RefusedEntry]:
         """Every entry, lazily, in the same order each time; errors of single entries are yielded, never raised."""
 
     def read(self, location: str, max_bytes: int) -> bytes:
-        """The bytes of one entry; thread-safe. Never holds more than ``max_bytes`` and a little.
+        """The bytes of one entry; thread-safe. Memory use is bounded by ``max_bytes`` and a small buffer.
 
         Raises `ImageTooLargeError`, `EntryMissingError`, `EntryUnreadableError`, `EntryOutsideError`,
         `ArchiveError` or `ArchiveDamagedError`.
         """
 
     def close(self) -> None:
-        """Give back open files; reading afterwards is an error."""
+        """Close open files; reading afterwards is an error."""
 
 
-def is_clutter(name: str) -> bool:
-    """Whether a file or folder of this name is skipped: hidden (a leading dot), or an operating system's own notes.
+def is_ignored_name(name: str) -> bool:
+    """Whether a file or folder of this name is skipped: hidden (a leading dot), or written by an operating system.
 
     These are Thumbs.db, desktop.ini and __MACOSX, in any case of letters; .DS_Store has its dot.
     """
-    return name.startswith(".") or name.casefold() in _CLUTTER
+    return name.startswith(".") or name.casefold() in _IGNORED_NAMES
 
 
 def printable(text: str) -> str:
-    """``text`` with everything that cannot be stored or shown (bytes that are not UTF-8, controls) escaped."""
-    encoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """``text`` with bytes that are not UTF-8 and control characters escaped, as text to store and to print."""
+    escaped = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(
-        one.encode("unicode_escape").decode() if unicodedata.category(one) == "Cc" else one for one in encoded
+        character.encode("unicode_escape").decode() if _is_control(character) else character for character in escaped
     )
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) == "Cc"
 
 
 def key_error(key: str) -> KeyInvalidError | None:
     """Why ``key`` cannot be a key, or ``None``; keys are 1 to 1024 characters (2048 bytes) of text without controls."""
     if key.isascii() and key.isprintable() and 0 < len(key) <= MAX_KEY_LENGTH:
-        return None  # as almost all are, and what is asked below costs more than to list the file
-    return _what_is_wrong_with(key)
+        return None  # almost every key; the checks below cost more than listing the file
+    return _diagnose_key(key)
 
 
-def _what_is_wrong_with(key: str) -> KeyInvalidError | None:
-    shown = printable(key)
+def _diagnose_key(key: str) -> KeyInvalidError | None:
+    key_name = printable(key)
     if not key:
-        return KeyInvalidError("an entry has an empty key; give it one", subject=shown)
-    if any(0xD800 <= ord(one) <= 0xDFFF for one in key):
-        return KeyInvalidError(f"the name {shown} is not UTF-8; rename the file", subject=shown)
+        return KeyInvalidError("an entry has an empty key; give it one", subject=key_name)
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in key):
+        return KeyInvalidError(f"the name {key_name} is not UTF-8; rename the file", subject=key_name)
     if len(key) > MAX_KEY_LENGTH:
-        what = f"the key {shown[:60]}… has {len(key)} characters, more than {MAX_KEY_LENGTH}; shorten it"
-        return KeyInvalidError(what, subject=shown)
+        message = f"the key {key_name[:60]}… has {len(key)} characters, more than {MAX_KEY_LENGTH}; shorten it"
+        return KeyInvalidError(message, subject=key_name)
     if len(key.encode()) > MAX_KEY_BYTES:
-        what = f"the key {shown[:60]}… has more than {MAX_KEY_BYTES} bytes in UTF-8; shorten it"
-        return KeyInvalidError(what, subject=shown)
-    if any(unicodedata.category(one) == "Cc" for one in key):
-        return KeyInvalidError(f"the key {shown} contains control characters; rename it", subject=shown)
+        message = f"the key {key_name[:60]}… has more than {MAX_KEY_BYTES} bytes in UTF-8; shorten it"
+        return KeyInvalidError(message, subject=key_name)
+    if any(_is_control(character) for character in key):
+        return KeyInvalidError(f"the key {key_name} contains control characters; rename it", subject=key_name)
     return None
 
 
 def refused_key(key: str) -> str:
-    """``key`` as a `Refused` entry shows it: printable and not longer than a key may be."""
+    """``key`` as a `RefusedEntry` entry shows it: printable and not longer than a key may be."""
     return printable(key)[:MAX_KEY_LENGTH]

@@ -1,4 +1,4 @@
-"""Files below a root folder: finding them without leaving it, and reading them without hanging or overrunning."""
+"""Files below a root folder: paths that stay inside it, and reads that neither block nor exceed the byte limit."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from lookalike.errors import EntryMissingError, EntryOutsideError, EntryUnreadab
 from lookalike.sources.base import printable
 
 
-def inside(root: Path, location: str) -> Path:
+def resolve_inside(root: Path, location: str) -> Path:
     """The real path of ``location`` below the resolved folder ``root``, links followed.
 
     Raises `EntryOutsideError` if it is not below ``root``, `EntryMissingError` if nothing is there, and
     `EntryUnreadableError` if the path cannot be followed or is no regular file.
     """
-    if (plain := _without_links(root, location)) is not None:
-        return plain
-    shown = printable(location)
+    if (plain_path := _without_links(root, location)) is not None:
+        return plain_path
+    name = printable(location)
     try:
-        real = Path(os.path.realpath(root / location, strict=True))
-        mode = real.stat().st_mode
+        real_path = Path(os.path.realpath(root / location, strict=True))
+        mode = real_path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
-        if _lexically_outside(root, location):
-            raise _outside(root, shown) from error
-        raise EntryMissingError(f"{shown} is not there; restore the file or drop the entry", subject=shown) from error
+        if _is_lexically_outside(root, location):
+            raise _outside_error(root, name) from error
+        raise EntryMissingError(f"{name} is not there; restore the file or drop the entry", subject=name) from error
     except (OSError, ValueError) as error:
-        raise unreadable(shown, error) from error
-    if not real.is_relative_to(root):
-        raise _outside(root, shown)
+        raise unreadable_error(name, error) from error
+    if not real_path.is_relative_to(root):
+        raise _outside_error(root, name)
     if not stat.S_ISREG(mode):
-        raise EntryUnreadableError(f"{shown} is no regular file; only files can be indexed", subject=shown)
-    return real
+        raise EntryUnreadableError(f"{name} is no regular file; only files can be indexed", subject=name)
+    return real_path
 
 
 def _without_links(root: Path, location: str) -> Path | None:
-    """The path if no part of ``location`` is a link and it is a regular file: the common case, with a stat a part."""
+    """The path if no part of ``location`` is a link and it is a regular file: the common case, one lstat a part."""
     parts = location.split("/")
     if os.name != "posix" or any(part in ("", ".", "..") for part in parts):
         return None
@@ -52,45 +52,45 @@ def _without_links(root: Path, location: str) -> Path | None:
     return Path(path) if stat.S_ISREG(mode) else None
 
 
-def read_regular(path: Path, max_bytes: int, shown: str) -> bytes:
-    """All bytes of the regular file ``path``, at most ``max_bytes``; messages call it ``shown``."""
+def read_regular(path: Path, max_bytes: int, name: str) -> bytes:
+    """All bytes of the regular file ``path``, at most ``max_bytes``; ``name`` is its name in messages."""
     try:
         # Without O_NONBLOCK, a pipe that took the file's place since it was listed would hang the run.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise EntryUnreadableError(f"{shown} is no regular file; only files can be indexed", subject=shown)
-            if found.st_size > max_bytes:
-                raise too_large(shown, max_bytes)
-            data = file.read(found.st_size + 1)  # not more at first: room for all that may come would be mapped
-            if len(data) > found.st_size:  # it grows
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise EntryUnreadableError(f"{name} is no regular file; only files can be indexed", subject=name)
+            if status.st_size > max_bytes:
+                raise too_large_error(name, max_bytes)
+            data = file.read(status.st_size + 1)  # not max_bytes: Python would allocate all of them
+            if len(data) > status.st_size:  # the file has grown
                 data += file.read(max_bytes + 1 - len(data))
     except FileNotFoundError as error:
-        raise EntryMissingError(f"{shown} is not there; restore the file or drop the entry", subject=shown) from error
+        raise EntryMissingError(f"{name} is not there; restore the file or drop the entry", subject=name) from error
     except OSError as error:
-        raise unreadable(shown, error) from error
+        raise unreadable_error(name, error) from error
     if len(data) > max_bytes:
-        raise too_large(shown, max_bytes)
+        raise too_large_error(name, max_bytes)
     return data
 
 
-def too_large(shown: str, max_bytes: int) -> ImageTooLargeError:
+def too_large_error(name: str, max_bytes: int) -> ImageTooLargeError:
     """The error for an entry with more bytes than allowed."""
     return ImageTooLargeError(
-        f"{shown} has more bytes than the limit of {max_bytes}; reduce its size or raise the limit", subject=shown
+        f"{name} has more bytes than the limit of {max_bytes}; reduce its size or raise the limit", subject=name
     )
 
 
-def unreadable(shown: str, error: Exception) -> EntryUnreadableError:
-    """The error for an entry that the operating system will not hand over."""
+def unreadable_error(name: str, error: Exception) -> EntryUnreadableError:
+    """The error for an entry that the operating system refuses to open or read."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return EntryUnreadableError(f"{shown} cannot be read ({reason}); check its permissions", subject=shown)
+    return EntryUnreadableError(f"{name} cannot be read ({reason}); check its permissions", subject=name)
 
 
-def _outside(root: Path, shown: str) -> EntryOutsideError:
-    return EntryOutsideError(f"{shown} leads out of {printable(str(root))}; copy the file into it", subject=shown)
+def _outside_error(root: Path, name: str) -> EntryOutsideError:
+    return EntryOutsideError(f"{name} leads out of {printable(str(root))}; copy the file into it", subject=name)
 
 
-def _lexically_outside(root: Path, location: str) -> bool:
+def _is_lexically_outside(root: Path, location: str) -> bool:
     return not Path(os.path.normpath(root / location)).is_relative_to(root)

@@ -1,8 +1,9 @@
 """A folder as a source: every file in it, at any depth, sorted by key; the content decides what is a picture.
 
-- Hidden files and folders and the clutter of operating systems are skipped (see `base.is_clutter`).
-- A link to a file is followed if the file lies inside the folder, otherwise refused. A link to a folder is never
-  followed, so that loops cost nothing: inside, its files are offered where they are; outside, it is refused.
+- Hidden files and folders and files of operating systems are skipped (see `base.is_ignored_name`).
+- A link to a file is followed if the file is inside the folder, otherwise refused. A link to a folder is never
+  followed, so that loops do no harm: files of a folder inside are listed at their real place; a link that leads
+  outside is refused.
 - Pipes, sockets and devices are refused without being opened; so is a folder that cannot be listed.
 """
 
@@ -13,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lookalike.errors import EntryOutsideError, LookalikeError
-from lookalike.sources.base import Entry, Refused, is_clutter, key_error, printable, refused_key
-from lookalike.sources.files import inside, read_regular, unreadable
+from lookalike.sources.base import Entry, RefusedEntry, is_ignored_name, key_error, printable, refused_key
+from lookalike.sources.files import read_regular, resolve_inside, unreadable_error
 
 
 class FolderSource:
-    """The port `Source` over a folder; keeps no file open."""
+    """The port `Source` over a folder; no file is open between reads."""
 
     kind = "folder"
 
@@ -26,59 +27,59 @@ class FolderSource:
         self._root = folder.resolve()
         self.location = printable(str(self._root))
 
-    def entries(self) -> Iterator[Entry | Refused]:
+    def entries(self) -> Iterator[Entry | RefusedEntry]:
         """Files in the order of their keys, which are their paths below the folder, with ``/`` on every system."""
-        pending = [("", self._listing(""))]
-        while pending:
-            prefix, listing = pending[-1]
-            found = next(listing, None)
-            if found is None:
-                pending.pop()
-            elif isinstance(found, Refused):
-                yield found
-            elif found.is_dir(follow_symlinks=False):
-                below = f"{prefix}{found.name}/"
-                pending.append((below, self._listing(below)))
-            elif (offered := self._offer(found, prefix + found.name)) is not None:
-                yield offered
+        open_folders = [("", self._list_folder(""))]
+        while open_folders:
+            prefix, listing = open_folders[-1]
+            item = next(listing, None)
+            if item is None:
+                open_folders.pop()
+            elif isinstance(item, RefusedEntry):
+                yield item
+            elif item.is_dir(follow_symlinks=False):
+                subfolder = f"{prefix}{item.name}/"
+                open_folders.append((subfolder, self._list_folder(subfolder)))
+            elif (entry := self._to_entry(item, prefix + item.name)) is not None:
+                yield entry
 
     def read(self, location: str, max_bytes: int) -> bytes:
         """The bytes of the file ``location``, a path below the folder."""
-        return read_regular(inside(self._root, location), max_bytes, printable(location))
+        return read_regular(resolve_inside(self._root, location), max_bytes, printable(location))
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing: no file is open between reads."""
 
-    def _listing(self, prefix: str) -> Iterator[os.DirEntry[str] | Refused]:
-        """What the folder ``prefix`` holds, such that a walk in this order visits keys in sorted order."""
+    def _list_folder(self, prefix: str) -> Iterator[os.DirEntry[str] | RefusedEntry]:
+        """Files and folders of the folder ``prefix``, in the order that visits keys in sorted order."""
         try:
-            with os.scandir(self._root / prefix) as found:
-                kept = [entry for entry in found if not is_clutter(entry.name)]
+            with os.scandir(self._root / prefix) as scan:
+                entries = [dir_entry for dir_entry in scan if not is_ignored_name(dir_entry.name)]
         except OSError as error:
-            yield Refused(refused_key(prefix), unreadable(printable(prefix) or self.location, error))
+            yield RefusedEntry(refused_key(prefix), unreadable_error(printable(prefix) or self.location, error))
             return
-        yield from sorted(kept, key=_sort_name)
+        yield from sorted(entries, key=_sort_name)
 
-    def _offer(self, found: os.DirEntry[str], key: str) -> Entry | Refused | None:
-        if (invalid := key_error(key)) is not None:
-            return Refused(refused_key(key), invalid)
+    def _to_entry(self, dir_entry: os.DirEntry[str], key: str) -> Entry | RefusedEntry | None:
+        if (invalid_key := key_error(key)) is not None:
+            return RefusedEntry(refused_key(key), invalid_key)
         try:
-            if found.is_symlink() and found.is_dir():
-                return self._folder_link(found, key)
-            if not found.is_file(follow_symlinks=False):  # no link above it: links to folders are not followed
-                inside(self._root, key)
+            if dir_entry.is_symlink() and dir_entry.is_dir():
+                return self._check_folder_link(dir_entry, key)
+            if not dir_entry.is_file(follow_symlinks=False):  # no link above it: links to folders are not followed
+                resolve_inside(self._root, key)
         except LookalikeError as error:
-            return Refused(refused_key(key), error)
+            return RefusedEntry(refused_key(key), error)
         except OSError as error:
-            return Refused(refused_key(key), unreadable(key, error))
+            return RefusedEntry(refused_key(key), unreadable_error(key, error))
         return Entry(key=key, location=key)
 
-    def _folder_link(self, found: os.DirEntry[str], key: str) -> Refused | None:
-        target = os.path.realpath(found.path)
+    def _check_folder_link(self, dir_entry: os.DirEntry[str], key: str) -> RefusedEntry | None:
+        target = os.path.realpath(dir_entry.path)
         if Path(target).is_relative_to(self._root):
             return None
         message = f"{key} is a link to a folder outside {self.location}; copy the folder into it, or index it by itself"
-        return Refused(key, EntryOutsideError(message, subject=key))
+        return RefusedEntry(key, EntryOutsideError(message, subject=key))
 
 
 def _sort_name(entry: os.DirEntry[str]) -> str:

@@ -1,4 +1,4 @@
-"""A manifest as a source: a CSV or JSON-lines file with a row for each picture, which lies in a folder beside it.
+"""A manifest as a source: a CSV or JSON-lines file with a row for each picture.
 
 Columns: ``path`` (required), ``key`` (default: the path as written, with ``/``), ``title``, ``product_id``; every
 other one is metadata. Paths are relative to the manifest's folder or to ``images_root``, and may not leave it.
@@ -15,14 +15,14 @@ from pathlib import Path
 
 from lookalike.errors import KeyDuplicateError, LookalikeError, ManifestError
 from lookalike.sources import manifest_rows
-from lookalike.sources.base import Entry, Refused, Scalar, key_error, printable, refused_key
-from lookalike.sources.files import inside, read_regular
+from lookalike.sources.base import Entry, RefusedEntry, Scalar, key_error, printable, refused_key
+from lookalike.sources.files import read_regular, resolve_inside
 
-_OWN = ("path", "key", "title", "product_id")
+_FIXED_COLUMNS = ("path", "key", "title", "product_id")
 
 
 class ManifestSource:
-    """The port `Source` over a manifest and the folder that its paths are relative to; keeps no file open."""
+    """The port `Source` over a manifest and the folder of its paths; no file is open between reads."""
 
     kind = "manifest"
 
@@ -32,8 +32,8 @@ class ManifestSource:
         self._root = (images_root or self._path.parent).resolve()
         self._columns = manifest_rows.csv_header(self._path) if manifest_rows.is_csv(self._path) else None
 
-    def entries(self) -> Iterator[Entry | Refused]:
-        """Rows in the order of the file; what a message says about a row, it says with the line number."""
+    def entries(self) -> Iterator[Entry | RefusedEntry]:
+        """Rows in the order of the file; messages about a row have its line number."""
         lines: dict[str, int] = {}
         if self._columns is None:
             rows = manifest_rows.json_rows(self._path)
@@ -42,7 +42,7 @@ class ManifestSource:
         for number, row in rows:
             where = f"{printable(self._path.name)}, line {number}"
             if isinstance(row, str):
-                yield Refused(where, ManifestError(f"{where}: {row}; mend the line", subject=where))
+                yield RefusedEntry(where, ManifestError(f"{where}: {row}; mend the line", subject=where))
                 continue
             try:
                 entry = self._entry(row, where)
@@ -50,20 +50,20 @@ class ManifestSource:
                     message = f"{where}: the key {entry.key} was already given in line {first}; make keys unique"
                     raise KeyDuplicateError(message, subject=entry.key)
             except LookalikeError as error:
-                yield Refused(refused_key(str(row.get("key") or row.get("path") or where)), error)
+                yield RefusedEntry(refused_key(str(row.get("key") or row.get("path") or where)), error)
                 continue
             lines[entry.key] = number
             yield entry
 
     def read(self, location: str, max_bytes: int) -> bytes:
         """The bytes of the file ``location``, a path below the images' folder."""
-        return read_regular(inside(self._root, location), max_bytes, printable(location))
+        return read_regular(resolve_inside(self._root, location), max_bytes, printable(location))
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing: no file is open between reads."""
 
     def _entry(self, row: dict[str, Scalar], where: str) -> Entry:
-        path, key, title, product = (_text(row, name, where) for name in _OWN)
+        path, key, title, product = (_text(row, name, where) for name in _FIXED_COLUMNS)
         if not path:
             raise ManifestError(f"{where}: it has no path; name the picture's file", subject=where)
         posix = path.replace("\\", "/")
@@ -71,16 +71,16 @@ class ManifestSource:
         if (invalid := key_error(key)) is not None:
             raise invalid
         try:
-            real = inside(self._root, posix)
+            real = resolve_inside(self._root, posix)
         except LookalikeError as error:
             raise type(error)(f"{where}: {error.message}", subject=error.subject) from error
         relative = real.relative_to(self._root).as_posix() if Path(posix).is_absolute() else posix
-        metadata = {name: value for name, value in row.items() if name not in _OWN}
+        metadata = {name: value for name, value in row.items() if name not in _FIXED_COLUMNS}
         return Entry(key, relative, title or None, product or None, metadata)
 
 
 def _text(row: dict[str, Scalar], name: str, where: str) -> str | None:
-    """The own column ``name`` as text; whole numbers, which JSON may have as a product id, are written out."""
+    """The fixed column ``name`` as text; integers, which JSON may have as a product id, become text."""
     value = row.get(name)
     if value is None or isinstance(value, str):
         return value

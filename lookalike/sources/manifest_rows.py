@@ -1,6 +1,6 @@
 """Manifest files to rows, line by line: CSV and JSON lines.
 
-A row is a mapping from column to value, or, where the line is malformed, the words that say what is wrong with it.
+A row is a mapping from column to value, or, where the line is malformed, a text that says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from lookalike.errors import ManifestError
 from lookalike.sources.base import Scalar, printable
-from lookalike.sources.files import unreadable
+from lookalike.sources.files import unreadable_error
 
 Row = dict[str, Scalar] | str
 
@@ -32,21 +32,21 @@ def is_csv(path: Path) -> bool:
 
 def csv_header(path: Path) -> list[str]:
     """Column names of the CSV file; raises `ManifestError` if they cannot name rows of pictures."""
-    shown = printable(str(path))
+    file_name = printable(str(path))
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             names = [name.strip() for name in next(csv.reader(file, delimiter=_delimiter(path)), [])]
     except OSError as error:
-        raise unreadable(shown, error) from error
+        raise unreadable_error(file_name, error) from error
     except csv.Error as error:
-        raise ManifestError(f"{shown}: the first line is no CSV header ({error})", subject=shown) from error
+        raise ManifestError(f"{file_name}: the first line is no CSV header ({error})", subject=file_name) from error
     columns = ", ".join(printable(name) or "(no name)" for name in names) or "none"
     if "path" not in names:
-        message = f"{shown} has no column 'path' (columns found: {columns}); add one that names each picture's file"
-        raise ManifestError(message, subject=shown)
+        message = f"{file_name} has no column 'path' (columns found: {columns}); add one that names each picture's file"
+        raise ManifestError(message, subject=file_name)
     if len(set(names)) < len(names) or "" in names:
-        message = f"{shown} needs a different name for each column (columns found: {columns})"
-        raise ManifestError(message, subject=shown)
+        message = f"{file_name} needs a different name for each column (columns found: {columns})"
+        raise ManifestError(message, subject=file_name)
     return names
 
 
@@ -83,14 +83,14 @@ def json_rows(path: Path) -> Iterator[tuple[int, Row]]:
                 if line.strip():
                     yield number, _json_row(line)
     except OSError as error:
-        raise unreadable(printable(str(path)), error) from error
+        raise unreadable_error(printable(str(path)), error) from error
 
 
 def _delimiter(path: Path) -> str:
     """Whichever of comma, semicolon and tab the header has most of."""
     with path.open("rb") as file:
         header = file.readline(MAX_LINE_BYTES)
-    return max(",;\t", key=lambda one: header.count(one.encode()))
+    return max(",;\t", key=lambda separator: header.count(separator.encode()))
 
 
 def _csv_row(columns: list[str], values: list[str]) -> Row:
@@ -101,16 +101,16 @@ def _csv_row(columns: list[str], values: list[str]) -> Row:
     if any("\0" in value for value in values):
         return "it has a NUL character, which no catalogue can hold"
     return {
-        name: (value or None) if name in _TEXT_COLUMNS else _typed(value)
+        name: (value or None) if name in _TEXT_COLUMNS else _parse_csv_value(value)
         for name, value in zip(columns, values, strict=True)
     }
 
 
 def _is_text(value: str) -> bool:
-    return not any(0xD800 <= ord(one) <= 0xDFFF for one in value)
+    return not any(0xD800 <= ord(character) <= 0xDFFF for character in value)
 
 
-def _typed(value: str) -> Scalar:
+def _parse_csv_value(value: str) -> Scalar:
     if not value:
         return None
     if _INTEGER.fullmatch(value):
@@ -127,11 +127,11 @@ def _json_row(line: bytes) -> Row:
         return f"it is no valid JSON ({error})"
     if not isinstance(row, dict):
         return "it is no JSON object"
-    complaints = (_complaint(name, value) for name, value in row.items())
-    return next((complaint for complaint in complaints if complaint), row)
+    errors = (_field_error(name, value) for name, value in row.items())
+    return next((error_text for error_text in errors if error_text), row)
 
 
-def _complaint(name: str, value: object) -> str | None:
+def _field_error(name: str, value: object) -> str | None:
     """What is wrong with one JSON field, if anything."""
     if not (value is None or isinstance(value, str | int | float | bool)):
         return f"{printable(name)} is a list or an object, where text or a number is needed"

@@ -7,7 +7,7 @@ from pathlib import Path
 from lookalike.errors import SourceNotFoundError, SourceUnsupportedError
 from lookalike.sources.archive import ZipSource
 from lookalike.sources.base import Source, printable
-from lookalike.sources.files import unreadable
+from lookalike.sources.files import unreadable_error
 from lookalike.sources.folder import FolderSource
 from lookalike.sources.manifest import ManifestSource
 
@@ -22,17 +22,17 @@ def open_source(location: str | Path, *, images_root: Path | None = None) -> Sou
     `ArchiveError`, `ManifestError`, `EntryUnreadableError`.
     """
     path = Path(location)
-    shown = printable(str(path))
+    source_name = printable(str(path))
     try:
         if not path.exists():
-            raise SourceNotFoundError(f"{shown} does not exist; check the path", subject=shown)
+            raise SourceNotFoundError(f"{source_name} does not exist; check the path", subject=source_name)
         is_folder, is_file = path.is_dir(), path.is_file()
     except (OSError, ValueError) as error:
-        raise unreadable(shown, error) from error
+        raise unreadable_error(source_name, error) from error
     if printable(str(path.resolve())) != str(path.resolve()):
-        # The collection remembers its source as text, and could not find this one again.
-        message = f"{shown} has a path that is not UTF-8 or has control characters in it; rename the folder"
-        raise SourceUnsupportedError(message, subject=shown)
+        # The catalogue stores the source as text, which could not name this path.
+        message = f"{source_name} has a path that is not UTF-8 or has control characters in it; rename the folder"
+        raise SourceUnsupportedError(message, subject=source_name)
     suffix = path.suffix.lower()
     if is_file and suffix in _MANIFESTS:
         if images_root is not None and not images_root.is_dir():
@@ -40,11 +40,11 @@ def open_source(location: str | Path, *, images_root: Path | None = None) -> Sou
             raise SourceNotFoundError(f"the images' folder {where} does not exist; check the path", subject=where)
         return ManifestSource(path, images_root)
     if images_root is not None:
-        message = f"{shown} is no manifest, so an images' folder makes no sense with it; leave it out"
-        raise SourceUnsupportedError(message, subject=shown)
+        message = f"{source_name} is no manifest, so an images' folder makes no sense with it; leave it out"
+        raise SourceUnsupportedError(message, subject=source_name)
     if is_folder:
         return FolderSource(path)
     if is_file and suffix == ".zip":
         return ZipSource(path)
-    message = f"{shown} is neither a folder nor a .zip, .csv, .tsv, .jsonl or .ndjson file; give one of these"
-    raise SourceUnsupportedError(message, subject=shown)
+    message = f"{source_name} is neither a folder nor a .zip, .csv, .tsv, .jsonl or .ndjson file; give one of these"
+    raise SourceUnsupportedError(message, subject=source_name)

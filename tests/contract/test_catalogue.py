@@ -56,7 +56,7 @@ def test_a_collection_is_made_once_and_each_run_is_numbered(catalogue: Catalogue
         "a run that has not published changes nothing"
     )
     other = EncoderRequest("resnet50:hub", "last", 64)
-    catalogue.remember(found.id, SourceRecord("zip", "/x.zip", "/root"), other, SETTINGS)
+    catalogue.update_collection(found.id, SourceRecord("zip", "/x.zip", "/root"), other, SETTINGS)
     found = catalogue.collection("shoes")
     assert found.source == SourceRecord("zip", "/x.zip", "/root")
     assert found.encoder == EncoderRequest("resnet50:hub", "last", 64)
@@ -78,7 +78,7 @@ def test_what_is_stored_comes_back_as_it_was(catalogue: Catalogue, shoes: Collec
     stored = catalogue.live_by_key(shoes.id, ["a/ü.jpg", "other"])["a/ü.jpg"]
     assert (stored.id, stored.encoder_digest, stored.created_generation) == (item_id, ENCODER, 1)
     assert stored.draft == item.draft
-    assert catalogue.seen_by(shoes.id, 1).by_id([item_id, 10**6]) == {item_id: stored}
+    assert catalogue.snapshot_items(shoes.id, 1).by_id([item_id, 10**6]) == {item_id: stored}
     np.testing.assert_array_equal(catalogue.pending_vectors([item_id])[item_id], item.vector)
 
 
@@ -89,10 +89,10 @@ def test_a_change_is_seen_by_the_new_generation_and_not_by_the_old(
     (changed,) = catalogue.store(shoes, 2, ENCODER, [new("a", "b", replaces=old)])
     assert changed > old
     for generation, content in ((1, "a"), (2, "b"), (9, "b")):
-        item = catalogue.seen_by(shoes.id, generation).by_key("a")
+        item = catalogue.snapshot_items(shoes.id, generation).by_key("a")
         assert item is not None
         assert item.draft.content_digest == content * 64
-    assert catalogue.seen_by(shoes.id, 0).by_key("a") is None
+    assert catalogue.snapshot_items(shoes.id, 0).by_key("a") is None
     assert catalogue.live_by_key(shoes.id, ["a"])["a"].id == changed
 
 
@@ -133,10 +133,10 @@ def test_forgetting_keeps_what_some_snapshot_still_sees(catalogue: Catalogue, sh
     old, stays = catalogue.store(shoes, 1, ENCODER, [new("a"), new("b")])
     (changed,) = catalogue.store(shoes, 2, ENCODER, [new("a", "b", replaces=old)])
     (pending,) = catalogue.store(shoes, 3, ENCODER, [new("c")])
-    catalogue.forget(shoes.id, published=2, oldest=1)
+    catalogue.prune(shoes.id, published_generation=2, oldest_generation=1)
     assert visible(catalogue, shoes, 1) == ["a", "b"]
     assert sorted(catalogue.pending_vectors([old, stays, changed, pending])) == [pending]
-    catalogue.forget(shoes.id, published=2, oldest=2)
+    catalogue.prune(shoes.id, published_generation=2, oldest_generation=2)
     assert visible(catalogue, shoes, 1) == ["b"]
     assert visible(catalogue, shoes, 3) == ["b", "a", "c"]
 
@@ -147,7 +147,7 @@ def test_forgetting_takes_what_came_and_went_between_two_snapshots(
     (stays,) = catalogue.store(shoes, 1, ENCODER, [new("a")])
     (brief,) = catalogue.store(shoes, 2, ENCODER, [new("b")])  # by a run that was interrupted
     catalogue.close_items([brief], 2)
-    catalogue.forget(shoes.id, published=1, oldest=1)
+    catalogue.prune(shoes.id, published_generation=1, oldest_generation=1)
     assert [item.id for item in catalogue.visible_items(shoes.id, 9)] == [stays]
     assert sorted(catalogue.pending_vectors([stays, brief])) == [], "the row went, and its vector with it"
     assert catalogue.pending_vectors([stays, brief]) == {}
@@ -172,7 +172,7 @@ def test_a_folder_is_found_by_the_letter(catalogue: Catalogue, shoes: Collection
 def test_ids_are_never_used_twice(catalogue: Catalogue, shoes: CollectionRecord) -> None:
     (first,) = catalogue.store(shoes, 1, ENCODER, [new("a")])
     catalogue.close_items([first], 1)
-    catalogue.forget(shoes.id, published=1, oldest=1)
+    catalogue.prune(shoes.id, published_generation=1, oldest_generation=1)
     (second,) = catalogue.store(shoes, 2, ENCODER, [new("a")])
     assert second > first
 
@@ -182,9 +182,9 @@ def test_an_item_is_given_to_its_own_collection_and_generation_only(
 ) -> None:
     boots = catalogue.start_run("boots", SOURCE, EncoderRequest("bundled"), SETTINGS)
     (item_id,) = catalogue.store(shoes, 2, ENCODER, [new("a")])
-    assert list(catalogue.seen_by(shoes.id, 2).by_id([item_id])) == [item_id]
-    assert catalogue.seen_by(shoes.id, 1).by_id([item_id]) == {}
-    assert catalogue.seen_by(boots.id, 2).by_id([item_id]) == {}
+    assert list(catalogue.snapshot_items(shoes.id, 2).by_id([item_id])) == [item_id]
+    assert catalogue.snapshot_items(shoes.id, 1).by_id([item_id]) == {}
+    assert catalogue.snapshot_items(boots.id, 2).by_id([item_id]) == {}
 
 
 def test_collections_do_not_see_each_other(catalogue: Catalogue, shoes: CollectionRecord) -> None:

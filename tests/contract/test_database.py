@@ -86,7 +86,7 @@ def test_a_schema_from_the_future_is_refused(database_url: str) -> None:
 
 def test_a_locked_database_is_waited_for_and_then_named(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'catalogue.db'}"
-    catalogue = Catalogue(Database.open(url, lock_patience_s=0.1))
+    catalogue = Catalogue(Database.open(url, lock_timeout_s=0.1))
     other = sqlite3.connect(tmp_path / "catalogue.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(CatalogueLockedError, match=r"catalogue\.db"):
@@ -101,7 +101,7 @@ def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.db"
     catalogue = Catalogue(Database.open(f"sqlite:///{path}"))
     catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
-    with catalogue._database.writing() as session:
+    with catalogue._database.write_session() as session:
         # SQLite answers a file at its page limit as it answers a disk without room.
         pages = session.scalar(text("PRAGMA page_count"))
         session.execute(text(f"PRAGMA max_page_count = {pages}"))

@@ -273,7 +273,7 @@ def _(world: World) -> httpx.Response:
         held.commit()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(Database.open.__func__.__kwdefaults__, "lock_patience_s", 0.05)  # type: ignore[attr-defined]
+        patch.setitem(Database.open.__func__.__kwdefaults__, "lock_timeout_s", 0.05)  # type: ignore[attr-defined]
         response = world.over_catalogue(locked)
     held.close()
     return response

@@ -18,7 +18,7 @@ from PIL import Image
 from lookalike.catalogue.records import ItemDraft
 from lookalike.images import encode_jpeg, encode_png, resize
 from lookalike.options import ImageLimits
-from lookalike.sources.base import Entry, Refused
+from lookalike.sources.base import Entry, RefusedEntry
 from lookalike.testing import make_picture
 from service.inference.copy_checker import Looks
 from tests.service.harness import Service, index, item_path, serving
@@ -201,7 +201,7 @@ class Shelf:
         digest = hashlib.sha256(self.pictures[number]).hexdigest()
         return ItemDraft(str(number), str(number), digest, 0, 96, 72, "PNG")
 
-    def entries(self) -> Iterator[Entry | Refused]:
+    def entries(self) -> Iterator[Entry | RefusedEntry]:
         yield from ()
 
     def read(self, location: str, max_bytes: int) -> bytes:

@@ -95,7 +95,7 @@ def test_reading_a_few_rows_does_not_depend_on_how_many_there_are(
     taken = []
     for count, catalogue, record in catalogues:
         first = 1 if generation == 1 else count + 1
-        rows = catalogue.seen_by(record.id, generation)
+        rows = catalogue.snapshot_items(record.id, generation)
         steps.count = 0
         if what == "rows by id":
             assert len(rows.by_id(list(range(first + 100, first + 110)))) == 10

@@ -37,7 +37,7 @@ def shoes(catalogue: Catalogue) -> CollectionRecord:
 
 def test_a_row_is_as_it_was_stored_by_id_and_by_key(catalogue: Catalogue, shoes: CollectionRecord) -> None:
     (number,) = catalogue.store(shoes, 1, ENCODER, [new("a", colour="red")])
-    rows = catalogue.seen_by(shoes.id, 1)
+    rows = catalogue.snapshot_items(shoes.id, 1)
     for found in (rows.by_key("a"), rows.by_id([number])[number], rows.by_key("a")):
         assert found is not None
         assert (found.id, found.draft) == (number, new("a", colour="red").draft)
@@ -50,11 +50,11 @@ def test_an_open_snapshot_keeps_the_rows_that_it_read_though_they_are_gone_from_
     catalogue: Catalogue, shoes: CollectionRecord
 ) -> None:
     read, unread = catalogue.store(shoes, 1, ENCODER, [new("read"), new("unread")])
-    rows = catalogue.seen_by(shoes.id, 1)
+    rows = catalogue.snapshot_items(shoes.id, 1)
     assert not rows.has_cached_ids([read])
     rows.by_id([read])
     catalogue.close_items([read, unread], 1)
-    catalogue.forget(shoes.id, published=2, oldest=2)
+    catalogue.prune(shoes.id, published_generation=2, oldest_generation=2)
     assert (rows.has_cached_ids([read]), rows.has_cached_key("read")) == (True, True)
     assert (rows.has_cached_ids([read, unread]), rows.has_cached_key("unread")) == (False, False)
     assert rows.by_id([read, unread]).keys() == {read}
@@ -64,7 +64,7 @@ def test_a_snapshot_is_never_given_another_ones_version_of_a_row(catalogue: Cata
     (old,) = catalogue.store(shoes, 1, ENCODER, [new("a", version="1")])
     catalogue.store(shoes, 2, ENCODER, [new("a", replaces=old, version="2")])
     for generation in (1, 2, 1):
-        found = catalogue.seen_by(shoes.id, generation).by_key("a")
+        found = catalogue.snapshot_items(shoes.id, generation).by_key("a")
         assert found is not None
         assert found.draft.metadata == {"version": str(generation)}
 
@@ -85,4 +85,4 @@ def test_what_is_kept_stays_within_its_memory_and_the_oldest_goes_first(
 
 def test_more_rows_than_one_query_may_name_are_all_found(catalogue: Catalogue, shoes: CollectionRecord) -> None:
     ids = catalogue.store(shoes, 1, ENCODER, [new(f"k{number}") for number in range(CHUNK + 1)])
-    assert sorted(catalogue.seen_by(shoes.id, 1).by_id(ids)) == ids
+    assert sorted(catalogue.snapshot_items(shoes.id, 1).by_id(ids)) == ids

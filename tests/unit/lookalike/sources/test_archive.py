@@ -23,7 +23,7 @@ from lookalike.errors import (
 )
 from lookalike.sources import archive
 from lookalike.sources.archive import ZipSource
-from lookalike.sources.base import Entry, Refused
+from lookalike.sources.base import Entry, RefusedEntry
 
 
 def packed(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -38,7 +38,7 @@ def split(path: Path) -> tuple[list[str], dict[str, type[LookalikeError]]]:
     found = list(source.entries())
     source.close()
     good = [entry.key for entry in found if isinstance(entry, Entry)]
-    return good, {entry.key: type(entry.error) for entry in found if isinstance(entry, Refused)}
+    return good, {entry.key: type(entry.error) for entry in found if isinstance(entry, RefusedEntry)}
 
 
 def test_members_are_offered_in_the_order_of_the_archive(tmp_path: Path) -> None:

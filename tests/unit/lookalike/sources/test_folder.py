@@ -18,7 +18,7 @@ from lookalike.errors import (
     KeyInvalidError,
     LookalikeError,
 )
-from lookalike.sources.base import MAX_KEY_LENGTH, Entry, Refused, is_clutter, key_error, printable
+from lookalike.sources.base import MAX_KEY_LENGTH, Entry, RefusedEntry, is_ignored_name, key_error, printable
 from lookalike.sources.folder import FolderSource
 
 
@@ -34,7 +34,7 @@ def offered(root: Path) -> list[str]:
 
 
 def refused(root: Path) -> dict[str, type[LookalikeError]]:
-    return {entry.key: type(entry.error) for entry in FolderSource(root).entries() if isinstance(entry, Refused)}
+    return {entry.key: type(entry.error) for entry in FolderSource(root).entries() if isinstance(entry, RefusedEntry)}
 
 
 def test_every_file_is_offered_in_the_order_of_its_key(tmp_path: Path) -> None:
@@ -50,8 +50,8 @@ def test_hidden_files_and_system_clutter_are_skipped(tmp_path: Path) -> None:
     write(tmp_path, "a/kept.jpg", "MACOSX/kept.jpg")
     assert offered(tmp_path) == ["MACOSX/kept.jpg", "a/kept.jpg"]
     assert refused(tmp_path) == {}
-    assert is_clutter(".DS_Store")
-    assert not is_clutter("desktop.jpg")
+    assert is_ignored_name(".DS_Store")
+    assert not is_ignored_name("desktop.jpg")
 
 
 def test_a_file_that_grows_while_it_is_opened_is_read_to_its_end_or_refused(
@@ -133,7 +133,7 @@ def test_a_name_that_is_not_utf8_is_refused_and_shown_escaped(tmp_path: Path) ->
         "new\\nline.jpg": KeyInvalidError,
     }
     for entry in FolderSource(tmp_path).entries():
-        assert isinstance(entry, Refused)
+        assert isinstance(entry, RefusedEntry)
         entry.key.encode("utf-8")
         entry.error.message.encode("utf-8")
 

@@ -20,7 +20,7 @@ from lookalike.errors import (
     SourceNotFoundError,
     SourceUnsupportedError,
 )
-from lookalike.sources.base import Entry, Refused, Scalar
+from lookalike.sources.base import Entry, RefusedEntry, Scalar
 from lookalike.sources.manifest import ManifestSource
 from lookalike.sources.open_source import open_source
 
@@ -33,20 +33,20 @@ def corpus(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def csv_found(corpus: Path, text: str | bytes, **options: Any) -> list[Entry | Refused]:
+def csv_found(corpus: Path, text: str | bytes, **options: Any) -> list[Entry | RefusedEntry]:
     path = corpus / "list.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return list(ManifestSource(path, **options).entries())
 
 
-def json_found(corpus: Path, *lines: object) -> list[Entry | Refused]:
+def json_found(corpus: Path, *lines: object) -> list[Entry | RefusedEntry]:
     path = corpus / "list.jsonl"
     path.write_bytes(b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines))
     return list(ManifestSource(path).entries())
 
 
-def only_refused(found: list[Entry | Refused]) -> Refused:
-    (refused,) = [entry for entry in found if isinstance(entry, Refused)]
+def only_refused(found: list[Entry | RefusedEntry]) -> RefusedEntry:
+    (refused,) = [entry for entry in found if isinstance(entry, RefusedEntry)]
     return refused
 
 
@@ -135,7 +135,7 @@ def test_a_path_that_leaves_the_folder_is_refused(corpus: Path, path: str) -> No
 def test_folders_and_pipes_are_no_pictures(corpus: Path) -> None:
     os.mkfifo(corpus / "pipe")
     found = csv_found(corpus, "path\nimg\npipe\n")
-    assert [type(entry.error) for entry in found if isinstance(entry, Refused)] == [EntryUnreadableError] * 2
+    assert [type(entry.error) for entry in found if isinstance(entry, RefusedEntry)] == [EntryUnreadableError] * 2
 
 
 def test_an_absolute_path_inside_is_stored_relative(corpus: Path) -> None:
