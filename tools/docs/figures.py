@@ -72,13 +72,13 @@ def near_duplicates_table() -> str:
     """How surely made copies are told from other photographs, by the check on pixels; a row a kind of copy."""
     results: dict[str, Any] = json.loads((RESULTS / "near_duplicates.json").read_text(encoding="utf-8"))
     half, whole = results["recall"]["odd"], results["recall"]["all"]
-    rows = ["| copy against its original | groups kept aside | all groups |", "| --- | --- | --- |"]
+    rows = ["| copy against its original | held-out groups | all groups |", "| --- | --- | --- |"]
     shares = {
         label: (_found(half[kind]), _found(whole[kind]))
         for kind, label in [*COPIES.items(), ("copy and copy", "two copies of one original")]
     }
-    for label, (aside, everywhere) in sorted(shares.items(), key=lambda pair: pair[1][1]):
-        rows.append(f"| {label} | {aside:.3f} | {everywhere:.3f} |")
+    for label, (held_out, everywhere) in sorted(shares.items(), key=lambda pair: pair[1][1]):
+        rows.append(f"| {label} | {held_out:.3f} | {everywhere:.3f} |")
     wrong = sum(found["false"] for found in results["strangers"].values())
     fingerprint, check = results["fingerprint_ms"], results["check_ms"]
     rows += [
