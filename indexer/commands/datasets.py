@@ -68,7 +68,7 @@ class ImagenetteSize(StrEnum):
 @with_session()
 def fetch(
     session: Session,
-    dataset: Annotated[DataSet, typer.Argument(help="The data set to download.")],
+    dataset: Annotated[DataSet, typer.Argument(metavar="DATASET", help="The data set to download.")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to put it in.")],
     picture_size: Annotated[
         ImagenetteSize, typer.Option("--size", envvar="LOOKALIKE_SIZE", help="Size of the pictures.")

@@ -33,7 +33,7 @@ from lookalike.sources.open_source import open_source
 SourceArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="SOURCE",
+        metavar="[SOURCE]",
         help="A folder of class folders, a .zip of them, or a manifest with a label or product_id column.",
     ),
 ]

@@ -154,7 +154,7 @@ EncoderOption = Annotated[
 ]
 FusionOption = Annotated[
     FusionName | None,
-    typer.Option("--fusion", envvar="LOOKALIKE_FUSION", help="How stages are fused: mean, concat, last or moments."),
+    typer.Option("--fusion", envvar="LOOKALIKE_FUSION", help="How stages are fused."),
 ]
 InputSizeOption = Annotated[
     int | None,
@@ -173,7 +173,7 @@ FusionsOption = Annotated[
     typer.Option(
         "--fusion",
         envvar="LOOKALIKE_FUSION",
-        help="mean, concat, last or moments; may be repeated, and each encoder is measured with each.",
+        help="How stages are fused; may be repeated, and each encoder is measured with each.",
     ),
 ]
 SizesOption = Annotated[

@@ -13,6 +13,7 @@ import typer
 from indexer.cli import app
 from indexer.ingest.verdicts import Verdict
 from lookalike.errors import LookalikeError, leaves
+from tools.docs.cli_examples import EXAMPLES, recorded, shown
 from tools.docs.figures import copies_table, encoder_table, explanations_table, near_duplicates_table
 from tools.docs.peer_tables import copies_found_table, index_table, indexes_table, large_table, systems_table
 from tools.docs.performance_tables import (
@@ -35,7 +36,10 @@ CLI_HEAD = """# The command line
 collection is brought up to date from the source it remembers (`reindex`). With a path instead of a verb it is `index`.
 
 Text for people goes to stderr, results to stdout; with `--json` stdout carries one JSON object a line, each with an
-`event`: `progress`, `answer` or `error`. Every flag has an environment variable, named in brackets.
+`event`: `progress`, `answer` or `error`. Where an environment variable can stand for a flag, its name is in brackets.
+
+Each verb begins with an example. They were run one after the other, in one folder; times, dates and folders in their
+output are made up.
 
 | exit code | meaning |
 | --- | --- |
@@ -62,7 +66,7 @@ def cli_page() -> str:
     """docs/cli.md."""
     verdicts = ", ".join(f"`{verdict}`" for verdict in Verdict)
     root: Any = typer.main.get_command(app)
-    parts = [CLI_HEAD.format(verdicts=verdicts)]
+    parts = [CLI_HEAD.format(verdicts=verdicts), _root_options(root)]
     for name, command in root.commands.items():
         parts.append(_command(f"python -m indexer {name}", command))
         for sub, inner in getattr(command, "commands", {}).items():
@@ -70,15 +74,32 @@ def cli_page() -> str:
     return "\n".join(parts)
 
 
+def _root_options(root: Any) -> str:
+    """The flags of the program itself."""
+    options = [p for p in root.params if p.name not in {"help", "install_completion", "show_completion"}]
+    lines = ["## Before any verb", "", "```", "python -m indexer [--runtime NAME] [VERB ...]", "```", ""]
+    lines += ["| option | meaning |", "| --- | --- |", *(f"| {_flags(p)} | {_meaning(p)} |" for p in options), ""]
+    return "\n".join(lines)
+
+
+def _example(verb: str) -> list[str]:
+    """A verb's task, a command, and what it printed."""
+    (example,) = (example for example in EXAMPLES if example.verb == verb)
+    command = f"$ python -m indexer {example.command}"
+    lines = [example.task, "", "```console", command]
+    return [*lines, *(shown(example, recorded()[verb]) if example.runs else []), "```", ""]
+
+
 def _command(path: str, command: Any) -> str:
     arguments = [p for p in command.params if not p.opts[0].startswith("-")]
     options = [p for p in command.params if p.opts[0].startswith("-") and p.name != "help"]
     usage = " ".join([path, *(p.metavar or p.name.upper() for p in arguments), *(["[OPTIONS]"] if options else [])])
-    lines = [f"## `{path.removeprefix('python -m indexer ')}`", "", " ".join((command.help or "").split()), ""]
+    verb = path.removeprefix("python -m indexer ")
+    lines = [f"## `{verb}`", "", *_example(verb), " ".join((command.help or "").split()), ""]
     lines += ["```", usage, "```", ""]
     if arguments or options:
         lines += ["| argument or option | meaning |", "| --- | --- |"]
-        lines += [f"| `{p.metavar or p.name.upper()}` | {p.help or ''} |" for p in arguments]
+        lines += [f"| `{p.metavar or p.name.upper()}` | {' '.join([p.help or '', *_choices(p)])} |" for p in arguments]
         lines += [f"| {_flags(p)} | {_meaning(p)} |" for p in options]
         lines.append("")
     return "\n".join(lines)
@@ -88,11 +109,17 @@ def _flags(option: Any) -> str:
     return ", ".join(f"`{flag}`" for flag in [*option.opts, *option.secondary_opts])
 
 
+def _choices(parameter: Any) -> list[str]:
+    kind = parameter.type_descriptor.annotation
+    if not (isinstance(kind, type) and issubclass(kind, Enum)):
+        return []
+    return ["One of " + ", ".join(f"`{choice.value}`" for choice in kind) + "."]
+
+
 def _meaning(option: Any) -> str:
     words = [" ".join((option.help or "").split())]
     default = option.default
-    if isinstance(default, Enum):
-        words.append("One of " + ", ".join(f"`{choice.value}`" for choice in type(default)) + ".")
+    words += _choices(option)
     if option.name == "workers":
         words.append("Default: the number of cores.")
     elif default is not None and default is not False and not callable(default) and not option.required:

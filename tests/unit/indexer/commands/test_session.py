@@ -11,7 +11,9 @@ import typer
 from typer.testing import CliRunner
 
 from indexer.cli import app
+from indexer.commands.options import Engine
 from indexer.commands.session import Session, with_collections, with_session
+from lookalike.wiring import INDEX_TYPES
 from tests.conftest import REPOSITORY
 
 COMMANDS = sorted((REPOSITORY / "indexer" / "commands").glob("*.py"))
@@ -40,6 +42,10 @@ def test_every_command_can_write_json_and_reads_each_flag_from_one_variable() ->
             variables.setdefault(flag, set()).add(flags[flag].envvar)
     assert {flag: len(names) for flag, names in variables.items()} == dict.fromkeys(variables, 1)
     assert len(variables) == 4
+
+
+def test_every_index_type_can_be_asked_for() -> None:
+    assert {engine.value for engine in Engine} == {"auto", *INDEX_TYPES}
 
 
 def test_the_flags_become_a_session_and_all_else_is_the_commands_own(tmp_path: Path) -> None:

@@ -1,0 +1,196 @@
+"""Worked examples of docs/cli.md: each verb's task, a command, and what it printed when it was run here.
+
+``python -m tools.docs.cli_examples`` runs them, one after the other in one folder, and keeps what they print; a test
+runs them again and compares all but the numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+RECORDED = Path(__file__).with_name("cli_examples.json")
+HOME = "/home/me"
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+PROGRAM = "python -m indexer"
+
+
+FIRST, SECOND = (f"shop/images/backpack/backpack-001-{number}.jpg" for number in (1, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """``task`` is what somebody wants, in one sentence; ``lines`` is how many lines of a long output are shown.
+
+    ``runs`` is False for a command that needs the network or minutes. ``before`` is done first, in the folder.
+    """
+
+    verb: str
+    task: str
+    command: str
+    lines: int = 12
+    runs: bool = True
+    before: Callable[[Path], None] | None = None
+
+
+def _remove_a_picture(folder: Path) -> None:
+    """A shop takes a product's photo down."""
+    table = folder / "shop" / "manifest.csv"
+    rows = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    table.write_text("".join(rows[:-1]), encoding="utf-8")
+
+
+EXAMPLES = (
+    Example("sample", "Draw pictures to try things on.", "sample shop --products 16"),
+    Example("index", "Make a collection of a table of products.", "index shop/manifest.csv --collection shop"),
+    Example(
+        "search",
+        "Find the pictures most like one of yours.",
+        "search shop/queries/query-1.jpg --collection shop -k 3",
+    ),
+    Example("compare", "Ask whether two pictures are similar.", f"compare {FIRST} {SECOND}"),
+    Example("explain", "See why two pictures are similar.", f"explain {FIRST} {SECOND} --out why.png"),
+    Example(
+        "montage",
+        "See the neighbours of a picture.",
+        "montage shop/queries/query-1.jpg --collection shop -k 5 --out montage.png",
+    ),
+    Example("duplicates", "Find copies of one picture.", "duplicates --collection shop"),
+    Example(
+        "evaluate",
+        "Measure how good the answers are on your pictures.",
+        "evaluate --collection shop --label product_id",
+    ),
+    Example(
+        "robustness",
+        "Measure what crop, light, blur and other changes of a picture cost.",
+        "robustness shop/manifest.csv --limit 2",
+        lines=12,
+    ),
+    Example(
+        "calibrate",
+        "Fit the threshold and the confidences to your labels.",
+        "calibrate --collection shop --label product_id",
+    ),
+    Example("plan", "See which index a million pictures would get.", "plan --count 1000000 --memory 8"),
+    Example("collections", "List what is indexed.", "collections"),
+    Example("verify", "Check that a collection is intact.", "verify --collection shop"),
+    Example(
+        "reindex",
+        "Bring every collection up to date (here the table has lost its last row).",
+        "reindex",
+        before=_remove_a_picture,
+    ),
+    Example("rollback", "Serve the snapshot before.", "rollback --collection shop"),
+    Example("fetch", "Download pictures to try things on.", "fetch imagenette pictures", runs=False),
+    Example("stats", "Measure the colours of a corpus.", "stats shop/manifest.csv"),
+    Example("doctor", "Check the installation.", "doctor"),
+    Example(
+        "export",
+        "Use an encoder in another program.",
+        "export encoder.onnx --encoder bundled-int8",
+    ),
+    Example("encoders", "See which encoders there are.", "encoders", lines=8),
+    Example("encoders install", "Install the published weights of a network.", "encoders install resnet50", runs=False),
+    Example(
+        "encoders quantise",
+        "Make an installed encoder faster.",
+        "encoders quantise resnet50 --pictures ~/Pictures",
+        runs=False,
+    ),
+    Example(
+        "encoders compare",
+        "See what another encoder would change, before anything is rebuilt.",
+        "encoders compare bundled-int8 bundled-resnet18 --collection shop --sample 20",
+        lines=20,
+    ),
+)
+
+_PROGRESS = re.compile(r"^.*: \d+(/\d+)?, [\d.]+/s(, .*)?$")
+_UNSTABLE = (
+    (re.compile(r"(encoded in|run took) (less than a second|\d+ min \d+ s|\d+ s)"), r"\1 2 s"),
+    (re.compile(r"\d+\.\d pictures a second"), "40.0 pictures a second"),
+    (re.compile(r"(reading|decoding|encoding|writing) [\d.]+ s"), r"\1 0.5 s"),
+    (re.compile(r"\d{8}T\d{6}\.\d{6}"), "20260102T030405.678901"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "2026-01-02 03:04 UTC"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00"), "2026-01-02T03:04:05+00:00"),
+    (re.compile(r"[\d.]+ [GT]B free"), "100.0 GB free"),
+    (re.compile(r"\d+ cores, [\d.]+ [GT]B"), "4 cores, 16.0 GB"),
+    (re.compile(r"--memory \d\.\d+"), "--memory 8.0"),
+    (re.compile(r"[\d.]+ ms of CPU"), "10.0 ms of CPU"),
+)
+
+
+def run_examples(folder: Path) -> dict[str, list[str]]:
+    """What each example that runs prints, stdout and stderr as they came, run one after the other in ``folder``."""
+    printed: dict[str, list[str]] = {}
+    with contextlib.chdir(folder):
+        for example in EXAMPLES:
+            if example.runs:
+                if example.before is not None:
+                    example.before(folder)
+                printed[example.verb] = _stable(_run(shlex.split(example.command)), folder)
+    return printed
+
+
+def mask(lines: list[str]) -> list[str]:
+    """``lines`` without numbers, the spaces that align them and what ``doctor`` found: what machines have in common."""
+    checks = [re.sub(r"^(ok |BAD)  ([\w ]+):.*", r"\2", line) for line in lines]
+    return [re.sub(r"[\s-]+", " ", re.sub(r"[+-]?\d[\d.,]*", "#", line)).strip() for line in checks]
+
+
+def shown(example: Example, printed: list[str]) -> list[str]:
+    """The lines of an example's output that the page shows."""
+    return printed if len(printed) <= example.lines else [*printed[: example.lines], "..."]
+
+
+def _run(words: list[str]) -> str:
+    from indexer.__main__ import main
+
+    screen, argv = io.StringIO(), sys.argv
+    try:
+        sys.argv = ["indexer", *words]
+        with contextlib.redirect_stdout(screen), contextlib.redirect_stderr(screen), contextlib.suppress(SystemExit):
+            main()
+    finally:
+        sys.argv = argv
+    return screen.getvalue()
+
+
+def _stable(text: str, folder: Path) -> list[str]:
+    """Lines without progress, in which times, dates and places are always the same."""
+    for place, name in ((folder.resolve(), HOME), (folder, HOME), (REPOSITORY, "/srv/lookalike")):
+        text = text.replace(str(place), name)
+    for pattern, replacement in _UNSTABLE:
+        text = pattern.sub(replacement, text)
+    return [line.rstrip() for line in text.rstrip().splitlines() if not _PROGRESS.match(line)]
+
+
+def recorded() -> dict[str, list[str]]:
+    """What was printed when the examples were run last, by verb."""
+    lines: dict[str, list[str]] = json.loads(RECORDED.read_text(encoding="utf-8"))
+    return lines
+
+
+def main() -> None:
+    """Run the examples and keep what they print."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for variable in [variable for variable in os.environ if variable.startswith("LOOKALIKE_")]:
+            del os.environ[variable]
+        os.environ["LOOKALIKE_ENCODERS_DIR"] = str(folder / ".cache" / "lookalike" / "encoders")
+        printed = run_examples(folder)
+    RECORDED.write_text(json.dumps(printed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
