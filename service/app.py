@@ -21,7 +21,7 @@ from service.http.problems import LOG_HAS_MORE, problem_response
 from service.http.strict_route import PARAMETER
 from service.openapi import describe
 from service.routes import collections, compare, items, operations, page, search
-from service.services import running
+from service.services import run_services
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 
@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running(settings, metrics) as services:
+        async with run_services(settings, metrics) as services:
             app.state.services = services
             yield
 

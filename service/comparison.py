@@ -18,7 +18,7 @@ from lookalike.wiring import default_encoder
 from service.embedding import embed_picture, fingerprint_item, read_item_picture
 from service.http.body import Upload
 from service.inference.copy_checker import check_unchanged
-from service.inference.decoder_pool import Prepared
+from service.inference.decoder_pool import PreparedPicture
 from service.inference.encoder_pool import requested_encoder
 from service.open_snapshot import OpenSnapshot
 from service.schemas.requests import CompareForm, EmbedForm
@@ -33,7 +33,7 @@ class ComparedPicture:
     """One of two pictures: its vector (D,); ``prepared`` is None where an indexed picture's stored vector was used."""
 
     vector: npt.NDArray[np.float32]
-    prepared: Prepared | None
+    prepared: PreparedPicture | None
     fingerprint: Pictured | str | None
 
 
@@ -101,7 +101,7 @@ class Comparison:
         if isinstance(first, Pictured) and isinstance(second, Pictured):
             with self.stopwatch.stage("pixels"):
                 similar = pair.threshold.similar(pair.score)
-                return TierOutcome(await self.services.looks.tier(first, second, similar=similar))
+                return TierOutcome(await self.services.copy_checker.tier(first, second, similar=similar))
         return TierOutcome(problem="; ".join(reason for reason in (first, second) if isinstance(reason, str)))
 
     async def explain(self, pair: ScoredPair) -> Explanation:
@@ -140,7 +140,7 @@ class Comparison:
         vector, prepared = await embed_picture(
             self.services, source.loaded_encoder(), picture, stopwatch, with_fingerprint=self.with_fingerprints
         )
-        return ComparedPicture(vector, prepared, prepared.seen)
+        return ComparedPicture(vector, prepared, prepared.fingerprint)
 
     async def _embed_item(self, source: _VectorSource, key: str, stopwatch: Stopwatch) -> ComparedPicture:
         services, snapshot = self.services, source.snapshot
@@ -158,10 +158,10 @@ class Comparison:
         vector, prepared = await embed_picture(
             services, source.loaded_encoder(), upload, stopwatch, with_fingerprint=self.with_fingerprints
         )
-        if prepared.seen is not None:
+        if prepared.fingerprint is not None:
             # A response about another picture's pixels under an indexed key would not be true of the index.
-            check_unchanged(prepared.seen, item.draft)
-        return ComparedPicture(vector, prepared, prepared.seen)
+            check_unchanged(prepared.fingerprint, item.draft)
+        return ComparedPicture(vector, prepared, prepared.fingerprint)
 
 
 async def load_requested_encoder(
@@ -169,7 +169,7 @@ async def load_requested_encoder(
 ) -> ImageEncoder:
     """The encoder that a form names, else the collection's, else the default one.
 
-    Raises the errors of ``requested_encoder``, ``EncoderShelf.get`` and ``OpenSnapshot.encoder``.
+    Raises the errors of ``requested_encoder``, ``EncoderPool.get`` and ``OpenSnapshot.encoder``.
     """
     if snapshot is not None and form.encoder is None:
         return await snapshot.encoder(form.input_size)

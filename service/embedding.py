@@ -13,7 +13,7 @@ from service.box import WHOLE_PICTURE, Box
 from service.errors import ItemChangedError
 from service.http.body import Upload
 from service.http.problems import detail_of
-from service.inference.decoder_pool import Prepared
+from service.inference.decoder_pool import PreparedPicture
 from service.open_snapshot import OpenSnapshot
 from service.services import Services
 from service.telemetry.timing import Stopwatch
@@ -29,15 +29,15 @@ async def embed_picture(
     *,
     box: Box = WHOLE_PICTURE,
     with_fingerprint: bool = False,
-) -> tuple[Vectors, Prepared]:
+) -> tuple[Vectors, PreparedPicture]:
     """The (D,) vector of an uploaded picture, and the prepared picture, if asked for with what tells copies of it.
 
     Raises a leaf of ImageError, and EncodingError.
     """
-    with stopwatch.stage("decode"), services.batcher.coming():
-        prepared = await services.pictures.prepare(upload, encoder, box, look=with_fingerprint)
+    with stopwatch.stage("decode"), services.batcher.announce():
+        prepared = await services.decoder_pool.prepare(upload, encoder, box, with_fingerprint=with_fingerprint)
     if with_fingerprint:
-        stopwatch.move(prepared.looking_ms, "decode", "pixels")
+        stopwatch.move(prepared.fingerprint_ms, "decode", "pixels")
     with stopwatch.stage("encode"):
         vector = await services.batcher.encode(encoder, prepared.pixels)
     return vector, prepared
@@ -46,7 +46,7 @@ async def embed_picture(
 async def read_item_picture(services: Services, snapshot: OpenSnapshot, item: ItemRecord) -> Upload:
     """An indexed item's file; raises a leaf of SourceError if it can no longer be read."""
     source = await snapshot.source()
-    data = await services.pictures.read(source, item.draft.location, snapshot.collection.limits.max_bytes)
+    data = await services.decoder_pool.read(source, item.draft.location, snapshot.collection.limits.max_bytes)
     return Upload.of(item.draft.key, data)
 
 
@@ -56,6 +56,8 @@ async def fingerprint_item(
     """What tells copies of an indexed picture, or a sentence that says why its file cannot be compared."""
     with stopwatch.stage("pixels"):
         try:
-            return await services.looks.of_item(await snapshot.source(), item.draft, snapshot.collection.limits)
+            return await services.copy_checker.fingerprint_item(
+                await snapshot.source(), item.draft, snapshot.collection.limits
+            )
         except (SourceError, ImageError, ItemChangedError) as error:
             return detail_of(error)

@@ -19,7 +19,7 @@ from lookalike.sources.base import Source
 from lookalike.wiring import open_origin
 from service.http.problems import detail_of
 from service.http.responses import ResponseCache
-from service.inference.encoder_pool import EncoderShelf
+from service.inference.encoder_pool import EncoderPool
 from service.schemas.responses import PictureProblem
 
 _LOG = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class OpenSnapshot:
     """
 
     collection: Collection
-    shelf: EncoderShelf
+    encoders: EncoderPool
     calibration: Calibration | None = None
     answers: ResponseCache = field(default_factory=ResponseCache)
     leases: int = 0
@@ -69,17 +69,17 @@ class OpenSnapshot:
             # Without this it would hold the frames of every request that it was ever raised in.
             raise self.encoder_problem.with_traceback(None)
         encoder = self._encoder or await self.load_encoder()
-        return encoder if input_size is None else await self.shelf.get(replace(self._request, input_size=input_size))
+        return encoder if input_size is None else await self.encoders.get(replace(self._request, input_size=input_size))
 
     async def load_encoder(self) -> ImageEncoder:
         """The encoder, loaded if need be; notes ``encoder_problem``, and raises it, if it is not the one it was."""
-        known = self.encoder_problem
+        previous = self.encoder_problem
         try:
-            encoder = await self.shelf.get(self._request, own=True)
+            encoder = await self.encoders.get(self._request, own=True)
             self._mismatch = _mismatch(self.collection.manifest.encoder, encoder.spec)
             self.collection.check_encoder(encoder.spec)
         except EncoderError as error:
-            if known is None or known.code != error.code:
+            if previous is None or previous.code != error.code:
                 _LOG.error("encoder refused", extra={"collection": self.name, "code": error.code, "why": error.message})
             self.encoder_problem = self._public(error)
             raise self.encoder_problem from error

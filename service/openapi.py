@@ -32,20 +32,20 @@ def describe(app: FastAPI) -> None:
 
 
 def _document(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
-    found = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=routes)
-    components = found.setdefault("components", {})
+    document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=routes)
+    components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
     components["securitySchemes"] = {"key": SCHEME}
-    found["security"] = [{}, {"key": []}]
-    for path in found["paths"].values():
+    document["security"] = [{}, {"key": []}]
+    for path in document["paths"].values():
         for operation in path.values():
             operation["responses"].pop("422", None)
             operation["responses"]["default"] = {
                 "description": "What went wrong.",
                 "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
             }
-    return found
+    return document

@@ -159,7 +159,7 @@ class Search:
         summary = QueryAnswer(
             width=size.width, height=size.height, box=box, key=None if item is None else item.draft.key
         )
-        return EncodedQuery(vector=vector, summary=summary, item=item, fingerprint=prepared.seen)
+        return EncodedQuery(vector=vector, summary=summary, item=item, fingerprint=prepared.fingerprint)
 
     async def _rank_by_stored_vector(self, key: str) -> tuple[EncodedQuery, Ranking]:
         if self._is_inline() and self.snapshot.searcher.has_cached_item(key):
@@ -223,7 +223,7 @@ class Search:
                 if isinstance(other, str):
                     return TierOutcome(problem=other)
                 similar = threshold.similar(hit.score)
-                return TierOutcome(await self.services.looks.tier(fingerprint, other, similar=similar))
+                return TierOutcome(await self.services.copy_checker.tier(fingerprint, other, similar=similar))
 
         with self.stopwatch.stage("pixels"):
             keys = [hit.key for hit in compared]

@@ -22,9 +22,9 @@ from lookalike.wiring import default_encoder
 from service.errors import InternalError, StartingError
 from service.http.body import TEXT_BYTES
 from service.inference.batcher import Batcher
-from service.inference.copy_checker import Looks
-from service.inference.decoder_pool import Pictures
-from service.inference.encoder_pool import EncoderShelf
+from service.inference.copy_checker import CopyChecker
+from service.inference.decoder_pool import DecoderPool
+from service.inference.encoder_pool import EncoderPool
 from service.inference.permits import Admission
 from service.settings import Settings
 from service.snapshots import Snapshots
@@ -54,11 +54,11 @@ class Services:
         self.admission = Admission(settings.capacity)
         self.uploads = Admission(settings.capacity * (settings.limits.max_bytes + TEXT_BYTES))
         self.reading = Admission(READERS * settings.capacity)
-        self.encoders = EncoderShelf(settings.places.encoders_dir, settings.encoders_kept)
+        self.encoders = EncoderPool(settings.places.encoders_dir, settings.encoders_kept)
         self.snapshots = Snapshots(settings.places, self.encoders, metrics)
-        self.pictures = Pictures(settings.decoders, settings.limits)
+        self.decoder_pool = DecoderPool(settings.decoders, settings.limits)
         # Half of the cores' worth: who looks for copies must not be what slows down those who search.
-        self.looks = Looks(max(1, settings.decoders // 2), settings.limits.max_jpeg2000_pixels)
+        self.copy_checker = CopyChecker(max(1, settings.decoders // 2), settings.limits.max_jpeg2000_pixels)
         largest = BATCH * max(1, settings.decoders // LANES)
         self.batcher = Batcher(largest=largest, lanes=LANES, formed=metrics.batch_size.observe)
         self._search_threads = ThreadPoolExecutor(settings.decoders, thread_name_prefix="search")
@@ -112,8 +112,8 @@ class Services:
         self._background.cancel()
         await asyncio.gather(self._background, return_exceptions=True)
         await self.batcher.close()
-        self.pictures.close()
-        self.looks.close()
+        self.decoder_pool.close()
+        self.copy_checker.close()
         self._search_threads.shutdown(wait=True, cancel_futures=True)
         await self.snapshots.close()
         self.encoders.close()
@@ -128,10 +128,10 @@ class Services:
             _LOG.error("encoder refused", extra={"code": error.code, "why": error.message})
         self.metrics.operator.set(await asyncio.to_thread(_operator_serves))
         try:
-            await self.snapshots.look_at_all()
+            await self.snapshots.poll_all()
             self._started.set()
             _LOG.info("started", extra={"seconds": round(time.perf_counter() - begin, 2)})
-            await self.snapshots.watch()
+            await self.snapshots.poll_forever()
         except Exception:
             _LOG.exception("polling for new snapshots stopped")
             raise
@@ -152,7 +152,7 @@ def _operator_serves() -> bool:
 
 
 @asynccontextmanager
-async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Services]:
+async def run_services(settings: Settings, metrics: Metrics) -> AsyncIterator[Services]:
     """The services for the life of an application."""
     services = Services(settings, metrics)
     try:
@@ -167,9 +167,9 @@ def services_of(request: Request) -> Services:
     return services
 
 
-async def _shared(request: Request) -> Services:
+async def _get_services(request: Request) -> Services:
     # The framework calls what is not async in a thread, which costs more than the rest of an answer to a key.
     return services_of(request)
 
 
-Shared = Annotated[Services, Depends(_shared)]
+Shared = Annotated[Services, Depends(_get_services)]

@@ -55,12 +55,12 @@ class ApiKeys:
 
     def scope(self, key: str) -> Scope | None:
         """What a key may do; None for one that is not known. Takes the same time for every wrong key."""
-        asked = _digest(key)
-        found = None
+        key_digest = _digest(key)
+        key_scope = None
         for digest, scope in self.digests.items():
-            if hmac.compare_digest(digest, asked):
-                found = scope
-        return found
+            if hmac.compare_digest(digest, key_digest):
+                key_scope = scope
+        return key_scope
 
 
 @dataclass(frozen=True, slots=True)

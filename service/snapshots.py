@@ -29,14 +29,14 @@ from lookalike.errors import (
 )
 from lookalike.options import Places
 from service.errors import FieldInvalidError
-from service.inference.encoder_pool import EncoderShelf
+from service.inference.encoder_pool import EncoderPool
 from service.open_snapshot import OpenSnapshot
 from service.telemetry.metrics import Metrics
 
 _LOG = logging.getLogger(__name__)
-_LOOK_AGAIN = 1.0
-"""Seconds between two looks for new snapshots."""
-_TRY_AGAIN = 30.0
+_POLL_SECONDS = 1.0
+"""Seconds between two polls for new snapshots."""
+_RETRY_SECONDS = 30.0
 """Seconds until a snapshot that could not be opened is tried again, if nothing newer came."""
 
 Stamp = tuple[tuple[str, int, int, int], ...]
@@ -68,7 +68,7 @@ class _Slot:
 class Snapshots:
     """All collections of a data folder; methods belong to the event loop's thread."""
 
-    def __init__(self, places: Places, shelf: EncoderShelf, metrics: Metrics) -> None:
+    def __init__(self, places: Places, shelf: EncoderPool, metrics: Metrics) -> None:
         self._places = places
         self._encoders = shelf
         self._metrics = metrics
@@ -80,12 +80,12 @@ class Snapshots:
         """The collections there are, whether they can serve or not."""
         return sorted(self._slots)
 
-    def serving(self, name: str) -> OpenSnapshot | None:
+    def current(self, name: str) -> OpenSnapshot | None:
         """What serves a collection at this moment."""
         slot = self._slots.get(name)
         return None if slot is None else slot.serving
 
-    def kept_answer(self, name: str | None, asked: Hashable) -> tuple[bytes, int] | None:
+    def cached_response(self, name: str | None, query: Hashable) -> tuple[bytes, int] | None:
         """What was answered to this question before by the snapshot that serves now, and that snapshot's number.
 
         Without a name, by the only collection.
@@ -93,7 +93,7 @@ class Snapshots:
         slot = self._slots.get(name) if name is not None else self._only_slot()
         if slot is None or slot.serving is None:
             return None
-        body = slot.serving.answers.get(asked)
+        body = slot.serving.answers.get(query)
         return None if body is None else (body, slot.serving.generation)
 
     def _only_slot(self) -> _Slot | None:
@@ -111,48 +111,48 @@ class Snapshots:
         Raises CollectionNotFoundError, CollectionNotReadyError, what opening it found, or FieldInvalidError if
         there are several to choose from.
         """
-        held = await self._find(name if name is not None else await self._only())
-        held.leases += 1
+        snapshot = await self._find(name if name is not None else await self._only())
+        snapshot.leases += 1
         try:
-            yield held
+            yield snapshot
         finally:
-            held.leases -= 1
-            if held.retired and held.leases == 0:
-                await self._in_thread(held.close)
+            snapshot.leases -= 1
+            if snapshot.retired and snapshot.leases == 0:
+                await self._in_thread(snapshot.close)
 
-    async def look(self, name: str) -> None:
+    async def poll(self, name: str) -> None:
         """Serve the newest snapshot of a collection, if it is another than the one that serves."""
-        await self._detached(self._look(name))
+        await self._run_detached(self._poll(name))
 
     async def refresh(self, name: str) -> None:
         """Serve the newest snapshot of a collection from now on; raises what opening it found."""
-        await self._detached(self._look(name, force=True))
+        await self._run_detached(self._poll(name, force=True))
         slot = self._slots.get(name)
         if slot is not None and slot.problem is not None:
             raise slot.problem.with_traceback(None)
 
-    async def look_at_all(self) -> None:
-        """Look once for new collections and new snapshots, and forget collections that are gone.
+    async def poll_all(self) -> None:
+        """Look once for new collections and new snapshots, and drop collections that no longer exist.
 
-        While the data folder cannot be read, what serves goes on to.
+        While the data folder cannot be read, the current snapshots stay.
         """
         try:
-            there = await self._in_thread(self._names_on_disk)
+            names = await self._in_thread(self._names_on_disk)
         except OSError as error:
             _LOG.warning("data folder unreadable", extra={"error": error.strerror})
             return
-        for name in there:
-            await self._look(name)
-        for name in set(self._slots) - set(there):
-            gone = self._slots.pop(name)
+        for name in names:
+            await self._poll(name)
+        for name in set(self._slots) - set(names):
+            slot = self._slots.pop(name)
             self._metrics.snapshot_gone(name)
-            await self._retire(gone.serving)
+            await self._retire(slot.serving)
 
-    async def watch(self) -> None:
-        """Look for new snapshots for ever."""
+    async def poll_forever(self) -> None:
+        """Poll for new snapshots until cancelled."""
         while True:
-            await asyncio.sleep(_LOOK_AGAIN)
-            await self.look_at_all()
+            await asyncio.sleep(_POLL_SECONDS)
+            await self.poll_all()
 
     async def close(self) -> None:
         """Close everything."""
@@ -165,7 +165,7 @@ class Snapshots:
 
     async def _only(self) -> str:
         if not self._slots:
-            await self.look_at_all()
+            await self.poll_all()
         names = self.names()
         if len(names) > 1:
             raise FieldInvalidError(f"name a collection; there are: {', '.join(names)}", subject="collection")
@@ -179,11 +179,11 @@ class Snapshots:
     async def _find(self, name: str) -> OpenSnapshot:
         slot = self._slots.get(name)
         if slot is None or slot.serving is None:
-            await self._detached(self._look(name))
+            await self._run_detached(self._poll(name))
             slot = self._slots.get(name)
         if slot is None:
-            there = f"there are: {', '.join(self.names())}" if self._slots else "nothing has been indexed yet"
-            raise CollectionNotFoundError(f"no collection is called {name[:80]!r}; {there}", subject="collection")
+            hint = f"the collections are {', '.join(self.names())}" if self._slots else "nothing has been indexed yet"
+            raise CollectionNotFoundError(f"collection {name[:80]!r} does not exist; {hint}", subject="collection")
         if slot.serving is not None:
             return slot.serving
         if slot.problem is not None:
@@ -193,7 +193,7 @@ class Snapshots:
             f"the collection {name!r} has published nothing yet: index it first", subject="collection"
         )
 
-    async def _look(self, name: str, *, force: bool = False) -> None:
+    async def _poll(self, name: str, *, force: bool = False) -> None:
         """Open the collection's current snapshot if it is not the one that serves."""
         if name not in self._slots and not await self._in_thread(self._is_there, name):
             return
@@ -202,16 +202,18 @@ class Snapshots:
             try:
                 await self._look_into(slot, name, force=force)
             except LookalikeError as error:
-                self._refused(slot, name, error)
+                self._record_failure(slot, name, error)
             except Exception as error:  # noqa: BLE001  # it is logged whole, and becomes the collection's problem
                 # Whatever is wrong with one collection's files stops that collection alone.
                 _LOG.exception("snapshot failed", extra={"collection": name})
-                self._refused(slot, name, SnapshotDamagedError(f"{name!r} cannot be opened: {error}", subject=name))
+                self._record_failure(
+                    slot, name, SnapshotDamagedError(f"{name!r} cannot be opened: {error}", subject=name)
+                )
 
     async def _look_into(self, slot: _Slot, name: str, *, force: bool) -> None:
         now = asyncio.get_running_loop().time()
-        # A database that is away or held is soon tried again; a damaged snapshot costs a reading of all its files.
-        patience = _LOOK_AGAIN if isinstance(slot.problem, CatalogueError) else _TRY_AGAIN
+        # A catalogue is soon tried again; to try a damaged snapshot again costs reading all its files.
+        patience = _POLL_SECONDS if isinstance(slot.problem, CatalogueError) else _RETRY_SECONDS
         due = now - slot.tried > patience
         stamp = await self._in_thread(self._stamp, name)
         if stamp != slot.stamp or force or (due and slot.problem is not None):
@@ -222,17 +224,17 @@ class Snapshots:
             slot.tried = now
             await self._try_encoder(slot.serving)
 
-    def _refused(self, slot: _Slot, name: str, error: LookalikeError) -> None:
+    def _record_failure(self, slot: _Slot, name: str, error: LookalikeError) -> None:
         if isinstance(error, CollectionNotFoundError):
             error = CatalogueUnavailableError(
                 f"the catalogue knows no collection {name!r}: {error.message}", subject=name
             )
-        known = slot.problem is not None and slot.problem.code == error.code
+        is_reported = slot.problem is not None and slot.problem.code == error.code
         slot.problem = error
         if isinstance(error, CollectionNotReadyError):
             return
         self._metrics.snapshot_failed(name)
-        if not known:
+        if not is_reported:
             _LOG.error("snapshot refused", extra={"collection": name, "code": error.code, "why": error.message})
 
     async def _change(self, slot: _Slot, name: str) -> None:
@@ -302,12 +304,12 @@ class Snapshots:
         stamps = []
         for path in (root / CURRENT, *sorted((root / "calibrations").glob("*.json"))):
             with suppress(FileNotFoundError):
-                found = path.stat()
-                stamps.append((path.name, found.st_ino, found.st_mtime_ns, found.st_size))
+                stat = path.stat()
+                stamps.append((path.name, stat.st_ino, stat.st_mtime_ns, stat.st_size))
         return tuple(stamps)
 
-    async def _detached(self, work: Coroutine[None, None, None]) -> None:
-        """Await work that goes on to its end even if whoever asked for it leaves."""
+    async def _run_detached(self, work: Coroutine[None, None, None]) -> None:
+        """Await work that is finished even if the caller is cancelled."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -1,4 +1,4 @@
-"""Taking a request in: room for its body first, then its form, then the permits for its work."""
+"""Admission of a request: memory for its body first, then its form, then the permits for its work."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ F = TypeVar("F", bound=Form)
 
 
 @asynccontextmanager
-async def taken_in(
+async def admit_form(
     request: Request, services: Services, form: type[F], *, pictures: int, weight: Callable[[F], int] | None = None
 ) -> AsyncIterator[F]:
-    """The form of a request, with as many permits as it may hold ``pictures``, kept while the caller works.
+    """The form of a request, with as many permits as it may have ``pictures``, held while the caller works.
 
-    Where what a form asks for weighs more than its pictures, ``weight`` tells the number of permits.
-    Memory for the body is reserved by what the request announces, so that small uploads that stall shut nobody out.
+    Where a form needs more permits than it may have pictures, ``weight`` gives their number.
+    Memory for the body is reserved by its Content-Length, so that small uploads that stall block no others.
     Raises OverloadedError before the body is read if all permits are taken, and the errors of ``read_form``.
     """
     settings = services.settings
     services.admission.check(pictures)
     max_bytes = pictures * settings.limits.max_bytes + TEXT_BYTES
     with services.uploads.permit(min(announced_bytes(request, otherwise=max_bytes), max_bytes)):
-        got = await read_form(request, form, max_bytes=max_bytes, timeout=settings.upload_timeout)
-        with services.admission.permit(pictures if weight is None else weight(got)):
-            yield got
+        content = await read_form(request, form, max_bytes=max_bytes, timeout=settings.upload_timeout)
+        with services.admission.permit(pictures if weight is None else weight(content)):
+            yield content

@@ -16,7 +16,7 @@ from pydantic_core import core_schema
 from starlette.requests import Request
 
 from service.errors import BodyTooLargeError, FormInvalidError, MediaTypeError, UploadTimeoutError
-from service.http.multipart import BadFormError, MultipartReader, Part, boundary_of, decoded
+from service.http.multipart import BadFormError, MultipartReader, Part, boundary_of, decode_text
 
 MULTIPART, URLENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
 TEXT_BYTES = 64 * 1024
@@ -110,7 +110,7 @@ class _Multipart:
 def _value(part: Part) -> Upload | str:
     if part.filename is not None:
         return Upload(part.filename or part.name, part.pieces)
-    return decoded(b"".join(part.pieces))
+    return decode_text(b"".join(part.pieces))
 
 
 class _UrlEncoded:

@@ -16,7 +16,7 @@ _WATCH_AFTER = 0.01
 """Seconds after which the connection is watched; most responses to searches by key are faster."""
 
 
-async def attend(request: Request, work: Coroutine[Any, Any, T], *, timeout: float) -> T:
+async def run_while_connected(request: Request, work: Coroutine[Any, Any, T], *, timeout: float) -> T:
     """The result of ``work``, which is cancelled if the client disconnects or ``timeout`` seconds are over.
 
     The request's body must have been read. Raises DeadlineError, ClientGoneError, and what the work raises.

@@ -36,7 +36,7 @@ class Form(BaseModel):
 
     @classmethod
     @cache
-    def repeated(cls) -> dict[str, int]:
+    def repeat_limits(cls) -> dict[str, int]:
         """Names of the fields that may come several times, and how often each may."""
         lists = [name for name, field in cls.model_fields.items() if get_origin(field.annotation) is list]
         schemas = cls.model_json_schema()["properties"] if lists else {}
@@ -48,7 +48,7 @@ class FieldCounter:
 
     def __init__(self, form: type[Form]) -> None:
         self._form = form
-        self._repeated = form.repeated()
+        self._repeat_limits = form.repeat_limits()
         self._counts: Counter[str] = Counter()
 
     def begin(self, name: str) -> None:
@@ -58,11 +58,11 @@ class FieldCounter:
         no further once it has more names than fields.
         """
         self._counts[name] += 1
-        most = self._repeated.get(name, 1)
-        if self._counts[name] > most:
-            if most == 1:
+        max_count = self._repeat_limits.get(name, 1)
+        if self._counts[name] > max_count:
+            if max_count == 1:
                 raise fields_error([field_problem(name, REPEATED, "must be sent once only")])
-            raise fields_error([field_problem(name, "too-long", f"must be sent at most {most} times")])
+            raise fields_error([field_problem(name, "too-long", f"must be sent at most {max_count} times")])
         if len(self._counts) > len(self._form.model_fields):
             raise unknown_fields(self._form, self._counts)
 
@@ -70,7 +70,7 @@ class FieldCounter:
 async def read_form(request: Request, form: type[F], *, max_bytes: int, timeout: float) -> F:
     """Read a request's body as this form; raises the errors of ``read_fields``, and FieldInvalidError."""
     counter = FieldCounter(form)
-    fields = _merged(await read_fields(request, counter.begin, max_bytes=max_bytes, timeout=timeout), form)
+    fields = _merge_fields(await read_fields(request, counter.begin, max_bytes=max_bytes, timeout=timeout), form)
     try:
         return form.model_validate(fields)
     except ValidationError as error:
@@ -78,14 +78,14 @@ async def read_form(request: Request, form: type[F], *, max_bytes: int, timeout:
         raise fields_error(validation_problems(errors, form.model_fields, kind=FIELD)) from error
 
 
-def _merged(fields: Fields, form: type[Form]) -> dict[str, object]:
-    merged: dict[str, Any] = {}
+def _merge_fields(fields: Fields, form: type[Form]) -> dict[str, object]:
+    values: dict[str, Any] = {}
     for name, value in fields:
-        if name in form.repeated():
-            merged.setdefault(name, []).append(value)
+        if name in form.repeat_limits():
+            values.setdefault(name, []).append(value)
         else:
-            merged[name] = value
-    return merged
+            values[name] = value
+    return values
 
 
 def unknown_fields(form: type[Form], names: Iterable[str]) -> FieldInvalidError:
@@ -110,6 +110,6 @@ def form_schema(form: type[Form]) -> dict[str, Any]:
 
 def _needs_file(form: type[Form]) -> bool:
     return any(
-        field.is_required() and (field.annotation is Upload or name in form.repeated())
+        field.is_required() and (field.annotation is Upload or name in form.repeat_limits())
         for name, field in form.model_fields.items()
     )

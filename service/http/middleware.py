@@ -113,7 +113,7 @@ class RequestMiddleware:
         route = getattr(scope.get("route"), "path", "unmatched")
         status = sender.status or _CLIENT_GONE
         method, state = scope["state"]["method"], scope["state"]
-        self._metrics.answered(route, method, status, seconds)
+        self._metrics.count_response(route, method, status, seconds)
         fields: dict[str, Any] = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
         if "bytes_in" in state:
             fields["bytes_in"] = state["bytes_in"]

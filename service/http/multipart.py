@@ -169,10 +169,10 @@ def _disposition(head: bytes) -> tuple[str, str | None]:
     name, filename = options.get(b"name"), options.get(b"filename")
     if name is None:
         raise BadFormError("the header Content-Disposition of a part has no name")
-    return decoded(name), None if filename is None else decoded(filename)
+    return decode_text(name), None if filename is None else decode_text(filename)
 
 
-def decoded(text: bytes) -> str:
+def decode_text(text: bytes) -> str:
     """Names and texts are UTF-8, whatever codec a client says; what is not is read as Latin-1."""
     try:
         return text.decode("utf-8")

@@ -49,12 +49,12 @@ class ResponseCache:
 
 def item_urls(collection: str, key: str) -> tuple[str, str]:
     """The paths of an item's image and of its thumbnail."""
-    item = f"/collections/{collection}/items/{_quoted(key)}"
+    item = f"/collections/{collection}/items/{_quote_key(key)}"
     return f"{item}/image", f"{item}/thumbnail"
 
 
 @lru_cache(maxsize=_CACHED_KEYS)
-def _quoted(key: str) -> str:
+def _quote_key(key: str) -> str:
     return quote(key, safe="")
 
 
@@ -77,15 +77,15 @@ _ENCODER = msgspec.json.Encoder(enc_hook=_plain_model)
 
 def json_answer(answer: object, *, snapshot: int | None = None, took_ms: Mapping[str, float] | None = None) -> Response:
     """A response of JSON; ``took_ms`` goes into the header Server-Timing, ``snapshot`` into X-Snapshot."""
-    return _sent(encode_json(answer), snapshot, took_ms)
+    return _json_response(encode_json(answer), snapshot, took_ms)
 
 
-def timed_answer(untimed: bytes, *, snapshot: int, took_ms: Mapping[str, float]) -> Response:
+def timed_answer(untimed_body: bytes, *, snapshot: int, took_ms: Mapping[str, float]) -> Response:
     """A response of JSON that was encoded up to the value of its last field, ``took_ms``."""
-    return _sent(b"%b%b}" % (untimed, _ENCODER.encode(took_ms)), snapshot, took_ms)
+    return _json_response(b"%b%b}" % (untimed_body, _ENCODER.encode(took_ms)), snapshot, took_ms)
 
 
-def _sent(body: bytes, snapshot: int | None, took_ms: Mapping[str, float] | None) -> Response:
+def _json_response(body: bytes, snapshot: int | None, took_ms: Mapping[str, float] | None) -> Response:
     headers = {"Cache-Control": "no-store"}
     if snapshot is not None:
         headers["X-Snapshot"] = str(snapshot)
@@ -94,25 +94,25 @@ def _sent(body: bytes, snapshot: int | None, took_ms: Mapping[str, float] | None
     return Response(body, 200, headers, "application/json")
 
 
-def tagged(request: Request, response: Response) -> Response:
+def tag_response(request: Request, response: Response) -> Response:
     """The response with an ETag of its content, or 304 if the client has it already."""
     tag = f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
     response.headers["ETag"] = tag
     response.headers["Cache-Control"] = PRIVATE
-    return not_modified(response.headers) if has(request, tag) else response
+    return not_modified(response.headers) if is_cached_by_client(request, tag) else response
 
 
-def has(request: Request, tag: str) -> bool:
+def is_cached_by_client(request: Request, tag: str) -> bool:
     """Whether the client says that it has this version already."""
-    asked = request.headers.get("if-none-match", "")
-    return tag in asked or asked.strip() == "*"  # a tag begins and ends with a quotation mark, and has none within
+    header = request.headers.get("if-none-match", "")
+    return tag in header or header.strip() == "*"  # a tag begins and ends with a quotation mark, and has none within
 
 
 def not_modified(headers: Mapping[str, str]) -> Response:
     """304, with the headers that belong to it."""
     # A browser takes these over into what it holds: without its own policy, a page would get the one for answers.
-    kept = {"etag", "cache-control", "x-snapshot", "vary", "content-security-policy"}
-    return Response(None, 304, {name: value for name, value in headers.items() if name.lower() in kept})
+    names = {"etag", "cache-control", "x-snapshot", "vary", "content-security-policy"}
+    return Response(None, 304, {name: value for name, value in headers.items() if name.lower() in names})
 
 
 def png_uri(heat: npt.NDArray[np.float32]) -> str:

@@ -30,14 +30,14 @@ Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
+class _EncodeRequest:
     encoder: ImageEncoder
     pixels: RGB
     answer: asyncio.Future[Vectors]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pair:
+class _ExplainRequest:
     encoder: ImageEncoder
     first: RGB
     second: RGB
@@ -58,8 +58,8 @@ class Batcher:
         self._coming = 0
         self._lanes = lanes
         self._formed = formed
-        self._queue: list[_Waiting] = []
-        self._pairs: list[_Pair] = []
+        self._queue: list[_EncodeRequest] = []
+        self._pairs: list[_ExplainRequest] = []
         self._batches: set[asyncio.Task[None]] = set()
         self._explaining: asyncio.Task[None] | None = None
         self._due = False
@@ -68,7 +68,7 @@ class Batcher:
         self._explainer = ThreadPoolExecutor(1, thread_name_prefix="explain")
 
     @contextmanager
-    def coming(self) -> Iterator[None]:
+    def announce(self) -> Iterator[None]:
         """While a picture is being made ready for ``encode``: batches under way are reason enough to wait for it."""
         self._coming += 1
         try:
@@ -83,21 +83,21 @@ class Batcher:
         A caller that is cancelled leaves the queue.
         """
         answer: asyncio.Future[Vectors] = self._promise()
-        self._queue.append(_Waiting(encoder, pixels, answer))
-        return await self._answered(encoder, answer)
+        self._queue.append(_EncodeRequest(encoder, pixels, answer))
+        return await self._await_result(encoder, answer)
 
     async def explain(self, encoder: ImageEncoder, first: RGB, second: RGB) -> Evidence:
         """Why two pictures that ``encoder.prepare`` made are as similar as they are; otherwise like ``encode``."""
         answer: asyncio.Future[Evidence] = self._promise()
-        self._pairs.append(_Pair(encoder, first, second, answer))
-        return await self._answered(encoder, answer)
+        self._pairs.append(_ExplainRequest(encoder, first, second, answer))
+        return await self._await_result(encoder, answer)
 
     def _promise(self) -> asyncio.Future[Any]:
         if self._closing:
-            raise _stopping()
+            raise _stopping_error()
         return asyncio.get_running_loop().create_future()
 
-    async def _answered(self, encoder: ImageEncoder, answer: asyncio.Future[T]) -> T:
+    async def _await_result(self, encoder: ImageEncoder, answer: asyncio.Future[T]) -> T:
         self._start_soon()
         try:
             return await answer
@@ -110,10 +110,10 @@ class Batcher:
         """Finish what is in hand; whoever still waits is told that the service stops."""
         self._closing = True
         await asyncio.gather(*self._batches, *([self._explaining] if self._explaining else []))
-        left: list[_Waiting | _Pair] = [*self._queue, *self._pairs]
+        left: list[_EncodeRequest | _ExplainRequest] = [*self._queue, *self._pairs]
         for waiting in left:
             if not waiting.answer.done():
-                waiting.answer.set_exception(_stopping())
+                waiting.answer.set_exception(_stopping_error())
         self._queue.clear()
         self._pairs.clear()
         self._encoders.shutdown(wait=True)
@@ -133,7 +133,7 @@ class Batcher:
         if not self._closing and self._explaining is None and (pair := self._next_pair()) is not None:
             self._explaining = asyncio.create_task(self._explain(pair))
 
-    async def _encode(self, batch: list[_Waiting]) -> None:
+    async def _encode(self, batch: list[_EncodeRequest]) -> None:
         self._formed(len(batch))
         outcomes = await asyncio.get_running_loop().run_in_executor(self._encoders, _forward, batch)
         for waiting, outcome in zip(batch, outcomes, strict=True):
@@ -142,7 +142,7 @@ class Batcher:
         self._batches = {other for other in self._batches if other is not task}
         self._start()
 
-    async def _explain(self, pair: _Pair) -> None:
+    async def _explain(self, pair: _ExplainRequest) -> None:
         evidence = await asyncio.get_running_loop().run_in_executor(self._explainer, _explain, pair)
         _settle(pair.answer, evidence)
         self._explaining = None
@@ -154,7 +154,7 @@ class Batcher:
             return False
         return not self._batches or not self._coming or len(self._queue) >= self._largest
 
-    def _next(self) -> list[_Waiting]:
+    def _next(self) -> list[_EncodeRequest]:
         """The oldest in the queue and those behind it that want the same encoder; who has gone is left out."""
         here = [waiting for waiting in self._queue if not waiting.answer.done()]
         batch = [waiting for waiting in here if waiting.encoder is here[0].encoder][: self._largest]
@@ -162,13 +162,13 @@ class Batcher:
         self._queue = [waiting for waiting in here if id(waiting) not in chosen]
         return batch
 
-    def _next_pair(self) -> _Pair | None:
+    def _next_pair(self) -> _ExplainRequest | None:
         """The pair that has waited longest; who has gone is left out."""
         self._pairs = [pair for pair in self._pairs if not pair.answer.done()]
         return self._pairs.pop(0) if self._pairs else None
 
 
-def _stopping() -> StartingError:
+def _stopping_error() -> StartingError:
     return StartingError("the service is stopping; try again in a moment")
 
 
@@ -182,7 +182,7 @@ def _settle(answer: asyncio.Future[T], outcome: T | Exception) -> None:
         answer.set_result(outcome)
 
 
-def _explain(pair: _Pair) -> Evidence | Exception:
+def _explain(pair: _ExplainRequest) -> Evidence | Exception:
     try:
         evidence = pair.encoder.explain(pair.first, pair.second)
     except Exception as error:  # noqa: BLE001  # whatever a network raises belongs to whoever sent the pictures
@@ -194,7 +194,7 @@ def _explain(pair: _Pair) -> Evidence | Exception:
     return evidence
 
 
-def _forward(batch: list[_Waiting]) -> list[Vectors | Exception]:
+def _forward(batch: list[_EncodeRequest]) -> list[Vectors | Exception]:
     """The vectors of a batch; one that fails as a whole is tried picture by picture, so that only the guilty fail."""
     try:
         vectors = batch[0].encoder.forward(np.stack([waiting.pixels for waiting in batch]))

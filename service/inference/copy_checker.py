@@ -22,7 +22,7 @@ CACHE_SIZE = 400
 """Fingerprints of indexed pictures that stay in memory: about 20 MB."""
 
 
-class Looks:
+class CopyChecker:
     """Fingerprints of indexed pictures; for the event loop's thread only, and a cancelled caller leaves the queue."""
 
     def __init__(self, threads: int, jpeg2000_pixels: int) -> None:
@@ -34,7 +34,7 @@ class Looks:
         self._jpeg2000_pixels = jpeg2000_pixels
         self._fingerprints: LRUCache[str, Pictured] = LRUCache(CACHE_SIZE)
 
-    async def of_item(self, source: Source, draft: ItemDraft, limits: ImageLimits) -> Pictured:
+    async def fingerprint_item(self, source: Source, draft: ItemDraft, limits: ImageLimits) -> Pictured:
         """The fingerprint of an indexed picture, read from its ``source``; ``limits`` are its collection's.
 
         Raises leaves of SourceError and ImageError, and ItemChangedError where the file is another one by now.

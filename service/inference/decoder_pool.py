@@ -1,4 +1,4 @@
-"""Pictures in threads: decoding queries, and drawing thumbnails without standing in their way."""
+"""Thread pools for pictures: one decodes queries, another one draws thumbnails, so that they do not delay queries."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ THUMBNAIL_MEMORY = 64 * MEBIBYTE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A picture as an encoder wants it, and the size that it had, upright, before it was cut.
+class PreparedPicture:
+    """A picture in the form that an encoder takes, and its upright size before it was cropped.
 
-    ``seen`` is what tells copies of it, if that was wanted, and ``looking_ms`` the milliseconds that it took.
+    ``fingerprint`` is what tells copies of it, if requested, and ``fingerprint_ms`` the milliseconds that it took.
     """
 
     pixels: RGB
     width: int
     height: int
-    seen: Pictured | None = None
-    looking_ms: float = 0.0
+    fingerprint: Pictured | None = None
+    fingerprint_ms: float = 0.0
 
 
 def _fit(encoder: ImageEncoder, box: Box) -> int | None:
@@ -44,7 +44,7 @@ def _fit(encoder: ImageEncoder, box: Box) -> int | None:
     return None if side is None else math.ceil(side / max(min(box[2] - box[0], box[3] - box[1]), 1e-6))
 
 
-class Pictures:
+class DecoderPool:
     """The thread pools for pictures. A caller that is cancelled leaves the queue before its thread starts."""
 
     def __init__(self, decoders: int, limits: ImageLimits) -> None:
@@ -55,25 +55,25 @@ class Pictures:
         self._thumbnails: LRUCache[tuple[str, int], bytes] = LRUCache(THUMBNAIL_MEMORY, getsizeof=len)
 
     async def prepare(
-        self, upload: Upload, encoder: ImageEncoder, box: Box = WHOLE_PICTURE, *, look: bool = False
-    ) -> Prepared:
-        """Decode, cut and resize one picture, and with ``look`` keep what tells copies of that part.
+        self, upload: Upload, encoder: ImageEncoder, box: Box = WHOLE_PICTURE, *, with_fingerprint: bool = False
+    ) -> PreparedPicture:
+        """Decode, cut and resize one picture, and with ``with_fingerprint`` keep what tells copies of that part.
 
         Raises a leaf of ImageError that calls it as the upload is called.
         """
 
-        def work() -> Prepared:
+        def work() -> PreparedPicture:
             data, name = upload.read(), upload.name
             picture = decode(data, limits=self.limits, name=name, fit=_fit(encoder, box))
             prepared = encoder.prepare(crop(picture.pixels, box))
-            if not look:
-                return Prepared(prepared, picture.width, picture.height)
+            if not with_fingerprint:
+                return PreparedPicture(prepared, picture.width, picture.height)
             begin = time.perf_counter()
             whole = picture if picture.is_full_resolution else decode(data, limits=self.limits, name=name)
             # A part of a picture is no file: only by its pixels can it be the same as another picture.
-            seen = pictured(data if box == WHOLE_PICTURE else b"", crop(whole.pixels, box))
+            fingerprint = pictured(data if box == WHOLE_PICTURE else b"", crop(whole.pixels, box))
             took = (time.perf_counter() - begin) * 1000
-            return Prepared(prepared, picture.width, picture.height, seen, took)
+            return PreparedPicture(prepared, picture.width, picture.height, fingerprint, took)
 
         return await self._run(self._decoders, work)
 
@@ -99,7 +99,7 @@ class Pictures:
         return jpeg
 
     def close(self) -> None:
-        """Let the threads go."""
+        """End the threads."""
         self._decoders.shutdown(wait=True, cancel_futures=True)
         self._drawers.shutdown(wait=True, cancel_futures=True)
 

@@ -38,7 +38,7 @@ class _Loading:
     waiting: int = 0
 
 
-class EncoderShelf:
+class EncoderPool:
     """Loads encoders in a thread of its own; all methods belong to the event loop's thread."""
 
     def __init__(self, encoders_dir: Path, kept: int) -> None:
@@ -76,7 +76,7 @@ class EncoderShelf:
                 if self._loading.get(request) is loading:
                     del self._loading[request]
 
-    def loaded(self) -> dict[str, ImageEncoder]:
+    def loaded_encoders(self) -> dict[str, ImageEncoder]:
         """The loaded encoders by name, those at their own input size if there are several."""
         by_name: dict[str, ImageEncoder] = {}
         for encoder in self._alive.values():
@@ -89,7 +89,7 @@ class EncoderShelf:
     def rows(self) -> list[EncoderRow]:
         """What there is to choose from: in the box, installed, and what could be installed. Reads the disk."""
         installed = installed_names(self._folder)
-        loaded = self.loaded()
+        loaded = self.loaded_encoders()
         names = [*in_the_box(), *installed, *(known.name for known in KNOWN if known.name not in installed)]
         return [self._row(name, loaded.get(name), name in in_the_box() or name in installed) for name in names]
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from service.dependencies.auth import READERS, require
 from service.http.path_params import Name
 from service.http.problems import problem_of
-from service.http.responses import json_answer, tagged
+from service.http.responses import json_answer, tag_response
 from service.http.strict_route import StrictRoute
 from service.open_snapshot import OpenSnapshot
 from service.schemas.responses import (
@@ -33,14 +33,14 @@ async def list_collections(request: Request, services: Shared) -> Response:
     """All collections, those that cannot serve at present too. 503 while the service is starting."""
     services.check_started()
     rows = [_row(services, name, request.url.path) for name in services.snapshots.names()]
-    return tagged(request, json_answer(CollectionsAnswer(collections=rows)))
+    return tag_response(request, json_answer(CollectionsAnswer(collections=rows)))
 
 
 @router.get("/{name}", operation_id="get_collection", response_model=CollectionAnswer)
 async def get_collection(request: Request, services: Shared, name: Name) -> Response:
     """A collection: its snapshot, encoder, index, measured recall and threshold."""
-    async with services.snapshots.lease(name) as held:
-        return tagged(request, json_answer(_collection(held), snapshot=held.generation))
+    async with services.snapshots.lease(name) as snapshot:
+        return tag_response(request, json_answer(_collection(snapshot), snapshot=snapshot.generation))
 
 
 @router.post(
@@ -53,17 +53,17 @@ async def refresh_collection(services: Shared, name: Name) -> Response:
     """Serve the newest snapshot from now on, without waiting until it is noticed; needs a key of scope write."""
     with services.admission.permit():
         await services.snapshots.refresh(name)
-    async with services.snapshots.lease(name) as held:
-        return json_answer(_collection(held), snapshot=held.generation)
+    async with services.snapshots.lease(name) as snapshot:
+        return json_answer(_collection(snapshot), snapshot=snapshot.generation)
 
 
 def _row(services: Services, name: str, path: str) -> CollectionRow:
-    serving, error = services.snapshots.serving(name), services.snapshots.problem(name)
+    current, error = services.snapshots.current(name), services.snapshots.problem(name)
     problem = None
     if error is not None:
-        found = problem_of(error, path=path, request_id="")
-        problem = CollectionProblem(code=found.code, detail=found.detail)
-    if serving is None:
+        details = problem_of(error, path=path, request_id="")
+        problem = CollectionProblem(code=details.code, detail=details.detail)
+    if current is None:
         return CollectionRow(
             name=name,
             ready=False,
@@ -75,7 +75,7 @@ def _row(services: Services, name: str, path: str) -> CollectionRow:
             searchable_by_picture=False,
             picture_problem=None,
         )
-    manifest, picture_problem = serving.collection.manifest, serving.picture_problem
+    manifest, picture_problem = current.collection.manifest, current.picture_problem
     return CollectionRow(
         name=name,
         ready=True,
@@ -89,9 +89,9 @@ def _row(services: Services, name: str, path: str) -> CollectionRow:
     )
 
 
-def _collection(held: OpenSnapshot) -> CollectionAnswer:
-    manifest, origin = held.collection.manifest, held.collection.origin
-    spec, picture_problem = manifest.encoder, held.picture_problem
+def _collection(snapshot: OpenSnapshot) -> CollectionAnswer:
+    manifest, origin = snapshot.collection.manifest, snapshot.collection.origin
+    spec, picture_problem = manifest.encoder, snapshot.picture_problem
     return CollectionAnswer(
         name=manifest.collection,
         count=manifest.count,
@@ -109,8 +109,8 @@ def _collection(held: OpenSnapshot) -> CollectionAnswer:
         engine=manifest.engine,
         plan=manifest.plan,
         recall=None if manifest.recall is None else asdict(manifest.recall),
-        threshold=ThresholdAnswer.of(held.collection.threshold()),
-        calibration=None if held.calibration is None else CalibrationAnswer.of(held.calibration),
+        threshold=ThresholdAnswer.of(snapshot.collection.threshold()),
+        calibration=None if snapshot.calibration is None else CalibrationAnswer.of(snapshot.calibration),
         bytes=sum(stamp.bytes for stamp in manifest.files.values()),
         source=SourceAnswer(kind=origin.kind, location=origin.location),
         searchable_by_picture=picture_problem is None,

@@ -11,10 +11,10 @@ from lookalike.explanation import Explanation, Part
 from lookalike.thresholds import normalized
 from service.box import WHOLE_PICTURE
 from service.comparison import Comparison, ScoredPair, load_requested_encoder
-from service.dependencies.admit import taken_in
+from service.dependencies.admit import admit_form
 from service.dependencies.auth import READERS
 from service.embedding import embed_picture
-from service.http.disconnect import attend
+from service.http.disconnect import run_while_connected
 from service.http.forms import form_schema
 from service.http.responses import json_answer, png_uri
 from service.http.strict_route import StrictRoute
@@ -34,8 +34,8 @@ EXPLANATION_WEIGHT = 4
 @router.post("/compare", operation_id="compare", response_model=CompareAnswer, openapi_extra=form_schema(CompareForm))
 async def compare(request: Request, services: Shared) -> Response:
     """How alike two pictures are: cosine score, tier, whether they count as similar, and if asked for, why."""
-    async with taken_in(request, services, CompareForm, pictures=2, weight=_permits) as form:
-        answer = await attend(request, _compare(services, form), timeout=services.settings.request_timeout)
+    async with admit_form(request, services, CompareForm, pictures=2, weight=_permits) as form:
+        answer = await run_while_connected(request, _compare(services, form), timeout=services.settings.request_timeout)
     services.metrics.stages(answer.took_ms)
     return json_answer(answer, took_ms=answer.took_ms)
 
@@ -98,11 +98,11 @@ async def cosine_similarity_score(
     ] = None,
 ) -> Response:
     """``/compare`` in the terms of the similarity predictor's report: the normalised score and its verdict alone."""
-    async with taken_in(request, services, ScoreForm, pictures=2) as form:
+    async with admit_form(request, services, ScoreForm, pictures=2) as form:
         stopwatch = Stopwatch(*STAGES)
         both = CompareForm(image_a=form.image_1, image_b=form.image_2, encoder=model_name)
         comparison = Comparison(services=services, form=both, stopwatch=stopwatch, with_fingerprints=False)
-        pair = await attend(request, comparison.score(), timeout=services.settings.request_timeout)
+        pair = await run_while_connected(request, comparison.score(), timeout=services.settings.request_timeout)
     took_ms = stopwatch.took_ms()
     services.metrics.stages(took_ms)
     return json_answer(_score_answer(pair, took_ms["total"]), took_ms=took_ms)
@@ -116,8 +116,8 @@ def _score_answer(pair: ScoredPair, took_ms: float) -> ScoreAnswer:
 @router.post("/embed", operation_id="embed", response_model=EmbedAnswer, openapi_extra=form_schema(EmbedForm))
 async def embed(request: Request, services: Shared) -> Response:
     """A picture's embedding: numbers of unit length, whose inner product is the cosine score."""
-    async with taken_in(request, services, EmbedForm, pictures=1) as form:
-        answer = await attend(request, _embed(services, form), timeout=services.settings.request_timeout)
+    async with admit_form(request, services, EmbedForm, pictures=1) as form:
+        answer = await run_while_connected(request, _embed(services, form), timeout=services.settings.request_timeout)
     services.metrics.stages(answer.took_ms)
     return json_answer(answer, took_ms=answer.took_ms)
 

@@ -13,10 +13,10 @@ from service.dependencies.auth import READERS
 from service.dependencies.fast_route import FastRoute
 from service.embedding import read_item_picture
 from service.errors import FieldInvalidError
-from service.http.disconnect import attend
+from service.http.disconnect import run_while_connected
 from service.http.media_type import media_type
 from service.http.path_params import Key, Name
-from service.http.responses import has, item_urls, json_answer, not_modified, tagged
+from service.http.responses import is_cached_by_client, item_urls, json_answer, not_modified, tag_response
 from service.http.strict_route import StrictRoute
 from service.open_snapshot import OpenSnapshot
 from service.routes.search import answer_search
@@ -45,13 +45,13 @@ async def list_items(
     async with services.snapshots.lease(name) as snapshot:
         after = 0 if cursor is None else _position(cursor, snapshot)
         page = await services.search_in_thread(lambda: snapshot.collection.page(after=after, limit=limit + 1))
-        found = ItemsAnswer(
+        answer = ItemsAnswer(
             collection=snapshot.name,
             snapshot=snapshot.generation,
             items=[_row(snapshot.name, item) for item in page[:limit]],
             next_cursor=_cursor(snapshot.generation, page[limit - 1].id) if len(page) > limit else None,
         )
-        return tagged(request, json_answer(found, snapshot=snapshot.generation))
+        return tag_response(request, json_answer(answer, snapshot=snapshot.generation))
 
 
 @router.get("/{key:path}/image", operation_id="get_item_image", response_class=Response, responses=_PICTURE)
@@ -62,7 +62,7 @@ async def get_item_image(request: Request, services: Shared, name: Name, key: Ke
         async with services.snapshots.lease(name) as snapshot:
             item = await services.search_in_thread(snapshot.collection.item, key)
             headers = {"ETag": f'"{item.draft.content_digest}"', "Cache-Control": IMAGE_CACHING}
-            if has(request, headers["ETag"]):
+            if is_cached_by_client(request, headers["ETag"]):
                 return not_modified(headers)
             data = (await read_item_picture(services, snapshot, item)).read()
         # The file may have changed since it was indexed, and then it is not what the digest says.
@@ -70,7 +70,7 @@ async def get_item_image(request: Request, services: Shared, name: Name, key: Ke
         return Response(data, 200, headers, media_type(data))
 
     with services.reading.permit():
-        return await attend(request, work(), timeout=services.settings.request_timeout)
+        return await run_while_connected(request, work(), timeout=services.settings.request_timeout)
 
 
 @router.get("/{key:path}/thumbnail", operation_id="get_item_thumbnail", response_class=Response, responses=_JPEG)
@@ -88,16 +88,16 @@ async def get_item_thumbnail(
             item = await services.search_in_thread(snapshot.collection.item, key)
             digest = item.draft.content_digest
             headers = {"ETag": f'"{digest}-{size}"', "Cache-Control": IMAGE_CACHING}
-            if has(request, headers["ETag"]):
+            if is_cached_by_client(request, headers["ETag"]):
                 return not_modified(headers)
             source = await snapshot.source()
-            drawn = await services.pictures.thumbnail(
+            jpeg = await services.decoder_pool.thumbnail(
                 source, item.draft.location, digest, size, snapshot.collection.limits
             )
-        return Response(drawn, 200, headers, "image/jpeg")
+        return Response(jpeg, 200, headers, "image/jpeg")
 
     with services.reading.permit():
-        return await attend(request, work(), timeout=services.settings.request_timeout)
+        return await run_while_connected(request, work(), timeout=services.settings.request_timeout)
 
 
 async def get_similar_items(
@@ -127,7 +127,7 @@ async def get_item(request: Request, services: Shared, name: Name, key: Key) -> 
     """An item's row."""
     async with services.snapshots.lease(name) as snapshot:
         item = await services.search_in_thread(snapshot.collection.item, key)
-        return tagged(request, json_answer(_row(snapshot.name, item), snapshot=snapshot.generation))
+        return tag_response(request, json_answer(_row(snapshot.name, item), snapshot=snapshot.generation))
 
 
 def _digest(data: bytes) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from service.dependencies.auth import may_read, require
-from service.http.disconnect import attend
-from service.http.responses import json_answer, tagged
+from service.http.disconnect import run_while_connected
+from service.http.responses import json_answer, tag_response
 from service.http.strict_route import StrictRoute
 from service.schemas.responses import EncodersAnswer, HealthAnswer, OperatorAnswer, ReadyAnswer, VersionAnswer
 from service.services import Shared
@@ -31,15 +31,17 @@ async def health(request: Request, services: Shared) -> Response:
     snapshot could not be opened. Where there are API keys, collections are named only to requests with one.
     """
     snapshots = services.snapshots
-    named = may_read(request)
+    shows_names = may_read(request)
     problems = services.problems()
     for name in snapshots.names():
         if (error := snapshots.problem(name)) is not None:
-            problems.append(f"{name if named else 'a collection'}: {error.code}")
-    serving = {name: snapshots.serving(name) for name in snapshots.names()}
-    key_only = {name: why for name, held in serving.items() if held is not None and (why := held.picture_problem)}
+            problems.append(f"{name if shows_names else 'a collection'}: {error.code}")
+    current = {name: snapshots.current(name) for name in snapshots.names()}
+    key_only = {
+        name: why for name, snapshot in current.items() if snapshot is not None and (why := snapshot.picture_problem)
+    }
     for name, why in key_only.items():
-        problems.append(f"{name if named else 'a collection'}: {why.code}, so it is searched by key only")
+        problems.append(f"{name if shows_names else 'a collection'}: {why.code}, so it is searched by key only")
     encoder, status = services.encoder, running_operator()
     operator = None
     if encoder is not None and status is not None:
@@ -50,8 +52,10 @@ async def health(request: Request, services: Shared) -> Response:
         status="degraded" if problems else "ok",
         operator=operator,
         runtime=None if encoder is None else encoder.runtime,
-        collections={name: None if held is None else held.generation for name, held in serving.items() if named},
-        searchable_by_key_only=key_only if named else {},
+        collections={
+            name: None if snapshot is None else snapshot.generation for name, snapshot in current.items() if shows_names
+        },
+        searchable_by_key_only=key_only if shows_names else {},
         in_flight=services.admission.in_flight,
         capacity=services.admission.capacity,
         uploading=services.uploads.in_flight,
@@ -63,7 +67,7 @@ async def health(request: Request, services: Shared) -> Response:
 @router.get("/ready", operation_id="ready", response_model=ReadyAnswer)
 async def ready(request: Request, services: Shared) -> Response:
     """Whether the service is ready: it encodes a small picture. 503 while it is starting."""
-    took = await attend(request, services.ready(), timeout=READY_WITHIN)
+    took = await run_while_connected(request, services.ready(), timeout=READY_WITHIN)
     return json_answer(ReadyAnswer(ready=True, took_ms=round(took, 2)))
 
 
@@ -76,7 +80,7 @@ async def get_version(request: Request) -> Response:
         torch=version("torch"),
         faiss=version("faiss-cpu"),
     )
-    return tagged(request, json_answer(answer))
+    return tag_response(request, json_answer(answer))
 
 
 @router.get(
@@ -99,4 +103,4 @@ async def metrics(services: Shared) -> Response:
 )
 async def list_encoders(request: Request, services: Shared) -> Response:
     """The encoders that requests can name, and those that can be installed."""
-    return tagged(request, json_answer(EncodersAnswer(encoders=await asyncio.to_thread(services.encoders.rows))))
+    return tag_response(request, json_answer(EncodersAnswer(encoders=await asyncio.to_thread(services.encoders.rows))))

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
-from service.http.responses import has, not_modified, tagged
+from service.http.responses import is_cached_by_client, not_modified, tag_response
 from service.http.strict_route import StrictRoute
 
 router = APIRouter(include_in_schema=False)
@@ -47,12 +47,12 @@ async def page(request: Request) -> Response:
     path = STATIC / "index.html"
     headers = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
     response = FileResponse(path, headers=headers, stat_result=path.stat())
-    return not_modified(response.headers) if has(request, response.headers["ETag"]) else response
+    return not_modified(response.headers) if is_cached_by_client(request, response.headers["ETag"]) else response
 
 
 async def openapi_document(request: Request) -> Response:
     """The OpenAPI document."""
-    return tagged(request, JSONResponse(request.app.openapi()))
+    return tag_response(request, JSONResponse(request.app.openapi()))
 
 
 router.add_api_route("/openapi.json", openapi_document, route_class_override=StrictRoute, include_in_schema=False)
@@ -68,7 +68,7 @@ async def reference() -> Response:
 async def favicon(request: Request) -> Response:
     """The icon that browsers request by themselves."""
     headers = {"Cache-Control": "max-age=86400", "ETag": '"icon"'}
-    if has(request, headers["ETag"]):
+    if is_cached_by_client(request, headers["ETag"]):
         return not_modified(headers)
     return FileResponse(STATIC / "mark.svg", media_type="image/svg+xml", headers=headers)
 

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request, Response
 
 from lookalike.errors import ImageError, ItemNotFoundError, SnapshotDamagedError
 from service.box import WHOLE_PICTURE
-from service.dependencies.admit import taken_in
+from service.dependencies.admit import admit_form
 from service.dependencies.fast_route import FastRoute
 from service.errors import ImageMissingError, RequestError
 from service.http.body import Upload
-from service.http.disconnect import attend
+from service.http.disconnect import run_while_connected
 from service.http.forms import form_schema
 from service.http.problems import problem_of
 from service.http.responses import json_answer, timed_answer
@@ -37,7 +37,7 @@ CONCURRENT_PICTURES = 8
 @router.post("/search", operation_id="search", response_model=SearchAnswer, openapi_extra=form_schema(SearchForm))
 async def search(request: Request, services: Shared) -> Response:
     """The k indexed pictures most similar to a picture, or to an indexed one, best first."""
-    async with taken_in(request, services, SearchForm, pictures=1, weight=_permits) as form:
+    async with admit_form(request, services, SearchForm, pictures=1, weight=_permits) as form:
         options = SearchOptions.from_request(form)
         query: PictureQuery | KeyQuery
         if form.image is not None and form.key is None:
@@ -68,7 +68,7 @@ async def answer_search(
     stopwatch = Stopwatch(*STAGES)
     is_cacheable = isinstance(query, KeyQuery) and query.box is None and not options.tiers
     cache_key = (query, options)
-    cached = services.snapshots.kept_answer(collection, cache_key) if is_cacheable else None
+    cached = services.snapshots.cached_response(collection, cache_key) if is_cacheable else None
 
     async def search_snapshot(snapshot: OpenSnapshot) -> EncodedResult:
         one_search = Search(services=services, snapshot=snapshot, query=query, options=options, stopwatch=stopwatch)
@@ -81,7 +81,7 @@ async def answer_search(
         result = EncodedResult(*cached)
     else:
         work = with_newest_snapshot(services, collection, search_snapshot)
-        result = await attend(request, work, timeout=services.settings.request_timeout)
+        result = await run_while_connected(request, work, timeout=services.settings.request_timeout)
     took_ms = stopwatch.took_ms()
     services.metrics.stages(took_ms)
     return timed_answer(result.body, snapshot=result.snapshot, took_ms=took_ms)
@@ -100,8 +100,8 @@ async def with_newest_snapshot(
             return await work(snapshot)
         except (SnapshotDamagedError, ItemNotFoundError):
             name, generation = snapshot.name, snapshot.generation
-            await services.snapshots.look(name)
-            newest = services.snapshots.serving(name)
+            await services.snapshots.poll(name)
+            newest = services.snapshots.current(name)
             if newest is None or newest.generation == generation:
                 raise
     async with services.snapshots.lease(name) as snapshot:
@@ -113,14 +113,14 @@ async def with_newest_snapshot(
 )
 async def search_batch(request: Request, services: Shared) -> Response:
     """``/search`` for up to 64 pictures; one that is bad has a problem in its place, and the others their answers."""
-    async with taken_in(request, services, BatchForm, pictures=BATCH_WEIGHT) as form:
+    async with admit_form(request, services, BatchForm, pictures=BATCH_WEIGHT) as form:
         stopwatch = Stopwatch()
 
         async def search_snapshot(snapshot: OpenSnapshot) -> BatchAnswer:
             return await _search_batch(request, services, snapshot, form, stopwatch)
 
         work = with_newest_snapshot(services, form.collection, search_snapshot)
-        answer = await attend(request, work, timeout=services.settings.request_timeout)
+        answer = await run_while_connected(request, work, timeout=services.settings.request_timeout)
     return json_answer(answer, snapshot=answer.snapshot, took_ms=answer.took_ms)
 
 

@@ -39,8 +39,8 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
         "level": record.levelname.lower(),
         "event": record.getMessage(),
     }
-    if (found := request_id.get()) is not None:
-        fields["request_id"] = found
+    if (current_id := request_id.get()) is not None:
+        fields["request_id"] = current_id
     fields |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
     if record.exc_info and record.exc_info[0] is not None:  # asyncio says False where others say None
         fields["exception"] = record.exc_info[0].__name__

@@ -58,7 +58,7 @@ class Metrics:
             "lookalike_snapshot_failures", "Snapshots that could not be opened.", ["collection"], registry=registry
         )
 
-    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+    def count_response(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request, and how long it took."""
         counted = self._counted.get((route, method, status))
         if counted is None:

@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 
 from service.errors import DeadlineError
-from service.http.disconnect import attend
+from service.http.disconnect import run_while_connected
 from service.http.middleware import ClientGoneError
 
 
@@ -51,9 +51,9 @@ def test_an_answer_and_an_error_come_back_as_they_are() -> None:
         raise LookupError("an error")
 
     async def scenario() -> None:
-        assert await attend(request(), answer(), timeout=30) == "an answer"
+        assert await run_while_connected(request(), answer(), timeout=30) == "an answer"
         with pytest.raises(LookupError, match="an error"):
-            await attend(request(), error(), timeout=30)
+            await run_while_connected(request(), error(), timeout=30)
 
     in_a_loop(scenario())
 
@@ -61,7 +61,7 @@ def test_an_answer_and_an_error_come_back_as_they_are() -> None:
 def test_work_for_a_client_that_has_left_is_stopped() -> None:
     async def scenario() -> None:
         leaves, work = asyncio.Event(), Work()
-        attended = asyncio.create_task(attend(request(leaves), work.run(), timeout=30))
+        attended = asyncio.create_task(run_while_connected(request(leaves), work.run(), timeout=30))
         await work.begun.wait()
         leaves.set()
         with pytest.raises(ClientGoneError):
@@ -75,7 +75,7 @@ def test_work_that_takes_too_long_is_stopped_and_the_error_says_how_long_it_may(
     async def scenario() -> None:
         work = Work()
         with pytest.raises(DeadlineError, match=r"longer than 0\.02 s"):
-            await attend(request(), work.run(), timeout=0.02)
+            await run_while_connected(request(), work.run(), timeout=0.02)
         assert work.stopped
 
     in_a_loop(scenario())
@@ -84,7 +84,7 @@ def test_work_that_takes_too_long_is_stopped_and_the_error_says_how_long_it_may(
 def test_a_service_that_stops_is_not_taken_for_a_client_that_left() -> None:
     async def scenario() -> None:
         work = Work()
-        attended = asyncio.create_task(attend(request(), work.run(), timeout=30))
+        attended = asyncio.create_task(run_while_connected(request(), work.run(), timeout=30))
         await work.begun.wait()
         attended.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -100,7 +100,7 @@ def test_nothing_of_it_is_left_once_it_is_answered() -> None:
 
     async def scenario() -> None:
         before = asyncio.all_tasks()
-        await attend(request(), answer(), timeout=30)
+        await run_while_connected(request(), answer(), timeout=30)
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == before
 

@@ -258,7 +258,7 @@ def test_a_second_batch_waits_for_pictures_that_are_being_decoded_and_an_idle_en
         async with batching(largest=3, lanes=2) as batcher:
 
             async def one(seed: int) -> Vectors:
-                with batcher.coming():
+                with batcher.announce():
                     await decoded.wait()
                 return await batcher.encode(slow, picture(seed))
 
@@ -285,7 +285,7 @@ def test_a_second_batch_waits_no_longer_than_until_it_is_full_or_nobody_is_comin
         slow, quick = Gated(is_open=False), Gated()
         async with batching(largest=3, lanes=2) as batcher:
             first = await busy(batcher, slow)
-            with batcher.coming():
+            with batcher.announce():
                 full = [asyncio.create_task(batcher.encode(quick, picture(seed))) for seed in (1, 2, 3)]
                 await asyncio.gather(*full)
                 alone = asyncio.create_task(batcher.encode(quick, picture(4)))

@@ -38,7 +38,7 @@ class Things:
         return answer
 
     def look(self) -> None:
-        self.service.call(self.service.services.snapshots.look_at_all)
+        self.service.call(self.service.services.snapshots.poll_all)
 
     @property
     def file(self) -> Path:
@@ -72,7 +72,7 @@ def fitted(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def things(indexed: Path, fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Things]:
-    monkeypatch.setattr("service.snapshots._LOOK_AGAIN", 3600.0)
+    monkeypatch.setattr("service.snapshots._POLL_SECONDS", 3600.0)
     shutil.copytree(indexed, tmp_path / "data")
     with serving(tmp_path / "data") as service:
         yield Things(service, tmp_path / "data", fitted)

@@ -13,7 +13,7 @@ import pytest
 from lookalike.errors import EncoderNotInstalledError
 from lookalike.options import EncoderRequest
 from lookalike.testing import TinyEncoder
-from service.inference.encoder_pool import EncoderShelf
+from service.inference.encoder_pool import EncoderPool
 
 
 class Loader:
@@ -42,7 +42,7 @@ def loader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loader]:
 
 def test_all_who_ask_for_an_encoder_share_one_loading(loader: Loader, tmp_path: Path) -> None:
     async def scenario() -> None:
-        shelf = EncoderShelf(tmp_path, kept=2)
+        shelf = EncoderPool(tmp_path, kept=2)
         loader.gate.clear()
         asked = [asyncio.create_task(shelf.get(EncoderRequest("1"))) for _ in range(5)]
         await asyncio.sleep(0)
@@ -61,7 +61,7 @@ def test_all_who_ask_for_an_encoder_share_one_loading(loader: Loader, tmp_path: 
 
 def test_only_the_last_few_stay_and_what_someone_holds_is_not_loaded_twice(loader: Loader, tmp_path: Path) -> None:
     async def scenario() -> None:
-        shelf = EncoderShelf(tmp_path, kept=2)
+        shelf = EncoderPool(tmp_path, kept=2)
         held = await shelf.get(EncoderRequest("1"))
         for name in ("2", "3", "2", "4"):
             await shelf.get(EncoderRequest(name))
@@ -70,7 +70,7 @@ def test_only_the_last_few_stay_and_what_someone_holds_is_not_loaded_twice(loade
         assert await shelf.get(EncoderRequest("1")) is held, "the same numbers, so the same encoder"
         await shelf.get(EncoderRequest("4"))
         assert loader.loaded == ["1", "2", "3", "4", "1"]
-        shelf.loaded()
+        shelf.loaded_encoders()
         await shelf.get(EncoderRequest("3"))
         assert loader.loaded[-1] == "3", "it was the one used longest ago"
         await shelf.get(EncoderRequest("4"))
@@ -82,7 +82,7 @@ def test_only_the_last_few_stay_and_what_someone_holds_is_not_loaded_twice(loade
 
 def test_an_encoder_that_could_not_be_loaded_is_tried_again(loader: Loader, tmp_path: Path) -> None:
     async def scenario() -> None:
-        shelf = EncoderShelf(tmp_path, kept=2)
+        shelf = EncoderPool(tmp_path, kept=2)
         for _ in range(2):
             with pytest.raises(EncoderNotInstalledError):
                 await shelf.get(EncoderRequest("resnet50"))
@@ -94,7 +94,7 @@ def test_an_encoder_that_could_not_be_loaded_is_tried_again(loader: Loader, tmp_
 
 def test_a_loading_that_nobody_waits_for_any_more_is_given_up(tmp_path: Path) -> None:
     async def scenario() -> tuple[int, int]:
-        shelf = EncoderShelf(tmp_path, kept=1)
+        shelf = EncoderPool(tmp_path, kept=1)
         waiting = [asyncio.create_task(shelf.get(EncoderRequest("bundled", input_size=size))) for size in (64, 96, 128)]
         await asyncio.sleep(0)
         begun = len(shelf._loading)
@@ -110,7 +110,7 @@ def test_a_loading_that_nobody_waits_for_any_more_is_given_up(tmp_path: Path) ->
 
 def test_there_is_an_end_to_the_encoders_that_may_be_waited_for(tmp_path: Path) -> None:
     async def scenario() -> list[str]:
-        shelf = EncoderShelf(tmp_path, kept=1)
+        shelf = EncoderPool(tmp_path, kept=1)
         waiting = [
             asyncio.create_task(shelf.get(EncoderRequest("bundled", input_size=32 + 16 * turn))) for turn in range(9)
         ]

@@ -78,7 +78,7 @@ def test_a_new_snapshot_answers_for_itself(tmp_path: Path) -> None:
             assert len(service.search(key=key).json()["results"]) == 2
         write_pictures(source, 1, start=50)
         index(data, "stand", source)
-        service.call(service.services.snapshots.look_at_all)
+        service.call(service.services.snapshots.poll_all)
         for _ in range(2):
             response = service.search(key=key)
             assert (response.json()["snapshot"], response.headers["x-snapshot"]) == (2, "2")

@@ -95,7 +95,7 @@ def test_a_search_by_picture_names_both_encoders_and_the_command(old: Service, s
     present = old.get("/collections/shop").json()["encoder"]
     dimension = present["dimension"]
     assert f"made by bundled of {dimension} numbers (weights {OLD_WEIGHTS[:8]})" in problem["detail"]
-    loaded = old.services.encoders.loaded()["bundled"].spec
+    loaded = old.services.encoders.loaded_encoders()["bundled"].spec
     assert f"another encoder, bundled of {dimension} numbers (weights {loaded.weights_digest[:8]})" in problem["detail"]
     assert "`python -m indexer index SOURCE --collection shop --reencode`" in problem["detail"]
     assert str(shop.source) not in refused.text
@@ -155,7 +155,7 @@ def test_once_it_is_encoded_again_pictures_are_searched_with(old_data: Path, sho
         assert running.search(PICTURE).status_code == 409
         assert 'lookalike_searchable_by_picture{collection="shop"} 0.0' in running.get("/metrics").text
         assert index(data, "shop", shop.source / "shop.jsonl", reencode=True) == 2
-        running.call(running.services.snapshots.look_at_all)
+        running.call(running.services.snapshots.poll_all)
         found = running.search(PICTURE, k=1)
         assert (found.status_code, found.json()["snapshot"]) == (200, 2)
         assert found.json()["results"][0]["score"] == pytest.approx(1, abs=1e-4)
@@ -171,7 +171,7 @@ def test_a_running_service_keeps_the_snapshot_that_it_can_search_with_pictures(s
     with serving(data) as running:
         index(data, "shop", shop_copy)
         age_encoder(data, "shop")
-        running.call(running.services.snapshots.look_at_all)
+        running.call(running.services.snapshots.poll_all)
         found = running.search(PICTURE, k=1)
         assert (found.status_code, found.json()["snapshot"]) == (200, 1)
         (row,) = running.get("/collections").json()["collections"]
@@ -186,7 +186,7 @@ def test_whoever_rolls_back_to_the_old_encoder_is_served_it(old_data: Path, shop
     with serving(data) as running:
         assert running.search(PICTURE).json()["snapshot"] == 2
         (data / "collections/shop/current.json").write_text('{"generation": 1}')
-        running.call(running.services.snapshots.look_at_all)
+        running.call(running.services.snapshots.poll_all)
         assert running.search(key="plain-0").json()["snapshot"] == 1
         assert running.search(PICTURE).json()["code"] == "encoder-mismatch"
 

@@ -90,7 +90,7 @@ def test_no_line_tells_what_was_asked_or_by_whom(
         raise RuntimeError(f"{shop.files['plain-0']} {arguments} my-holiday no-such-item plain-0")
 
     with monkeypatch.context() as patch:
-        patch.setattr(service.services.pictures, "prepare", planted)
+        patch.setattr(service.services.decoder_pool, "prepare", planted)
         failed = service.post("/search", files={"image": ("my-holiday.png", PICTURE)}, headers=key)
     assert failed.status_code == 500
     lines = log_lines()

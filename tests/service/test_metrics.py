@@ -104,7 +104,7 @@ def test_a_client_that_leaves_is_counted_and_nobody_works_for_it_any_more(
 
     def go() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(service.services.pictures, "prepare", for_ever)
+            patch.setattr(service.services.decoder_pool, "prepare", for_ever)
             content = body(part("image", PICTURE, "a.png"))
             sent = service.call(lambda: leave(service, content, in_the_middle=in_the_middle))
         assert sent == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from service.http.multipart import BadFormError, MultipartReader, boundary_of, decoded
+from service.http.multipart import BadFormError, MultipartReader, boundary_of, decode_text
 
 BOUNDARY = b"a-boundary"
 TEXT = 2048
@@ -98,7 +98,11 @@ def reference(body: bytes) -> Found | None:
     if not ended or any(b"name" not in options for options, _ in fields):
         return None
     return [
-        (decoded(options[b"name"]), decoded(options[b"filename"]) if b"filename" in options else None, b"".join(data))
+        (
+            decode_text(options[b"name"]),
+            decode_text(options[b"filename"]) if b"filename" in options else None,
+            b"".join(data),
+        )
         for options, data in fields
     ]
 

@@ -44,7 +44,7 @@ class Stand:
 
     def look(self) -> None:
         """Look for new snapshots, as the service does every second."""
-        self.service.call(self.service.services.snapshots.look_at_all)
+        self.service.call(self.service.services.snapshots.poll_all)
 
     @property
     def serves(self) -> int | None:
@@ -59,7 +59,7 @@ class Stand:
 @pytest.fixture
 def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
     """It looks for new snapshots only when a test tells it to."""
-    monkeypatch.setattr("service.snapshots._LOOK_AGAIN", 3600.0)
+    monkeypatch.setattr("service.snapshots._POLL_SECONDS", 3600.0)
     write_pictures(tmp_path / "pictures", 3)
     index(tmp_path / "data", "stand", tmp_path / "pictures")
     with serving(tmp_path / "data") as service:
@@ -67,7 +67,7 @@ def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
 
 
 def test_a_new_snapshot_is_served_without_anybody_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.snapshots._LOOK_AGAIN", 0.01)
+    monkeypatch.setattr("service.snapshots._POLL_SECONDS", 0.01)
     write_pictures(tmp_path / "pictures", 2)
     index(tmp_path / "data", "stand", tmp_path / "pictures")
     with serving(tmp_path / "data") as service:
@@ -99,7 +99,7 @@ def test_a_rollback_is_followed(stand: Stand) -> None:
 
 
 def test_a_request_in_flight_keeps_the_snapshot_it_began_with(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    service, prepare = stand.service, stand.service.services.pictures.prepare
+    service, prepare = stand.service, stand.service.services.decoder_pool.prepare
 
     async def scenario() -> tuple[httpx.Response, httpx.Response]:
         arrived, go_on = asyncio.Event(), asyncio.Event()
@@ -110,11 +110,11 @@ def test_a_request_in_flight_keeps_the_snapshot_it_began_with(stand: Stand, monk
             return await prepare(*arguments, **options)
 
         with monkeypatch.context() as patch:
-            patch.setattr(service.services.pictures, "prepare", held)
+            patch.setattr(service.services.decoder_pool, "prepare", held)
             slow = asyncio.create_task(service.ask("POST", "/search", files={"image": NEW}))
             await arrived.wait()
         await asyncio.to_thread(stand.publish)
-        await service.services.snapshots.look_at_all()
+        await service.services.snapshots.poll_all()
         quick = await service.ask("POST", "/search", files={"image": NEW})
         go_on.set()
         return await slow, quick
@@ -145,7 +145,7 @@ def test_an_old_snapshot_is_closed_once_when_its_last_request_has_ended(stand: S
             assert await other.enter_async_context(snapshots.lease(None)) is held
             closes = count_closes(held)
             await asyncio.to_thread(stand.publish)
-            await snapshots.look_at_all()
+            await snapshots.poll_all()
             async with snapshots.lease("stand") as newest:
                 assert newest.generation == 2
                 assert closes == []
@@ -159,7 +159,7 @@ def test_an_old_snapshot_is_closed_once_when_its_last_request_has_ended(stand: S
 
 
 def test_an_old_snapshot_that_nobody_holds_is_closed_at_once_and_once(stand: Stand) -> None:
-    held = stand.service.services.snapshots.serving("stand")
+    held = stand.service.services.snapshots.current("stand")
     assert held is not None
     closes = count_closes(held)
     stand.look()
@@ -222,7 +222,7 @@ def test_a_collection_comes_and_goes_while_the_service_runs(stand: Stand, tmp_pa
     assert [row["name"] for row in rows] == ["second", "stand"]
     (unclear,) = stand.service.search(NEW).json()["errors"]
     assert (unclear["field"], unclear["message"]) == ("collection", "name a collection; there are: second, stand")
-    held = stand.service.services.snapshots.serving("second")
+    held = stand.service.services.snapshots.current("second")
     assert held is not None
     closes = count_closes(held)
     shutil.rmtree(stand.data / "collections/second")
@@ -251,7 +251,7 @@ def test_a_service_that_can_no_longer_look_for_snapshots_is_not_ready(
         raise RuntimeError("a mistake of ours")
 
     with monkeypatch.context() as patch:
-        patch.setattr("service.snapshots.Snapshots.look_at_all", broken)
+        patch.setattr("service.snapshots.Snapshots.poll_all", broken)
         with starting(stand.data) as service:
             service.wait_for(lambda: service.get("/ready").json()["code"] == "internal", "it is found out")
             assert service.get("/health").status_code == 200, "it lives, and whoever runs it may restart it"

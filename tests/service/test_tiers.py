@@ -20,7 +20,7 @@ from lookalike.images import encode_jpeg, encode_png, resize
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Entry, RefusedEntry
 from lookalike.testing import make_picture
-from service.inference.copy_checker import Looks
+from service.inference.copy_checker import CopyChecker
 from tests.service.harness import Service, index, item_path, serving
 
 ONE, OTHER = (make_picture(seed, (320, 240)) for seed in (500, 512))
@@ -142,7 +142,7 @@ def test_a_search_for_copies_tells_the_tier_of_each_neighbour(album: Album) -> N
 
 
 def test_without_asking_no_file_is_read(album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(album.service.services.looks, "of_item", None)  # whoever calls it fails
+    monkeypatch.setattr(album.service.services.copy_checker, "fingerprint_item", None)  # whoever calls it fails
     answer = album.service.search(encode_png(ONE), k=20).json()
     assert {hit["tier"] for hit in answer["results"]} == {None}
     assert "pixels" not in answer["took_ms"]
@@ -222,10 +222,10 @@ def test_however_many_ask_at_once_few_files_are_read_at_once_and_each_once(monke
     monkeypatch.setattr("service.inference.copy_checker.CACHE_SIZE", 3)
 
     async def scenario() -> None:
-        shelf, looks = Shelf(), Looks(2, 1000)
+        shelf, looks = Shelf(), CopyChecker(2, 1000)
 
         async def look(number: int) -> None:
-            seen = await looks.of_item(shelf, shelf.draft(number), ImageLimits())
+            seen = await looks.fingerprint_item(shelf, shelf.draft(number), ImageLimits())
             assert seen.content_digest == shelf.draft(number).content_digest
 
         left = [asyncio.create_task(look(number)) for number in range(8)]

@@ -178,14 +178,14 @@ def test_every_door_gives_a_large_photo_the_same_square(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.vectors["scaled"][0], vector, atol=1e-6)
     np.testing.assert_allclose(found.vectors["tiny"][0], plain.encode([decode(data).pixels])[0], atol=1e-6)
 
-    pictures = Pictures(1, ImageLimits())
-    prepared = asyncio.run(pictures.prepare(Upload.of("a.jpg", data), port, look=True))
+    pictures = DecoderPool(1, ImageLimits())
+    prepared = asyncio.run(pictures.prepare(Upload.of("a.jpg", data), port, with_fingerprint=True))
     pictures.close()
     np.testing.assert_array_equal(prepared.pixels, expected)
     assert (prepared.width, prepared.height) == (700, 500)
-    assert prepared.seen is not None
+    assert prepared.fingerprint is not None
     whole = decode(data).pixels
-    assert prepared.seen.pixels_digest == hashlib.sha256(b"500,700,3:" + whole.tobytes()).hexdigest()
+    assert prepared.fingerprint.pixels_digest == hashlib.sha256(b"500,700,3:" + whole.tobytes()).hexdigest()
 
 
 def test_copies_are_told_by_all_pixels_of_the_file() -> None:
@@ -196,7 +196,7 @@ def test_copies_are_told_by_all_pixels_of_the_file() -> None:
 
 def test_the_part_in_a_box_is_as_fine_as_a_whole_picture() -> None:
     data = jpeg(noise(800, 800))
-    pictures = Pictures(1, ImageLimits())
+    pictures = DecoderPool(1, ImageLimits())
     part = asyncio.run(pictures.prepare(Upload.of("a.jpg", data), Scaled(), (0.5, 0.5, 0.75, 1.0)))
     pictures.close()
     # 64 pixels for a quarter of the width are 256 for the whole: half the size is enough, and a quarter is not.
