@@ -73,7 +73,7 @@ def _best_f1_cosine(pairs: Pairs) -> float:
 
 
 def _lowest_cosine_with_precision(pairs: Pairs, min_precision: float) -> float:
-    """The lowest cosine from which on the mean confidence of the pairs is ``least``.
+    """The lowest cosine from which on the mean confidence of the pairs is ``min_precision``.
 
     The observed precision is noisy where few pairs pass, and the lowest score that reaches ``min_precision`` is biased:
     on held-out pairs the precision falls short. Confidences of an isotonic fit rise with the score, and each block is

@@ -232,9 +232,9 @@ def compare(
         )
         switch = switch_of(record, opened.manifest.encoder_request, request, session.places)
         if out is not None:
-            from indexer.encoder_comparison.report import thumbnails, write_report
+            from indexer.encoder_comparison.report import read_thumbnails, write_report
 
-            write_report(out, outcome, thumbnails(outcome, source, opened.limits, session.reporter), switch)
+            write_report(out, outcome, read_thumbnails(outcome, source, opened.limits, session.reporter), switch)
     _tell(session, outcome, switch, out)
 
 

@@ -22,7 +22,7 @@ from indexer.commands.options import (
 )
 from indexer.commands.session import EXIT_REJECTED, Session, with_collections
 from indexer.evaluation.encoders import load_encoders
-from indexer.evaluation.report import report_page, thumbnails
+from indexer.evaluation.report import read_thumbnails, report_page
 from indexer.evaluation.result import Evaluation, evaluate_subject
 from indexer.evaluation.subject import Choice, subject_of_collection, subject_of_source
 from indexer.reports.page import check_place, write_page
@@ -111,7 +111,7 @@ def _finish(
     if out is not None:
         try:
             with source() as opened:
-                shown = thumbnails(evaluation, opened, session.reporter)
+                shown = read_thumbnails(evaluation, opened, session.reporter)
         except SourceError as error:
             session.reporter.say(f"warning: the report has no pictures: {error.message}")
             shown = {}

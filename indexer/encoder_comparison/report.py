@@ -60,7 +60,7 @@ def write_report(path: Path, outcome: Outcome, pictures: Mapping[int, str], swit
     write_page(path, html)
 
 
-def thumbnails(outcome: Outcome, source: Source, limits: ImageLimits, reporter: Reporter) -> dict[int, str]:
+def read_thumbnails(outcome: Outcome, source: Source, limits: ImageLimits, reporter: Reporter) -> dict[int, str]:
     """Read the most changed queries and their answers as ``data:`` URIs, by row; unreadable ones are reported."""
     queries = outcome.comparison.changed_queries
     rows = {query.row for query in queries}

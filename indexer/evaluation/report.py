@@ -49,7 +49,7 @@ class _Cell:
     right: bool
 
 
-def thumbnails(evaluation: Evaluation, source: Source, reporter: Reporter) -> dict[int, str]:
+def read_thumbnails(evaluation: Evaluation, source: Source, reporter: Reporter) -> dict[int, str]:
     """Read and encode the worst queries and their answers as ``data:`` URIs, by row; unreadable ones are left out."""
     subject, limits = evaluation.subject, ImageLimits()
     rows = {

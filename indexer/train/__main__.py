@@ -1,4 +1,4 @@
-"""``python -m indexer.train``: targets, distil, finish, quality, table. Text to stderr, results to stdout."""
+"""``python -m indexer.train``: targets, distil, finish, tune, quality, table. Text to stderr, results to stdout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from indexer.train import tasks
+from indexer.train import layer_task, tasks
 from indexer.train.distil import Settings
 from indexer.train.export import export
 from indexer.train.quality import quality_table
@@ -52,6 +52,10 @@ def make_parser() -> argparse.ArgumentParser:
         "--weights", type=Path, help="checkpoint (.pt) or weights file; else the published network"
     )
 
+    tune_parser = subparsers.add_parser("tune", help="train the output layer of a weights file that `finish` wrote")
+    tune_parser.add_argument("output", type=Path, help="weights file to write")
+    tune_parser.add_argument("--weights", type=Path, required=True, help="weights file to start from")
+
     export_parser = subparsers.add_parser("export", help="convert weights, unchanged, to the product's format")
     export_parser.add_argument("weights", type=Path, help="checkpoint (.pt) or weights file")
     export_parser.add_argument("output", type=Path, help="weights file to write")
@@ -85,10 +89,10 @@ def run(options: argparse.Namespace) -> None:
     elif options.task == "distil":
         tasks.distil(work, Settings(seconds=60 * options.minutes, seed=options.seed, rate=options.rate), say)
     elif options.task == "quality":
-        report = {"student": tasks.quality(work, tasks.load_student(options.weights, work), say)}
+        report = {"student": tasks.measure_student(work, tasks.load_student(options.weights, work), say)}
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
     elif options.task == "table":
-        figures = tasks.product_encoders(work, say) | tasks.baselines(work, options.runtime, say)
+        figures = tasks.measure_product_encoders(work, say) | tasks.measure_baselines(work, options.runtime, say)
         if options.json is not None:
             options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         sys.stdout.write(quality_table(figures) + "\n")
@@ -96,6 +100,8 @@ def run(options: argparse.Namespace) -> None:
         student = tasks.load_student(options.weights, work)
         if options.task == "finish":
             tasks.finish(work, student, say)
+        elif options.task == "tune":
+            layer_task.tune(work, student, say)
         export(student, options.output)
         say(f"wrote {options.output}")
 

@@ -219,7 +219,7 @@ def set_linear(layer: torch.nn.Linear, affine: Affine) -> None:
     layer.bias.copy_(torch.from_numpy(affine.bias))
 
 
-def quality(work: Work, student: Student, log: Log) -> Figures:
+def measure_student(work: Work, student: Student, log: Log) -> Figures:
     """Measure ``student`` on every test set, at the served input size."""
     run = features.vector_runner(student)
     sets = all_sets(work.places, make_pool(read_manifest(work.pool)), SERVED_SIZE)
@@ -228,7 +228,7 @@ def quality(work: Work, student: Student, log: Log) -> Figures:
     return figures
 
 
-def baselines(work: Work, runtime: Runtime, log: Log) -> dict[str, Figures]:
+def measure_baselines(work: Work, runtime: Runtime, log: Log) -> dict[str, Figures]:
     """Measure the baselines: colour histogram, untrained published networks, and the old teacher."""
     rows = read_manifest(work.pool)
     pool = make_pool(rows)
@@ -247,10 +247,10 @@ def baselines(work: Work, runtime: Runtime, log: Log) -> dict[str, Figures]:
     return report
 
 
-def product_encoders(work: Work, log: Log) -> dict[str, Figures]:
+def measure_product_encoders(work: Work, log: Log) -> dict[str, Figures]:
     """Measure the bundled and the installed encoders, each at its own input size.
 
-    Those of ``UNTRAINED`` are among the baselines.
+    Those of ``UNTRAINED_NETWORKS`` are among the baselines.
     """
     pool = make_pool(read_manifest(work.pool))
     report: dict[str, Figures] = {}
