@@ -1,6 +1,6 @@
 // A box on a picture that mouse, finger and keyboard can draw, move and resize.
 
-import * as geometry from "./box.js";
+import * as geometry from "./geometry.js";
 import { freshId, h } from "./dom.js";
 import { percent } from "./format.js";
 import { say } from "./notice.js";
@@ -94,7 +94,7 @@ export class Cropper {
     if (!arrow || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     const [dx, dy] = arrow.map((step) => step * STEP);
-    this.#draw(event.shiftKey ? geometry.resized(this.#box, "se", dx, dy) : geometry.moved(this.#box, dx, dy));
+    this.#draw(event.shiftKey ? geometry.resize(this.#box, "se", dx, dy) : geometry.move(this.#box, dx, dy));
     this.#later();
   }
 
@@ -112,7 +112,7 @@ export class Cropper {
       const here = point(at);
       const [dx, dy] = [here[0] - start[0], here[1] - start[1]];
       if (!onFrame) this.#draw(geometry.between(start, here));
-      else this.#draw(edges ? geometry.resized(before, edges, dx, dy) : geometry.moved(before, dx, dy));
+      else this.#draw(edges ? geometry.resize(before, edges, dx, dy) : geometry.move(before, dx, dy));
     };
     this.#followPointer(event, follow, before);
   }

@@ -4,7 +4,7 @@ import { setKeyAsker } from "./api.js";
 import { CollectionsView } from "./collections/view.js";
 import { CompareView } from "./compare/view.js";
 import { fetchIcons } from "./dom.js";
-import { listenForPictures } from "./give.js";
+import { listenForPictures } from "./picture-input.js";
 import { askForKey } from "./key-dialog.js";
 import { announcer } from "./notice.js";
 import { notify, onRoute } from "./route.js";

@@ -5,7 +5,7 @@ import { facts, h } from "../dom.js";
 import { bytes, count, date, score, short, thresholdSource } from "../format.js";
 import { refusePicture } from "../key-only.js";
 import { Notice, say } from "../notice.js";
-import { nothingPanel, tellWhy } from "../nothing.js";
+import { emptyState, showReason } from "../empty-state.js";
 import { picture, sized } from "../pictures.js";
 import { go, link } from "../route.js";
 import { collections } from "../store.js";
@@ -26,15 +26,15 @@ export class CollectionsView {
   constructor() {
     this.notice = new Notice();
     this.list = h("ul", { class: "shelf", role: "list" });
-    this.nothing = nothingPanel(() => this.show(this.#place));
-    this.nothing.hidden = true;
+    this.emptyState = emptyState(() => this.show(this.#place));
+    this.emptyState.hidden = true;
     this.overview = h(
       "div",
       {},
       h("h1", {}, t.collections.title),
       h("p", { class: "lead" }, t.collections.lead),
       this.list,
-      this.nothing,
+      this.emptyState,
     );
     this.browser = new Browser();
     this.element = h("div", { class: "view collections" }, this.notice.element, this.overview, this.browser.element);
@@ -86,8 +86,8 @@ export class CollectionsView {
     if (!this.list.children.length) this.notice.busy(t.collections.busy);
     const list = await this.#patiently(() => collections({ fresh: true, signal }), signal);
     this.notice.clear();
-    this.nothing.hidden = list.length > 0;
-    tellWhy(this.nothing, list);
+    this.emptyState.hidden = list.length > 0;
+    showReason(this.emptyState, list);
     const cards = list.map((each) => shelfCard(each));
     this.list.replaceChildren(...cards);
     if (list.length) say(t.collections.said(list.length));

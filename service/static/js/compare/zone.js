@@ -2,7 +2,7 @@
 
 import { titleOf } from "../api.js";
 import { button, h, icon } from "../dom.js";
-import { pickers } from "../give.js";
+import { pickers } from "../picture-input.js";
 import { large, picture, setBlob } from "../pictures.js";
 import { t } from "../strings.js";
 import { Latest } from "../task.js";

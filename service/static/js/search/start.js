@@ -3,9 +3,9 @@
 import { api } from "../api.js";
 import { tile } from "../card.js";
 import { h, icon } from "../dom.js";
-import { pickers } from "../give.js";
+import { pickers } from "../picture-input.js";
 import { pictureProblemOf } from "../key-only.js";
-import { nothingPanel, tellWhy } from "../nothing.js";
+import { emptyState, showReason } from "../empty-state.js";
 import { link } from "../route.js";
 import { t } from "../strings.js";
 import { Latest } from "../task.js";
@@ -35,7 +35,7 @@ export class Start {
       pickers({ choose: t.start.choose, photograph: t.start.photograph, receive }),
     );
     this.ready = h("div", { hidden: true }, this.zone, this.options, this.samples);
-    this.nothing = nothingPanel(again);
+    this.emptyState = emptyState(again);
     this.element = h(
       "section",
       { class: "start", hidden: true },
@@ -43,13 +43,13 @@ export class Start {
       h("p", { class: "lead" }, t.start.lead),
       this.notices,
       this.ready,
-      this.nothing,
+      this.emptyState,
     );
   }
 
   /** Whether it is on screen, without knowing yet what to offer. */
   get isBlank() {
-    return !this.element.hidden && this.ready.hidden && this.nothing.hidden;
+    return !this.element.hidden && this.ready.hidden && this.emptyState.hidden;
   }
 
   /** Show the start for these collections, with pictures of the `chosen` one to begin from. */
@@ -57,11 +57,11 @@ export class Start {
     const usable = list.some(({ ready }) => ready);
     this.element.hidden = false;
     this.ready.hidden = !usable;
-    this.nothing.hidden = usable;
+    this.emptyState.hidden = usable;
     this.zone.hidden = pictureProblemOf(list, chosen) !== null;
     this.heading.textContent = this.zone.hidden ? t.start.tryOnly : t.start.try;
     if (usable) this.#fill(chosen, params);
-    else tellWhy(this.nothing, list);
+    else showReason(this.emptyState, list);
   }
 
   hide() {

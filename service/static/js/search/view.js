@@ -1,6 +1,6 @@
 // The search: from a picture to its neighbours.
 
-import * as geometry from "../box.js";
+import * as geometry from "../geometry.js";
 import { api, blob, imageOf } from "../api.js";
 import { h } from "../dom.js";
 import { KeyOnlyBanner, pictureProblemOf, refusePicture } from "../key-only.js";

@@ -7,14 +7,14 @@ const within = (value, low = 0, high = 1) => Math.min(high, Math.max(low, value)
 const rounded = (box) => box.map((value) => Number(value.toFixed(4)));
 
 /** The box moved by (dx, dy), kept on the picture at its size. */
-export function moved([x0, y0, x1, y1], dx, dy) {
+export function move([x0, y0, x1, y1], dx, dy) {
   const right = within(dx, -x0, 1 - x1);
   const down = within(dy, -y0, 1 - y1);
   return rounded([x0 + right, y0 + down, x1 + right, y1 + down]);
 }
 
 /** The box with the edges named in `edges` (any of "nswe") moved by (dx, dy); it never gets smaller than LEAST. */
-export function resized([x0, y0, x1, y1], edges, dx, dy) {
+export function resize([x0, y0, x1, y1], edges, dx, dy) {
   return rounded([
     edges.includes("w") ? within(x0 + dx, 0, x1 - LEAST) : x0,
     edges.includes("n") ? within(y0 + dy, 0, y1 - LEAST) : y0,

@@ -9,7 +9,7 @@ import { t } from "./strings.js";
 const EVERY = 5000;
 
 /** The panel, hidden at first; `again()` looks for collections once more. While it is seen it looks by itself. */
-export function nothingPanel(again) {
+export function emptyState(again) {
   const panel = makePanel(again);
   setInterval(async () => {
     if (document.hidden || panel.hidden || !panel.isConnected) return;
@@ -44,7 +44,7 @@ function makePanel(again) {
 }
 
 /** Say in the panel why collections that exist cannot be searched. */
-export function tellWhy(panel, list) {
+export function showReason(panel, list) {
   const problems = panel.querySelector(".problems");
   const rows = list.map(({ name, problem }) => t.empty.notReady(name, problem?.detail ?? t.collections.notReady));
   panel.querySelector("h2").textContent = list.length ? t.empty.titleNotReady : t.empty.title;
