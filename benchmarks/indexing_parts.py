@@ -97,7 +97,7 @@ class Parts:
             (NETWORK, Intake, "_forward"),
             ("verdicts", Report, "give"),
             ("publishing: vectors", Publisher, "_write_vectors"),
-            ("publishing: index, recall", publisher, "choose_index"),
+            ("publishing: index, recall", publisher, "build_measured_index"),
             ("publishing: checksums", publisher, "_stamp"),
             ("publishing: rows", Builder, "remove_unseen"),
             ("publishing: rows", Builder, "publish"),

@@ -36,8 +36,8 @@ from lookalike.collection.publisher import Publisher
 from lookalike.collection.snapshot import Snapshot, read_manifest
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.images import encode_jpeg
-from lookalike.index.base import Tell
-from lookalike.index.planner import IndexWish
+from lookalike.index.base import ProgressCallback
+from lookalike.index.planner import IndexRequirements
 from lookalike.options import EncoderRequest, Places
 from lookalike.testing import make_picture
 from lookalike.wiring import INDEX_TYPES, default_encoder, load_encoder, open_catalogue
@@ -85,7 +85,9 @@ class Ready(Publisher):
 
     vectors: Path | None = None
 
-    def _write_vectors(self, path: Path, ids: npt.NDArray[np.int64], _older: object, _tell: Tell) -> Vectors:
+    def _write_vectors(
+        self, path: Path, ids: npt.NDArray[np.int64], _older: object, _tell: ProgressCallback
+    ) -> Vectors:
         if self.vectors is not None:
             os.link(self.vectors, path)
         else:
@@ -160,7 +162,7 @@ def publish(data: Path, count: int, memory: int | None, vectors: Path | None) ->
     cpu, clock = time.process_time(), time.monotonic()
     older: list[Snapshot] = []
     Ready(layout, catalogue, record, request, spec, 1, vectors).write(
-        older, IndexWish(memory=memory), INDEX_TYPES, watch.tell
+        older, IndexRequirements(memory=memory), INDEX_TYPES, watch.tell
     )
     published = time.monotonic()
     cpu = time.process_time() - cpu

@@ -13,9 +13,9 @@ import faiss as untyped_faiss
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.index.base import IndexSettings, untold
+from lookalike.index.base import IndexSettings, ignore_progress
 from lookalike.index.build import is_tunable
-from lookalike.index.faiss_ops import all_threads, threads
+from lookalike.index.faiss_ops import available_threads, use_threads
 from lookalike.wiring import INDEX_TYPES
 
 faiss: Any = untyped_faiss
@@ -55,7 +55,7 @@ def _own(engine: str) -> Kind:
     """An index of this project, over the mapped vectors."""
 
     def build(vectors: Vectors, path: Path) -> None:
-        INDEX_TYPES.build(engine, vectors, untold).save(path)
+        INDEX_TYPES.build(engine, vectors, ignore_progress).save(path)
 
     def load(vectors: Vectors, path: Path) -> Contender:
         index = INDEX_TYPES.load(engine, path, vectors, None)
@@ -78,7 +78,7 @@ def _faiss_build(vectors: Vectors, path: Path) -> None:
     """FAISS's graph over float32 vectors."""
     index = faiss.IndexHNSWFlat(vectors.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = CONSTRUCTION
-    with threads(all_threads()):
+    with use_threads(available_threads()):
         index.add(vectors)
     faiss.write_index(index, str(path))
 

@@ -14,7 +14,7 @@ from indexer.console.reporter import Reporter
 from indexer.console.units import clock, size
 from lookalike.collection.snapshot import read_manifest
 from lookalike.index.index_types import Estimate
-from lookalike.index.planner import DEFAULT_RECALL, IndexWish, plan_index
+from lookalike.index.planner import DEFAULT_RECALL, IndexRequirements, plan_index
 from lookalike.sources.open_source import open_source
 from lookalike.wiring import INDEX_TYPES, default_dimension
 
@@ -63,7 +63,7 @@ def plan(
     reporter = session.reporter
     dimension = dimension or _dimension(session, collection)
     total = count if count is not None else _pictures(source or Path(), images_root, reporter)
-    wish = IndexWish(engine.value, recall, memory_budget(memory))
+    wish = IndexRequirements(engine.value, recall, memory_budget(memory))
     planned = plan_index(total, dimension, wish, INDEX_TYPES)
     estimates = INDEX_TYPES.estimates(total, dimension)
     lines = [f"{total} vectors of {dimension} numbers: {planned.engine}", *(f"  {why}" for why in planned.reasons)]

@@ -11,7 +11,7 @@ from indexer.console.reporter import Reporter, Stage
 
 @dataclass
 class Steps:
-    """A context manager; ``tell`` goes where the library takes a ``lookalike.index.base.Tell``."""
+    """A context manager; ``tell`` goes where the library takes a ``lookalike.index.base.ProgressCallback``."""
 
     reporter: Reporter
     name: str

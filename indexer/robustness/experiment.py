@@ -19,7 +19,7 @@ from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import ImageEmptyError, ImageError, SourceEmptyError, SourceError, UnsupportedFormatError
 from lookalike.images import decode
 from lookalike.images.transforms import resize
-from lookalike.index.recall import HAIR
+from lookalike.index.recall import SCORE_TOLERANCE
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Entry, Source
 from lookalike.thresholds import Threshold, normalized
@@ -162,7 +162,7 @@ def outcome_of(perturbed_vectors: Vectors, originals: Vectors, rows: Sequence[in
     """
     scores = perturbed_vectors @ originals.T
     own_scores = scores[np.arange(len(rows)), list(rows)].clip(-1, 1)
-    is_found = own_scores >= scores.max(axis=1) - HAIR
+    is_found = own_scores >= scores.max(axis=1) - SCORE_TOLERANCE
     similar = [threshold.similar(float(score)) for score in own_scores]
     cosine = float(own_scores.mean())
     return Outcome(cosine, normalized(cosine), float(is_found.mean()), float(np.mean(similar)))

@@ -25,9 +25,9 @@ from lookalike.collection.snapshot import Snapshot, check_ids, open_snapshot, re
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderMismatchError, SnapshotDamagedError
-from lookalike.index.base import Tell, untold
+from lookalike.index.base import ProgressCallback, ignore_progress
 from lookalike.index.index_types import IndexTypes
-from lookalike.index.planner import IndexWish, plan_index
+from lookalike.index.planner import IndexRequirements, plan_index
 from lookalike.options import EncoderRequest
 from lookalike.storage import disk_errors
 
@@ -110,7 +110,7 @@ class Builder:
         """Drop what the source no longer has; only after a full pass over it. The keys that went."""
         return self.catalogue.remove_unseen(self.record, self.generation)
 
-    def publish(self, tell: Tell = untold) -> Manifest:
+    def publish(self, tell: ProgressCallback = ignore_progress) -> Manifest:
         """Make what this run took in the collection's current snapshot, and prune old ones.
 
         ``tell`` hears how far it is. Raises RecallTooLowError if the index misses more than the settings allow.
@@ -145,9 +145,9 @@ class Builder:
         )
 
     @property
-    def _wish(self) -> IndexWish:
+    def _wish(self) -> IndexRequirements:
         settings = self.options.settings
-        return IndexWish(settings.engine, settings.target_recall, settings.memory)
+        return IndexRequirements(settings.engine, settings.target_recall, settings.memory)
 
     def _index_differs(self, newest: Manifest) -> bool:
         """Whether the same items would be given another type of index now, or one that is tuned to another recall."""

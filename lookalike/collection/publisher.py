@@ -18,10 +18,10 @@ from lookalike.collection.snapshot import Snapshot
 from lookalike.collection.snapshot_manifest import FileStamp, Manifest
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import SnapshotDamagedError
-from lookalike.index.base import Tell, check_vectors
-from lookalike.index.build import choose_index
+from lookalike.index.base import ProgressCallback, check_vectors
+from lookalike.index.build import build_measured_index
 from lookalike.index.index_types import IndexTypes
-from lookalike.index.planner import IndexWish
+from lookalike.index.planner import IndexRequirements
 from lookalike.options import EncoderRequest
 from lookalike.storage import sample_file, sha256_file, sync_file, sync_folder, write_atomically, write_npy
 
@@ -42,7 +42,9 @@ class Publisher:
     spec: EncoderSpec
     generation: int
 
-    def write(self, older: Sequence[Snapshot], wish: IndexWish, types: IndexTypes, tell: Tell) -> None:
+    def write(
+        self, older: Sequence[Snapshot], wish: IndexRequirements, types: IndexTypes, tell: ProgressCallback
+    ) -> None:
         """Write the snapshot of this generation; ``older`` ones hold the vectors of the items that stayed.
 
         Raises RecallTooLowError if the index that is wished for misses too much.
@@ -54,7 +56,7 @@ class Publisher:
         write_npy(folder / IDS, ids.shape, np.int64, [ids])
         vectors = self._write_vectors(folder / VECTORS, ids, older, tell)
         # The generation draws the queries that the index is measured with, so that it can be repeated.
-        chosen = choose_index(vectors, wish, types, seed=self.generation, tell=tell)
+        chosen = build_measured_index(vectors, wish, types, seed=self.generation, report_progress=tell)
         chosen.index.save(folder / INDEX)
         for name in (IDS, VECTORS, INDEX):
             sync_file(folder / name)
@@ -79,7 +81,7 @@ class Publisher:
         write_atomically(folder / MANIFEST, manifest.to_json().encode())
         sync_folder(self.layout.snapshots)
 
-    def _write_vectors(self, path: Path, ids: Ids, older: Sequence[Snapshot], tell: Tell) -> Vectors:
+    def _write_vectors(self, path: Path, ids: Ids, older: Sequence[Snapshot], tell: ProgressCallback) -> Vectors:
         """Write the vectors one block after the other, and give them mapped from the file."""
 
         def blocks() -> Iterator[Vectors]:

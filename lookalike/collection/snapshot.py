@@ -13,7 +13,7 @@ import numpy.typing as npt
 from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS, CollectionLayout
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.errors import SnapshotDamagedError, SnapshotNotFoundError
-from lookalike.index.vector_reader import Rows
+from lookalike.index.vector_reader import VectorReader
 from lookalike.storage import sample_file, sha256_file
 
 LARGE = 64 << 20
@@ -32,7 +32,7 @@ class Snapshot:
     manifest: Manifest
     ids: npt.NDArray[np.int64]
     vectors: npt.NDArray[np.float32]
-    rows: Rows
+    rows: VectorReader
 
     @property
     def index_path(self) -> Path:
@@ -89,7 +89,7 @@ def open_snapshot(layout: CollectionLayout, generation: int, *, whole: bool = Tr
         ids = np.load(folder / IDS, mmap_mode=mode, allow_pickle=False)
         # Plain arrays over the mapped files: numpy's own class for them costs microseconds at every access.
         vectors = np.asarray(np.load(folder / VECTORS, mmap_mode=mode, allow_pickle=False))
-        rows = Rows.of(vectors)
+        rows = VectorReader.open(vectors)
     except (OSError, ValueError) as error:
         raise _damaged(folder, f"cannot be read: {error}", layout.name) from error
     if ids.shape != (manifest.count,) or vectors.shape != (manifest.count, manifest.dimension):

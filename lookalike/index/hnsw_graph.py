@@ -1,4 +1,4 @@
-"""A navigable graph over half bytes, its file, and the compiled search that walks it (``ext/csrc/hnsw_search.cpp``)."""
+"""An HNSW graph over four-bit codes, its file, and the compiled search (``ext/csrc/hnsw_search.cpp``)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from lookalike.errors import IndexDamagedError, OperatorError
 from lookalike.index.base import Mask, Neighbours, Positions, Vectors
 
 FORMAT = "lookalike-graph-2"
-_HEAD = 4096  # bytes of the file's head, a JSON that is filled up with blanks
-_LINE = 64  # what a record begins at a multiple of
-_Start: Any = ctypes.c_char * 0
+_HEADER_BYTES = 4096  # of the file: JSON, padded with blanks
+_CACHE_LINE = 64  # bytes; every record and part begins at a multiple
+_Buffer: Any = ctypes.c_char * 0
 _PARTS = {
     "matrix": np.int8, "scales": np.float32, "records": np.uint8,
     "climbers": np.int32, "starts": np.int64, "floors": np.int32,
@@ -27,17 +27,18 @@ _PARTS = {
 
 
 def stride_for(width: int, links: int) -> int:
-    """Bytes of a record: a code of ``width`` bytes and ``links`` node numbers, in whole lines of memory."""
-    return -(-(width + 4 * links) // _LINE) * _LINE
+    """Bytes of a record: a code of ``width`` bytes and ``links`` node numbers, rounded up to cache lines."""
+    return -(-(width + 4 * links) // _CACHE_LINE) * _CACHE_LINE
 
 
 @dataclass(frozen=True)
 class Graph:
-    """n nodes, in the words of ``ext/csrc/hnsw_search.h``; the arrays may be those of a mapped file.
+    """n nodes, laid out as in ``ext/csrc/hnsw_search.h``; the arrays may be those of a mapped file.
 
-    ``records`` is (n, stride) uint8: a code and the ``links`` of the ground floor. ``climbers`` (c,) int32 are the
-    nodes on upper floors, ``starts`` (c,) int64 the first of their rows in ``floors`` (b, links / 2) int32. ``matrix``
-    (2 width, D) int8 and ``scales`` (2 width,) float32 tell what the numbers of a code count for, of a query.
+    ``records`` is (n, stride) uint8: a code and the ``links`` of layer 0. ``climbers`` (c,) int32 are nodes of upper
+    layers, ``starts`` (c,) int64 the first of their rows in ``floors`` (b, links / 2) int32. ``matrix`` (2 width, D)
+    int8 and ``scales`` (2 width,) float32 give the weight of each number of a code for a query. The names are those of
+    the file's parts.
     """
 
     matrix: npt.NDArray[np.int8]
@@ -52,27 +53,27 @@ class Graph:
 
     def write(self, path: Path) -> None:
         """Write the file that ``read`` maps; raises OSError."""
-        parts, places, at = self._parts(), {}, _HEAD
+        parts, layout, offset = self._parts(), {}, _HEADER_BYTES
         for name, part in parts.items():
-            places[name] = [at, *part.shape]
-            at += -(-part.nbytes // _LINE) * _LINE
-        head = {"format": FORMAT, "links": self.links, "entry": self.entry, "top": self.top, "parts": places}
+            layout[name] = [offset, *part.shape]
+            offset += -(-part.nbytes // _CACHE_LINE) * _CACHE_LINE
+        header = {"format": FORMAT, "links": self.links, "entry": self.entry, "top": self.top, "parts": layout}
         with path.open("wb") as file:
-            file.write(json.dumps(head).encode().ljust(_HEAD))
+            file.write(json.dumps(header).encode().ljust(_HEADER_BYTES))
             for part in parts.values():
                 file.write(np.ascontiguousarray(part).data)
-                file.write(bytes(-part.nbytes % _LINE))
+                file.write(bytes(-part.nbytes % _CACHE_LINE))
 
     @classmethod
     def read(cls, path: Path, vectors: Vectors) -> Self:
-        """Map a graph of these vectors; raises IndexDamagedError if the file is not that."""
+        """Map the graph of these vectors; raises IndexDamagedError if the file is another, or damaged."""
         try:
-            whole = np.memmap(path, dtype=np.uint8, mode="r")
-            head = json.loads(bytes(whole[:_HEAD]))
-            if head["format"] != FORMAT:
-                raise ValueError(f"the format is {head['format']!r}")
-            parts = {name: _part(whole, dtype, *head["parts"][name]) for name, dtype in _PARTS.items()}
-            graph = cls(links=int(head["links"]), entry=int(head["entry"]), top=int(head["top"]), **parts)
+            file_bytes = np.memmap(path, dtype=np.uint8, mode="r")
+            header = json.loads(bytes(file_bytes[:_HEADER_BYTES]))
+            if header["format"] != FORMAT:
+                raise ValueError(f"the format is {header['format']!r}")
+            parts = {name: _map_part(file_bytes, dtype, *header["parts"][name]) for name, dtype in _PARTS.items()}
+            graph = cls(links=int(header["links"]), entry=int(header["entry"]), top=int(header["top"]), **parts)
             graph._check(vectors)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise IndexDamagedError(
@@ -84,10 +85,10 @@ class Graph:
         return {name: getattr(self, name) for name in _PARTS}
 
     def _check(self, vectors: Vectors) -> None:
-        """Raise ValueError unless every part has the shape that the others ask for."""
+        """Raise ValueError unless the shapes of all parts agree."""
         count, dimension = vectors.shape
         width = len(self.scales) // 2
-        right = (
+        is_consistent = (
             self.matrix.shape == (2 * width, dimension)
             and self.scales.shape == (2 * width,)
             and width % 4 == 0
@@ -96,21 +97,21 @@ class Graph:
             and self.starts.shape == self.climbers.shape
             and self.floors.shape[1:] == (self.links // 2,)
             and 0 <= self.entry < count
-            and 0 <= self.top < _LINE
+            and 0 <= self.top < _CACHE_LINE
         )
-        if not right:
+        if not is_consistent:
             raise ValueError(f"it is not of {count} vectors of {dimension} numbers")
 
 
 class GraphSearch:
-    """The compiled search, of one graph over the (n, D) unit vectors that it was made of; for any number of threads.
+    """The compiled search of one graph over the (n, D) unit vectors that it was built of; safe from several threads.
 
     Raises OperatorError where the library was not compiled.
     """
 
     def __init__(self, graph: Graph, vectors: Vectors) -> None:
         self._candidates, self._search = _functions()
-        self._graph, self._vectors = graph, vectors  # what the addresses below belong to
+        self._graph, self._vectors = graph, vectors  # keeps the addresses below valid
         count, dimension = vectors.shape
         self._fields = _Fields(
             graph.records.ctypes.data, count, graph.records.shape[1], len(graph.scales) // 2, graph.links,
@@ -118,34 +119,35 @@ class GraphSearch:
             len(graph.climbers), len(graph.floors), graph.entry, graph.top,
             graph.matrix.ctypes.data, graph.scales.ctypes.data, vectors.ctypes.data, dimension,
         )  # fmt: skip
-        self._graph_at = ctypes.byref(self._fields)
+        self._graph_pointer = ctypes.byref(self._fields)
 
     def candidates(self, queries: Vectors, effort: int, depth: int) -> Positions:
-        """The ``depth`` nearest codes of a walk that keeps ``effort``, for contiguous (m, D) queries; (m, depth)."""
+        """The ``depth`` nearest codes by a search of ``effort``, for contiguous (m, D) queries; (m, depth)."""
         positions = np.empty((len(queries), depth), dtype=np.int64)
         _check_memory(
             self._candidates(
-                self._graph_at, _start(queries), len(queries), effort, depth, _Start.from_buffer(positions)
+                self._graph_pointer, _address(queries), len(queries), effort, depth, _Buffer.from_buffer(positions)
             )
         )
         return positions
 
-    def search(self, queries: Vectors, effort: int, depth: int, k: int, allowed: Mask | None) -> Neighbours:
-        """The ``k`` best by inner product among the ``depth`` nearest codes that ``allowed`` lets through."""
+    def search(self, queries: Vectors, effort: int, depth: int, k: int, mask: Mask | None) -> Neighbours:
+        """The ``k`` best by inner product among the ``depth`` nearest codes that ``mask`` admits."""
         scores = np.empty((len(queries), k), dtype=np.float32)
         positions = np.empty((len(queries), k), dtype=np.int64)
-        mask = None if allowed is None else np.ascontiguousarray(allowed)
+        mask = None if mask is None else np.ascontiguousarray(mask)
+        mask_address = None if mask is None else _address(mask)
         _check_memory(
             self._search(
-                self._graph_at, _start(queries), len(queries), effort, depth, None if mask is None else _start(mask), k,
-                _Start.from_buffer(scores), _Start.from_buffer(positions),
+                self._graph_pointer, _address(queries), len(queries), effort, depth, mask_address, k,
+                _Buffer.from_buffer(scores), _Buffer.from_buffer(positions),
             )
         )  # fmt: skip
         return Neighbours(scores, positions)
 
 
 def graph_search_status() -> str:
-    """Where the compiled search is, in words for a person, or why it is not."""
+    """Where the compiled search was loaded from, or why it was not, for a person to read."""
     library, note = compiled_library("_hnsw_search")
     return note if library is None else f"compiled ({note})"
 
@@ -178,20 +180,20 @@ def _functions() -> tuple[Any, Any]:
     return candidates, search
 
 
-def _start(array: npt.NDArray[Any]) -> Any:
-    """Where an array begins, for a call; ``array.ctypes`` would take four times as long, which a single query feels."""
-    return _Start.from_buffer(array) if array.flags.writeable else array.ctypes.data
+def _address(array: npt.NDArray[Any]) -> Any:
+    """The address of an array; ``array.ctypes`` would take four times as long, which counts for a single query."""
+    return _Buffer.from_buffer(array) if array.flags.writeable else array.ctypes.data
 
 
-def _check_memory(failed: int) -> None:
-    if failed:
+def _check_memory(status: int) -> None:
+    if status:
         raise MemoryError("no memory to search the graph")
 
 
-def _part(whole: npt.NDArray[np.uint8], dtype: Any, start: int, *shape: int) -> npt.NDArray[Any]:
-    """A part of a mapped file; raises ValueError if it is not within."""
+def _map_part(file_bytes: npt.NDArray[np.uint8], dtype: Any, start: int, *shape: int) -> npt.NDArray[Any]:
+    """A part of a mapped file; raises ValueError if the file ends before it."""
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    if start < _HEAD or start % _LINE or min(shape) < 0 or start + size > len(whole):
-        raise ValueError("it is shorter than it says")
-    part: npt.NDArray[Any] = whole[start : start + size].view(dtype).reshape(shape)
+    if start < _HEADER_BYTES or start % _CACHE_LINE or min(shape) < 0 or start + size > len(file_bytes):
+        raise ValueError("it is shorter than its header says")
+    part: npt.NDArray[Any] = file_bytes[start : start + size].view(dtype).reshape(shape)
     return part

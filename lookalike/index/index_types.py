@@ -1,4 +1,4 @@
-"""The types of index that there are: what the planner must know of each, and one registry that makes them by name."""
+"""The port `IndexType`, which the planner reads, and the registry that builds and loads indexes by the type's name."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lookalike.errors import VectorsInvalidError
-from lookalike.index.base import IndexSettings, Tell, VectorIndex, Vectors
+from lookalike.index.base import IndexSettings, ProgressCallback, VectorIndex, Vectors
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What an index costs: ``memory`` is what a query needs at hand to be fast, ``disk`` what a snapshot of it takes.
+    """What an index costs: ``memory`` that a fast query needs to be resident, ``disk`` of a snapshot.
 
     Bytes, seconds of one core, and milliseconds a query on one core.
     """
@@ -24,34 +24,34 @@ class Estimate:
     query_ms: float
 
     def fields(self, engine: str) -> dict[str, Any]:
-        """For a program, with the name of the type."""
+        """The fields as JSON, with the name of the type."""
         return {"engine": engine, **asdict(self)}
 
 
 class IndexType(Protocol):
-    """What the class of an index says of all of its kind, beside being a ``VectorIndex``."""
+    """What the class of an index has, besides the methods of ``VectorIndex`` for its instances."""
 
     @property
     def is_exact(self) -> bool:
-        """Whether it misses nothing, has no settings, and can be of no vectors at all."""
+        """Whether its recall is 1, it has no settings, and it can be built over no vectors."""
 
     @property
     def is_reference(self) -> bool:
-        """Whether it is there to check others by, and so no alternative in a plan."""
+        """Whether it serves to check the others, and is not listed as an alternative in a plan."""
 
     @property
-    def fewest(self) -> int:
-        """The fewest vectors that it is worth training on."""
+    def min_vectors(self) -> int:
+        """The number of vectors below which it cannot be trained well."""
 
     @property
     def next_up(self) -> str | None:
-        """The type to build where this one missed its target; None where nothing is missed."""
+        """The type to build if this one missed its target; None for an exact one."""
 
     def estimate(self, count: int, dimension: int) -> Estimate:
-        """What it costs for so many vectors of so many numbers."""
+        """What it costs for ``count`` vectors of ``dimension`` numbers."""
 
-    def build(self, vectors: Vectors, tell: Tell) -> VectorIndex:
-        """An index over (n, D) float32 unit vectors, n at least 1 unless it is exact, which it reads where they lie."""
+    def build(self, vectors: Vectors, report_progress: ProgressCallback) -> VectorIndex:
+        """An index over (n, D) float32 unit vectors, which are not copied; n is at least 1 unless it is exact."""
 
     def load(self, path: Path, vectors: Vectors, settings: IndexSettings | None) -> VectorIndex:
         """The index that ``save`` wrote, over the vectors that it was built on; raises IndexDamagedError."""
@@ -59,31 +59,31 @@ class IndexType(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IndexTypes:
-    """Index types by name; each is imported when it is first needed, since FAISS takes a while to load."""
+    """Index types by name; each is imported when it is first needed, since importing FAISS takes a while."""
 
     loaders: Mapping[str, Callable[[], IndexType]]
 
     def __iter__(self) -> Iterator[str]:
-        """The names, the usual ones first."""
+        """The names, the most common ones first."""
         return iter(self.loaders)
 
     def __getitem__(self, name: str) -> IndexType:
-        """The type of that name; raises VectorsInvalidError for one that there is not."""
+        """The type of that name; raises VectorsInvalidError if there is none."""
         if name not in self.loaders:
             raise VectorsInvalidError(
                 f"there is no index engine {name!r}; there are: {', '.join(self.loaders)}", subject="engine"
             )
         return self.loaders[name]()
 
-    def build(self, name: str, vectors: Vectors, tell: Tell) -> VectorIndex:
-        """An index of a named type over (n, D) float32 unit vectors, which it reads where they lie.
+    def build(self, name: str, vectors: Vectors, report_progress: ProgressCallback) -> VectorIndex:
+        """An index of a named type over (n, D) float32 unit vectors, which are not copied.
 
         Raises VectorsInvalidError for an unknown name, or if an approximate type gets no vector.
         """
         index_type = self[name]
         if len(vectors) == 0 and not index_type.is_exact:
             raise VectorsInvalidError(f"{name} cannot be built over no vectors: use faiss-flat", subject="vectors")
-        return index_type.build(vectors, tell)
+        return index_type.build(vectors, report_progress)
 
     def load(self, name: str, path: Path, vectors: Vectors, settings: IndexSettings | None = None) -> VectorIndex:
         """The index that a named type saved, over the vectors that it was built on.
@@ -93,7 +93,7 @@ class IndexTypes:
         return self[name].load(path, vectors, settings)
 
     def estimates(self, count: int, dimension: int) -> dict[str, Estimate]:
-        """What each type would cost for so many vectors of so many numbers, by name."""
+        """What each type would cost for ``count`` vectors of ``dimension`` numbers, by name."""
         types = {name: self[name] for name in self.loaders}
         return {
             name: index_type.estimate(count, dimension)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from lookalike.index.base import Neighbours, VectorIndex, Vectors
 from lookalike.index.brute_force import scan
 
-HAIR = 1e-5  # float32 inner products of unit vectors differ by about 1e-7 from one summation order to another
+SCORE_TOLERANCE = 1e-5
+"""Float32 inner products of unit vectors differ by about 1e-7 from one summation order to another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,49 +32,49 @@ def measure_recall(index: VectorIndex, vectors: Vectors, queries: Vectors, k: in
     ``queries`` is (m, D) float32; m and n are at least 1. k is cut to n.
     """
     depth = min(k, len(vectors))
-    found = _scored_again(index.search(queries, depth), vectors, queries)
-    hits = count_hits(found, scan(vectors, queries, depth))
+    neighbours = _rescore(index.search(queries, depth), vectors, queries)
+    hits = count_hits(neighbours, scan(vectors, queries, depth))
     total = len(queries) * depth
     low, high = wilson_interval(hits, total)
     return Recall(k=depth, queries=len(queries), value=hits / total, low=low, high=high)
 
 
-def _scored_again(found: Neighbours, vectors: Vectors, queries: Vectors) -> Neighbours:
-    """The answer with scores computed from the vectors, and -inf for what is missing or came twice in a row.
+def _rescore(neighbours: Neighbours, vectors: Vectors, queries: Vectors) -> Neighbours:
+    """The neighbours with scores computed from the vectors, and -inf for missing positions and repeated ones of a row.
 
-    An engine's own scores prove nothing about the positions that stand beside them.
+    The scores that an engine returns do not prove that its positions are right.
     """
-    scores = np.full(found.scores.shape, -np.inf, dtype=np.float32)
-    for row, positions in enumerate(found.positions):
+    scores = np.full(neighbours.scores.shape, -np.inf, dtype=np.float32)
+    for row, positions in enumerate(neighbours.positions):
         distinct, columns = np.unique(positions, return_index=True)
         real = distinct >= 0
         scores[row, columns[real]] = vectors[distinct[real]] @ queries[row]
-    return Neighbours(scores, found.positions)
+    return Neighbours(scores, neighbours.positions)
 
 
-def count_hits(found: Neighbours, truth: Neighbours) -> int:
-    """How many answers are right over all queries.
+def count_hits(neighbours: Neighbours, truth: Neighbours) -> int:
+    """The number of correct neighbours over all queries.
 
-    An answer is right if its score is within a hair of the true k-th best or above, not if its position is in a list:
-    duplicates tie, and any of them is right.
+    A neighbour is correct if its score is at least that of the true k-th best, less ``SCORE_TOLERANCE``, whatever its
+    position: duplicates tie, and any of them is correct.
     """
     kth = truth.scores[:, -1:]
-    return int(np.count_nonzero(np.isfinite(found.scores) & (found.scores >= kth - HAIR)))
+    return int(np.count_nonzero(np.isfinite(neighbours.scores) & (neighbours.scores >= kth - SCORE_TOLERANCE)))
 
 
 def recall_of_counts(counts: npt.NDArray[np.int64], k: int) -> Recall:
-    """Recall@k of queries that found so many of their k neighbours each, (m,) integers.
+    """Recall@k of queries of which each found ``counts`` (m,) of its k neighbours.
 
-    The neighbours of one query are found or missed together, so they count for less than as many drawn apart: the
-    interval is Wilson's for the number of draws divided by the design effect (Kish, 1965), the ratio of the variance
-    between queries to the one that draws apart would have.
+    The neighbours of one query are correlated, so they count for less than as many independent draws: the interval is
+    Wilson's for the number of draws divided by the design effect (Kish, 1965), the ratio of the variance between
+    queries to the variance of independent draws.
     """
     total = len(counts) * k
     hits = int(counts.sum())
     share = hits / total
-    apart = share * (1 - share) / k
-    effect = max(1.0, float(np.var(counts / k)) / apart) if apart > 0 else 1.0
-    low, high = wilson_interval(hits / effect, total / effect)
+    independent_variance = share * (1 - share) / k
+    design_effect = max(1.0, float(np.var(counts / k)) / independent_variance) if independent_variance > 0 else 1.0
+    low, high = wilson_interval(hits / design_effect, total / design_effect)
     return Recall(k=k, queries=len(counts), value=share, low=low, high=high)
 
 

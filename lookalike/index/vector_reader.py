@@ -1,8 +1,8 @@
-"""Single rows of a mapped file of vectors, fetched from the disk together and without what lies around them.
+"""Single rows of a mapped file of vectors, read from the disk in parallel and without read-ahead.
 
-Where a mapped file is read, systems read ahead, up to megabytes for a row of two kilobytes. Measured on 24 GB of
-vectors, four hundred rows that were not in memory took 2 to 4 s so, 40 to 90 ms with nothing read ahead, and 6 to 20 ms
-where all of them were asked for before the first was read.
+The kernel reads ahead in a mapped file, up to megabytes for a row of two kilobytes. Measured on 24 GB of vectors, four
+hundred rows that were not in memory took 2 to 4 s that way, 40 to 90 ms without read-ahead, and 6 to 20 ms if all of
+them were prefetched before the first was read.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from lookalike.index.base import Positions, Vectors
 
 
 @dataclass(frozen=True)
-class Rows:
-    """(n, D) float32 ``vectors`` that are read one here and one there; made by ``of``."""
+class VectorReader:
+    """(n, D) float32 ``vectors`` for random access to single rows; created by ``open``."""
 
     vectors: Vectors
     _mapping: mmap.mmap | None = None
     _offset: int = 0
 
     @classmethod
-    def of(cls, vectors: Vectors) -> Rows:
-        """These contiguous vectors; through a mapping of their own if they lie in a mapped file.
+    def open(cls, vectors: Vectors) -> VectorReader:
+        """A reader of contiguous vectors; with a second mapping of their file if they are of a mapped one.
 
-        Passes over all of them go on to use the other one, which is read ahead. Raises OSError where the file is gone.
+        Scans keep using the first mapping, which has read-ahead. Raises OSError if the file is gone.
         """
-        root = _mapped(vectors)
+        root = _mapped_file(vectors)
         if root is None or vectors.size == 0:
             return cls(vectors)
         offset = int(root.offset) + vectors.ctypes.data - root.ctypes.data
@@ -39,8 +39,8 @@ class Rows:
         own = np.frombuffer(mapping, np.float32, vectors.size, offset).reshape(vectors.shape)
         return cls(own, mapping, offset)
 
-    def ahead(self, positions: Positions) -> None:
-        """Have the rows at these positions (negative ones are none) read from the disk, without waiting for them."""
+    def prefetch(self, positions: Positions) -> None:
+        """Start reading the rows at these positions (negative ones are skipped) from the disk, without waiting."""
         if self._mapping is None:
             return
         size = 4 * self.vectors.shape[1]
@@ -50,8 +50,8 @@ class Rows:
             self._mapping.madvise(mmap.MADV_WILLNEED, page, length)
 
 
-def _mapped(vectors: Vectors) -> np.memmap[tuple[int, ...], np.dtype[np.float32]] | None:
-    """The mapped file that an array is a view of, from its first row on; None if it is of no such file."""
+def _mapped_file(vectors: Vectors) -> np.memmap[tuple[int, ...], np.dtype[np.float32]] | None:
+    """The mapped file of which an array is a view; None if there is none."""
     view: object = vectors
     root = None
     while isinstance(view, np.ndarray):

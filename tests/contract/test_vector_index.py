@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from lookalike.errors import IndexDamagedError, VectorsInvalidError
-from lookalike.index.base import IndexSettings, Neighbours, VectorIndex, untold
+from lookalike.index.base import IndexSettings, Neighbours, VectorIndex, ignore_progress
 from lookalike.wiring import INDEX_TYPES
 
 SEED = 20
@@ -33,7 +33,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 def filled(engine: str, vectors: Vectors) -> VectorIndex:
-    return INDEX_TYPES.build(engine, vectors, untold)
+    return INDEX_TYPES.build(engine, vectors, ignore_progress)
 
 
 @functools.cache
@@ -43,10 +43,10 @@ def large(engine: str) -> tuple[VectorIndex, Vectors]:
     return filled(engine, vectors), vectors
 
 
-def assert_neighbours(found: Neighbours, queries: Vectors, vectors: Vectors, allowed: npt.NDArray[np.bool_]) -> None:
+def assert_neighbours(found: Neighbours, queries: Vectors, vectors: Vectors, mask: npt.NDArray[np.bool_]) -> None:
     """Scores are the k greatest inner products in float64; each position has the score that stands beside it."""
     truth = queries.astype(np.float64) @ vectors.astype(np.float64).T
-    truth[:, ~allowed] = -np.inf
+    truth[:, ~mask] = -np.inf
     for row, (scores, positions) in enumerate(zip(found.scores, found.positions, strict=True)):
         real = positions >= 0
         expected = np.sort(truth[row])[::-1][: len(scores)]
@@ -77,11 +77,11 @@ def test_a_vector_finds_itself_first(engine: str) -> None:
 
 def test_a_mask_leaves_out_exactly_what_it_says(engine: str) -> None:
     vectors, queries = unit_vectors(400), unit_vectors(9, seed=SEED + 2)
-    allowed = np.random.default_rng(SEED).random(400) < 0.1
-    found = filled(engine, vectors).search(queries, 60, allowed=allowed)
-    assert allowed[found.positions[found.positions >= 0]].all()
-    assert (found.positions >= 0).sum(axis=1).tolist() == [min(60, int(allowed.sum()))] * 9
-    assert_neighbours(found, queries, vectors, allowed)
+    mask = np.random.default_rng(SEED).random(400) < 0.1
+    found = filled(engine, vectors).search(queries, 60, mask=mask)
+    assert mask[found.positions[found.positions >= 0]].all()
+    assert (found.positions >= 0).sum(axis=1).tolist() == [min(60, int(mask.sum()))] * 9
+    assert_neighbours(found, queries, vectors, mask)
 
 
 def test_equal_vectors_all_come_and_in_rising_order(engine: str) -> None:
@@ -119,7 +119,7 @@ def test_no_query_gets_no_answer(engine: str) -> None:
 
 
 def test_a_mask_that_lets_nothing_through_answers_nothing(engine: str) -> None:
-    found = filled(engine, unit_vectors(300)).search(unit_vectors(2), 3, allowed=np.zeros(300, dtype=bool))
+    found = filled(engine, unit_vectors(300)).search(unit_vectors(2), 3, mask=np.zeros(300, dtype=bool))
     assert (found.positions == -1).all()
 
 
@@ -129,8 +129,8 @@ def test_a_saved_index_answers_as_before(engine: str, tmp_path: Path) -> None:
     loaded = INDEX_TYPES.load(engine, tmp_path / "index", vectors)
     assert (len(loaded), loaded.dimension) == (5000, 24)
     np.testing.assert_array_equal(loaded.search(queries, 8).positions, index.search(queries, 8).positions)
-    allowed = np.arange(5000) % 2 == 0
-    assert (loaded.search(queries, 8, allowed=allowed).positions % 2 == 0).all()
+    mask = np.arange(5000) % 2 == 0
+    assert (loaded.search(queries, 8, mask=mask).positions % 2 == 0).all()
 
 
 def test_scores_are_exact_and_nothing_is_missing_whatever_the_index_has_lost(engine: str) -> None:
@@ -149,11 +149,11 @@ def test_scores_are_exact_and_nothing_is_missing_whatever_the_index_has_lost(eng
 def test_a_mask_keeps_its_word_however_many_pass(engine: str) -> None:
     (index, vectors), queries = large(engine), unit_vectors(8, seed=SEED + 6)
     for share in (0.001, 0.02, 0.5, 0.98):
-        allowed = np.random.default_rng(SEED).random(5000) < share
-        found = index.search(queries, 20, allowed=allowed)
-        assert (found.positions >= 0).sum(axis=1).tolist() == [min(20, int(allowed.sum()))] * 8
-        assert allowed[found.positions[found.positions >= 0]].all()
-        kth = np.sort((queries @ vectors.T)[:, allowed], axis=1)[:, -min(20, int(allowed.sum()))]
+        mask = np.random.default_rng(SEED).random(5000) < share
+        found = index.search(queries, 20, mask=mask)
+        assert (found.positions >= 0).sum(axis=1).tolist() == [min(20, int(mask.sum()))] * 8
+        assert mask[found.positions[found.positions >= 0]].all()
+        kth = np.sort((queries @ vectors.T)[:, mask], axis=1)[:, -min(20, int(mask.sum()))]
         real = found.scores[np.isfinite(found.scores)].reshape(8, -1)
         assert (real >= kth[:, None] - 1e-5).mean() > 0.85
 
@@ -166,8 +166,8 @@ def test_threads_that_ask_at_once_get_what_each_would_get_alone(engine: str) -> 
     ]
 
     def ask(question: tuple[Vectors, int, npt.NDArray[np.bool_]]) -> list[list[int]]:
-        queries, k, allowed = question
-        answer: list[list[int]] = index.search(queries, k, allowed=allowed).positions.tolist()
+        queries, k, mask = question
+        answer: list[list[int]] = index.search(queries, k, mask=mask).positions.tolist()
         return answer
 
     alone = [ask(question) for question in questions]
@@ -244,9 +244,9 @@ def test_queries_that_must_not_be_written_are_answered_alike(engine: str) -> Non
 def test_a_mask_of_the_wrong_length_is_refused(engine: str) -> None:
     index = filled(engine, unit_vectors(4))
     with pytest.raises(VectorsInvalidError, match=r"\(4,\)"):
-        index.search(unit_vectors(1), 1, allowed=np.ones(5, dtype=bool))
+        index.search(unit_vectors(1), 1, mask=np.ones(5, dtype=bool))
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
     with pytest.raises(VectorsInvalidError, match="faiss-flat, faiss-flat16"):
-        INDEX_TYPES.build("annoy", unit_vectors(3), untold)
+        INDEX_TYPES.build("annoy", unit_vectors(3), ignore_progress)

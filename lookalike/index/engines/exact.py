@@ -8,9 +8,9 @@ from typing import ClassVar, Self
 import numpy as np
 
 from lookalike.errors import IndexDamagedError
-from lookalike.index.base import IndexSettings, Mask, Neighbours, Tell, Vectors, check_mask, check_vectors
+from lookalike.index.base import IndexSettings, Mask, Neighbours, ProgressCallback, Vectors, check_mask, check_vectors
 from lookalike.index.brute_force import scan
-from lookalike.index.engines.vectors_only_file import check_note, scan_estimate, write_note
+from lookalike.index.engines.vectors_only_file import check_shape, scan_estimate, write_shape
 from lookalike.index.index_types import Estimate
 
 
@@ -19,7 +19,7 @@ class ExactIndex:
 
     is_exact: ClassVar[bool] = True
     is_reference: ClassVar[bool] = True
-    fewest: ClassVar[int] = 0
+    min_vectors: ClassVar[int] = 0
     next_up: ClassVar[str | None] = None
 
     def __init__(self, vectors: Vectors) -> None:
@@ -33,15 +33,15 @@ class ExactIndex:
     def __len__(self) -> int:
         return int(self._vectors.shape[0])
 
-    def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> Neighbours:
+    def search(self, queries: Vectors, k: int, *, mask: Mask | None = None) -> Neighbours:
         """See VectorIndex.search."""
         queries = check_vectors(queries, self.dimension)
-        check_mask(allowed, len(self))
-        return scan(self._vectors, queries, k, allowed=allowed)
+        check_mask(mask, len(self))
+        return scan(self._vectors, queries, k, mask=mask)
 
     def save(self, path: Path) -> None:
-        """Write a note: the vectors themselves are the index."""
-        write_note(path, self._vectors)
+        """Write only the shape: the vectors themselves are the index."""
+        write_shape(path, self._vectors)
 
     @classmethod
     def estimate(cls, count: int, dimension: int) -> Estimate:
@@ -49,22 +49,22 @@ class ExactIndex:
         return scan_estimate(count, dimension)
 
     @classmethod
-    def build(cls, vectors: Vectors, _tell: Tell) -> Self:
+    def build(cls, vectors: Vectors, _report_progress: ProgressCallback) -> Self:
         """See IndexType.build."""
         return cls(vectors)
 
     @classmethod
     def load(cls, path: Path, vectors: Vectors, _settings: IndexSettings | None) -> Self:
         """The index over these vectors; raises IndexDamagedError if the file is of others."""
-        check_note(path, vectors, _old_shape)
+        check_shape(path, vectors, _old_shape)
         return cls(vectors)
 
 
 def _old_shape(path: Path) -> tuple[int, int]:
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise IndexDamagedError(f"{path} cannot be read as an exact index: {error}", subject=str(path)) from error
-    if found.ndim != 2 or found.dtype != np.float32:
+    if vectors.ndim != 2 or vectors.dtype != np.float32:
         raise IndexDamagedError(f"{path} holds no float32 vectors", subject=str(path))
-    return found.shape[0], found.shape[1]
+    return vectors.shape[0], vectors.shape[1]

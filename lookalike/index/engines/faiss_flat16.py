@@ -1,4 +1,4 @@
-"""A scan over half-precision copies of the vectors: half of the reading of an exact scan, and nothing to train."""
+"""A scan over half-precision copies of the vectors: reads half as much as an exact scan, and needs no training."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from lookalike.index.base import IndexSettings, Vectors
-from lookalike.index.engines.faiss_quantised import FaissCodedIndex
+from lookalike.index.engines.faiss_quantised import FaissQuantisedIndex
 from lookalike.index.faiss_ops import faiss
 from lookalike.index.index_types import Estimate
 
 
-class FaissFlat16Index(FaissCodedIndex):
+class FaissFlat16Index(FaissQuantisedIndex):
     """``faiss.IndexScalarQuantizer`` of 16-bit floats."""
 
-    start: ClassVar[IndexSettings] = IndexSettings(effort=1, factor=2.0)
+    initial_settings: ClassVar[IndexSettings] = IndexSettings(effort=1, factor=2.0)
     next_up: ClassVar[str | None] = "faiss-flat"
 
     @classmethod
@@ -28,11 +28,11 @@ class FaissFlat16Index(FaissCodedIndex):
         return (1,)
 
     def depths(self, _effort: int) -> tuple[int, int]:
-        """What rounding to 16 bits confuses lies close together."""
+        """Few, since rounding to 16 bits swaps only close scores."""
         return 20, 40
 
     def cost(self, _effort: int, depth: int) -> float:
-        """Two bytes a number, and the candidates."""
+        """Two bytes a number, and the candidates' vectors."""
         return self.dimension * (2.0 * len(self) + 4.0 * depth)
 
     def _effort_for(self, _effort: int, _depth: int) -> int:
@@ -42,11 +42,11 @@ class FaissFlat16Index(FaissCodedIndex):
         return faiss.SearchParameters(sel=selector)
 
     @classmethod
-    def _empty(cls, vectors: Vectors) -> Any:
+    def _train(cls, vectors: Vectors) -> Any:
         index = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_L2)
         index.train(vectors[:1])
         return index
 
     @classmethod
-    def _is_ours(cls, index: Any) -> bool:
+    def _is_own_type(cls, index: Any) -> bool:
         return isinstance(index, faiss.IndexScalarQuantizer)

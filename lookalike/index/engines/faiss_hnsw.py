@@ -1,7 +1,7 @@
-"""A navigable graph over the first principal components: a query's cost hardly grows with the collection.
+"""An HNSW graph over the first principal components: a query's cost hardly grows with the collection.
 
-HNSW: Malkov and Yashunin, 2016. FAISS builds the graph on a byte a component; ``GraphSearch`` walks it on half bytes of
-more components, and what it finds is scored again by the vectors themselves.
+HNSW: Malkov and Yashunin, 2016. FAISS builds the graph on one byte a component; ``GraphSearch`` searches it on four-bit
+codes of more components, and its candidates are scored again by their vectors.
 """
 
 from __future__ import annotations
@@ -13,38 +13,38 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, Tell, Vectors, check_vectors
-from lookalike.index.engines.four_bit_codes import NUMBERS, Codes, HalfBytes, code_bytes
-from lookalike.index.engines.pca import SAMPLE, SPREAD, Components, byte_scale, sample, to_bytes
-from lookalike.index.engines.reranked import BLOCK, FEWEST, SCATTER, RerankedIndex, growth
-from lookalike.index.faiss_ops import all_threads, faiss, threads
+from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, ProgressCallback, Vectors, check_vectors
+from lookalike.index.engines.four_bit_codes import NUMBERS, Codes, FourBitEncoder, code_bytes
+from lookalike.index.engines.pca import SAMPLE, SCALE_SAMPLE, Components, byte_scale, sample_vectors, to_bytes
+from lookalike.index.engines.reranked import BLOCK, MIN_VECTORS, RANDOM_READ_FACTOR, RerankedIndex, growth
+from lookalike.index.faiss_ops import available_threads, faiss, use_threads
 from lookalike.index.hnsw_graph import Graph, GraphSearch, stride_for
 from lookalike.index.index_types import Estimate
 
-LINKS = 32  # of a node on the ground floor; half as many on each floor above
+LINKS = 32  # of a node in layer 0; half as many in each layer above
 WIDTH = 256  # components that the graph is built on
-CONSTRUCTION = 200  # candidates that are kept while a node's links are chosen
-VISITS = 12.0  # nodes whose distance is taken for each candidate that is kept, roughly
+CONSTRUCTION = 200  # efConstruction: size of the candidate queue while the graph is built
+VISITS = 12.0  # distances that are computed for each candidate of the queue, roughly
 
 
-def bytes_a_vector(dimension: int) -> float:
-    """A record, and the links of the sixteenth part of the nodes that stand on upper floors."""
+def bytes_per_vector(dimension: int) -> float:
+    """A record, and the links of the sixteenth part of the nodes that are in upper layers."""
     return stride_for(code_bytes(min(dimension, NUMBERS)), LINKS) + (12.0 + 2 * LINKS) / (LINKS / 2 - 1)
 
 
 class FaissHnswIndex(RerankedIndex):
-    """A graph that ``faiss.IndexHNSWSQ`` built, of nodes in half bytes."""
+    """A graph that ``faiss.IndexHNSWSQ`` built, with four-bit codes of the nodes."""
 
-    start: ClassVar[IndexSettings] = IndexSettings(effort=128, factor=4.0)
-    fewest: ClassVar[int] = FEWEST
+    initial_settings: ClassVar[IndexSettings] = IndexSettings(effort=128, factor=4.0)
+    min_vectors: ClassVar[int] = MIN_VECTORS
     next_up: ClassVar[str | None] = "faiss-flat16"
 
     @classmethod
     def estimate(cls, count: int, dimension: int) -> Estimate:
         """See IndexType.estimate."""
         # 30 000 and 100 000 vectors of 608 numbers: built in 13.5 and 51 s of a core, a query that finds 99 % takes
-        # 0.19 and 0.25 ms. 192 bytes are a code at most, 128 the links of a vector on the ground floor, and 5 its share
-        # of the floors above.
+        # 0.19 and 0.25 ms. A code has at most 192 bytes, the links of layer 0 have 128, and 5 are a vector's share of
+        # the layers above.
         size = count * (min(dimension, 192.0) + 128.0 + 5.0)
         share = 0.4 + 0.6 * min(dimension, WIDTH) / WIDTH
         build_s, query_ms = 51.0 * share * growth(count, 1.1), 0.25 * share * growth(count, 0.2)
@@ -53,26 +53,26 @@ class FaissHnswIndex(RerankedIndex):
     def __init__(self, graph: Graph, vectors: Vectors, settings: IndexSettings | None = None) -> None:
         super().__init__(vectors, settings)
         self._graph = graph
-        self._walk = GraphSearch(graph, self._rows.vectors)
-        self._visit = VISITS * bytes_a_vector(self._dimension)  # bytes that keeping a candidate reads
+        self._walk = GraphSearch(graph, self._reader.vectors)
+        self._visit = VISITS * bytes_per_vector(self._dimension)  # bytes read for each candidate of the queue
 
     def efforts(self) -> Sequence[int]:
-        """Candidates that are kept while the graph is walked."""
-        tried = (16, 24, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 512, 768, 1024)
-        return [effort for effort in tried if effort <= len(self)] or [len(self)]
+        """Sizes of the candidate queue (ef)."""
+        efforts = (16, 24, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 512, 768, 1024)
+        return [effort for effort in efforts if effort <= len(self)] or [len(self)]
 
     def depths(self, effort: int) -> tuple[int, int]:
-        """From a third of what was kept to all of it.
+        """From a third of the candidate queue to all of it.
 
-        A picture from outside needs more of them than the collection's own: its neighbours lie closer together than the
-        missing components can tell apart.
+        A picture from outside needs more of them than one of the collection: the distances of its neighbours differ by
+        less than the error that the missing components make.
         """
         return effort // 3, effort
 
     def cost(self, effort: int, depth: int) -> float:
-        """Nodes lie anywhere in memory, and so do the candidates' vectors."""
-        kept = min(float(effort), self._count / VISITS)
-        return SCATTER * (kept * self._visit + depth * 4.0 * self._dimension)
+        """The nodes and the candidates' vectors are read at random."""
+        candidates = min(float(effort), self._count / VISITS)
+        return RANDOM_READ_FACTOR * (candidates * self._visit + depth * 4.0 * self._dimension)
 
     def candidates(self, queries: Vectors, effort: int, depth: int) -> Positions:
         """See TunableIndex.candidates."""
@@ -83,53 +83,53 @@ class FaissHnswIndex(RerankedIndex):
         self._graph.write(path)
 
     @classmethod
-    def build(cls, vectors: Vectors, tell: Tell) -> Self:
-        """Choose the components of (n, D) unit vectors, then take the vectors in block by block; n is at least 1."""
-        with threads(all_threads()):
-            chosen = sample(vectors, SAMPLE)
-            components = Components.train(chosen, WIDTH, NUMBERS)
-            spread = components(chosen[:SPREAD])
-            width = WIDTH if components.ranked else spread.shape[1]
-            scale, half_bytes = byte_scale(spread[:, :width]), HalfBytes.of(spread)
-            records = np.zeros((len(vectors), stride_for(half_bytes.width, LINKS)), dtype=np.uint8)
-            built = faiss.IndexHNSWSQ(width, faiss.ScalarQuantizer.QT_8bit_direct, LINKS // 2, faiss.METRIC_L2)
-            built.hnsw.efConstruction = CONSTRUCTION
-            built.train(np.zeros((1, width), dtype=np.float32))
+    def build(cls, vectors: Vectors, report_progress: ProgressCallback) -> Self:
+        """Choose the components of (n, D) unit vectors, then add all vectors by blocks; n is at least 1."""
+        with use_threads(available_threads()):
+            training_vectors = sample_vectors(vectors, SAMPLE)
+            components = Components.train(training_vectors, WIDTH, NUMBERS)
+            scale_sample = components(training_vectors[:SCALE_SAMPLE])
+            width = WIDTH if components.by_variance else scale_sample.shape[1]
+            scale, encoder = byte_scale(scale_sample[:, :width]), FourBitEncoder.fit(scale_sample)
+            records = np.zeros((len(vectors), stride_for(encoder.width, LINKS)), dtype=np.uint8)
+            faiss_index = faiss.IndexHNSWSQ(width, faiss.ScalarQuantizer.QT_8bit_direct, LINKS // 2, faiss.METRIC_L2)
+            faiss_index.hnsw.efConstruction = CONSTRUCTION
+            faiss_index.train(np.zeros((1, width), dtype=np.float32))
             for start in range(0, len(vectors), BLOCK):
                 rows = slice(start, min(start + BLOCK, len(vectors)))
-                own = components(vectors[rows])
-                records[rows, : half_bytes.width] = half_bytes.codes(own)
-                built.add(to_bytes(own[:, :width], scale))
-                tell("building the index", rows.stop, len(vectors))
-        return cls(_graph(built.hnsw, records, half_bytes.width, half_bytes.weighing(components)), vectors)
+                block = components(vectors[rows])
+                records[rows, : encoder.width] = encoder.codes(block)
+                faiss_index.add(to_bytes(block[:, :width], scale))
+                report_progress("building the index", rows.stop, len(vectors))
+        return cls(_to_graph(faiss_index.hnsw, records, encoder.width, encoder.query_weights(components)), vectors)
 
     @classmethod
     def load(cls, path: Path, vectors: Vectors, settings: IndexSettings | None) -> Self:
-        """Map what ``save`` wrote; raises IndexDamagedError if it is not that, or is of other vectors."""
+        """Map the file of ``save``; raises IndexDamagedError if it is another one, or of other vectors."""
         return cls(Graph.read(path, vectors), vectors, settings)
 
     def _effort_for(self, effort: int, depth: int) -> int:
         return max(effort, depth)
 
-    def _walked(self, queries: Vectors, effort: int, depth: int, k: int, allowed: Mask | None) -> Neighbours:
-        return self._walk.search(queries, effort, depth, k, allowed)
+    def _search_codes(self, queries: Vectors, effort: int, depth: int, k: int, mask: Mask | None) -> Neighbours:
+        return self._walk.search(queries, effort, depth, k, mask)
 
 
-def _graph(hnsw: Any, records: Codes, width: int, weighing: tuple[npt.NDArray[np.int8], Vectors]) -> Graph:
+def _to_graph(hnsw: Any, records: Codes, width: int, query_weights: tuple[npt.NDArray[np.int8], Vectors]) -> Graph:
     """The graph of (n, stride) records whose first ``width`` bytes are codes, with the links that FAISS chose."""
     links, offsets = faiss.vector_to_array(hnsw.neighbors), faiss.vector_to_array(hnsw.offsets)
     offsets = offsets.astype(np.int64)
     for start in range(0, len(records), BLOCK):
         rows = slice(start, min(start + BLOCK, len(records)))
-        own = links[offsets[rows][:, None] + np.arange(LINKS)].astype(np.int32)
-        records[rows, width : width + 4 * LINKS] = own.view(np.uint8)
-    blocks = (np.diff(offsets) - LINKS) // (LINKS // 2)  # a node's upper floors; those that it has not are not stored
+        row_links = links[offsets[rows][:, None] + np.arange(LINKS)].astype(np.int32)
+        records[rows, width : width + 4 * LINKS] = row_links.view(np.uint8)
+    blocks = (np.diff(offsets) - LINKS) // (LINKS // 2)  # a node's upper layers
     climbers = np.flatnonzero(blocks)
     starts = np.concatenate([[0], np.cumsum(blocks[climbers])])
     floors = [links[offsets[node] + LINKS : offsets[node + 1]] for node in climbers]
     return Graph(
-        matrix=weighing[0],
-        scales=weighing[1],
+        matrix=query_weights[0],
+        scales=query_weights[1],
         records=records,
         links=LINKS,
         climbers=climbers.astype(np.int32),

@@ -1,4 +1,4 @@
-"""Codes that FAISS keeps and searches: what the engines have in common that are not walked by our own library."""
+"""What the engines share whose codes FAISS stores and searches, unlike those of the compiled graph search."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ from typing import Any, Self
 import numpy as np
 
 from lookalike.errors import IndexDamagedError
-from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, Tell, Vectors, check_vectors
+from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, ProgressCallback, Vectors, check_vectors
 from lookalike.index.engines.reranked import BLOCK, RerankedIndex
-from lookalike.index.faiss_ops import Selector, all_threads, best, read, scores_at, threads, write
+from lookalike.index.faiss_ops import (
+    Selector,
+    available_threads,
+    read_index,
+    scores_at,
+    select_best,
+    use_threads,
+    write_index,
+)
 
 
-class FaissCodedIndex(RerankedIndex):
+class FaissQuantisedIndex(RerankedIndex):
     """A FAISS index of codes."""
 
     def __init__(self, index: Any, vectors: Vectors, settings: IndexSettings | None = None) -> None:
@@ -23,57 +31,57 @@ class FaissCodedIndex(RerankedIndex):
 
     @abstractmethod
     def _parameters(self, effort: int, selector: Any, /) -> Any:
-        """FAISS's search parameters for one request; nothing is set on the shared index."""
+        """FAISS's parameters of one search; none is set on the shared index."""
 
     @classmethod
     @abstractmethod
-    def _empty(cls, vectors: Vectors, /) -> Any:
+    def _train(cls, vectors: Vectors, /) -> Any:
         """A trained FAISS index to which these vectors can be added."""
 
     @classmethod
     def _finish(cls, index: Any, /) -> None:
-        """What remains to do when all vectors are in."""
+        """Called when all vectors have been added."""
 
     @classmethod
     @abstractmethod
-    def _is_ours(cls, index: Any, /) -> bool:
+    def _is_own_type(cls, index: Any, /) -> bool:
         """Whether a FAISS index is of this engine's type."""
 
     @classmethod
-    def build(cls, vectors: Vectors, tell: Tell) -> Self:
-        """Train on a sample of (n, D) unit vectors, then take them in block by block; n is at least 1."""
-        with threads(all_threads()):
-            index = cls._empty(vectors)
+    def build(cls, vectors: Vectors, report_progress: ProgressCallback) -> Self:
+        """Train on a sample of (n, D) unit vectors, then add all by blocks; n is at least 1."""
+        with use_threads(available_threads()):
+            index = cls._train(vectors)
             for start in range(0, len(vectors), BLOCK):
                 index.add(np.ascontiguousarray(vectors[start : start + BLOCK]))
-                tell("building the index", min(start + BLOCK, len(vectors)), len(vectors))
+                report_progress("building the index", min(start + BLOCK, len(vectors)), len(vectors))
             cls._finish(index)
         return cls(index, vectors)
 
     @classmethod
     def load(cls, path: Path, vectors: Vectors, settings: IndexSettings | None) -> Self:
-        """Map what ``save`` wrote; raises IndexDamagedError if it is not that, or is of other vectors."""
-        index = read(path)
-        if not cls._is_ours(index) or (int(index.ntotal), int(index.d)) != vectors.shape:
+        """Map the file of ``save``; raises IndexDamagedError if it is another one, or of other vectors."""
+        index = read_index(path)
+        if not cls._is_own_type(index) or (int(index.ntotal), int(index.d)) != vectors.shape:
             raise IndexDamagedError(f"{path} is not an index of the vectors beside it", subject=str(path))
         return cls(index, vectors, settings)
 
     def save(self, path: Path) -> None:
         """Write FAISS's own format; raises OSError."""
-        write(self._index, path, len(self))
+        write_index(self._index, path, len(self))
 
     def candidates(self, queries: Vectors, effort: int, depth: int) -> Positions:
         """See TunableIndex.candidates."""
-        return self._found(check_vectors(queries, self.dimension), effort, depth, None)
+        return self._search_faiss(check_vectors(queries, self.dimension), effort, depth, None)
 
-    def _walked(self, queries: Vectors, effort: int, depth: int, k: int, allowed: Mask | None) -> Neighbours:
-        positions = self._found(queries, effort, depth, None if allowed is None else Selector(allowed))
-        self._rows.ahead(positions)
-        with threads(1):
-            return best(scores_at(self._rows.vectors, queries, positions), positions, k)
+    def _search_codes(self, queries: Vectors, effort: int, depth: int, k: int, mask: Mask | None) -> Neighbours:
+        positions = self._search_faiss(queries, effort, depth, None if mask is None else Selector(mask))
+        self._reader.prefetch(positions)
+        with use_threads(1):
+            return select_best(scores_at(self._reader.vectors, queries, positions), positions, k)
 
-    def _found(self, queries: Vectors, effort: int, depth: int, selector: Selector | None) -> Positions:
+    def _search_faiss(self, queries: Vectors, effort: int, depth: int, selector: Selector | None) -> Positions:
         parameters = self._parameters(effort, None if selector is None else selector.native)
-        with threads(1):
+        with use_threads(1):
             positions: Positions = self._index.search(queries, min(depth, len(self)), params=parameters)[1]
         return positions

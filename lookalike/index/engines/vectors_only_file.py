@@ -1,4 +1,4 @@
-"""What the exact scans share: their file, a note of the vectors that it belongs to, and what they cost."""
+"""What the exact scans share: their file, which has only the shape of the vectors, and their estimate."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ OldShape = Callable[[Path], tuple[int, int]]
 
 
 def scan_estimate(count: int, dimension: int) -> Estimate:
-    """What an exact scan costs, which reads all vectors for each query: measured at 8.5 GB a second."""
+    """The cost of an exact scan, which reads all vectors for each query: measured at 8.5 GB a second."""
     size = 4.0 * count * dimension
     return Estimate(size, size, 0.0, 1000 * size / 8.5e9)
 
 
-def write_note(path: Path, vectors: Vectors) -> None:
-    """Write how many vectors of which dimension the index is over; raises OSError."""
+def write_shape(path: Path, vectors: Vectors) -> None:
+    """Write the number and the dimension of the vectors; raises OSError."""
     count, dimension = vectors.shape
     path.write_text(json.dumps({"count": count, "dimension": dimension}) + "\n")
 
 
-def check_note(path: Path, vectors: Vectors, old_shape: OldShape) -> None:
-    """Raise IndexDamagedError unless the file is a note of these vectors.
+def check_shape(path: Path, vectors: Vectors, old_shape: OldShape) -> None:
+    """Raise IndexDamagedError unless the file has the shape of these vectors.
 
-    Until notes were written the file held the vectors once more; ``old_shape`` tells how many are in such a file, of
-    which dimension, and raises IndexDamagedError for anything else.
+    In older snapshots the file is a copy of the vectors; ``old_shape`` reads the shape of such a file, and raises
+    IndexDamagedError for any other.
     """
     try:
         with path.open("rb") as file:

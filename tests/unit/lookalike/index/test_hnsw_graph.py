@@ -12,7 +12,7 @@ import pytest
 from lookalike import compiled
 from lookalike.errors import IndexDamagedError, OperatorError
 from lookalike.index import hnsw_graph as module
-from lookalike.index.base import Vectors, untold
+from lookalike.index.base import Vectors, ignore_progress
 from lookalike.index.hnsw_graph import graph_search_status
 from lookalike.wiring import INDEX_TYPES
 
@@ -29,7 +29,7 @@ def vectors() -> Vectors:
 def saved(vectors: Vectors, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The file of a graph over the vectors."""
     path = tmp_path_factory.mktemp("graph") / "index"
-    INDEX_TYPES.build("faiss-hnsw", vectors, untold).save(path)
+    INDEX_TYPES.build("faiss-hnsw", vectors, ignore_progress).save(path)
     return path.read_bytes()
 
 
@@ -48,8 +48,8 @@ def no_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 
 def altered(saved: bytes, **fields: object) -> bytes:
     """The file with other fields in its head."""
-    head = json.loads(saved[: module._HEAD]) | fields
-    return json.dumps(head).encode().ljust(module._HEAD) + saved[module._HEAD :]
+    head = json.loads(saved[: module._HEADER_BYTES]) | fields
+    return json.dumps(head).encode().ljust(module._HEADER_BYTES) + saved[module._HEADER_BYTES :]
 
 
 def refused(path: Path, content: bytes, vectors: Vectors) -> str:
@@ -82,7 +82,7 @@ def test_a_head_that_contradicts_its_parts_is_refused(
 
 
 def test_parts_that_reach_beyond_the_file_are_refused(saved: bytes, vectors: Vectors, tmp_path: Path) -> None:
-    parts = json.loads(saved[: module._HEAD])["parts"]
+    parts = json.loads(saved[: module._HEADER_BYTES])["parts"]
     for place in ([0, *parts["records"][1:]], [len(saved), *parts["records"][1:]], [4096, -1, 5], []):
         refused(tmp_path / "index", altered(saved, parts=parts | {"records": place}), vectors)
 
@@ -92,7 +92,7 @@ def test_a_graph_of_fewer_vectors_is_refused(saved: bytes, vectors: Vectors, tmp
 
 
 def test_links_that_lead_nowhere_do_no_harm(saved: bytes, vectors: Vectors, tmp_path: Path) -> None:
-    start, count, stride = json.loads(saved[: module._HEAD])["parts"]["records"]
+    start, count, stride = json.loads(saved[: module._HEADER_BYTES])["parts"]["records"]
     content = bytearray(saved)
     noise = np.random.default_rng(1).integers(0, 256, count * stride, dtype=np.uint8).tobytes()
     content[start : start + count * stride] = noise
@@ -105,11 +105,11 @@ def test_links_that_lead_nowhere_do_no_harm(saved: bytes, vectors: Vectors, tmp_
 def test_without_the_library_a_graph_is_refused_with_what_to_do(no_libraries: Path, vectors: Vectors) -> None:
     assert "was not compiled" in graph_search_status()
     with pytest.raises(OperatorError, match=r"was not compiled; run `make install`.*--engine"):
-        INDEX_TYPES.build("faiss-hnsw", vectors, untold)
+        INDEX_TYPES.build("faiss-hnsw", vectors, ignore_progress)
 
 
 def test_a_library_that_cannot_be_opened_is_named(no_libraries: Path, vectors: Vectors) -> None:
     (no_libraries / "_hnsw_search.abi3.so").write_bytes(b"no library")
     assert "_hnsw_search.abi3.so" in graph_search_status()
     with pytest.raises(OperatorError, match=r"_hnsw_search\.abi3\.so"):
-        INDEX_TYPES.build("faiss-hnsw", vectors, untold)
+        INDEX_TYPES.build("faiss-hnsw", vectors, ignore_progress)

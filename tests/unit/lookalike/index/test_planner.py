@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lookalike.errors import VectorsInvalidError
-from lookalike.index.planner import IndexWish, next_up, plan_index
+from lookalike.index.planner import IndexRequirements, next_up, plan_index
 from lookalike.wiring import INDEX_TYPES
 
 GIGABYTE = 10**9
@@ -24,29 +24,29 @@ GIGABYTE = 10**9
     ],
 )
 def test_the_number_of_pictures_and_the_memory_decide(count: int, memory: int | None, engine: str) -> None:
-    plan = plan_index(count, 608, IndexWish(memory=memory), INDEX_TYPES)
+    plan = plan_index(count, 608, IndexRequirements(memory=memory), INDEX_TYPES)
     assert plan.engine == engine
     assert plan.estimate == INDEX_TYPES.estimates(count, 608)[engine]
     assert plan.reasons
 
 
 def test_what_is_asked_for_by_name_is_planned() -> None:
-    assert plan_index(50, 608, IndexWish("exact"), INDEX_TYPES).engine == "exact"
-    assert plan_index(3_000, 608, IndexWish("faiss-ivfpq"), INDEX_TYPES).engine == "faiss-ivfpq"
+    assert plan_index(50, 608, IndexRequirements("exact"), INDEX_TYPES).engine == "exact"
+    assert plan_index(3_000, 608, IndexRequirements("faiss-ivfpq"), INDEX_TYPES).engine == "faiss-ivfpq"
 
 
 def test_too_few_to_train_on_are_searched_exactly_and_the_plan_says_so() -> None:
-    plan = plan_index(1_999, 608, IndexWish("faiss-hnsw"), INDEX_TYPES)
+    plan = plan_index(1_999, 608, IndexRequirements("faiss-hnsw"), INDEX_TYPES)
     assert plan.engine == "faiss-flat"
     assert "too few" in plan.reasons[0]
 
 
 def test_a_recall_of_one_is_an_exact_search() -> None:
-    assert plan_index(500_000, 608, IndexWish(target_recall=1.0), INDEX_TYPES).engine == "faiss-flat"
+    assert plan_index(500_000, 608, IndexRequirements(target_recall=1.0), INDEX_TYPES).engine == "faiss-flat"
 
 
 def test_reasons_of_a_short_memory_name_both_sizes() -> None:
-    why = " ".join(plan_index(10_000_000, 608, IndexWish(memory=2 * GIGABYTE), INDEX_TYPES).reasons)
+    why = " ".join(plan_index(10_000_000, 608, IndexRequirements(memory=2 * GIGABYTE), INDEX_TYPES).reasons)
     assert "3.2 GB" in why, "192 bytes of code and 133 of links for each of ten million"
     assert "2.0 GB" in why
 
@@ -87,7 +87,7 @@ def test_after_a_miss_comes_a_type_that_misses_less_until_a_scan_would_take_seco
 
 def test_a_type_that_there_is_not_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(VectorsInvalidError, match="no index engine 'annoy'; there are: faiss-flat, faiss-flat16"):
-        plan_index(3_000, 608, IndexWish("annoy"), INDEX_TYPES)
+        plan_index(3_000, 608, IndexRequirements("annoy"), INDEX_TYPES)
 
 
 def test_each_type_that_may_miss_gives_way_to_one_that_there_is_until_nothing_is_missed() -> None:

@@ -48,8 +48,8 @@ class Liar(ExactIndex):
         super().__init__(vectors)
         self._repeats = repeats
 
-    def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> Neighbours:
-        true = super().search(queries, k, allowed=allowed)
+    def search(self, queries: Vectors, k: int, *, mask: Mask | None = None) -> Neighbours:
+        true = super().search(queries, k, mask=mask)
         if self._repeats:
             return Neighbours(np.repeat(true.scores[:, :1], k, axis=1), np.repeat(true.positions[:, :1], k, axis=1))
         return Neighbours(true.scores, (true.positions + 1) % len(self))
@@ -75,9 +75,9 @@ def test_scanning_by_blocks_is_scanning_at_once(monkeypatch: pytest.MonkeyPatch)
     vectors = np.random.default_rng(5).normal(size=(1000, 6)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     whole = scan(vectors, vectors[:7], 15)
-    monkeypatch.setattr("lookalike.index.brute_force.BLOCK", 64)
+    monkeypatch.setattr("lookalike.index.brute_force.BLOCK_ROWS", 64)
     monkeypatch.setattr(
-        "lookalike.index.brute_force.SCORES", 3 * 64
+        "lookalike.index.brute_force.MAX_SCORES", 3 * 64
     )  # three queries at once, then one that is left over
     parts = scan(vectors, vectors[:7], 15)
     np.testing.assert_array_equal(parts.positions, whole.positions)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lookalike.index.base import untold
+from lookalike.index.base import ignore_progress
 from lookalike.index.engines import faiss_ivfpq
 from lookalike.index.engines.faiss_ivfpq import FaissIvfPqIndex
 from lookalike.index.faiss_ops import faiss
@@ -19,7 +19,7 @@ def test_many_lists_are_found_by_a_graph_and_answer_after_saving(
     monkeypatch.setattr(faiss_ivfpq, "FLAT_LISTS", 8)
     rows = np.random.default_rng(5).normal(size=(6000, 24)).astype(np.float32)
     vectors = np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
-    index = FaissIvfPqIndex.build(vectors, untold)
+    index = FaissIvfPqIndex.build(vectors, ignore_progress)
     quantizer = faiss.downcast_index(faiss.extract_index_ivf(index._index).quantizer)
     assert isinstance(quantizer, faiss.IndexHNSWFlat)
     assert quantizer.ntotal == index._lists > 8
