@@ -93,8 +93,9 @@ fuzz: install ## send generated requests of every kind to a running service (URL
 	@$(BIN)/schemathesis run $(or $(URL),http://127.0.0.1:8000)/openapi.json --checks all \
 	  --exclude-checks positive_data_acceptance --max-examples $(or $(EXAMPLES),50) --request-timeout 60 --continue-on-failure
 
-docs: install ## write the pages that the program makes, and run the examples of docs/cli.md (minutes)
+docs: install ## write the pages that the program makes, and run the examples on them (minutes)
 	@$(BIN)/python -m tools.docs.cli_examples
+	@$(BIN)/python -m tools.docs.api_examples
 	@$(BIN)/python -m tools.docs.library_pages
 	@$(BIN)/python -m tools.docs.service_pages
 

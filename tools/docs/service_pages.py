@@ -18,6 +18,7 @@ from service.errors import RequestError, request_errors
 from service.http.body import MULTIPART
 from service.http.problems import STATUS
 from service.settings import Settings
+from tools.docs.api_examples import shown
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 WRITTEN = "*Written by the program (`make docs`); a test compares it.*"
@@ -96,7 +97,7 @@ def api_page() -> str:
 
 
 def _operation(title: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
-    lines = [f"### {title}", "", " ".join(operation["description"].split()), ""]
+    lines = [f"### {title}", "", " ".join(operation["description"].split()), "", *shown(title)]
     rows = [
         (parameter["name"], parameter["in"], parameter["schema"], parameter.get("description", ""))
         for parameter in operation.get("parameters", [])

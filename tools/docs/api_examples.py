@@ -1,0 +1,153 @@
+"""Worked examples of docs/api.md: for each route a curl command, and what it answered when it was run here.
+
+``python -m tools.docs.api_examples`` indexes a sample, serves it, runs them and keeps the answers; a test runs them again
+and compares fields and kinds of values.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+RECORDED = Path(__file__).with_name("api_examples.json")
+ADDRESS = "http://127.0.0.1:8000"
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+_QUERY, _OTHER = "shop/queries/query-1.jpg", "shop/images/backpack/backpack-001-1.jpg"
+_ITEM = f"{ADDRESS}/collections/shop/items/backpack-001-1"
+
+EXAMPLES: dict[str, str] = {
+    "POST /search": f"curl -s -F image=@{_QUERY} -F k=2 {ADDRESS}/search",
+    "POST /search/batch": f"curl -s -F image=@{_QUERY} -F image=@{_OTHER} -F k=1 {ADDRESS}/search/batch",
+    "POST /compare": f"curl -s -F image_a=@{_QUERY} -F image_b=@{_OTHER} {ADDRESS}/compare",
+    "POST /cosine_similarity_score": (
+        f"curl -s -F image_1=@{_QUERY} -F image_2=@{_OTHER} {ADDRESS}/cosine_similarity_score"
+    ),
+    "POST /embed": f"curl -s -F image=@{_QUERY} {ADDRESS}/embed",
+    "GET /collections": f"curl -s {ADDRESS}/collections",
+    "GET /collections/{name}": f"curl -s {ADDRESS}/collections/shop",
+    "POST /collections/{name}/refresh": f"curl -s -X POST {ADDRESS}/collections/shop/refresh",
+    "GET /collections/{name}/items": f"curl -s '{ADDRESS}/collections/shop/items?limit=1'",
+    "GET /collections/{name}/items/{key}/image": f"curl -s -o picture.jpg {_ITEM}/image",
+    "GET /collections/{name}/items/{key}/thumbnail": f"curl -s -o small.jpg {_ITEM}/thumbnail",
+    "GET /collections/{name}/items/{key}/similar": f"curl -s '{_ITEM}/similar?k=1'",
+    "GET /collections/{name}/items/{key}": f"curl -s {_ITEM}",
+    "GET /health": f"curl -s {ADDRESS}/health",
+    "GET /ready": f"curl -s {ADDRESS}/ready",
+    "GET /version": f"curl -s {ADDRESS}/version",
+    "GET /metrics": f"curl -s {ADDRESS}/metrics",
+    "GET /encoders": f"curl -s {ADDRESS}/encoders",
+}
+_LONGEST_LIST, _LONGEST_TEXT, _LINES = 2, 72, 6
+_MOST_LINES = 45
+"""Of an answer on the page."""
+_FIXED: dict[str, Any] = {"created_at": "2026-01-02T03:04:05Z", "Time taken in milliseconds": 20.0}
+
+
+def run_examples(folder: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What each route answers, by title: JSON where it is JSON, else lines of text; run in ``folder``."""
+    indexer = [sys.executable, "-m", "indexer"]
+    for words in (["sample", "shop", "--products", "8"], ["index", "shop/manifest.csv", "--collection", "shop"]):
+        subprocess.run([*indexer, *words], cwd=folder, env=environment, check=True, capture_output=True)
+    with _served(folder, environment) as address:
+        return {title: _answer(command.replace(ADDRESS, address), folder) for title, command in EXAMPLES.items()}
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """This process's environment for programs that run in ``folder``, without settings of lookalike."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOOKALIKE_")}
+    return kept | {"PYTHONPATH": str(REPOSITORY), "LOOKALIKE_ENCODERS_DIR": str(folder / "encoders")}
+
+
+@contextlib.contextmanager
+def _served(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """The address of a service over the folder's collections, once it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "service", "--port", str(port)]
+    service = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(600):
+            with contextlib.suppress(urllib.error.URLError, ConnectionError):
+                urllib.request.urlopen(f"{address}/ready")
+                break
+            time.sleep(0.2)
+        yield address
+    finally:
+        service.terminate()
+        service.wait()
+
+
+def _answer(command: str, folder: Path) -> Any:
+    text = subprocess.run(shlex.split(command), cwd=folder, check=True, capture_output=True, text=True).stdout
+    try:
+        return _short(json.loads(text))
+    except ValueError:
+        lines = text.splitlines()
+        return lines if len(lines) <= _LINES else [*lines[:_LINES], "..."]
+
+
+def _short(value: Any) -> Any:
+    """An answer with its long lists and texts cut, and times that are always the same."""
+    if isinstance(value, dict):
+        return {name: _FIXED.get(name, _short(inner)) for name, inner in value.items()}
+    if isinstance(value, list):
+        most = 4 if all(isinstance(inner, float) for inner in value) else _LONGEST_LIST
+        shown = [_short(inner) for inner in value[:most]]
+        return shown if len(value) <= most else [*shown, "..."]
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        return f"{value[:_LONGEST_TEXT]}..."
+    return value
+
+
+def kinds(value: Any) -> Any:
+    """The fields of an answer and the kinds of their values: what machines have in common; None may be any."""
+    if isinstance(value, dict):
+        return {name: kinds(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [kinds(inner) for inner in value[:1]]
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+
+
+def shown(title: str) -> list[str]:
+    """The command of a route and what it answered, as the page shows them."""
+    answer = recorded()[title]
+    lines = answer if isinstance(answer, list) else json.dumps(answer, indent=2, ensure_ascii=False).splitlines()
+    cut = lines if len(lines) <= _MOST_LINES else [*lines[:_MOST_LINES], "..."]
+    return ["```console", f"$ {EXAMPLES[title]}", *cut, "```", ""]
+
+
+def recorded() -> dict[str, Any]:
+    """What the routes answered when the examples were run last, by title."""
+    answers: dict[str, Any] = json.loads(RECORDED.read_text(encoding="utf-8"))
+    return answers
+
+
+def main() -> None:
+    """Run the examples and keep the answers."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        text = json.dumps(run_examples(folder, environment_of(folder)), indent=1, ensure_ascii=False)
+        text = text.replace(str(folder.resolve()), "/home/me")
+    RECORDED.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
