@@ -47,6 +47,10 @@ and query parameters are refused; the error names those that exist.
 - With API keys: `Authorization: Bearer KEY`. `/health`, `/ready`, `/version` and the page itself want none.
 """
 
+EXAMPLES_HEAD = """The examples ask a service over the collection `shop`, which `python -m indexer sample shop` and
+`python -m indexer index shop/manifest.csv --collection shop` make. Answers are laid out, and long ones cut (`...`).
+"""
+
 CONFIGURATION_HEAD = f"""# Configuration of the service
 
 {WRITTEN}
@@ -88,7 +92,7 @@ def _setting(option: Any) -> str:
 def api_page() -> str:
     """docs/api.md."""
     document = json.loads(openapi_document())
-    parts = [API_HEAD, "## Routes\n"]
+    parts = [API_HEAD, "## Routes\n", EXAMPLES_HEAD]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             parts.append(_operation(f"{method.upper()} {path.replace(':path', '')}", operation, document))
