@@ -108,11 +108,13 @@ wheel: install ## build the wheel into build/dist
 	@PATH="$(abspath $(BIN)):$$PATH" DIST_EXTRA_CONFIG=build/wheel/setup.cfg $(BIN)/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir build/dist .
 	@ls build/dist/*.whl
 
-train: install ## train the encoder in the box again (hours; see docs/model-card.md)
+train: install ## fit and train the output layer of the encoder in the box again (MINUTES=n trains the network before)
 	@$(BIN)/python -m pip install --quiet --editable ".[dev]" --no-build-isolation
 	@$(BIN)/python -m indexer encoders install efficientnet_lite2
-	@nice -n 19 $(BIN)/python -m indexer.train distil --minutes $(or $(MINUTES),600)
-	@$(BIN)/python -m indexer.train finish build/bundled.safetensors --weights ../train/checkpoint.pt
+	@mkdir -p build
+	@$(if $(MINUTES),nice -n 19 $(BIN)/python -m indexer.train distil --minutes $(MINUTES))
+	@$(BIN)/python -m indexer.train finish build/closed-form.safetensors $(if $(MINUTES),--weights ../train/checkpoint.pt)
+	@$(BIN)/python -m indexer.train tune build/bundled.safetensors --weights build/closed-form.safetensors
 	@$(MAKE) --no-print-directory box WEIGHTS=build/bundled.safetensors
 	@$(MAKE) --no-print-directory evaluate-shared
 

@@ -98,6 +98,28 @@ def output_layer(
 
     ``embedding`` (n, e) is the teacher's. ``components`` of the numbers are the colour block.
     """
+    centre, deviation = centre_and_deviation(features, colours, components)
+    scaled_features = ((features - centre) / deviation).astype(np.float32)
+    labels = label_targets(classes)
+    labels *= LABEL_WEIGHT * np.linalg.norm(embedding) / max(float(np.linalg.norm(labels)), 1e-12)
+    targets = np.hstack([embedding - embedding.mean(axis=0), labels])
+    content_block = _unit_block(output_of(scaled_features, targets, dimension - components), scaled_features, 1.0)
+    if components == 0:
+        return OutputLayer(centre, 1.0 / deviation, content_block)
+    histogram_selection = np.eye(features.shape[1])[-colours:]
+    colour_block = principal(Affine(histogram_selection, np.zeros(colours)), scaled_features, components, COLOUR_POWER)
+    colour_block = _unit_block(colour_block, scaled_features, COLOUR_WEIGHT)
+    joint_map = Affine(
+        np.vstack([content_block.weight, colour_block.weight]), np.concatenate([content_block.bias, colour_block.bias])
+    )
+    return OutputLayer(centre, 1.0 / deviation, joint_map)
+
+
+def centre_and_deviation(features: Floats, colours: int, components: int) -> tuple[Doubles, Doubles]:
+    """What brings features (n, d) to one scale, (d,) each: their mean, and what to divide by.
+
+    The last ``colours`` of them are a histogram; without ``components`` for it they are scaled like the others.
+    """
     x = features.astype(np.float64)
     centre, deviation = x.mean(axis=0), x.std(axis=0)
     moments, histogram = slice(0, x.shape[1] - colours), slice(x.shape[1] - colours, None)
@@ -105,21 +127,7 @@ def output_layer(
         # Bins of a histogram have a common unit, so they share one scale; scaled singly, rare ones would be noise.
         deviation[histogram] = np.linalg.norm(deviation[histogram]) / np.sqrt(components)
     deviation[moments] = np.maximum(deviation[moments], SMALLEST_DEVIATION * np.median(deviation[moments]))
-    scaled_features = ((x - centre) / deviation).astype(np.float32)
-    labels = label_targets(classes)
-    labels *= LABEL_WEIGHT * np.linalg.norm(embedding) / max(float(np.linalg.norm(labels)), 1e-12)
-    targets = np.hstack([embedding - embedding.mean(axis=0), labels])
-    content_block = _unit_block(output_of(scaled_features, targets, dimension - components), scaled_features, 1.0)
-    if components == 0:
-        return OutputLayer(centre, 1.0 / deviation, content_block)
-    histogram_selection = np.zeros((colours, x.shape[1]))
-    histogram_selection[:, histogram] = np.eye(colours)
-    colour_block = principal(Affine(histogram_selection, np.zeros(colours)), scaled_features, components, COLOUR_POWER)
-    colour_block = _unit_block(colour_block, scaled_features, COLOUR_WEIGHT)
-    joint_map = Affine(
-        np.vstack([content_block.weight, colour_block.weight]), np.concatenate([content_block.bias, colour_block.bias])
-    )
-    return OutputLayer(centre, 1.0 / deviation, joint_map)
+    return centre, deviation
 
 
 def output_of(features: Floats, targets: Floats, dimension: int, power: float = POWER) -> Affine:

@@ -30,6 +30,12 @@ REPLACEMENT_RATE = 0.85
 MIN_PRODUCT_PIXELS = 30
 """Least number of pixels of a cut-out product."""
 
+MIN_RECOLOURED_PIXELS = 900
+"""Least number of pixels of a product that is recoloured: of smaller ones too little is seen."""
+
+GREY_CHROMA = 12
+"""Mean chroma in CIE Lab up to which a product counts as grey."""
+
 
 def make_view(picture: RGB, random: Generator, draw_other: Draw, size: int) -> RGB:
     """A view (size, size, 3) uint8 of ``picture`` (h, w, 3) uint8; the same ``random`` state gives the same view."""
@@ -47,13 +53,12 @@ def cut_out(picture: RGB) -> tuple[RGB, Floats] | None:
     background = find_plain_background(picture)
     if background is None:
         return None
-    # Dilated by a pixel and blurred, so that no rim of the old background remains.
-    opacity = 1 - cv2.GaussianBlur(cv2.dilate(background.astype(np.float32), np.ones((3, 3), np.uint8)), (0, 0), 0.8)
+    opacity = _opacity(background)
     rows, columns = np.nonzero(opacity > 0.5)
     if len(rows) < MIN_PRODUCT_PIXELS:
         return None
     product_box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
-    return picture[product_box], opacity[product_box].astype(np.float32)
+    return picture[product_box], opacity[product_box]
 
 
 def place_product(product: RGB, opacity: Floats, random: Generator, draw_other: Draw, size: int) -> Floats:
@@ -192,3 +197,43 @@ def _crop_blurred(picture: RGB, random: Generator, size: int) -> Floats:
     piece = cv2.resize(picture[top : top + tall, left : left + wide], (size, size)).astype(np.float32)
     blur = random.uniform(0, 6)
     return np.asarray(cv2.GaussianBlur(piece, (0, 0), blur) if blur > 0.5 else piece, np.float32)
+
+
+def recolour(picture: RGB, random: Generator) -> RGB | None:
+    """``picture`` with its product in another colour: another product, which only its colours tell from this one.
+
+    In CIE Lab a colourful product is turned by 50 to 310 degrees of hue, or in one case of five made nearly grey; a
+    grey one is tinted; in half of the cases the lightness changes too. None if the background is not plain, or the
+    product has fewer than ``MIN_RECOLOURED_PIXELS``.
+    """
+    background = find_plain_background(picture)
+    if background is None:
+        return None
+    opacity = _opacity(background)
+    product = opacity > 0.5
+    if product.sum() < MIN_RECOLOURED_PIXELS:
+        return None
+    lab = np.asarray(cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
+    changed = lab.copy()
+    if np.hypot(lab[product][:, 1], lab[product][:, 2]).mean() > GREY_CHROMA:
+        angle = math.radians(random.uniform(50, 310))
+        strength = random.uniform(0.6, 1.2) if random.random() < 0.8 else 0.05
+        cosine, sine = strength * math.cos(angle), strength * math.sin(angle)
+        changed[..., 1] = cosine * lab[..., 1] - sine * lab[..., 2]
+        changed[..., 2] = sine * lab[..., 1] + cosine * lab[..., 2]
+    else:
+        angle, chroma = random.uniform(0, 2 * math.pi), random.uniform(30, 60)
+        changed[..., 1] += chroma * math.cos(angle)
+        changed[..., 2] += chroma * math.sin(angle)
+    if random.random() < 0.5:
+        lightness, contrast = random.uniform(25, 80), random.uniform(0.6, 1.0)
+        changed[..., 0] = np.clip(lightness + (lab[..., 0] - lab[product][:, 0].mean()) * contrast, 0, 100)
+    recoloured = np.clip(cv2.cvtColor(changed, cv2.COLOR_LAB2RGB) * 255, 0, 255)
+    part = opacity[..., None]
+    return np.asarray(np.rint(recoloured * part + picture * (1 - part)), np.uint8)
+
+
+def _opacity(background: npt.NDArray[np.bool_]) -> Floats:
+    """The product's opacity (h, w) in 0..1; the background is dilated and blurred, so that no rim of it remains."""
+    wider = cv2.dilate(background.astype(np.float32), np.ones((3, 3), np.uint8))
+    return np.asarray(1 - cv2.GaussianBlur(wider, (0, 0), 0.8), np.float32)

@@ -11,9 +11,9 @@ from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.encoder.int8.artifact import SUFFIX, Quantised
 from lookalike.encoder.int8.quantise import quantised
 from lookalike.encoder.runtimes.exported import ExportedEncoder
+from lookalike.encoder.runtimes.onnxruntime_runtime import OnnxRuntimeEngine
 from lookalike.encoder.runtimes.selection import (
     find_or_make_export,
-    open_engine,
     open_export,
     synthetic_pictures,
     torch_loader,
@@ -33,7 +33,8 @@ def quantise(
 ) -> tuple[Quantised, ImageEncoder]:
     """Write the int8 form of an encoder to ``model``; returns what it is, not yet measured, and the encoder itself.
 
-    ``batches`` are pictures that the encoder prepared, as in ``lookalike.encoder.int8.quantise``, with its errors.
+    ``batches`` are pictures that the encoder prepared, as in ``lookalike.encoder.int8.quantise``, with its errors. The
+    encoder multiplies exactly, so that neither its check vectors nor what is measured of it depend on this processor.
     """
     reference = torch_loader(request, encoders_dir)
     export = find_or_make_export(request, encoders_dir, reference)
@@ -41,6 +42,7 @@ def quantise(
     model.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
     spec = dataclasses.replace(export.spec, name=request.name + SUFFIX, precision="int8", weights_digest=digest)
-    encoder = ExportedEncoder(spec, open_engine("onnxruntime", model, None), reason="just made", reference=reference)
+    engine = OnnxRuntimeEngine(model, exact_products=True)
+    encoder = ExportedEncoder(spec, engine, reason="just made", reference=reference)
     check = encoder.forward(synthetic_pictures(spec.input_size))
     return Quantised(model, spec, request, check, {}), encoder

@@ -21,8 +21,12 @@ def open_engine(model: Path | bytes, _cache: Path | None) -> Engine:
 class OnnxRuntimeEngine:
     """An ``Engine``: chunks run side by side, each on one core."""
 
-    def __init__(self, model: Path | bytes) -> None:
-        """``model`` is an ONNX file or its content; raises RuntimeError for one that ONNX Runtime cannot run."""
+    def __init__(self, model: Path | bytes, *, exact_products: bool = False) -> None:
+        """``model`` is an ONNX file or its content; raises RuntimeError for one that ONNX Runtime cannot run.
+
+        With ``exact_products`` an int8 network's rounded numbers are multiplied in float32: slowly, and with the same
+        vectors on every processor.
+        """
         onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         # Several threads for one chunk spin while they wait for each other, which costs more than it gains.
@@ -30,6 +34,8 @@ class OnnxRuntimeEngine:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
+        if exact_products:
+            options.add_session_config_entry("session.disable_quant_qdq", "1")
         source = model if isinstance(model, bytes) else str(model)
         self._session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         self._input: str = self._session.get_inputs()[0].name

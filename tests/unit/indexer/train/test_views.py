@@ -18,6 +18,7 @@ from indexer.train.views import (
     make_background,
     make_view,
     place_product,
+    recolour,
     soften,
 )
 from lookalike.testing import make_picture
@@ -248,3 +249,34 @@ def test_grounds_come_from_pictures_that_training_may_use(monkeypatch: pytest.Mo
     chosen = np.array([1, 3, 4, 8])
     Data(pixels, np.zeros((10, 2), np.float32), rows, rows, chosen).view(3, seeded(0), 4)
     assert drawn == set(chosen.tolist())
+
+
+@pytest.mark.parametrize("colour", [*COLOURS.values(), (128, 128, 128), (20, 20, 20)])
+def test_a_recoloured_product_has_another_colour_on_the_same_background(colour: tuple[int, int, int]) -> None:
+    picture = product_on((250, 250, 250), colour)
+    before = picture.copy()
+    for seed in range(12):
+        recoloured = recolour(picture, seeded(seed))
+        assert recoloured is not None
+        assert recoloured.dtype == np.uint8
+        assert recoloured.shape == picture.shape
+        np.testing.assert_array_equal(recoloured[:15], picture[:15])
+        assert np.abs(recoloured[30:50, 30:50].astype(int) - np.array(colour)).max() > 15
+    np.testing.assert_array_equal(picture, before)
+
+
+def test_recolouring_is_the_same_for_a_seed_and_another_for_the_next() -> None:
+    picture = product_on((250, 250, 250), COLOURS["blue"])
+    first, again, other = (recolour(picture, seeded(seed)) for seed in (1, 1, 2))
+    assert first is not None
+    assert again is not None
+    np.testing.assert_array_equal(first, again)
+    assert other is not None
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(
+    "picture", [by_place((80, 80)), product_on((250, 250, 250), COLOURS["red"], (40, 40))], ids=["no product", "small"]
+)
+def test_what_is_no_product_or_a_small_one_is_not_recoloured(picture: RGB) -> None:
+    assert recolour(picture, seeded(0)) is None

@@ -11,11 +11,13 @@ from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.int8 import float_arithmetic
 from lookalike.encoder.int8.artifact import Quantised, read_quantised
 from lookalike.encoder.registry import BUNDLED_INT8
-from lookalike.encoder.runtimes import selection
+from lookalike.encoder.runtimes import int8_build, selection
 from lookalike.encoder.runtimes.exported import Engine
+from lookalike.encoder.runtimes.onnxruntime_runtime import OnnxRuntimeEngine
 from lookalike.encoder.runtimes.selection import IN_FLOAT32, SAME_INT8, load_on_runtime, synthetic_pictures
 from lookalike.errors import EncoderOptionsError
 from lookalike.options import EncoderRequest, RuntimeName
+from tests.helpers.encoder_files import write_tiny
 
 COSINE = 0.98
 """Of a vector to its own where products overflow: what such a processor gives, and too little."""
@@ -142,3 +144,25 @@ def test_an_encoder_that_not_even_float32_arithmetic_gives_back_is_refused(
     monkeypatch.setattr(selection, "open_engine", lambda *_: Overflowing(made))
     with pytest.raises(EncoderOptionsError, match=f"; onnxruntime-float32: {wrong}"):
         load_on_runtime(bundled_int8, tmp_path, RuntimeName.AUTO)
+
+
+def test_exact_products_give_the_expected_vectors_on_every_processor(made: Quantised) -> None:
+    engine = OnnxRuntimeEngine(made.model, exact_products=True)
+    assert least_cosine(engine.run(synthetic_pictures(made.spec.input_size)), made) >= 0.999
+
+
+def test_an_int8_encoder_is_made_with_exact_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_tiny(tmp_path / "tiny.safetensors", fusion="moments", colour_bins=4)
+    request = EncoderRequest(f"test_resnet:{tmp_path / 'tiny.safetensors'}")
+    exact: list[bool] = []
+
+    class Recorded(OnnxRuntimeEngine):
+        def __init__(self, model: Path | bytes, *, exact_products: bool = False) -> None:
+            exact.append(exact_products)
+            super().__init__(model, exact_products=exact_products)
+
+    monkeypatch.setattr(int8_build, "OnnxRuntimeEngine", Recorded)
+    size = int8_build.float_encoder(request, tmp_path).spec.input_size
+    quantised, encoder = int8_build.quantise(request, tmp_path, [synthetic_pictures(size)], tmp_path / "tiny.onnx")
+    assert exact == [True]
+    np.testing.assert_array_equal(encoder.forward(synthetic_pictures(size)), quantised.check)
