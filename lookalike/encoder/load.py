@@ -11,10 +11,10 @@ from lookalike.encoder.network.multiscale import MultiScaleNetwork, build_backbo
 from lookalike.encoder.registry import SMALLEST_INPUT, KnownEncoder, check_input_size
 from lookalike.encoder.request_check import check_fusion
 from lookalike.encoder.spec import NETWORK_DECODER, EncoderSpec, Fusion
-from lookalike.encoder.weights.file_format import Recipe, invalid, load_state, read_recipe, read_tensors
+from lookalike.encoder.weights.file_format import Recipe, invalid_weights_error, load_state, read_recipe, read_tensors
 from lookalike.encoder.weights.installed import find_weights, resolve
 from lookalike.encoder.weights.pretrained import load_published
-from lookalike.encoder.weights.publishers import find_network, published
+from lookalike.encoder.weights.publishers import find_network, find_published
 from lookalike.errors import EncoderOptionsError
 from lookalike.options import EncoderRequest
 
@@ -38,7 +38,7 @@ def load_network(request: EncoderRequest, encoders_dir: Path) -> tuple[MultiScal
     if recipe is not None:
         network, size = _from_own(choice.known, path, recipe, fusion, request.input_size)
     elif choice.known is None:
-        raise invalid(path, "was not written by lookalike; install lookalike again")
+        raise invalid_weights_error(path, "was not written by lookalike; install lookalike again")
     else:
         recipe, network, size = _from_published(choice.known, path, fusion or "mean", request.input_size)
     network.eval().requires_grad_(requires_grad=False)
@@ -72,7 +72,7 @@ def _from_own(
 ) -> tuple[MultiScaleNetwork, int]:
     """The network of a file in lookalike's own format, and the size of its input."""
     if known is not None and known.architecture != recipe.backbone.partition(".")[0]:
-        raise invalid(path, f"is of {recipe.backbone}, not of {known.name}")
+        raise invalid_weights_error(path, f"is of {recipe.backbone}, not of {known.name}")
     tensors = read_tensors(path)
     if fusion is not None and fusion != recipe.fusion:
         tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith((_PROJECTION, _CENTRE))}
@@ -80,7 +80,7 @@ def _from_own(
     try:
         backbone, channels = build_backbone(recipe.backbone, _fused_stages(recipe.stages, fusion))
     except EncoderOptionsError as error:
-        raise invalid(path, f"asks for a network that cannot be built: {error}") from error
+        raise invalid_weights_error(path, f"asks for a network that cannot be built: {error}") from error
     projection = tensors.get(f"{_PROJECTION}weight")
     colours = Colours(recipe.colour_bins, recipe.mean, recipe.std) if recipe.colour_bins else None
     if projection is None:
@@ -90,7 +90,9 @@ def _from_own(
     network = MultiScaleNetwork(backbone, channels, fusion, dimension, colours, _CENTRE in tensors, weighted)
     load_state(network, tensors, path)
     if fusion == recipe.fusion and network.dimension != recipe.dimension:
-        raise invalid(path, f"gives vectors of {network.dimension} numbers but promises {recipe.dimension}")
+        raise invalid_weights_error(
+            path, f"gives vectors of {network.dimension} numbers but promises {recipe.dimension}"
+        )
     smallest = known.smallest_input if known else SMALLEST_INPUT
     size = recipe.input_size if input_size is None else input_size
     return network, check_input_size(size, native=recipe.input_size, smallest=smallest)
@@ -100,7 +102,7 @@ def _from_published(
     known: KnownEncoder, path: Path, fusion: Fusion, input_size: int | None
 ) -> tuple[Recipe, MultiScaleNetwork, int]:
     """The network of a published file, how its publisher prepares pictures, and the size of its input."""
-    said = published(known)
+    said = find_published(known)
     size = check_input_size(
         said.input_size if input_size is None else input_size,
         native=said.input_size,

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from lookalike.calibration import Calibration
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.snapshot_manifest import Manifest
-from lookalike.encoder.weights.file_format import serialized
+from lookalike.encoder.weights.file_format import serialize_tensors
 from lookalike.encoder.weights.installed import Record
 from tests.e2e.conftest import write_pictures
 from tests.helpers.encoder_files import TINY, write_tiny
@@ -137,7 +137,7 @@ def _ruin_encoders(folder: Path) -> None:
     with safe_open(weights, "pt") as file:
         metadata = file.metadata()
         huge = {key: torch.full_like(file.get_tensor(key), 60000.0) for key in file.keys()}  # noqa: SIM118
-    weights.write_bytes(serialized(huge, metadata))  # finite numbers, whose products are not
+    weights.write_bytes(serialize_tensors(huge, metadata))  # finite numbers, whose products are not
     _record(TINY, hashlib.sha256(weights.read_bytes()).hexdigest()).write(folder / TINY)
 
 

@@ -1,4 +1,4 @@
-"""Writes a network to a file that other programs run: from a prepared picture's bytes to its unit vector, whole.
+"""Writes a network to a file for other programs: all steps from a prepared picture's bytes to its unit vector.
 
 The files take (n, S, S, 3) uint8 named ``pictures``, any n, and give (n, D) float32 named ``vectors``.
 """
@@ -17,8 +17,8 @@ from torch import nn
 
 from lookalike.encoder.export.onnx_operators import operator_nodes
 from lookalike.encoder.export_formats import PICTURES, VECTORS, Format, description
-from lookalike.encoder.network.batchnorm_folding import folded
-from lookalike.encoder.network.inference_module import WholeNetwork
+from lookalike.encoder.network.batchnorm_folding import fold_batchnorm
+from lookalike.encoder.network.inference_module import InferenceModule
 from lookalike.encoder.network.multiscale import MultiScaleNetwork
 from lookalike.encoder.network.operators import require_operator
 from lookalike.encoder.spec import EncoderSpec
@@ -27,12 +27,12 @@ OPSET = 18
 
 
 def export(network: MultiScaleNetwork, spec: EncoderSpec, path: Path, kind: Format) -> None:
-    """Write ``network``, which makes vectors as ``spec`` says, to ``path``, and the spec to ``path`` + ``.json``.
+    """Write ``network``, described by ``spec``, to ``path``, and the spec to ``path`` + ``.json``.
 
     ``onnx`` has standard operators only. ``onnx-operator`` has the fusion as one node of the domain ``lookalike``,
     with a function of the same file that says what it computes; it needs the compiled operators here, else
     OperatorError is raised. ``torchscript`` is for programs that cannot read ONNX; PyTorch no longer develops it.
-    Raises OSError as the disk does.
+    Raises OSError if a file cannot be written.
     """
     if kind == "torchscript":
         write_torchscript(network, spec, path)
@@ -48,9 +48,9 @@ def onnx_bytes(network: MultiScaleNetwork, spec: EncoderSpec, *, operator: bool 
     """
     import onnx
 
-    whole = _prepared(network, spec, plain=not operator)
-    model: onnx.ModelProto = _quietly(lambda: _converted(whole, spec, operator))
-    _strip(model)
+    module = _inference_module(network, spec, plain=not operator)
+    model: onnx.ModelProto = _without_warnings(lambda: _to_onnx(module, spec, operator))
+    _strip_metadata(model)
     try:
         onnx.checker.check_model(model, full_check=not operator)
     except onnx.checker.ValidationError as error:
@@ -61,23 +61,23 @@ def onnx_bytes(network: MultiScaleNetwork, spec: EncoderSpec, *, operator: bool 
 
 def write_torchscript(network: MultiScaleNetwork, spec: EncoderSpec, path: Path) -> None:
     """Write the network as a frozen TorchScript module, with the formula in place of the operator."""
-    whole = _prepared(network, spec, plain=True)
+    network_module = _inference_module(network, spec, plain=True)
 
     def write() -> None:
         with torch.inference_mode():
-            traced = torch.jit.freeze(torch.jit.trace(whole, (_example(spec),)).eval())  # type: ignore[no-untyped-call]  # untyped in torch
-        traced.save(str(path))
+            module = torch.jit.freeze(torch.jit.trace(network_module, (_example(spec),)).eval())  # type: ignore[no-untyped-call]  # untyped in torch
+        module.save(str(path))
 
-    _quietly(write)
+    _without_warnings(write)
 
 
-def _prepared(network: MultiScaleNetwork, spec: EncoderSpec, *, plain: bool) -> WholeNetwork:
-    """A copy to export, so that the caller's network goes on using the operator."""
+def _inference_module(network: MultiScaleNetwork, spec: EncoderSpec, *, plain: bool) -> InferenceModule:
+    """A copy to export, so that the caller's network keeps using the operator."""
     if not plain:
         require_operator()
-    mine = copy.copy(folded(network, spec.input_size))
-    mine.plain = plain
-    return WholeNetwork(mine, spec).eval()
+    own_network = copy.copy(fold_batchnorm(network, spec.input_size))
+    own_network.plain = plain
+    return InferenceModule(own_network, spec).eval()
 
 
 def _example(spec: EncoderSpec) -> torch.Tensor:
@@ -85,10 +85,10 @@ def _example(spec: EncoderSpec) -> torch.Tensor:
     return torch.arange(2 * size * size * 3, dtype=torch.int64).remainder(251).to(torch.uint8).view(2, size, size, 3)
 
 
-def _converted(whole: nn.Module, spec: EncoderSpec, operator: bool) -> Any:
+def _to_onnx(module: nn.Module, spec: EncoderSpec, operator: bool) -> Any:
     nodes = operator_nodes(spec) if operator else None
     program = torch.onnx.export(
-        whole,
+        module,
         (_example(spec),),
         dynamo=True,
         verbose=False,
@@ -105,8 +105,8 @@ def _converted(whole: nn.Module, spec: EncoderSpec, operator: bool) -> Any:
     return model
 
 
-def _quietly(work: Callable[[], Any]) -> Any:
-    """PyTorch's exporters warn and tell of their own doings, which nobody here can change."""
+def _without_warnings(work: Callable[[], Any]) -> Any:
+    """Call ``work`` without the warnings and log lines of PyTorch's exporters, which no caller can act on."""
     loggers = [logging.getLogger(name) for name in ("onnxscript", "onnx_ir", "torch.onnx")]
     levels = [logger.level for logger in loggers]
     try:
@@ -120,10 +120,10 @@ def _quietly(work: Callable[[], Any]) -> Any:
             logger.setLevel(level)
 
 
-def _strip(model: Any) -> None:
-    """Drop what the exporter notes of the machine and the sources that it ran on."""
+def _strip_metadata(model: Any) -> None:
+    """Remove the exporter's notes about the machine and the source files."""
     del model.metadata_props[:]
     graph = model.graph
-    for holder in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
-        holder.doc_string = ""
-        del holder.metadata_props[:]
+    for entry in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        entry.doc_string = ""
+        del entry.metadata_props[:]

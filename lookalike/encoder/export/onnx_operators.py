@@ -1,6 +1,6 @@
-"""The compiled operators as ONNX nodes of the domain ``lookalike``, and what such a node computes, in standard ones.
+"""The compiled operators as ONNX nodes of the domain ``lookalike``, each with a function of standard operators.
 
-A runtime that knows the node may run it in its own way; any other runs the function that is in the same file.
+A runtime that implements the node may run it in its own way; any other runs the function in the same file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OPSET = 18
 
 @dataclass(frozen=True)
 class OperatorNodes:
-    """``table`` translates PyTorch's operators for its exporter; ``function`` belongs into the exported model."""
+    """``table`` translates PyTorch's operators for its exporter; ``function`` is to be added to the exported model."""
 
     table: dict[Any, Callable[..., Any]]
     function: onnx.FunctionProto
@@ -43,7 +43,7 @@ def operator_nodes(spec: EncoderSpec) -> OperatorNodes:
         raise EncoderOptionsError(
             f"the fusion {spec.fusion!r} has no operator of its own: export with --format onnx", subject="format"
         )
-    _register()
+    _register_schemas()
     opset = Opset(DOMAIN, VERSION)
 
     def moments(maps: Sequence[Any], weighted: bool = False) -> Any:
@@ -66,7 +66,7 @@ def operator_nodes(spec: EncoderSpec) -> OperatorNodes:
 
 
 def moments_text(stages: Sequence[int]) -> str:
-    """``MultiScaleMoments``: each stage's means, then its standard deviations, the stages side by side."""
+    """``MultiScaleMoments``: each stage's means, then its standard deviations, the stages concatenated."""
     lines = ["axes = Constant <value = int64[2] {2, 3}> ()"]
     lines.append(f"floor = Constant <value = float {{{VARIANCE_FLOOR}}}> ()")
     for stage in stages:
@@ -79,14 +79,14 @@ def moments_text(stages: Sequence[int]) -> str:
             f"above{stage} = Add (variance{stage}, floor)",
             f"deviation{stage} = Sqrt (above{stage})",
         ]
-    lines.append(_side_by_side(stages))
+    lines.append(_concat_line(stages))
     return _function(MOMENTS, "", stages, lines)
 
 
 def weighted_moments_text(stages: Sequence[int]) -> str:
     """``MultiScaleMoments`` with the attribute ``weighted``: the same with the weights of ``place_weights``.
 
-    The sizes of the maps are read where the function runs, so that it holds for all of them.
+    The sizes of the maps are read when the function runs, so that it works for all sizes.
     """
     deepest = stages[-1]
     lines = [
@@ -99,16 +99,16 @@ def weighted_moments_text(stages: Sequence[int]) -> str:
         f"least = Constant <value = float {{{LEAST_ENERGY}}}> ()",
         f"largest = Constant <value = float {{{LARGEST_ENERGY}}}> ()",
         f"energies{deepest} = ReduceSumSquare <keepdims = 0> (map{deepest}, across)",
-        *_normalising(deepest),
+        *_normalise_lines(deepest),
     ]
     for stage in stages:
         if stage != deepest:
             lines += [
-                *_indices("rows", 2, stage, deepest),
-                *_indices("columns", 3, stage, deepest),
+                *_index_lines("rows", 2, stage, deepest),
+                *_index_lines("columns", 3, stage, deepest),
                 f"spread{stage} = Gather <axis = 1> (weights{deepest}, rows{stage})",
                 f"energies{stage} = Gather <axis = 2> (spread{stage}, columns{stage})",
-                *_normalising(stage),
+                *_normalise_lines(stage),
             ]
         lines += [
             f"shares{stage} = Unsqueeze (weights{stage}, across)",
@@ -122,12 +122,12 @@ def weighted_moments_text(stages: Sequence[int]) -> str:
             f"above{stage} = Add (variance{stage}, floor)",
             f"deviation{stage} = Sqrt (above{stage})",
         ]
-    lines.append(_side_by_side(stages))
+    lines.append(_concat_line(stages))
     return _function(MOMENTS, " <weighted>", stages, lines)
 
 
-def _normalising(stage: int) -> list[str]:
-    """The weights of a stage's places, from energies in proportion to them."""
+def _normalise_lines(stage: int) -> list[str]:
+    """The weights of a stage's places, in proportion to their energies."""
     return [
         f"total{stage} = ReduceSum <keepdims = 1> (energies{stage}, places)",
         f"divisor{stage} = Clip (total{stage}, least, largest)",
@@ -143,8 +143,8 @@ def _normalising(stage: int) -> list[str]:
     ]
 
 
-def _indices(name: str, axis: int, stage: int, deepest: int) -> list[str]:
-    """For each row (axis 2) or column (axis 3) of a stage, which one of the deepest map lies over it."""
+def _index_lines(name: str, axis: int, stage: int, deepest: int) -> list[str]:
+    """For each row (axis 2) or column (axis 3) of a stage, the index of the deepest map's over it."""
     length = f"{name}_length"
     return [
         f"{length}{stage}_shape = Shape <start = {axis}, end = {axis + 1}> (map{stage})",
@@ -156,7 +156,7 @@ def _indices(name: str, axis: int, stage: int, deepest: int) -> list[str]:
     ]
 
 
-def _side_by_side(stages: Sequence[int]) -> str:
+def _concat_line(stages: Sequence[int]) -> str:
     parts = ", ".join(f"mean{stage}, deviation{stage}" for stage in stages)
     return f"vectors = Concat <axis = 1> ({parts})"
 
@@ -172,8 +172,8 @@ def fuse_text(channels: Sequence[int], *, normalize: bool) -> str:
             f"source{stage} = Constant <value = int64[{width}] {{{source}}}> ()",
             f"wide{stage} = Gather <axis = 1> (mean{stage}, source{stage})",
         ]
-    fused = "fused" if normalize else "vectors"
-    lines.append(f"{fused} = Mean ({', '.join(f'wide{stage}' for stage in range(len(channels)))})")
+    mean_name = "fused" if normalize else "vectors"
+    lines.append(f"{mean_name} = Mean ({', '.join(f'wide{stage}' for stage in range(len(channels)))})")
     if normalize:
         lines += [
             "length = ReduceL2 <keepdims = 1> (fused, axis)",
@@ -191,20 +191,18 @@ def _function(name: str, attributes: str, stages: Sequence[int], lines: Sequence
     return f"{head}\n{name}{attributes} ({inputs}) => (vectors)\n{{\n{body}\n}}"
 
 
-def _register() -> None:
-    """Tell onnx what the nodes look like, once; its checker and PyTorch's exporter want to know."""
+def _register_schemas() -> None:
+    """Register the schemas of the nodes once, for onnx's checker and PyTorch's exporter."""
     if onnx.defs.has(MOMENTS, VERSION, DOMAIN):
         return
     schema = onnx.defs.OpSchema
-    several = schema.FormalParameter("maps", "T", param_option=schema.FormalParameterOption.Variadic, min_arity=1)
+    maps = schema.FormalParameter("maps", "T", param_option=schema.FormalParameterOption.Variadic, min_arity=1)
     types = [("T", ["tensor(float)"], "")]
-    answer = [schema.FormalParameter("vectors", "T")]
+    outputs = [schema.FormalParameter("vectors", "T")]
     integer = schema.AttrType.INT
-    weighted = [schema.Attribute("weighted", integer, required=False)]  # 0 where it is left out
-    settings = [schema.Attribute("dimension", integer), schema.Attribute("normalize", integer)]
-    for name, attributes in ((MOMENTS, weighted), (FUSE, settings)):
+    moments_attributes = [schema.Attribute("weighted", integer, required=False)]  # 0 if it is left out
+    fuse_attributes = [schema.Attribute("dimension", integer), schema.Attribute("normalize", integer)]
+    for name, attributes in ((MOMENTS, moments_attributes), (FUSE, fuse_attributes)):
         onnx.defs.register_schema(
-            schema(
-                name, DOMAIN, VERSION, inputs=[several], outputs=answer, type_constraints=types, attributes=attributes
-            )
+            schema(name, DOMAIN, VERSION, inputs=[maps], outputs=outputs, type_constraints=types, attributes=attributes)
         )

@@ -19,7 +19,7 @@ from lookalike.encoder.base import Vectors
 from lookalike.encoder.export_formats import Format, description
 from lookalike.encoder.registry import BUNDLED_INT8, BUNDLED_NETWORKS
 from lookalike.encoder.spec import DECODERS, EncoderSpec
-from lookalike.encoder.weights.file_format import file_digest, invalid, read_recipe
+from lookalike.encoder.weights.file_format import file_digest, invalid_weights_error, read_recipe
 from lookalike.encoder.weights.installed import BOX, bundled_weights
 from lookalike.errors import EncoderNotInstalledError, EncoderOptionsError
 from lookalike.options import EncoderRequest
@@ -62,7 +62,7 @@ def dimension_in_the_box(name: str, encoders_dir: Path) -> int:
     path = bundled_weights(name)
     recipe = read_recipe(path)
     if recipe is None:
-        raise invalid(path, "was not written by lookalike; install lookalike again")
+        raise invalid_weights_error(path, "was not written by lookalike; install lookalike again")
     return recipe.dimension
 
 
@@ -91,11 +91,13 @@ def read_quantised(name: str, encoders_dir: Path) -> Quantised:
         check = np.array([row.split() for row in said["check"]], np.float32)
         origin = EncoderRequest(**said["origin"])
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise invalid(path, f"cannot be read ({error}); quantise {name.removesuffix(SUFFIX)} again") from error
+        raise invalid_weights_error(
+            path, f"cannot be read ({error}); quantise {name.removesuffix(SUFFIX)} again"
+        ) from error
     if file_digest(model) != spec.weights_digest:
-        raise invalid(model, f"is not the one that {path.name} describes; quantise {origin.name} again")
+        raise invalid_weights_error(model, f"is not the one that {path.name} describes; quantise {origin.name} again")
     if spec.decoder not in DECODERS:
-        raise invalid(
+        raise invalid_weights_error(
             path,
             f"wants pictures decoded by {spec.decoder!r}, and this lookalike knows {' and '.join(DECODERS)} only: "
             f"install a newer one, or quantise {origin.name} again",

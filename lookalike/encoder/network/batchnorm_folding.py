@@ -1,4 +1,4 @@
-"""Folds batch normalisation into the convolution before it: the same numbers with less work.
+"""Folds batch normalisation into the convolution before it: the same vectors with less work.
 
 In inference a batch norm is a fixed affine step a channel, and so can be part of the convolution's own weights.
 """
@@ -14,14 +14,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from lookalike.encoder.network.multiscale import MultiScaleNetwork
 
 TOLERANCE = 1e-5
-"""How far a number of a unit vector may move; both orders of the arithmetic are right to about 1e-7."""
+"""The largest difference between numbers of two unit vectors; float32 rounding alone makes about 1e-7."""
 
 
-def folded(network: MultiScaleNetwork, input_size: int) -> MultiScaleNetwork:
+def fold_batchnorm(network: MultiScaleNetwork, input_size: int) -> MultiScaleNetwork:
     """A copy of ``network`` with its batch norms folded, or ``network`` itself if that would change its vectors.
 
-    A batch norm is taken to follow the convolution that its parent module registered right before it. This is a
-    custom, not a law, so both networks embed one random picture and must agree to ``TOLERANCE``.
+    A batch norm is assumed to follow the convolution that its parent module registered right before it. PyTorch does
+    not guarantee that, so both networks embed one random picture and must agree within ``TOLERANCE``.
     """
     candidate = copy.deepcopy(network)
     if not _fold_pairs(candidate.backbone):
@@ -41,7 +41,7 @@ def _fold_pairs(parent: nn.Module) -> int:
             convolution = previous[1]
             if convolution.out_channels == child.num_features and child.running_mean is not None:
                 _fold(convolution, child)
-                setattr(parent, name, _rest_of(child))
+                setattr(parent, name, _activation_of(child))
                 pairs += 1
         else:
             pairs += _fold_pairs(child)
@@ -63,7 +63,7 @@ def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     )
 
 
-def _rest_of(norm: nn.BatchNorm2d) -> nn.Module:
-    """What remains of a norm: timm's own kind also holds the activation that follows it."""
+def _activation_of(norm: nn.BatchNorm2d) -> nn.Module:
+    """The activation in a norm of timm's own class; the identity for PyTorch's class."""
     activation = getattr(norm, "act", None)
     return activation if isinstance(activation, nn.Module) else nn.Identity()

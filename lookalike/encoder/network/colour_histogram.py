@@ -1,4 +1,4 @@
-"""The colours of a picture as numbers beside the network's: a joint histogram, made of what the network is given."""
+"""The joint colour histogram of a picture, computed from the network's input and appended to its features."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ def colour_histogram(
 
     ``pixels`` (n, 3, h, w) float32 were normalised by ``mean`` and ``std``; they are brought back to 0..255 and
     rounded, so that pictures of bytes are counted exactly. A box spans 256 / ``bins`` levels of each channel, red
-    outermost. ``weights`` (n, h, w), each picture's summing to 1, say how much each pixel counts; without them all
-    count alike. The inner product of two such vectors is the Bhattacharyya coefficient of the histograms
+    outermost. ``weights`` (n, h, w), each picture's summing to 1, are the weights of the pixels; without them all
+    have the same. The inner product of two such vectors is the Bhattacharyya coefficient of the histograms
     (A. Bhattacharyya, 1943).
     """
     return _shares(boxes_of(pixels, mean, std, bins).flatten(1), bins, weights)
 
 
 def histogram_of_bytes(pictures: torch.Tensor, bins: int, weights: torch.Tensor | None = None) -> torch.Tensor:
-    """The same of the bytes themselves, (n, h, w, 3) uint8: the same counts with less work."""
+    """``colour_histogram`` of bytes, (n, h, w, 3) uint8: the same counts with less work."""
     levels = pictures.permute(0, 3, 1, 2).flatten(2).float()
     boxes = torch.floor(levels * (bins / 256.0))
-    # Whole numbers below 2**24 are exact in float32; of the ways to add up the channels, every runtime is fast at this.
+    # Integers below 2**24 are exact in float32; every runtime is fast at a matrix product, which adds up the channels.
     places = torch.tensor([[bins * bins, bins, 1.0]], device=pictures.device) @ boxes
     return _shares(places.squeeze(1).long(), bins, weights)
 
 
 def _shares(places: torch.Tensor, bins: int, weights: torch.Tensor | None) -> torch.Tensor:
-    # Ones and zeros are made of the numbers at hand: OpenVINO 2026.4 spoils the first convolution of an int8 network
-    # that also makes constants as long as the batch.
+    # Ones and zeros are computed from the input: OpenVINO 2026.4 computes the first convolution of int8 networks wrong
+    # if the network also creates constants as long as the batch.
     levels = places.float()
-    ones, nothing = levels.clamp(1.0, 1.0), levels[:, :1].clamp(0.0, 0.0)
-    empty = torch.zeros(1, bins**3, device=places.device) + nothing
+    ones, zeros = levels.clamp(1.0, 1.0), levels[:, :1].clamp(0.0, 0.0)
+    empty = torch.zeros(1, bins**3, device=places.device) + zeros
     if weights is not None:
         return empty.scatter_add(1, places, weights.flatten(1)).sqrt()
     return (empty.scatter_add(1, places, ones) / places.shape[1]).sqrt()

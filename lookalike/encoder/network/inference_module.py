@@ -1,4 +1,4 @@
-"""The whole way from a prepared picture's bytes to its unit vector, as one module: what runs, and what is exported."""
+"""From a prepared picture's bytes to its unit vector in one module, which is run and exported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lookalike.encoder.network.multiscale import MultiScaleNetwork
 from lookalike.encoder.spec import EncoderSpec
 
 
-class WholeNetwork(nn.Module):
+class InferenceModule(nn.Module):
     """Prepared pictures (n, S, S, 3) uint8 to unit vectors (n, D) float32: normalisation, then the network.
 
     Each channel becomes (value / 255 - mean) / std, as one product and one sum, channels last in memory. The colours
@@ -20,7 +20,7 @@ class WholeNetwork(nn.Module):
     shift: torch.Tensor
 
     def __init__(self, network: MultiScaleNetwork, spec: EncoderSpec) -> None:
-        """``network`` makes vectors as ``spec`` says, as ``load_network`` gives it."""
+        """``network`` and ``spec`` as ``load_network`` returns them."""
         super().__init__()
         self.network = network
         mean, std = (torch.tensor(three, dtype=torch.float64).view(1, 3, 1, 1) for three in (spec.mean, spec.std))
@@ -29,9 +29,9 @@ class WholeNetwork(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Unit vectors of prepared pictures."""
-        vectors: torch.Tensor = self.network(self.normalised(pictures), pictures)
+        vectors: torch.Tensor = self.network(self.normalise(pictures), pictures)
         return vectors
 
-    def normalised(self, pictures: torch.Tensor) -> torch.Tensor:
-        """What the network is given: (n, 3, S, S) float32."""
+    def normalise(self, pictures: torch.Tensor) -> torch.Tensor:
+        """The network's input: (n, 3, S, S) float32."""
         return pictures.permute(0, 3, 1, 2).float() * self.scale + self.shift

@@ -27,29 +27,29 @@ _ALEXNET_STAGES = {1: 64, 4: 192, 7: 384, 9: 256, 11: 256}
 
 
 class AlexNetStages(nn.Module):
-    """The convolutions of torchvision's AlexNet, giving the maps after each of the wanted ones."""
+    """The convolutions of torchvision's AlexNet; returns the maps after those of ``stages``."""
 
     def __init__(self, stages: Sequence[int]) -> None:
         super().__init__()
         ensure_torchvision()
         from torchvision.models import alexnet
 
-        places = list(_ALEXNET_STAGES)
-        self._wanted = frozenset(places[stage] for stage in stages)
-        self.features = alexnet(weights=None).features[: max(self._wanted) + 1]
+        layers = list(_ALEXNET_STAGES)
+        self._stage_layers = frozenset(layers[stage] for stage in stages)
+        self.features = alexnet(weights=None).features[: max(self._stage_layers) + 1]
 
     def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
-        """Maps of the wanted stages, shallow to deep, of pixels (n, 3, S, S) float32."""
+        """Maps of the stages, shallow to deep, of pixels (n, 3, S, S) float32."""
         maps = []
-        for place, layer in enumerate(self.features):
+        for number, layer in enumerate(self.features):
             pixels = layer(pixels)
-            if place in self._wanted:
+            if number in self._stage_layers:
                 maps.append(pixels)
         return maps
 
 
 class StagesAndFinalMap(nn.Module):
-    """A timm network that also gives its final map: what its head's convolution makes of the deepest stage."""
+    """A timm network that also returns its final map: the output of its head's convolution on the deepest stage."""
 
     def __init__(self, architecture: str, stages: Sequence[int]) -> None:
         """``stages`` are indices of timm's maps, without that of the final one."""
@@ -61,7 +61,7 @@ class StagesAndFinalMap(nn.Module):
         self.model: Any = timm.create_model(architecture, pretrained=False, num_classes=0)
 
     def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
-        """Maps of the wanted stages, shallow to deep, then the final one, of pixels (n, 3, S, S) float32."""
+        """Maps of the stages, shallow to deep, then the final one, of pixels (n, 3, S, S) float32."""
         if not self._stages:
             return [self.model.forward_features(pixels)]
         final, maps = self.model.forward_intermediates(pixels, indices=self._stages)
@@ -75,22 +75,21 @@ class MultiScaleNetwork(nn.Module):
 
     ``mean``: every pooled stage is expanded to the width D of the widest by repeating neighbours,
     ``out[j] = in[floor(j * C / D)]``, and the stages are averaged (DESIGN.md, "The encoder").
-    ``concat``: every pooled stage is brought to unit length; they stand side by side, divided by the root of
+    ``concat``: every pooled stage is brought to unit length; they are concatenated and divided by the root of
     their number, so that the cosine of two pictures is the mean of their stages' cosines.
     ``last``: the deepest stage alone.
-    ``moments``: every stage's means and standard deviations over its places, side by side. If ``weighted``, a place
-    counts by the energy, the squared length, of the deepest map's vector there, so that a product outweighs the ground
-    it stands on.
+    ``moments``: every stage's means and standard deviations over its places, concatenated. If ``weighted``, the weight
+    of a place is the energy, the squared length, of the deepest map's vector there, so that a product outweighs its
+    background.
 
     An optional ``projection``, one learnt affine step, is applied before the norm, to the fusion and, if there are
-    ``colours``, to the picture's colour histogram behind it. Features that it was fitted to have the mean ``centre``,
-    which is taken off first. A vector of zeros has no direction and stays zeros (the
-    norm is taken as at least 1e-12).
+    ``colours``, to the picture's colour histogram behind it. The mean of the features in its training, ``centre``, is
+    subtracted first. A vector of zeros has no direction and stays zeros (the norm is taken as at least 1e-12).
     """
 
     centre: torch.Tensor | None
     plain: bool = False
-    """Whether to fuse by the formula even where the compiled operator serves: an export of standard operators does."""
+    """Whether to fuse by the formula even if the compiled operator is available, as for an export."""
 
     def __init__(
         self,
@@ -128,34 +127,34 @@ class MultiScaleNetwork(nn.Module):
         """
         maps = self.backbone(pixels)
         if self.projection is None and self.fusion == "mean":
-            return self._fuse_mean(maps, normalize=True)  # the norm is the operator's work too
+            return self._fuse_mean(maps, normalize=True)  # the operator normalises as well
         features = self.features(maps, pixels, pictures)
         return functional.normalize(self.project(features))
 
     def features(
         self, maps: Sequence[torch.Tensor], pixels: torch.Tensor, pictures: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """What the projection sees: the fusion of the maps, (n, C, h, w) each, and the colours of the pixels."""
-        fused = self.fuse(maps)
+        """The input of the projection: the fusion of the maps, (n, C, h, w) each, and the colours of the pixels."""
+        features = self.fuse(maps)
         if self.colours is None:
-            return fused
+            return features
         weights = self.pixel_weights(maps, pixels)
         if pictures is None:
             histogram = self.colours(pixels, weights)
         else:
             histogram = histogram_of_bytes(pictures, self.colours.bins, weights)
-        return torch.cat([fused, histogram], dim=1)
+        return torch.cat([features, histogram], dim=1)
 
     def pixel_weights(self, maps: Sequence[torch.Tensor], pixels: torch.Tensor) -> torch.Tensor | None:
-        """How much each pixel's colour counts, (n, S, S), by the deepest map's place over it; None if all alike."""
+        """The weight of each pixel's colour, (n, S, S), from the deepest map's place over it; None if all are equal."""
         return place_weights([pixels, maps[-1]])[0] if self.weighted else None
 
     def project(self, features: torch.Tensor) -> torch.Tensor:
-        """Features (n, width) as they are before the norm: centred and projected, where the weights say so."""
+        """Features (n, width) centred and projected, if the network has a centre and a projection."""
         if self.projection is None:
             return features
-        projected: torch.Tensor = self.projection(features if self.centre is None else features - self.centre)
-        return projected
+        projection: torch.Tensor = self.projection(features if self.centre is None else features - self.centre)
+        return projection
 
     def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
         """The fusion (n, width without colours) of maps (n, C, h, w) before any norm (``concat``: of unit length)."""
@@ -176,7 +175,7 @@ class MultiScaleNetwork(nn.Module):
 
 
 def fused_width(channels: Sequence[int], fusion: Fusion) -> int:
-    """Length of the fusion of stages so wide."""
+    """Length of the fusion of stages with these channels."""
     return {"mean": max(channels), "concat": sum(channels), "last": channels[-1], "moments": 2 * sum(channels)}[fusion]
 
 
@@ -196,10 +195,10 @@ def build_backbone(architecture: str, stages: Sequence[int]) -> tuple[nn.Module,
             raise EncoderOptionsError(f"alexnet has no stages {list(stages)}", subject="stages")
         return AlexNetStages(stages), tuple(list(_ALEXNET_STAGES.values())[stage] for stage in stages)
     *inner, last = stages or (-1,)
-    known = _feature_network(architecture, None).feature_info
-    if last == len(known.out_indices):
+    feature_info = _feature_network(architecture, None).feature_info
+    if last == len(feature_info.out_indices):
         network = StagesAndFinalMap(architecture, inner)
-        return network, (*(int(known.channels(stage)) for stage in inner), int(network.model.num_features))
+        return network, (*(int(feature_info.channels(stage)) for stage in inner), int(network.model.num_features))
     backbone = _feature_network(architecture, tuple(stages))
     return cast(nn.Module, backbone), tuple(int(width) for width in backbone.feature_info.channels())
 
@@ -209,11 +208,11 @@ def _feature_network(architecture: str, stages: tuple[int, ...] | None) -> Any:
     import timm
     from timm.models import FeatureHookNet
 
-    wanted = {} if stages is None else {"out_indices": stages}
-    create = functools.partial(timm.create_model, architecture, pretrained=False, features_only=True, **wanted)
+    options = {} if stages is None else {"out_indices": stages}
+    create = functools.partial(timm.create_model, architecture, pretrained=False, features_only=True, **options)
     try:
         backbone = create()
-        # Hooks leave a map in a place that all threads share; the traced network returns it.
+        # Hooks store a map where all threads share it; the traced network returns it.
         return create(feature_cls="fx") if isinstance(backbone, FeatureHookNet) else backbone
     except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         raise EncoderOptionsError(

@@ -1,8 +1,8 @@
-"""The compiled operators and the plain formulas that they equal.
+"""The compiled operators, and their formulas in PyTorch and numpy.
 
 ``multiscale_fuse``, ``multiscale_moments`` and ``channel_moments`` use the C++ operators of ``ext/`` where the
-compiled library can be loaded. Where it cannot, the same formula in PyTorch or numpy gives the same numbers more
-slowly, a warning is logged once, and ``operator_status()`` says why. Nothing is loaded before the first use.
+compiled library can be loaded. If it cannot, the same formula in PyTorch or numpy gives the same numbers more slowly,
+a warning is logged once, and ``operator_status()`` says why. Nothing is loaded before the first use.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OPERATORS = {
 
 @dataclass(frozen=True)
 class OperatorStatus:
-    """Whether the compiled operators serve, from which file, and otherwise every reason why not."""
+    """Whether the compiled operators are available, from which file, and if not, every reason."""
 
     available: bool
     path: str | None
@@ -41,7 +41,7 @@ class OperatorStatus:
 
     @property
     def text(self) -> str:
-        """The same in words for a person: one line when the operators serve, else every reason and what to run."""
+        """The status as a sentence: one line if the operators are available, else every reason and what to run."""
         if self.available:
             return "compiled operators"
         reasons = "; ".join(self.reasons)
@@ -49,30 +49,30 @@ class OperatorStatus:
 
 
 class OperatorLibrary:
-    """The compiled library in a folder: opened once, at the first question, by whichever thread asks first."""
+    """The compiled library in a folder: loaded once, at the first use, by whichever thread is first."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
         self._status: OperatorStatus | None = None
-        self._warned = False
+        self._has_warned = False
 
     def status(self) -> OperatorStatus:
-        """Opens the library if nobody has yet, and says how that went."""
+        """Load the library at the first call, and return the result."""
         if self._status is None:
             with self._lock:
                 if self._status is None:
                     self._status = _load(self._folder)
         return self._status
 
-    def serves(self) -> bool:
-        """Whether to call the operators; logs a warning the first time that the answer is no."""
+    def is_available(self) -> bool:
+        """Whether the operators can be called; logs a warning the first time that they cannot."""
         status = self.status()
         if not status.available:
             with self._lock:
-                warn, self._warned = not self._warned, True
-            if warn:
-                _LOG.warning("%s; the plain formula serves instead, more slowly", status.text)
+                is_first, self._has_warned = not self._has_warned, True
+            if is_first:
+                _LOG.warning("%s; the formula in PyTorch is used instead, more slowly", status.text)
         return status.available
 
 
@@ -80,15 +80,15 @@ _LIBRARY = OperatorLibrary(Path(__file__).resolve().parent.parent.parent)
 
 
 def operator_status() -> OperatorStatus:
-    """Whether the compiled operators serve in this process. Thread-safe; loads them at the first call."""
+    """Whether the compiled operators are available in this process. Thread-safe; loads them at the first call."""
     return _LIBRARY.status()
 
 
 def require_operator() -> None:
-    """Returns if the compiled operators serve.
+    """Check that the compiled operators are available.
 
     Raises:
-        OperatorError: they do not; the message holds every reason and what to run.
+        OperatorError: they are not; the message has every reason and what to run.
     """
     status = operator_status()
     if not status.available:
@@ -99,9 +99,9 @@ def multiscale_fuse(maps: Sequence[torch.Tensor], dimension: int, normalize: boo
     """The multi-scale vector of each image, from the feature maps of the network's stages.
 
     The formula is that of :func:`multiscale_fuse_reference`. On the CPU the compiled operator does it in one
-    pass over the maps, on all of PyTorch's threads; it reads contiguous and channels-last maps where they lie.
+    pass over the maps, on all of PyTorch's threads; contiguous and channels-last maps are not copied.
     An image's vector is the same whatever the batch it is in and however many threads work. On other devices,
-    which have no operator, the formula itself serves. For inference only.
+    which have no operator, the formula itself is used. For inference only.
 
     Args:
         maps: a float32 tensor (images, channels, height, width) per stage; sizes may differ between stages.
@@ -117,13 +117,13 @@ def multiscale_fuse(maps: Sequence[torch.Tensor], dimension: int, normalize: boo
     """
     _refuse_gradients("multiscale_fuse", maps)
     if _runs_compiled(maps):
-        fused: torch.Tensor = torch.ops.lookalike.multiscale_fuse.default(list(maps), dimension, normalize)
-        return fused
+        vectors: torch.Tensor = torch.ops.lookalike.multiscale_fuse.default(list(maps), dimension, normalize)
+        return vectors
     return multiscale_fuse_reference(maps, dimension, normalize)
 
 
 def multiscale_fuse_reference(maps: Sequence[torch.Tensor], dimension: int, normalize: bool = True) -> torch.Tensor:
-    """The same in plain PyTorch, on any device and with gradients.
+    """The same in PyTorch, on any device and with gradients.
 
     Each stage's map is averaged over its pixels to C numbers, which are expanded to ``dimension`` D by repeating
     neighbours, ``out[j] = in[floor(j * C / D)]`` (``repeat_interleave`` where C divides D); the stages are
@@ -132,28 +132,28 @@ def multiscale_fuse_reference(maps: Sequence[torch.Tensor], dimension: int, norm
     :func:`multiscale_fuse`.
     """
     _check_maps("multiscale_fuse", maps, dimension)
-    expanded = []
+    stage_vectors = []
     for stage in maps:
-        pooled = stage.mean(dim=(2, 3))
+        means = stage.mean(dim=(2, 3))
         source = torch.arange(dimension, device=stage.device) * stage.shape[1] // dimension
-        expanded.append(pooled[:, source])
-    fused = torch.stack(expanded).mean(dim=0)
-    return functional.normalize(fused, dim=1, eps=1e-12) if normalize else fused
+        stage_vectors.append(means[:, source])
+    vectors = torch.stack(stage_vectors).mean(dim=0)
+    return functional.normalize(vectors, dim=1, eps=1e-12) if normalize else vectors
 
 
 def multiscale_moments(maps: Sequence[torch.Tensor], weighted: bool = False) -> torch.Tensor:
-    """Mean and standard deviation of each channel over its pixels, the stages side by side.
+    """Mean and standard deviation of each channel over its pixels, the stages concatenated.
 
     The formula is that of :func:`multiscale_moments_reference`. On the CPU the compiled operator does it in one
-    pass over the maps, on all of PyTorch's threads; it reads contiguous and channels-last maps where they lie, and
-    loses no deviation that is small beside its mean. An image's row is the same whatever the batch it is in and
-    however many threads work. On other devices, which have no operator, the formula itself serves. For inference
+    pass over the maps, on all of PyTorch's threads; contiguous and channels-last maps are not copied, and a deviation
+    that is small beside its mean stays exact. An image's row is the same whatever the batch it is in and
+    however many threads work. On other devices, which have no operator, the formula itself is used. For inference
     only.
 
     Args:
         maps: a float32 tensor (images, channels, height, width) per stage; sizes may differ between stages.
-        weighted: whether a pixel counts by the energy, the squared length, of the last map's vector there, or all
-            count alike.
+        weighted: whether the weight of a pixel is the energy, the squared length, of the last map's vector there;
+            otherwise all weights are equal.
 
     Returns:
         float32 (images, 2 * sum of channels): for each stage its means, then its deviations.
@@ -170,7 +170,7 @@ def multiscale_moments(maps: Sequence[torch.Tensor], weighted: bool = False) -> 
 
 
 def multiscale_moments_reference(maps: Sequence[torch.Tensor], weighted: bool = False) -> torch.Tensor:
-    """The same in plain PyTorch, on any device and with gradients, those through the weights included.
+    """The same in PyTorch, on any device and with gradients, those through the weights included.
 
     A deviation is ``sqrt(variance + 1e-6)`` with the variance of the population; the small number gives it a
     gradient where a channel is flat. ``weighted`` moments are ``mean = sum of w_p * x_p`` and ``variance = sum of
@@ -207,7 +207,7 @@ def channel_moments(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
         ValueError: the array has another shape or dtype.
     """
     _check_images(images)
-    if not _LIBRARY.serves():
+    if not _LIBRARY.is_available():
         return channel_moments_reference(images)
     # PyTorch takes neither negative strides nor, without a warning, memory that may not be written.
     dense = np.require(images, requirements=["C", "W"])
@@ -232,32 +232,34 @@ def _load(folder: Path) -> OperatorStatus:
         return OperatorStatus(False, None, (f"{folder} has no _operators library: it was not compiled",))
     reasons = []
     for path in candidates:
-        reason = _open(path)
+        reason = _load_library(path)
         if reason is None:
             return OperatorStatus(True, str(path), ())
         reasons.append(f"{path}: {reason}")
     return OperatorStatus(False, str(candidates[0]), tuple(reasons))
 
 
-def _open(path: Path) -> str | None:
-    """Loads one library and registers the shape rules; returns what went wrong, if anything."""
+def _load_library(path: Path) -> str | None:
+    """Loads one library and registers the shape rules; returns why it cannot be used, or None."""
     try:
         torch.ops.load_library(str(path))  # type: ignore[no-untyped-call]  # untyped in torch
     except (OSError, RuntimeError) as error:
-        raw = str(error.__cause__ or error)  # PyTorch wraps the loader's own words
-        return f"{_likely_cause(raw)} ({raw})"
-    missing = [
-        f"{name}({', '.join(parameters)})" for name, parameters in _OPERATORS.items() if not _has(name, parameters)
+        message = str(error.__cause__ or error)  # PyTorch wraps the loader's error
+        return f"{_likely_cause(message)} ({message})"
+    missing_operators = [
+        f"{name}({', '.join(parameters)})"
+        for name, parameters in _OPERATORS.items()
+        if not _is_registered(name, parameters)
     ]
-    if missing:
-        return f"it lacks {' and '.join(missing)}: it was compiled from older sources"
+    if missing_operators:
+        return f"it lacks {' and '.join(missing_operators)}: it was compiled from older sources"
     torch.library.register_fake("lookalike::multiscale_fuse", _fake_fuse, allow_override=True)
     torch.library.register_fake("lookalike::multiscale_moments", _fake_moments, allow_override=True)
     torch.library.register_fake("lookalike::channel_moments", _fake_channel_moments, allow_override=True)
     return None
 
 
-def _has(operator: str, parameters: tuple[str, ...]) -> bool:
+def _is_registered(operator: str, parameters: tuple[str, ...]) -> bool:
     if not hasattr(torch.ops.lookalike, operator):
         return False
     schema = getattr(torch.ops.lookalike, operator).default._schema
@@ -275,8 +277,8 @@ def _likely_cause(error: str) -> str:
 
 
 def _runs_compiled(maps: Sequence[torch.Tensor]) -> bool:
-    # Without a tensor PyTorch would not know which device's operator to call: the formula refuses that.
-    return len(maps) > 0 and all(stage.is_cpu for stage in maps) and _LIBRARY.serves()
+    # Without a tensor PyTorch cannot choose a device's operator; the formula raises the error.
+    return len(maps) > 0 and all(stage.is_cpu for stage in maps) and _LIBRARY.is_available()
 
 
 def _refuse_gradients(operator: str, maps: Sequence[torch.Tensor]) -> None:
@@ -289,14 +291,14 @@ def _refuse_gradients(operator: str, maps: Sequence[torch.Tensor]) -> None:
 
 
 def _check(condition: bool, message: str) -> None:
-    """Refuses as the operator does; under PyTorch's export, makes the condition a guard; TorchScript has none."""
+    """Raise the operator's error; under PyTorch's export, make the condition a guard; TorchScript has none."""
     if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # not in its stub
         return
     torch._check(condition, lambda: message)  # type: ignore[no-untyped-call]  # untyped in torch
 
 
 def _check_maps(operator: str, maps: Sequence[torch.Tensor], dimension: int | None) -> None:
-    """The operator's rules about its arguments, for where the operator itself does not run.
+    """Raise the operator's errors about its arguments, where the operator itself does not run.
 
     ``dimension`` is the most channels that a map may have, or None for any number.
     """

@@ -15,7 +15,7 @@ from lookalike.errors import EncoderOptionsError
 from lookalike.options import EncoderRequest
 
 if TYPE_CHECKING:
-    from lookalike.encoder.network.inference_module import WholeNetwork
+    from lookalike.encoder.network.inference_module import InferenceModule
     from lookalike.encoder.network.multiscale import MultiScaleNetwork
 
 
@@ -29,14 +29,14 @@ class TorchEncoder:
         """``network`` is in inference mode and makes vectors as ``spec`` says, as ``load_network`` gives it."""
         import torch
 
-        from lookalike.encoder.network.batchnorm_folding import folded
-        from lookalike.encoder.network.inference_module import WholeNetwork
+        from lookalike.encoder.network.batchnorm_folding import fold_batchnorm
+        from lookalike.encoder.network.inference_module import InferenceModule
 
         self._spec = spec
         self._reason = ""
-        faster = folded(network, spec.input_size)
+        faster = fold_batchnorm(network, spec.input_size)
         faster = faster.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
-        self._whole: WholeNetwork = WholeNetwork(faster, spec).eval()
+        self._whole: InferenceModule = InferenceModule(faster, spec).eval()
 
     @property
     def spec(self) -> EncoderSpec:
@@ -107,7 +107,7 @@ class TorchEncoder:
         for picture in (first, second):
             preprocess.check_batch(picture[None], self._spec.input_size)
         with torch.inference_mode():
-            pixels = self._whole.normalised(torch.tensor(np.stack([first, second])))
+            pixels = self._whole.normalise(torch.tensor(np.stack([first, second])))
             return explain_pair(self._whole.network, pixels)
 
 

@@ -1,4 +1,4 @@
-"""What the ways to fetch weights have in common: the progress callback and the fetched file."""
+"""What both ways to download weights share: the progress callback and the downloaded file."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 Report = Callable[[int, int | None], None]
-"""Called with the bytes that have arrived and the bytes in all, None while nobody said how many."""
+"""Called with the bytes received and the bytes in all, None while the length is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """A downloaded file, where it came from, and what its SHA-256 must begin with (empty: nobody said)."""
+class DownloadedFile:
+    """A downloaded file, its source, and how its SHA-256 must begin (empty if the publisher does not say)."""
 
     path: Path
     source: str

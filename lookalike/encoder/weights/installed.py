@@ -1,6 +1,6 @@
-"""Published weights on this machine: one folder a network, with its weights and a record of where they came from.
+"""Published weights on this machine: one folder a network, with its weights and a record of their source.
 
-What an encoder's name means here is said by the registry's table and these records alone, without timm or PyTorch.
+The registry's table and these records alone decide what an encoder's name means here, without timm or PyTorch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lookalike.encoder.registry import BUNDLED_NETWORKS, EncoderChoice, KnownEncoder, find_known, unknown_encoder
 from lookalike.encoder.spec import EncoderSpec
-from lookalike.encoder.weights.file_format import file_digest, invalid
+from lookalike.encoder.weights.file_format import file_digest, invalid_weights_error
 from lookalike.errors import EncoderNotInstalledError, EncoderUnknownError, WeightsInvalidError
 
 BOX = Path(str(resources.files("lookalike.encoder.bundled")))
@@ -25,7 +25,7 @@ class Record:
     """Where installed weights came from.
 
     ``source`` is a URL, ``revision`` the hub's commit (None for a plain file), ``digest`` the SHA-256 of the
-    weights as they lie here, ``installed`` the day in ISO form. ``input_size`` and ``input_size_fixed`` are the
+    installed weights, ``installed`` the day in ISO form. ``input_size`` and ``input_size_fixed`` are the
     network's, as in ``KnownEncoder``; records of earlier releases lack them.
     """
 
@@ -68,28 +68,28 @@ def read_record(name: str, encoders_dir: Path) -> Record:
 
 
 def resolve(text: str, encoders_dir: Path) -> EncoderChoice:
-    """What an encoder's name asks for on this machine.
+    """The encoder that a name means on this machine.
 
-    A network with a file may be any of timm's: whether timm has it is found when the file is loaded. Without a file it
-    is one of the registry's table or of those that are installed. Raises EncoderUnknownError, which lists names that
-    look alike, and WeightsInvalidError for a record that cannot be read.
+    A name with a file may be of any network of timm's, which is checked when the file is loaded. Without a file it is a
+    network of the registry's table or an installed one. Raises EncoderUnknownError, which lists similar names, and
+    WeightsInvalidError for a record that cannot be read.
     """
     if text in BUNDLED_NETWORKS:
         return EncoderChoice(text, None, "bundled")
     name, _, weights = text.partition(":")
     if weights not in {"", "hub"}:
         if not name or name in BUNDLED_NETWORKS:
-            raise _unknown_here(text, encoders_dir)
-        known = find_known(name) or KnownEncoder(name, name, stages=None, input_size=None, licence=None)
-        return EncoderChoice(text, known, Path(weights))
+            raise _unknown_encoder_error(text, encoders_dir)
+        encoder = find_known(name) or KnownEncoder(name, name, stages=None, input_size=None, licence=None)
+        return EncoderChoice(text, encoder, Path(weights))
     return EncoderChoice(text, find_known(name) or _installed_network(name, encoders_dir), "hub")
 
 
 def weights_path(choice: EncoderChoice, encoders_dir: Path) -> Path:
-    """The weights file that a parsed name means; what is in it is not checked.
+    """The weights file of an encoder; its content is not checked.
 
     Raises EncoderNotInstalledError, and WeightsInvalidError for a record that cannot be read, or that is of another
-    model than the name stands for: an earlier release may have meant another one.
+    model than the name means now: in an earlier release it may have meant another one.
     """
     if choice.weights == "bundled" or choice.known is None:
         return bundled_weights(choice.text)
@@ -99,16 +99,16 @@ def weights_path(choice: EncoderChoice, encoders_dir: Path) -> Path:
     record = read_record(name, encoders_dir)
     path = encoders_dir / name / WEIGHTS_FILE
     if record.model != model:
-        raise invalid(
+        raise invalid_weights_error(
             path, f"is of {record.model}, and {name} is {model}: run `python -m indexer encoders install {name}`"
         )
     return path
 
 
 def find_weights(choice: EncoderChoice, encoders_dir: Path) -> tuple[Path, str]:
-    """The weights file that a parsed name means and its SHA-256, computed now.
+    """The weights file of an encoder and its SHA-256, computed now.
 
-    Raises EncoderNotInstalledError, and WeightsInvalidError if an installed file is not what was installed.
+    Raises EncoderNotInstalledError, and WeightsInvalidError if an installed file has changed since.
     """
     path = weights_path(choice, encoders_dir)
     digest = file_digest(path)
@@ -116,7 +116,7 @@ def find_weights(choice: EncoderChoice, encoders_dir: Path) -> tuple[Path, str]:
         name = choice.known.name
         record = read_record(name, encoders_dir)
         if digest != record.digest:
-            raise invalid(
+            raise invalid_weights_error(
                 path,
                 f"is not what was installed (SHA-256 {digest[:12]}, recorded {record.digest[:12]}): delete its folder "
                 f"and run `python -m indexer encoders install {name}`",
@@ -128,14 +128,14 @@ def bundled_weights(name: str) -> Path:
     """The weights file of one of ``BUNDLED_NETWORKS``; raises WeightsInvalidError if the installation lacks it."""
     path = BOX / f"{name}.safetensors"
     if not path.is_file():
-        raise invalid(path, "is missing from this installation; install lookalike again")
+        raise invalid_weights_error(path, "is missing from this installation; install lookalike again")
     return path
 
 
 def _installed_network(name: str, encoders_dir: Path) -> KnownEncoder:
-    """A network that is not in the table, as the record of its installation says."""
+    """An installed network that is not in the table, from its record."""
     if name not in installed_names(encoders_dir):
-        raise _unknown_here(name, encoders_dir)
+        raise _unknown_encoder_error(name, encoders_dir)
     record = read_record(name, encoders_dir)
     return KnownEncoder(
         name,
@@ -147,7 +147,7 @@ def _installed_network(name: str, encoders_dir: Path) -> KnownEncoder:
     )
 
 
-def _unknown_here(name: str, encoders_dir: Path) -> EncoderUnknownError:
+def _unknown_encoder_error(name: str, encoders_dir: Path) -> EncoderUnknownError:
     return unknown_encoder(
         name,
         installed_names(encoders_dir),
@@ -156,7 +156,7 @@ def _unknown_here(name: str, encoders_dir: Path) -> EncoderUnknownError:
 
 
 def record_quantised(name: str, spec: EncoderSpec, origin: str, encoders_dir: Path) -> None:
-    """Record that the int8 encoder ``name`` was made here of ``origin``; raises OSError as the disk does."""
+    """Record that the int8 encoder ``name`` was quantised from ``origin``; raises OSError if it cannot be written."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     record = Record(name, spec.backbone, f"quantised from {origin}", None, spec.weights_digest, None, today)
     record.write(encoders_dir / name)

@@ -1,6 +1,6 @@
-"""What the publishers of networks say of them, as the installed timm and torchvision know it; asking loads PyTorch.
+"""What publishers say about their networks, from the installed timm and torchvision; reading it imports PyTorch.
 
-A service never asks: what it needs of an installed network is in the registry's table or in the record of its
+A service never reads it: what it needs about an installed network is in the registry's table or in the record of the
 installation.
 """
 
@@ -20,10 +20,10 @@ _ADVICE = "`python -m indexer encoders` lists them"
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """What the publisher of a network's weights says: where they are, and what pictures they were trained on.
+class PublishedWeights:
+    """A publisher's description of a network's weights: where they are, and how their input is prepared.
 
-    The publisher's interpolation is not here: pictures are always resized by the rule that the spec's
+    The publisher's interpolation is left out: pictures are always resized by the rule that the spec's
     ``decoder`` names. ``hub`` is a repository on the hub, ``url`` a file elsewhere; at most one of them is set.
     """
 
@@ -41,18 +41,18 @@ class Published:
 def find_network(name: str) -> KnownEncoder:
     """The network of that name or alias in the registry's table, or else of that name in timm.
 
-    Raises EncoderUnknownError, which lists names that look alike.
+    Raises EncoderUnknownError, which lists similar names.
     """
     return find_known(name) or _find_in_timm(name)
 
 
-def published(known: KnownEncoder) -> Published:
-    """What is said of a network's weights; raises EncoderUnknownError for a network that timm does not have."""
+def find_published(encoder: KnownEncoder) -> PublishedWeights:
+    """The publisher's description of a network's weights; raises EncoderUnknownError if timm lacks the network."""
     ensure_torchvision()
-    if known.model == "alexnet":
+    if encoder.model == "alexnet":
         return _published_alexnet()
-    config = _timm_config(known.model)
-    return Published(
+    config = _timm_config(encoder.model)
+    return PublishedWeights(
         hub=config.hf_hub_id,
         url=None if config.hf_hub_id else config.url,
         licence=config.license,
@@ -65,12 +65,12 @@ def published(known: KnownEncoder) -> Published:
     )
 
 
-def _published_alexnet() -> Published:
+def _published_alexnet() -> PublishedWeights:
     from torchvision.models import AlexNet_Weights
 
     weights = AlexNet_Weights.IMAGENET1K_V1
     transforms = weights.transforms()
-    return Published(
+    return PublishedWeights(
         hub=None,
         url=weights.url,
         licence="bsd-3-clause",
@@ -97,7 +97,7 @@ def _find_in_timm(name: str) -> KnownEncoder:
 
 
 def _timm_config(name: str) -> Any:
-    """timm's description of a network's weights; raises EncoderUnknownError."""
+    """timm's configuration of a network's weights; raises EncoderUnknownError."""
     if not _TIMM_NAME.fullmatch(name):
         raise unknown_encoder(name, (), _ADVICE)
     ensure_torchvision()

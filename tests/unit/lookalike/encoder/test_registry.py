@@ -15,7 +15,7 @@ from lookalike.encoder.spec import Fusion
 from lookalike.encoder.torchvision_shim import ensure_torchvision
 from lookalike.encoder.weights.installed import Record, resolve
 from lookalike.encoder.weights.pretrained import backbone_state
-from lookalike.encoder.weights.publishers import _TIMM_NAME, find_network, published
+from lookalike.encoder.weights.publishers import _TIMM_NAME, find_network, find_published
 from lookalike.errors import EncoderOptionsError, EncoderUnknownError
 
 CHANNELS = {
@@ -80,7 +80,7 @@ def test_each_network_gives_its_maps_and_each_fusion_its_dimension(known: KnownE
 
 @every_known
 def test_each_networks_publisher_says_how_pictures_are_prepared(known: KnownEncoder) -> None:
-    said = published(known)
+    said = find_published(known)
     assert said.input_size == NATIVE_SIZES.get(known.name, 224)
     assert said.resize == "crop"
     assert 0.8 < said.crop_fraction <= 1
@@ -91,7 +91,7 @@ def test_each_networks_publisher_says_how_pictures_are_prepared(known: KnownEnco
 
 @every_known
 def test_the_table_says_what_the_publisher_says(known: KnownEncoder) -> None:
-    said = published(known)
+    said = find_published(known)
     assert (known.input_size, known.input_size_fixed) == (said.input_size, said.input_size_fixed)
     assert known.licence == said.licence
     if known.package is not None:

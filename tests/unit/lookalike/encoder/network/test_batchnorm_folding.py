@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from lookalike.encoder.network.batchnorm_folding import folded
+from lookalike.encoder.network.batchnorm_folding import fold_batchnorm
 from lookalike.encoder.network.multiscale import MultiScaleNetwork, build_backbone
 from tests.helpers.encoder_files import randomise
 
@@ -31,7 +31,7 @@ def test_folding_keeps_the_vectors(architecture: str, before: int, after: int) -
     network = MultiScaleNetwork(backbone, channels, "concat").eval()
     randomise(network)
     network.requires_grad_(requires_grad=False)
-    faster = folded(network, 64)
+    faster = fold_batchnorm(network, 64)
     pixels = torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         np.testing.assert_allclose(faster(pixels).numpy(), network(pixels).numpy(), atol=1e-5)
@@ -56,5 +56,5 @@ def test_a_norm_that_runs_before_its_convolution_is_left_alone() -> None:
     network = MultiScaleNetwork(NormFirst(), (3,)).eval()
     randomise(network)
     network.requires_grad_(requires_grad=False)
-    assert folded(network, 32) is network
+    assert fold_batchnorm(network, 32) is network
     assert norms(network) == 1

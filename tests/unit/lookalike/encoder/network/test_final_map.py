@@ -12,7 +12,7 @@ from torch import nn
 
 from lookalike.encoder.export_formats import Format
 from lookalike.encoder.load import load_network
-from lookalike.encoder.network.batchnorm_folding import folded
+from lookalike.encoder.network.batchnorm_folding import fold_batchnorm
 from lookalike.encoder.network.colour_histogram import Colours
 from lookalike.encoder.network.multiscale import MultiScaleNetwork, StagesAndFinalMap, build_backbone
 from lookalike.encoder.network.operators import require_operator
@@ -96,7 +96,7 @@ def test_a_published_file_fills_every_map(tmp_path: Path, classes: int) -> None:
 
 def test_the_heads_norm_is_folded_too_and_no_vector_changes(tmp_path: Path) -> None:
     network = write_weighted(tmp_path / "net.safetensors").requires_grad_(requires_grad=False)
-    faster = folded(network, SIZE)
+    faster = fold_batchnorm(network, SIZE)
     assert any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
     assert not any(isinstance(module, nn.BatchNorm2d) for module in faster.modules())
     with torch.inference_mode():

@@ -26,7 +26,7 @@ from lookalike.encoder.load import load_network
 from lookalike.encoder.telemetry import import_huggingface_hub
 from lookalike.encoder.weights import install as installation
 from lookalike.encoder.weights.installed import installed_names, read_record
-from lookalike.encoder.weights.publishers import Published, find_network, published
+from lookalike.encoder.weights.publishers import PublishedWeights, find_network, find_published
 from lookalike.errors import (
     DataPathError,
     DiskFullError,
@@ -384,8 +384,8 @@ def test_an_unknown_name_asks_nothing_of_the_hub(server: Hub, tmp_path: Path) ->
 def publish_elsewhere(server: Hub, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, file: str) -> None:
     """Let ``name`` be published as a plain file on the server, as alexnet and xception are."""
     server.files[file] = content
-    said = published(find_network(name))
-    elsewhere = Published(
+    said = find_published(find_network(name))
+    elsewhere = PublishedWeights(
         hub=None,
         url=f"{server.address}/{file}",
         licence=said.licence,
@@ -396,7 +396,7 @@ def publish_elsewhere(server: Hub, monkeypatch: pytest.MonkeyPatch, name: str, c
         mean=said.mean,
         std=said.std,
     )
-    monkeypatch.setattr(installation, "published", lambda _: elsewhere)
+    monkeypatch.setattr(installation, "find_published", lambda _: elsewhere)
 
 
 def test_a_plain_file_is_checked_by_the_digest_in_its_name(
