@@ -67,15 +67,15 @@ def dying(function: Callable[..., Any], call: int) -> Callable[..., Any]:
     return die
 
 
-@pytest.mark.parametrize("where", ["remember", "forget", "remove", "rmtree"])
+@pytest.mark.parametrize("where", ["update_collection", "prune", "remove", "rmtree"])
 def test_dying_while_cleaning_up_leaves_the_new_snapshot(
     shop: Shop, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for content in ("cat", "dog"):
         shop.index({"a": content}, keep=2)
     owners: dict[str, object] = {
-        "remember": Catalogue,
-        "forget": Catalogue,
+        "update_collection": Catalogue,
+        "prune": Catalogue,
         "remove": CollectionLayout,
         "rmtree": shutil,
     }
