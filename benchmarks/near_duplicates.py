@@ -139,7 +139,7 @@ def measure_copies(items: list[Item], clock: Clock) -> dict[str, dict[str, dict[
             halves.append("odd" if int(name.removeprefix("bsds_")) % 2 else "even")
         for one, other in combinations(members, 2):
             with clock:
-                found = check_copy(one.fingerprint, other.fingerprint).copy
+                found = check_copy(one.fingerprint, other.fingerprint).is_copy
             for half in halves:
                 for kind in kinds(name, one, other):
                     count = counts[half].setdefault(kind, {"found": 0, "pairs": 0})
@@ -196,7 +196,7 @@ def judge(pairs: list[tuple[int, int]], items: list[Item], clock: Clock) -> dict
         checked += 1
         with clock:
             verdict = check_copy(items[one].fingerprint, items[other].fingerprint)
-        if verdict.copy:
+        if verdict.is_copy:
             flagged.append((items[one].path, items[other].path, verdict.why))
     hidden = [pair for pair in flagged if frozenset(pair[:2]) in HIDDEN_COPIES]
     false = [pair for pair in flagged if frozenset(pair[:2]) not in HIDDEN_COPIES]

@@ -1,6 +1,6 @@
 """A fitted threshold for one encoder, and a fitted map from cosine score to the probability of being the same thing.
 
-Fitting is done elsewhere; to apply a calibration takes this file and numpy alone.
+Fitting is in ``indexer.calibration``; to apply a calibration takes this file and numpy alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lookalike.errors import CalibrationInvalidError, CalibrationMismatchError
 from lookalike.short_repr import ShortRepr
 
 FORMAT_VERSION = 2
-"""Of what is written; version 1, which lacks ``held_back``, is read too."""
+"""Version of the files that are written; version 1, which lacks ``held_back``, is read as well."""
 Method = Literal["isotonic", "logistic"]
 
 
@@ -36,16 +36,16 @@ def percent(share: float) -> str:
 
 
 def threshold_words(value: float) -> str:
-    """A normalised score in words: "cosine 0.410 (normalised 0.705)"."""
+    """A normalised score as text: "cosine 0.410 (normalised 0.705)"."""
     return f"cosine {2 * value - 1:.3f} (normalised {value:.4g})"
 
 
 @dataclass(frozen=True, slots=True)
-class HeldBack:
-    """What the pairs held back say of a threshold, beside its precision and recall.
+class HoldoutFigures:
+    """Figures of a threshold on the hold-out pairs, besides its precision and recall.
 
     The 95 % intervals of these two; ``false_positive_rate``, the share of different pairs that pass; ``prevalence``,
-    the share of same pairs among all, each pair weighed as it was for the precision; and the number of ``pairs``.
+    the share of same pairs among all, with the weights of the precision; and the number of ``pairs``.
     """
 
     precision_low: float
@@ -59,20 +59,20 @@ class HeldBack:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Calibration(ShortRepr):
-    """What pairs with known answers taught about one encoder's scores.
+    """A threshold and a confidence map for one encoder's scores, fitted to labelled pairs.
 
-    A picture's pairs were used either to fit or to check. All figures are for same and different pairs as common as
-    they are among the pictures used, where different ones abound: precision 0.9 means that nine of ten of their pairs
-    above the threshold are the same, confidence 0.5 that half of their pairs with this score are. Among pairs of which
-    more are the same, such as the first answers of a search, both are higher.
+    A picture's pairs are either fitted to or held out. All figures are for the prevalence of same pairs among the
+    pictures used, where most pairs are different: precision 0.9 means that nine of ten of their pairs above the
+    threshold are the same, confidence 0.5 that half of their pairs with this score are. Among pairs of which more are
+    the same, such as the first results of a search, both are higher.
 
     ``encoder`` and ``encoder_digest`` are of the encoder that made the scores. ``collection`` is where the pairs come
     from, None for the default that belongs to the encoder. ``threshold`` is a normalised score, 0 to 1, chosen by
-    ``rule`` ("best F1", "precision 0.99") on the pairs to fit. Measured on the pairs held back: ``precision`` and
+    ``rule`` ("best F1", "precision 0.99") on the fitted pairs. Measured on the hold-out pairs: ``precision`` and
     ``recall`` at the threshold, ``brier`` (the mean squared error of the confidence) and ``calibration_error`` (the
-    mean distance of confidence and truth, by bins). ``scores`` (cosines, rising) and ``probabilities`` (not falling)
-    are the knots of the map, which is linear between them. ``positives`` and ``negatives`` count the pairs used, both
-    halves together. ``created_at`` is in ISO form, UTC. ``held_back`` is None in files of version 1.
+    mean distance of confidence and truth, by bins). ``scores`` (cosines, ascending) and ``probabilities`` (not
+    descending) are the knots of the map, which is linear between them. ``positives`` and ``negatives`` count the pairs
+    of both halves. ``created_at`` is in ISO form, UTC. ``held_back`` is None in files of version 1.
     """
 
     encoder: str
@@ -90,37 +90,40 @@ class Calibration(ShortRepr):
     positives: int
     negatives: int
     created_at: str
-    held_back: HeldBack | None = None
+    held_back: HoldoutFigures | None = None
 
     @property
     def summary(self) -> str:
-        """What the threshold means, as one sentence for a person."""
+        """The threshold and its figures as one sentence."""
         text = f"similar from {threshold_words(self.threshold)} on: of the pairs that pass, "
         text += f"{percent(self.precision)} % show the same"
-        held = self.held_back
-        if held is None:
+        holdout = self.held_back
+        if holdout is None:
             return f"{text}; {percent(self.recall)} % of all same pairs pass"
-        pairs = f"{held.pairs:,}".replace(",", " ")
+        pairs = f"{holdout.pairs:,}".replace(",", " ")
         return (
-            f"{text} (95 % interval {percent(held.precision_low)} to {percent(held.precision_high)}); "
-            f"{percent(self.recall)} % of all same pairs pass ({percent(held.recall_low)} to "
-            f"{percent(held.recall_high)}); {percent(held.false_positive_rate)} % of different pairs pass; measured on "
-            f"{pairs} pairs that were not fitted to, of which {percent(held.prevalence)} % show the same"
+            f"{text} (95 % interval {percent(holdout.precision_low)} to {percent(holdout.precision_high)}); "
+            f"{percent(self.recall)} % of all same pairs pass ({percent(holdout.recall_low)} to "
+            f"{percent(holdout.recall_high)}); {percent(holdout.false_positive_rate)} % of different pairs pass; "
+            f"measured on {pairs} pairs that were not fitted to, of which {percent(holdout.prevalence)} % show the same"
         )
 
     def confidence(self, score: float) -> float:
         """P(same thing | cosine ``score``) in [0, 1], for any pair of the pictures that were used.
 
-        Linear between the knots, and beyond them that of the last one.
+        Linear between the knots, constant beyond them.
         """
-        above = bisect_right(self.scores, score)
-        if above in {0, len(self.scores)}:
-            return self.probabilities[max(0, above - 1)]
-        (low, high), (least, most) = self.scores[above - 1 : above + 1], self.probabilities[above - 1 : above + 1]
-        return least + (most - least) * (score - low) / (high - low)
+        upper = bisect_right(self.scores, score)
+        if upper in {0, len(self.scores)}:
+            return self.probabilities[max(0, upper - 1)]
+        (low, high), (low_probability, high_probability) = (
+            self.scores[upper - 1 : upper + 1],
+            self.probabilities[upper - 1 : upper + 1],
+        )
+        return low_probability + (high_probability - low_probability) * (score - low) / (high - low)
 
     def check_encoder(self, name: str, digest: str) -> None:
-        """Raise CalibrationMismatchError unless the scores to judge come from the encoder of this digest."""
+        """Raise CalibrationMismatchError unless the calibration is for the encoder of this digest."""
         if digest == self.encoder_digest:
             return
         raise CalibrationMismatchError(
@@ -130,7 +133,7 @@ class Calibration(ShortRepr):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-able fields."""
+        """The fields as JSON values."""
         fields = dataclasses.asdict(self)
         return {
             "format_version": FORMAT_VERSION,
@@ -139,17 +142,17 @@ class Calibration(ShortRepr):
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The calibration that ``to_dict`` made; raises CalibrationInvalidError saying which field is wrong."""
-        wrong = _complaint(fields)
-        if wrong is not None:
-            raise CalibrationInvalidError(f"{wrong}; {_MEND}", subject=wrong.partition(" ")[0])
-        plain: dict[str, Any] = {
+        """The calibration from ``to_dict``'s result; raises CalibrationInvalidError, which names the wrong field."""
+        problem = _find_problem(fields)
+        if problem is not None:
+            raise CalibrationInvalidError(f"{problem}; {_ADVICE}", subject=problem.partition(" ")[0])
+        values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
         }
-        del plain["format_version"]
-        if plain.get("held_back") is not None:
-            plain["held_back"] = HeldBack(**plain["held_back"])
-        return cls(**plain)
+        del values["format_version"]
+        if values.get("held_back") is not None:
+            values["held_back"] = HoldoutFigures(**values["held_back"])
+        return cls(**values)
 
     def to_json(self) -> str:
         """The text of a calibration's file."""
@@ -161,24 +164,24 @@ def read_calibration(path: Path) -> Calibration:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise CalibrationInvalidError(f"there is no calibration {path}; {_MEND}", subject=str(path)) from error
+        raise CalibrationInvalidError(f"there is no calibration {path}; {_ADVICE}", subject=str(path)) from error
     except (OSError, ValueError, RecursionError) as error:
-        raise CalibrationInvalidError(f"{path} is no calibration ({error}); {_MEND}", subject=str(path)) from error
+        raise CalibrationInvalidError(f"{path} is no calibration ({error}); {_ADVICE}", subject=str(path)) from error
     try:
         return Calibration.from_dict(fields)
     except CalibrationInvalidError as error:
         raise CalibrationInvalidError(f"{path} is no calibration: {error.message}", subject=str(path)) from error
 
 
-_MEND = "calibrate again with `python -m indexer calibrate`, or do without with `calibrate --remove`"
+_ADVICE = "calibrate again with `python -m indexer calibrate`, or do without with `calibrate --remove`"
 _SHARES = ("threshold", "precision", "recall", "brier", "calibration_error")
 _TEXTS = ("encoder", "encoder_digest", "rule", "method", "created_at")
 _COUNTS = ("positives", "negatives")
 _KNOTS = ("scores", "probabilities")
 
 
-def _complaint(fields: object) -> str | None:
-    """What is wrong with the fields, if anything."""
+def _find_problem(fields: object) -> str | None:
+    """The error in the fields, or None."""
     if not isinstance(fields, Mapping):
         return "it is no object"
     version = fields.get("format_version")
@@ -196,16 +199,16 @@ def _complaint(fields: object) -> str | None:
         *((name, isinstance(fields[name], list) and all(map(_is_number, fields[name]))) for name in _KNOTS),
         ("collection", fields["collection"] is None or isinstance(fields["collection"], str)),
         ("method", fields["method"] in get_args(Method)),
-        ("created_at", _is_moment(fields["created_at"])),
+        ("created_at", _is_timestamp(fields["created_at"])),
         ("held_back", _is_held_back(fields.get("held_back"))),
     )
     bad = next((name for name, good in kinds if not good), None)
     if bad is not None:
         return f"{bad} is of the wrong kind or out of range"
-    return _knot_complaint(fields["scores"], fields["probabilities"])
+    return _find_knot_problem(fields["scores"], fields["probabilities"])
 
 
-def _knot_complaint(scores: list[float], probabilities: list[float]) -> str | None:
+def _find_knot_problem(scores: list[float], probabilities: list[float]) -> str | None:
     if len(scores) != len(probabilities) or len(scores) < 2:
         return "scores and probabilities are not two or more pairs"
     if np.any(np.diff(scores) <= 0):
@@ -218,7 +221,7 @@ def _knot_complaint(scores: list[float], probabilities: list[float]) -> str | No
 def _is_held_back(value: object) -> bool:
     if value is None:
         return True
-    names = {field.name for field in dataclasses.fields(HeldBack)}
+    names = {field.name for field in dataclasses.fields(HoldoutFigures)}
     if not isinstance(value, Mapping) or set(value) != names:
         return False
     shares = all(_is_share(value[name]) for name in names - {"pairs"})
@@ -233,7 +236,7 @@ def _is_share(value: object) -> bool:
     return _is_number(value) and isinstance(value, int | float) and 0 <= value <= 1
 
 
-def _is_moment(value: object) -> bool:
+def _is_timestamp(value: object) -> bool:
     try:
         return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
     except ValueError:

@@ -1,4 +1,4 @@
-"""Opening the compiled libraries that know neither Python nor PyTorch: plain functions of C, for ``ctypes``."""
+"""Loads those compiled libraries that use neither Python nor PyTorch: C functions, called by ``ctypes``."""
 
 from __future__ import annotations
 

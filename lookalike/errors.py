@@ -8,11 +8,11 @@
     │   ├── UnsupportedFormatError      unsupported-format
     │   ├── ImageTruncatedError         image-truncated
     │   └── ImageCorruptError           image-corrupt
-    ├── SourceError                 a corpus, or one entry of it, cannot be read
+    ├── SourceError                 a source, or one entry of it, cannot be read
     │   ├── SourceNotFoundError         source-not-found
-    │   ├── SourceEmptyError            source-empty            has lost everything it once had
+    │   ├── SourceEmptyError            source-empty            has no files any more
     │   ├── SourceUnsupportedError      source-unsupported
-    │   ├── ArchiveError                archive-unsafe          climbs out, links, unpacks too large
+    │   ├── ArchiveError                archive-unsafe          leads outside, links, unpacks too large
     │   ├── ArchiveDamagedError         archive-damaged
     │   ├── ManifestError               manifest-invalid
     │   ├── EntryMissingError           entry-missing           a row names a file that is not there
@@ -30,13 +30,13 @@
     │   ├── EncoderMismatchError        encoder-mismatch
     │   ├── CalibrationInvalidError     calibration-invalid     damaged or lost
     │   ├── CalibrationMismatchError    calibration-mismatch    of another encoder
-    │   ├── PairsInsufficientError      pairs-insufficient      too few, or they teach nothing
-    │   ├── QuantisedTooFarError        quantised-too-far       rounding to int8 would cost too much
+    │   ├── PairsInsufficientError      pairs-insufficient      too few, or nothing can be fitted to them
+    │   ├── QuantisedTooFarError        quantised-too-far       int8 rounding costs too much quality
     │   └── OperatorError               operator-unavailable
     ├── VectorError                 vectors and their index
     │   ├── VectorsInvalidError         vectors-invalid
     │   ├── IndexDamagedError           index-damaged
-    │   └── RecallTooLowError           recall-too-low          no index reaches what was asked for
+    │   └── RecallTooLowError           recall-too-low          no index reaches the target
     ├── CatalogueError              the SQL side
     │   ├── CatalogueUnavailableError   catalogue-unavailable
     │   ├── CatalogueLockedError        catalogue-locked
@@ -49,20 +49,20 @@
     │   ├── ItemNotFoundError           item-not-found
     │   ├── SnapshotNotFoundError       snapshot-not-found
     │   └── SnapshotDamagedError        snapshot-damaged
-    └── ResourceError               the machine said no
+    └── ResourceError               disk space and permissions
         ├── DiskFullError               disk-full
         └── DataPathError               data-path-invalid
 
-Each leaf has a stable ``code``, which the reports, the command line and the service repeat, and names the
-offending thing in ``subject``. The message is one sentence that says what happened, to which thing, and what to
-do about it.
+Each leaf has a stable ``code``, which reports, the command line and the service repeat, and names in ``subject`` the
+file, key, field or name that it is about. The message is one sentence: what happened, to what, and what to do about
+it. The branches are for ``except``: their docstrings say when to catch them.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-_SHOWN = 200
+_REPR_LENGTH = 200
 """Characters of a message in an error's ``repr``; ``str`` has all of them."""
 
 
@@ -77,12 +77,12 @@ class LookalikeError(Exception):
         self.subject = subject
 
     def __repr__(self) -> str:
-        text = self.message if len(self.message) <= _SHOWN else f"{self.message[:_SHOWN]}..."
+        text = self.message if len(self.message) <= _REPR_LENGTH else f"{self.message[:_REPR_LENGTH]}..."
         return f"{type(self).__name__}({text!r})"
 
 
 class ImageError(LookalikeError):
-    """A picture cannot be used."""
+    """A picture cannot be used: catch it to skip one picture and go on with the others."""
 
 
 class ImageEmptyError(ImageError):
@@ -122,7 +122,7 @@ class ImageCorruptError(ImageError):
 
 
 class SourceError(LookalikeError):
-    """A corpus, or one entry of it, cannot be read."""
+    """A source, or one entry of it, cannot be read: catch it to skip the entry, or to ask for another source."""
 
 
 class SourceNotFoundError(SourceError):
@@ -144,7 +144,7 @@ class SourceUnsupportedError(SourceError):
 
 
 class ArchiveError(SourceError):
-    """An archive, or an entry of it, could harm: it climbs out, is a link, or unpacks too large."""
+    """An archive, or an entry of it, is unsafe: it leads outside, is a link, or unpacks too large."""
 
     code = "archive-unsafe"
 
@@ -180,7 +180,7 @@ class EntryOutsideError(SourceError):
 
 
 class LabelsMissingError(SourceError):
-    """The pictures have no labels, or no two of them share one, so that no answer could be right."""
+    """The pictures have no labels, or no two of them share one, so that no result could be correct."""
 
     code = "labels-missing"
 
@@ -192,13 +192,13 @@ class KeyInvalidError(SourceError):
 
 
 class KeyDuplicateError(SourceError):
-    """Two entries of one source claim the same key."""
+    """Two entries of one source have the same key."""
 
     code = "key-duplicate"
 
 
 class EncoderError(LookalikeError):
-    """A network, its weights or its runtime."""
+    """An encoder cannot be loaded, run or used here: catch it to choose, install or calibrate another one."""
 
 
 class EncoderUnknownError(EncoderError):
@@ -232,7 +232,7 @@ class DownloadError(EncoderError):
 
 
 class EncoderMismatchError(EncoderError):
-    """Vectors were made by another encoder than the one at hand."""
+    """Vectors were made by another encoder than the one in use."""
 
     code = "encoder-mismatch"
 
@@ -244,31 +244,31 @@ class CalibrationInvalidError(EncoderError):
 
 
 class CalibrationMismatchError(EncoderError):
-    """A calibration was made for another encoder than the one at hand."""
+    """A calibration was made for another encoder than the one in use."""
 
     code = "calibration-mismatch"
 
 
 class PairsInsufficientError(EncoderError):
-    """There are too few pairs to calibrate with, or what they say cannot be fitted."""
+    """There are too few pairs to calibrate with, or nothing can be fitted to them."""
 
     code = "pairs-insufficient"
 
 
 class QuantisedTooFarError(EncoderError):
-    """An int8 network's vectors or answers are too far from those of the network that it was made of."""
+    """An int8 network's vectors or results differ too much from those of the original network."""
 
     code = "quantised-too-far"
 
 
 class OperatorError(EncoderError):
-    """The compiled operator is missing and was asked for."""
+    """The compiled operator is missing, and the request needs it."""
 
     code = "operator-unavailable"
 
 
 class VectorError(LookalikeError):
-    """Vectors and their index."""
+    """Vectors or their index are invalid: catch it to correct the vectors, or to build the index again."""
 
 
 class VectorsInvalidError(VectorError):
@@ -284,13 +284,13 @@ class IndexDamagedError(VectorError):
 
 
 class RecallTooLowError(VectorError):
-    """An index misses more neighbours than may be missed."""
+    """No index reaches the target recall."""
 
     code = "recall-too-low"
 
 
 class CatalogueError(LookalikeError):
-    """The SQL catalogue."""
+    """The catalogue's database cannot be used: catch it to wait and try again, or to check the database."""
 
 
 class CatalogueUnavailableError(CatalogueError):
@@ -300,7 +300,7 @@ class CatalogueUnavailableError(CatalogueError):
 
 
 class CatalogueLockedError(CatalogueError):
-    """Another process holds the database."""
+    """Another process has locked the database."""
 
     code = "catalogue-locked"
 
@@ -312,7 +312,7 @@ class CatalogueOutdatedError(CatalogueError):
 
 
 class CollectionError(LookalikeError):
-    """A named set of pictures."""
+    """A collection, item or snapshot cannot be served: catch it to choose another one, or to index first."""
 
 
 class CollectionNameError(CollectionError):
@@ -334,7 +334,7 @@ class CollectionNotReadyError(CollectionError):
 
 
 class CollectionBusyError(CollectionError):
-    """Another indexer works on the collection."""
+    """Another process is indexing the collection."""
 
     code = "collection-busy"
 
@@ -358,24 +358,26 @@ class SnapshotDamagedError(CollectionError):
 
 
 class ResourceError(LookalikeError):
-    """The machine said no."""
+    """The disk is full, or the data folder cannot be written: catch it to free room or to choose another folder."""
 
 
 class DiskFullError(ResourceError):
-    """There is no room left on the disk; what was published is intact."""
+    """The disk is full; published snapshots are intact."""
 
     code = "disk-full"
 
 
 class DataPathError(ResourceError):
-    """The data folder cannot be made or written."""
+    """The data folder cannot be created or written."""
 
     code = "data-path-invalid"
 
 
-def leaves(root: type[LookalikeError] = LookalikeError) -> list[type[LookalikeError]]:
-    """All error classes with a code, in the order of the tree."""
-    found: list[type[LookalikeError]] = []
+def coded_errors(root: type[LookalikeError] = LookalikeError) -> list[type[LookalikeError]]:
+    """All error classes below ``root`` with a code of their own, in the order of the tree."""
+    errors: list[type[LookalikeError]] = []
     for child in root.__subclasses__():
-        found.extend(leaves(child) if child.__subclasses__() else [child])
-    return found
+        if "code" in vars(child):
+            errors.append(child)
+        errors += coded_errors(child)
+    return errors

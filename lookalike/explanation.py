@@ -1,4 +1,4 @@
-"""Why two pictures are as similar as they are: a score for each part of the encoder, a heat map on either picture."""
+"""Why two pictures have their score: a score for each part of the encoder, and a heat map for either picture."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lookalike.short_repr import ShortRepr
 
 Map = npt.NDArray[np.float32]
 GRID = 36
-"""Places a side of a heat map: as fine as the shallowest stage of the encoder in the box."""
+"""Places along a side of a heat map: as many as the shallowest stage of the bundled encoder has."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Part(ShortRepr):
     """One part of the encoder: ``stage-1`` (the shallowest: texture) and so on to objects, or ``colour``.
 
-    ``score`` is the cosine of the pictures as this part alone sees them; ``share`` is what it adds to their score.
+    ``score`` is the cosine of the pictures by this part alone; ``share`` is its contribution to their score.
     """
 
     name: str
@@ -32,8 +32,8 @@ class Part(ShortRepr):
 class Explanation:
     """``score`` is the pair's cosine; the shares of ``parts`` and ``rest`` sum to it.
 
-    ``heat_maps`` has for each picture (GRID, GRID) float32 from 0 to 1, stretched over the whole upright picture: how
-    much a place speaks for the two being alike, where 1 is the place that does so most.
+    ``heat_maps`` has for each picture (GRID, GRID) float32 from 0 to 1, to be scaled to the upright picture: the
+    contribution of each place to the similarity, where 1 is the largest.
     """
 
     score: float
@@ -57,24 +57,24 @@ def explanation_of(
 ) -> Explanation:
     """The evidence in the coordinates of the pictures, whose (height, width) are ``first`` and ``second``.
 
-    A share is the mean of what the part adds seen from either picture.
+    A share is the mean of the part's contributions for either picture.
     """
     parts = tuple(Part(part.name, part.score, sum(part.shares) / 2) for part in evidence.parts)
     heat_maps = []
     for picture, size in enumerate((first, second)):
-        whole = np.sum([_regrid(part.heats[picture]) for part in evidence.parts], axis=0)
-        heat_maps.append(_stretch(_over_picture(whole, spec, size)))
+        heat = np.sum([_regrid(part.heats[picture]) for part in evidence.parts], axis=0)
+        heat_maps.append(_stretch(_over_picture(heat, spec, size)))
     return Explanation(evidence.score, parts, sum(evidence.rests) / 2, (heat_maps[0], heat_maps[1]))
 
 
 def _regrid(heat: Map) -> Map:
-    """A map (h, w) as (GRID, GRID) of the same sum, with straight lines between its places."""
-    rows, columns = (_resampling(length) for length in heat.shape)
+    """A map (h, w) resampled linearly to (GRID, GRID), with the same sum."""
+    rows, columns = (_resampling_matrix(length) for length in heat.shape)
     return np.asarray(rows @ heat @ columns.T * (heat.size / GRID**2), dtype=np.float32)
 
 
-def _resampling(length: int) -> Map:
-    """(GRID, length): the triangle filter, widened where it shrinks, as pictures are resized."""
+def _resampling_matrix(length: int) -> Map:
+    """(GRID, length): the triangle filter, wider when shrinking, as for pictures."""
     places = (np.arange(GRID) + 0.5) / GRID * length
     reach = max(1.0, length / GRID)
     weights = np.maximum(0.0, 1.0 - np.abs(places[:, None] - (np.arange(length) + 0.5)) / reach)
@@ -82,7 +82,7 @@ def _resampling(length: int) -> Map:
 
 
 def _over_picture(square: Map, spec: EncoderSpec, size: tuple[int, int]) -> Map:
-    """What the network's square shows, laid over the picture that it was made of; 0 where it did not look."""
+    """A map of the network's square input in the coordinates of the picture; 0 outside of the square."""
     shorter, longer = min(size), max(size)
     picture = np.asarray(square, dtype=np.float32)
     if spec.resize == "squash":
@@ -91,14 +91,14 @@ def _over_picture(square: Map, spec: EncoderSpec, size: tuple[int, int]) -> Map:
     for axis, length in enumerate(size):
         # Place x of the picture, 0 to 1, lies at (x * length - offset) / side of the square.
         offset = (length - side) / 2
-        at = ((np.arange(GRID) + 0.5) / GRID * length - offset) / side
-        nearest = np.clip((at * GRID).astype(np.int64), 0, GRID - 1)
-        inside = ((at >= 0) & (at < 1)).astype(np.float32)
-        picture = np.take(picture, nearest, axis=axis) * np.expand_dims(inside, 1 - axis)
+        square_position = ((np.arange(GRID) + 0.5) / GRID * length - offset) / side
+        nearest = np.clip((square_position * GRID).astype(np.int64), 0, GRID - 1)
+        is_inside = ((square_position >= 0) & (square_position < 1)).astype(np.float32)
+        picture = np.take(picture, nearest, axis=axis) * np.expand_dims(is_inside, 1 - axis)
     return picture
 
 
 def _stretch(heat: Map) -> Map:
-    """0 to 1: what speaks against is 0, and so is everything where nothing speaks for."""
+    """Scaled to 0 to 1; negative contributions are 0, and all are 0 if none is positive."""
     positive = np.maximum(heat, 0.0)
     return np.asarray(positive / max(float(positive.max()), 1e-12), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""How public values show themselves in a terminal: one line that fits a screen, with what is long cut short."""
+"""The ``repr`` of public values: one line that fits a screen, with long values shortened."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONGEST = 300
 
 
 class _Fields(reprlib.Repr):
-    """Values of fields: texts and containers cut, arrays by their shape, floats of six digits."""
+    """The ``repr`` of fields: texts and containers shortened, arrays by their shape, floats with six digits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class _Fields(reprlib.Repr):
         self.maxtuple = self.maxlist = self.maxdict = 6
 
     def repr_float(self, value: float, _level: int) -> str:
-        """Six significant digits: more say nothing of a score."""
+        """Six significant digits, enough for a score."""
         return f"{value:.6g}"
 
     def repr_ndarray(self, value: Any, _level: int) -> str:
@@ -34,7 +34,7 @@ _fields = _Fields()
 class ShortRepr:
     """Gives a dataclass (``@dataclass(repr=False)``) a ``repr`` of at most LONGEST characters.
 
-    Fields stand in their order until there is no more room; those declared with ``field(repr=False)`` are left out.
+    Fields are listed in their order until the limit is reached; those declared with ``field(repr=False)`` are left out.
     """
 
     __slots__ = ()

@@ -1,7 +1,7 @@
-"""Stand-ins for tests, ours and yours: a tiny deterministic encoder and makers of pictures, without torch.
+"""Test doubles, for this project and its users: a tiny deterministic encoder and generated pictures, without torch.
 
-``TinyEncoder`` passes the same contract tests as the real encoders; ``make_picture`` gives as many distinct
-pictures as there are seeds.
+``TinyEncoder`` passes the same contract tests as the real encoders; ``make_picture`` makes a distinct picture for each
+seed.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _FEATURES = _BLOCKS * _BLOCKS * 3 + 2 * _BLOCKS * (_BLOCKS - 1) * 3 + 1
 class TinyEncoder:
     """An ImageEncoder of 32 numbers from 8 × 8 block colours and their differences, by a fixed random projection.
 
-    Pictures that look alike to a blurred eye have a high cosine; distinct pictures have distinct vectors. ``seed``
-    makes another encoder: other vectors and another digest.
+    Pictures with similar colours in similar places have a high cosine; distinct pictures have distinct vectors. Another
+    ``seed`` makes another encoder, with other vectors and another digest.
     """
 
     def __init__(self, seed: int = 0) -> None:
-        drawn = np.random.default_rng(seed).standard_normal((_FEATURES, _DIMENSION)).astype(np.float32)
-        self._projection: npt.NDArray[np.float32] = drawn
+        weights = np.random.default_rng(seed).standard_normal((_FEATURES, _DIMENSION)).astype(np.float32)
+        self._projection: npt.NDArray[np.float32] = weights
         self._spec = EncoderSpec(
             name="tiny",
             backbone="block-colours",
@@ -70,7 +70,7 @@ class TinyEncoder:
         return unit
 
     def explain(self, first: RGB, second: RGB) -> Evidence:
-        """See the port: the block colours are the one stage, all else is rest."""
+        """See the port: the block colours are the only stage, all other features the rest."""
         for picture in (first, second):
             preprocess.check_batch(picture[None], _INPUT_SIZE)
         pair = np.stack([first, second])
@@ -81,9 +81,9 @@ class TinyEncoder:
         parts = blocks @ self._projection[: 3 * _BLOCKS**2]
         cosine = float(parts[0] @ parts[1] / max(np.linalg.norm(parts[0]) * np.linalg.norm(parts[1]), 1e-12))
         heats = []
-        for one, other in ((0, 1), (1, 0)):
-            gradient = self._projection[: 3 * _BLOCKS**2] @ vectors[other] / lengths[one]
-            heats.append((blocks[one] * gradient).reshape(3, _BLOCKS, _BLOCKS).sum(axis=0))
+        for own_row, other_row in ((0, 1), (1, 0)):
+            gradient = self._projection[: 3 * _BLOCKS**2] @ vectors[other_row] / lengths[own_row]
+            heats.append((blocks[own_row] * gradient).reshape(3, _BLOCKS, _BLOCKS).sum(axis=0))
         shares = (float(heats[0].sum()), float(heats[1].sum()))
         part = PartEvidence("stage-1", min(1.0, max(-1.0, cosine)), shares, (heats[0], heats[1]))
         return Evidence(score, (part,), (score - shares[0], score - shares[1]))

@@ -1,4 +1,4 @@
-"""From which score two pictures count as similar, and who says so."""
+"""From which score on two pictures count as similar, and where this threshold comes from."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from lookalike.calibration import Calibration, threshold_words
 from lookalike.short_repr import ShortRepr
 
 
-def normalized(score: float) -> float:
+def normalise_score(score: float) -> float:
     """(cosine + 1) / 2, in [0, 1]."""
     return (score + 1) / 2
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Threshold(ShortRepr):
-    """``value`` is a normalised score in [0, 1]; ``source`` says in words where it comes from.
+    """``value`` is a normalised score in [0, 1]; ``source`` is a text that says where it comes from.
 
-    ``calibration`` turns scores into confidence; it stays beside a value that was given, too.
+    ``calibration`` maps scores to confidence, also if the value itself was given by the caller.
     """
 
     value: float
@@ -26,32 +26,32 @@ class Threshold(ShortRepr):
     calibration: Calibration | None = field(default=None, repr=False)
 
     @classmethod
-    def choose(cls, given: float | None, calibration: Calibration | None) -> Self:
-        """The value that the caller gave, or else the calibrated one, or else the default."""
-        if given is not None:
-            return cls(given, GIVEN, calibration)
+    def choose(cls, value: float | None, calibration: Calibration | None) -> Self:
+        """The caller's value, or else the calibrated one, or else the default."""
+        if value is not None:
+            return cls(value, GIVEN_SOURCE, calibration)
         if calibration is None:
             return cls(DEFAULT_VALUE, "default, not calibrated for this encoder")
         return cls(calibration.threshold, _source(calibration), calibration)
 
     @property
-    def fitted(self) -> Calibration | None:
+    def source_calibration(self) -> Calibration | None:
         """The calibration that the value itself comes from: None for a value that was given, and for the default."""
-        return None if self.source == GIVEN else self.calibration
+        return None if self.source == GIVEN_SOURCE else self.calibration
 
     @property
     def cosine(self) -> float:
-        """The value as a plain cosine, from -1 to 1: what scores are compared with."""
+        """The value as a cosine, from -1 to 1, as scores are."""
         return 2 * self.value - 1
 
     @property
     def words(self) -> str:
-        """For a person: "cosine 0.410 (normalised 0.705)"."""
+        """As text: "cosine 0.410 (normalised 0.705)"."""
         return threshold_words(self.value)
 
     def similar(self, score: float) -> bool:
         """Whether this cosine score reaches the threshold."""
-        return normalized(score) >= self.value
+        return normalise_score(score) >= self.value
 
     def confidence(self, score: float) -> float | None:
         """P(same thing | this cosine score), as ``Calibration`` has it; None if not calibrated."""
@@ -64,6 +64,6 @@ def _source(calibration: Calibration) -> str:
     return f"calibrated for encoder {calibration.encoder} ({calibration.rule})"
 
 
-GIVEN = "given"
+GIVEN_SOURCE = "given"
 DEFAULT_VALUE = 0.80
-"""What stands in for a calibrated threshold: the normalised score 0.80, a cosine of 0.60."""
+"""The threshold without a calibration: the normalised score 0.80, a cosine of 0.60."""

@@ -1,4 +1,4 @@
-"""How much alike two pictures are, in five tiers, the closest that holds.
+"""How similar two pictures are, in five tiers; the closest that applies.
 
     same-bytes       the files are equal
     same-pixels      the upright RGB pixels are equal: another format without loss, other metadata
@@ -6,8 +6,8 @@
     similar          the encoder's score reaches the threshold
     different        none of these
 
-Near-duplicate does not ask the encoder: a blurred copy may score below a stranger, and a copy stays one whichever
-encoder is in use.
+Near-duplicates are found without the encoder: a blurred copy may score below an unrelated picture, and a copy is one
+whichever encoder is in use.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lookalike.images import digest_pixels
 
 
 class Tier(StrEnum):
-    """From the closest to none; the values are what answers and reports say."""
+    """From the closest to none; the values are those in responses and reports."""
 
     SAME_BYTES = "same-bytes"
     SAME_PIXELS = "same-pixels"
@@ -39,8 +39,8 @@ class Tier(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pictured:
-    """What is kept of a picture to tell tiers: two SHA-256 in hexadecimal and its look, about 50 kB."""
+class PictureIdentity:
+    """What tiers are decided on: two SHA-256 digests in hexadecimal and a pixel fingerprint, about 50 kB."""
 
     content_digest: str
     pixels_digest: str
@@ -49,29 +49,29 @@ class Pictured:
 
 @dataclass(frozen=True, slots=True)
 class TierVerdict:
-    """``copy`` is what the check on pixels said; None where digests settled it."""
+    """``copy_verdict`` is the result of the check on pixels; None if the digests are equal."""
 
     tier: Tier
-    copy: CopyVerdict | None
+    copy_verdict: CopyVerdict | None
 
 
-def pictured(data: bytes, decoded: npt.NDArray[np.uint8]) -> Pictured:
-    """What to keep of a file's bytes and the upright (h, w, 3) uint8 RGB pixels that were decoded from them."""
-    return Pictured(hashlib.sha256(data).hexdigest(), digest_pixels(decoded), compute_fingerprint(decoded))
+def identify_picture(data: bytes, pixels: npt.NDArray[np.uint8]) -> PictureIdentity:
+    """The identity of a file from its bytes and its upright (h, w, 3) uint8 RGB pixels."""
+    return PictureIdentity(hashlib.sha256(data).hexdigest(), digest_pixels(pixels), compute_fingerprint(pixels))
 
 
-def tier_of(first: Pictured, second: Pictured, *, similar: bool) -> Tier:
-    """The closest tier that holds; ``similar`` is whether the encoder's score of the two reaches the threshold."""
-    return explained_tier(first, second, similar=similar).tier
+def tier_of(first: PictureIdentity, second: PictureIdentity, *, similar: bool) -> Tier:
+    """The closest tier that applies; ``similar`` is whether the encoder's score of the two reaches the threshold."""
+    return judge_tier(first, second, similar=similar).tier
 
 
-def explained_tier(first: Pictured, second: Pictured, *, similar: bool) -> TierVerdict:
-    """``tier_of``, with what the check on pixels said."""
+def judge_tier(first: PictureIdentity, second: PictureIdentity, *, similar: bool) -> TierVerdict:
+    """``tier_of``, with the verdict of the check on pixels."""
     if first.content_digest == second.content_digest:
         return TierVerdict(Tier.SAME_BYTES, None)
     if first.pixels_digest == second.pixels_digest:
         return TierVerdict(Tier.SAME_PIXELS, None)
     verdict = check_copy(first.fingerprint, second.fingerprint)
-    if verdict.copy:
+    if verdict.is_copy:
         return TierVerdict(Tier.NEAR_DUPLICATE, verdict)
     return TierVerdict(Tier.SIMILAR if similar else Tier.DIFFERENT, verdict)

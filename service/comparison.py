@@ -13,7 +13,7 @@ from lookalike.encoder.base import Evidence, ImageEncoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.explanation import Explanation, explanation_of
 from lookalike.thresholds import Threshold
-from lookalike.tiers import Pictured
+from lookalike.tiers import PictureIdentity
 from lookalike.wiring import default_encoder
 from service.embedding import embed_picture, fingerprint_item, read_item_picture
 from service.http.body import Upload
@@ -34,7 +34,7 @@ class ComparedPicture:
 
     vector: npt.NDArray[np.float32]
     prepared: PreparedPicture | None
-    fingerprint: Pictured | str | None
+    fingerprint: PictureIdentity | str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +98,7 @@ class Comparison:
     async def decide_tier(self, pair: ScoredPair) -> TierOutcome:
         """The pair's tier, or the reasons why it cannot be decided."""
         first, second = (picture.fingerprint for picture in pair.pictures)
-        if isinstance(first, Pictured) and isinstance(second, Pictured):
+        if isinstance(first, PictureIdentity) and isinstance(second, PictureIdentity):
             with self.stopwatch.stage("pixels"):
                 similar = pair.threshold.similar(pair.score)
                 return TierOutcome(await self.services.copy_checker.tier(first, second, similar=similar))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from lookalike.catalogue.records import ItemRecord
 from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import ImageError, SourceError
-from lookalike.tiers import Pictured
+from lookalike.tiers import PictureIdentity
 from service.box import WHOLE_PICTURE, Box
 from service.errors import ItemChangedError
 from service.http.body import Upload
@@ -52,7 +52,7 @@ async def read_item_picture(services: Services, snapshot: OpenSnapshot, item: It
 
 async def fingerprint_item(
     services: Services, snapshot: OpenSnapshot, item: ItemRecord, stopwatch: Stopwatch
-) -> Pictured | str:
+) -> PictureIdentity | str:
     """What tells copies of an indexed picture, or a sentence that says why its file cannot be compared."""
     with stopwatch.stage("pixels"):
         try:

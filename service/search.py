@@ -13,7 +13,7 @@ from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.searcher import Hit
 from lookalike.index.base import Neighbours
 from lookalike.thresholds import Threshold
-from lookalike.tiers import Pictured, Tier
+from lookalike.tiers import PictureIdentity, Tier
 from service.box import WHOLE_PICTURE, Box
 from service.embedding import Vectors, embed_picture, fingerprint_item, read_item_picture
 from service.http.body import Upload
@@ -83,7 +83,7 @@ class EncodedQuery:
     vector: Vectors
     summary: QueryAnswer
     item: ItemRecord | None = None
-    fingerprint: Pictured | str | None = None
+    fingerprint: PictureIdentity | str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,7 +212,7 @@ class Search:
             return [TierOutcome()] * len(hits)
         compared, rest = hits[:MAX_TIERS], [TierOutcome()] * len(hits[MAX_TIERS:])
         fingerprint = query.fingerprint
-        if not isinstance(fingerprint, Pictured):
+        if not isinstance(fingerprint, PictureIdentity):
             return [TierOutcome(problem=fingerprint)] * len(compared) + rest
         # One request's pictures take turns with those of others in the threads that compare.
         semaphore = asyncio.Semaphore(_CONCURRENT_TIERS)

@@ -21,7 +21,7 @@ from indexer.calibration.refusals import (
     find_warnings,
 )
 from indexer.calibration.validation import Reliability, ThresholdMetrics, Validation, reliability, validate
-from lookalike.calibration import Calibration, HeldBack
+from lookalike.calibration import Calibration, HoldoutFigures
 from lookalike.encoder.spec import EncoderSpec
 
 SEED = 5
@@ -148,9 +148,9 @@ def calibrate(halves: Halves, spec: EncoderSpec, *, collection: str | None, rule
     )
 
 
-def _holdout_figures(validation: Validation, holdout: Pairs) -> HeldBack:
+def _holdout_figures(validation: Validation, holdout: Pairs) -> HoldoutFigures:
     (metrics,) = validation.points
-    return HeldBack(
+    return HoldoutFigures(
         precision_low=metrics.precision.low,
         precision_high=metrics.precision.high,
         recall_low=metrics.recall.low,

@@ -15,7 +15,7 @@ from sklearn.metrics import precision_recall_curve
 from indexer.calibration.pairs import Floats, Pairs
 from lookalike.calibration import Method
 from lookalike.errors import PairsInsufficientError
-from lookalike.thresholds import normalized
+from lookalike.thresholds import normalise_score
 
 MIN_ISOTONIC_PAIRS = 500
 """Least number of pairs of either kind for an isotonic fit; with fewer a logistic curve is fitted."""
@@ -55,7 +55,7 @@ def fit_threshold(pairs: Pairs, rule: Rule) -> float:
     Raises PairsInsufficientError where no score has the precision asked for.
     """
     cosine = _best_f1_cosine(pairs) if rule.precision is None else _lowest_cosine_with_precision(pairs, rule.precision)
-    return float(np.clip(normalized(cosine), 0.0, 1.0))
+    return float(np.clip(normalise_score(cosine), 0.0, 1.0))
 
 
 def fit_map(pairs: Pairs) -> Knots:

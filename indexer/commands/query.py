@@ -30,7 +30,7 @@ from lookalike.images import decode, encode_png
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Source, printable
 from lookalike.storage import disk_errors, write_atomically
-from lookalike.thresholds import Threshold, normalized
+from lookalike.thresholds import Threshold, normalise_score
 from lookalike.tiers import Tier
 
 ImagesArgument = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures to search with.")]
@@ -154,7 +154,7 @@ def compare(
     session.reporter.answer(
         f"{_verdict(judgement)}\n  {rule} ({limit.source}); encoder {loaded.spec.name}",
         score=round(score, 6),
-        normalized_score=round(normalized(score), 6),
+        normalized_score=round(normalise_score(score), 6),
         similar=judgement.similar,
         tier=judgement.tier.value,
         confidence=confidence,
@@ -168,7 +168,7 @@ def compare(
 
 def _verdict(judgement: Judgement) -> str:
     """The first line of ``compare``. A confidence is of the score, which has no say in whether pictures are copies."""
-    scores = f"cosine {judgement.score:.4f} (normalised {normalized(judgement.score):.4f})"
+    scores = f"cosine {judgement.score:.4f} (normalised {normalise_score(judgement.score):.4f})"
     if judgement.tier.is_copy:
         return f"similar ({judgement.tier.value}: {COPIES[judgement.tier]}): {scores}"
     if judgement.confidence is None:

@@ -10,7 +10,7 @@ from lookalike.catalogue.records import ItemDraft
 from lookalike.errors import LookalikeError
 from lookalike.images import decode
 from lookalike.options import ImageLimits
-from lookalike.tiers import Pictured, Tier, pictured, tier_of
+from lookalike.tiers import PictureIdentity, Tier, identify_picture, tier_of
 
 CACHE_SIZE = 4000
 """Greatest number of pixel fingerprints in the cache, 50 kB each."""
@@ -31,7 +31,7 @@ class Reader:
         cache_size: int = CACHE_SIZE,
     ) -> None:
         self._bytes, self._limits, self._tell = read, limits, tell
-        self._pictures: LRUCache[str, Pictured] = LRUCache(cache_size)
+        self._pictures: LRUCache[str, PictureIdentity] = LRUCache(cache_size)
         self._tiers: dict[tuple[str, str], Tier] = {}
         self.unreadable: set[str] = set()
 
@@ -47,14 +47,14 @@ class Reader:
             self._tiers[pair] = tier_of(first_picture, second_picture, similar=False)
         return self._tiers[pair]
 
-    def _read(self, item: ItemDraft) -> Pictured | None:
+    def _read(self, item: ItemDraft) -> PictureIdentity | None:
         if item.key in self.unreadable:
             return None
         if (picture := self._pictures.get(item.key)) is not None:
             return picture
         try:
             data = self._bytes(item.location, self._limits.max_bytes)
-            picture = pictured(data, decode(data, limits=self._limits, name=item.key).pixels)
+            picture = identify_picture(data, decode(data, limits=self._limits, name=item.key).pixels)
         except LookalikeError as error:
             self.unreadable.add(item.key)
             self._tell(f"warning: {item.key} cannot be checked: {error.message}")

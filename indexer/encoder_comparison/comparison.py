@@ -11,7 +11,7 @@ import numpy.typing as npt
 from indexer.evaluation.measures import Summary, rank_queries, summary
 from lookalike.api import Vectors
 from lookalike.encoder.spec import EncoderSpec
-from lookalike.thresholds import Threshold, normalized
+from lookalike.thresholds import Threshold, normalise_score
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -190,7 +190,7 @@ def _summarise_side(
 
 
 def _score_spread(scores: Floats, threshold: Threshold) -> Spread:
-    normalised_scores = normalized(scores.astype(np.float64))  # type: ignore[arg-type]
+    normalised_scores = normalise_score(scores.astype(np.float64))  # type: ignore[arg-type]
     quantiles = tuple(float(value) for value in np.quantile(normalised_scores, QUANTILES))
     return Spread(float(np.mean(normalised_scores)), quantiles, float(np.mean(normalised_scores >= threshold.value)))
 

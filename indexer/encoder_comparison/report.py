@@ -15,7 +15,7 @@ from lookalike.errors import LookalikeError
 from lookalike.images import decode
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Source
-from lookalike.thresholds import normalized
+from lookalike.thresholds import normalise_score
 
 SIDE = 200  # twice the size on the page, for high-density screens
 
@@ -83,4 +83,4 @@ def _tile(query: int, row: int, score: float, outcome: Outcome, pictures: Mappin
     query_label, label = outcome.sample.labels.values[query], outcome.sample.labels.values[row]
     if outcome.comparison.labelled_count and query_label is not None and label is not None:
         kind = "right" if query_label == label else "wrong"
-    return Tile(kind, pictures.get(row), f"{normalized(score):.3f}", outcome.sample.entries[row].key)
+    return Tile(kind, pictures.get(row), f"{normalise_score(score):.3f}", outcome.sample.entries[row].key)

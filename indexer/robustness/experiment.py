@@ -22,7 +22,7 @@ from lookalike.images.transforms import resize
 from lookalike.index.recall import SCORE_TOLERANCE
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Entry, Source
-from lookalike.thresholds import Threshold, normalized
+from lookalike.thresholds import Threshold, normalise_score
 
 MAX_SIDE = 640
 """Larger pictures are resized to this before they are perturbed: no encoder's input is larger."""
@@ -165,7 +165,7 @@ def outcome_of(perturbed_vectors: Vectors, originals: Vectors, rows: Sequence[in
     is_found = own_scores >= scores.max(axis=1) - SCORE_TOLERANCE
     similar = [threshold.similar(float(score)) for score in own_scores]
     cosine = float(own_scores.mean())
-    return Outcome(cosine, normalized(cosine), float(is_found.mean()), float(np.mean(similar)))
+    return Outcome(cosine, normalise_score(cosine), float(is_found.mean()), float(np.mean(similar)))
 
 
 def seed_of(key: str, perturbation: str) -> int:
@@ -226,4 +226,4 @@ def _add_picture(encoders: Sequence[Encoder], key: str, original: RGB, accumulat
 def _column(name: str, spec: EncoderSpec, threshold: Threshold, originals: Vectors) -> Column:
     pairs: npt.NDArray[np.float32] = (originals @ originals.T)[np.triu_indices(len(originals), 1)]
     similar = float(np.mean([threshold.similar(float(score)) for score in pairs]))
-    return Column(name, spec, threshold, normalized(float(pairs.mean())), similar)
+    return Column(name, spec, threshold, normalise_score(float(pairs.mean())), similar)

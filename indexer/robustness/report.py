@@ -7,7 +7,7 @@ from pathlib import Path
 from indexer.reports.page import picture, render, write_page
 from indexer.robustness.experiment import Trial
 from indexer.robustness.tables import bounds, effects, perturbation_names, tables
-from lookalike.thresholds import normalized
+from lookalike.thresholds import normalise_score
 
 
 def write_report(path: Path, trial: Trial, source: str) -> None:
@@ -17,7 +17,7 @@ def write_report(path: Path, trial: Trial, source: str) -> None:
         {
             "name": perturbation.name,
             "picture": None if pixels is None else picture(pixels),
-            "scores": [normalized(score) for score in scores],
+            "scores": [normalise_score(score) for score in scores],
         }
         for perturbation, pixels, scores in example.perturbations
     ]

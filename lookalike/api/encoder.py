@@ -21,7 +21,7 @@ from lookalike.images import decode
 from lookalike.options import EncoderRequest, ImageLimits, Places
 from lookalike.short_repr import ShortRepr
 from lookalike.thresholds import Threshold
-from lookalike.tiers import Tier, pictured, tier_of
+from lookalike.tiers import Tier, identify_picture, tier_of
 from lookalike.wiring import default_encoder, find_calibration, load_encoder
 
 Vectors = npt.NDArray[np.float32]
@@ -123,8 +123,8 @@ class Encoder:
         limit = self.threshold(threshold)
         pair = [self._open(image) for image in (first, second)]
         score = self.compare(pair[0].pixels, pair[1].pixels)
-        first_evidence, second_evidence = (pictured(picture.data, self._all_pixels(picture)) for picture in pair)
-        tier = tier_of(first_evidence, second_evidence, similar=limit.similar(score))
+        identities = [identify_picture(picture.data, self._all_pixels(picture)) for picture in pair]
+        tier = tier_of(identities[0], identities[1], similar=limit.similar(score))
         return Judgement(score, limit, tier is not Tier.DIFFERENT, limit.confidence(score), tier)
 
     def explain(self, first: Image, second: Image) -> Explanation:

@@ -15,7 +15,7 @@ from lookalike.collection.snapshot import Snapshot, check_ids
 from lookalike.errors import ItemNotFoundError, SnapshotDamagedError, VectorsInvalidError
 from lookalike.index.base import Neighbours, VectorIndex
 from lookalike.short_repr import ShortRepr
-from lookalike.thresholds import Threshold, normalized
+from lookalike.thresholds import Threshold, normalise_score
 
 Vectors = npt.NDArray[np.float32]
 LIGHT = 1 << 19
@@ -41,7 +41,7 @@ class Hit(ShortRepr):
     @property
     def normalized_score(self) -> float:
         """(cosine + 1) / 2, in [0, 1]."""
-        return normalized(self.score)
+        return normalise_score(self.score)
 
     @property
     def folder(self) -> str:

@@ -1,10 +1,10 @@
-"""Whether one picture is a made copy of another, decided on pixels; the one importer of OpenCV.
+"""Whether one picture was made from another, decided on pixels; the only importer of OpenCV.
 
-    look ─▶ alignment: where would the one lie on the other? ─▶ agreement: do they agree there? ─▶ verdict
+    fingerprint ─▶ alignment: maps of one picture to the other ─▶ agreement: how well do they match ─▶ verdict
 
-A copy is the same photograph after a change of format, size, light, focus or colour to grey, cut, bordered, written
-over in part, mirrored or turned. Another photograph of the same thing is none. An embedding's score cannot tell the
-two apart; pixels that are laid upon each other can.
+A copy is the same photograph after a change of format, size, brightness, sharpness or colour to grey, cropped, with a
+border, partly written over, mirrored or turned. Another photograph of the same thing is no copy. An embedding's score
+cannot tell the two apart; a comparison of aligned pixels can.
 """
 
 from lookalike.copies.fingerprint import Fingerprint, compute_fingerprint

@@ -1,4 +1,4 @@
-"""How well two pictures agree once one is laid upon the other: in detail, window by window, in tone and in colour."""
+"""How well two aligned pictures agree: in detail, window by window, in tone and in colour."""
 
 from __future__ import annotations
 
@@ -15,77 +15,87 @@ Plane = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 
 WINDOW = 17
-_SOFTNESS = 1.5
-"""Standard deviation, in pixels, of the blur under which both are compared, so that sharpness does not count."""
-_DETAIL = 4.0
+"""Side, in pixels, of the window in which correlations are computed."""
+_BLUR_SIGMA = 1.5
+"""Standard deviation, in pixels, of the blur of both before they are compared, so that sharpness does not count."""
+_MIN_DETAIL_SPREAD = 4.0
 """Grey levels of standard deviation from which a window has detail."""
-_NOISE = 4.0
-_AGREES = 0.7
-_AGREES_CLOSELY = 0.9
-_CONTRADICTS = 0.4
-_BLANK = 4
-"""Grey levels by which a blank place may vary within 3 × 3 pixels."""
-_STRIP = 5
-"""Pixels across from which a blank place is one."""
-_PRINT = 7
-"""Pixels across up to which gaps in a patch belong to it."""
-_OTHER_TONE = 24.0
-"""Grey levels between two pictures, brought to one light, from which they differ."""
-_LEAST = 0.1
-_CHROMA = 10.0
-"""Distance from grey in CIELAB (8 bits) from which a place has colour."""
-_LEAST_COLOUR = 0.02
+_NOISE_VARIANCE = 4.0
+"""Squared grey levels added to each variance in a correlation, so that noise does not correlate."""
+_AGREEING_CORRELATION = 0.7
+_CLOSE_CORRELATION = 0.9
+_CONTRADICTING_CORRELATION = 0.4
+"""Correlations of a window: from the first on it agrees, from the second on closely; below the third it contradicts.
+The shares of such windows that make a copy are in `verdict`."""
+_BLANK_TOLERANCE = 4
+"""Grey levels by which a blank area may vary within 3 × 3 pixels."""
+_MIN_BLANK_SIDE = 5
+"""Least width, in pixels, of a blank area."""
+_MAX_GAP = 7
+"""Width, in pixels, of the gaps in a patch that are closed."""
+_TONE_DIFFERENCE = 24.0
+"""Grey levels from which two pictures differ, after their tones were matched."""
+_MIN_OVERLAP_SHARE = 0.1
+_MIN_CHROMA = 10.0
+"""Distance from grey in CIELAB (8 bits) from which a pixel has colour."""
+_MIN_COLOURED_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Shares, 0 to 1, of what two laid-upon pictures have in common.
+    """What two aligned pictures have in common, as shares from 0 to 1.
 
-    ``shared`` of the picture that is covered more; ``detailed`` of the overlap has detail in both; of that detail,
-    ``agrees`` and ``contradicts`` (the rest is doubtful); ``covered`` of the overlap is blank in one only, as under a
-    banner; ``toned`` of the rest is darker or lighter in one; ``colour`` is the cosine of the colours, None without
-    any; ``places`` is the number of windows side by side that would fill the detail.
+    ``overlap`` is a share of the picture of which the other covers more. ``detail_share`` of the overlap has detail in
+    both; of that detail, ``agreeing``, ``closely_agreeing`` and ``contradicting`` are shares (the rest is undecided).
+    ``occluded`` of the overlap is blank in one only, as under a banner; ``tone_changed`` of the rest is darker or
+    lighter in one. ``colour_cosine`` is that of the colours, None without any; ``windows`` is the number of
+    non-overlapping windows with the area of the detail.
     """
 
-    shared: float
-    detailed: float
-    agrees: float
-    closely: float
-    contradicts: float
-    covered: float
-    toned: float
-    colour: float | None
-    places: float
+    overlap: float
+    detail_share: float
+    agreeing: float
+    closely_agreeing: float
+    contradicting: float
+    occluded: float
+    tone_changed: float
+    colour_cosine: float | None
+    windows: float
 
 
-def agreement(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> Agreement | None:
-    """How ``first``, mapped by ``matrix`` (3, 3), agrees with ``second``; None if it does next to nowhere."""
+def measure_agreement(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> Agreement | None:
+    """How ``first``, mapped by ``matrix`` (3, 3), agrees with ``second``; None if hardly anywhere."""
     if abs(np.linalg.det(matrix[:2, :2])) > 1:
-        first, second, matrix = second, first, np.linalg.inv(matrix)  # the finer is brought to the coarser
+        first, second, matrix = second, first, np.linalg.inv(matrix)  # the finer one is scaled down
     height, width = second.grey.shape
-    reached = _laid(np.ones_like(first.grey), matrix, width, height)
-    over = cv2.erode(reached, _square(5), borderType=cv2.BORDER_CONSTANT, borderValue=(1.0,)).astype(bool)
-    one, other = _warped(first.grey, matrix, width, height), second.grey
-    one_soft, other_soft = _soft(one), _soft(other)
-    correlation, detail = _compared(one_soft, other_soft, over)
-    agrees = detail & (correlation >= _AGREES)
-    if agrees.sum() < _LEAST * over.sum() or agrees.sum() < WINDOW:
+    reached_mask = _warp_mask(np.ones_like(first.grey), matrix, width, height)
+    overlap = cv2.erode(reached_mask, _square(5), borderType=cv2.BORDER_CONSTANT, borderValue=(1.0,)).astype(bool)
+    first_grey, second_grey = _warp(first.grey, matrix, width, height), second.grey
+    first_blurred, second_blurred = _blur(first_grey), _blur(second_grey)
+    correlation, has_detail = _correlate(first_blurred, second_blurred, overlap)
+    is_agreeing = has_detail & (correlation >= _AGREEING_CORRELATION)
+    if is_agreeing.sum() < _MIN_OVERLAP_SHARE * overlap.sum() or is_agreeing.sum() < WINDOW:
         return None
-    differ = over & (np.abs(_toned(one_soft, other_soft, agrees) - other_soft) > _OTHER_TONE)
-    used = over & ~_covered(_blank(one) | _blank(other), differ, over)
-    correlation, detail = _compared(one_soft, other_soft, used)
-    agrees = detail & (correlation >= _AGREES)
-    count = max(1, int(detail.sum()))
+    tone_differs = overlap & (
+        np.abs(_match_tone(first_blurred, second_blurred, is_agreeing) - second_blurred) > _TONE_DIFFERENCE
+    )
+    visible = overlap & ~_occluded_mask(_blank_mask(first_grey) | _blank_mask(second_grey), tone_differs, overlap)
+    correlation, has_detail = _correlate(first_blurred, second_blurred, visible)
+    is_agreeing = has_detail & (correlation >= _AGREEING_CORRELATION)
+    count = max(1, int(has_detail.sum()))
     return Agreement(
-        shared=max(_share(second.grey, reached), _share(first.grey, _laid_back(second.grey, matrix, first.grey))),
-        detailed=float(detail.sum() / max(1, used.sum())),
-        agrees=float(agrees.sum() / count),
-        closely=float((detail & (correlation >= _AGREES_CLOSELY)).sum() / count),
-        contradicts=float((detail & (correlation < _CONTRADICTS)).sum() / count),
-        covered=1 - float(used.sum() / over.sum()),
-        toned=float((differ & used).sum() / max(1, used.sum())),
-        colour=_colours(first, second, matrix, used),
-        places=count / WINDOW**2,
+        overlap=max(
+            _reached_share(second.grey, reached_mask),
+            _reached_share(first.grey, _reached_pixels(second.grey, matrix, first.grey)),
+        ),
+        detail_share=float(has_detail.sum() / max(1, visible.sum())),
+        agreeing=float(is_agreeing.sum() / count),
+        closely_agreeing=float((has_detail & (correlation >= _CLOSE_CORRELATION)).sum() / count),
+        contradicting=float((has_detail & (correlation < _CONTRADICTING_CORRELATION)).sum() / count),
+        occluded=1 - float(visible.sum() / overlap.sum()),
+        tone_changed=float((tone_differs & visible).sum() / max(1, visible.sum())),
+        colour_cosine=_colour_cosine(first, second, matrix, visible),
+        windows=count / WINDOW**2,
     )
 
 
@@ -93,106 +103,113 @@ def _square(side: int) -> Bytes:
     return np.ones((side, side), np.uint8)
 
 
-def _warped(grey: Bytes, matrix: Matrix, width: int, height: int) -> Bytes:
-    """``grey`` laid into a frame, blurred before it shrinks so that nothing aliases."""
-    shrinking = 1 / np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
-    if shrinking > 1.05:
-        grey = cv2.GaussianBlur(grey, (0, 0), 0.5 * float(np.sqrt(shrinking**2 - 1))).astype(np.uint8, copy=False)
-    laid = cv2.warpAffine(grey, matrix[:2], (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return laid.astype(np.uint8, copy=False)
+def _warp(grey: Bytes, matrix: Matrix, width: int, height: int) -> Bytes:
+    """``grey`` mapped into a frame; blurred first if it shrinks, against aliasing."""
+    shrink_factor = 1 / np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
+    if shrink_factor > 1.05:
+        grey = cv2.GaussianBlur(grey, (0, 0), 0.5 * float(np.sqrt(shrink_factor**2 - 1))).astype(np.uint8, copy=False)
+    warped = cv2.warpAffine(grey, matrix[:2], (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return warped.astype(np.uint8, copy=False)
 
 
-def _laid(mask: Bytes, matrix: Matrix, width: int, height: int) -> Bytes:
+def _warp_mask(mask: Bytes, matrix: Matrix, width: int, height: int) -> Bytes:
     """A mask mapped into a frame."""
     return cv2.warpAffine(mask, matrix[:2], (width, height), flags=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
 
 
-def _laid_back(frame: Bytes, matrix: Matrix, onto: Bytes) -> Bytes:
-    """Which pixels of ``onto`` are mapped into the frame."""
-    return _laid(np.ones_like(frame), np.linalg.inv(matrix), onto.shape[1], onto.shape[0])
+def _reached_pixels(frame: Bytes, matrix: Matrix, target: Bytes) -> Bytes:
+    """A mask of the pixels of ``target`` that are mapped into the frame."""
+    return _warp_mask(np.ones_like(frame), np.linalg.inv(matrix), target.shape[1], target.shape[0])
 
 
-def _share(grey: Bytes, reached: Bytes) -> float:
-    """How much of a picture the other reaches; its blank places, such as borders, do not count if there is more."""
-    filled = ~_blank(grey)
-    counted = filled if filled.mean() > _LEAST else np.ones_like(filled)
-    return float(reached[counted].mean())
+def _reached_share(grey: Bytes, reached_mask: Bytes) -> float:
+    """The share of a picture that the other covers; blank areas (borders) count only if there is little else."""
+    textured = ~_blank_mask(grey)
+    counted_pixels = textured if textured.mean() > _MIN_OVERLAP_SHARE else np.ones_like(textured)
+    return float(reached_mask[counted_pixels].mean())
 
 
-def _soft(grey: Bytes) -> Plane:
-    return cv2.GaussianBlur(grey.astype(np.float32), (0, 0), _SOFTNESS).astype(np.float32, copy=False)
+def _blur(grey: Bytes) -> Plane:
+    return cv2.GaussianBlur(grey.astype(np.float32), (0, 0), _BLUR_SIGMA).astype(np.float32, copy=False)
 
 
-def _toned(one: Plane, other: Plane, agrees: Mask) -> Plane:
-    """``one`` in the light of ``other``: brighter, darker, flatter or harder, as where they agree."""
-    x, y = one[agrees], other[agrees]
+def _match_tone(first: Plane, second: Plane, is_agreeing: Mask) -> Plane:
+    """``first`` with the brightness and contrast of ``second``, fitted where they agree."""
+    x, y = first[is_agreeing], second[is_agreeing]
     spread = float(x.std())
     slope = min(4.0, max(0.25, float(y.std()) / spread)) if spread > 0 else 1.0
-    toned: Plane = np.clip((one - x.mean()) * slope + y.mean(), 0, 255)
-    return toned
+    adjusted: Plane = np.clip((first - x.mean()) * slope + y.mean(), 0, 255)
+    return adjusted
 
 
-def _covered(blank: Mask, differ: Mask, over: Mask) -> Mask:
-    """Where something lies over one of the two: a banner, a border, an empty corner.
+def _occluded_mask(blank: Mask, tone_differs: Mask, overlap: Mask) -> Mask:
+    """Where something occludes one of the two: a banner, a border, an empty corner.
 
-    That is a patch of another tone at the edge of the overlap, of which at least a quarter is blank in either: so what
-    is written on a banner goes with it, and an object of another colour does not pass for one.
+    That is a patch of another tone at the edge of the overlap, of which at least a quarter is blank in either: so a
+    banner includes the text on it, and an object of another colour is no banner.
     """
-    joined = cv2.morphologyEx(differ.astype(np.uint8), cv2.MORPH_CLOSE, _square(_PRINT))
-    _, patches = cv2.connectedComponents(joined.astype(np.uint8), connectivity=4)
+    closed_mask = cv2.morphologyEx(tone_differs.astype(np.uint8), cv2.MORPH_CLOSE, _square(_MAX_GAP))
+    _, patches = cv2.connectedComponents(closed_mask.astype(np.uint8), connectivity=4)
     flat = patches.ravel()
     sizes = np.bincount(flat)
-    blanks = np.bincount(flat, weights=(blank & differ).ravel(), minlength=len(sizes))
-    inner = cv2.erode(over.astype(np.uint8), _square(5), borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)) > 0
-    chosen = (blanks >= sizes / 4) & (sizes >= _STRIP**2)
-    chosen &= np.isin(np.arange(len(sizes)), patches[~inner])
-    chosen[0] = False
-    return cv2.dilate(chosen[patches].astype(np.uint8), _square(5)).astype(bool)
+    blanks = np.bincount(flat, weights=(blank & tone_differs).ravel(), minlength=len(sizes))
+    inner = cv2.erode(overlap.astype(np.uint8), _square(5), borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)) > 0
+    is_occluding = (blanks >= sizes / 4) & (sizes >= _MIN_BLANK_SIDE**2)
+    is_occluding &= np.isin(np.arange(len(sizes)), patches[~inner])
+    is_occluding[0] = False
+    return cv2.dilate(is_occluding[patches].astype(np.uint8), _square(5)).astype(bool)
 
 
-def _blank(grey: Bytes) -> Mask:
-    """Where the picture is one colour over at least ``_STRIP`` pixels each way."""
-    even = ((cv2.dilate(grey, _square(3)) - cv2.erode(grey, _square(3))) <= _BLANK).astype(np.uint8)
-    return cv2.morphologyEx(even, cv2.MORPH_OPEN, _square(_STRIP)).astype(bool)
+def _blank_mask(grey: Bytes) -> Mask:
+    """Where the picture is one colour over at least ``_MIN_BLANK_SIDE`` pixels each way."""
+    is_even = ((cv2.dilate(grey, _square(3)) - cv2.erode(grey, _square(3))) <= _BLANK_TOLERANCE).astype(np.uint8)
+    return cv2.morphologyEx(is_even, cv2.MORPH_OPEN, _square(_MIN_BLANK_SIDE)).astype(bool)
 
 
-def _mean(plane: Plane) -> Plane:
-    laid = cv2.boxFilter(plane, -1, (WINDOW, WINDOW), normalize=True, borderType=cv2.BORDER_CONSTANT)
-    return laid.astype(np.float32, copy=False)
+def _window_mean(plane: Plane) -> Plane:
+    means = cv2.boxFilter(plane, -1, (WINDOW, WINDOW), normalize=True, borderType=cv2.BORDER_CONSTANT)
+    return means.astype(np.float32, copy=False)
 
 
-def _compared(one: Plane, other: Plane, used: Mask) -> tuple[Plane, Mask]:
+def _correlate(first: Plane, second: Plane, mask: Mask) -> tuple[Plane, Mask]:
     """Correlation in the window around each pixel, and where both have detail."""
-    weight = used.astype(np.float32)
-    share = np.maximum(_mean(weight), 1e-3)
-    x, y = one * weight, other * weight
-    mean_x, mean_y = _mean(x) / share, _mean(y) / share
-    spread_x = np.maximum(_mean(x * one) / share - mean_x * mean_x, 0)
-    spread_y = np.maximum(_mean(y * other) / share - mean_y * mean_y, 0)
-    together = _mean(x * other) / share - mean_x * mean_y
-    correlation = together / np.sqrt((spread_x + _NOISE) * (spread_y + _NOISE))
-    detail = (spread_x > _DETAIL**2) & (spread_y > _DETAIL**2) & (share > 0.3) & used
+    weight = mask.astype(np.float32)
+    share = np.maximum(_window_mean(weight), 1e-3)
+    x, y = first * weight, second * weight
+    mean_x, mean_y = _window_mean(x) / share, _window_mean(y) / share
+    spread_x = np.maximum(_window_mean(x * first) / share - mean_x * mean_x, 0)
+    spread_y = np.maximum(_window_mean(y * second) / share - mean_y * mean_y, 0)
+    covariance = _window_mean(x * second) / share - mean_x * mean_y
+    correlation = covariance / np.sqrt((spread_x + _NOISE_VARIANCE) * (spread_y + _NOISE_VARIANCE))
+    detail = (spread_x > _MIN_DETAIL_SPREAD**2) & (spread_y > _MIN_DETAIL_SPREAD**2) & (share > 0.3) & mask
     return correlation, detail
 
 
-def _colours(first: Fingerprint, second: Fingerprint, matrix: Matrix, used: Mask) -> float | None:
-    """Cosine of the colours' distances from grey where both have colour, or None if that is next to nowhere."""
+def _colour_cosine(first: Fingerprint, second: Fingerprint, matrix: Matrix, mask: Mask) -> float | None:
+    """Cosine of the colours' distances from grey where both have colour, or None if hardly anywhere."""
     height, width = second.colour.shape[:2]
-    inner, outer = _scaling(first), _scaling(second)
-    laid = cv2.warpAffine(first.colour.astype(np.float32), (outer @ matrix @ np.linalg.inv(inner))[:2], (width, height))
-    kept = cv2.resize(used.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA) > 0.9
-    if not kept.any():
+    first_scale, second_scale = _colour_scale(first), _colour_scale(second)
+    warped = cv2.warpAffine(
+        first.colour.astype(np.float32), (second_scale @ matrix @ np.linalg.inv(first_scale))[:2], (width, height)
+    )
+    coarse_mask = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA) > 0.9
+    if not coarse_mask.any():
         return None
-    one, other = laid[kept], second.colour[kept].astype(np.float32)
-    # Only where both have colour: too much light takes it away, and a copy in grey has none.
-    vivid = (np.linalg.norm(one, axis=1) > _CHROMA) & (np.linalg.norm(other, axis=1) > _CHROMA)
-    if vivid.mean() < _LEAST_COLOUR:
+    first_colours, second_colours = warped[coarse_mask], second.colour[coarse_mask].astype(np.float32)
+    # Only where both have colour: overexposed pixels have none, nor has a grey copy.
+    vivid = (np.linalg.norm(first_colours, axis=1) > _MIN_CHROMA) & (
+        np.linalg.norm(second_colours, axis=1) > _MIN_CHROMA
+    )
+    if vivid.mean() < _MIN_COLOURED_SHARE:
         return None
-    one, other = one[vivid], other[vivid]
-    return float((one * other).sum() / np.sqrt((one * one).sum() * (other * other).sum()))
+    first_colours, second_colours = first_colours[vivid], second_colours[vivid]
+    return float(
+        (first_colours * second_colours).sum()
+        / np.sqrt((first_colours * first_colours).sum() * (second_colours * second_colours).sum())
+    )
 
 
-def _scaling(fingerprint: Fingerprint) -> Matrix:
+def _colour_scale(fingerprint: Fingerprint) -> Matrix:
     """From pixels of the grey picture to pixels of the colours."""
     across = fingerprint.colour.shape[1] / fingerprint.grey.shape[1]
     down = fingerprint.colour.shape[0] / fingerprint.grey.shape[0]

@@ -1,4 +1,4 @@
-"""What is kept of a picture for the check: a small grey picture, its colours, and keypoints with their descriptors."""
+"""The pixel fingerprint of a picture: a small grey picture, its colours, and keypoints with their descriptors."""
 
 from __future__ import annotations
 
@@ -18,92 +18,94 @@ _DETECTION_SIDE = 2 * SIDE
 _COLOUR_SIDE = 32
 _KEYPOINTS = 400
 _MARGIN = 16
-"""Pixels at the edge, at a pyramid's level, in which the detector finds nothing."""
+"""Pixels at the edge of each pyramid level in which the detector finds nothing."""
 _BACKGROUND_TOLERANCE = 12
 """Grey levels by which a uniform background may vary: what JPEG and soft shadows do to it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fingerprint:
-    """A picture as the check sees it, about 40 kB.
+    """The input of the check for copies, about 40 kB a picture.
 
     ``grey`` is (h, w) uint8 with the longest side ``SIDE``; ``colour`` is (h', w', 2) int8, the a and b of CIELAB, with
-    the longest side 32. ``points`` is (n, 2) float32, in pixels of ``grey``; ``descriptors`` and ``mirrored`` are
-    (n, 32) uint8: each point described in the picture and in its mirror image. ``box`` is x0, y0, x1, y1 in pixels of
-    ``grey``: the picture without a uniform border.
+    the longest side 32. ``points`` is (n, 2) float32, in pixels of ``grey``; ``descriptors`` and
+    ``mirrored_descriptors`` are (n, 32) uint8, of each point in the picture and in its mirror image. ``box`` is x0, y0,
+    x1, y1 in pixels of ``grey``: the picture without a uniform border.
     """
 
     grey: Bytes
     colour: npt.NDArray[np.int8]
     points: Points
     descriptors: Bytes
-    mirrored: Bytes
+    mirrored_descriptors: Bytes
     box: tuple[float, float, float, float]
 
     @property
     def nbytes(self) -> int:
         """Bytes of all its arrays."""
-        return sum(part.nbytes for part in (self.grey, self.colour, self.points, self.descriptors, self.mirrored))
+        return sum(
+            part.nbytes for part in (self.grey, self.colour, self.points, self.descriptors, self.mirrored_descriptors)
+        )
 
 
 def compute_fingerprint(rgb: Bytes) -> Fingerprint:
-    """The look of an upright (h, w, 3) uint8 picture of any size; the same pixels give the same look."""
-    small = _fitted(np.ascontiguousarray(rgb), _DETECTION_SIDE)
-    detailed = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
-    grey = _fitted(detailed, SIDE)
-    lab = cv2.cvtColor(_fitted(small, _COLOUR_SIDE), cv2.COLOR_RGB2LAB)
+    """The fingerprint of an upright (h, w, 3) uint8 picture of any size; equal pixels give equal fingerprints."""
+    small = _resize_to_side(np.ascontiguousarray(rgb), _DETECTION_SIDE)
+    detection_grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+    grey = _resize_to_side(detection_grey, SIDE)
+    lab = cv2.cvtColor(_resize_to_side(small, _COLOUR_SIDE), cv2.COLOR_RGB2LAB)
     colour = (lab[..., 1:].astype(np.int16) - 128).astype(np.int8)
-    points, descriptors, mirrored = _keypoints(detailed)
-    scale = np.array([grey.shape[1] / detailed.shape[1], grey.shape[0] / detailed.shape[0]], np.float32)
-    return Fingerprint(grey, colour, (points + 0.5) * scale - 0.5, descriptors, mirrored, _content(grey))
+    points, descriptors, mirrored = _detect_keypoints(detection_grey)
+    scale = np.array([grey.shape[1] / detection_grey.shape[1], grey.shape[0] / detection_grey.shape[0]], np.float32)
+    return Fingerprint(grey, colour, (points + 0.5) * scale - 0.5, descriptors, mirrored, _content_box(grey))
 
 
-def _fitted(picture: Bytes, side: int) -> Bytes:
-    """The picture with its longest side made ``side``, larger or smaller."""
+def _resize_to_side(picture: Bytes, side: int) -> Bytes:
+    """The picture enlarged or reduced so that its longest side is ``side``."""
     height, width = picture.shape[:2]
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if size == (width, height):
         return picture
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.resize(picture, size, interpolation=way).astype(np.uint8, copy=False)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(picture, size, interpolation=interpolation).astype(np.uint8, copy=False)
 
 
-def _keypoints(grey: Bytes) -> tuple[Points, Bytes, Bytes]:
+def _detect_keypoints(grey: Bytes) -> tuple[Points, Bytes, Bytes]:
     """Corners over eight scales, (n, 2), with ORB's 256 bits for each, and the same of the mirror image."""
-    none = np.empty((0, 2), np.float32), np.empty((0, 32), np.uint8), np.empty((0, 32), np.uint8)
+    no_keypoints = np.empty((0, 2), np.float32), np.empty((0, 32), np.uint8), np.empty((0, 32), np.uint8)
     height, width = grey.shape
     if min(height, width) <= 2 * _MARGIN:
-        return none
+        return no_keypoints
     orb = cv2.ORB.create(nfeatures=_KEYPOINTS, scaleFactor=1.2, nlevels=8, edgeThreshold=_MARGIN, fastThreshold=7)
-    found, described = orb.detectAndCompute(grey, None)
-    if not found:
-        return none
-    # A mirrored pattern of bits is no permutation of the bits, so the points are described once more.
-    turned = [
+    keypoints, descriptors = orb.detectAndCompute(grey, None)
+    if not keypoints:
+        return no_keypoints
+    # The bits of a mirrored pattern are no permutation of the bits, so descriptors are computed a second time.
+    mirrored_keypoints = [
         cv2.KeyPoint(
-            width - 1 - point.pt[0], point.pt[1], point.size, (180 - point.angle) % 360, 0, point.octave, place
+            width - 1 - point.pt[0], point.pt[1], point.size, (180 - point.angle) % 360, 0, point.octave, index
         )
-        for place, point in enumerate(found)
+        for index, point in enumerate(keypoints)
     ]
-    kept, again = orb.compute(cv2.flip(grey, 1), turned)
-    places = [point.class_id for point in kept]
-    if not places:
-        return none
-    points = np.array([found[place].pt for place in places], np.float32)
-    bits, mirrored = (part.astype(np.uint8, copy=False) for part in (described[places], again))
-    return points[:_KEYPOINTS], bits[:_KEYPOINTS], mirrored[:_KEYPOINTS]
+    described_keypoints, mirrored_bits = orb.compute(cv2.flip(grey, 1), mirrored_keypoints)
+    indices = [point.class_id for point in described_keypoints]
+    if not indices:
+        return no_keypoints
+    points = np.array([keypoints[index].pt for index in indices], np.float32)
+    bits, mirrored_descriptors = (part.astype(np.uint8, copy=False) for part in (descriptors[indices], mirrored_bits))
+    return points[:_KEYPOINTS], bits[:_KEYPOINTS], mirrored_descriptors[:_KEYPOINTS]
 
 
-def _content(grey: Bytes) -> tuple[float, float, float, float]:
-    """The box around all that differs from the corners' colour; the whole picture where the corners differ."""
+def _content_box(grey: Bytes) -> tuple[float, float, float, float]:
+    """The box around all that differs from the corners' colour; the full box if the corners differ."""
     height, width = grey.shape
-    whole = (0.0, 0.0, float(width), float(height))
+    full_box = (0.0, 0.0, float(width), float(height))
     corners = grey[[0, 0, -1, -1], [0, -1, 0, -1]].astype(int)
     if np.ptp(corners) > _BACKGROUND_TOLERANCE:
-        return whole
-    other = np.abs(grey.astype(np.int16) - np.int16(np.median(corners))) > _BACKGROUND_TOLERANCE
-    rows, columns = np.flatnonzero(other.any(axis=1)), np.flatnonzero(other.any(axis=0))
+        return full_box
+    differs = np.abs(grey.astype(np.int16) - np.int16(np.median(corners))) > _BACKGROUND_TOLERANCE
+    rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
     if not len(rows):
-        return whole
+        return full_box
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)

@@ -1,4 +1,4 @@
-"""The verdict: whether any way of laying the one picture upon the other makes them agree."""
+"""The verdict: whether two pictures agree under any of the candidate alignments."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike.copies.agreement import Agreement, agreement
-from lookalike.copies.alignment import alignments
+from lookalike.copies.agreement import Agreement, measure_agreement
+from lookalike.copies.alignment import propose_alignments
 from lookalike.copies.fingerprint import Fingerprint
 
-_SHARED = 0.95
-_AGREES = 0.85
-_CLOSELY = 0.6
-_CONTRADICTS = 0.04
-_COVERED = 0.75
-"""Of the detail: what a banner may hide, lest a symbol on a plain ground be all that is left."""
-_TONED = 0.1
-_COLOUR = 0.8
-_PLACES = 5.0
+"""Limits on the fields of `Agreement`; the correlations from which a window agrees are in `agreement`."""
+_MIN_OVERLAP = 0.95
+_MIN_AGREEING = 0.85
+_MIN_CLOSELY_AGREEING = 0.6
+_MAX_CONTRADICTING = 0.04
+_MAX_OCCLUDED = 0.75
+"""As a share of the detail: a banner may not hide all but a symbol on a plain background."""
+_MAX_TONE_CHANGED = 0.1
+_MIN_COLOUR_COSINE = 0.8
+_MIN_WINDOWS = 5.0
 _PLAIN_SPREAD = 2.0
 _PLAIN_DIFFERENCE = 4
 """Grey levels, and steps of CIELAB's a and b, by which JPEG may change a plain picture."""
@@ -26,9 +27,9 @@ _PLAIN_DIFFERENCE = 4
 
 @dataclass(frozen=True, slots=True)
 class CopyVerdict:
-    """``why`` is for people; ``strength`` is the share, 0 to 1, of the common detail that agrees; 0 without any."""
+    """``why`` is a text for people; ``strength`` is the share, 0 to 1, of their common detail that agrees."""
 
-    copy: bool
+    is_copy: bool
     why: str
     strength: float
 
@@ -36,46 +37,58 @@ class CopyVerdict:
 def check_copy(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
     """Whether one of two pictures is a made copy of the other, or both of a third; the order does not matter.
 
-    Changes that are seen through: format, size, stretch up to 2.5, brightness, contrast, blur, loss of colour, cutting
-    down to about a quarter of the area, borders, banners, mirroring, turning. Two plain pictures are copies if they are
-    of one colour and shape.
+    Changes that a copy may have: format, size, stretch up to 2.5, brightness, contrast, blur, loss of colour, cropping
+    to about a quarter of the area, borders, banners, mirroring, rotation. Two plain pictures are copies if they have
+    the same colour and aspect ratio.
     """
-    if _order(second) < _order(first):
+    if _sort_key(second) < _sort_key(first):
         first, second = second, first
     plain = _is_plain(first), _is_plain(second)
     if all(plain):
         return _compare_plain(first, second)
     if any(plain):
         return CopyVerdict(False, "one of the pictures is plain", 0.0)
-    best = CopyVerdict(False, "no way was found to lay one picture upon the other", 0.0)
-    for guess in alignments(first, second):
-        found = agreement(first, second, guess.matrix)
-        if found is None:
+    best = CopyVerdict(False, "no alignment of the two pictures was found", 0.0)
+    for alignment in propose_alignments(first, second):
+        agreement = measure_agreement(first, second, alignment.matrix)
+        if agreement is None:
             continue
-        objection = _objection(found)
+        objection = _find_objection(agreement)
         if objection is None:
-            words = f"laid upon each other ({guess.how}), {found.agrees:.0%} of their detail agrees"
-            covered = f", with {found.covered:.0%} covered" if found.covered >= 0.02 else ""
-            return CopyVerdict(True, words + covered, found.agrees)
-        if found.agrees > best.strength:
-            best = CopyVerdict(False, f"laid upon each other ({guess.how}), {objection}", found.agrees)
+            reason = f"aligned ({alignment.description}), {agreement.agreeing:.0%} of their detail agrees"
+            occlusion = f", with {agreement.occluded:.0%} covered" if agreement.occluded >= 0.02 else ""
+            return CopyVerdict(True, reason + occlusion, agreement.agreeing)
+        if agreement.agreeing > best.strength:
+            best = CopyVerdict(False, f"aligned ({alignment.description}), {objection}", agreement.agreeing)
     return best
 
 
-def _objection(found: Agreement) -> str | None:
-    """What speaks against a copy, in words, or None."""
-    detail = found.detailed * (1 - found.covered)
+def _find_objection(agreement: Agreement) -> str | None:
+    """Why the pictures are no copies, or None."""
+    detail = agreement.detail_share * (1 - agreement.occluded)
     objections = (
-        (found.agrees < _AGREES, f"{found.agrees:.0%} of their detail agrees, too little"),
-        (found.closely < _CLOSELY, f"{found.closely:.0%} of their detail agrees closely, too little"),
-        (found.contradicts > _CONTRADICTS, f"{found.contradicts:.0%} of their detail contradicts"),
-        (found.shared < _SHARED, f"each shows something beside the other's edge ({found.shared:.0%} is shared)"),
-        (found.covered > _COVERED * detail, f"{found.covered:.0%} is blank or of another tone in one of them"),
-        (found.places < _PLACES, "too little detail is shared to tell"),
-        (found.toned > _TONED, f"{found.toned:.0%} is darker or lighter in one of them"),
-        (found.colour is not None and found.colour < _COLOUR, "the colours differ"),
+        (agreement.agreeing < _MIN_AGREEING, f"{agreement.agreeing:.0%} of their detail agrees, too little"),
+        (
+            agreement.closely_agreeing < _MIN_CLOSELY_AGREEING,
+            f"{agreement.closely_agreeing:.0%} of their detail agrees closely, too little",
+        ),
+        (agreement.contradicting > _MAX_CONTRADICTING, f"{agreement.contradicting:.0%} of their detail contradicts"),
+        (
+            agreement.overlap < _MIN_OVERLAP,
+            f"each shows something beside the other's edge ({agreement.overlap:.0%} is shared)",
+        ),
+        (
+            agreement.occluded > _MAX_OCCLUDED * detail,
+            f"{agreement.occluded:.0%} is blank or of another tone in one of them",
+        ),
+        (agreement.windows < _MIN_WINDOWS, "too little detail is shared to tell"),
+        (
+            agreement.tone_changed > _MAX_TONE_CHANGED,
+            f"{agreement.tone_changed:.0%} is darker or lighter in one of them",
+        ),
+        (agreement.colour_cosine is not None and agreement.colour_cosine < _MIN_COLOUR_COSINE, "the colours differ"),
     )
-    return next((words for objects, words in objections if objects), None)
+    return next((text for is_objection, text in objections if is_objection), None)
 
 
 def _is_plain(fingerprint: Fingerprint) -> bool:
@@ -93,5 +106,5 @@ def _compare_plain(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
     return CopyVerdict(True, "both pictures are plain and of one colour", 1.0)
 
 
-def _order(fingerprint: Fingerprint) -> tuple[tuple[int, ...], bytes, bytes]:
+def _sort_key(fingerprint: Fingerprint) -> tuple[tuple[int, ...], bytes, bytes]:
     return fingerprint.grey.shape, fingerprint.grey.tobytes(), fingerprint.colour.tobytes()

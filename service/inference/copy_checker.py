@@ -14,7 +14,7 @@ from lookalike.catalogue.records import ItemDraft
 from lookalike.images import decode
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Source
-from lookalike.tiers import Pictured, Tier, pictured, tier_of
+from lookalike.tiers import PictureIdentity, Tier, identify_picture, tier_of
 from service.errors import ItemChangedError
 
 T = TypeVar("T")
@@ -32,9 +32,9 @@ class CopyChecker:
         """
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="look")
         self._jpeg2000_pixels = jpeg2000_pixels
-        self._fingerprints: LRUCache[str, Pictured] = LRUCache(CACHE_SIZE)
+        self._fingerprints: LRUCache[str, PictureIdentity] = LRUCache(CACHE_SIZE)
 
-    async def fingerprint_item(self, source: Source, draft: ItemDraft, limits: ImageLimits) -> Pictured:
+    async def fingerprint_item(self, source: Source, draft: ItemDraft, limits: ImageLimits) -> PictureIdentity:
         """The fingerprint of an indexed picture, read from its ``source``; ``limits`` are its collection's.
 
         Raises leaves of SourceError and ImageError, and ItemChangedError where the file is another one by now.
@@ -43,16 +43,16 @@ class CopyChecker:
             return fingerprint
         limits = replace(limits, max_jpeg2000_pixels=min(limits.max_jpeg2000_pixels, self._jpeg2000_pixels))
 
-        def work() -> Pictured:
+        def work() -> PictureIdentity:
             data = source.read(draft.location, limits.max_bytes)
-            return pictured(data, decode(data, limits=limits, name=draft.key).pixels)
+            return identify_picture(data, decode(data, limits=limits, name=draft.key).pixels)
 
         fingerprint = await self._run(work)
         check_unchanged(fingerprint, draft)
         self._fingerprints[draft.content_digest] = fingerprint
         return fingerprint
 
-    async def tier(self, first: Pictured, second: Pictured, *, similar: bool) -> Tier:
+    async def tier(self, first: PictureIdentity, second: PictureIdentity, *, similar: bool) -> Tier:
         """The closest tier that holds; ``similar`` is whether the score reaches the threshold."""
         return await self._run(lambda: tier_of(first, second, similar=similar))
 
@@ -64,7 +64,7 @@ class CopyChecker:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def check_unchanged(picture: Pictured, draft: ItemDraft) -> None:
+def check_unchanged(picture: PictureIdentity, draft: ItemDraft) -> None:
     """Raise ItemChangedError unless this is of the file that was indexed."""
     if picture.content_digest != draft.content_digest:
         raise ItemChangedError(

@@ -16,7 +16,7 @@ from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.images import decode, thumbnail
 from lookalike.options import MEBIBYTE, ImageLimits
 from lookalike.sources.base import Source
-from lookalike.tiers import Pictured, pictured
+from lookalike.tiers import PictureIdentity, identify_picture
 from service.box import WHOLE_PICTURE, Box, crop
 from service.http.body import Upload
 
@@ -34,7 +34,7 @@ class PreparedPicture:
     pixels: RGB
     width: int
     height: int
-    fingerprint: Pictured | None = None
+    fingerprint: PictureIdentity | None = None
     fingerprint_ms: float = 0.0
 
 
@@ -71,7 +71,7 @@ class DecoderPool:
             begin = time.perf_counter()
             whole = picture if picture.is_full_resolution else decode(data, limits=self.limits, name=name)
             # A part of a picture is no file: only by its pixels can it be the same as another picture.
-            fingerprint = pictured(data if box == WHOLE_PICTURE else b"", crop(whole.pixels, box))
+            fingerprint = identify_picture(data if box == WHOLE_PICTURE else b"", crop(whole.pixels, box))
             took = (time.perf_counter() - begin) * 1000
             return PreparedPicture(prepared, picture.width, picture.height, fingerprint, took)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from lookalike.explanation import Explanation, Part
-from lookalike.thresholds import normalized
+from lookalike.thresholds import normalise_score
 from service.box import WHOLE_PICTURE
 from service.comparison import Comparison, ScoredPair, load_requested_encoder
 from service.dependencies.admit import admit_form
@@ -60,7 +60,7 @@ async def _compare(services: Services, form: CompareForm) -> CompareAnswer:
             heat_maps = await services.search_in_thread(_encode_heat_maps, explanation)
     return CompareAnswer(
         score=pair.score,
-        normalized_score=round_score(normalized(pair.score)),
+        normalized_score=round_score(normalise_score(pair.score)),
         similar=is_similar(pair.threshold, pair.score, outcome.tier),
         confidence=rounded_confidence(pair.threshold, pair.score),
         tier=outcome.tier,
@@ -110,7 +110,7 @@ async def cosine_similarity_score(
 
 def _score_answer(pair: ScoredPair, took_ms: float) -> ScoreAnswer:
     similar = "Yes" if pair.threshold.similar(pair.score) else "No"
-    return ScoreAnswer(score=round_score(normalized(pair.score)), similar=similar, took=took_ms)
+    return ScoreAnswer(score=round_score(normalise_score(pair.score)), similar=similar, took=took_ms)
 
 
 @router.post("/embed", operation_id="embed", response_model=EmbedAnswer, openapi_extra=form_schema(EmbedForm))

@@ -75,12 +75,12 @@ class ThresholdAnswer:
     @classmethod
     def of(cls, threshold: Threshold) -> Self:
         """From the library's object."""
-        fitted = threshold.fitted
+        calibration = threshold.source_calibration
         return cls(
             value=threshold.value,
             source=threshold.source,
-            precision=None if fitted is None else round(fitted.precision, 4),
-            recall=None if fitted is None else round(fitted.recall, 4),
+            precision=None if calibration is None else round(calibration.precision, 4),
+            recall=None if calibration is None else round(calibration.recall, 4),
         )
 
 

@@ -22,7 +22,7 @@ import pytest
 import typer
 
 from indexer.cli import app as indexer_app
-from lookalike.errors import leaves
+from lookalike.errors import coded_errors
 from service.cli import app as service_app
 from service.errors import request_errors
 from service.telemetry.metrics import Metrics
@@ -380,7 +380,7 @@ def test_a_damaged_snapshot_is_not_backed_up(
 
 
 def test_every_error_code_is_explained_to_the_operator() -> None:
-    codes = {error.code for error in leaves()} | {error.code for error in request_errors()}
+    codes = {error.code for error in coded_errors()} | {error.code for error in request_errors()}
     assert codes - set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", OPERATIONS)) == set()
 
 

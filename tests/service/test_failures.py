@@ -19,7 +19,7 @@ import pytest
 
 from lookalike.catalogue.database import Database
 from lookalike.encoder.runtimes import torch_runtime
-from lookalike.errors import leaves
+from lookalike.errors import coded_errors
 from lookalike.images import encode_png
 from lookalike.options import ImageLimits
 from lookalike.testing import jpeg_bytes, make_picture
@@ -292,7 +292,7 @@ def _(world: World) -> httpx.Response:
 def test_every_code_is_provoked_or_told_why_it_cannot_be() -> None:
     assert set(PROVOKED) | set(UNREACHABLE) == set(STATUS)
     assert set(PROVOKED) & set(UNREACHABLE) == set()
-    assert {error.code for error in leaves()} | {error.code for error in request_errors()} == set(STATUS)
+    assert {error.code for error in coded_errors()} | {error.code for error in request_errors()} == set(STATUS)
 
 
 @pytest.mark.parametrize("code", PROVOKED)

@@ -40,7 +40,7 @@ def copies(shared_dir: Path) -> list[dict[str, Fingerprint]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nearly_every_copy_of_a_kind_is_found(copies: list[dict[str, Fingerprint]], kind: str) -> None:
-    missed = [place for place, group in enumerate(copies) if not check_copy(group["orig"], group[kind]).copy]
+    missed = [place for place, group in enumerate(copies) if not check_copy(group["orig"], group[kind]).is_copy]
     assert len(copies) == GROUPS
     assert len(missed) <= 1
 
@@ -50,7 +50,7 @@ def test_copies_of_two_photographs_are_kept_apart(copies: list[dict[str, Fingerp
         (place, kind)
         for place in range(GROUPS)
         for kind in KINDS
-        if check_copy(copies[place][kind], copies[place - 1]["orig"]).copy
+        if check_copy(copies[place][kind], copies[place - 1]["orig"]).is_copy
     ]
     assert flagged == []
 
@@ -66,4 +66,4 @@ def test_photographs_of_one_class_are_no_copies(shared_dir: Path, name: str) -> 
         shown = [_fingerprint(folder, row) for row in members[:6]]
         pairs += [(one, other) for place, one in enumerate(shown) for other in shown[:place]]
     assert len(pairs) >= 80
-    assert sum(check_copy(one, other).copy for one, other in pairs) <= len(pairs) // 100
+    assert sum(check_copy(one, other).is_copy for one, other in pairs) <= len(pairs) // 100

@@ -12,7 +12,7 @@ import typer
 
 from indexer.cli import app
 from indexer.ingest.verdicts import Verdict
-from lookalike.errors import LookalikeError, leaves
+from lookalike.errors import LookalikeError, coded_errors
 from tools.docs.cli_examples import EXAMPLES, recorded, shown
 from tools.docs.figures import copies_table, encoder_table, explanations_table, near_duplicates_table
 from tools.docs.peer_tables import copies_found_table, index_table, indexes_table, large_table, systems_table
@@ -136,7 +136,7 @@ def errors_page() -> str:
     lines = [ERRORS_HEAD]
     for group in LookalikeError.__subclasses__():
         lines += [f"## {group.__name__}", "", _sentence(group), "", "| code | class | meaning |", "| --- | --- | --- |"]
-        lines += [f"| `{leaf.code}` | `{leaf.__name__}` | {_sentence(leaf)} |" for leaf in leaves(group)]
+        lines += [f"| `{leaf.code}` | `{leaf.__name__}` | {_sentence(leaf)} |" for leaf in coded_errors(group)]
         lines.append("")
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from lookalike.errors import LookalikeError, leaves
+from lookalike.errors import LookalikeError, coded_errors
 from lookalike.options import Places
 from service.app import create_app
 from service.cli import app as command_line
@@ -150,7 +150,7 @@ def _errors() -> str:
         "| code | status | meaning |",
         "| --- | --- | --- |",
     ]
-    known: list[type[LookalikeError] | type[RequestError]] = [*request_errors(), *leaves()]
+    known: list[type[LookalikeError] | type[RequestError]] = [*request_errors(), *coded_errors()]
     for error in sorted(known, key=lambda error: (STATUS[error.code], error.code)):
         lines.append(f"| `{error.code}` | {STATUS[error.code]} | {' '.join((error.__doc__ or '').split())} |")
     return "\n".join(lines) + "\n"

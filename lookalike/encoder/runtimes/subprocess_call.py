@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lookalike.errors import LookalikeError, leaves
+from lookalike.errors import LookalikeError, coded_errors
 
 _LOG = logging.getLogger(__name__)
 _LONGEST = 200
@@ -70,7 +70,7 @@ def shorten(error: Exception) -> str:
 
 
 def _error(code: str | None, words: str, subject: str | None) -> Exception:
-    for kind in leaves(LookalikeError):
+    for kind in coded_errors(LookalikeError):
         if kind.code == code:
             return kind(words, subject=subject)
     return RuntimeError(words)

@@ -31,7 +31,7 @@ from lookalike import (
     Tier,
     prepare,
 )
-from lookalike.calibration import HeldBack
+from lookalike.calibration import HoldoutFigures
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.records import CollectionRecord, ItemDraft
 from lookalike.catalogue.repository import Catalogue
@@ -57,7 +57,7 @@ MANY = {f"{LONG}{number}": LONG for number in range(50)}
 
 def calibration() -> Calibration:
     knots = tuple(np.linspace(-1, 1, 400).tolist())
-    held_back = HeldBack(0.9, 0.95, 0.5, 0.6, 0.001, 0.01, 10_000)
+    held_back = HoldoutFigures(0.9, 0.95, 0.5, 0.6, 0.001, 0.01, 10_000)
     return Calibration(
         LONG, "0" * 64, LONG, 0.8, "precision 0.9", 0.9, 0.5, knots, knots, "isotonic", 0.1, 0.1, 9, 9, LONG, held_back
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lookalike.calibration import Calibration, HeldBack, percent, read_calibration
+from lookalike.calibration import Calibration, HoldoutFigures, percent, read_calibration
 from lookalike.collection.calibration_store import collection_calibration, keep_calibration, remove_calibration
 from lookalike.collection.layout import CollectionLayout
 from lookalike.encoder import calibrations
@@ -19,7 +19,7 @@ from lookalike.thresholds import Threshold
 from lookalike.wiring import find_calibration
 
 SPEC, OTHER = TinyEncoder(0).spec, TinyEncoder(1).spec
-HELD = HeldBack(0.91, 0.95, 0.49, 0.55, 0.003, 0.08, 4120)
+HELD = HoldoutFigures(0.91, 0.95, 0.49, 0.55, 0.003, 0.08, 4120)
 
 
 def made(**changes: Any) -> Calibration:
@@ -68,7 +68,7 @@ def test_a_calibrated_threshold_says_on_what_and_for_what() -> None:
 
 def test_a_given_threshold_goes_before_and_keeps_the_confidence() -> None:
     threshold = Threshold.choose(0.3, made())
-    assert (threshold.value, threshold.source, threshold.fitted) == (0.3, "given", None)
+    assert (threshold.value, threshold.source, threshold.source_calibration) == (0.3, "given", None)
     assert threshold.confidence(0.75) == pytest.approx(0.55)
 
 

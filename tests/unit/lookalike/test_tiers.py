@@ -8,48 +8,48 @@ import pytest
 
 from lookalike.images import decode, encode_jpeg, encode_png
 from lookalike.testing import make_picture
-from lookalike.tiers import Pictured, Tier, explained_tier, pictured, tier_of
+from lookalike.tiers import PictureIdentity, Tier, identify_picture, judge_tier, tier_of
 
 SIZE = (240, 180)
 
 
-def _of(pixels: npt.NDArray[np.uint8], data: bytes | None = None) -> Pictured:
+def _of(pixels: npt.NDArray[np.uint8], data: bytes | None = None) -> PictureIdentity:
     data = encode_png(pixels) if data is None else data
-    return pictured(data, decode(data).pixels)
+    return identify_picture(data, decode(data).pixels)
 
 
 @pytest.fixture(scope="module")
-def original() -> Pictured:
+def original() -> PictureIdentity:
     return _of(make_picture(1, SIZE))
 
 
-def test_the_same_file_twice_is_same_bytes(original: Pictured) -> None:
+def test_the_same_file_twice_is_same_bytes(original: PictureIdentity) -> None:
     assert tier_of(original, _of(make_picture(1, SIZE)), similar=True) is Tier.SAME_BYTES
 
 
-def test_a_lossless_file_of_another_make_is_same_pixels(original: Pictured) -> None:
+def test_a_lossless_file_of_another_make_is_same_pixels(original: PictureIdentity) -> None:
     stamped = encode_png(make_picture(1, SIZE)) + b"\0"
     assert tier_of(original, _of(make_picture(1, SIZE), stamped), similar=True) is Tier.SAME_PIXELS
 
 
 @pytest.mark.parametrize("similar", [True, False])
-def test_a_jpeg_of_it_is_a_near_duplicate_whatever_the_encoder_says(original: Pictured, similar: bool) -> None:
+def test_a_jpeg_of_it_is_a_near_duplicate_whatever_the_encoder_says(original: PictureIdentity, similar: bool) -> None:
     copy = _of(make_picture(1, SIZE), encode_jpeg(make_picture(1, SIZE), 60))
     assert tier_of(original, copy, similar=similar) is Tier.NEAR_DUPLICATE
 
 
 @pytest.mark.parametrize(("similar", "tier"), [(True, Tier.SIMILAR), (False, Tier.DIFFERENT)])
 def test_of_two_strangers_the_encoder_says_whether_they_are_similar(
-    original: Pictured, similar: bool, tier: Tier
+    original: PictureIdentity, similar: bool, tier: Tier
 ) -> None:
     assert tier_of(original, _of(make_picture(2, SIZE)), similar=similar) is tier
 
 
-def test_the_pixels_are_asked_only_where_the_digests_do_not_settle_it(original: Pictured) -> None:
-    assert explained_tier(original, original, similar=True).copy is None
-    verdict = explained_tier(original, _of(make_picture(2, SIZE)), similar=True).copy
+def test_the_pixels_are_asked_only_where_the_digests_do_not_settle_it(original: PictureIdentity) -> None:
+    assert judge_tier(original, original, similar=True).copy_verdict is None
+    verdict = judge_tier(original, _of(make_picture(2, SIZE)), similar=True).copy_verdict
     assert verdict is not None
-    assert not verdict.copy
+    assert not verdict.is_copy
 
 
 def test_the_three_tiers_of_copies_are_told_apart_from_the_two_that_are_none() -> None:

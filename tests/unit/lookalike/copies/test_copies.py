@@ -115,11 +115,11 @@ def test_a_changed_photograph_is_still_a_copy(photos: list[RGB], prints: list[Fi
     verdicts = [
         check_copy(one, fingerprint_of(COPIES[change](photo))) for one, photo in zip(prints, photos, strict=True)
     ]
-    assert [verdict.why for verdict in verdicts if not verdict.copy] == []
+    assert [verdict.why for verdict in verdicts if not verdict.is_copy] == []
 
 
 def test_photographs_of_different_products_are_no_copies(prints: list[Fingerprint]) -> None:
-    flagged = [(a, b) for a in range(4) for b in range(a) if check_copy(prints[a], prints[b]).copy]
+    flagged = [(a, b) for a in range(4) for b in range(a) if check_copy(prints[a], prints[b]).is_copy]
     assert flagged == []
 
 
@@ -128,7 +128,7 @@ def test_two_products_of_one_kind_on_white_are_no_copies(slug: str) -> None:
     kind = [known.slug for known in KINDS].index(slug)
     shown = [fingerprint_of(_photo(invent(kind + turn * len(KINDS), 7), camera.studio_shot)) for turn in range(3)]
     verdicts = [check_copy(shown[a], shown[b]) for a in range(3) for b in range(a)]
-    assert [verdict.why for verdict in verdicts if verdict.copy] == []
+    assert [verdict.why for verdict in verdicts if verdict.is_copy] == []
 
 
 def test_the_same_drawing_in_another_colour_is_no_copy(photos: list[RGB]) -> None:
@@ -137,8 +137,8 @@ def test_the_same_drawing_in_another_colour_is_no_copy(photos: list[RGB]) -> Non
     for x, y in random.integers(40, 260, (30, 2)):
         cv2.circle(picture, (int(x), int(y)), 22, (200, 40, 40), -1)
         cv2.circle(picture, (int(x), int(y)), 22, (90, 10, 10), 2)
-    assert not check_copy(fingerprint_of(picture), fingerprint_of(np.ascontiguousarray(picture[..., ::-1]))).copy
-    assert check_copy(fingerprint_of(picture), fingerprint_of(_jpeg(picture))).copy
+    assert not check_copy(fingerprint_of(picture), fingerprint_of(np.ascontiguousarray(picture[..., ::-1]))).is_copy
+    assert check_copy(fingerprint_of(picture), fingerprint_of(_jpeg(picture))).is_copy
 
 
 def test_the_order_of_the_two_does_not_matter(photos: list[RGB], prints: list[Fingerprint]) -> None:
@@ -156,17 +156,17 @@ def test_the_verdict_says_how_the_copy_was_made(photos: list[RGB], prints: list[
 @pytest.mark.parametrize(("first", "second", "copy"), [(255, 255, True), (255, 253, True), (255, 230, False)])
 def test_plain_pictures_are_copies_only_if_they_are_of_one_colour(first: int, second: int, copy: bool) -> None:
     one, other = np.full((50, 80, 3), first, np.uint8), np.full((100, 160, 3), second, np.uint8)
-    assert check_copy(fingerprint_of(one), fingerprint_of(other)).copy is copy
+    assert check_copy(fingerprint_of(one), fingerprint_of(other)).is_copy is copy
 
 
 def test_plain_pictures_of_two_colours_or_proportions_are_no_copies() -> None:
     red = fingerprint_of(np.full((60, 60, 3), (200, 30, 30), np.uint8))
-    assert not check_copy(red, fingerprint_of(np.full((60, 60, 3), (30, 30, 200), np.uint8))).copy
-    assert not check_copy(red, fingerprint_of(np.full((60, 90, 3), (200, 30, 30), np.uint8))).copy
+    assert not check_copy(red, fingerprint_of(np.full((60, 60, 3), (30, 30, 200), np.uint8))).is_copy
+    assert not check_copy(red, fingerprint_of(np.full((60, 90, 3), (200, 30, 30), np.uint8))).is_copy
 
 
 def test_a_plain_picture_is_no_copy_of_a_photograph(prints: list[Fingerprint]) -> None:
-    assert not check_copy(prints[0], fingerprint_of(np.full((100, 100, 3), 128, np.uint8))).copy
+    assert not check_copy(prints[0], fingerprint_of(np.full((100, 100, 3), 128, np.uint8))).is_copy
 
 
 @pytest.mark.parametrize(
@@ -182,14 +182,14 @@ def test_no_size_and_no_filling_is_refused(prints: list[Fingerprint], shape: tup
         picture[height // 2, width // 2] = 255
     odd = fingerprint_of(picture)
     assert odd.nbytes <= 64_000
-    assert not check_copy(odd, prints[0]).copy
+    assert not check_copy(odd, prints[0]).is_copy
     for turned in (picture[::-1], picture[:, ::-1], picture.transpose(1, 0, 2)):
         assert 0.0 <= check_copy(odd, fingerprint_of(turned)).strength <= 1.0
 
 
 def test_a_fingerprint_stays_small_and_is_the_same_each_time(photos: list[RGB], prints: list[Fingerprint]) -> None:
     again = fingerprint_of(photos[0])
-    for part in ("grey", "colour", "points", "descriptors", "mirrored"):
+    for part in ("grey", "colour", "points", "descriptors", "mirrored_descriptors"):
         np.testing.assert_array_equal(getattr(again, part), getattr(prints[0], part))
     assert max(one.nbytes for one in prints) <= 64_000
 
