@@ -128,7 +128,7 @@ class Calibration(ShortRepr):
             return
         raise CalibrationMismatchError(
             f"the calibration was made for the encoder {self.encoder!r} (digest {self.encoder_digest[:16]}), and the "
-            f"encoder at hand is {name!r} (digest {digest[:16]}): run `python -m indexer calibrate` with that one",
+            f"encoder in use is {name!r} (digest {digest[:16]}): run `python -m indexer calibrate` with that one",
             subject=self.encoder,
         )
 

@@ -102,7 +102,7 @@ def _load_first_frame(image: ImageFile.ImageFile, scale: int) -> None:
     """Decode the first frame of an animation, the first page of a TIFF, the merged image of a PSD.
 
     Pillow opens a file at that frame, and nothing here seeks another: one file is one picture in the collection, and
-    the first frame is what viewers show of it when it stands still. A JPEG is decoded at 1 / ``scale`` of its size.
+    the first frame is what viewers show without playing it. A JPEG is decoded at 1 / ``scale`` of its size.
     """
     if scale > 1:
         width, height = image.size

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 HEAD_BYTES = 4096
-"""How many bytes from the start of a file `sniff` looks at; Photo CD keeps its signature at 2048."""
+"""How many bytes from the start of a file `sniff` needs; the signature of Photo CD is at 2048."""
 
 WEAK_SIGNATURE_FORMATS = ("CUR", "DIB", "PCX", "FLI", "GBR", "XBM", "IMT", "SPIDER", "TGA")
 """Formats with a weak signature or none, in the order in which they are tried; TGA, which accepts the most, is last."""
@@ -79,7 +79,7 @@ READABLE: frozenset[str] = frozenset([name for name, _ in _SIGNATURES] + list(WE
 def sniff(head: bytes) -> str | None:
     """Name of the picture format whose signature ``head`` (the first `HEAD_BYTES` of a file) has, or ``None``.
 
-    ``None`` also covers `WEAK_SIGNATURE_FORMATS`: only an attempt to decode tells a TGA from a file that is no picture.
+    ``None`` also covers `WEAK_SIGNATURE_FORMATS`: only an attempt to decode distinguishes a TGA from other files.
     """
     return _first_match(_SIGNATURES, head)
 

@@ -98,7 +98,7 @@ def check_vectors(vectors: Vectors, dimension: int) -> Vectors:
     if vectors.dtype != np.float32:
         raise VectorsInvalidError(f"expected float32 vectors, got {vectors.dtype}", subject="vectors")
     if not _is_finite(vectors):
-        raise VectorsInvalidError("vectors hold NaN or infinite numbers", subject="vectors")
+        raise VectorsInvalidError("vectors have NaN or infinite numbers", subject="vectors")
     return np.ascontiguousarray(vectors)
 
 

@@ -1,8 +1,8 @@
-"""Exported networks on this machine: made once, kept beside the weights, found again without loading PyTorch.
+"""The cache of exported networks on this machine: exported once, stored next to the weights, read without PyTorch.
 
 ``ENCODERS/exports/KEY/`` has ``model.onnx``, ``spec.json``, ``owner.json`` and, once it was measured, ``choice.json``.
 The key is of all that decides the file, so another encoder or another version of the export has another folder. What
-is of no more use is removed when the next folder is made.
+is of no more use is removed when the next folder is created.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ EXPORT_VERSION = 2
 
 EXPORTS, MODEL_FILE, SPEC_FILE, CHOICE_FILE = "exports", "model.onnx", "spec.json", "choice.json"
 OWNER_FILE, _LOCK_FILE = "owner.json", ".lock"
-_COMPILED = ("*.blob", "*.cl_cache")
-"""What OpenVINO keeps of its own beside a model."""
+_COMPILED_FILES = ("*.blob", "*.cl_cache")
+"""Files that OpenVINO caches next to a model."""
 
-_FORGOTTEN_S = 24 * 3600.0
-"""After so long, what a process was about to put in place or to remove is left over from one that died."""
+_ABANDONED_AFTER_S = 24 * 3600.0
+"""Age from which a staging folder, or one that is being removed, is taken to be of a killed process."""
 
 _LONGEST_WAIT_S = 600.0
-"""How long a process waits for another one's export before it makes its own; an export takes seconds to a minute."""
+"""How long a process waits for another one's export before it makes its own; an export takes up to a minute."""
 
 
 @dataclass(frozen=True)
 class CachedExport:
-    """An exported network in its folder, whole and checked; ``spec`` is what its vectors mean."""
+    """An exported network in its folder, complete and verified; ``spec`` describes its vectors."""
 
     folder: Path
     spec: EncoderSpec
@@ -55,7 +55,7 @@ class CachedExport:
 
 
 def export_folder(request: EncoderRequest, encoders_dir: Path) -> Path:
-    """Where the export of a request is kept, made or not.
+    """The folder for the export of a request, whether it exists or not.
 
     Raises EncoderUnknownError, EncoderNotInstalledError and WeightsInvalidError.
     """
@@ -78,9 +78,9 @@ def find_export(folder: Path, name: str) -> CachedExport | None:
 
 
 def store_export(folder: Path, model: bytes, spec: EncoderSpec) -> CachedExport:
-    """Put an export into its folder, whole or not at all; another process may do the same meanwhile.
+    """Store an export in its folder atomically; another process may do the same meanwhile.
 
-    Raises OSError as the disk does.
+    Raises OSError if it cannot be written.
     """
     with staged_folder(folder) as stage:
         write_synced(stage / MODEL_FILE, model)
@@ -100,11 +100,10 @@ def store_export(folder: Path, model: bytes, spec: EncoderSpec) -> CachedExport:
 
 @contextmanager
 def hold_export_lock(encoders_dir: Path) -> Iterator[None]:
-    """Wait until no other process makes an export, at most ``_LONGEST_WAIT_S``, and keep others waiting meanwhile.
+    """Hold the lock under which one process exports at a time; waits for it at most ``_LONGEST_WAIT_S``.
 
-    It saves time and memory, and no more: two processes that export at once are both right. So where the file system
-    has no locks there is none, and a process that hangs does not block others for ever. Raises OSError as the disk
-    does.
+    The lock only saves time and memory: two processes may export at once with the same result. So a file system without
+    locks, or a process that hangs with the lock, is no error. Raises OSError if the folder cannot be created.
     """
     (encoders_dir / EXPORTS).mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -114,9 +113,9 @@ def hold_export_lock(encoders_dir: Path) -> Iterator[None]:
 
 
 def claim(folder: Path, spec: EncoderSpec) -> None:
-    """Make a folder for what is kept of a network whose file lies elsewhere; nothing to do if it is there.
+    """Create the folder for the measurements of a network whose file is elsewhere, unless it exists.
 
-    Raises OSError as the disk does.
+    Raises OSError if it cannot be created.
     """
     owner = folder / OWNER_FILE
     if owner.is_file():
@@ -135,43 +134,43 @@ def claim(folder: Path, spec: EncoderSpec) -> None:
 
 
 def remove_stale(folder: Path, spec: EncoderSpec) -> None:
-    """Remove what the folders beside ``folder``, which is that of ``spec``, keep in vain.
+    """Remove the folders next to ``folder``, which is that of ``spec``, that are of no more use.
 
-    That is: of the same encoder with other weights or another decoder, and of older versions of the export. Another
-    fusion or size of the same weights stays. A process that has such a file open goes on with it; what cannot be
-    removed is logged and stays.
+    These are exports of the same encoder with other weights or another decoder, and of older versions of the export.
+    Those of another fusion or input size of the same weights stay. A process that has such a file open can go on
+    reading it; what cannot be removed is logged and stays.
     """
-    for other in folder.parent.iterdir():
+    for neighbour in folder.parent.iterdir():
         try:
-            if other != folder and other.is_dir() and _is_stale(other, spec):
-                _remove(other)
+            if neighbour != folder and neighbour.is_dir() and _is_stale(neighbour, spec):
+                _remove(neighbour)
         except FileNotFoundError:
             continue  # another process was faster
         except OSError as error:
-            _LOG.warning("%s is of no more use and cannot be removed: %s", other, error)
+            _LOG.warning("%s is of no more use and cannot be removed: %s", neighbour, error)
 
 
 def remove_compiled(folder: Path) -> None:
-    """Remove what OpenVINO compiled into ``folder``, which it can do again; raises OSError as the disk does."""
-    for pattern in _COMPILED:
+    """Remove what OpenVINO compiled into ``folder``, which it can compile again; raises OSError."""
+    for pattern in _COMPILED_FILES:
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
 
 
 def _is_stale(folder: Path, spec: EncoderSpec) -> bool:
     if folder.name.startswith("."):
-        return time.time() - folder.stat().st_mtime > _FORGOTTEN_S
+        return time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_S
     try:
         fields = json.loads((folder / OWNER_FILE).read_text(encoding="utf-8"))
         version, encoder, made_of = int(fields["version"]), fields["encoder"], fields["made_of"]
     except (FileNotFoundError, ValueError, TypeError, KeyError):
-        return True  # older versions kept no such file
+        return True  # older versions wrote no such file
     own_fields = _owner(spec)
     return version < EXPORT_VERSION or (encoder == own_fields["encoder"] and made_of != own_fields["made_of"])
 
 
 def _remove(folder: Path) -> None:
-    """Out of sight first, in one step, so that nobody finds half of it."""
+    """Rename the folder first, so that no process finds it half removed."""
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.old")
     folder.rename(aside)
     shutil.rmtree(aside)
@@ -191,7 +190,7 @@ def _write_owner(folder: Path, spec: EncoderSpec) -> None:
 
 
 def read_choice(folder: Path) -> dict[str, Any]:
-    """What was measured of the runtimes; empty if nothing was, or nothing readable."""
+    """The measurements of the runtimes; empty if there are none, or none that can be read."""
     try:
         fields = json.loads((folder / CHOICE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -200,6 +199,6 @@ def read_choice(folder: Path) -> dict[str, Any]:
 
 
 def write_choice(folder: Path, choice: dict[str, Any]) -> None:
-    """Keep what was measured; raises OSError as the disk does."""
+    """Store the measurements of the runtimes; raises OSError if they cannot be written."""
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / CHOICE_FILE, (json.dumps(choice, indent=2) + "\n").encode())

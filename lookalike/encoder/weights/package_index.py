@@ -118,7 +118,7 @@ def _reason(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     broken = [match[1] for line in lines if (match := _BROKEN_CONNECTION.search(line))]
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-    return (broken or errors or lines or ["it said nothing"])[0][:_LONGEST_REASON].rstrip(".")
+    return (broken or errors or lines or ["no message"])[0][:_LONGEST_REASON].rstrip(".")
 
 
 def _no_pip_error(name: str, package: Package) -> DownloadError:

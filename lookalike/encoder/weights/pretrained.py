@@ -39,7 +39,7 @@ def read_published(path: Path) -> dict[str, torch.Tensor]:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise invalid_weights_error(path, "holds something else than a table of tensors")
+        raise invalid_weights_error(path, "has other content than tensors by name")
     return dict(content)
 
 
