@@ -77,7 +77,7 @@ def test_the_formula_serves_and_warns_once(
     (record,) = caplog.records
     assert record.name == "lookalike.encoder.network.operators"
     assert "not compiled" in record.getMessage()
-    assert "the plain formula serves instead" in record.getMessage()
+    assert "the formula in PyTorch is used instead" in record.getMessage()
 
 
 def test_the_library_is_opened_once_however_many_threads_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
