@@ -17,7 +17,7 @@ from service.dependencies.fast_route import FastRoute
 from service.errors import FormInvalidError, MethodNotAllowedError, PathNotFoundError, RequestError
 from service.http.field_errors import fields_error, validation_problems
 from service.http.middleware import RequestMiddleware
-from service.http.problems import LOG_HAS_MORE, problem_response
+from service.http.problems import LOGGED_CODES, problem_response
 from service.http.strict_route import PARAMETER
 from service.openapi import describe
 from service.routes import collections, compare, items, operations, page, search
@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
 async def _respond_to_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LookalikeError | RequestError)
     request.state.code = error.code
-    if error.code in LOG_HAS_MORE:
+    if error.code in LOGGED_CODES:
         _LOG.error("refused", extra={"code": error.code, "why": error.message})
     return problem_response(error, path=request.url.path, request_id=request.state.request_id)
 

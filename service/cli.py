@@ -162,10 +162,10 @@ def _run(settings: Settings, level: str, *, as_json: bool) -> None:
     import uvicorn
 
     from service.app import create_app
-    from service.http.protocol import many_connections
+    from service.http.protocol import raise_file_limit
     from service.telemetry.logs import configure
 
-    many_connections()
+    raise_file_limit()
     configure(level, as_json=as_json)
     config = uvicorn.Config(create_app(settings), host=settings.host, port=settings.port, **server_settings())
     server = uvicorn.Server(config)

@@ -30,10 +30,10 @@ from service.telemetry.timing import Stopwatch
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparedPicture:
-    """One of two pictures: its vector (D,); ``prepared`` is None where an indexed picture's stored vector was used."""
+    """One of two pictures: its vector (D,); ``prepared_picture`` is None where the vector is the stored one."""
 
     vector: npt.NDArray[np.float32]
-    prepared: PreparedPicture | None
+    prepared_picture: PreparedPicture | None
     fingerprint: PictureIdentity | str | None
 
 
@@ -90,7 +90,7 @@ class Comparison:
             first, second = await asyncio.gather(
                 self._embed(source, form.image_a, stopwatches[0]), self._embed(source, form.image_b, stopwatches[1])
             )
-            self.stopwatch.beside(*stopwatches)
+            self.stopwatch.merge_concurrent(*stopwatches)
             threshold = await self._threshold(source)
         score = round_score(float(first.vector @ second.vector))
         return ScoredPair(source.spec, source.encoder, (first, second), score, threshold)
@@ -106,7 +106,7 @@ class Comparison:
 
     async def explain(self, pair: ScoredPair) -> Explanation:
         """What the pair's score is made of, by part of the encoder and by place; raises EncodingError."""
-        first, second = (picture.prepared for picture in pair.pictures)
+        first, second = (picture.prepared_picture for picture in pair.pictures)
         if first is None or second is None or pair.encoder is None:
             raise TypeError("a picture to explain that was not prepared")
         with self.stopwatch.stage("explain"):
@@ -129,18 +129,18 @@ class Comparison:
 
     async def _threshold(self, source: _VectorSource) -> Threshold:
         """The collection's threshold if the encoder is the collection's, else the encoder's own."""
-        snapshot, spec, given = source.snapshot, source.spec, self.form.threshold
+        snapshot, spec, request_threshold = source.snapshot, source.spec, self.form.threshold
         if snapshot is not None and spec.digest == snapshot.collection.manifest.encoder.digest:
-            return snapshot.collection.threshold(given)
-        return await self.services.search_in_thread(self.services.encoders.threshold, spec, given)
+            return snapshot.collection.threshold(request_threshold)
+        return await self.services.search_in_thread(self.services.encoders.threshold, spec, request_threshold)
 
     async def _embed(self, source: _VectorSource, picture: Upload | str, stopwatch: Stopwatch) -> ComparedPicture:
         if isinstance(picture, str):
             return await self._embed_item(source, picture, stopwatch)
-        vector, prepared = await embed_picture(
+        vector, prepared_picture = await embed_picture(
             self.services, source.loaded_encoder(), picture, stopwatch, with_fingerprint=self.with_fingerprints
         )
-        return ComparedPicture(vector, prepared, prepared.fingerprint)
+        return ComparedPicture(vector, prepared_picture, prepared_picture.fingerprint)
 
     async def _embed_item(self, source: _VectorSource, key: str, stopwatch: Stopwatch) -> ComparedPicture:
         services, snapshot = self.services, source.snapshot
@@ -155,13 +155,13 @@ class Comparison:
             return ComparedPicture(vector, None, fingerprint)
         with stopwatch.stage("decode"):
             upload = await read_item_picture(services, snapshot, item)
-        vector, prepared = await embed_picture(
+        vector, prepared_picture = await embed_picture(
             services, source.loaded_encoder(), upload, stopwatch, with_fingerprint=self.with_fingerprints
         )
-        if prepared.fingerprint is not None:
+        if prepared_picture.fingerprint is not None:
             # A response about another picture's pixels under an indexed key would not be true of the index.
-            check_unchanged(prepared.fingerprint, item.draft)
-        return ComparedPicture(vector, prepared, prepared.fingerprint)
+            check_unchanged(prepared_picture.fingerprint, item.draft)
+        return ComparedPicture(vector, prepared_picture, prepared_picture.fingerprint)
 
 
 async def load_requested_encoder(

@@ -35,12 +35,12 @@ async def embed_picture(
     Raises a leaf of ImageError, and EncodingError.
     """
     with stopwatch.stage("decode"), services.batcher.announce():
-        prepared = await services.decoder_pool.prepare(upload, encoder, box, with_fingerprint=with_fingerprint)
+        prepared_picture = await services.decoder_pool.prepare(upload, encoder, box, with_fingerprint=with_fingerprint)
     if with_fingerprint:
-        stopwatch.move(prepared.fingerprint_ms, "decode", "pixels")
+        stopwatch.move(prepared_picture.fingerprint_ms, "decode", "pixels")
     with stopwatch.stage("encode"):
-        vector = await services.batcher.encode(encoder, prepared.pixels)
-    return vector, prepared
+        vector = await services.batcher.encode(encoder, prepared_picture.pixels)
+    return vector, prepared_picture
 
 
 async def read_item_picture(services: Services, snapshot: OpenSnapshot, item: ItemRecord) -> Upload:

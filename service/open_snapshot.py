@@ -1,4 +1,4 @@
-"""One collection at one snapshot: its index, its rows, and the encoder of its vectors, where that can be had."""
+"""One open snapshot of a collection: its index, its rows, and the encoder of its vectors, if that is available."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class OpenSnapshot:
-    """A collection at one snapshot, with what belongs to it, and how many requests hold it.
+    """A collection at one snapshot, with its calibration, its response cache and the number of its leases.
 
-    Where its encoder cannot be had as it was, ``encoder_problem`` says why, in words for whoever asks; all that needs
-    no encoder is answered nevertheless.
+    Where the encoder that made its vectors is not available, ``encoder_problem`` says why, in words for clients;
+    requests that need no encoder are still answered.
     """
 
     collection: Collection
@@ -38,12 +38,12 @@ class OpenSnapshot:
     calibration: Calibration | None = None
     answers: ResponseCache = field(default_factory=ResponseCache)
     leases: int = 0
-    retired: bool = False
+    is_retired: bool = False
     encoder_problem: EncoderError | None = None
     _encoder: ImageEncoder | None = None
     _mismatch: str = ""
     _source: Source | None = None
-    _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _source_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def name(self) -> str:
@@ -61,18 +61,18 @@ class OpenSnapshot:
         return self.collection.manifest.generation
 
     async def encoder(self, input_size: int | None = None) -> ImageEncoder:
-        """The encoder that the vectors were made with, or, not for searching, the same at another input size.
+        """The encoder that made the vectors; with ``input_size`` the same at another input size, not for searching.
 
         Raises ``encoder_problem``, EncoderOptionsError and the errors of loading.
         """
         if self.encoder_problem is not None:
-            # Without this it would hold the frames of every request that it was ever raised in.
+            # Without this it would reference the frames of every request that it was ever raised in.
             raise self.encoder_problem.with_traceback(None)
         encoder = self._encoder or await self.load_encoder()
         return encoder if input_size is None else await self.encoders.get(replace(self._request, input_size=input_size))
 
     async def load_encoder(self) -> ImageEncoder:
-        """The encoder, loaded if need be; notes ``encoder_problem``, and raises it, if it is not the one it was."""
+        """Load the encoder if it is not loaded; sets and raises ``encoder_problem`` if it does not fit the vectors."""
         previous = self.encoder_problem
         try:
             encoder = await self.encoders.get(self._request, own=True)
@@ -87,7 +87,7 @@ class OpenSnapshot:
         return encoder
 
     def refuse_as_newest(self) -> None:
-        """Raise ``encoder_problem``, if there is one, in the words for a snapshot that is not served because of it."""
+        """Raise ``encoder_problem``, if there is one, in words for a snapshot that does not become current for it."""
         if isinstance(self.encoder_problem, EncoderMismatchError):
             raise EncoderMismatchError(
                 f"snapshot {self.generation} of the collection {self.name!r} {self._mismatch}: start this service "
@@ -99,7 +99,7 @@ class OpenSnapshot:
 
     @property
     def picture_problem(self) -> PictureProblem | None:
-        """Why pictures cannot be searched with, and the command that mends it, if they cannot."""
+        """Why pictures cannot be searched with, and the command that repairs it; None if they can."""
         error = self.encoder_problem
         if error is None:
             return None
@@ -111,13 +111,13 @@ class OpenSnapshot:
 
     async def source(self) -> Source:
         """Where the pictures are read from, opened once; raises a leaf of SourceError."""
-        async with self._opening:
+        async with self._source_lock:
             if self._source is None:
                 self._source = await asyncio.to_thread(open_origin, self.collection.origin)
             return self._source
 
     def close(self) -> None:
-        """Give everything back."""
+        """Close the collection and the source."""
         self.collection.close()
         if self._source is not None:
             self._source.close()
@@ -127,7 +127,7 @@ class OpenSnapshot:
         return self.collection.manifest.encoder_request
 
     def _public(self, error: EncoderError) -> EncoderError:
-        """The error without the server's own folders, which the command in a mismatch names; the log has all of it."""
+        """The error without the server's folders, which the command in a mismatch names; the log has the full text."""
         if not isinstance(error, EncoderMismatchError):
             return error
         return EncoderMismatchError(

@@ -151,15 +151,15 @@ class Search:
                 upload = await read_item_picture(self.services, self.snapshot, item)
             box = self.query.box or WHOLE_PICTURE
         encoder = await self.snapshot.encoder()
-        vector, prepared = await embed_picture(
+        vector, prepared_picture = await embed_picture(
             self.services, encoder, upload, self.stopwatch, box=box, with_fingerprint=self.options.tiers
         )
         # A file may be another one by now: an item's size is the one that it was indexed with.
-        size = prepared if item is None else item.draft
+        size = prepared_picture if item is None else item.draft
         summary = QueryAnswer(
             width=size.width, height=size.height, box=box, key=None if item is None else item.draft.key
         )
-        return EncodedQuery(vector=vector, summary=summary, item=item, fingerprint=prepared.fingerprint)
+        return EncodedQuery(vector=vector, summary=summary, item=item, fingerprint=prepared_picture.fingerprint)
 
     async def _rank_by_stored_vector(self, key: str) -> tuple[EncodedQuery, Ranking]:
         if self._is_inline() and self.snapshot.searcher.has_cached_item(key):
@@ -210,23 +210,25 @@ class Search:
         """One outcome for each hit; those behind the first ``MAX_TIERS`` are empty."""
         if not self.options.tiers:
             return [TierOutcome()] * len(hits)
-        compared, rest = hits[:MAX_TIERS], [TierOutcome()] * len(hits[MAX_TIERS:])
+        first_hits, rest = hits[:MAX_TIERS], [TierOutcome()] * len(hits[MAX_TIERS:])
         fingerprint = query.fingerprint
         if not isinstance(fingerprint, PictureIdentity):
-            return [TierOutcome(problem=fingerprint)] * len(compared) + rest
+            return [TierOutcome(problem=fingerprint)] * len(first_hits) + rest
         # One request's pictures take turns with those of others in the threads that compare.
         semaphore = asyncio.Semaphore(_CONCURRENT_TIERS)
 
         async def decide(hit: Hit, item: ItemRecord) -> TierOutcome:
             async with semaphore:
-                other = await fingerprint_item(self.services, self.snapshot, item, Stopwatch())
-                if isinstance(other, str):
-                    return TierOutcome(problem=other)
+                item_fingerprint = await fingerprint_item(self.services, self.snapshot, item, Stopwatch())
+                if isinstance(item_fingerprint, str):
+                    return TierOutcome(problem=item_fingerprint)
                 similar = threshold.similar(hit.score)
-                return TierOutcome(await self.services.copy_checker.tier(fingerprint, other, similar=similar))
+                return TierOutcome(
+                    await self.services.copy_checker.tier(fingerprint, item_fingerprint, similar=similar)
+                )
 
         with self.stopwatch.stage("pixels"):
-            keys = [hit.key for hit in compared]
+            keys = [hit.key for hit in first_hits]
             items = await self.services.search_in_thread(lambda: [self.snapshot.collection.item(key) for key in keys])
-            decisions = (decide(hit, item) for hit, item in zip(compared, items, strict=True))
+            decisions = (decide(hit, item) for hit, item in zip(first_hits, items, strict=True))
             return [*await asyncio.gather(*decisions), *rest]

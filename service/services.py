@@ -1,4 +1,4 @@
-"""Everything that requests share, made when the service starts and given back when it stops."""
+"""The objects that all requests share: made when the service starts, closed when it stops."""
 
 from __future__ import annotations
 
@@ -35,39 +35,42 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
-READERS = 4
-"""How many reads of rows, pictures and thumbnails may wait for each permit of work: a page asks for dozens at once."""
-LANES = 2
-"""How many batches are encoded at once: a query that comes while another one is alone need not wait for it."""
-BATCH = 8
-"""Pictures of a batch for each core that a lane has, at a decoder a core: more at once are no faster."""
+READS_PER_PERMIT = 4
+"""Concurrent reads of rows, pictures and thumbnails for each permit of work: a page requests dozens at once."""
+CONCURRENT_BATCHES = 2
+"""Batches that are encoded concurrently: a query that arrives while a single one is encoded need not wait for it."""
+BATCH_PER_CORE = 8
+"""Maximum pictures of a batch for each core of its encoder, at a decoder a core: larger batches are no faster."""
 PROBE_SECONDS = 1.0
-"""How long the outcome of a probe is told to others who ask whether the service is ready."""
+"""Seconds for which the result of a readiness probe is cached."""
 
 
 class Services:
-    """What a request may use; made inside the event loop."""
+    """Pools, caches, permits and open snapshots; has to be made in the event loop's thread."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
         self.admission = Admission(settings.capacity)
         self.uploads = Admission(settings.capacity * (settings.limits.max_bytes + TEXT_BYTES))
-        self.reading = Admission(READERS * settings.capacity)
+        self.reading = Admission(READS_PER_PERMIT * settings.capacity)
         self.encoders = EncoderPool(settings.places.encoders_dir, settings.encoders_kept)
         self.snapshots = Snapshots(settings.places, self.encoders, metrics)
         self.decoder_pool = DecoderPool(settings.decoders, settings.limits)
-        # Half of the cores' worth: who looks for copies must not be what slows down those who search.
+        # Half as many threads as decoders: checks for copies must not slow down searches.
         self.copy_checker = CopyChecker(max(1, settings.decoders // 2), settings.limits.max_jpeg2000_pixels)
-        largest = BATCH * max(1, settings.decoders // LANES)
-        self.batcher = Batcher(largest=largest, lanes=LANES, formed=metrics.batch_size.observe)
+        self.batcher = Batcher(
+            max_batch_size=BATCH_PER_CORE * max(1, settings.decoders // CONCURRENT_BATCHES),
+            max_concurrent_batches=CONCURRENT_BATCHES,
+            record_size=metrics.batch_size.observe,
+        )
         self._search_threads = ThreadPoolExecutor(settings.decoders, thread_name_prefix="search")
         self.problem: LookalikeError | None = None
         self.encoder: ImageEncoder | None = None
-        self._probing = asyncio.Lock()
-        self._probed = (-math.inf, 0.0)
+        self._probe_lock = asyncio.Lock()
+        self._last_probe = (-math.inf, 0.0)
         self._background = asyncio.create_task(self._run(), name="startup")
-        self._started = asyncio.Event()
+        self._startup_done = asyncio.Event()
         metrics.capacity.set(settings.capacity)
         metrics.in_flight.set_function(lambda: self.admission.in_flight)
 
@@ -78,15 +81,15 @@ class Services:
         self.check_started()
         if self.problem is not None:
             raise self.problem
-        # One probe at a time, however many ask: who checks on the service must not be what keeps it busy.
-        async with self._probing:
-            if time.monotonic() - self._probed[0] > PROBE_SECONDS:
-                self._probed = (time.monotonic(), await self._probe())
-            return self._probed[1]
+        # One probe at a time for all callers: health checks must not load the service.
+        async with self._probe_lock:
+            if time.monotonic() - self._last_probe[0] > PROBE_SECONDS:
+                self._last_probe = (time.monotonic(), await self._probe())
+            return self._last_probe[1]
 
     def check_started(self) -> None:
-        """Raise StartingError until every collection has been looked at."""
-        if not self._started.is_set():
+        """Raise StartingError until every collection has been polled once."""
+        if not self._startup_done.is_set():
             raise StartingError("the service is still loading; try again in a few seconds")
 
     async def _probe(self) -> float:
@@ -97,18 +100,18 @@ class Services:
         return (time.perf_counter() - begin) * 1000
 
     def problems(self) -> list[str]:
-        """What is wrong with the service as a whole, a sentence each."""
+        """Problems of the service as a whole, a sentence each."""
         sentences = [] if self.problem is None else [f"encoder: {self.problem.code}"]
         if self._background.done():
             sentences.append("the service no longer polls for new snapshots; restart it")
         return sentences
 
     async def search_in_thread(self, work: Callable[..., T], *arguments: object) -> T:
-        """The result of ``work``, done in one of the threads for index and catalogue."""
+        """Run ``work`` in the thread pool for index and catalogue, and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._search_threads, work, *arguments)
 
     async def close(self) -> None:
-        """Stop looking for snapshots, finish the batch in hand, and close everything."""
+        """Stop polling for snapshots, finish the running batches, and close everything."""
         self._background.cancel()
         await asyncio.gather(self._background, return_exceptions=True)
         await self.batcher.close()
@@ -123,13 +126,13 @@ class Services:
         try:
             self.encoder = await self.encoders.get(EncoderRequest(default_encoder()), own=True)
         except LookalikeError as error:
-            # Collections with other encoders can still be served; /ready says that something is wrong.
+            # Collections with other encoders can still be served; /ready responds with the error.
             self.problem = error
             _LOG.error("encoder refused", extra={"code": error.code, "why": error.message})
         self.metrics.operator.set(await asyncio.to_thread(_operator_serves))
         try:
             await self.snapshots.poll_all()
-            self._started.set()
+            self._startup_done.set()
             _LOG.info("started", extra={"seconds": round(time.perf_counter() - begin, 2)})
             await self.snapshots.poll_forever()
         except Exception:
@@ -137,23 +140,23 @@ class Services:
             raise
 
 
-def operator() -> OperatorStatus | None:
+def find_operator_status() -> OperatorStatus | None:
     """The state of the compiled operator; None while nothing in this process runs on PyTorch and needs it."""
     if "torch" not in sys.modules:
-        return None  # to ask would load PyTorch, which takes seconds
+        return None  # to import it would load PyTorch, which takes seconds
     from lookalike.encoder.network.operators import operator_status
 
     return operator_status()
 
 
 def _operator_serves() -> bool:
-    status = operator()
+    status = find_operator_status()
     return status is None or status.available
 
 
 @asynccontextmanager
 async def run_services(settings: Settings, metrics: Metrics) -> AsyncIterator[Services]:
-    """The services for the life of an application."""
+    """A context with the services, which are closed when the application stops."""
     services = Services(settings, metrics)
     try:
         yield services
@@ -162,14 +165,14 @@ async def run_services(settings: Settings, metrics: Metrics) -> AsyncIterator[Se
 
 
 def services_of(request: Request) -> Services:
-    """The services of the application that got this request."""
+    """The services of the request's application."""
     services: Services = request.app.state.services
     return services
 
 
 async def _get_services(request: Request) -> Services:
-    # The framework calls what is not async in a thread, which costs more than the rest of an answer to a key.
+    # FastAPI runs a dependency that is not async in a thread, which costs more than the rest of a search by key.
     return services_of(request)
 
 
-Shared = Annotated[Services, Depends(_get_services)]
+ServicesDependency = Annotated[Services, Depends(_get_services)]

@@ -1,9 +1,9 @@
-"""The collections that are open: each serves one snapshot, and goes over to a newer one between two requests.
+"""The open collections: each has one current snapshot, which polling replaces when the indexer publishes a newer one.
 
-A collection's calibration belongs to what is open: another one is taken up as a new snapshot is.
+A new calibration of a collection replaces its current snapshot as well.
 
-A request *leases* a snapshot and keeps it to its end. When the indexer publishes, the new snapshot is opened beside
-the old one, the next lease gets it, and the old one is closed when its last lease ends.
+A request *leases* the current snapshot until it ends. When the indexer publishes, the new snapshot is opened while the
+old one is still leased, later leases get the new one, and the old one is closed when its last lease ends.
 """
 
 from __future__ import annotations
@@ -37,79 +37,82 @@ _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0
 """Seconds between two polls for new snapshots."""
 _RETRY_SECONDS = 30.0
-"""Seconds until a snapshot that could not be opened is tried again, if nothing newer came."""
+"""Seconds until opening a snapshot is retried after a failure, if no newer one is published."""
 
 Stamp = tuple[tuple[str, int, int, int], ...]
 T = TypeVar("T")
 
 
-def _same(serving: OpenSnapshot, opened: OpenSnapshot) -> bool:
-    """Whether nothing has changed for who asks: a calibration may be new where the snapshot is not."""
-    return (serving.generation, serving.calibration) == (opened.generation, opened.calibration)
+def _is_same(first: OpenSnapshot, second: OpenSnapshot) -> bool:
+    """Whether two have the same responses: a calibration may be new where the snapshot is not."""
+    return (first.generation, first.calibration) == (second.generation, second.calibration)
 
 
 async def _try_encoder(snapshot: OpenSnapshot) -> None:
-    """Load a snapshot's encoder; one that cannot be had is no reason not to serve all that needs none."""
+    """Load a snapshot's encoder; without it, requests that need no encoder are still answered."""
     with suppress(EncoderError):
         await snapshot.load_encoder()
 
 
 @dataclass(eq=False)
 class _Slot:
-    """One collection: what serves, what was last seen on disk, and what went wrong."""
+    """One collection: its current snapshot, the stamp of its files at the last attempt to open it, and the error.
 
-    serving: OpenSnapshot | None = None
+    ``attempt_time`` is the time of that attempt by the event loop's clock, in seconds.
+    """
+
+    current: OpenSnapshot | None = None
     stamp: Stamp = ()
     problem: LookalikeError | None = None
-    tried: float = 0.0
-    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    attempt_time: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Snapshots:
-    """All collections of a data folder; methods belong to the event loop's thread."""
+    """All collections of a data folder; methods are for the event loop's thread."""
 
-    def __init__(self, places: Places, shelf: EncoderPool, metrics: Metrics) -> None:
+    def __init__(self, places: Places, encoders: EncoderPool, metrics: Metrics) -> None:
         self._places = places
-        self._encoders = shelf
+        self._encoders = encoders
         self._metrics = metrics
         self._slots: dict[str, _Slot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="open")
 
     def names(self) -> list[str]:
-        """The collections there are, whether they can serve or not."""
+        """The names of all collections, also of those without a current snapshot."""
         return sorted(self._slots)
 
     def current(self, name: str) -> OpenSnapshot | None:
-        """What serves a collection at this moment."""
+        """A collection's current snapshot, if it has one."""
         slot = self._slots.get(name)
-        return None if slot is None else slot.serving
+        return None if slot is None else slot.current
 
     def cached_response(self, name: str | None, query: Hashable) -> tuple[bytes, int] | None:
-        """What was answered to this question before by the snapshot that serves now, and that snapshot's number.
+        """The current snapshot's cached response to a query, and that snapshot's number.
 
-        Without a name, by the only collection.
+        Without a name, that of the only collection.
         """
         slot = self._slots.get(name) if name is not None else self._only_slot()
-        if slot is None or slot.serving is None:
+        if slot is None or slot.current is None:
             return None
-        body = slot.serving.answers.get(query)
-        return None if body is None else (body, slot.serving.generation)
+        body = slot.current.answers.get(query)
+        return None if body is None else (body, slot.current.generation)
 
     def _only_slot(self) -> _Slot | None:
         return next(iter(self._slots.values())) if len(self._slots) == 1 else None
 
     def problem(self, name: str) -> LookalikeError | None:
-        """Why a collection's newest snapshot is not served, if it is not."""
+        """Why a collection's newest snapshot could not be opened, if it could not."""
         slot = self._slots.get(name)
         return None if slot is None else slot.problem
 
     @asynccontextmanager
     async def lease(self, name: str | None) -> AsyncIterator[OpenSnapshot]:
-        """A collection's snapshot for the time of a request; without a name, that of the only collection.
+        """A context with a collection's current snapshot; without a name, that of the only collection.
 
-        Raises CollectionNotFoundError, CollectionNotReadyError, what opening it found, or FieldInvalidError if
-        there are several to choose from.
+        Raises CollectionNotFoundError, CollectionNotReadyError, the error of opening it, or FieldInvalidError if
+        there are several collections.
         """
         snapshot = await self._find(name if name is not None else await self._only())
         snapshot.leases += 1
@@ -117,24 +120,24 @@ class Snapshots:
             yield snapshot
         finally:
             snapshot.leases -= 1
-            if snapshot.retired and snapshot.leases == 0:
+            if snapshot.is_retired and snapshot.leases == 0:
                 await self._in_thread(snapshot.close)
 
     async def poll(self, name: str) -> None:
-        """Serve the newest snapshot of a collection, if it is another than the one that serves."""
+        """Make the newest snapshot of a collection the current one, if its files have changed."""
         await self._run_detached(self._poll(name))
 
     async def refresh(self, name: str) -> None:
-        """Serve the newest snapshot of a collection from now on; raises what opening it found."""
+        """Make the newest snapshot of a collection the current one; raises the error of opening it."""
         await self._run_detached(self._poll(name, force=True))
         slot = self._slots.get(name)
         if slot is not None and slot.problem is not None:
             raise slot.problem.with_traceback(None)
 
     async def poll_all(self) -> None:
-        """Look once for new collections and new snapshots, and drop collections that no longer exist.
+        """Poll once for new collections and new snapshots, and close collections that no longer exist.
 
-        While the data folder cannot be read, the current snapshots stay.
+        While the data folder cannot be read, the current snapshots stay open.
         """
         try:
             names = await self._in_thread(self._names_on_disk)
@@ -145,8 +148,8 @@ class Snapshots:
             await self._poll(name)
         for name in set(self._slots) - set(names):
             slot = self._slots.pop(name)
-            self._metrics.snapshot_gone(name)
-            await self._retire(slot.serving)
+            self._metrics.remove_snapshot(name)
+            await self._retire(slot.current)
 
     async def poll_forever(self) -> None:
         """Poll for new snapshots until cancelled."""
@@ -158,8 +161,8 @@ class Snapshots:
         """Close everything."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for slot in self._slots.values():
-            if slot.serving is not None:
-                slot.serving.close()
+            if slot.current is not None:
+                slot.current.close()
         self._slots.clear()
         self._thread.shutdown(wait=True)
 
@@ -178,51 +181,51 @@ class Snapshots:
 
     async def _find(self, name: str) -> OpenSnapshot:
         slot = self._slots.get(name)
-        if slot is None or slot.serving is None:
+        if slot is None or slot.current is None:
             await self._run_detached(self._poll(name))
             slot = self._slots.get(name)
         if slot is None:
             hint = f"the collections are {', '.join(self.names())}" if self._slots else "nothing has been indexed yet"
             raise CollectionNotFoundError(f"collection {name[:80]!r} does not exist; {hint}", subject="collection")
-        if slot.serving is not None:
-            return slot.serving
+        if slot.current is not None:
+            return slot.current
         if slot.problem is not None:
-            # Else it would hold the frames of every request that it was ever raised in.
+            # Without this it would reference the frames of every request that it was ever raised in.
             raise slot.problem.with_traceback(None)
         raise CollectionNotReadyError(
             f"the collection {name!r} has published nothing yet: index it first", subject="collection"
         )
 
     async def _poll(self, name: str, *, force: bool = False) -> None:
-        """Open the collection's current snapshot if it is not the one that serves."""
-        if name not in self._slots and not await self._in_thread(self._is_there, name):
+        """Open the collection's newest snapshot if it is not the current one."""
+        if name not in self._slots and not await self._in_thread(self._exists, name):
             return
         slot = self._slots.setdefault(name, _Slot())
-        async with slot.opening:
+        async with slot.lock:
             try:
-                await self._look_into(slot, name, force=force)
+                await self._poll_slot(slot, name, force=force)
             except LookalikeError as error:
                 self._record_failure(slot, name, error)
-            except Exception as error:  # noqa: BLE001  # it is logged whole, and becomes the collection's problem
-                # Whatever is wrong with one collection's files stops that collection alone.
+            except Exception as error:  # noqa: BLE001  # it is logged with its trace, and becomes the slot's problem
+                # A defect of one collection's files must not affect the others.
                 _LOG.exception("snapshot failed", extra={"collection": name})
                 self._record_failure(
                     slot, name, SnapshotDamagedError(f"{name!r} cannot be opened: {error}", subject=name)
                 )
 
-    async def _look_into(self, slot: _Slot, name: str, *, force: bool) -> None:
+    async def _poll_slot(self, slot: _Slot, name: str, *, force: bool) -> None:
         now = asyncio.get_running_loop().time()
-        # A catalogue is soon tried again; to try a damaged snapshot again costs reading all its files.
-        patience = _POLL_SECONDS if isinstance(slot.problem, CatalogueError) else _RETRY_SECONDS
-        due = now - slot.tried > patience
+        # A catalogue is retried at every poll; to retry a damaged snapshot reads all its files, so that is rarer.
+        interval = _POLL_SECONDS if isinstance(slot.problem, CatalogueError) else _RETRY_SECONDS
+        is_due = now - slot.attempt_time > interval
         stamp = await self._in_thread(self._stamp, name)
-        if stamp != slot.stamp or force or (due and slot.problem is not None):
-            slot.stamp, slot.tried = stamp, now
-            await self._change(slot, name)
+        if stamp != slot.stamp or force or (is_due and slot.problem is not None):
+            slot.stamp, slot.attempt_time = stamp, now
+            await self._replace_current(slot, name)
             slot.problem = None
-        elif due and slot.serving is not None and slot.serving.encoder_problem is not None:
-            slot.tried = now
-            await self._try_encoder(slot.serving)
+        elif is_due and slot.current is not None and slot.current.encoder_problem is not None:
+            slot.attempt_time = now
+            await self._try_encoder(slot.current)
 
     def _record_failure(self, slot: _Slot, name: str, error: LookalikeError) -> None:
         if isinstance(error, CollectionNotFoundError):
@@ -233,50 +236,51 @@ class Snapshots:
         slot.problem = error
         if isinstance(error, CollectionNotReadyError):
             return
-        self._metrics.snapshot_failed(name)
+        self._metrics.count_snapshot_failure(name)
         if not is_reported:
             _LOG.error("snapshot refused", extra={"collection": name, "code": error.code, "why": error.message})
 
-    async def _change(self, slot: _Slot, name: str) -> None:
-        opened = await self._in_thread(self._open, name)
-        serving = slot.serving
-        if serving is not None and _same(serving, opened):
-            await self._in_thread(opened.close)
-            if serving.encoder_problem is not None:
-                await self._try_encoder(serving)
+    async def _replace_current(self, slot: _Slot, name: str) -> None:
+        newest = await self._in_thread(self._open, name)
+        previous = slot.current
+        if previous is not None and _is_same(previous, newest):
+            await self._in_thread(newest.close)
+            if previous.encoder_problem is not None:
+                await self._try_encoder(previous)
             return
         try:
-            await _try_encoder(opened)
-            if serving is not None and serving.encoder_problem is None and serving.generation < opened.generation:
-                # The snapshot before can be searched with pictures. But whoever rolls back gets what they asked for.
-                opened.refuse_as_newest()
+            await _try_encoder(newest)
+            if previous is not None and previous.encoder_problem is None and previous.generation < newest.generation:
+                # The previous one can be searched with pictures, so it stays; but a rollback is always carried out.
+                newest.refuse_as_newest()
         except BaseException:
-            await self._in_thread(opened.close)
+            await self._in_thread(newest.close)
             raise
-        slot.serving, old = opened, serving
-        self._metrics.snapshot(name, opened.generation, len(opened.collection))
-        self._metrics.searchable(name, opened.encoder_problem is None)
+        slot.current = newest
+        self._metrics.set_snapshot(name, newest.generation, len(newest.collection))
+        self._metrics.set_searchable(name, newest.encoder_problem is None)
         _LOG.info(
             "snapshot",
             extra={
                 "collection": name,
-                "snapshot": opened.generation,
-                "items": len(opened.collection),
-                "threshold": opened.collection.threshold().source,
+                "snapshot": newest.generation,
+                "items": len(newest.collection),
+                "threshold": newest.collection.threshold().source,
             },
         )
-        await self._retire(old)
+        await self._retire(previous)
 
-    async def _try_encoder(self, serving: OpenSnapshot) -> None:
-        await _try_encoder(serving)
-        self._metrics.searchable(serving.name, serving.encoder_problem is None)
+    async def _try_encoder(self, snapshot: OpenSnapshot) -> None:
+        await _try_encoder(snapshot)
+        self._metrics.set_searchable(snapshot.name, snapshot.encoder_problem is None)
 
-    async def _retire(self, old: OpenSnapshot | None) -> None:
-        if old is None:
+    async def _retire(self, snapshot: OpenSnapshot | None) -> None:
+        """Close a snapshot that is no longer current, now or when its last lease ends."""
+        if snapshot is None:
             return
-        old.retired = True
-        if old.leases == 0:
-            await self._in_thread(old.close)
+        snapshot.is_retired = True
+        if snapshot.leases == 0:
+            await self._in_thread(snapshot.close)
 
     def _open(self, name: str) -> OpenSnapshot:
         places = self._places
@@ -295,11 +299,11 @@ class Snapshots:
             return []
         return sorted(path.name for path in folder.iterdir() if NAME.fullmatch(path.name) and path.is_dir())
 
-    def _is_there(self, name: str) -> bool:
+    def _exists(self, name: str) -> bool:
         return NAME.fullmatch(name) is not None and (self._places.collections_dir / name).is_dir()
 
     def _stamp(self, name: str) -> Stamp:
-        """What tells the pointer and the calibrations from the next: replaced by rename, their inodes change."""
+        """A stamp of the pointer file and the calibrations: they are replaced by rename, so their inodes change."""
         root = CollectionLayout.of(self._places.collections_dir, name).root
         stamps = []
         for path in (root / CURRENT, *sorted((root / "calibrations").glob("*.json"))):
@@ -309,7 +313,7 @@ class Snapshots:
         return tuple(stamps)
 
     async def _run_detached(self, work: Coroutine[None, None, None]) -> None:
-        """Await work that is finished even if the caller is cancelled."""
+        """Await work that goes on if the caller is cancelled."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -38,7 +38,7 @@ def require(scope: Scope) -> Callable[[Request], Coroutine[Any, Any, None]]:
     return check
 
 
-def check_key(request: Request, required: Scope) -> None:
+def check_key(request: Request, required_scope: Scope) -> None:
     """Raise UnauthorizedError or ForbiddenError unless a request has a key of this scope, or the service no keys."""
     keys = services_of(request).settings.keys
     if not keys:
@@ -49,7 +49,7 @@ def check_key(request: Request, required: Scope) -> None:
     scope = keys.scope(key)
     if scope is None:
         raise UnauthorizedError("this API key is not valid")
-    if required is Scope.WRITE and scope is not Scope.WRITE:
+    if required_scope is Scope.WRITE and scope is not Scope.WRITE:
         raise ForbiddenError("this API key has scope read; this request needs scope write")
 
 

@@ -15,10 +15,10 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 from starlette.requests import Request
 
-from service.errors import BodyTooLargeError, FormInvalidError, MediaTypeError, UploadTimeoutError
+from service.errors import BodyTooLargeError, FieldInvalidError, FormInvalidError, MediaTypeError, UploadTimeoutError
 from service.http.multipart import BadFormError, MultipartReader, Part, boundary_of, decode_text
 
-MULTIPART, URLENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
+MULTIPART_FORM, URLENCODED_FORM = "multipart/form-data", "application/x-www-form-urlencoded"
 TEXT_BYTES = 64 * 1024
 """What the text fields of a form may add to the bytes of its files."""
 _MAX_LENGTH_DIGITS = 18
@@ -59,18 +59,18 @@ async def read_fields(request: Request, begin: BeginField, *, max_bytes: int, ti
     """
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
-    if kind not in {MULTIPART, URLENCODED}:
+    if kind not in {MULTIPART_FORM, URLENCODED_FORM}:
         raise MediaTypeError(
-            f"the content type is {kind[:80] or 'missing'}; send {MULTIPART}, as `curl -F image=@cat.jpg` does, "
-            f"or {URLENCODED} if there is no file",
+            f"the content type is {kind[:80] or 'missing'}; send {MULTIPART_FORM}, as `curl -F image=@cat.jpg` does, "
+            f"or {URLENCODED_FORM} if there is no file",
             subject="content-type",
         )
-    if kind == URLENCODED:
+    if kind == URLENCODED_FORM:
         max_bytes = min(max_bytes, TEXT_BYTES)
     if announced_bytes(request, otherwise=0) > max_bytes:
         raise _too_large(max_bytes)
     try:
-        reader = _UrlEncoded(begin) if kind == URLENCODED else _Multipart(boundary_of(content_type), begin)
+        reader = _UrlEncoded(begin) if kind == URLENCODED_FORM else _Multipart(boundary_of(content_type), begin)
         async with asyncio.timeout(timeout):
             await _read(request, reader, max_bytes)
         return reader.fields()
@@ -86,12 +86,21 @@ def announced_bytes(request: Request, *, otherwise: int) -> int:
     return int(length[:_MAX_LENGTH_DIGITS]) if length.isdecimal() else otherwise
 
 
+async def refuse_body(request: Request) -> None:
+    """The dependency of a route that takes no body; raises FieldInvalidError if a request announces one.
+
+    Nothing of the body is read: a client that announces bytes and sends none would have to be waited for.
+    """
+    if announced_bytes(request, otherwise=0) > 0 or "transfer-encoding" in request.headers:
+        raise FieldInvalidError("this request takes no body: send it without one", subject="body")
+
+
 async def _read(request: Request, reader: _Multipart | _UrlEncoded, max_bytes: int) -> None:
-    arrived = 0
+    byte_count = 0
     async for piece in request.stream():
-        arrived += len(piece)
-        request.state.bytes_in = arrived
-        if arrived > max_bytes:
+        byte_count += len(piece)
+        request.state.bytes_in = byte_count
+        if byte_count > max_bytes:
             raise _too_large(max_bytes)
         reader.write(piece)
 

@@ -44,7 +44,7 @@ class _DisconnectWatch:
         self.reason: Exception | None = None
         self._request = request
         self._task = task
-        self._watching: asyncio.Task[None] | None = None
+        self._watch_task: asyncio.Task[None] | None = None
         deadline_error = DeadlineError(
             f"the response took longer than {timeout:g} s; try again, or send a smaller picture"
         )
@@ -58,11 +58,11 @@ class _DisconnectWatch:
         """The work is done."""
         for timer in self._timers:
             timer.cancel()
-        if self._watching is not None:
-            self._watching.cancel()
+        if self._watch_task is not None:
+            self._watch_task.cancel()
 
     def _start_watching(self) -> None:
-        self._watching = asyncio.create_task(self._watch())
+        self._watch_task = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
         while (await self._request.receive())["type"] != "http.disconnect":

@@ -8,7 +8,7 @@ from typing import Any
 
 from service.errors import FieldInvalidError
 
-UNKNOWN, REPEATED = "extra-forbidden", "repeated"
+UNKNOWN_CODE, REPEATED_CODE = "extra-forbidden", "repeated"
 _MAX_SHOWN = 80
 """How many characters of a field's name are repeated in a response."""
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -67,7 +67,7 @@ def validation_problems(
 def _code_and_message(error: Any, name: str, known_names: list[str], kind: str) -> tuple[str, str]:
     code = error["type"]
     if code == "extra_forbidden":
-        return UNKNOWN, unknown_message(name, known_names, kind)
+        return UNKNOWN_CODE, unknown_message(name, known_names, kind)
     if code == "is_instance_of":
         return "is-instance-of", f"must be a file: with curl, -F {name}=@cat.jpg"
     sentence = _SENTENCES.get(code)

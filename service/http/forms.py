@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 from starlette.requests import Request
 
 from service.errors import FieldInvalidError
-from service.http.body import MULTIPART, URLENCODED, Fields, Upload, read_fields
+from service.http.body import MULTIPART_FORM, URLENCODED_FORM, Fields, Upload, read_fields
 from service.http.field_errors import (
-    REPEATED,
-    UNKNOWN,
+    REPEATED_CODE,
+    UNKNOWN_CODE,
     field_problem,
     fields_error,
     shown_name,
@@ -61,7 +61,7 @@ class FieldCounter:
         max_count = self._repeat_limits.get(name, 1)
         if self._counts[name] > max_count:
             if max_count == 1:
-                raise fields_error([field_problem(name, REPEATED, "must be sent once only")])
+                raise fields_error([field_problem(name, REPEATED_CODE, "must be sent once only")])
             raise fields_error([field_problem(name, "too-long", f"must be sent at most {max_count} times")])
         if len(self._counts) > len(self._form.model_fields):
             raise unknown_fields(self._form, self._counts)
@@ -93,7 +93,7 @@ def unknown_fields(form: type[Form], names: Iterable[str]) -> FieldInvalidError:
     unknown = [name for name in names if name not in form.model_fields]
     return fields_error(
         [
-            field_problem(name, UNKNOWN, unknown_message(name, form.model_fields, FIELD))
+            field_problem(name, UNKNOWN_CODE, unknown_message(name, form.model_fields, FIELD))
             for name in dict.fromkeys(map(shown_name, unknown))
         ]
     )
@@ -102,9 +102,9 @@ def unknown_fields(form: type[Form], names: Iterable[str]) -> FieldInvalidError:
 def form_schema(form: type[Form]) -> dict[str, Any]:
     """The ``requestBody`` of an OpenAPI operation that takes this form."""
     schema = form.model_json_schema()
-    content = {MULTIPART: {"schema": schema}}
+    content = {MULTIPART_FORM: {"schema": schema}}
     if not _needs_file(form):
-        content[URLENCODED] = {"schema": schema}
+        content[URLENCODED_FORM] = {"schema": schema}
     return {"requestBody": {"required": True, "content": content}}
 
 

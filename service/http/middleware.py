@@ -90,7 +90,7 @@ class RequestMiddleware:
             await self._app(scope, receive, sender.send)
         except (ClientGoneError, ClientDisconnect):
             sender.status = _CLIENT_GONE
-            self._metrics.abandoned.inc()
+            self._metrics.disconnects.inc()
         except Exception as error:
             _LOG.exception("failed", extra={"error": type(error).__name__})
             if sender.status is not None:
@@ -102,7 +102,7 @@ class RequestMiddleware:
         path, request_id = scope["path"], scope["state"]["request_id"]
         scope["state"]["code"] = error.code
         response = problem_response(error, path=path, request_id=request_id)
-        await response(scope, _disconnected, sender.send)
+        await response(scope, _receive_disconnect, sender.send)
 
     def _host_allowed(self, host: str) -> bool:
         if not self._hosts:
@@ -119,7 +119,7 @@ class RequestMiddleware:
             fields["bytes_in"] = state["bytes_in"]
         if "code" in state:
             fields["code"] = state["code"]
-            self._metrics.refused.labels(state["code"]).inc()
+            self._metrics.refusals.labels(state["code"]).inc()
         if _LOG.isEnabledFor(logging.INFO):
             # As Logger.info, without looking up the calling file and line, which the log does not show.
             line = logging.LogRecord(_LOG.name, logging.INFO, "", 0, "request", (), None)
@@ -170,5 +170,5 @@ def _method(method: str) -> str:
     return method if method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} else "OTHER"
 
 
-async def _disconnected() -> Message:
+async def _receive_disconnect() -> Message:
     return {"type": "http.disconnect"}

@@ -87,14 +87,14 @@ class MultipartReader:
     # Each step returns whether the next one can be done with what has come so far.
 
     def _read_first_boundary(self) -> bool:
-        opening = self._delimiter[2:]
+        boundary = self._delimiter[2:]
         self._at = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))  # some clients send an empty line first
-        begun = self._buffer[self._at : self._at + len(opening)]
-        if len(begun) < len(opening) and opening.startswith(begun):
+        head = self._buffer[self._at : self._at + len(boundary)]
+        if len(head) < len(boundary) and boundary.startswith(head):
             return False
-        if begun != opening:
+        if head != boundary:
             raise BadFormError("it does not begin with the boundary that its content type names")
-        self._at += len(opening)
+        self._at += len(boundary)
         self._step = self._read_boundary_end
         return True
 

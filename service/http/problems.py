@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from pydantic import BaseModel, Field
@@ -79,32 +80,47 @@ STATUS = {
 """The HTTP status of every error code; no other place has it."""
 
 _LOG_HINT = "the operator of this service finds details in its log"
-# The messages of these name the server's own files: they go to the log, and a client gets these sentences instead.
+
+
+@dataclass(frozen=True, slots=True)
+class _PublicDetail:
+    """What a response says in place of an error's message, which is logged instead where ``is_logged``.
+
+    ``{subject}`` and ``{command}`` are filled in.
+    """
+
+    text: str
+    is_logged: bool = False
+
+
+# The messages of these errors name files of the server, which are no business of clients.
 _PUBLIC_DETAILS = {
-    "encoder-not-installed": "the weights of {subject} are not installed here; the operator of this service can run "
-    "`python -m indexer encoders {command}`",
-    "snapshot-damaged": f"the collection's snapshot is damaged; {_LOG_HINT}",
-    "index-damaged": f"the collection's index is damaged; {_LOG_HINT}",
-    "snapshot-not-found": f"the collection's snapshot no longer exists; {_LOG_HINT}",
-    "vectors-invalid": f"the collection's index cannot be used; {_LOG_HINT}",
-    "calibration-invalid": f"a calibration is damaged or missing; {_LOG_HINT}",
-    "calibration-mismatch": f"a calibration belongs to another encoder; {_LOG_HINT}",
-    "catalogue-unavailable": "the catalogue cannot be reached; try again later",
-    "catalogue-locked": "the catalogue is locked by another program; try again later",
-    "catalogue-outdated": f"the catalogue belongs to another version of this service; {_LOG_HINT}",
-    "weights-invalid": f"the encoder's weights are damaged; {_LOG_HINT}",
-    "source-not-found": "the collection's source cannot be read by this service",
-    "source-unsupported": "the collection's source cannot be read by this service",
-    "manifest-invalid": "the manifest of the collection's source can no longer be read",
-    "entry-unreadable": "the picture cannot be read from the collection's source",
-    "entry-missing": "the picture no longer exists in the collection's source",
-    "entry-outside": "the picture is no longer within the collection's source",
-    "archive-damaged": "the archive that is the collection's source is damaged",
-    "archive-unsafe": "the archive that is the collection's source is no longer safe to read",
-    "data-path-invalid": f"the service's data folder cannot be used; {_LOG_HINT}",
+    "encoder-not-installed": _PublicDetail(
+        "the weights of {subject} are not installed here; the operator of this service can run "
+        "`python -m indexer encoders {command}`"
+    ),
+    "snapshot-damaged": _PublicDetail("the collection's snapshot is damaged", is_logged=True),
+    "index-damaged": _PublicDetail("the collection's index is damaged", is_logged=True),
+    "snapshot-not-found": _PublicDetail("the collection's snapshot no longer exists", is_logged=True),
+    "vectors-invalid": _PublicDetail("the collection's index cannot be used", is_logged=True),
+    "calibration-invalid": _PublicDetail("a calibration is damaged or missing", is_logged=True),
+    "calibration-mismatch": _PublicDetail("a calibration belongs to another encoder", is_logged=True),
+    "catalogue-unavailable": _PublicDetail("the catalogue cannot be reached; try again later"),
+    "catalogue-locked": _PublicDetail("the catalogue is locked by another program; try again later"),
+    "catalogue-outdated": _PublicDetail("the catalogue belongs to another version of this service", is_logged=True),
+    "weights-invalid": _PublicDetail("the encoder's weights are damaged", is_logged=True),
+    "source-not-found": _PublicDetail("the collection's source cannot be read by this service"),
+    "source-unsupported": _PublicDetail("the collection's source cannot be read by this service"),
+    "manifest-invalid": _PublicDetail("the manifest of the collection's source can no longer be read"),
+    "entry-unreadable": _PublicDetail("the picture cannot be read from the collection's source"),
+    "entry-missing": _PublicDetail("the picture no longer exists in the collection's source"),
+    "entry-outside": _PublicDetail("the picture is no longer within the collection's source"),
+    "archive-damaged": _PublicDetail("the archive that is the collection's source is damaged"),
+    "archive-unsafe": _PublicDetail("the archive that is the collection's source is no longer safe to read"),
+    "data-path-invalid": _PublicDetail("the service's data folder cannot be used", is_logged=True),
 }
-LOG_HAS_MORE = frozenset(code for code, detail in _PUBLIC_DETAILS.items() if _LOG_HINT in detail)
-"""Codes whose responses refer to the log."""
+LOGGED_CODES = frozenset(code for code, detail in _PUBLIC_DETAILS.items() if detail.is_logged)
+"""Codes of errors whose message is logged, and whose response refers to the log."""
 
 
 class FieldProblem(BaseModel):
@@ -147,12 +163,13 @@ def problem_of(error: RequestError | LookalikeError, *, path: str, request_id: s
 
 def detail_of(error: RequestError | LookalikeError) -> str:
     """What a response says about an error, without the server's own files."""
-    detail = _PUBLIC_DETAILS.get(error.code)
-    if detail is None:
+    public = _PUBLIC_DETAILS.get(error.code)
+    if public is None:
         return error.message
     subject = error.subject or ""
     command = f"quantise {subject.removesuffix(SUFFIX)}" if is_quantised(subject) else f"install {subject}"
-    return detail.format(subject=subject, command=command)
+    detail = public.text.format(subject=subject, command=command)
+    return f"{detail}; {_LOG_HINT}" if public.is_logged else detail
 
 
 def problem_response(error: RequestError | LookalikeError, *, path: str, request_id: str) -> Response:

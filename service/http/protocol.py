@@ -14,7 +14,7 @@ HEAD_SECONDS = 10.0
 _CLOSE = b"connection: close\r\ncontent-length: 0\r\n\r\n"
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + _CLOSE
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\n" + _CLOSE
-_MOST_FILES = 65_536
+_MAX_FILES = 65_536
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -25,7 +25,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _in_head = True
     _head_bytes = 0
-    _waiting: asyncio.TimerHandle | None = None
+    _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the parent has it
         """See asyncio.Protocol."""
@@ -34,7 +34,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
-        self._stop_waiting()
+        self._cancel_head_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -43,7 +43,7 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._head_bytes > HEAD_BYTES:
                 self._refuse(_TOO_LARGE)
                 return
-            if self._waiting is None:
+            if self._head_timer is None:
                 self._expect_head()
             self._head_bytes += len(data)
         super().data_received(data)
@@ -51,7 +51,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """See httptools."""
         self._in_head, self._head_bytes = False, 0
-        self._stop_waiting()
+        self._cancel_head_timer()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -60,23 +60,23 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _expect_head(self) -> None:
-        self._waiting = self.loop.call_later(HEAD_SECONDS, self._refuse, _TOO_SLOW)
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._refuse, _TOO_SLOW)
 
-    def _stop_waiting(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+    def _cancel_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def _refuse(self, answer: bytes) -> None:
-        self._stop_waiting()
+        self._cancel_head_timer()
         if not self.transport.is_closing():
             self.transport.write(answer)
             self.transport.close()
 
 
-def many_connections() -> None:
+def raise_file_limit() -> None:
     """Let the process have as many connections and files as the system lets it ask for."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most: Any = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    limit: Any = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

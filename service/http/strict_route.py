@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
-from service.http.field_errors import REPEATED, UNKNOWN, field_problem, fields_error, unknown_message
+from service.http.field_errors import REPEATED_CODE, UNKNOWN_CODE, field_problem, fields_error, unknown_message
 
 PARAMETER = "parameter"
 
@@ -29,9 +29,9 @@ class StrictRoute(APIRoute):
         """Raise FieldInvalidError for parameters that are unknown or repeated."""
         counts = Counter(name for name, _ in parameters.multi_items())
         problems = [
-            field_problem(name, UNKNOWN, self._unknown_message(name))
+            field_problem(name, UNKNOWN_CODE, self._unknown_message(name))
             if name not in self.parameter_names
-            else field_problem(name, REPEATED, "must be sent once only")
+            else field_problem(name, REPEATED_CODE, "must be sent once only")
             for name, count in counts.items()
             if name not in self.parameter_names or count > 1
         ]

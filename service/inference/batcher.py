@@ -1,11 +1,12 @@
-"""Queries that arrive together are encoded together.
+"""Dynamic batching: pictures that are queued at the same time are encoded together.
 
-An encoder that is idle starts at once with whatever waits, so a lone query never waits for company; while it works,
-those that arrive form the next batch. A second batch may begin beside it, but not with a few pictures while others are
-being decoded: these come along. Pictures come here decoded and prepared, so a bad file cannot be in a batch.
+An idle encoder starts at once with whatever is queued, so a single query has no added latency; pictures that arrive
+while a batch runs form the next batch. A second batch may run concurrently, but not a small one while other pictures
+are being decoded: it waits for these. Pictures are decoded and prepared before they are queued, so a bad file cannot
+be in a batch.
 
-Pairs that are to be explained wait in a queue of their own, before a thread of its own, one at a time: what explains
-them may take seconds to load, and no query waits for that.
+Pairs to explain have a queue and a thread of their own, one pair at a time: to load what explains them may take
+seconds, and no query waits for that.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ Vectors = npt.NDArray[np.float32]
 class _EncodeRequest:
     encoder: ImageEncoder
     pixels: RGB
-    answer: asyncio.Future[Vectors]
+    future: asyncio.Future[Vectors]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,40 +42,44 @@ class _ExplainRequest:
     encoder: ImageEncoder
     first: RGB
     second: RGB
-    answer: asyncio.Future[Evidence]
+    future: asyncio.Future[Evidence]
 
 
 class Batcher:
-    """Two queues, of pictures and of pairs, before the threads that run encoders; each is worked off in order.
+    """Two queues, of pictures and of pairs, and the threads that run encoders; each queue is first in, first out.
 
-    All methods belong to the event loop's thread.
+    All methods are for the event loop's thread.
     """
 
     def __init__(
-        self, *, largest: int = 16, lanes: int = 1, formed: Callable[[int], None] = lambda _size: None
+        self,
+        *,
+        max_batch_size: int = 16,
+        max_concurrent_batches: int = 1,
+        record_size: Callable[[int], None] = lambda _size: None,
     ) -> None:
-        """``largest`` is the size of a batch, ``lanes`` how many are encoded at once; ``formed`` is told each size."""
-        self._largest = largest
-        self._coming = 0
-        self._lanes = lanes
-        self._formed = formed
+        """``record_size`` is called with the number of pictures of each batch when it starts."""
+        self._max_batch_size = max_batch_size
+        self._preparations = 0
+        self._max_concurrent_batches = max_concurrent_batches
+        self._record_size = record_size
         self._queue: list[_EncodeRequest] = []
         self._pairs: list[_ExplainRequest] = []
         self._batches: set[asyncio.Task[None]] = set()
-        self._explaining: asyncio.Task[None] | None = None
-        self._due = False
-        self._closing = False
-        self._encoders = ThreadPoolExecutor(lanes, thread_name_prefix="encode")
+        self._explain_task: asyncio.Task[None] | None = None
+        self._is_start_scheduled = False
+        self._is_closing = False
+        self._encoders = ThreadPoolExecutor(max_concurrent_batches, thread_name_prefix="encode")
         self._explainer = ThreadPoolExecutor(1, thread_name_prefix="explain")
 
     @contextmanager
     def announce(self) -> Iterator[None]:
-        """While a picture is being made ready for ``encode``: batches under way are reason enough to wait for it."""
-        self._coming += 1
+        """A context in which a picture is being prepared for ``encode``: a small second batch waits for it."""
+        self._preparations += 1
         try:
             yield
         finally:
-            self._coming -= 1
+            self._preparations -= 1
             self._start_soon()
 
     async def encode(self, encoder: ImageEncoder, pixels: RGB) -> Vectors:
@@ -82,89 +87,89 @@ class Batcher:
 
         A caller that is cancelled leaves the queue.
         """
-        answer: asyncio.Future[Vectors] = self._promise()
-        self._queue.append(_EncodeRequest(encoder, pixels, answer))
-        return await self._await_result(encoder, answer)
+        future: asyncio.Future[Vectors] = self._new_future()
+        self._queue.append(_EncodeRequest(encoder, pixels, future))
+        return await self._await_result(encoder, future)
 
     async def explain(self, encoder: ImageEncoder, first: RGB, second: RGB) -> Evidence:
         """Why two pictures that ``encoder.prepare`` made are as similar as they are; otherwise like ``encode``."""
-        answer: asyncio.Future[Evidence] = self._promise()
-        self._pairs.append(_ExplainRequest(encoder, first, second, answer))
-        return await self._await_result(encoder, answer)
+        future: asyncio.Future[Evidence] = self._new_future()
+        self._pairs.append(_ExplainRequest(encoder, first, second, future))
+        return await self._await_result(encoder, future)
 
-    def _promise(self) -> asyncio.Future[Any]:
-        if self._closing:
+    def _new_future(self) -> asyncio.Future[Any]:
+        if self._is_closing:
             raise _stopping_error()
         return asyncio.get_running_loop().create_future()
 
-    async def _await_result(self, encoder: ImageEncoder, answer: asyncio.Future[T]) -> T:
+    async def _await_result(self, encoder: ImageEncoder, future: asyncio.Future[T]) -> T:
         self._start_soon()
         try:
-            return await answer
+            return await future
         except EncodingError as error:
-            # Here, and not in the thread that found it, the line gets the request's id.
+            # Logged here and not in the encoder's thread: only the request's task has the request's id.
             _LOG.error("encoding failed", extra={"encoder": encoder.spec.name}, exc_info=error.__cause__ or error)
             raise
 
     async def close(self) -> None:
-        """Finish what is in hand; whoever still waits is told that the service stops."""
-        self._closing = True
-        await asyncio.gather(*self._batches, *([self._explaining] if self._explaining else []))
-        left: list[_EncodeRequest | _ExplainRequest] = [*self._queue, *self._pairs]
-        for waiting in left:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(_stopping_error())
+        """Finish the batches and the pair that are running; queued requests get StartingError."""
+        self._is_closing = True
+        await asyncio.gather(*self._batches, *([self._explain_task] if self._explain_task else []))
+        requests: list[_EncodeRequest | _ExplainRequest] = [*self._queue, *self._pairs]
+        for request in requests:
+            if not request.future.done():
+                request.future.set_exception(_stopping_error())
         self._queue.clear()
         self._pairs.clear()
         self._encoders.shutdown(wait=True)
         self._explainer.shutdown(wait=True)
 
     def _start_soon(self) -> None:
-        """Soon, and not now: others that come in the same turn of the loop may come along."""
-        if not self._due:
-            self._due = True
+        """Start after this iteration of the event loop: pictures that are queued in it get into the same batch."""
+        if not self._is_start_scheduled:
+            self._is_start_scheduled = True
             asyncio.get_running_loop().call_soon(self._start)
 
     def _start(self) -> None:
-        """Begin as much as there is room for."""
-        self._due = False
-        while not self._closing and self._has_room() and (batch := self._next()):
+        """Start as many batches as capacity allows, and the next pair if none is being explained."""
+        self._is_start_scheduled = False
+        while not self._is_closing and self._has_capacity() and (batch := self._next_batch()):
             self._batches.add(asyncio.create_task(self._encode(batch)))
-        if not self._closing and self._explaining is None and (pair := self._next_pair()) is not None:
-            self._explaining = asyncio.create_task(self._explain(pair))
+        if not self._is_closing and self._explain_task is None and (pair := self._next_pair()) is not None:
+            self._explain_task = asyncio.create_task(self._explain(pair))
 
     async def _encode(self, batch: list[_EncodeRequest]) -> None:
-        self._formed(len(batch))
+        self._record_size(len(batch))
         outcomes = await asyncio.get_running_loop().run_in_executor(self._encoders, _forward, batch)
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            _settle(waiting.answer, outcome)
-        task = asyncio.current_task()
-        self._batches = {other for other in self._batches if other is not task}
+        for request, outcome in zip(batch, outcomes, strict=True):
+            _set_outcome(request.future, outcome)
+        current = asyncio.current_task()
+        self._batches = {task for task in self._batches if task is not current}
         self._start()
 
     async def _explain(self, pair: _ExplainRequest) -> None:
         evidence = await asyncio.get_running_loop().run_in_executor(self._explainer, _explain, pair)
-        _settle(pair.answer, evidence)
-        self._explaining = None
+        _set_outcome(pair.future, evidence)
+        self._explain_task = None
         self._start()
 
-    def _has_room(self) -> bool:
-        """Whether another batch may begin: beside one that is under way it is a large one, or nobody else is coming."""
-        if len(self._batches) >= self._lanes:
+    def _has_capacity(self) -> bool:
+        """Whether another batch may start: while one runs, only a full one, or one that no further picture joins."""
+        if len(self._batches) >= self._max_concurrent_batches:
             return False
-        return not self._batches or not self._coming or len(self._queue) >= self._largest
+        return not self._batches or not self._preparations or len(self._queue) >= self._max_batch_size
 
-    def _next(self) -> list[_EncodeRequest]:
-        """The oldest in the queue and those behind it that want the same encoder; who has gone is left out."""
-        here = [waiting for waiting in self._queue if not waiting.answer.done()]
-        batch = [waiting for waiting in here if waiting.encoder is here[0].encoder][: self._largest]
-        chosen = set(map(id, batch))
-        self._queue = [waiting for waiting in here if id(waiting) not in chosen]
+    def _next_batch(self) -> list[_EncodeRequest]:
+        """The oldest request of the queue and later ones for the same encoder, without those that were cancelled."""
+        queue = [request for request in self._queue if not request.future.done()]
+        batch = [request for request in queue if request.encoder is queue[0].encoder][: self._max_batch_size]
+        batch_ids = set(map(id, batch))
+        self._queue = [request for request in queue if id(request) not in batch_ids]
         return batch
 
     def _next_pair(self) -> _ExplainRequest | None:
-        """The pair that has waited longest; who has gone is left out."""
-        self._pairs = [pair for pair in self._pairs if not pair.answer.done()]
+        """The oldest pair of the queue, without those that were cancelled."""
+        self._pairs = [pair for pair in self._pairs if not pair.future.done()]
         return self._pairs.pop(0) if self._pairs else None
 
 
@@ -172,38 +177,38 @@ def _stopping_error() -> StartingError:
     return StartingError("the service is stopping; try again in a moment")
 
 
-def _settle(answer: asyncio.Future[T], outcome: T | Exception) -> None:
-    """Give an answer to who waits for it, if they still do."""
-    if answer.done():
+def _set_outcome(future: asyncio.Future[T], outcome: T | Exception) -> None:
+    """Set a future's result or exception, unless its caller was cancelled."""
+    if future.done():
         return
     if isinstance(outcome, Exception):
-        answer.set_exception(outcome)
+        future.set_exception(outcome)
     else:
-        answer.set_result(outcome)
+        future.set_result(outcome)
 
 
 def _explain(pair: _ExplainRequest) -> Evidence | Exception:
     try:
         evidence = pair.encoder.explain(pair.first, pair.second)
     except Exception as error:  # noqa: BLE001  # whatever a network raises belongs to whoever sent the pictures
-        failed = EncodingError("the encoder failed to explain this pair; the log has details under the request's id")
-        failed.__cause__ = error
-        return failed
+        failure = EncodingError("the encoder failed to explain this pair; the log has details under the request's id")
+        failure.__cause__ = error
+        return failure
     if not np.isfinite([evidence.score, *evidence.rests, *(part.score for part in evidence.parts)]).all():
         return EncodingError("the encoder gave values for this pair that are not finite")
     return evidence
 
 
 def _forward(batch: list[_EncodeRequest]) -> list[Vectors | Exception]:
-    """The vectors of a batch; one that fails as a whole is tried picture by picture, so that only the guilty fail."""
+    """The vectors of a batch; if it fails, each picture is encoded alone, so that only the faulty ones fail."""
     try:
-        vectors = batch[0].encoder.forward(np.stack([waiting.pixels for waiting in batch]))
+        vectors = batch[0].encoder.forward(np.stack([request.pixels for request in batch]))
     except Exception as error:  # noqa: BLE001  # whatever a network raises belongs to whoever sent the picture
         if len(batch) > 1:
-            return [outcome for waiting in batch for outcome in _forward([waiting])]
-        failed = EncodingError("the encoder failed on this picture; the log has details under the request's id")
-        failed.__cause__ = error
-        return [failed]
+            return [outcome for request in batch for outcome in _forward([request])]
+        failure = EncodingError("the encoder failed on this picture; the log has details under the request's id")
+        failure.__cause__ = error
+        return [failure]
     return [
         vector
         if np.isfinite(vector).all()

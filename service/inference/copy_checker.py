@@ -1,4 +1,4 @@
-"""Pixel fingerprints of indexed pictures, and the check for copies, in threads of their own that delay no query."""
+"""Pixel fingerprints of indexed pictures, and the check for copies, in a thread pool of their own: no query waits."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from service.errors import ItemChangedError
 
 T = TypeVar("T")
 CACHE_SIZE = 400
-"""Fingerprints of indexed pictures that stay in memory: about 20 MB."""
+"""Maximum number of cached fingerprints of indexed pictures: about 20 MB."""
 
 
 class CopyChecker:
     """Fingerprints of indexed pictures; for the event loop's thread only, and a cancelled caller leaves the queue."""
 
     def __init__(self, threads: int, jpeg2000_pixels: int) -> None:
-        """``threads`` bounds how many files and their pixels are in memory at once.
+        """``threads`` is the maximum number of files that are in memory, with their pixels, at the same time.
 
-        ``jpeg2000_pixels`` is the most for a picture in JPEG 2000, whose decoder stops all other threads.
+        ``jpeg2000_pixels`` is the limit for a picture in JPEG 2000, whose decoder blocks all other threads.
         """
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="look")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="fingerprint")
         self._jpeg2000_pixels = jpeg2000_pixels
         self._fingerprints: LRUCache[str, PictureIdentity] = LRUCache(CACHE_SIZE)
 
     async def fingerprint_item(self, source: Source, draft: ItemDraft, limits: ImageLimits) -> PictureIdentity:
         """The fingerprint of an indexed picture, read from its ``source``; ``limits`` are its collection's.
 
-        Raises leaves of SourceError and ImageError, and ItemChangedError where the file is another one by now.
+        Raises leaves of SourceError and ImageError, and ItemChangedError if the file has changed since it was indexed.
         """
         if (fingerprint := self._fingerprints.get(draft.content_digest)) is not None:
             return fingerprint
@@ -65,7 +65,7 @@ class CopyChecker:
 
 
 def check_unchanged(picture: PictureIdentity, draft: ItemDraft) -> None:
-    """Raise ItemChangedError unless this is of the file that was indexed."""
+    """Raise ItemChangedError unless the picture has the digest of the file that was indexed."""
     if picture.content_digest != draft.content_digest:
         raise ItemChangedError(
             f"the file of {draft.key!r} is no longer the one that was indexed; index the collection again",

@@ -28,7 +28,7 @@ THUMBNAIL_MEMORY = 64 * MEBIBYTE
 class PreparedPicture:
     """A picture in the form that an encoder takes, and its upright size before it was cropped.
 
-    ``fingerprint`` is what tells copies of it, if requested, and ``fingerprint_ms`` the milliseconds that it took.
+    ``fingerprint`` identifies copies of it, if requested; ``fingerprint_ms`` is the time that it took in milliseconds.
     """
 
     pixels: RGB
@@ -39,52 +39,53 @@ class PreparedPicture:
 
 
 def _fit(encoder: ImageEncoder, box: Box) -> int | None:
-    """How many pixels the shorter side must keep, so that the part in the box is as fine as a whole picture is."""
+    """The minimum length in pixels of the decoded shorter side: the box then has as many as the encoder takes."""
     side = encoder.spec.decode_side
     return None if side is None else math.ceil(side / max(min(box[2] - box[0], box[3] - box[1]), 1e-6))
 
 
 class DecoderPool:
-    """The thread pools for pictures. A caller that is cancelled leaves the queue before its thread starts."""
+    """The thread pools for pictures. A cancelled caller leaves the queue."""
 
     def __init__(self, decoders: int, limits: ImageLimits) -> None:
-        """``decoders`` is the number of threads, and so of pictures whose pixels are in memory at once."""
+        """``decoders`` is the number of threads, and so the maximum number of decoded pictures in memory."""
         self.limits = limits
-        self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
-        self._drawers = ThreadPoolExecutor(1, thread_name_prefix="thumbnail")
+        self._decoder_threads = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
+        self._thumbnail_threads = ThreadPoolExecutor(1, thread_name_prefix="thumbnail")
         self._thumbnails: LRUCache[tuple[str, int], bytes] = LRUCache(THUMBNAIL_MEMORY, getsizeof=len)
 
     async def prepare(
         self, upload: Upload, encoder: ImageEncoder, box: Box = WHOLE_PICTURE, *, with_fingerprint: bool = False
     ) -> PreparedPicture:
-        """Decode, cut and resize one picture, and with ``with_fingerprint`` keep what tells copies of that part.
+        """Decode, crop and resize one picture, and with ``with_fingerprint`` make the fingerprint of the cropped part.
 
-        Raises a leaf of ImageError that calls it as the upload is called.
+        Raises a leaf of ImageError with the upload's name.
         """
 
         def work() -> PreparedPicture:
             data, name = upload.read(), upload.name
             picture = decode(data, limits=self.limits, name=name, fit=_fit(encoder, box))
-            prepared = encoder.prepare(crop(picture.pixels, box))
+            pixels = encoder.prepare(crop(picture.pixels, box))
             if not with_fingerprint:
-                return PreparedPicture(prepared, picture.width, picture.height)
+                return PreparedPicture(pixels, picture.width, picture.height)
             begin = time.perf_counter()
-            whole = picture if picture.is_full_resolution else decode(data, limits=self.limits, name=name)
-            # A part of a picture is no file: only by its pixels can it be the same as another picture.
-            fingerprint = identify_picture(data if box == WHOLE_PICTURE else b"", crop(whole.pixels, box))
-            took = (time.perf_counter() - begin) * 1000
-            return PreparedPicture(prepared, picture.width, picture.height, fingerprint, took)
+            is_full = picture.is_full_resolution
+            full_resolution = picture if is_full else decode(data, limits=self.limits, name=name)
+            # A part of a picture has no file: only by its pixels can it be the same as another picture.
+            fingerprint = identify_picture(data if box == WHOLE_PICTURE else b"", crop(full_resolution.pixels, box))
+            fingerprint_ms = (time.perf_counter() - begin) * 1000
+            return PreparedPicture(pixels, picture.width, picture.height, fingerprint, fingerprint_ms)
 
-        return await self._run(self._decoders, work)
+        return await self._run(self._decoder_threads, work)
 
     async def read(self, source: Source, location: str, max_bytes: int) -> bytes:
         """The file of an indexed item; raises a leaf of SourceError or ImageTooLargeError."""
-        return await self._run(self._drawers, lambda: source.read(location, max_bytes))
+        return await self._run(self._thumbnail_threads, lambda: source.read(location, max_bytes))
 
     async def thumbnail(self, source: Source, location: str, digest: str, side: int, limits: ImageLimits) -> bytes:
-        """The JPEG of an indexed item fitted into a square; from memory if it was drawn a while ago.
+        """The thumbnail (JPEG) of an indexed item, at most ``side`` pixels wide and high; from the cache if it has it.
 
-        ``limits`` are its collection's, which may be wider than those for queries. Raises leaves of SourceError and
+        ``limits`` are its collection's, which may be larger than those for queries. Raises leaves of SourceError and
         of ImageError.
         """
         key = (digest, side)
@@ -95,13 +96,13 @@ class DecoderPool:
             data = source.read(location, limits.max_bytes)
             return thumbnail(decode(data, limits=limits, name=location).pixels, side)
 
-        jpeg = self._thumbnails[key] = await self._run(self._drawers, work)
+        jpeg = self._thumbnails[key] = await self._run(self._thumbnail_threads, work)
         return jpeg
 
     def close(self) -> None:
         """End the threads."""
-        self._decoders.shutdown(wait=True, cancel_futures=True)
-        self._drawers.shutdown(wait=True, cancel_futures=True)
+        self._decoder_threads.shutdown(wait=True, cancel_futures=True)
+        self._thumbnail_threads.shutdown(wait=True, cancel_futures=True)
 
     async def _run(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(pool, work)

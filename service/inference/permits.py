@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from service.errors import OverloadedError
 
-_MEMORY = 0.9
+_SMOOTHING = 0.9
 """Weight of earlier requests in the moving average of a request's seconds; the newest has the rest."""
 
 
@@ -26,9 +26,9 @@ class Admission:
 
     @contextmanager
     def permit(self, weight: int = 1) -> Iterator[None]:
-        """Hold permits while working; raises OverloadedError at once if there are not enough.
+        """Hold permits within the context; raises OverloadedError at once if too few are free.
 
-        A single request heavier than the capacity takes all of it.
+        A single request whose weight exceeds the capacity takes all permits.
         """
         self.check(weight)
         weight = min(weight, self.capacity)
@@ -38,7 +38,7 @@ class Admission:
             yield
         finally:
             self.in_flight -= weight
-            self._seconds = _MEMORY * self._seconds + (1 - _MEMORY) * (time.perf_counter() - begin)
+            self._seconds = _SMOOTHING * self._seconds + (1 - _SMOOTHING) * (time.perf_counter() - begin)
 
     def check(self, weight: int = 1) -> None:
         """Raise OverloadedError if that many permits are not free now."""

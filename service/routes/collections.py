@@ -7,6 +7,7 @@ from dataclasses import asdict
 from fastapi import APIRouter, Depends, Request, Response
 
 from service.dependencies.auth import READERS, require
+from service.http.body import refuse_body
 from service.http.path_params import Name
 from service.http.problems import problem_of
 from service.http.responses import json_answer, tag_response
@@ -22,14 +23,14 @@ from service.schemas.responses import (
     SourceAnswer,
 )
 from service.schemas.search_responses import ThresholdAnswer
-from service.services import Services, Shared
+from service.services import Services, ServicesDependency
 from service.settings import Scope
 
 router = APIRouter(prefix="/collections", tags=["collections"], dependencies=READERS, route_class=StrictRoute)
 
 
 @router.get("", operation_id="list_collections", response_model=CollectionsAnswer)
-async def list_collections(request: Request, services: Shared) -> Response:
+async def list_collections(request: Request, services: ServicesDependency) -> Response:
     """All collections, those that cannot serve at present too. 503 while the service is starting."""
     services.check_started()
     rows = [_row(services, name, request.url.path) for name in services.snapshots.names()]
@@ -37,7 +38,7 @@ async def list_collections(request: Request, services: Shared) -> Response:
 
 
 @router.get("/{name}", operation_id="get_collection", response_model=CollectionAnswer)
-async def get_collection(request: Request, services: Shared, name: Name) -> Response:
+async def get_collection(request: Request, services: ServicesDependency, name: Name) -> Response:
     """A collection: its snapshot, encoder, index, measured recall and threshold."""
     async with services.snapshots.lease(name) as snapshot:
         return tag_response(request, json_answer(_collection(snapshot), snapshot=snapshot.generation))
@@ -47,10 +48,10 @@ async def get_collection(request: Request, services: Shared, name: Name) -> Resp
     "/{name}/refresh",
     operation_id="refresh_collection",
     response_model=CollectionAnswer,
-    dependencies=[Depends(require(Scope.WRITE))],
+    dependencies=[Depends(require(Scope.WRITE)), Depends(refuse_body)],
 )
-async def refresh_collection(services: Shared, name: Name) -> Response:
-    """Serve the newest snapshot from now on, without waiting until it is noticed; needs a key of scope write."""
+async def refresh_collection(services: ServicesDependency, name: Name) -> Response:
+    """Serve the newest snapshot at once instead of at the next poll; takes no body, and needs a key of scope write."""
     with services.admission.permit():
         await services.snapshots.refresh(name)
     async with services.snapshots.lease(name) as snapshot:

@@ -22,7 +22,7 @@ from service.schemas.requests import CompareForm, EmbedForm, ScoreForm
 from service.schemas.responses import CompareAnswer, EmbedAnswer, PartAnswer, ScoreAnswer
 from service.schemas.search_responses import ThresholdAnswer
 from service.scores import is_similar, round_score, rounded_confidence
-from service.services import Services, Shared
+from service.services import Services, ServicesDependency
 from service.telemetry.timing import Stopwatch
 
 router = APIRouter(tags=["compare"], dependencies=READERS, route_class=StrictRoute)
@@ -32,11 +32,11 @@ EXPLANATION_WEIGHT = 4
 
 
 @router.post("/compare", operation_id="compare", response_model=CompareAnswer, openapi_extra=form_schema(CompareForm))
-async def compare(request: Request, services: Shared) -> Response:
+async def compare(request: Request, services: ServicesDependency) -> Response:
     """How alike two pictures are: cosine score, tier, whether they count as similar, and if asked for, why."""
     async with admit_form(request, services, CompareForm, pictures=2, weight=_permits) as form:
         answer = await run_while_connected(request, _compare(services, form), timeout=services.settings.request_timeout)
-    services.metrics.stages(answer.took_ms)
+    services.metrics.observe_stages(answer.took_ms)
     return json_answer(answer, took_ms=answer.took_ms)
 
 
@@ -92,7 +92,7 @@ def _encode_heat_maps(explanation: Explanation) -> tuple[str, str]:
 )
 async def cosine_similarity_score(
     request: Request,
-    services: Shared,
+    services: ServicesDependency,
     model_name: Annotated[
         str | None, Query(max_length=80, description="One of GET /encoders, if it is installed.")
     ] = None,
@@ -100,11 +100,11 @@ async def cosine_similarity_score(
     """``/compare`` in the terms of the similarity predictor's report: the normalised score and its verdict alone."""
     async with admit_form(request, services, ScoreForm, pictures=2) as form:
         stopwatch = Stopwatch(*STAGES)
-        both = CompareForm(image_a=form.image_1, image_b=form.image_2, encoder=model_name)
-        comparison = Comparison(services=services, form=both, stopwatch=stopwatch, with_fingerprints=False)
+        compare_form = CompareForm(image_a=form.image_1, image_b=form.image_2, encoder=model_name)
+        comparison = Comparison(services=services, form=compare_form, stopwatch=stopwatch, with_fingerprints=False)
         pair = await run_while_connected(request, comparison.score(), timeout=services.settings.request_timeout)
     took_ms = stopwatch.took_ms()
-    services.metrics.stages(took_ms)
+    services.metrics.observe_stages(took_ms)
     return json_answer(_score_answer(pair, took_ms["total"]), took_ms=took_ms)
 
 
@@ -114,11 +114,11 @@ def _score_answer(pair: ScoredPair, took_ms: float) -> ScoreAnswer:
 
 
 @router.post("/embed", operation_id="embed", response_model=EmbedAnswer, openapi_extra=form_schema(EmbedForm))
-async def embed(request: Request, services: Shared) -> Response:
+async def embed(request: Request, services: ServicesDependency) -> Response:
     """A picture's embedding: numbers of unit length, whose inner product is the cosine score."""
     async with admit_form(request, services, EmbedForm, pictures=1) as form:
         answer = await run_while_connected(request, _embed(services, form), timeout=services.settings.request_timeout)
-    services.metrics.stages(answer.took_ms)
+    services.metrics.observe_stages(answer.took_ms)
     return json_answer(answer, took_ms=answer.took_ms)
 
 

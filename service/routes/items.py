@@ -24,7 +24,7 @@ from service.schemas.requests import SimilarQuery
 from service.schemas.responses import ItemAnswer, ItemsAnswer
 from service.schemas.search_responses import SearchAnswer
 from service.search import TIERS_WEIGHT, KeyQuery, SearchOptions
-from service.services import Shared
+from service.services import ServicesDependency
 
 router = APIRouter(prefix="/collections/{name}/items", tags=["items"], dependencies=READERS, route_class=StrictRoute)
 IMAGE_CACHING = "private, max-age=3600"
@@ -36,7 +36,7 @@ _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": _BINAR
 @router.get("", operation_id="list_items", response_model=ItemsAnswer)
 async def list_items(
     request: Request,
-    services: Shared,
+    services: ServicesDependency,
     name: Name,
     limit: Annotated[int, Query(ge=1, le=500, description="Items a page.")] = 50,
     cursor: Annotated[str | None, Query(max_length=80, description="`next_cursor` of the page before.")] = None,
@@ -55,7 +55,7 @@ async def list_items(
 
 
 @router.get("/{key:path}/image", operation_id="get_item_image", response_class=Response, responses=_PICTURE)
-async def get_item_image(request: Request, services: Shared, name: Name, key: Key) -> Response:
+async def get_item_image(request: Request, services: ServicesDependency, name: Name, key: Key) -> Response:
     """The item's file, as it lies in the source."""
 
     async def work() -> Response:
@@ -76,7 +76,7 @@ async def get_item_image(request: Request, services: Shared, name: Name, key: Ke
 @router.get("/{key:path}/thumbnail", operation_id="get_item_thumbnail", response_class=Response, responses=_JPEG)
 async def get_item_thumbnail(
     request: Request,
-    services: Shared,
+    services: ServicesDependency,
     name: Name,
     key: Key,
     size: Annotated[int, Query(ge=64, le=1024, description="Side in pixels of the square that it fits into.")] = 256,
@@ -102,7 +102,7 @@ async def get_item_thumbnail(
 
 async def get_similar_items(
     request: Request,
-    services: Shared,
+    services: ServicesDependency,
     name: Name,
     key: Key,
     parameters: Annotated[SimilarQuery, Query()],
@@ -123,7 +123,7 @@ router.add_api_route(
 
 
 @router.get("/{key:path}", operation_id="get_item", response_model=ItemAnswer)
-async def get_item(request: Request, services: Shared, name: Name, key: Key) -> Response:
+async def get_item(request: Request, services: ServicesDependency, name: Name, key: Key) -> Response:
     """An item's row."""
     async with services.snapshots.lease(name) as snapshot:
         item = await services.search_in_thread(snapshot.collection.item, key)

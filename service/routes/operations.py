@@ -14,8 +14,7 @@ from service.http.disconnect import run_while_connected
 from service.http.responses import json_answer, tag_response
 from service.http.strict_route import StrictRoute
 from service.schemas.responses import EncodersAnswer, HealthAnswer, OperatorAnswer, ReadyAnswer, VersionAnswer
-from service.services import Shared
-from service.services import operator as running_operator
+from service.services import ServicesDependency, find_operator_status
 from service.settings import Scope
 
 router = APIRouter(tags=["operations"], route_class=StrictRoute)
@@ -24,7 +23,7 @@ _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"sche
 
 
 @router.get("/health", operation_id="health", response_model=HealthAnswer)
-async def health(request: Request, services: Shared) -> Response:
+async def health(request: Request, services: ServicesDependency) -> Response:
     """Whether the process runs: always 200. ``problems`` lists what is wrong with it, if anything.
 
     No database is queried: one that cannot be reached shows in the next request that needs it, and here once a
@@ -42,7 +41,7 @@ async def health(request: Request, services: Shared) -> Response:
     }
     for name, why in key_only.items():
         problems.append(f"{name if shows_names else 'a collection'}: {why.code}, so it is searched by key only")
-    encoder, status = services.encoder, running_operator()
+    encoder, status = services.encoder, find_operator_status()
     operator = None
     if encoder is not None and status is not None:
         operator = OperatorAnswer(available=status.available, detail=status.text)
@@ -65,7 +64,7 @@ async def health(request: Request, services: Shared) -> Response:
 
 
 @router.get("/ready", operation_id="ready", response_model=ReadyAnswer)
-async def ready(request: Request, services: Shared) -> Response:
+async def ready(request: Request, services: ServicesDependency) -> Response:
     """Whether the service is ready: it encodes a small picture. 503 while it is starting."""
     took = await run_while_connected(request, services.ready(), timeout=READY_WITHIN)
     return json_answer(ReadyAnswer(ready=True, took_ms=round(took, 2)))
@@ -90,7 +89,7 @@ async def get_version(request: Request) -> Response:
     responses=_TEXT,
     dependencies=[Depends(require(Scope.READ))],
 )
-async def metrics(services: Shared) -> Response:
+async def metrics(services: ServicesDependency) -> Response:
     """Metrics in Prometheus's text format."""
     return Response(services.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -101,6 +100,8 @@ async def metrics(services: Shared) -> Response:
     response_model=EncodersAnswer,
     dependencies=[Depends(require(Scope.READ))],
 )
-async def list_encoders(request: Request, services: Shared) -> Response:
+async def list_encoders(request: Request, services: ServicesDependency) -> Response:
     """The encoders that requests can name, and those that can be installed."""
-    return tag_response(request, json_answer(EncodersAnswer(encoders=await asyncio.to_thread(services.encoders.rows))))
+    return tag_response(
+        request, json_answer(EncodersAnswer(encoders=await asyncio.to_thread(services.encoders.encoder_rows)))
+    )

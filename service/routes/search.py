@@ -23,7 +23,7 @@ from service.schemas.requests import BatchForm, SearchForm
 from service.schemas.search_responses import BatchAnswer, BatchEntry, SearchAnswer
 from service.search import STAGES, TIERS_WEIGHT, KeyQuery, PictureQuery, Search, SearchOptions
 from service.search_json import EncodedResult, encode_result, search_answer
-from service.services import Services, Shared
+from service.services import Services, ServicesDependency
 from service.telemetry.timing import Stopwatch
 
 router = APIRouter(tags=["search"], route_class=FastRoute)
@@ -35,7 +35,7 @@ CONCURRENT_PICTURES = 8
 
 
 @router.post("/search", operation_id="search", response_model=SearchAnswer, openapi_extra=form_schema(SearchForm))
-async def search(request: Request, services: Shared) -> Response:
+async def search(request: Request, services: ServicesDependency) -> Response:
     """The k indexed pictures most similar to a picture, or to an indexed one, best first."""
     async with admit_form(request, services, SearchForm, pictures=1, weight=_permits) as form:
         options = SearchOptions.from_request(form)
@@ -68,22 +68,22 @@ async def answer_search(
     stopwatch = Stopwatch(*STAGES)
     is_cacheable = isinstance(query, KeyQuery) and query.box is None and not options.tiers
     cache_key = (query, options)
-    cached = services.snapshots.cached_response(collection, cache_key) if is_cacheable else None
+    cached_response = services.snapshots.cached_response(collection, cache_key) if is_cacheable else None
 
     async def search_snapshot(snapshot: OpenSnapshot) -> EncodedResult:
         one_search = Search(services=services, snapshot=snapshot, query=query, options=options, stopwatch=stopwatch)
-        encoded = encode_result(await one_search.run())
+        encoded_result = encode_result(await one_search.run())
         if is_cacheable:
-            snapshot.answers.keep(cache_key, encoded.body)
-        return encoded
+            snapshot.answers.keep(cache_key, encoded_result.body)
+        return encoded_result
 
-    if cached is not None:
-        result = EncodedResult(*cached)
+    if cached_response is not None:
+        result = EncodedResult(*cached_response)
     else:
         work = with_newest_snapshot(services, collection, search_snapshot)
         result = await run_while_connected(request, work, timeout=services.settings.request_timeout)
     took_ms = stopwatch.took_ms()
-    services.metrics.stages(took_ms)
+    services.metrics.observe_stages(took_ms)
     return timed_answer(result.body, snapshot=result.snapshot, took_ms=took_ms)
 
 
@@ -111,7 +111,7 @@ async def with_newest_snapshot(
 @router.post(
     "/search/batch", operation_id="search_batch", response_model=BatchAnswer, openapi_extra=form_schema(BatchForm)
 )
-async def search_batch(request: Request, services: Shared) -> Response:
+async def search_batch(request: Request, services: ServicesDependency) -> Response:
     """``/search`` for up to 64 pictures; one that is bad has a problem in its place, and the others their answers."""
     async with admit_form(request, services, BatchForm, pictures=BATCH_WEIGHT) as form:
         stopwatch = Stopwatch()
@@ -159,5 +159,5 @@ async def _search_picture(
     )
     result = await one_search.run()
     took_ms = stopwatch.took_ms()
-    services.metrics.stages(took_ms)
+    services.metrics.observe_stages(took_ms)
     return search_answer(result, took_ms)

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus."""
+"""The service's Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 
 class Metrics:
-    """All measurements of one service, in a registry of its own."""
+    """All metrics of one service, in a registry of its own."""
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
-        self._counted: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._timed: dict[str, Histogram] = {}
+        self._by_response: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._by_stage: dict[str, Histogram] = {}
         ProcessCollector(registry=registry)
         self.requests = Counter(
             "lookalike_requests", "Responses sent.", ["route", "method", "status"], registry=registry
@@ -33,10 +33,10 @@ class Metrics:
         )
         self.in_flight = Gauge("lookalike_in_flight", "Permits taken.", registry=registry)
         self.capacity = Gauge("lookalike_capacity", "Maximum number of concurrent permits.", registry=registry)
-        self.refused = Counter(
+        self.refusals = Counter(
             "lookalike_refused", "Requests that were refused, by error code.", ["code"], registry=registry
         )
-        self.abandoned = Counter(
+        self.disconnects = Counter(
             "lookalike_abandoned", "Requests whose client disconnected before the response.", registry=registry
         )
         self.operator = Gauge(
@@ -59,40 +59,43 @@ class Metrics:
         )
 
     def count_response(self, route: str, method: str, status: int, seconds: float) -> None:
-        """One request, and how long it took."""
-        counted = self._counted.get((route, method, status))
-        if counted is None:
-            # To find the two by their labels again costs more than to count.
-            counted = (self.requests.labels(route, method, status), self.request_seconds.labels(route))
-            self._counted[route, method, status] = counted
-        counted[0].inc()
-        counted[1].observe(seconds)
+        """Count one response and the seconds that it took."""
+        metrics = self._by_response.get((route, method, status))
+        if metrics is None:
+            # Cached: to look the two up by their labels costs more than to count.
+            metrics = (self.requests.labels(route, method, status), self.request_seconds.labels(route))
+            self._by_response[route, method, status] = metrics
+        counter, histogram = metrics
+        counter.inc()
+        histogram.observe(seconds)
 
-    def snapshot(self, collection: str, generation: int, items: int) -> None:
-        """A collection serves this snapshot from now on."""
+    def set_snapshot(self, collection: str, generation: int, items: int) -> None:
+        """Set the number and the items of a collection's current snapshot."""
         self._snapshot.labels(collection).set(generation)
         self._items.labels(collection).set(items)
 
-    def searchable(self, collection: str, by_picture: bool) -> None:
-        """Whether the snapshot that a collection serves can be searched with pictures."""
+    def set_searchable(self, collection: str, by_picture: bool) -> None:
+        """Set whether a collection's current snapshot can be searched with pictures."""
         self._by_picture.labels(collection).set(by_picture)
 
-    def snapshot_gone(self, collection: str) -> None:
-        """A collection is there no more."""
+    def remove_snapshot(self, collection: str) -> None:
+        """Remove the time series of a collection that no longer exists."""
         for gauge in (self._snapshot, self._items, self._by_picture):
             gauge.remove_by_labels({"collection": collection})
 
-    def snapshot_failed(self, collection: str) -> None:
-        """A collection's newest snapshot could not be opened."""
+    def count_snapshot_failure(self, collection: str) -> None:
+        """Count a failure to open a collection's newest snapshot."""
         self._failures.labels(collection).inc()
 
-    def stages(self, took_ms: dict[str, float]) -> None:
-        """The stages that one answer went through; those that it had no need of did not take 0 seconds."""
+    def observe_stages(self, took_ms: dict[str, float]) -> None:
+        """Record the times of a request's stages; a stage that it skipped is not recorded as 0 seconds."""
         for stage, milliseconds in took_ms.items():
             if milliseconds and stage != "total":
-                timed = self._timed.get(stage) or self._timed.setdefault(stage, self.stage_seconds.labels(stage))
-                timed.observe(milliseconds / 1000)
+                histogram = self._by_stage.get(stage)
+                if histogram is None:
+                    histogram = self._by_stage[stage] = self.stage_seconds.labels(stage)
+                histogram.observe(milliseconds / 1000)
 
     def text(self) -> bytes:
-        """All of it in Prometheus's text format."""
+        """All metrics in Prometheus's text format."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""How long each part of an answer took."""
+"""The time that each stage of a request takes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Milliseconds by stage, from the moment it is made."""
+    """Milliseconds by stage, and in all since it was made."""
 
     def __init__(self, *stages: str) -> None:
-        """``stages`` are those that are told of even if they never come."""
+        """``stages`` are reported as 0.0 even if they are skipped."""
         self._start = time.perf_counter()
         self.stages = dict.fromkeys(stages, 0.0)
 
@@ -25,14 +25,14 @@ class Stopwatch:
             self.stages[name] = self.stages.get(name, 0.0) + (time.perf_counter() - begin) * 1000
 
     def move(self, milliseconds: float, source: str, target: str) -> None:
-        """Count so much of the time of one stage as another's: two parts of the same work in a thread."""
+        """Move milliseconds from one stage to another, where one call in a thread did the work of both."""
         self.stages[source] -= milliseconds
         self.stages[target] = self.stages.get(target, 0.0) + milliseconds
 
-    def beside(self, *others: Stopwatch) -> None:
-        """Take in the stages of work that went on side by side: of each stage the longest counts."""
-        for other in others:
-            for name, value in other.stages.items():
+    def merge_concurrent(self, *stopwatches: Stopwatch) -> None:
+        """Merge the stages of work that ran concurrently: of each stage the longest time counts."""
+        for stopwatch in stopwatches:
+            for name, value in stopwatch.stages.items():
                 self.stages[name] = max(self.stages.get(name, 0.0), value)
 
     def took_ms(self) -> dict[str, float]:
@@ -42,5 +42,5 @@ class Stopwatch:
 
 
 def server_timing(took_ms: Mapping[str, float]) -> str:
-    """The same as the header Server-Timing has it."""
+    """The value of the header Server-Timing for these times."""
     return ", ".join(f"{name};dur={value}" for name, value in took_ms.items())

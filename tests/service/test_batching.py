@@ -87,8 +87,8 @@ def expected(seed: int, encoder: TinyEncoder | None = None) -> Vectors:
 
 
 @asynccontextmanager
-async def batching(largest: int = 16, lanes: int = 1) -> AsyncIterator[Batcher]:
-    batcher = Batcher(largest=largest, lanes=lanes)
+async def batching(max_batch_size: int = 16, max_concurrent_batches: int = 1) -> AsyncIterator[Batcher]:
+    batcher = Batcher(max_batch_size=max_batch_size, max_concurrent_batches=max_concurrent_batches)
     try:
         yield batcher
     finally:
@@ -111,7 +111,7 @@ async def queued(*queries: asyncio.Task[Vectors]) -> tuple[asyncio.Task[Vectors]
 def test_a_lone_query_is_encoded_at_once_and_alone() -> None:
     async def scenario() -> None:
         encoder, told = Gated(), list[int]()
-        batcher = Batcher(formed=told.append)
+        batcher = Batcher(record_size=told.append)
         for seed in range(3):
             np.testing.assert_allclose(await batcher.encode(encoder, picture(seed)), expected(seed), atol=1e-6)
         await batcher.close()
@@ -144,7 +144,7 @@ def test_a_batch_has_a_largest_size_and_the_oldest_come_first() -> None:
             await batcher.encode(encoder, picture(seed))
             order.append(seed)
 
-        async with batching(largest=4) as batcher:
+        async with batching(max_batch_size=4) as batcher:
             first = await busy(batcher, encoder)
             others = [asyncio.create_task(one(seed)) for seed in range(10)]
             await asyncio.sleep(0)
@@ -237,7 +237,7 @@ def test_pairs_are_explained_one_at_a_time_and_no_query_waits_for_them() -> None
 def test_a_second_batch_may_begin_while_the_first_is_under_way() -> None:
     async def scenario() -> None:
         slow, quick = Gated(is_open=False), Gated()
-        async with batching(lanes=2) as batcher:
+        async with batching(max_concurrent_batches=2) as batcher:
             first = await busy(batcher, slow)
             np.testing.assert_allclose(await batcher.encode(quick, picture(1)), expected(1), atol=1e-6)
             second = asyncio.create_task(batcher.encode(slow, picture(2)))
@@ -255,7 +255,7 @@ def test_a_second_batch_may_begin_while_the_first_is_under_way() -> None:
 def test_a_second_batch_waits_for_pictures_that_are_being_decoded_and_an_idle_encoder_does_not() -> None:
     async def scenario() -> None:
         slow, decoded = Gated(is_open=False), asyncio.Event()
-        async with batching(largest=3, lanes=2) as batcher:
+        async with batching(max_batch_size=3, max_concurrent_batches=2) as batcher:
 
             async def one(seed: int) -> Vectors:
                 with batcher.announce():
@@ -283,7 +283,7 @@ def test_a_second_batch_waits_for_pictures_that_are_being_decoded_and_an_idle_en
 def test_a_second_batch_waits_no_longer_than_until_it_is_full_or_nobody_is_coming_any_more() -> None:
     async def scenario() -> None:
         slow, quick = Gated(is_open=False), Gated()
-        async with batching(largest=3, lanes=2) as batcher:
+        async with batching(max_batch_size=3, max_concurrent_batches=2) as batcher:
             first = await busy(batcher, slow)
             with batcher.announce():
                 full = [asyncio.create_task(batcher.encode(quick, picture(seed))) for seed in (1, 2, 3)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from lookalike import Encoder
 from lookalike.images import decode
 from tests.e2e.conftest import write_pictures
 from tests.service.conftest import HARD_KEYS, PLAIN_KEYS, TURNED, Shop
-from tests.service.harness import Service, index, item_path, serving, without_times
+from tests.service.harness import Service, Trickle, index, item_path, serving, without_times
 
 KEYS = [*HARD_KEYS, *PLAIN_KEYS, TURNED]
 
@@ -130,3 +131,18 @@ def test_an_item_that_is_not_there_is_missed_by_name(service: Service, part: str
     refused = service.get(item_path("no/such.jpg", part))
     assert (refused.status_code, refused.json()["code"]) == (404, "item-not-found")
     assert "no/such.jpg" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [{"content": b"{}"}, {"json": {"snapshot": 1}}, {"data": {"snapshot": "1"}}])
+def test_refresh_refuses_a_body(service: Service, body: dict[str, Any]) -> None:
+    refused = service.post("/collections/shop/refresh", **body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "field-invalid")
+    (error,) = refused.json()["errors"]
+    assert (error["field"], error["message"]) == ("body", "this request takes no body: send it without one")
+
+
+def test_refresh_refuses_a_body_of_unknown_length_without_reading_it(service: Service) -> None:
+    pieces = Trickle(b"{", b"}")
+    refused = service.post("/collections/shop/refresh", content=pieces, headers={"transfer-encoding": "chunked"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "field-invalid")
+    assert pieces.fetched == 0

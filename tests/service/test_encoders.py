@@ -42,9 +42,9 @@ def loader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loader]:
 
 def test_all_who_ask_for_an_encoder_share_one_loading(loader: Loader, tmp_path: Path) -> None:
     async def scenario() -> None:
-        shelf = EncoderPool(tmp_path, kept=2)
+        pool = EncoderPool(tmp_path, capacity=2)
         loader.gate.clear()
-        asked = [asyncio.create_task(shelf.get(EncoderRequest("1"))) for _ in range(5)]
+        asked = [asyncio.create_task(pool.get(EncoderRequest("1"))) for _ in range(5)]
         await asyncio.sleep(0)
         asked[0].cancel()  # who asked first does not wait: the others still get it
         await asyncio.sleep(0)
@@ -52,57 +52,57 @@ def test_all_who_ask_for_an_encoder_share_one_loading(loader: Loader, tmp_path: 
         first, *others = await asyncio.gather(*asked, return_exceptions=True)
         assert isinstance(first, asyncio.CancelledError)
         assert all(one is others[0] for one in others)
-        assert await shelf.get(EncoderRequest("1")) is others[0]
+        assert await pool.get(EncoderRequest("1")) is others[0]
         assert loader.loaded == ["1"]
-        shelf.close()
+        pool.close()
 
     asyncio.run(scenario())
 
 
 def test_only_the_last_few_stay_and_what_someone_holds_is_not_loaded_twice(loader: Loader, tmp_path: Path) -> None:
     async def scenario() -> None:
-        shelf = EncoderPool(tmp_path, kept=2)
-        held = await shelf.get(EncoderRequest("1"))
+        pool = EncoderPool(tmp_path, capacity=2)
+        held = await pool.get(EncoderRequest("1"))
         for name in ("2", "3", "2", "4"):
-            await shelf.get(EncoderRequest(name))
+            await pool.get(EncoderRequest(name))
         gc.collect()
         assert loader.loaded == ["1", "2", "3", "4"]
-        assert await shelf.get(EncoderRequest("1")) is held, "the same numbers, so the same encoder"
-        await shelf.get(EncoderRequest("4"))
+        assert await pool.get(EncoderRequest("1")) is held, "the same numbers, so the same encoder"
+        await pool.get(EncoderRequest("4"))
         assert loader.loaded == ["1", "2", "3", "4", "1"]
-        shelf.loaded_encoders()
-        await shelf.get(EncoderRequest("3"))
+        pool.loaded_encoders()
+        await pool.get(EncoderRequest("3"))
         assert loader.loaded[-1] == "3", "it was the one used longest ago"
-        await shelf.get(EncoderRequest("4"))
+        await pool.get(EncoderRequest("4"))
         assert loader.loaded[-1] == "3", "to list what is loaded is not to use it"
-        shelf.close()
+        pool.close()
 
     asyncio.run(scenario())
 
 
 def test_an_encoder_that_could_not_be_loaded_is_tried_again(loader: Loader, tmp_path: Path) -> None:
     async def scenario() -> None:
-        shelf = EncoderPool(tmp_path, kept=2)
+        pool = EncoderPool(tmp_path, capacity=2)
         for _ in range(2):
             with pytest.raises(EncoderNotInstalledError):
-                await shelf.get(EncoderRequest("resnet50"))
+                await pool.get(EncoderRequest("resnet50"))
         assert loader.loaded == ["resnet50", "resnet50"]
-        shelf.close()
+        pool.close()
 
     asyncio.run(scenario())
 
 
 def test_a_loading_that_nobody_waits_for_any_more_is_given_up(tmp_path: Path) -> None:
     async def scenario() -> tuple[int, int]:
-        shelf = EncoderPool(tmp_path, kept=1)
-        waiting = [asyncio.create_task(shelf.get(EncoderRequest("bundled", input_size=size))) for size in (64, 96, 128)]
+        pool = EncoderPool(tmp_path, capacity=1)
+        waiting = [asyncio.create_task(pool.get(EncoderRequest("bundled", input_size=size))) for size in (64, 96, 128)]
         await asyncio.sleep(0)
-        begun = len(shelf._loading)
+        begun = len(pool._loads)
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        left = len(shelf._loading)
-        shelf.close()
+        left = len(pool._loads)
+        pool.close()
         return begun, left
 
     assert asyncio.run(scenario()) == (3, 0)
@@ -110,15 +110,15 @@ def test_a_loading_that_nobody_waits_for_any_more_is_given_up(tmp_path: Path) ->
 
 def test_there_is_an_end_to_the_encoders_that_may_be_waited_for(tmp_path: Path) -> None:
     async def scenario() -> list[str]:
-        shelf = EncoderPool(tmp_path, kept=1)
+        pool = EncoderPool(tmp_path, capacity=1)
         waiting = [
-            asyncio.create_task(shelf.get(EncoderRequest("bundled", input_size=32 + 16 * turn))) for turn in range(9)
+            asyncio.create_task(pool.get(EncoderRequest("bundled", input_size=32 + 16 * turn))) for turn in range(9)
         ]
         await asyncio.sleep(0)
         for task in waiting[:8]:
             task.cancel()
         found = await asyncio.gather(*waiting, return_exceptions=True)
-        shelf.close()
+        pool.close()
         return [type(outcome).__name__ for outcome in found]
 
     assert asyncio.run(scenario()) == ["CancelledError"] * 8 + ["OverloadedError"]

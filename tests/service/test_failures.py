@@ -285,7 +285,7 @@ def _(world: World) -> httpx.Response:
         raise RuntimeError(f"a mistake in {world.folder}")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(world.service.services.encoders, "rows", planted)
+        patch.setattr(world.service.services.encoders, "encoder_rows", planted)
         return world.service.get("/encoders")
 
 

@@ -107,7 +107,7 @@ def test_a_mistake_of_ours_leaves_where_it_happened_under_the_requests_id(
         raise ZeroDivisionError("of no use to a reader")
 
     with monkeypatch.context() as patch:
-        patch.setattr(service.services.encoders, "rows", planted)
+        patch.setattr(service.services.encoders, "encoder_rows", planted)
         answer = service.get("/encoders", headers=ID)
     assert (answer.status_code, answer.json()["code"], answer.json()["request_id"]) == (500, "internal", "find-me.42")
     mistake, request = log_lines()

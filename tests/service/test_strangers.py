@@ -43,7 +43,7 @@ def test_many_who_ask_whether_it_is_ready_cost_one_picture(service: Service, mon
 
     monkeypatch.setattr(service.services, "_probe", counted)
     monkeypatch.setattr("service.services.PROBE_SECONDS", 3600.0)
-    service.services._probed = (float("-inf"), 0.0)
+    service.services._last_probe = (float("-inf"), 0.0)
     assert [service.get("/ready").status_code for _ in range(5)] == [200] * 5
     assert len(probes) == 1
 

@@ -15,7 +15,7 @@ from lookalike.options import Places
 from service.app import create_app
 from service.cli import app as command_line
 from service.errors import RequestError, request_errors
-from service.http.body import MULTIPART
+from service.http.body import MULTIPART_FORM
 from service.http.problems import STATUS
 from service.settings import Settings
 from tools.docs.api_examples import shown
@@ -108,7 +108,7 @@ def _operation(title: str, operation: dict[str, Any], document: dict[str, Any]) 
     ]
     body = operation.get("requestBody", {}).get("content", {})
     if body:
-        form = body[MULTIPART]["schema"]
+        form = body[MULTIPART_FORM]["schema"]
         rows += [(name, "form", field, field.get("description", "")) for name, field in form["properties"].items()]
     if rows:
         lines += ["| field | in | what | meaning |", "| --- | --- | --- | --- |"]

@@ -1,4 +1,4 @@
-"""Work for a client ends with its answer, its leaving or its deadline, whichever comes first."""
+"""``run_while_connected``: work ends with its response, its client's disconnect or its deadline, whichever is first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers as they are written, and those to searches by key that are kept: nobody can tell them from new ones."""
+"""Responses of searches as JSON, and cached responses of searches by key, which equal new ones."""
 
 from __future__ import annotations
 
