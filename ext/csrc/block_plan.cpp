@@ -40,7 +40,7 @@ void Plan::cut(std::size_t stage) {
     } else {
         pixel_step = even_part(pixels, kBlockFloats / channels, kColumnStreams);
     }
-    places_.push_back({image_sums_, ceil_div(pixels, pixel_step), pixel_step});
+    slices_.push_back({image_sums_, ceil_div(pixels, pixel_step), pixel_step});
     for (std::int64_t pixel = 0; pixel < pixels; pixel += pixel_step) {
         for (std::int64_t channel = 0; channel < channels; channel += channel_step) {
             blocks_.push_back({stage, channel, std::min(channel_step, channels - channel), pixel,

@@ -40,11 +40,11 @@ struct Block {
     std::int64_t sums;
 };
 
-// Where a stage's sums start within an image's: `slices` runs of as many floats as it has channels. Every slice
+// Where a stage's sums start within an image's: `count` runs of as many floats as it has channels. Every slice
 // is over `pixels` pixels; the last may be over fewer.
-struct Place {
+struct StageSlices {
     std::int64_t sums;
-    std::int64_t slices;
+    std::int64_t count;
     std::int64_t pixels;
 };
 
@@ -62,15 +62,15 @@ public:
     Plan(std::vector<Stage> stages, std::int64_t images);
 
     const std::vector<Stage>& stages() const noexcept { return stages_; }
-    const Place& place(std::size_t stage) const noexcept { return places_[stage]; }
+    const StageSlices& slices(std::size_t stage) const noexcept { return slices_[stage]; }
 
     // The number of blocks in the batch, and the number of floats that the sums of an image and of all images take.
     std::int64_t blocks() const noexcept { return images_ * static_cast<std::int64_t>(blocks_.size()); }
     std::int64_t image_sums() const noexcept { return image_sums_; }
     std::int64_t sums() const noexcept { return images_ * image_sums_; }
 
-    // Calls work(stage, block, data, sums) for each of the blocks [begin, end) of the batch: `data` is where the
-    // block's first number lies, `sums` is where its sums belong among those of all images.
+    // Calls work(stage, block, data, offset) for each of the blocks [begin, end) of the batch: `data` is where the
+    // block's first number lies, `offset` is where its sums belong among those of all images.
     template <typename Work>
     void each(std::int64_t begin, std::int64_t end, const Work& work) const noexcept {
         const auto per_image = static_cast<std::int64_t>(blocks_.size());
@@ -89,7 +89,7 @@ private:
     void cut(std::size_t stage);
 
     std::vector<Stage> stages_;
-    std::vector<Place> places_;
+    std::vector<StageSlices> slices_;
     std::vector<Block> blocks_;  // of one image
     std::int64_t images_;
     std::int64_t image_sums_ = 0;

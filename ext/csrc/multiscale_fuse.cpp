@@ -166,11 +166,11 @@ Fusion::Fusion(std::vector<Stage> stages, std::int64_t images, std::int64_t dime
     : plan_(std::move(stages), images), dimension_(dimension), normalize_(normalize) {}
 
 void Fusion::pool(std::int64_t begin, std::int64_t end, float* sums) const noexcept {
-    plan_.each(begin, end, [sums](const Stage& stage, const Block& block, const float* data, std::int64_t place) {
+    plan_.each(begin, end, [sums](const Stage& stage, const Block& block, const float* data, std::int64_t offset) {
         if (stage.layout == Layout::planes) {
-            sum_rows(data, block.channels, stage.pixels(), block.pixels, sums + place);
+            sum_rows(data, block.channels, stage.pixels(), block.pixels, sums + offset);
         } else {
-            sum_columns(data, block.pixels, stage.channels, sums + place);
+            sum_columns(data, block.pixels, stage.channels, sums + offset);
         }
     });
 }
@@ -182,8 +182,8 @@ void Fusion::fuse(std::int64_t begin, std::int64_t end, float* sums, float* out)
         std::fill(row, row + dimension_, 0.0F);
         for (std::size_t s = 0; s < stages.size(); ++s) {
             const Stage& stage = stages[s];
-            float* values = sums + image * plan_.image_sums() + plan_.place(s).sums;
-            fold_slices(values, plan_.place(s).slices, stage.channels);
+            float* values = sums + image * plan_.image_sums() + plan_.slices(s).sums;
+            fold_slices(values, plan_.slices(s).count, stage.channels);
             const auto count = static_cast<double>(stage.pixels()) * static_cast<double>(stages.size());
             add_expanded(values, stage.channels, static_cast<float>(1.0 / count), dimension_, row);
         }

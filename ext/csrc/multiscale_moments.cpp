@@ -185,22 +185,22 @@ void pool_columns(const float* data, std::int64_t rows, std::int64_t width, floa
 
 // Merges the slices of a stage of `pixels` pixels: writes its channels' means and deviations to `out`.
 LOOKALIKE_CLONES
-void merge_slices(const float* means, const float* squares, const Place& place, std::int64_t channels,
+void merge_slices(const float* means, const float* squares, const StageSlices& slices, std::int64_t channels,
                   std::int64_t pixels, float* out) noexcept {
-    const auto size = [&place, pixels](std::int64_t slice) {
-        return static_cast<float>(std::min(place.pixels, pixels - slice * place.pixels));
+    const auto size = [&slices, pixels](std::int64_t slice) {
+        return static_cast<float>(std::min(slices.pixels, pixels - slice * slices.pixels));
     };
     const float scale = 1.0F / static_cast<float>(pixels);
     float* deviations = out + channels;
     std::fill(out, out + 2 * channels, 0.0F);
-    for (std::int64_t slice = 0; slice < place.slices; ++slice) {
+    for (std::int64_t slice = 0; slice < slices.count; ++slice) {
         const float share = size(slice) * scale;
 #pragma omp simd
         for (std::int64_t c = 0; c < channels; ++c) {
             out[c] += share * means[slice * channels + c];
         }
     }
-    for (std::int64_t slice = 0; slice < place.slices; ++slice) {
+    for (std::int64_t slice = 0; slice < slices.count; ++slice) {
         const float weight = size(slice);
 #pragma omp simd
         for (std::int64_t c = 0; c < channels; ++c) {
@@ -223,11 +223,11 @@ MultiscaleMoments::MultiscaleMoments(std::vector<Stage> stages, std::int64_t ima
 }
 
 void MultiscaleMoments::pool(std::int64_t begin, std::int64_t end, float* means, float* squares) const noexcept {
-    plan_.each(begin, end, [=](const Stage& stage, const Block& block, const float* data, std::int64_t place) {
+    plan_.each(begin, end, [=](const Stage& stage, const Block& block, const float* data, std::int64_t offset) {
         if (stage.layout == Layout::planes) {
-            pool_rows(data, block.channels, stage.pixels(), block.pixels, means + place, squares + place);
+            pool_rows(data, block.channels, stage.pixels(), block.pixels, means + offset, squares + offset);
         } else {
-            pool_columns(data, block.pixels, stage.channels, means + place, squares + place);
+            pool_columns(data, block.pixels, stage.channels, means + offset, squares + offset);
         }
     });
 }
@@ -238,9 +238,9 @@ void MultiscaleMoments::merge(std::int64_t begin, std::int64_t end, const float*
     for (std::int64_t image = begin; image < end; ++image) {
         float* row = out + image * length_;
         for (std::size_t s = 0; s < stages.size(); ++s) {
-            const Place& place = plan_.place(s);
-            const std::int64_t sums = image * plan_.image_sums() + place.sums;
-            merge_slices(means + sums, squares + sums, place, stages[s].channels, stages[s].pixels(), row);
+            const StageSlices& slices = plan_.slices(s);
+            const std::int64_t sums = image * plan_.image_sums() + slices.sums;
+            merge_slices(means + sums, squares + sums, slices, stages[s].channels, stages[s].pixels(), row);
             row += 2 * stages[s].channels;
         }
     }
