@@ -1,6 +1,6 @@
-"""The composition root: the one place that names concrete index types, and where encoders get their runtime.
+"""The composition root: the registry of index types by name, and where encoders get their runtime.
 
-Each is imported when it is asked for: torch and FAISS take seconds to load, and many commands need neither.
+Each class is imported when it is first needed: torch and FAISS take seconds to load, and many commands need neither.
 """
 
 from __future__ import annotations

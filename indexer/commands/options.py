@@ -31,7 +31,7 @@ class FusionName(StrEnum):
 
 
 class Engine(StrEnum):
-    """Index types."""
+    """Index types: "auto" and the names in ``lookalike.wiring.INDEX_TYPES``, since typer needs a fixed list."""
 
     AUTO = "auto"
     FAISS_FLAT = "faiss-flat"

@@ -18,10 +18,11 @@ from lookalike.collection.snapshot import Snapshot
 from lookalike.collection.snapshot_manifest import FileStamp, Manifest
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import SnapshotDamagedError
-from lookalike.index.base import ProgressCallback, check_vectors
+from lookalike.index.base import ProgressCallback
 from lookalike.index.build import build_measured_index
 from lookalike.index.index_types import IndexTypes
 from lookalike.index.planner import IndexRequirements
+from lookalike.index.vector_check import check_vectors
 from lookalike.options import EncoderRequest
 from lookalike.storage import sample_file, sha256_file, sync_file, sync_folder, write_atomically, write_npy
 
@@ -43,20 +44,26 @@ class Publisher:
     generation: int
 
     def write(
-        self, older: Sequence[Snapshot], wish: IndexRequirements, types: IndexTypes, tell: ProgressCallback
+        self,
+        older: Sequence[Snapshot],
+        requirements: IndexRequirements,
+        types: IndexTypes,
+        report_progress: ProgressCallback,
     ) -> None:
         """Write the snapshot of this generation; ``older`` ones hold the vectors of the items that stayed.
 
-        Raises RecallTooLowError if the index that is wished for misses too much.
+        Raises RecallTooLowError if no index that the requirements allow reaches the target.
         """
         folder = self.layout.snapshot(self.generation)
         folder.mkdir()
         pages = list(self.catalogue.visible_ids(self.record.id, self.generation))
         ids = np.concatenate(pages).astype(np.int64)
         write_npy(folder / IDS, ids.shape, np.int64, [ids])
-        vectors = self._write_vectors(folder / VECTORS, ids, older, tell)
+        vectors = self._write_vectors(folder / VECTORS, ids, older, report_progress)
         # The generation draws the queries that the index is measured with, so that it can be repeated.
-        chosen = build_measured_index(vectors, wish, types, seed=self.generation, report_progress=tell)
+        chosen = build_measured_index(
+            vectors, requirements, types, seed=self.generation, report_progress=report_progress
+        )
         chosen.index.save(folder / INDEX)
         for name in (IDS, VECTORS, INDEX):
             sync_file(folder / name)
@@ -75,19 +82,21 @@ class Publisher:
             files={name: _stamp(folder / name) for name in (IDS, VECTORS, INDEX)},
             settings=chosen.settings,
             planned=chosen.planned,
-            target_recall=wish.target_recall,
+            target_recall=requirements.target_recall,
         )
         sync_folder(folder)
         write_atomically(folder / MANIFEST, manifest.to_json().encode())
         sync_folder(self.layout.snapshots)
 
-    def _write_vectors(self, path: Path, ids: Ids, older: Sequence[Snapshot], tell: ProgressCallback) -> Vectors:
+    def _write_vectors(
+        self, path: Path, ids: Ids, older: Sequence[Snapshot], report_progress: ProgressCallback
+    ) -> Vectors:
         """Write the vectors one block after the other, and give them mapped from the file."""
 
         def blocks() -> Iterator[Vectors]:
             for start in range(0, len(ids), BLOCK):
                 yield check_vectors(self._gather(ids[start : start + BLOCK], older), self.spec.dimension)
-                tell("writing vectors", min(start + BLOCK, len(ids)), len(ids))
+                report_progress("writing vectors", min(start + BLOCK, len(ids)), len(ids))
 
         write_npy(path, (len(ids), self.spec.dimension), np.float32, blocks())
         return np.asarray(np.load(path, mmap_mode="r" if len(ids) else None, allow_pickle=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.errors import VectorsInvalidError
 from lookalike.short_repr import ShortRepr
 
 Vectors = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-_DOT_LIMIT = 4096  # numbers
 ProgressCallback = Callable[[str, int, int], None]
 """Called with the stage of a long operation, how many steps are completed, and how many there are in all."""
 
@@ -34,7 +32,7 @@ class Neighbours(ShortRepr):
     the rest of a row is position -1 and score -inf.
     """
 
-    scores: Vectors
+    scores: Scores
     positions: Positions
 
 
@@ -89,52 +87,3 @@ class TunableIndex(VectorIndex, Protocol):
 
     def cost(self, effort: int, depth: int, /) -> float:
         """Bytes that a query reads: settings are compared by it, since time depends on the load of the machine."""
-
-
-def check_vectors(vectors: Vectors, dimension: int) -> Vectors:
-    """The same rows, contiguous; raises VectorsInvalidError unless they are finite (n, dimension) float32."""
-    if vectors.ndim != 2 or vectors.shape[1] != dimension:
-        raise VectorsInvalidError(f"expected vectors of shape (n, {dimension}), got {vectors.shape}", subject="vectors")
-    if vectors.dtype != np.float32:
-        raise VectorsInvalidError(f"expected float32 vectors, got {vectors.dtype}", subject="vectors")
-    if not _is_finite(vectors):
-        raise VectorsInvalidError("vectors have NaN or infinite numbers", subject="vectors")
-    return np.ascontiguousarray(vectors)
-
-
-def _is_finite(vectors: Vectors) -> bool:
-    # A dot product is the fastest check of a query. It may also overflow, which the second check rules out; and BLAS
-    # would split a long one among threads, which a search must not use.
-    if vectors.size <= _DOT_LIMIT and math.isfinite(np.vdot(vectors, vectors)):
-        return True
-    return bool(np.isfinite(vectors).all())
-
-
-def check_mask(mask: Mask | None, count: int) -> None:
-    """Raises VectorsInvalidError unless ``mask`` is None or (count,) bool."""
-    if mask is not None and (mask.shape != (count,) or mask.dtype != np.bool_):
-        raise VectorsInvalidError(
-            f"expected a mask of shape ({count},) and dtype bool, got {mask.shape} {mask.dtype}",
-            subject="mask",
-        )
-
-
-def empty_neighbours(queries: int, k: int) -> Neighbours:
-    """A result without neighbours, of shape (queries, k)."""
-    return Neighbours(
-        scores=np.full((queries, k), -np.inf, dtype=np.float32),
-        positions=np.full((queries, k), -1, dtype=np.int64),
-    )
-
-
-def rank(scores: Vectors, positions: Positions) -> Neighbours:
-    """Sort each row by descending score, then ascending position, and clip finite scores into [-1, 1]."""
-    if (scores[:, :-1] > scores[:, 1:]).all() and np.isfinite(scores).all():
-        return Neighbours(np.clip(scores, -1.0, 1.0), positions)
-    finite_scores = np.where(np.isfinite(scores), np.clip(scores, -1.0, 1.0), -np.inf).astype(np.float32)
-    ties = np.where(positions < 0, np.iinfo(np.int64).max, positions)
-    order = np.lexsort((ties, -finite_scores), axis=-1)
-    return Neighbours(
-        scores=np.take_along_axis(finite_scores, order, axis=-1),
-        positions=np.take_along_axis(positions, order, axis=-1),
-    )

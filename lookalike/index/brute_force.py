@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.index.base import Mask, Neighbours, Vectors, empty_neighbours, rank
+from lookalike.index.base import Mask, Neighbours, Scores, Vectors
+from lookalike.index.ranking import empty_neighbours, rank
 
 BLOCK_ROWS = 65_536  # rows scored at a time
 MAX_SCORES = 1 << 20  # scores in memory at a time; ranking them takes some ten times their memory
@@ -39,7 +40,7 @@ def _merge(first: Neighbours, second: Neighbours, k: int) -> Neighbours:
     return Neighbours(merged.scores[:, :k], merged.positions[:, :k])
 
 
-def _rank_candidates(scores: Vectors, positions: npt.NDArray[np.int64], k: int) -> Neighbours:
+def _rank_candidates(scores: Scores, positions: npt.NDArray[np.int64], k: int) -> Neighbours:
     """``rank`` of the columns that can be among the k best, including ties at the k-th score."""
     kth = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
     keep = (scores >= kth).any(axis=0)

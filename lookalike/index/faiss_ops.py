@@ -16,7 +16,8 @@ import faiss as untyped_faiss
 import numpy as np
 
 from lookalike.errors import IndexDamagedError
-from lookalike.index.base import Mask, Neighbours, Positions, Vectors, empty_neighbours, rank
+from lookalike.index.base import Mask, Neighbours, Positions, Scores, Vectors
+from lookalike.index.ranking import empty_neighbours, rank
 from lookalike.storage import disk_full_error
 
 # The wheel's stubs describe the C++ signatures; its Python layer accepts arrays and keywords instead.
@@ -69,7 +70,7 @@ def search_all(vectors: Vectors, queries: Vectors, k: int, *, mask: Mask | None 
     return rank(neighbours.scores, neighbours.positions)
 
 
-def scores_at(vectors: Vectors, queries: Vectors, positions: Positions) -> Vectors:
+def scores_at(vectors: Vectors, queries: Vectors, positions: Positions) -> Scores:
     """The exact score of each of (m, r) positions for its own query, (m, r); -inf where the position is -1."""
     scores = np.empty(positions.shape, dtype=np.float32)
     if positions.size:
@@ -91,7 +92,7 @@ def search_rows(vectors: Vectors, queries: Vectors, k: int, positions: Positions
     return results
 
 
-def select_best(scores: Vectors, positions: Positions, k: int) -> Neighbours:
+def select_best(scores: Scores, positions: Positions, k: int) -> Neighbours:
     """The k best of (m, r) scored positions, padded to k; r may be below or above k."""
     neighbours = empty_neighbours(len(scores), k)
     scores = np.where(positions >= 0, np.clip(scores, -1.0, 1.0), -np.inf)

@@ -8,10 +8,11 @@ from typing import ClassVar, Self
 import numpy as np
 
 from lookalike.errors import IndexDamagedError
-from lookalike.index.base import IndexSettings, Mask, Neighbours, ProgressCallback, Vectors, check_mask, check_vectors
+from lookalike.index.base import IndexSettings, Mask, Neighbours, ProgressCallback, Vectors
 from lookalike.index.brute_force import scan
 from lookalike.index.engines.vectors_only_file import check_shape, scan_estimate, write_shape
 from lookalike.index.index_types import Estimate
+from lookalike.index.vector_check import check_mask, check_vectors
 
 
 class ExactIndex:

@@ -12,10 +12,11 @@ from typing import ClassVar, Self
 import numpy as np
 
 from lookalike.errors import IndexDamagedError
-from lookalike.index.base import IndexSettings, Mask, Neighbours, ProgressCallback, Vectors, check_mask, check_vectors
+from lookalike.index.base import IndexSettings, Mask, Neighbours, ProgressCallback, Vectors
 from lookalike.index.engines.vectors_only_file import check_shape, scan_estimate, write_shape
 from lookalike.index.faiss_ops import faiss, read_index, search_all, search_rows, use_threads
 from lookalike.index.index_types import Estimate
+from lookalike.index.vector_check import check_mask, check_vectors
 
 SPARSE_MASK_SHARE = 0.2
 """Share of the rows below which reading them one by one is faster than a scan of all."""

@@ -13,13 +13,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, ProgressCallback, Vectors, check_vectors
+from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, ProgressCallback, Vectors
 from lookalike.index.engines.four_bit_codes import NUMBERS, Codes, FourBitEncoder, code_bytes
 from lookalike.index.engines.pca import SAMPLE, SCALE_SAMPLE, Components, byte_scale, sample_vectors, to_bytes
 from lookalike.index.engines.reranked import BLOCK, MIN_VECTORS, RANDOM_READ_FACTOR, RerankedIndex, growth
 from lookalike.index.faiss_ops import available_threads, faiss, use_threads
 from lookalike.index.hnsw_graph import Graph, GraphSearch, stride_for
 from lookalike.index.index_types import Estimate
+from lookalike.index.vector_check import check_vectors
 
 LINKS = 32  # of a node in layer 0; half as many in each layer above
 WIDTH = 256  # components that the graph is built on

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from lookalike.errors import IndexDamagedError
-from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, ProgressCallback, Vectors, check_vectors
+from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, ProgressCallback, Vectors
 from lookalike.index.engines.reranked import BLOCK, RerankedIndex
 from lookalike.index.faiss_ops import (
     Selector,
@@ -20,6 +20,7 @@ from lookalike.index.faiss_ops import (
     use_threads,
     write_index,
 )
+from lookalike.index.vector_check import check_vectors
 
 
 class FaissQuantisedIndex(RerankedIndex):

@@ -15,18 +15,10 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from lookalike.index.base import (
-    IndexSettings,
-    Mask,
-    Neighbours,
-    Positions,
-    ProgressCallback,
-    Vectors,
-    check_mask,
-    check_vectors,
-)
+from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, ProgressCallback, Vectors
 from lookalike.index.faiss_ops import search_all, search_rows, use_threads
 from lookalike.index.index_types import Estimate
+from lookalike.index.vector_check import check_mask, check_vectors
 from lookalike.index.vector_reader import VectorReader
 
 BLOCK = 16_384  # vectors that are encoded at a time
