@@ -12,8 +12,8 @@
     │   ├── SourceNotFoundError         source-not-found
     │   ├── SourceEmptyError            source-empty            has no files any more
     │   ├── SourceUnsupportedError      source-unsupported
-    │   ├── ArchiveError                archive-unsafe          leads outside, links, unpacks too large
-    │   ├── ArchiveDamagedError         archive-damaged
+    │   ├── ArchiveError                archive-unsafe          an entry leads outside, is a link, unpacks too large
+    │   ├── ArchiveDamagedError         archive-damaged         corrupt; not an ArchiveError
     │   ├── ManifestError               manifest-invalid
     │   ├── EntryMissingError           entry-missing           a row names a file that is not there
     │   ├── EntryUnreadableError        entry-unreadable
@@ -21,12 +21,12 @@
     │   ├── LabelsMissingError          labels-missing          none, or no two pictures share one
     │   ├── KeyInvalidError             key-invalid
     │   └── KeyDuplicateError           key-duplicate
-    ├── EncoderError                a network, its weights or its runtime
+    ├── EncoderError                a network, its weights or its runtime; any failed download
     │   ├── EncoderUnknownError         encoder-unknown
     │   ├── EncoderNotInstalledError    encoder-not-installed
     │   ├── EncoderOptionsError         encoder-options-invalid
     │   ├── WeightsInvalidError         weights-invalid
-    │   ├── DownloadError               download-failed
+    │   ├── DownloadError               download-failed         of weights, or of the data set of `fetch`
     │   ├── EncoderMismatchError        encoder-mismatch
     │   ├── CalibrationInvalidError     calibration-invalid     damaged or lost
     │   ├── CalibrationMismatchError    calibration-mismatch    of another encoder
@@ -67,7 +67,11 @@ _REPR_LENGTH = 200
 
 
 class LookalikeError(Exception):
-    """Base of every error below; ``subject`` is the file, key, field or name that the error is about."""
+    """Base of every error below; ``subject`` is the file, key, field or name that the error is about.
+
+    Only leaves are raised, and only they define ``code``: this class and the branches, which are for ``except``, have
+    no value for it.
+    """
 
     code: ClassVar[str]
 
@@ -144,13 +148,13 @@ class SourceUnsupportedError(SourceError):
 
 
 class ArchiveError(SourceError):
-    """An archive, or an entry of it, is unsafe: it leads outside, is a link, or unpacks too large."""
+    """An archive has an unsafe entry: one that leads outside, is a link, or unpacks too large."""
 
     code = "archive-unsafe"
 
 
 class ArchiveDamagedError(SourceError):
-    """An archive, or an entry of it, fails its own checks."""
+    """An archive, or an entry of it, is corrupt: it fails its own checks. Not a kind of ``ArchiveError``."""
 
     code = "archive-damaged"
 
@@ -198,7 +202,10 @@ class KeyDuplicateError(SourceError):
 
 
 class EncoderError(LookalikeError):
-    """An encoder cannot be loaded, run or used here: catch it to choose, install or calibrate another one."""
+    """An encoder cannot be loaded, run or used here: catch it to choose, install or calibrate another one.
+
+    A failed download of a data set is here too: catch ``DownloadError`` first where one is fetched.
+    """
 
 
 class EncoderUnknownError(EncoderError):
@@ -226,7 +233,7 @@ class WeightsInvalidError(EncoderError):
 
 
 class DownloadError(EncoderError):
-    """Weights or a data set could not be fetched."""
+    """Weights, or the data set of ``fetch``, could not be downloaded: the message says how to get them by hand."""
 
     code = "download-failed"
 

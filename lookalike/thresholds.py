@@ -19,25 +19,23 @@ class Threshold(ShortRepr):
     """``value`` is a normalised score in [0, 1]; ``source`` is a text that says where it comes from.
 
     ``calibration`` maps scores to confidence, also if the value itself was given by the caller.
+    ``source_calibration`` is the calibration that the value itself comes from: None for a value that was given, and
+    for the default.
     """
 
     value: float
     source: str
     calibration: Calibration | None = field(default=None, repr=False)
+    source_calibration: Calibration | None = field(default=None, repr=False)
 
     @classmethod
     def choose(cls, value: float | None, calibration: Calibration | None) -> Self:
         """The caller's value, or else the calibrated one, or else the default."""
         if value is not None:
-            return cls(value, GIVEN_SOURCE, calibration)
+            return cls(value, "given", calibration)
         if calibration is None:
             return cls(DEFAULT_VALUE, "default, not calibrated for this encoder")
-        return cls(calibration.threshold, _source(calibration), calibration)
-
-    @property
-    def source_calibration(self) -> Calibration | None:
-        """The calibration that the value itself comes from: None for a value that was given, and for the default."""
-        return None if self.source == GIVEN_SOURCE else self.calibration
+        return cls(calibration.threshold, _source(calibration), calibration, source_calibration=calibration)
 
     @property
     def cosine(self) -> float:
@@ -64,6 +62,5 @@ def _source(calibration: Calibration) -> str:
     return f"calibrated for encoder {calibration.encoder} ({calibration.rule})"
 
 
-GIVEN_SOURCE = "given"
 DEFAULT_VALUE = 0.80
 """The threshold without a calibration: the normalised score 0.80, a cosine of 0.60."""

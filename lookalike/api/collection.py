@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -52,7 +53,6 @@ class Collection:
         if encoder is not None:
             self.check_encoder(encoder.spec)
         self._loading = Lock()
-        self._calibrations: tuple[Calibration | None] | None = None
 
     @classmethod
     def open(
@@ -156,15 +156,13 @@ class Collection:
                 self._encoder = loaded
             return self._encoder
 
-    @property
+    @cached_property
     def calibration(self) -> Calibration | None:
         """What turns its scores into confidence: its own calibration, or else its encoder's; None if there is none.
 
         Read once, at the first question. Raises CalibrationInvalidError and CalibrationMismatchError.
         """
-        if self._calibrations is None:
-            self._calibrations = (find_calibration(self.manifest.encoder, self._encoders_dir, self._layout),)
-        return self._calibrations[0]
+        return find_calibration(self.manifest.encoder, self._encoders_dir, self._layout)
 
     def threshold(self, value: float | None = None) -> Threshold:
         """From which normalised score on a neighbour is similar: ``value``, or else the calibrated one.

@@ -10,7 +10,7 @@ from lookalike.copies.agreement import Agreement, measure_agreement
 from lookalike.copies.alignment import propose_alignments
 from lookalike.copies.fingerprint import Fingerprint
 
-"""Limits on the fields of `Agreement`; the correlations from which a window agrees are in `agreement`."""
+# Limits on the fields of `Agreement`; the correlations from which a window agrees are in `agreement`.
 _MIN_OVERLAP = 0.95
 _MIN_AGREEING = 0.85
 _MIN_CLOSELY_AGREEING = 0.6

@@ -60,6 +60,7 @@ def test_confidence_is_linear_between_knots_and_stays_beyond_them(score: float, 
 def test_a_calibrated_threshold_says_on_what_and_for_what() -> None:
     threshold = Threshold.choose(None, made())
     assert (threshold.value, threshold.source) == (0.85, "calibrated on collection shop (best F1)")
+    assert threshold.source_calibration == made()
     assert threshold.similar(0.70)
     assert not threshold.similar(0.69)
     own = Threshold.choose(None, made(collection=None, rule="precision 0.99"))
@@ -75,6 +76,7 @@ def test_a_given_threshold_goes_before_and_keeps_the_confidence() -> None:
 def test_without_a_calibration_the_threshold_says_so_and_no_confidence_is_claimed() -> None:
     threshold = Threshold.choose(None, None)
     assert (threshold.value, threshold.source) == (0.8, "default, not calibrated for this encoder")
+    assert threshold.source_calibration is None
     assert threshold.confidence(0.9) is None
 
 
