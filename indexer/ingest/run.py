@@ -15,7 +15,13 @@ from indexer.ingest.pipeline import Pipeline, PipelineOptions, Timings
 from indexer.ingest.verdicts import Report, Verdict
 from lookalike.catalogue.records import SourceRecord
 from lookalike.catalogue.repository import Catalogue
-from lookalike.collection.builder import Builder, BuildOptions, check_request, find_rolled_back
+from lookalike.collection.builder import (
+    Builder,
+    BuildOptions,
+    CollectionEncoder,
+    check_request_fits_collection,
+    find_rolled_back,
+)
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.base import ImageEncoder
@@ -105,6 +111,15 @@ class IndexRequest:
     encoder: EncoderRequest
 
 
+@dataclass(frozen=True, slots=True)
+class ListedSource:
+    """An open source, how many entries it listed, and when the run began, in seconds of ``time.monotonic``."""
+
+    source: Source
+    entries: int
+    start: float
+
+
 def index_collection(
     places: Places, request: IndexRequest, *, catalogue: Catalogue, options: RunOptions, reporter: Reporter
 ) -> RunSummary:
@@ -118,17 +133,17 @@ def index_collection(
     source = open_source(request.location, images_root=None if request.root is None else Path(request.root))
     try:
         with reporter.stage(f"{request.name}: listing", 0) as stage:
-            total = 0
+            entries = 0
             for _ in source.entries():
-                total += 1
+                entries += 1
                 stage.advance()
         if not options.build.allow_other_encoder:
-            check_request(layout, request.encoder)
+            check_request_fits_collection(layout, request.encoder)
         encoder = load_encoder(request.encoder, places.encoders_dir)
-        if total == 0 and not options.allow_empty:
+        if entries == 0 and not options.allow_empty:
             _refuse_empty(request, catalogue)
         remembered = SourceRecord(source.kind, source.location, request.root)
-        identity = (request.encoder, encoder.spec)
+        identity = CollectionEncoder(request.encoder, encoder.spec)
         served = find_rolled_back(layout)
         with Builder.open(layout, catalogue, remembered, identity, INDEX_TYPES, options.build) as (builder, damage):
             for line in damage:
@@ -138,7 +153,7 @@ def index_collection(
                     f"{request.name}: the rollback to snapshot {served.generation} ends with this run, which goes on "
                     f"from snapshot {builder.generation - 1}"
                 )
-            return _run(source, builder, encoder, (total, start), options, reporter)
+            return _run(ListedSource(source, entries, start), builder, encoder, options, reporter)
     finally:
         source.close()
 
@@ -159,25 +174,19 @@ def _refuse_empty(request: IndexRequest, catalogue: Catalogue) -> None:
 
 
 def _run(
-    source: Source,
-    builder: Builder,
-    encoder: ImageEncoder,
-    scan: tuple[int, float],
-    options: RunOptions,
-    reporter: Reporter,
+    listed: ListedSource, builder: Builder, encoder: ImageEncoder, options: RunOptions, reporter: Reporter
 ) -> RunSummary:
-    total, start = scan
     name = builder.layout.name
     with disk_errors(builder.layout.root), Report(_report_path(builder.layout, builder.generation)) as report:
-        with reporter.stage(f"{name}: encoding", total) as stage:
-            timings = Pipeline(source, builder, encoder, report, stage, options.pipeline).run()
+        with reporter.stage(f"{name}: encoding", listed.entries) as stage:
+            timings = Pipeline(listed.source, builder, encoder, report, stage, options.pipeline).run()
         if not options.allow_empty and not any(report.counts[verdict] for verdict in STAYS):
-            _refuse_pictureless(source.location, name, builder.live_count())
+            _refuse_pictureless(listed.source.location, name, builder.live_count())
         for key in builder.remove_unseen():
             report.give_removed(key)
         with Steps(reporter, f"{name}: publishing") as steps:
             manifest = builder.publish(steps.tell)
-    return RunSummary(manifest, report, timings, time.monotonic() - start)
+    return RunSummary(manifest, report, timings, time.monotonic() - listed.start)
 
 
 def _refuse_pictureless(location: str, name: str, live: int) -> None:

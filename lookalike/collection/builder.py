@@ -45,6 +45,14 @@ class BuildOptions:
     allow_other_encoder: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class CollectionEncoder:
+    """The encoder of a run: the ``request`` that it was loaded by, which is stored, and the ``spec`` that it has."""
+
+    request: EncoderRequest
+    spec: EncoderSpec
+
+
 @dataclass(slots=True)
 class Builder:
     """One run over one collection; made by ``Builder.open``, which holds the lock for it."""
@@ -110,10 +118,11 @@ class Builder:
         """Drop what the source no longer has; only after a full pass over it. The keys that went."""
         return self.catalogue.remove_unseen(self.record, self.generation)
 
-    def publish(self, tell: ProgressCallback = ignore_progress) -> Manifest:
+    def publish(self, report_progress: ProgressCallback = ignore_progress) -> Manifest:
         """Make what this run took in the collection's current snapshot, and prune old ones.
 
-        ``tell`` hears how far it is. Raises RecallTooLowError if the index misses more than the settings allow.
+        ``report_progress`` is called after each step. Raises RecallTooLowError if the index misses more than the
+        settings allow.
 
         Where nothing changed the newest complete snapshot becomes (or stays) the current one. Only then is the
         collection told of this run's source, encoder and settings: a run that fails leaves all as it was.
@@ -123,7 +132,7 @@ class Builder:
                 publisher = Publisher(
                     self.layout, self.catalogue, self.record, self.request, self.spec, self.generation
                 )
-                publisher.write(self._snapshots, self._wish, self.index_types, tell)
+                publisher.write(self._snapshots, self._requirements, self.index_types, report_progress)
                 current = self.generation
             else:
                 current = self.generation - 1
@@ -145,16 +154,16 @@ class Builder:
         )
 
     @property
-    def _wish(self) -> IndexRequirements:
+    def _requirements(self) -> IndexRequirements:
         settings = self.options.settings
         return IndexRequirements(settings.engine, settings.target_recall, settings.memory)
 
     def _index_differs(self, newest: Manifest) -> bool:
         """Whether the same items would be given another type of index now, or one that is tuned to another recall."""
-        planned = plan_index(newest.count, newest.dimension, self._wish, self.index_types).engine
+        planned = plan_index(newest.count, newest.dimension, self._requirements, self.index_types).engine
         if planned != (newest.planned or newest.engine):
             return True
-        return newest.settings is not None and newest.target_recall != self._wish.target_recall
+        return newest.settings is not None and newest.target_recall != self._requirements.target_recall
 
     def _prune(self, current: int) -> None:
         complete = self.layout.complete()
@@ -200,16 +209,18 @@ class Builder:
         layout: CollectionLayout,
         catalogue: Catalogue,
         source: SourceRecord,
-        encoder: tuple[EncoderRequest, EncoderSpec],
+        encoder: CollectionEncoder,
         index_types: IndexTypes,
         options: BuildOptions,
     ) -> Iterator[tuple[Self, list[str]]]:
-        """A run over a collection, made if it does not exist, and what was found damaged and will be mended by it.
+        """A run over a collection, which is made if it does not exist, and a warning for each damage to its data.
+
+        The run repairs that damage: pictures whose vectors cannot be read are encoded again.
 
         Raises CollectionBusyError, EncoderMismatchError (unless the options agree to it), DiskFullError and
         DataPathError.
         """
-        request, spec = encoder
+        request, spec = encoder.request, encoder.spec
         with disk_errors(layout.root):
             layout.make()
         with layout.hold_lock():
@@ -258,7 +269,7 @@ def find_rolled_back(layout: CollectionLayout) -> Manifest | None:
     return None
 
 
-def check_request(layout: CollectionLayout, request: EncoderRequest) -> None:
+def check_request_fits_collection(layout: CollectionLayout, request: EncoderRequest) -> None:
     """Raise EncoderMismatchError if what is asked for cannot be the collection's encoder, whatever it would load as.
 
     For before the encoder is loaded: to load it may take the export of a network, in vain.

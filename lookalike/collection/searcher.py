@@ -76,18 +76,12 @@ class Searcher:
     def __len__(self) -> int:
         return self.snapshot.manifest.count
 
-    def search(
-        self, queries: Vectors, k: int, *, min_score: float | None = None, exclude: int | None = None
-    ) -> list[list[Hit]]:
-        """The k best items for each of (n, D) unit-length queries, best first.
-
-        Fewer than k come back only if the collection has no more, or none above ``min_score``. ``exclude`` is the
-        id of an item that is not answered. Raises VectorsInvalidError for k below 1 or wrong vectors.
-        """
-        return self.hits(self.neighbours(queries, k, exclude=exclude), min_score=min_score)
-
     def neighbours(self, queries: Vectors, k: int, *, exclude: int | None = None) -> Neighbours:
-        """The first half of ``search``: positions and scores from the index, no rows yet."""
+        """The first half of a search: positions and scores of the k best for each of (n, D) unit-length queries.
+
+        Fewer than k come back only if the collection has no more. ``exclude`` is the id of an item that is not
+        returned. Raises VectorsInvalidError for k below 1 or wrong vectors.
+        """
         if k < 1:
             raise VectorsInvalidError(f"k must be at least 1, got {k}", subject="k")
         if exclude is None:
@@ -98,9 +92,9 @@ class Searcher:
     def hits(
         self, neighbours: Neighbours, *, min_score: float | None = None, threshold: Threshold | None = None
     ) -> list[list[Hit]]:
-        """The second half of ``search``: the rows behind ``neighbours``; raises SnapshotDamagedError.
+        """The second half of a search: the rows behind ``neighbours``, best first; raises SnapshotDamagedError.
 
-        ``threshold`` is what the hits then say whether they are similar by.
+        Those below ``min_score``, a cosine, are left out. The hits say by ``threshold`` whether they are similar.
         """
         is_hit = neighbours.positions >= 0
         if min_score is not None:

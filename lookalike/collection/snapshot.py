@@ -25,14 +25,14 @@ class Snapshot:
     """One published state of a collection.
 
     ``ids`` is (n,) int64, rising; ``vectors`` is (n, D) float32; both are mapped from their files. Row i of one belongs
-    to row i of the other and to position i of the index. ``rows`` are the same vectors for who wants few of them.
+    to row i of the other and to position i of the index. ``vector_reader`` reads a few of the same vectors.
     """
 
     folder: Path
     manifest: Manifest
     ids: npt.NDArray[np.int64]
     vectors: npt.NDArray[np.float32]
-    rows: VectorReader
+    vector_reader: VectorReader
 
     @property
     def index_path(self) -> Path:
@@ -54,7 +54,7 @@ class Snapshot:
     def vector(self, item_id: int) -> npt.NDArray[np.float32] | None:
         """An item's vector, (D,) float32; None if the snapshot has no such item."""
         position = self.position(item_id)
-        return None if position < 0 else np.array(self.rows.vectors[position])
+        return None if position < 0 else np.array(self.vector_reader.vectors[position])
 
 
 def read_manifest(layout: CollectionLayout, generation: int) -> Manifest:
@@ -89,12 +89,12 @@ def open_snapshot(layout: CollectionLayout, generation: int, *, whole: bool = Tr
         ids = np.load(folder / IDS, mmap_mode=mode, allow_pickle=False)
         # Plain arrays over the mapped files: numpy's own class for them costs microseconds at every access.
         vectors = np.asarray(np.load(folder / VECTORS, mmap_mode=mode, allow_pickle=False))
-        rows = VectorReader.open(vectors)
+        vector_reader = VectorReader.open(vectors)
     except (OSError, ValueError) as error:
         raise _damaged(folder, f"cannot be read: {error}", layout.name) from error
     if ids.shape != (manifest.count,) or vectors.shape != (manifest.count, manifest.dimension):
         raise _damaged(folder, f"holds {ids.shape} ids and {vectors.shape} numbers", layout.name)
-    return Snapshot(folder, manifest, np.asarray(ids), vectors, rows)
+    return Snapshot(folder, manifest, np.asarray(ids), vectors, vector_reader)
 
 
 def check_ids(snapshot: Snapshot, visible: Iterator[npt.NDArray[np.int64]]) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lookalike.catalogue.records import CollectionSettings, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
-from lookalike.collection.builder import Builder, BuildOptions
+from lookalike.collection.builder import Builder, BuildOptions, CollectionEncoder
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.searcher import Hit, Searcher
 from lookalike.collection.snapshot import open_snapshot
@@ -36,6 +36,11 @@ def digest(content: str) -> str:
     return (content * 64)[:64]
 
 
+def search(searcher: Searcher, query: npt.NDArray[np.float32], k: int, *, min_score: float | None = None) -> list[Hit]:
+    """The hits of one (D,) query, by the two halves of a search that the product runs."""
+    return searcher.hits(searcher.neighbours(query[None], k), min_score=min_score)[0]
+
+
 @dataclass
 class Shop:
     """A collection over a pretended source: a mapping from key to content."""
@@ -49,7 +54,7 @@ class Shop:
         self, spec: EncoderSpec = SPEC, *, engine: str = "faiss-flat", keep: int = 3, other: bool = False
     ) -> Iterator[Builder]:
         build = BuildOptions(CollectionSettings(engine, keep, 1000, 1000), allow_other_encoder=other)
-        identity = (EncoderRequest("tiny"), spec)
+        identity = CollectionEncoder(EncoderRequest("tiny"), spec)
         source = SourceRecord("folder", "/pictures")
         with Builder.open(self.layout, self.catalogue, source, identity, INDEX_TYPES, build) as (builder, _damage):
             yield builder
@@ -87,7 +92,7 @@ class Shop:
         return Searcher(snapshot, index, self.catalogue, self.catalogue.collection(self.layout.name).id)
 
     def find(self, content: str, k: int = 1, generation: int | None = None) -> list[Hit]:
-        return self.searcher(generation).search(vector(content)[None], k)[0]
+        return search(self.searcher(generation), vector(content), k)
 
     def keys(self, generation: int | None = None) -> list[str]:
         return sorted(item.draft.key for item in self.searcher(generation).items())

@@ -14,7 +14,7 @@ from lookalike.errors import (
     ItemNotFoundError,
     SnapshotNotFoundError,
 )
-from tests.helpers.shop_collection import Shop, vector
+from tests.helpers.shop_collection import Shop, search, vector
 
 
 @pytest.fixture(params=["faiss-flat", "exact"])
@@ -74,11 +74,11 @@ def test_a_minimum_score_and_an_excluded_item_are_respected(shop: Shop) -> None:
     shop.index({str(n): str(n) for n in range(9)})
     searcher = shop.searcher()
     own = searcher.item("3")
-    everything = searcher.search(vector("3")[None], 9)[0]
+    everything = search(searcher, vector("3"), 9)
     limit = everything[4].score
-    strong = searcher.search(vector("3")[None], 9, min_score=limit)[0]
+    strong = search(searcher, vector("3"), 9, min_score=limit)
     assert [hit.key for hit in strong] == [hit.key for hit in everything[:5]]
-    others = searcher.search(searcher.vector(own.id)[None], 8, exclude=own.id)[0]
+    others = searcher.hits(searcher.neighbours(searcher.vector(own.id)[None], 8, exclude=own.id))[0]
     assert [hit.key for hit in others] == [hit.key for hit in everything if hit.key != "3"]
 
 

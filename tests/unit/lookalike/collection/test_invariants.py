@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.layout import CollectionLayout
-from tests.helpers.shop_collection import SPEC, Shop, vector
+from tests.helpers.shop_collection import SPEC, Shop, search, vector
 
 PICTURES = st.dictionaries(
     st.sampled_from("abcdefgh"), st.sampled_from(["cat", "dog", "hen", "cow", "pig"]), max_size=8
@@ -76,7 +76,7 @@ class CollectionMachine(RuleBasedStateMachine):
             for key, content in pictures.items():
                 item = searcher.item(key)
                 np.testing.assert_allclose(searcher.vector(item.id), vector(content), atol=1e-6)
-                first = searcher.search(vector(content)[None], 1)[0][0]
+                first = search(searcher, vector(content), 1)[0]
                 assert pictures[first.key] == content, "rank 1 is the picture, or an exact copy of it"
 
     @invariant()

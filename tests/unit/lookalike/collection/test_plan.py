@@ -12,7 +12,7 @@ from lookalike.catalogue.records import ItemDraft, NewItem
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.errors import EncoderMismatchError
 from lookalike.index import planner
-from tests.helpers.shop_collection import SPEC, Shop, digest
+from tests.helpers.shop_collection import SPEC, Shop, digest, search
 
 
 def test_recall_is_measured_and_kept(shop: Shop) -> None:
@@ -68,11 +68,12 @@ def test_a_collection_too_large_to_scan_gets_a_graph_that_keeps_its_promise(
     assert manifest.target_recall == 0.99
     assert Manifest.from_json(manifest.to_json()) == manifest
     vectors = many_vectors()
-    (hit,) = shop.searcher().search(vectors[477:478], 1)[0]
+    searcher = shop.searcher()
+    (hit,) = search(searcher, vectors[477], 1)
     assert hit.key == "477"
     assert hit.score == pytest.approx(1.0, abs=1e-6)
-    own = shop.searcher().item("477").id
-    others = shop.searcher().search(vectors[477:478], 5, exclude=own)[0]
+    own = searcher.item("477").id
+    (others,) = searcher.hits(searcher.neighbours(vectors[477:478], 5, exclude=own))
     assert [other.key for other in others] == [str(n) for n in np.argsort(-(vectors @ vectors[477]))[1:6]]
 
 
