@@ -1,12 +1,12 @@
-"""The pages that the program writes are the ones that lie in docs/."""
+"""The pages that the program writes, and its parts of README, are the ones that lie here."""
 
 from __future__ import annotations
 
 import pytest
 
-from tools.docs.library_pages import DOCS, PAGES
+from tools.docs.library_pages import PAGES, REPOSITORY
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_written_page_is_current(name: str) -> None:
-    assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name](), "run `make docs`"
+    assert (REPOSITORY / name).read_text(encoding="utf-8") == PAGES[name](), "run `make docs`"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import shutil
+import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, USERS_RUNTIME
 from tests.e2e.conftest import Run, run, write_pictures
 from tests.helpers.calibration import EACH, LABELS, view
+from tools.docs.api_examples import ADDRESS, environment_of, served
 
 __all__ = ["run"]
 
@@ -39,7 +44,16 @@ def home(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 )
     for number, name in enumerate(("cat.jpg", "dog.jpg"), start=20):
         Path(name).write_bytes(encode_jpeg(make_picture(number), 90))
+    (tmp_path / "products.csv").write_text(blocks("csv")[0], encoding="utf-8")
+    for number, path in enumerate(products(), start=30):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(encode_jpeg(make_picture(number), 90))
     return tmp_path
+
+
+def products() -> list[str]:
+    """Paths of the pictures of README's manifest."""
+    return [row.split(",")[0] for row in blocks("csv")[0].splitlines()[1:]]
 
 
 def test_the_commands_run_in_the_order_in_which_they_stand(run: Run, home: Path) -> None:
@@ -61,6 +75,29 @@ def test_the_python_block_runs(run: Run, home: Path, capsys: pytest.CaptureFixtu
     assert -1.0 <= float(lines[0]) <= 1.0
     assert lines[1].startswith("Judgement(score=")
     assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+def test_the_requests_are_answered_by_a_service_over_what_was_indexed(run: Run, home: Path) -> None:
+    assert run("index", home / "Pictures", "--collection", "pictures").code == 0
+    assert run("index", home / "products.csv", "--collection", "products").code == 0
+    requests = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("curl ")]
+    assert len(requests) >= 6
+    with served(home, environment_of(home) | {"LOOKALIKE_RUNTIME": USERS_RUNTIME}) as address:
+        for line in requests:
+            words = shlex.split(line.replace(ADDRESS, address), comments=True)
+            ended = subprocess.run([*words, "--fail-with-body"], capture_output=True, text=True, check=False)
+            assert ended.returncode == 0, f"{line}\n{ended.stdout}"
+            answer = json.loads(ended.stdout)
+            if "k=5" in words:
+                indexed = len(products()) - 1 if "collection=products" in words else 5
+                assert len(answer["results"]) == indexed, line
+
+
+def test_the_versions_of_torch_are_those_that_are_pinned() -> None:
+    dependencies = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    pins = set(re.findall(r"`(torch\w*==[\d.]+)`", README))
+    assert pins == {name for name in dependencies if name.startswith("torch")}
 
 
 def test_every_make_target_that_is_told_of_exists() -> None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shlex
-import shutil
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,18 +18,12 @@ import httpx
 import numpy as np
 import pytest
 
-from lookalike.images import encode_jpeg
-from lookalike.testing import make_picture
-from tests.conftest import REPOSITORY
 from tests.e2e.conftest import write_pictures
 from tests.e2e.processes import PATIENCE, Program, Served
 from tests.e2e.wire import END, Wire, file_head
 from tests.helpers.wheel import packaged
 
 ITEMS = 12
-CURL = [
-    line for line in (REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("curl ")
-]
 TYPES = {
     "": {"text/html"},
     ".js": {"text/javascript", "application/javascript"},
@@ -132,23 +122,6 @@ def test_an_indexed_picture_and_its_thumbnail_can_be_fetched(shop: Shop) -> None
     assert shop.served.get(hit["image_url"]).content == (shop.folder / "003.jpg").read_bytes()
     thumbnail = shop.served.get(hit["thumbnail_url"])
     assert (thumbnail.headers["content-type"], thumbnail.content[:3]) == ("image/jpeg", b"\xff\xd8\xff")
-
-
-def test_there_are_commands_in_the_readme() -> None:
-    assert [line for line in CURL if "-F image=@cat.jpg -F k=5 http://127.0.0.1:8000/search" in line]
-
-
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
-@pytest.mark.parametrize("line", CURL, ids=range(len(CURL)))
-def test_the_commands_of_the_readme_work(shop: Shop, tmp_path: Path, line: str) -> None:
-    for number, name in enumerate(("cat.jpg", "dog.jpg"), start=20):
-        (tmp_path / name).write_bytes(encode_jpeg(make_picture(number), 90))
-    words = shlex.split(line.replace("http://127.0.0.1:8000", shop.served.url), comments=True)
-    ended = subprocess.run([*words, "--fail-with-body"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout
-    answer = json.loads(ended.stdout)
-    for word, length in {"k=5": 5, "k=10": 10}.items():
-        assert word not in words or len(answer["results"]) == length
 
 
 def test_the_page_and_all_that_it_loads_come_from_here_and_run_under_its_policy(shop: Shop) -> None:

@@ -52,6 +52,8 @@ EXAMPLES: dict[str, str] = {
 _LONGEST_LIST, _LONGEST_TEXT, _LINES = 2, 72, 6
 _MOST_LINES = 56
 """Of an answer on the page."""
+_WIDTH = 117
+"""Characters in a line of a hit."""
 _FIXED: dict[str, Any] = {"created_at": "2026-01-02T03:04:05Z", "Time taken in milliseconds": 20.0}
 
 
@@ -60,7 +62,7 @@ def run_examples(folder: Path, environment: Mapping[str, str]) -> dict[str, Any]
     indexer = [sys.executable, "-m", "indexer"]
     for words in (["sample", "shop", "--products", "8"], ["index", "shop/manifest.csv", "--collection", "shop"]):
         subprocess.run([*indexer, *words], cwd=folder, env=environment, check=True, capture_output=True)
-    with _served(folder, environment) as address:
+    with served(folder, environment) as address:
         return {title: _answer(command.replace(ADDRESS, address), folder) for title, command in EXAMPLES.items()}
 
 
@@ -71,7 +73,7 @@ def environment_of(folder: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _served(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
+def served(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
     """The address of a service over the folder's collections, once it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -132,6 +134,19 @@ def shown(title: str) -> list[str]:
     lines = answer if isinstance(answer, list) else json.dumps(answer, indent=2, ensure_ascii=False).splitlines()
     cut = lines if len(lines) <= _MOST_LINES else [*lines[:_MOST_LINES], "..."]
     return ["```console", f"$ {EXAMPLES[title]}", *cut, "```", ""]
+
+
+def hit_lines(title: str) -> list[str]:
+    """The first hit that a route answered with, as a page shows it: valid JSON, several fields a line."""
+    fields = [
+        json.dumps({name: value}, ensure_ascii=False)[1:-1] for name, value in recorded()[title]["results"][0].items()
+    ]
+    lines = [""]
+    for field in fields:
+        if len(lines[-1]) + len(field) > _WIDTH:
+            lines.append("")
+        lines[-1] += f"{' ' if lines[-1] else ''}{field}{',' if field is not fields[-1] else ''}"
+    return ["```json", f"{{{lines[0]}", *(f" {line}" for line in lines[1:-1]), f" {lines[-1]}}}", "```"]
 
 
 def recorded() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Worked examples of docs/cli.md: each verb's task, a command, and what it printed when it was run here.
+"""Worked examples of docs/cli.md: each verb's task, a command, what it printed, and the fields of its answers.
 
 ``python -m tools.docs.cli_examples`` runs them, one after the other in one folder, and keeps what they print; a test
 runs them again and compares all but the numbers.
@@ -14,9 +14,13 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from indexer.console.reporter import HumanReporter
 
 RECORDED = Path(__file__).with_name("cli_examples.json")
 HOME = "/home/me"
@@ -32,6 +36,7 @@ class Example:
     """``task`` is what somebody wants, in one sentence; ``lines`` is how many lines of a long output are shown.
 
     ``runs`` is False for a command that needs the network or minutes. ``before`` is done first, in the folder.
+    ``related`` names verbs, and pages of docs/, to read next.
     """
 
     verb: str
@@ -40,6 +45,15 @@ class Example:
     lines: int = 12
     runs: bool = True
     before: Callable[[Path], None] | None = None
+    related: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What an example printed, and the fields of its answers: their names, and below a list of objects their names."""
+
+    printed: list[str]
+    fields: dict[str, list[str]]
 
 
 def _remove_a_picture(folder: Path) -> None:
@@ -50,68 +64,150 @@ def _remove_a_picture(folder: Path) -> None:
 
 
 EXAMPLES = (
-    Example("sample", "Draw pictures to try things on.", "sample shop --products 16"),
-    Example("index", "Make a collection of a table of products.", "index shop/manifest.csv --collection shop"),
+    Example(
+        "sample",
+        "Draw pictures to try things on.",
+        "sample shop --products 16",
+        related=("index",),
+    ),
+    Example(
+        "index",
+        "Make a collection of a table of products.",
+        "index shop/manifest.csv --collection shop",
+        related=("search", "verify", "reindex", "plan"),
+    ),
     Example(
         "search",
         "Find the pictures most like one of yours.",
-        "search shop/queries/query-1.jpg --collection shop -k 3",
+        "search shop/queries/query-7.jpg --collection shop -k 3",
+        related=("montage", "evaluate", "calibrate", "quality.md"),
     ),
-    Example("compare", "Ask whether two pictures are similar.", f"compare {FIRST} {SECOND}"),
-    Example("explain", "See why two pictures are similar.", f"explain {FIRST} {SECOND} --out why.png"),
+    Example(
+        "compare",
+        "Ask whether two pictures are similar.",
+        f"compare {FIRST} {SECOND}",
+        related=("explain", "duplicates", "quality.md"),
+    ),
+    Example(
+        "explain",
+        "See why two pictures are similar.",
+        f"explain {FIRST} {SECOND} --out why.png",
+        related=("compare", "quality.md"),
+    ),
     Example(
         "montage",
         "See the neighbours of a picture.",
-        "montage shop/queries/query-1.jpg --collection shop -k 5 --out montage.png",
+        "montage shop/queries/query-7.jpg --collection shop -k 5 --out montage.png",
+        related=("search",),
     ),
-    Example("duplicates", "Find copies of one picture.", "duplicates --collection shop"),
+    Example(
+        "duplicates",
+        "Find copies of one picture.",
+        "duplicates --collection shop",
+        related=("compare",),
+    ),
     Example(
         "evaluate",
         "Measure how good the answers are on your pictures.",
         "evaluate --collection shop --label product_id",
+        related=("calibrate", "robustness", "encoders compare", "quality.md"),
     ),
     Example(
         "robustness",
         "Measure what crop, light, blur and other changes of a picture cost.",
         "robustness shop/manifest.csv --limit 2",
         lines=12,
+        related=("evaluate", "quality.md"),
     ),
     Example(
         "calibrate",
         "Fit the threshold and the confidences to your labels.",
         "calibrate --collection shop --label product_id",
+        related=("evaluate", "quality.md"),
     ),
-    Example("plan", "See which index a million pictures would get.", "plan --count 1000000 --memory 8"),
-    Example("collections", "List what is indexed.", "collections"),
-    Example("verify", "Check that a collection is intact.", "verify --collection shop"),
+    Example(
+        "plan",
+        "See which index a million pictures would get.",
+        "plan --count 1000000 --memory 8",
+        related=("index",),
+    ),
+    Example(
+        "collections",
+        "List what is indexed.",
+        "collections",
+        related=("verify", "rollback"),
+    ),
+    Example(
+        "verify",
+        "Check that a collection is intact.",
+        "verify --collection shop",
+        related=("doctor", "rollback"),
+    ),
     Example(
         "reindex",
         "Bring every collection up to date (here the table has lost its last row).",
         "reindex",
         before=_remove_a_picture,
+        related=("index", "rollback"),
     ),
-    Example("rollback", "Serve the snapshot before.", "rollback --collection shop"),
-    Example("fetch", "Download pictures to try things on.", "fetch imagenette pictures", runs=False),
-    Example("stats", "Measure the colours of a corpus.", "stats shop/manifest.csv"),
-    Example("doctor", "Check the installation.", "doctor"),
+    Example(
+        "rollback",
+        "Serve the snapshot before.",
+        "rollback --collection shop",
+        related=("collections", "reindex", "operations.md"),
+    ),
+    Example(
+        "fetch",
+        "Download pictures to try things on.",
+        "fetch imagenette pictures",
+        runs=False,
+        related=("index", "evaluate"),
+    ),
+    Example(
+        "stats",
+        "Measure the colours of a corpus.",
+        "stats shop/manifest.csv",
+        related=("evaluate",),
+    ),
+    Example(
+        "doctor",
+        "Check the installation.",
+        "doctor",
+        related=("verify", "operations.md"),
+    ),
     Example(
         "export",
         "Use an encoder in another program.",
         "export encoder.onnx --encoder bundled-int8",
+        related=("encoders", "export.md"),
     ),
-    Example("encoders", "See which encoders there are.", "encoders", lines=8),
-    Example("encoders install", "Install the published weights of a network.", "encoders install resnet50", runs=False),
+    Example(
+        "encoders",
+        "See which encoders there are.",
+        "encoders",
+        lines=8,
+        related=("encoders install", "encoders compare", "model-card.md"),
+    ),
+    Example(
+        "encoders install",
+        "Install the published weights of a network.",
+        "encoders install resnet50",
+        runs=False,
+        related=("encoders quantise", "encoders compare"),
+    ),
     Example(
         "encoders quantise",
         "Make an installed encoder faster.",
         "encoders quantise resnet50 --pictures ~/Pictures",
         runs=False,
+        related=("encoders compare", "export"),
     ),
     Example(
         "encoders compare",
         "See what another encoder would change, before anything is rebuilt.",
         "encoders compare bundled-int8 bundled-resnet18 --collection shop --sample 20",
         lines=20,
+        related=("encoders install", "index", "quality.md"),
     ),
 )
 
@@ -130,16 +226,43 @@ _UNSTABLE = (
 )
 
 
-def run_examples(folder: Path) -> dict[str, list[str]]:
+def run_examples(folder: Path) -> dict[str, Recording]:
     """What each example that runs prints, stdout and stderr as they came, run one after the other in ``folder``."""
-    printed: dict[str, list[str]] = {}
+    recordings: dict[str, Recording] = {}
     with contextlib.chdir(folder):
         for example in EXAMPLES:
             if example.runs:
                 if example.before is not None:
                     example.before(folder)
-                printed[example.verb] = _stable(_run(shlex.split(example.command)), folder)
-    return printed
+                with _recorded_answers() as answers:
+                    text = _run(shlex.split(example.command))
+                recordings[example.verb] = Recording(_stable(text, folder), _fields(answers))
+    return recordings
+
+
+@contextlib.contextmanager
+def _recorded_answers() -> Iterator[list[dict[str, Any]]]:
+    """The fields of every answer given meanwhile, which ``--json`` would write."""
+    answers: list[dict[str, Any]] = []
+    print_answer = HumanReporter.answer
+
+    def record(reporter: HumanReporter, text: str, **fields: Any) -> None:
+        answers.append(fields)
+        print_answer(reporter, text, **fields)
+
+    with mock.patch.object(HumanReporter, "answer", record):
+        yield answers
+
+
+def _fields(answers: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Names of the answers' fields, in order; of a list of objects the names of these."""
+    names: dict[str, list[str]] = {}
+    for answer in answers:
+        for name, value in answer.items():
+            inner = names.setdefault(name, [])
+            objects = [item for item in value if isinstance(item, dict)] if isinstance(value, list | tuple) else []
+            inner += [key for item in objects[:1] for key in item if key not in inner]
+    return names
 
 
 def mask(lines: list[str]) -> list[str]:
@@ -151,6 +274,13 @@ def mask(lines: list[str]) -> list[str]:
 def shown(example: Example, printed: list[str]) -> list[str]:
     """The lines of an example's output that the page shows."""
     return printed if len(printed) <= example.lines else [*printed[: example.lines], "..."]
+
+
+def example_lines(verb: str) -> list[str]:
+    """A verb's command and what it printed, as a page shows them."""
+    (example,) = (example for example in EXAMPLES if example.verb == verb)
+    printed = shown(example, recorded()[verb].printed) if example.runs else []
+    return ["```console", f"$ {PROGRAM} {example.command}", *printed, "```"]
 
 
 def _run(words: list[str]) -> str:
@@ -175,10 +305,10 @@ def _stable(text: str, folder: Path) -> list[str]:
     return [line.rstrip() for line in text.rstrip().splitlines() if not _PROGRESS.match(line)]
 
 
-def recorded() -> dict[str, list[str]]:
-    """What was printed when the examples were run last, by verb."""
-    lines: dict[str, list[str]] = json.loads(RECORDED.read_text(encoding="utf-8"))
-    return lines
+def recorded() -> dict[str, Recording]:
+    """What came of the examples when they were run last, by verb."""
+    recordings: dict[str, dict[str, Any]] = json.loads(RECORDED.read_text(encoding="utf-8"))
+    return {verb: Recording(**recording) for verb, recording in recordings.items()}
 
 
 def main() -> None:
@@ -188,8 +318,8 @@ def main() -> None:
         for variable in [variable for variable in os.environ if variable.startswith("LOOKALIKE_")]:
             del os.environ[variable]
         os.environ["LOOKALIKE_ENCODERS_DIR"] = str(folder / ".cache" / "lookalike" / "encoders")
-        printed = run_examples(folder)
-    RECORDED.write_text(json.dumps(printed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        recordings = {verb: asdict(recording) for verb, recording in run_examples(folder).items()}
+    RECORDED.write_text(json.dumps(recordings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

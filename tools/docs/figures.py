@@ -55,6 +55,29 @@ def encoder_table() -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+_SUMMARY_COLUMNS = {
+    DEFAULT: "in the box",
+    "efficientnet_lite2, untrained": "EfficientNet-Lite2 as published",
+    "colour_histogram": "colour histogram",
+}
+_SUMMARY_ROWS = {
+    "mean_of_labelled": "clothing, groceries, Caltech-101, TrashNet, Imagenette (mean)",
+    "held_out_classes": "12 classes left out of every fit",
+    "drawn_sample": "the drawn products of `make demo`",
+}
+
+
+def summary_table() -> str:
+    """Recall@1 / mAP of the default encoder beside two others, for README: a row for several sets, and two sets."""
+    results: dict[str, Any] = json.loads((RESULTS / "encoder.json").read_text(encoding="utf-8"))
+    rows = [["recall@1 / mAP", *_SUMMARY_COLUMNS.values()], ["---"] * (1 + len(_SUMMARY_COLUMNS))]
+    for name, label in _SUMMARY_ROWS.items():
+        rows.append([label, *(_pair(results[encoder][name]) for encoder in _SUMMARY_COLUMNS)])
+    copies = [f"{results[encoder]['near_duplicates']['overall']:.3f}" for encoder in _SUMMARY_COLUMNS]
+    rows.append(["a made copy finds its original (recall@1)", *copies])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def _pair(figures: dict[str, float]) -> str:
     return f"{figures['recall_at_1']:.3f} / {figures['mean_average_precision']:.3f}"
 
