@@ -13,9 +13,14 @@ from lookalike.encoder.base import Evidence, ImageEncoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.explanation import Explanation, explanation_of
 from lookalike.thresholds import Threshold
-from lookalike.tiers import PictureIdentity
 from lookalike.wiring import default_encoder
-from service.embedding import embed_picture, fingerprint_item, read_item_picture
+from service.embedding import (
+    NO_FINGERPRINT,
+    FingerprintOutcome,
+    embed_picture,
+    fingerprint_item,
+    read_item_picture,
+)
 from service.http.body import Upload
 from service.inference.copy_checker import check_unchanged
 from service.inference.decoder_pool import PreparedPicture
@@ -34,7 +39,7 @@ class ComparedPicture:
 
     vector: npt.NDArray[np.float32]
     prepared_picture: PreparedPicture | None
-    fingerprint: PictureIdentity | str | None
+    fingerprint: FingerprintOutcome
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,11 +103,13 @@ class Comparison:
     async def decide_tier(self, pair: ScoredPair) -> TierOutcome:
         """The pair's tier, or the reasons why it cannot be decided."""
         first, second = (picture.fingerprint for picture in pair.pictures)
-        if isinstance(first, PictureIdentity) and isinstance(second, PictureIdentity):
+        if first.identity is not None and second.identity is not None:
             with self.stopwatch.stage("pixels"):
                 similar = pair.threshold.similar(pair.score)
-                return TierOutcome(await self.services.copy_checker.tier(first, second, similar=similar))
-        return TierOutcome(problem="; ".join(reason for reason in (first, second) if isinstance(reason, str)))
+                return TierOutcome(
+                    await self.services.copy_checker.tier(first.identity, second.identity, similar=similar)
+                )
+        return TierOutcome(problem="; ".join(side.problem for side in (first, second) if side.problem is not None))
 
     async def explain(self, pair: ScoredPair) -> Explanation:
         """What the pair's score is made of, by part of the encoder and by place; raises EncodingError."""
@@ -140,7 +147,7 @@ class Comparison:
         vector, prepared_picture = await embed_picture(
             self.services, source.loaded_encoder(), picture, stopwatch, with_fingerprint=self.with_fingerprints
         )
-        return ComparedPicture(vector, prepared_picture, prepared_picture.fingerprint)
+        return ComparedPicture(vector, prepared_picture, FingerprintOutcome(prepared_picture.fingerprint))
 
     async def _embed_item(self, source: _VectorSource, key: str, stopwatch: Stopwatch) -> ComparedPicture:
         services, snapshot = self.services, source.snapshot
@@ -148,9 +155,10 @@ class Comparison:
             raise TypeError("a key without a collection")
         item = await services.search_in_thread(snapshot.collection.item, key)
         if source.spec.digest == snapshot.collection.manifest.encoder.digest and not self.form.explain:
-            fingerprint = None
+            fingerprint = NO_FINGERPRINT
             if self.with_fingerprints:
-                fingerprint = await fingerprint_item(services, snapshot, item, stopwatch)
+                with stopwatch.stage("pixels"):
+                    fingerprint = await fingerprint_item(services, snapshot, item)
             vector = await services.search_in_thread(snapshot.collection.vector, item)
             return ComparedPicture(vector, None, fingerprint)
         with stopwatch.stage("decode"):
@@ -161,7 +169,7 @@ class Comparison:
         if prepared_picture.fingerprint is not None:
             # A response about another picture's pixels under an indexed key would not be true of the index.
             check_unchanged(prepared_picture.fingerprint, item.draft)
-        return ComparedPicture(vector, prepared_picture, prepared_picture.fingerprint)
+        return ComparedPicture(vector, prepared_picture, FingerprintOutcome(prepared_picture.fingerprint))
 
 
 async def load_requested_encoder(

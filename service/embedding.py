@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,6 +21,17 @@ from service.services import Services
 from service.telemetry.timing import Stopwatch
 
 Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FingerprintOutcome:
+    """What identifies copies of a picture, or why its file cannot be compared; neither where that was not asked for."""
+
+    identity: PictureIdentity | None = None
+    problem: str | None = None
+
+
+NO_FINGERPRINT = FingerprintOutcome()
 
 
 async def embed_picture(
@@ -50,14 +63,12 @@ async def read_item_picture(services: Services, snapshot: OpenSnapshot, item: It
     return Upload.of(item.draft.key, data)
 
 
-async def fingerprint_item(
-    services: Services, snapshot: OpenSnapshot, item: ItemRecord, stopwatch: Stopwatch
-) -> PictureIdentity | str:
-    """What tells copies of an indexed picture, or a sentence that says why its file cannot be compared."""
-    with stopwatch.stage("pixels"):
-        try:
-            return await services.copy_checker.fingerprint_item(
-                await snapshot.source(), item.draft, snapshot.collection.limits
-            )
-        except (SourceError, ImageError, ItemChangedError) as error:
-            return detail_of(error)
+async def fingerprint_item(services: Services, snapshot: OpenSnapshot, item: ItemRecord) -> FingerprintOutcome:
+    """What identifies copies of an indexed picture, or why its file cannot be compared."""
+    try:
+        source = await snapshot.source()
+        return FingerprintOutcome(
+            await services.copy_checker.fingerprint_item(source, item.draft, snapshot.collection.limits)
+        )
+    except (SourceError, ImageError, ItemChangedError) as error:
+        return FingerprintOutcome(problem=detail_of(error))

@@ -36,7 +36,7 @@ class OpenSnapshot:
     collection: Collection
     encoders: EncoderPool
     calibration: Calibration | None = None
-    answers: ResponseCache = field(default_factory=ResponseCache)
+    response_cache: ResponseCache = field(default_factory=ResponseCache)
     leases: int = 0
     is_retired: bool = False
     encoder_problem: EncoderError | None = None

@@ -6,16 +6,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Protocol, Self
 
 from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.searcher import Hit
 from lookalike.index.base import Neighbours
 from lookalike.thresholds import Threshold
-from lookalike.tiers import PictureIdentity, Tier
+from lookalike.tiers import Tier
 from service.box import WHOLE_PICTURE, Box
-from service.embedding import Vectors, embed_picture, fingerprint_item, read_item_picture
+from service.embedding import (
+    NO_FINGERPRINT,
+    FingerprintOutcome,
+    Vectors,
+    embed_picture,
+    fingerprint_item,
+    read_item_picture,
+)
 from service.http.body import Upload
 from service.open_snapshot import OpenSnapshot
 from service.schemas.requests import BatchForm, SearchForm, SimilarQuery
@@ -49,20 +57,59 @@ class SearchOptions:
         return cls(k=request.k, min_score=request.min_score, threshold=request.threshold, tiers=tiers)
 
 
+class Query(Protocol):
+    """What is searched with."""
+
+    def cache_key(self, options: SearchOptions) -> Hashable | None:
+        """What identifies the response in a snapshot's cache; None if it may not be cached."""
+
+    async def rank(self, search: Search) -> tuple[EncodedQuery, Ranking]:
+        """The query's vector and its hits; raises the errors of ``Search.run``."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureQuery:
-    """Search with an uploaded picture."""
+    """Search with an uploaded picture, or with a part of it."""
 
     upload: Upload
     box: Box = WHOLE_PICTURE
 
+    def cache_key(self, _options: SearchOptions) -> None:
+        """Not cached: uploads rarely come twice."""
+
+    async def rank(self, search: Search) -> tuple[EncodedQuery, Ranking]:
+        """See Query.rank."""
+        return await search.rank_picture(self.upload, self.box)
+
 
 @dataclass(frozen=True, slots=True)
 class KeyQuery:
-    """Search with an indexed item: by its stored vector, or for a part of its picture by a new one."""
+    """Search with an indexed item, by its stored vector."""
 
     key: str
-    box: Box | None = None
+
+    def cache_key(self, options: SearchOptions) -> Hashable | None:
+        """Not cached with tiers: the files that they are decided by may change."""
+        return None if options.tiers else (self, options)
+
+    async def rank(self, search: Search) -> tuple[EncodedQuery, Ranking]:
+        """See Query.rank."""
+        return await search.rank_by_stored_vector(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPartQuery:
+    """Search with a part of an indexed item's picture, by a new vector."""
+
+    key: str
+    box: Box
+
+    def cache_key(self, _options: SearchOptions) -> None:
+        """Not cached: the item's file may change."""
+
+    async def rank(self, search: Search) -> tuple[EncodedQuery, Ranking]:
+        """See Query.rank."""
+        return await search.rank_item_part(self.key, self.box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +124,13 @@ class TierOutcome:
 class EncodedQuery:
     """A query as a vector (D,); ``item`` is the indexed item that it is, which is left out of the hits.
 
-    ``fingerprint`` is what tells copies of it, or a sentence that says why there is none, or None if not asked for.
+    ``fingerprint`` is empty where no tiers were asked for.
     """
 
     vector: Vectors
     summary: QueryAnswer
     item: ItemRecord | None = None
-    fingerprint: PictureIdentity | str | None = None
+    fingerprint: FingerprintOutcome = NO_FINGERPRINT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +160,7 @@ class Search:
 
     services: Services
     snapshot: OpenSnapshot
-    query: PictureQuery | KeyQuery
+    query: Query
     options: SearchOptions
     stopwatch: Stopwatch
 
@@ -123,11 +170,7 @@ class Search:
         Raises ItemNotFoundError, SnapshotDamagedError, EncodingError, leaves of ImageError and SourceError, and the
         errors of ``OpenSnapshot.encoder``.
         """
-        if isinstance(self.query, KeyQuery) and self.query.box is None:
-            query, ranking = await self._rank_by_stored_vector(self.query.key)
-        else:
-            query = await self._encode()
-            ranking = await self._rank(query)
+        query, ranking = await self.query.rank(self)
         threshold = self.snapshot.collection.threshold(self.options.threshold)
         candidates = len(self.snapshot.collection) - (query.item is not None)
         return SearchResult(
@@ -140,16 +183,36 @@ class Search:
             exhausted=len(ranking.hits) < self.options.k or self.options.k >= candidates,
         )
 
-    async def _encode(self) -> EncodedQuery:
-        """The query by a new vector of the uploaded picture, or of a part of the indexed one."""
-        if isinstance(self.query, PictureQuery):
-            item, upload, box = None, self.query.upload, self.query.box
+    async def rank_picture(
+        self, upload: Upload, box: Box, item: ItemRecord | None = None
+    ) -> tuple[EncodedQuery, Ranking]:
+        """The hits by a new vector of a part of a picture: an uploaded one, or that of an ``item``."""
+        query = await self._encode(upload, box, item)
+        return query, await self._rank(query)
+
+    async def rank_item_part(self, key: str, box: Box) -> tuple[EncodedQuery, Ranking]:
+        """The hits by a new vector of a part of an indexed picture."""
+        with self.stopwatch.stage("catalogue"):
+            item = await self.services.search_in_thread(self.snapshot.collection.item, key)
+        with self.stopwatch.stage("decode"):
+            upload = await read_item_picture(self.services, self.snapshot, item)
+        return await self.rank_picture(upload, box, item)
+
+    async def rank_by_stored_vector(self, key: str) -> tuple[EncodedQuery, Ranking]:
+        """The hits by an item's stored vector; with tiers its file is read for its fingerprint."""
+        if self._is_inline() and self.snapshot.searcher.has_cached_item(key):
+            query = self._read_stored(key)
+            ranking = await self._rank(query)
         else:
-            with self.stopwatch.stage("catalogue"):
-                item = await self.services.search_in_thread(self.snapshot.collection.item, self.query.key)
-            with self.stopwatch.stage("decode"):
-                upload = await read_item_picture(self.services, self.snapshot, item)
-            box = self.query.box or WHOLE_PICTURE
+            # All of it in one thread: three changes of thread cost as much as the search.
+            query, ranking = await self.services.search_in_thread(self._read_and_rank, key)
+        if self.options.tiers and query.item is not None:
+            with self.stopwatch.stage("pixels"):
+                fingerprint = await fingerprint_item(self.services, self.snapshot, query.item)
+            query = replace(query, fingerprint=fingerprint)
+        return query, ranking
+
+    async def _encode(self, upload: Upload, box: Box, item: ItemRecord | None) -> EncodedQuery:
         encoder = await self.snapshot.encoder()
         vector, prepared_picture = await embed_picture(
             self.services, encoder, upload, self.stopwatch, box=box, with_fingerprint=self.options.tiers
@@ -159,19 +222,9 @@ class Search:
         summary = QueryAnswer(
             width=size.width, height=size.height, box=box, key=None if item is None else item.draft.key
         )
-        return EncodedQuery(vector=vector, summary=summary, item=item, fingerprint=prepared_picture.fingerprint)
-
-    async def _rank_by_stored_vector(self, key: str) -> tuple[EncodedQuery, Ranking]:
-        if self._is_inline() and self.snapshot.searcher.has_cached_item(key):
-            query = self._read_stored(key)
-            ranking = await self._rank(query)
-        else:
-            # All of it in one thread: three changes of thread cost as much as the search.
-            query, ranking = await self.services.search_in_thread(self._read_and_rank, key)
-        if self.options.tiers and query.item is not None:
-            fingerprint = await fingerprint_item(self.services, self.snapshot, query.item, self.stopwatch)
-            query = replace(query, fingerprint=fingerprint)
-        return query, ranking
+        return EncodedQuery(
+            vector=vector, summary=summary, item=item, fingerprint=FingerprintOutcome(prepared_picture.fingerprint)
+        )
 
     def _read_and_rank(self, key: str) -> tuple[EncodedQuery, Ranking]:
         query = self._read_stored(key)
@@ -211,20 +264,20 @@ class Search:
         if not self.options.tiers:
             return [TierOutcome()] * len(hits)
         first_hits, rest = hits[:MAX_TIERS], [TierOutcome()] * len(hits[MAX_TIERS:])
-        fingerprint = query.fingerprint
-        if not isinstance(fingerprint, PictureIdentity):
-            return [TierOutcome(problem=fingerprint)] * len(first_hits) + rest
+        identity = query.fingerprint.identity
+        if identity is None:
+            return [TierOutcome(problem=query.fingerprint.problem)] * len(first_hits) + rest
         # One request's pictures take turns with those of others in the threads that compare.
         semaphore = asyncio.Semaphore(_CONCURRENT_TIERS)
 
         async def decide(hit: Hit, item: ItemRecord) -> TierOutcome:
             async with semaphore:
-                item_fingerprint = await fingerprint_item(self.services, self.snapshot, item, Stopwatch())
-                if isinstance(item_fingerprint, str):
-                    return TierOutcome(problem=item_fingerprint)
+                item_fingerprint = await fingerprint_item(self.services, self.snapshot, item)
+                if item_fingerprint.identity is None:
+                    return TierOutcome(problem=item_fingerprint.problem)
                 similar = threshold.similar(hit.score)
                 return TierOutcome(
-                    await self.services.copy_checker.tier(fingerprint, item_fingerprint, similar=similar)
+                    await self.services.copy_checker.tier(identity, item_fingerprint.identity, similar=similar)
                 )
 
         with self.stopwatch.stage("pixels"):

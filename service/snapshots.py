@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -83,21 +83,10 @@ class Snapshots:
         """The names of all collections, also of those without a current snapshot."""
         return sorted(self._slots)
 
-    def current(self, name: str) -> OpenSnapshot | None:
-        """A collection's current snapshot, if it has one."""
-        slot = self._slots.get(name)
-        return None if slot is None else slot.current
-
-    def cached_response(self, name: str | None, query: Hashable) -> tuple[bytes, int] | None:
-        """The current snapshot's cached response to a query, and that snapshot's number.
-
-        Without a name, that of the only collection.
-        """
+    def current(self, name: str | None) -> OpenSnapshot | None:
+        """A collection's current snapshot, if it has one; without a name, that of the only collection."""
         slot = self._slots.get(name) if name is not None else self._only_slot()
-        if slot is None or slot.current is None:
-            return None
-        body = slot.current.answers.get(query)
-        return None if body is None else (body, slot.current.generation)
+        return None if slot is None else slot.current
 
     def _only_slot(self) -> _Slot | None:
         return next(iter(self._slots.values())) if len(self._slots) == 1 else None

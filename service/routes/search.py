@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -21,7 +21,7 @@ from service.http.responses import json_answer, timed_answer
 from service.open_snapshot import OpenSnapshot
 from service.schemas.requests import BatchForm, SearchForm
 from service.schemas.search_responses import BatchAnswer, BatchEntry, SearchAnswer
-from service.search import STAGES, TIERS_WEIGHT, KeyQuery, PictureQuery, Search, SearchOptions
+from service.search import STAGES, TIERS_WEIGHT, ItemPartQuery, KeyQuery, PictureQuery, Query, Search, SearchOptions
 from service.search_json import EncodedResult, encode_result, search_answer
 from service.services import Services, ServicesDependency
 from service.telemetry.timing import Stopwatch
@@ -39,14 +39,15 @@ async def search(request: Request, services: ServicesDependency) -> Response:
     """The k indexed pictures most similar to a picture, or to an indexed one, best first."""
     async with admit_form(request, services, SearchForm, pictures=1, weight=_permits) as form:
         options = SearchOptions.from_request(form)
-        query: PictureQuery | KeyQuery
-        if form.image is not None and form.key is None:
-            query = PictureQuery(form.image, form.box or WHOLE_PICTURE)
-        elif form.key is not None and form.image is None:
-            query = KeyQuery(form.key, form.box)
-        else:
-            raise ImageMissingError("send exactly one of image (a file) and key (of an indexed picture)")
-        return await answer_search(request, services, form.collection, query, options)
+        return await answer_search(request, services, form.collection, _query_of(form), options)
+
+
+def _query_of(form: SearchForm) -> Query:
+    if form.image is not None and form.key is None:
+        return PictureQuery(form.image, form.box or WHOLE_PICTURE)
+    if form.key is not None and form.image is None:
+        return KeyQuery(form.key) if form.box is None else ItemPartQuery(form.key, form.box)
+    raise ImageMissingError("send exactly one of image (a file) and key (of an indexed picture)")
 
 
 def _permits(form: SearchForm) -> int:
@@ -57,34 +58,36 @@ async def answer_search(
     request: Request,
     services: Services,
     collection: str | None,
-    query: PictureQuery | KeyQuery,
+    query: Query,
     options: SearchOptions,
 ) -> Response:
     """The response to one search; the caller holds its permits.
 
-    A search by key that the current snapshot has answered before gets the same response from a cache. Searches for
-    copies are not cached: files may change. Nor are those by a part of a picture, which is encoded each time.
+    A search that the current snapshot has answered before gets the same response from that snapshot's cache, unless
+    ``Query.cache_key`` is None.
     """
     stopwatch = Stopwatch(*STAGES)
-    is_cacheable = isinstance(query, KeyQuery) and query.box is None and not options.tiers
-    cache_key = (query, options)
-    cached_response = services.snapshots.cached_response(collection, cache_key) if is_cacheable else None
+    cache_key = query.cache_key(options)
+    result = None if cache_key is None else _find_cached(services.snapshots.current(collection), cache_key)
 
     async def search_snapshot(snapshot: OpenSnapshot) -> EncodedResult:
         one_search = Search(services=services, snapshot=snapshot, query=query, options=options, stopwatch=stopwatch)
         encoded_result = encode_result(await one_search.run())
-        if is_cacheable:
-            snapshot.answers.keep(cache_key, encoded_result.body)
+        if cache_key is not None:
+            snapshot.response_cache.keep(cache_key, encoded_result.body)
         return encoded_result
 
-    if cached_response is not None:
-        result = EncodedResult(*cached_response)
-    else:
+    if result is None:
         work = with_newest_snapshot(services, collection, search_snapshot)
         result = await run_while_connected(request, work, timeout=services.settings.request_timeout)
     took_ms = stopwatch.took_ms()
     services.metrics.observe_stages(took_ms)
     return timed_answer(result.body, snapshot=result.snapshot, took_ms=took_ms)
+
+
+def _find_cached(snapshot: OpenSnapshot | None, cache_key: Hashable) -> EncodedResult | None:
+    body = None if snapshot is None else snapshot.response_cache.get(cache_key)
+    return None if snapshot is None or body is None else EncodedResult(body, snapshot.generation)
 
 
 async def with_newest_snapshot(
