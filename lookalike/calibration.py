@@ -42,7 +42,7 @@ def threshold_words(value: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HoldoutFigures:
-    """Figures of a threshold on the hold-out pairs, besides its precision and recall.
+    """Figures of a threshold on the held-out pairs, besides its precision and recall.
 
     The 95 % intervals of these two; ``false_positive_rate``, the share of different pairs that pass; ``prevalence``,
     the share of same pairs among all, with the weights of the precision; and the number of ``pairs``.
@@ -68,7 +68,7 @@ class Calibration(ShortRepr):
 
     ``encoder`` and ``encoder_digest`` are of the encoder that made the scores. ``collection`` is where the pairs come
     from, None for the default that belongs to the encoder. ``threshold`` is a normalised score, 0 to 1, chosen by
-    ``rule`` ("best F1", "precision 0.99") on the fitted pairs. Measured on the hold-out pairs: ``precision`` and
+    ``rule`` ("best F1", "precision 0.99") on the fitted pairs. Measured on the held-out pairs: ``precision`` and
     ``recall`` at the threshold, ``brier`` (the mean squared error of the confidence) and ``calibration_error`` (the
     mean distance of confidence and truth, by bins). ``scores`` (cosines, ascending) and ``probabilities`` (not
     descending) are the knots of the map, which is linear between them. ``positives`` and ``negatives`` count the pairs

@@ -1,4 +1,4 @@
-"""``robustness``: what changes of a picture do to its score, for one encoder or several."""
+"""``robustness``: the effect of perturbations of a picture on its score, for one encoder or several."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def robustness(
     out: ReportOption = None,
     images_root: RootOption = None,
 ) -> None:
-    """Measure what fourteen changes of a picture, such as crop, light, JPEG or a banner, do to its scores.
+    """Measure what fourteen perturbations of a picture, such as crop, light, JPEG or a banner, do to its scores.
 
-    For each change and encoder: the mean score of the changed picture with its original, how often it finds its
-    original first, and how often the threshold still calls the two similar.
+    For each perturbation and encoder: the mean score of the perturbed picture with its original, how often it finds
+    its original first, and how often the threshold still calls the two similar.
     """
     from indexer.evaluation.encoders import load_encoders
     from indexer.reports.page import check_place
@@ -51,12 +51,12 @@ def robustness(
     if out is not None:
         check_place(out)
     requests = encoder_requests(encoder, fusion, input_size)
-    with closing(open_source(source, images_root=images_root)) as opened:
-        encoders = [loaded for loaded, _ in load_encoders(requests, session.places.encoders_dir)]
-        trial = run_trial(encoders, opened, limit=limit, reporter=session.reporter, limits=ImageLimits())
+    with closing(open_source(source, images_root=images_root)) as open_corpus:
+        encoders = [image_encoder for image_encoder, _ in load_encoders(requests, session.places.encoders_dir)]
+        trial = run_trial(encoders, open_corpus, limit=limit, reporter=session.reporter, limits=ImageLimits())
     report = {}
     if out is not None:
-        write_report(out, trial, opened.location)
+        write_report(out, trial, open_corpus.location)
         report["report"] = str(out)
     _say(session, trial)
     parts = [*(text(table) for table in tables(trial)), effects_text(trial), *report.values()]

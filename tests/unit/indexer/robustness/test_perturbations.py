@@ -1,4 +1,4 @@
-"""The fourteen changes: each does what its name says, as strongly as it is written, and the same every time."""
+"""The fourteen perturbations: each does what its name says, as strongly as it is written, and the same every time."""
 
 from __future__ import annotations
 
