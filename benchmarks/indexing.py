@@ -234,7 +234,7 @@ def run_once(folder: Path, data: Path, encoder: str, encoders_dir: Path) -> dict
     return {
         "wall_s": round(time.perf_counter() - wall, 3),
         "cpu_s": round(time.process_time() - cpu, 3),
-        "encoded": summary.timings.encoded,
+        "encoded": summary.timings.encoded_count,
         "stages": stages,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         **{f"{kind}_mib": most for kind, most in memory.items()},

@@ -33,7 +33,7 @@ from benchmarks.decoding import enlarged, real_pictures
 from indexer.ingest import decode_worker
 from indexer.ingest import run as runs
 from indexer.ingest.decode_worker import Examiner
-from indexer.ingest.encode_writer import Intake
+from indexer.ingest.encode_writer import EncodeWriter
 from indexer.ingest.pipeline import Pipeline
 from indexer.ingest.verdicts import Report
 from lookalike.collection import publisher
@@ -93,8 +93,8 @@ class Parts:
             ("resizing", type(encoder), "prepare"),
             ("rows: looking up", Builder, "known"),
             ("rows: looking up", Builder, "twins"),
-            ("rows: writing", Intake, "_commit"),
-            (NETWORK, Intake, "_forward"),
+            ("rows: writing", EncodeWriter, "_commit"),
+            (NETWORK, EncodeWriter, "_forward"),
             ("verdicts", Report, "give"),
             ("publishing: vectors", Publisher, "_write_vectors"),
             ("publishing: index, recall", publisher, "build_measured_index"),

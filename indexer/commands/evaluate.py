@@ -24,7 +24,7 @@ from indexer.commands.session import EXIT_REJECTED, Session, with_collections
 from indexer.evaluation.encoders import load_encoders
 from indexer.evaluation.report import read_thumbnails, report_page
 from indexer.evaluation.result import Evaluation, evaluate_subject
-from indexer.evaluation.subject import Choice, subject_of_collection, subject_of_source
+from indexer.evaluation.subject import SubjectOptions, subject_of_collection, subject_of_source
 from indexer.reports.page import check_place, write_page
 from lookalike.errors import SourceError
 from lookalike.sources.base import Source
@@ -77,16 +77,16 @@ def evaluate(
     _check_usage(context, source, collection)
     if out is not None:
         check_place(out)
-    choice = Choice(label, limit)
+    options = SubjectOptions(label, limit)
     if source is not None:
         requests = encoder_requests(encoder, fusion, input_size)
-        with closing(open_source(source, images_root=images_root)) as opened:
+        with closing(open_source(source, images_root=images_root)) as open_corpus:
             encoders = load_encoders(requests, session.places.encoders_dir)
-            subject = subject_of_source(opened, encoders, choice, workers=workers, reporter=session.reporter)
-            _finish(session, evaluate_subject(subject, session.reporter), out, lambda: nullcontext(opened))
+            subject = subject_of_source(open_corpus, encoders, options, workers=workers, reporter=session.reporter)
+            _finish(session, evaluate_subject(subject, session.reporter), out, lambda: nullcontext(open_corpus))
     elif collection is not None:
-        with session.collection(collection) as stored:
-            subject = subject_of_collection(stored, stored.index, choice, session.reporter)
+        with session.collection(collection) as open_collection:
+            subject = subject_of_collection(open_collection, open_collection.index, options, session.reporter)
         _finish(session, evaluate_subject(subject, session.reporter), out, lambda: session.source(collection))
     if subject.rejections:
         raise typer.Exit(EXIT_REJECTED)
@@ -95,12 +95,12 @@ def evaluate(
 def _check_usage(context: typer.Context, source: Path | None, collection: str | None) -> None:
     """Refuse flags that contradict each other; a variable of the environment contradicts nothing."""
     origins = {name: context.get_parameter_source(name) for name in context.params}
-    typed = {name for name, origin in origins.items() if origin is not None and origin.name == "COMMANDLINE"}
+    typed_flags = {name for name, origin in origins.items() if origin is not None and origin.name == "COMMANDLINE"}
     if source is None and collection is None:
         raise typer.BadParameter("give SOURCE, or a collection with --collection", param_hint="SOURCE")
-    if source is not None and "collection" in typed:
+    if source is not None and "collection" in typed_flags:
         raise typer.BadParameter("SOURCE and --collection exclude each other; give one of them", param_hint="SOURCE")
-    if source is None and (extra := typed & {"encoder", "fusion", "input_size", "images_root"}):
+    if source is None and (extra := typed_flags & {"encoder", "fusion", "input_size", "images_root"}):
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(extra))
         raise typer.BadParameter("a collection's vectors are stored: leave it out", param_hint=flags)
 
@@ -110,11 +110,11 @@ def _finish(
 ) -> None:
     if out is not None:
         try:
-            with source() as opened:
-                shown = read_thumbnails(evaluation, opened, session.reporter)
+            with source() as open_corpus:
+                thumbnails = read_thumbnails(evaluation, open_corpus, session.reporter)
         except SourceError as error:
             session.reporter.say(f"warning: the report has no pictures: {error.message}")
-            shown = {}
-        write_page(out, report_page(evaluation, shown))
+            thumbnails = {}
+        write_page(out, report_page(evaluation, thumbnails))
     report = {} if out is None else {"report": str(out)}
     session.reporter.answer("\n".join([evaluation.text(), *report.values()]), **evaluation.fields(), **report)

@@ -29,12 +29,12 @@ def explain(
 ) -> None:
     """Show why two pictures are similar: a score for each part of the encoder, and heat maps over both pictures."""
     request = encoder_request(encoder, fusion, input_size)
-    loaded = Encoder.load(
+    image_encoder = Encoder.load(
         request.name, fusion=request.fusion, input_size=input_size, encoders_dir=session.places.encoders_dir
     )
-    pixels = [loaded.pixels(picture) for picture in (first, second)]
-    explanation = loaded.explain(pixels[0], pixels[1])
-    title = f"cosine {explanation.score:.3f}, encoder {loaded.spec.name}"
+    pixels = [image_encoder.pixels(picture) for picture in (first, second)]
+    explanation = image_encoder.explain(pixels[0], pixels[1])
+    title = f"cosine {explanation.score:.3f}, encoder {image_encoder.spec.name}"
     tiles = [Tile(picture, path.name) for picture, path in zip(pixels, (first, second), strict=True)]
     with disk_errors(out):
         write_atomically(out, encode_png(draw_explanation(tiles[0], tiles[1], explanation, title)))
@@ -46,7 +46,7 @@ def explain(
             for part in explanation.parts
         ],
         rest=round(explanation.rest, 6),
-        encoder=loaded.spec.name,
+        encoder=image_encoder.spec.name,
         path=str(out),
     )
 

@@ -60,15 +60,15 @@ def export(
     request = encoder_request(encoder, fusion, input_size)
     with session.reporter.stage(f"{encoder}: exporting", 0), disk_errors(out):
         spec = export_encoder(request, session.places.encoders_dir, out, kind.value)
-    written = out.stat().st_size
-    text = f"{encoder} is in {out} ({size(written)}); {out}.json says how to prepare a picture"
+    byte_count = out.stat().st_size
+    text = f"{encoder} is in {out} ({size(byte_count)}); {out}.json says how to prepare a picture"
     if kind is FormatName.ONNX_OPERATOR:
         text += "; OpenVINO reads it after core.add_extension(lookalike.encoder.openvino_extension.path())"
     session.reporter.answer(
         text,
         file=str(out),
         format=kind.value,
-        bytes=written,
+        bytes=byte_count,
         digest=spec.digest,
         dimension=spec.dimension,
         input_size=spec.input_size,

@@ -83,7 +83,7 @@ def index(
     root = None if images_root is None else str(images_root.absolute())
     request = encoder_request(encoder, fusion, input_size)
     summary = _run(session, IndexRequest(collection, str(source), root, request), options)
-    if summary.rejected:
+    if summary.rejected_count:
         raise typer.Exit(EXIT_REJECTED)
 
 
@@ -105,24 +105,24 @@ def reindex(
         )
     with session.catalogue() as catalogue:
         collections = catalogue.collections()
-    rejected, failed = 0, 0
+    rejected_count, failure_count = 0, 0
     for record in collections:
         try:
             limits = ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
             options = RunOptions(PipelineOptions(batch, workers, limits), BuildOptions(record.settings))
             request = IndexRequest(record.name, record.source.location, record.source.root, record.encoder)
-            rejected += _run(session, request, options).rejected
+            rejected_count += _run(session, request, options).rejected_count
         except LookalikeError as error:
-            failed += 1
+            failure_count += 1
             session.reporter.say(f"error: {record.name}: {error.message}")
             session.reporter.event("error", collection=record.name, code=error.code, message=error.message)
     session.reporter.answer(
-        f"{len(collections) - failed} of {len(collections)} collections are up to date",
+        f"{len(collections) - failure_count} of {len(collections)} collections are up to date",
         collections=len(collections),
-        failed=failed,
+        failed=failure_count,
     )
-    if failed or rejected:
-        raise typer.Exit(EXIT_FAILED if failed else EXIT_REJECTED)
+    if failure_count or rejected_count:
+        raise typer.Exit(EXIT_FAILED if failure_count else EXIT_REJECTED)
 
 
 def _run(session: Session, request: IndexRequest, options: RunOptions) -> RunSummary:

@@ -39,15 +39,15 @@ def collections(
             f"no collection in {session.places.data} yet: "
             "run `python -m indexer index SOURCE --collection NAME` to make one"
         )
-    damaged = 0
+    failure_count = 0
     for record in records:
         try:
             _describe(session, record)
         except LookalikeError as error:
-            damaged += 1
+            failure_count += 1
             session.reporter.say(f"error: {record.name}: {error.message}")
             session.reporter.event("error", collection=record.name, code=error.code, message=error.message)
-    if damaged:
+    if failure_count:
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -76,12 +76,12 @@ def _describe(session: Session, record: CollectionRecord) -> None:
 
 def _lines(record: CollectionRecord, manifest: Manifest, volume: int, complete: list[int]) -> list[str]:
     recall = manifest.recall
-    measured = "" if recall is None else f", recall@{recall.k} {recall.value:.3f} over {recall.queries} queries"
+    recall_text = "" if recall is None else f", recall@{recall.k} {recall.value:.3f} over {recall.queries} queries"
     return [
         f"{record.name}: {manifest.count} pictures, {size(volume)}",
         f"  snapshot {manifest.generation} of {manifest.created_at:%Y-%m-%d %H:%M} UTC; "
         f"for rollback: {', '.join(str(g) for g in complete if g != manifest.generation) or 'none'}",
-        f"  encoder {manifest.encoder.name}, {manifest.dimension} numbers; index {manifest.engine}{measured}",
+        f"  encoder {manifest.encoder.name}, {manifest.dimension} numbers; index {manifest.engine}{recall_text}",
         f"  source {record.source.location}",
     ]
 
@@ -98,25 +98,25 @@ def verify(
     """Check the current snapshot: checksums, counts, and that every picture finds itself first, with score 1.000."""
     # The digest of each file is compared before it is decoded, so what was accepted once need not be limited again.
     limits = ImageLimits(max_bytes=2**62, max_pixels=2**62)
-    with session.collection(collection, limits=limits, whole=True) as opened:
-        session.reporter.say(f"{len(opened.manifest.files)} files match their checksums")
-        opened.check_rows()
-        session.reporter.say(f"{len(opened)} ids, vectors and catalogue rows agree")
-        total = len(opened) if sample is None else min(sample, len(opened))
-        chosen = set(np.random.default_rng(0).permutation(len(opened))[:total].tolist())
-        items = (item for position, item in enumerate(opened.items()) if position in chosen)
+    with session.collection(collection, limits=limits, whole=True) as open_collection:
+        session.reporter.say(f"{len(open_collection.manifest.files)} files match their checksums")
+        open_collection.check_rows()
+        session.reporter.say(f"{len(open_collection)} ids, vectors and catalogue rows agree")
+        total = len(open_collection) if sample is None else min(sample, len(open_collection))
+        sampled_positions = set(np.random.default_rng(0).permutation(len(open_collection))[:total].tolist())
+        items = (item for position, item in enumerate(open_collection.items()) if position in sampled_positions)
         with session.source(collection) as source:
-            result = verify_self_match(opened, source, items, total, session.reporter)
+            result = verify_self_match(open_collection, source, items, total, session.reporter)
     for line in result.failures[:20]:
         session.reporter.say(f"failure: {line}")
     for line in result.stale[:20]:
         session.reporter.say(f"stale: {line}")
-    matching = result.checked - len(result.failures)
-    text = f"{collection}: {matching} of {result.checked} pictures find themselves"
+    match_count = result.checked_count - len(result.failures)
+    text = f"{collection}: {match_count} of {result.checked_count} pictures find themselves"
     text += f" (lowest score {result.lowest:.4f})" if result.lowest is not None else ""
     text += f", {len(result.stale)} changed since they were indexed" if result.stale else ""
     session.reporter.answer(text, collection=collection, **result.fields())
-    nothing_proved = result.items > 0 and result.checked == 0
+    nothing_proved = result.items > 0 and result.checked_count == 0
     if result.failures or nothing_proved:
         raise typer.Exit(EXIT_FAILED)
     if result.stale:
@@ -145,8 +145,8 @@ def rollback(
         layout.make()
     with layout.hold_lock():
         target = _target(session, collection) if to is None else to
-        with session.collection(collection, generation=target, whole=True) as opened:
-            opened.check_rows()
+        with session.collection(collection, generation=target, whole=True) as open_collection:
+            open_collection.check_rows()
         with disk_errors(layout.root):
             layout.point_to(target)
     session.reporter.answer(
@@ -156,19 +156,19 @@ def rollback(
 
 def _until(layout: CollectionLayout, record: CollectionRecord) -> str:
     """How long a rollback lasts, and the command that makes it last where another encoder made what is newer."""
-    served = find_rolled_back(layout)
-    if served is None:
+    current = find_rolled_back(layout)
+    if current is None:
         return ""
     newest = layout.complete()[-1]
     text = f" until the next index or reindex, which goes on from snapshot {newest}"
     with suppress(SnapshotDamagedError):
-        other = read_manifest(layout, newest).encoder
-        if other.digest != served.encoder.digest:
-            request = served.encoder_request
+        newest_encoder = read_manifest(layout, newest).encoder
+        if newest_encoder.digest != current.encoder.digest:
+            request = current.encoder_request
             command = reencode_command(layout.name, record.source, request, record.settings, layout.data)
             text += (
-                f" and its encoder, {describe_encoder(other)}; to stay with {describe_encoder(served.encoder)} run "
-                f"`{command}`"
+                f" and its encoder, {describe_encoder(newest_encoder)}; "
+                f"to stay with {describe_encoder(current.encoder)} run `{command}`"
             )
     return text
 

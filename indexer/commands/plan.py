@@ -64,21 +64,24 @@ def plan(
     dimension = dimension or _dimension(session, collection)
     total = count if count is not None else _pictures(source or Path(), images_root, reporter)
     wish = IndexRequirements(engine.value, recall, memory_budget(memory))
-    planned = plan_index(total, dimension, wish, INDEX_TYPES)
+    index_plan = plan_index(total, dimension, wish, INDEX_TYPES)
     estimates = INDEX_TYPES.estimates(total, dimension)
-    lines = [f"{total} vectors of {dimension} numbers: {planned.engine}", *(f"  {why}" for why in planned.reasons)]
+    lines = [
+        f"{total} vectors of {dimension} numbers: {index_plan.engine}",
+        *(f"  {why}" for why in index_plan.reasons),
+    ]
     lines += ["", f"  {'type':<14}{'memory':>10}{'disk':>10}{'building':>14}{'a query':>12}"]
-    lines += [_line(name, estimate, name == planned.engine) for name, estimate in estimates.items()]
+    lines += [_line(name, estimate, name == index_plan.engine) for name, estimate in estimates.items()]
     lines += ["", "  Estimates for one core. When it is published, the index is measured, and refused below "]
     lines[-1] += f"recall@10 {recall:g}."
     reporter.answer(
         "\n".join(lines),
         count=total,
         dimension=dimension,
-        engine=planned.engine,
-        reasons=list(planned.reasons),
-        estimate=planned.estimate.fields(planned.engine),
-        alternatives=[estimate.fields(name) for name, estimate in estimates.items() if name != planned.engine],
+        engine=index_plan.engine,
+        reasons=list(index_plan.reasons),
+        estimate=index_plan.estimate.fields(index_plan.engine),
+        alternatives=[estimate.fields(name) for name, estimate in estimates.items() if name != index_plan.engine],
     )
 
 
@@ -94,8 +97,8 @@ def _dimension(session: Session, collection: str | None) -> int:
 
 def _pictures(source: Path, images_root: Path | None, reporter: Reporter) -> int:
     total = 0
-    with closing(open_source(source, images_root=images_root)) as opened, reporter.stage("listing", 0) as stage:
-        for _ in opened.entries():
+    with closing(open_source(source, images_root=images_root)) as open_corpus, reporter.stage("listing", 0) as stage:
+        for _ in open_corpus.entries():
             total += 1
             stage.advance()
     return total

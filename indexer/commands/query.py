@@ -70,9 +70,9 @@ def search(
     ] = SearchFormat.TABLE,
 ) -> None:
     """Find the pictures most similar to one or more given ones."""
-    with session.collection(collection) as opened:
-        limit = opened.threshold(threshold)
-        answers, origin = opened.search_many(images, k), opened.origin
+    with session.collection(collection) as open_collection:
+        limit = open_collection.threshold(threshold)
+        answers, origin = open_collection.search_many(images, k), open_collection.origin
     for image, neighbours in zip(images, answers, strict=True):
         hits = [hit for hit in neighbours if min_score is None or hit.score >= min_score]
         paths = [origin.path_of(hit.location) for hit in hits]
@@ -82,11 +82,11 @@ def search(
             session.reporter.answer("\n".join(paths), **fields)
         else:
             session.reporter.answer(
-                _table(image, hits, limit) if hits else _nothing(image, min_score, neighbours), **fields
+                _table(image, hits, limit) if hits else _no_hits_text(image, min_score, neighbours), **fields
             )
 
 
-def _nothing(image: Path, min_score: float | None, neighbours: Sequence[Hit]) -> str:
+def _no_hits_text(image: Path, min_score: float | None, neighbours: Sequence[Hit]) -> str:
     if neighbours:
         return f"{image}: nothing above {min_score}; the best is {neighbours[0].score:.3f}"
     return f"{image}: the collection has no pictures"
@@ -145,22 +145,22 @@ def compare(
 ) -> None:
     """Compare two pictures: score, verdict, tier; exits with 0 if they are similar and with 4 if not."""
     request = encoder_request(encoder, fusion, input_size)
-    loaded = Encoder.load(
+    image_encoder = Encoder.load(
         request.name, fusion=request.fusion, input_size=input_size, encoders_dir=session.places.encoders_dir
     )
-    judgement = loaded.judge(first, second, threshold=threshold)
+    judgement = image_encoder.judge(first, second, threshold=threshold)
     score, limit, confidence = judgement.score, judgement.threshold, _confidence(judgement.threshold, judgement.score)
     rule = f"{'the score does not count here; else ' if judgement.tier.is_copy else ''}similar from {limit.words} on"
     session.reporter.answer(
-        f"{_verdict(judgement)}\n  {rule} ({limit.source}); encoder {loaded.spec.name}",
+        f"{_verdict(judgement)}\n  {rule} ({limit.source}); encoder {image_encoder.spec.name}",
         score=round(score, 6),
         normalized_score=round(normalise_score(score), 6),
         similar=judgement.similar,
         tier=judgement.tier.value,
         confidence=confidence,
         threshold=_threshold(limit),
-        encoder=loaded.spec.name,
-        input_size=loaded.spec.input_size,
+        encoder=image_encoder.spec.name,
+        input_size=image_encoder.spec.input_size,
     )
     if not judgement.similar:
         raise typer.Exit(EXIT_DIFFERENT)
@@ -185,11 +185,11 @@ def montage(
     k: KOption = 8,
 ) -> None:
     """Draw one or more pictures with their neighbours and scores, as one picture."""
-    with session.collection(collection) as opened:
-        answers = opened.search_many(images, k)
+    with session.collection(collection) as open_collection:
+        answers = open_collection.search_many(images, k)
         with session.source(collection) as source:
             rows = [_row(image, hits, source, session) for image, hits in zip(images, answers, strict=True)]
-        title = f"{collection}: {len(opened)} pictures, encoder {opened.manifest.encoder.name}"
+        title = f"{collection}: {len(open_collection)} pictures, encoder {open_collection.manifest.encoder.name}"
     with disk_errors(out):
         write_atomically(out, encode_png(draw_montage(rows, title=title)))
     session.reporter.answer(str(out), path=str(out), queries=len(rows))

@@ -1,4 +1,4 @@
-"""What every command works with: where things lie, whom to tell, and the four flags that say so, declared once."""
+"""What every command needs: folders, database and reporter, made of four flags that are declared here."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from lookalike.sources.base import Source
 from lookalike.wiring import open_catalogue, open_origin
 
 EXIT_FAILED, EXIT_REJECTED, EXIT_STALE, EXIT_DIFFERENT, EXIT_INTERRUPTED = 1, 3, 3, 4, 130
-"""What a command ends with, beside 0 (good) and 2 (wrong usage)."""
+"""Exit codes, besides 0 (success) and 2 (wrong usage)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Where a command works, and whom it tells."""
+    """The folders and the database of a command, and its reporter."""
 
     places: Places
     reporter: Reporter
 
     @contextmanager
     def catalogue(self, collection: str | None = None) -> Iterator[Catalogue]:
-        """The catalogue; with a collection named, one that does not exist is not made."""
+        """A context with the catalogue; with a collection named, it is not created if it does not exist."""
         catalogue = open_catalogue(self.places, collection=collection)
         try:
             yield catalogue
@@ -39,7 +39,7 @@ class Session:
             catalogue.close()
 
     def has_no_data(self) -> bool:
-        """Whether there cannot be a collection yet: no data folder, and no database that is elsewhere."""
+        """Whether there cannot be a collection yet: no data folder, and no database elsewhere."""
         return self.places.database_url is None and not self.places.data.is_dir()
 
     def collection(
@@ -59,7 +59,7 @@ class Session:
 
     @contextmanager
     def source(self, name: str) -> Iterator[Source]:
-        """The source that a collection was filled from, open."""
+        """A context with the open source of a collection."""
         with self.catalogue(name) as catalogue:
             origin = catalogue.collection(name).source
         source = open_origin(origin)
@@ -74,7 +74,7 @@ class Session:
 
 
 def make_reporter(json: bool) -> Reporter:
-    """Whom a command tells."""
+    """The reporter for JSON lines or for text."""
     return JsonReporter() if json else HumanReporter()
 
 
@@ -90,26 +90,28 @@ _PARAMETERS = {
 
 
 def with_session(*flags: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A decorator: the command's first parameter, a Session, is made of these flags, which it has on the command line.
+    """A decorator that adds these flags to a command, and calls it with the Session made of them as first argument.
 
     ``flags`` are some of ``data``, ``database`` and ``encoders_dir``; every command has ``json``.
     """
-    declared = [_PARAMETERS[name] for name in (*flags, "json")]
+    session_parameters = [_PARAMETERS[name] for name in (*flags, "json")]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         hints = get_type_hints(command, include_extras=True)
         own = list(inspect.signature(command).parameters.values())[1:]
         own = [parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hints[parameter.name]) for parameter in own]
 
-        def run(**given: Any) -> None:
-            values = {parameter.name: given.pop(parameter.name, parameter.default) for parameter in declared}
+        def run(**arguments: Any) -> None:
+            values = {
+                parameter.name: arguments.pop(parameter.name, parameter.default) for parameter in session_parameters
+            }
             data: Path = values.get("data", DEFAULT_DATA)
             places = Places(data, values.get("database"), values.get("encoders_dir"))
-            command(Session(places, make_reporter(values["json"])), **given)
+            command(Session(places, make_reporter(values["json"])), **arguments)
 
         run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
-        run.__signature__ = inspect.Signature([*own, *declared])  # type: ignore[attr-defined]  # what typer reads
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *declared)}
+        run.__signature__ = inspect.Signature([*own, *session_parameters])  # type: ignore[attr-defined]  # what typer reads
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *session_parameters)}
         return run
 
     return decorate

@@ -1,4 +1,4 @@
-"""What the programs tell while they work: human text on stderr, data on stdout, one JSON object a line on request."""
+"""Output of the commands: text and progress on stderr, results on stdout, or with --json one JSON object a line."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from indexer.console.units import clock
 
-QUIET_S = 2.0  # where no terminal shows a bar, a line is printed this often
+REPORT_INTERVAL_S = 2.0  # seconds between two lines of progress where no terminal shows a bar
 
 
 class Stage(Protocol):
-    """One stage under way."""
+    """A stage of a command's work that is running."""
 
     def advance(self, count: int = 1, **notes: int) -> None:
-        """So many more are done; ``notes`` are running totals worth showing, such as rejected=3."""
+        """Add ``count`` to the steps that are done; ``notes`` are running totals to show, such as rejected=3."""
 
 
 class Reporter(Protocol):
-    """Where a command's words go."""
+    """Where a command's output goes."""
 
     def say(self, text: str) -> None:
-        """Tell a person something."""
+        """Print a line for a person."""
 
     def answer(self, text: str, **fields: Any) -> None:
-        """Give a result: ``text`` for a person's terminal or pipe, ``fields`` for a program."""
+        """Write a result: ``text`` for a terminal or a pipe, ``fields`` as JSON."""
 
     def event(self, kind: str, **fields: Any) -> None:
-        """Tell a program something that a person need not read."""
+        """Write an event for programs only."""
 
     def stage(self, name: str, total: int) -> AbstractContextManager[Stage]:
-        """A stage of ``total`` steps, 0 if that is not known, as a context manager that gives the Stage."""
+        """A context manager with the Stage; ``total`` is the number of its steps, 0 if that is not known."""
 
 
-def pace(done: int, total: int, seconds: float) -> tuple[float, float | None]:
+def rate_and_eta(count: int, total: int, seconds: float) -> tuple[float, float | None]:
     """Steps a second, and seconds left (None before the first step is done)."""
-    rate = done / seconds if seconds > 0 else 0.0
-    return rate, max(0, total - done) / rate if rate > 0 and total else None
+    rate = count / seconds if seconds > 0 else 0.0
+    return rate, max(0, total - count) / rate if rate > 0 and total else None
 
 
 def _stderr() -> Console:
-    """Prints words as they are: no markup, no emoji in place of ``:names:``."""
+    """A console that prints text unchanged: no markup, no emoji in place of ``:names:``."""
     return Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
@@ -64,7 +64,7 @@ class HumanReporter:
         self.console.print(text, markup=False)
 
     def answer(self, text: str, **fields: Any) -> None:
-        """Print to stdout; an empty answer prints no line, which a program behind a pipe would take for a name."""
+        """Print to stdout; an empty answer prints no line, which a program that reads a pipe would take for a name."""
         del fields
         if not text:
             return
@@ -72,7 +72,7 @@ class HumanReporter:
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=self.out, flush=True)
 
     def event(self, kind: str, **fields: Any) -> None:
-        """Nothing: a person is told through ``say``."""
+        """Do nothing: text for a person goes through ``say``."""
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Stage]:
@@ -96,28 +96,28 @@ class HumanReporter:
 class _Bar:
     def __init__(self, progress: Progress, task: Any) -> None:
         self._progress, self._task = progress, task
-        self._start, self._done = time.monotonic(), 0
+        self._start, self._count = time.monotonic(), 0
 
     def advance(self, count: int = 1, **notes: int) -> None:
-        self._done += count
-        rate, _ = pace(self._done, self._done, time.monotonic() - self._start)
+        self._count += count
+        rate, _ = rate_and_eta(self._count, self._count, time.monotonic() - self._start)
         self._progress.update(self._task, advance=count, pace=f"{rate:.1f}/s", notes=_notes(notes))
 
 
 class _Lines:
     def __init__(self, name: str, total: int, say: Any) -> None:
         self._name, self._total, self._say = name, total, say
-        self._start = self._told = time.monotonic()
-        self._done = 0
+        self._start = self._last_report = time.monotonic()
+        self._count = 0
 
     def advance(self, count: int = 1, **notes: int) -> None:
-        self._done += count
+        self._count += count
         now = time.monotonic()
-        if now - self._told < QUIET_S:
+        if now - self._last_report < REPORT_INTERVAL_S:
             return
-        self._told = now
-        rate, left = pace(self._done, self._total, now - self._start)
-        progress = f"{self._done}/{self._total}" if self._total else f"{self._done}"
+        self._last_report = now
+        rate, left = rate_and_eta(self._count, self._total, now - self._start)
+        progress = f"{self._count}/{self._total}" if self._total else f"{self._count}"
         words = [progress, f"{rate:.1f}/s", *([] if left is None else [f"{clock(left)} left"]), _notes(notes)]
         self._say(f"{self._name}: {', '.join(word for word in words if word)}")
 
@@ -128,7 +128,7 @@ def _notes(notes: dict[str, int]) -> str:
 
 @dataclass
 class JsonReporter:
-    """One JSON object a line on stdout; text for a person still goes to stderr."""
+    """One JSON object a line on stdout; text for a person goes to stderr."""
 
     console: Console = field(default_factory=_stderr)
     out: TextIO = field(default_factory=lambda: sys.stdout)
@@ -154,32 +154,32 @@ class JsonReporter:
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Stage]:
         """``progress`` events: one at the start, one every two seconds, one at the end."""
-        counter = _Events(name, total, self.event)
-        counter.tell()
-        yield counter
-        counter.tell()
+        stage = _Events(name, total, self.event)
+        stage.report()
+        yield stage
+        stage.report()
 
 
 class _Events:
     def __init__(self, name: str, total: int, event: Any) -> None:
         self._name, self._total, self._event = name, total, event
-        self._start = self._told = time.monotonic()
-        self._done = 0
+        self._start = self._last_report = time.monotonic()
+        self._count = 0
         self._notes: dict[str, int] = {}
 
     def advance(self, count: int = 1, **notes: int) -> None:
-        self._done += count
+        self._count += count
         self._notes = notes
-        if time.monotonic() - self._told >= QUIET_S:
-            self.tell()
+        if time.monotonic() - self._last_report >= REPORT_INTERVAL_S:
+            self.report()
 
-    def tell(self) -> None:
-        self._told = time.monotonic()
-        rate, left = pace(self._done, self._total, self._told - self._start)
+    def report(self) -> None:
+        self._last_report = time.monotonic()
+        rate, left = rate_and_eta(self._count, self._total, self._last_report - self._start)
         self._event(
             "progress",
             stage=self._name,
-            done=self._done,
+            done=self._count,
             total=self._total,
             rate=round(rate, 2),
             eta_s=None if left is None else round(left, 1),

@@ -1,4 +1,4 @@
-"""Work that names its own steps, shown one stage after the other."""
+"""A progress callback for work that names its own steps: each is shown as a stage of its own."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from indexer.console.reporter import Reporter, Stage
 
 
 @dataclass
-class Steps:
-    """A context manager; ``tell`` goes where the library takes a ``lookalike.index.base.ProgressCallback``."""
+class StagedProgress:
+    """A context manager whose ``report`` is a ``lookalike.index.base.ProgressCallback``."""
 
     reporter: Reporter
     name: str
-    _open: ExitStack = field(default_factory=ExitStack)
-    _what: str = ""
-    _done: int = 0
+    _open_stages: ExitStack = field(default_factory=ExitStack)
+    _step: str = ""
+    _count: int = 0
     _stage: Stage | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        self._open_stages.close()
 
-    def tell(self, what: str, done: int, total: int) -> None:
-        """So much of a step is done; another step, or the same begun anew, ends the stage before it."""
-        if self._stage is None or what != self._what or done < self._done:
-            self._open.close()
-            self._stage = self._open.enter_context(self.reporter.stage(f"{self.name}, {what}", total))
-            self._what, self._done = what, 0
-        self._stage.advance(done - self._done)
-        self._done = done
+    def report(self, step: str, count: int, total: int) -> None:
+        """``count`` of ``total`` are done; another step, or the same one restarted, ends the stage before it."""
+        if self._stage is None or step != self._step or count < self._count:
+            self._open_stages.close()
+            self._stage = self._open_stages.enter_context(self.reporter.stage(f"{self.name}, {step}", total))
+            self._step, self._count = step, 0
+        self._stage.advance(count - self._count)
+        self._count = count

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from indexer.console.reporter import Reporter
-from indexer.ingest.verdicts import names_a_picture
+from indexer.ingest.verdicts import has_picture_extension
 from lookalike.encoder.network.operators import channel_moments
 from lookalike.errors import LookalikeError, SourceEmptyError
 from lookalike.images import decode
@@ -47,7 +47,7 @@ def corpus_statistics(source: Source, limits: ImageLimits, reporter: Reporter) -
                 picture = decode(data, limits=limits, name=entry.key).pixels
             except LookalikeError as error:
                 refused_count += 1
-                if isinstance(entry, RefusedEntry) or names_a_picture(entry.location):
+                if isinstance(entry, RefusedEntry) or has_picture_extension(entry.location):
                     reporter.say(f"left out: {error.message}")
             else:
                 sums += channel_moments(picture[None])

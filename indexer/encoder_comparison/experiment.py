@@ -20,8 +20,8 @@ from lookalike.wiring import find_calibration
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Options: the greatest number of pictures, the number ``k`` of answers to compare, and the column of labels."""
+class ComparisonOptions:
+    """The maximum number of pictures, the number ``k`` of neighbours to compare, and the column of labels."""
 
     limit: int
     k: int
@@ -29,7 +29,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ComparisonResult:
     """The comparison, its sample, and keys and error codes of pictures that could not be read."""
 
     collection: str
@@ -73,12 +73,12 @@ def try_change(
     collection: Collection,
     source: Source,
     encoders: tuple[Encoder, Encoder],
-    choice: Choice,
+    options: ComparisonOptions,
     *,
     places: tuple[CollectionLayout, Path],
     workers: int,
     reporter: Reporter,
-) -> Outcome:
+) -> ComparisonResult:
     """Encode pictures of ``collection``, read again from ``source``, with both encoders, and compare the answers.
 
     ``places`` are the collection's layout and the folder of encoders, both of which may have calibrations. Raises
@@ -88,12 +88,12 @@ def try_change(
     name = collection.manifest.collection
     layout, encoders_dir = places
     thresholds = [Threshold.choose(None, find_calibration(encoder.spec, encoders_dir, layout)) for encoder in encoders]
-    sample = draw_sample(collection, choice.limit, choice.column)
-    if choice.column is not None and not sample.labels.labelled_count:
+    sample = draw_sample(collection, options.limit, options.column)
+    if options.column is not None and not sample.labels.labelled_count:
         raise LabelsMissingError(
-            f"no picture of the collection {name!r} has a value in the column {choice.column!r}: name another with "
+            f"no picture of the collection {name!r} has a value in the column {options.column!r}: name another with "
             "--label, or leave it out",
-            subject=choice.column,
+            subject=options.column,
         )
     reporter.say(f"{name}: {sample.labels.summary}")
     embedding = embed_entries(
@@ -116,6 +116,6 @@ def try_change(
         )
         for encoder_name, encoder, threshold in zip(encoder_names(encoders), encoders, thresholds, strict=True)
     )
-    return Outcome(
-        name, compare(before, after, embedded_sample.labels.values, choice.k), embedded_sample, embedding.rejections
+    return ComparisonResult(
+        name, compare(before, after, embedded_sample.labels.values, options.k), embedded_sample, embedding.rejections
     )

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from indexer.encoder_comparison.comparison import QUANTILES, Comparison, Side, Spread
-from indexer.encoder_comparison.experiment import Outcome
+from indexer.encoder_comparison.experiment import ComparisonResult
 
 HEADS = ("mean", *(f"{100 * quantile:.0f} %" for quantile in QUANTILES), "similar")
 
 
-def about(outcome: Outcome) -> str:
+def about(result: ComparisonResult) -> str:
     """The pictures compared, in a sentence or two."""
-    sample, unreadable_count = outcome.sample, len(outcome.rejections)
+    sample, unreadable_count = result.sample, len(result.rejections)
     gallery = (
         f"all {sample.collection_size} pictures, each a query among the others"
         if sample.is_complete
@@ -68,11 +68,11 @@ def cells(spread: Spread) -> list[str]:
     return [*(f"{value:.3f}" for value in (spread.mean, *spread.quantiles)), f"{100 * spread.similar:.1f} %"]
 
 
-def text(outcome: Outcome) -> str:
+def text(result: ComparisonResult) -> str:
     """For a terminal."""
-    comparison = outcome.comparison
+    comparison = result.comparison
     header = ("", comparison.before.name, comparison.after.name)
-    lines = [about(outcome), agreement(comparison), *_table([header, *facts(comparison)])]
+    lines = [about(result), agreement(comparison), *_table([header, *facts(comparison)])]
     lines.append("normalised scores, and the share that the threshold calls similar:")
     scores = [(f"{pair_kind}, {name}", *cells(spread)) for pair_kind, name, spread in spreads(comparison)]
     lines += _table([("", *HEADS), *scores])
@@ -81,16 +81,16 @@ def text(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def fields(outcome: Outcome) -> dict[str, Any]:
+def fields(result: ComparisonResult) -> dict[str, Any]:
     """For JSON output."""
-    comparison, sample = outcome.comparison, outcome.sample
+    comparison, sample = result.comparison, result.sample
     return {
-        "collection": outcome.collection,
+        "collection": result.collection,
         "items": sample.collection_size,
         "pictures": comparison.pictures,
         "gallery_is_a_sample": not sample.is_complete,
         "labels_from": sample.labels.place,
-        "rejected": [{"key": key, "code": code} for key, code in outcome.rejections],
+        "rejected": [{"key": key, "code": code} for key, code in result.rejections],
         "k": comparison.k,
         "overlap": comparison.overlap,
         "first_stays": comparison.first_stays,

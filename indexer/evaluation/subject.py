@@ -12,7 +12,7 @@ import numpy as np
 from indexer.console.reporter import Reporter
 from indexer.datasets.embed import embed_entries, encoder_names
 from indexer.datasets.labels import Labels, choose_labels, read_labelled, spread_sample
-from indexer.ingest.verdicts import names_a_picture
+from indexer.ingest.verdicts import has_picture_extension
 from lookalike.api import Collection, Encoder, Vectors
 from lookalike.errors import (
     ImageEmptyError,
@@ -73,15 +73,20 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Options: the ``column`` of labels (None: see ``choose_labels``), and the greatest number of pictures."""
+class SubjectOptions:
+    """The ``column`` of labels (None: see ``choose_labels``), and the maximum number of pictures."""
 
     column: str | None = None
     limit: int | None = None
 
 
 def subject_of_source(
-    source: Source, encoders: Sequence[tuple[Encoder, Path]], choice: Choice, *, workers: int, reporter: Reporter
+    source: Source,
+    encoders: Sequence[tuple[Encoder, Path]],
+    options: SubjectOptions,
+    *,
+    workers: int,
+    reporter: Reporter,
 ) -> Subject:
     """Read and encode the labelled pictures of ``source``; each encoder comes with its weights file.
 
@@ -89,7 +94,7 @@ def subject_of_source(
     SourceEmptyError if no picture can be read, and what the source raises.
     """
     with reporter.stage("listing", 0) as stage:
-        sample = read_labelled(source, choice.column, choice.limit)
+        sample = read_labelled(source, options.column, options.limit)
         stage.advance(len(sample.entries))
     labelled_entries = list(zip(sample.entries, sample.labels.values, strict=True))
     labelled_pairs = [(entry, label) for entry, label in labelled_entries if label is not None]
@@ -110,7 +115,9 @@ def subject_of_source(
     check_labels(labels, source.location)
     locations = {entry.key: entry.location for entry in entries}
     rejections = [
-        pair for pair in embedding.rejections if pair[1] not in _NOT_A_PICTURE or names_a_picture(locations[pair[0]])
+        pair
+        for pair in embedding.rejections
+        if pair[1] not in _NOT_A_PICTURE or has_picture_extension(locations[pair[0]])
     ]
     return Subject(
         title=source.location,
@@ -123,12 +130,14 @@ def subject_of_source(
             for name, (encoder, weights) in zip(encoder_names(encoder_list), encoders, strict=True)
         ),
         vectors=embedding.vectors,
-        unlabelled_count=sum(names_a_picture(entry.location) for entry in unlabelled_entries),
+        unlabelled_count=sum(has_picture_extension(entry.location) for entry in unlabelled_entries),
         rejections=(*sample.rejections, *rejections),
     )
 
 
-def subject_of_collection(collection: Collection, index: VectorIndex, choice: Choice, reporter: Reporter) -> Subject:
+def subject_of_collection(
+    collection: Collection, index: VectorIndex, options: SubjectOptions, reporter: Reporter
+) -> Subject:
     """The stored vectors of a collection and the labels of its rows; nothing is encoded.
 
     ``index`` is the snapshot's own: its recall@10 is measured against exact search over the same vectors, for up to
@@ -139,7 +148,7 @@ def subject_of_collection(collection: Collection, index: VectorIndex, choice: Ch
     collection.check_rows()
     vectors = np.empty((len(collection), manifest.dimension), np.float32)
     keys, locations = [], []
-    all_labels = choose_labels((item.draft for item in collection.items()), choice.column)
+    all_labels = choose_labels((item.draft for item in collection.items()), options.column)
     with reporter.stage(f"{manifest.collection}: reading vectors", len(collection)) as stage:
         for row, item in enumerate(collection.items()):
             draft = item.draft
@@ -150,7 +159,7 @@ def subject_of_collection(collection: Collection, index: VectorIndex, choice: Ch
     if not keys:
         raise SourceEmptyError(f"the collection {manifest.collection!r} has no pictures", subject=manifest.collection)
     recall = _index_recall(index, vectors)
-    sampled_rows = range(len(keys)) if choice.limit is None else spread_sample(all_labels.values, choice.limit)
+    sampled_rows = range(len(keys)) if options.limit is None else spread_sample(all_labels.values, options.limit)
     labelled_rows = [row for row in sampled_rows if all_labels.values[row] is not None]
     row_labels = tuple(label for row in labelled_rows if (label := all_labels.values[row]) is not None)
     check_labels(row_labels, f"the collection {manifest.collection!r}")

@@ -1,4 +1,4 @@
-"""What a worker does with a few entries: read, hash, look for vectors that are there already, and decode the rest."""
+"""The work of a decode thread: read and hash a group of files, reuse stored vectors, and decode the other pictures."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from lookalike.images import decode
 from lookalike.options import MEBIBYTE, ImageLimits
 from lookalike.sources.base import Entry, Source
 
-HELD_BYTES = 16 * MEBIBYTE
-"""Bytes of files that a worker holds before it decodes them; the catalogue is asked once for all of them."""
+READ_AHEAD_BYTES = 16 * MEBIBYTE
+"""Bytes of files that a worker reads before it decodes them: the catalogue is queried once for all of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a worker found out about one entry; exactly one of the last four fields is set.
+class EntryOutcome:
+    """A worker's result for one entry; exactly one of the last four fields is set.
 
-    ``same``: nothing has changed. ``known``: another item has the same bytes, and so the vector. ``prepared``: the
-    square to encode.
+    ``is_unchanged``: neither the file nor its metadata has changed. ``duplicate``: another item has the same bytes, and
+    so the same vector. ``picture``: the prepared pixels to encode.
     """
 
     entry: Entry
     item: ItemRecord | None
     read_s: float
     decode_s: float = 0.0
-    same: bool = False
+    is_unchanged: bool = False
     error: LookalikeError | None = None
-    known: NewItem | None = None
-    prepared: tuple[ItemDraft, RGB] | None = None
+    duplicate: NewItem | None = None
+    picture: tuple[ItemDraft, RGB] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """A file that is new or has changed; ``place`` is its entry's among those that the worker was given."""
+class _ReadFile:
+    """A file that is new or has changed; ``position`` is that of its entry in the group."""
 
-    place: int
+    position: int
     entry: Entry
     item: ItemRecord | None
     data: bytes
@@ -51,85 +51,86 @@ class _Read:
 
 @dataclass(frozen=True, slots=True)
 class Examiner:
-    """Examines entries of one source for one run; safe to share between threads."""
+    """Examines entries of one source for one run; thread-safe."""
 
     source: Source
     builder: Builder
     encoder: ImageEncoder
     limits: ImageLimits = field(default_factory=ImageLimits)
 
-    def examine(self, entries: Sequence[Entry], items: Mapping[str, ItemRecord]) -> list[Outcome]:
-        """One outcome an entry, in their order; ``items`` are the live ones by key. Raises the catalogue's errors."""
-        outcomes: dict[int, Outcome] = {}
-        waiting: list[_Read] = []
-        for place, entry in enumerate(entries):
-            found = self._read(place, entry, items.get(entry.key))
-            if isinstance(found, Outcome):
-                outcomes[place] = found
+    def examine(self, entries: Sequence[Entry], items: Mapping[str, ItemRecord]) -> list[EntryOutcome]:
+        """One outcome for each entry, in their order; ``items`` are the live ones by key. Raises catalogue errors."""
+        outcomes: dict[int, EntryOutcome] = {}
+        files: list[_ReadFile] = []
+        for position, entry in enumerate(entries):
+            result = self._read(position, entry, items.get(entry.key))
+            if isinstance(result, EntryOutcome):
+                outcomes[position] = result
                 continue
-            waiting.append(found)
-            if sum(len(one.data) for one in waiting) >= HELD_BYTES:
-                outcomes |= self._settle(waiting)
-                waiting.clear()
-        outcomes |= self._settle(waiting)
-        return [outcomes[place] for place in range(len(entries))]
+            files.append(result)
+            if sum(len(file.data) for file in files) >= READ_AHEAD_BYTES:
+                outcomes |= self._decode_files(files)
+                files.clear()
+        outcomes |= self._decode_files(files)
+        return [outcomes[position] for position in range(len(entries))]
 
-    def _read(self, place: int, entry: Entry, item: ItemRecord | None) -> Outcome | _Read:
+    def _read(self, position: int, entry: Entry, item: ItemRecord | None) -> EntryOutcome | _ReadFile:
         start = time.perf_counter()
         try:
             data = self.source.read(entry.location, self.limits.max_bytes)
         except (ImageError, SourceError) as error:
-            return Outcome(entry, item, time.perf_counter() - start, error=error)
+            return EntryOutcome(entry, item, time.perf_counter() - start, error=error)
         digest = hashlib.sha256(data).hexdigest()
-        took = time.perf_counter() - start
+        read_s = time.perf_counter() - start
         if item is not None and self.builder.is_current(item, digest) and _describes(item.draft, entry):
-            return Outcome(entry, item, took, same=True)
-        return _Read(place, entry, item, data, digest, took)
+            return EntryOutcome(entry, item, read_s, is_unchanged=True)
+        return _ReadFile(position, entry, item, data, digest, read_s)
 
-    def _settle(self, waiting: Sequence[_Read]) -> dict[int, Outcome]:
-        if not waiting:
+    def _decode_files(self, files: Sequence[_ReadFile]) -> dict[int, EntryOutcome]:
+        """Outcomes by position: files whose bytes an item has already are not decoded."""
+        if not files:
             return {}
-        twins = self.builder.twins([one.digest for one in waiting])
-        settled = {}
-        for one in waiting:
-            if (twin := twins.get(one.digest)) is None:
-                settled[one.place] = self._decode(one)
+        twins = self.builder.twins([file.digest for file in files])
+        outcomes = {}
+        for file in files:
+            if (twin := twins.get(file.digest)) is None:
+                outcomes[file.position] = self._decode(file)
                 continue
-            # Itself under other metadata, or a renamed or copied file.
-            facts, vector = twin
-            draft = _draft(one, (facts.draft.width, facts.draft.height, facts.draft.format))
-            known = NewItem(draft, vector, replaces=None if one.item is None else one.item.id)
-            settled[one.place] = Outcome(one.entry, one.item, one.read_s, known=known)
-        return settled
+            # The same item with other metadata, or a renamed or copied file.
+            twin_item, vector = twin
+            draft = _draft(file, (twin_item.draft.width, twin_item.draft.height, twin_item.draft.format))
+            duplicate = NewItem(draft, vector, replaces=None if file.item is None else file.item.id)
+            outcomes[file.position] = EntryOutcome(file.entry, file.item, file.read_s, duplicate=duplicate)
+        return outcomes
 
-    def _decode(self, one: _Read) -> Outcome:
+    def _decode(self, file: _ReadFile) -> EntryOutcome:
         start = time.perf_counter()
         try:
-            picture = decode(one.data, limits=self.limits, name=one.entry.key, fit=self.encoder.spec.decode_side)
+            picture = decode(file.data, limits=self.limits, name=file.entry.key, fit=self.encoder.spec.decode_side)
         except ImageError as error:
-            return Outcome(one.entry, one.item, one.read_s, time.perf_counter() - start, error=error)
-        prepared = self.encoder.prepare(picture.pixels)
-        draft = _draft(one, (picture.width, picture.height, picture.format))
-        return Outcome(one.entry, one.item, one.read_s, time.perf_counter() - start, prepared=(draft, prepared))
+            return EntryOutcome(file.entry, file.item, file.read_s, time.perf_counter() - start, error=error)
+        pixels = self.encoder.prepare(picture.pixels)
+        draft = _draft(file, (picture.width, picture.height, picture.format))
+        return EntryOutcome(file.entry, file.item, file.read_s, time.perf_counter() - start, picture=(draft, pixels))
 
 
 def _describes(draft: ItemDraft, entry: Entry) -> bool:
-    """Whether the stored words about a picture are still those of its source."""
-    stored = (draft.location, draft.title, draft.product_id, dict(draft.metadata))
-    return stored == (entry.location, entry.title, entry.product_id, dict(entry.metadata))
+    """Whether the stored metadata of a picture is still that of its source."""
+    draft_metadata = (draft.location, draft.title, draft.product_id, dict(draft.metadata))
+    return draft_metadata == (entry.location, entry.title, entry.product_id, dict(entry.metadata))
 
 
-def _draft(one: _Read, facts: tuple[int, int, str]) -> ItemDraft:
-    width, height, format_name = facts
+def _draft(file: _ReadFile, size_and_format: tuple[int, int, str]) -> ItemDraft:
+    width, height, format_name = size_and_format
     return ItemDraft(
-        key=one.entry.key,
-        location=one.entry.location,
-        content_digest=one.digest,
-        byte_size=len(one.data),
+        key=file.entry.key,
+        location=file.entry.location,
+        content_digest=file.digest,
+        byte_size=len(file.data),
         width=width,
         height=height,
         format=format_name,
-        title=one.entry.title,
-        product_id=one.entry.product_id,
-        metadata=one.entry.metadata,
+        title=file.entry.title,
+        product_id=file.entry.product_id,
+        metadata=file.entry.metadata,
     )

@@ -1,4 +1,4 @@
-"""Squares in, stored rows out: encoding and writing, each on threads of its own, in order and bounded."""
+"""Encodes prepared pictures and stores their rows: each on threads of its own, in order, with bounded queues."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from lookalike.catalogue.records import ItemDraft, ItemRecord, NewItem
 from lookalike.collection.builder import Builder
 from lookalike.encoder.base import RGB, ImageEncoder, Vectors
 
-LARGEST_COMMIT = 256
-"""Rows in one transaction at most: a commit waits for the disk, and a run that dies loses what is not committed."""
+MAX_COMMIT_ROWS = 256
+"""Maximum rows of a transaction: a commit waits for the disk, and a run that dies loses what is not committed."""
 
-Waiting = tuple[ItemDraft, int | None]
+BatchItem = tuple[ItemDraft, int | None]
+"""A picture's row, and the id of the version of it that is replaced."""
 
 
 @dataclass
-class Intake:
-    """Takes prepared pictures to the catalogue; a context manager, which leaves nothing running behind.
+class EncodeWriter:
+    """Encodes prepared pictures and writes them to the catalogue; a context manager that ends its threads.
 
-    At most ``encoders`` batches are being encoded and one more waits; rows pile up to `LARGEST_COMMIT` while a
-    transaction is under way. Then the caller waits. All methods raise what encoding or writing raised.
+    At most ``encoders`` batches are being encoded and one more is queued; up to `MAX_COMMIT_ROWS` rows are buffered
+    while a transaction runs. Beyond that the caller is blocked. All methods raise errors of encoding and writing.
     """
 
     builder: Builder
@@ -35,10 +36,10 @@ class Intake:
     encoders: int
     encode_s: float = 0.0
     write_s: float = 0.0
-    encoded: int = 0
-    _encoding: deque[tuple[list[Waiting], Future[tuple[Vectors, float]]]] = field(default_factory=deque)
+    encoded_count: int = 0
+    _running_batches: deque[tuple[list[BatchItem], Future[tuple[Vectors, float]]]] = field(default_factory=deque)
     _rows: list[NewItem] = field(default_factory=list)
-    _seen: list[ItemRecord] = field(default_factory=list)
+    _unchanged_items: list[ItemRecord] = field(default_factory=list)
     _write: Future[float] | None = None
 
     def __enter__(self) -> Self:
@@ -52,35 +53,35 @@ class Intake:
         for pool in (self._encode_pool, self._writer):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def encode(self, waiting: list[Waiting], squares: Sequence[RGB]) -> None:
-        """Send a batch to be encoded, then stored; each item comes with the id of the version that it replaces."""
-        while len(self._encoding) > self.encoders:
+    def encode(self, batch_items: list[BatchItem], squares: Sequence[RGB]) -> None:
+        """Queue a batch to be encoded and then stored; ``squares`` are the prepared pixels (side, side, 3)."""
+        while len(self._running_batches) > self.encoders:
             self._collect()
-        self._encoding.append((waiting, self._encode_pool.submit(self._forward, squares)))
+        self._running_batches.append((batch_items, self._encode_pool.submit(self._forward, squares)))
         self.advance()
 
     def store(self, item: NewItem) -> None:
-        """Send an item whose vector is known to be stored."""
+        """Queue an item that has its vector."""
         self._rows.append(item)
-        self._write_if(len(self._rows) >= LARGEST_COMMIT)
+        self._write_if(len(self._rows) >= MAX_COMMIT_ROWS)
 
-    def see(self, item: ItemRecord) -> None:
-        """Note that the source still has this item."""
-        self._seen.append(item)
-        self._write_if(len(self._seen) >= LARGEST_COMMIT)
+    def mark_unchanged(self, item: ItemRecord) -> None:
+        """Queue the record that the source still has this item."""
+        self._unchanged_items.append(item)
+        self._write_if(len(self._unchanged_items) >= MAX_COMMIT_ROWS)
 
     def advance(self) -> None:
-        """Pass on what is encoded, and begin the next transaction if the last has ended; waits for neither."""
-        while self._encoding and self._encoding[0][1].done():
+        """Buffer the rows of finished batches, and start the next transaction if none runs; never blocks."""
+        while self._running_batches and self._running_batches[0][1].done():
             self._collect()
         if self._rows and (self._write is None or self._write.done()):
             self._begin_write()
 
     def finish(self) -> None:
-        """Wait until all that was sent is stored."""
-        while self._encoding:
+        """Wait until everything that was queued is stored."""
+        while self._running_batches:
             self._collect()
-        self._write_if(bool(self._rows or self._seen))
+        self._write_if(bool(self._rows or self._unchanged_items))
         self._end_write()
 
     def _forward(self, squares: Sequence[RGB]) -> tuple[Vectors, float]:
@@ -88,32 +89,32 @@ class Intake:
         return self.encoder.forward(np.stack(squares)), time.perf_counter() - start
 
     def _collect(self) -> None:
-        waiting, future = self._encoding.popleft()
+        batch_items, future = self._running_batches.popleft()
         vectors, seconds = future.result()
         self.encode_s += seconds
-        self.encoded += len(waiting)
-        for (draft, replaces), vector in zip(waiting, vectors, strict=True):
+        self.encoded_count += len(batch_items)
+        for (draft, replaces), vector in zip(batch_items, vectors, strict=True):
             self.store(NewItem(draft, vector, replaces))
 
-    def _write_if(self, due: bool) -> None:
-        if due:
+    def _write_if(self, is_due: bool) -> None:
+        if is_due:
             self._begin_write()
 
     def _begin_write(self) -> None:
         self._end_write()
-        rows, seen = self._rows, self._seen
-        self._rows, self._seen = [], []
-        self._write = self._writer.submit(self._commit, rows, seen)
+        rows, unchanged_items = self._rows, self._unchanged_items
+        self._rows, self._unchanged_items = [], []
+        self._write = self._writer.submit(self._commit, rows, unchanged_items)
 
     def _end_write(self) -> None:
         if self._write is not None:
             self.write_s += self._write.result()
             self._write = None
 
-    def _commit(self, rows: Sequence[NewItem], seen: Sequence[ItemRecord]) -> float:
+    def _commit(self, rows: Sequence[NewItem], unchanged_items: Sequence[ItemRecord]) -> float:
         start = time.perf_counter()
-        if seen:
-            self.builder.mark_seen(seen)
+        if unchanged_items:
+            self.builder.mark_seen(unchanged_items)
         if rows:
             self.builder.store(rows)
         return time.perf_counter() - start

@@ -1,9 +1,9 @@
-"""From a source to rows and vectors: reading and decoding, encoding, and writing overlap, each on threads of its own.
+"""The pipeline from a source to rows and vectors: decoding, encoding and writing overlap, each on its own threads.
 
     entries ─▶ `decode_worker`, a few at a time ─▶ verdicts, in source order ─▶ `encode_writer`: encode ─▶ write
 
-Everything between the stages is bounded, so memory does not grow with the corpus, and a stage that is behind makes
-those before it wait. The run's own thread only hands things on.
+All queues between the stages are bounded, so memory does not grow with the corpus, and a slow stage blocks those
+before it. The run's own thread only passes results from one stage to the next.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from indexer.console.reporter import Stage
-from indexer.ingest.decode_worker import Examiner, Outcome
-from indexer.ingest.encode_writer import Intake, Waiting
-from indexer.ingest.verdicts import Report, Verdict, names_a_picture
+from indexer.ingest.decode_worker import EntryOutcome, Examiner
+from indexer.ingest.encode_writer import BatchItem, EncodeWriter
+from indexer.ingest.verdicts import Report, Verdict, has_picture_extension
 from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.builder import Builder
 from lookalike.encoder.base import RGB, ImageEncoder
@@ -33,7 +33,7 @@ from lookalike.options import ImageLimits
 from lookalike.sources.base import Entry, RefusedEntry, Source
 
 PAGE = 256  # entries looked up in the catalogue at once
-GROUP = 16  # entries that a worker takes at once; fewer where that leaves workers without any
+GROUP = 16  # entries that a worker takes at once; fewer if workers would be idle otherwise
 
 _NO_PICTURE = (UnsupportedFormatError, ImageEmptyError, ImageTooLargeError)
 
@@ -61,10 +61,10 @@ class Timings:
     decode_s: float = 0.0
     encode_s: float = 0.0
     write_s: float = 0.0
-    encoded: int = 0
+    encoded_count: int = 0
 
 
-_Found = list[Outcome | RefusedEntry]
+_GroupResult = list[EntryOutcome | RefusedEntry]
 
 
 @dataclass
@@ -78,110 +78,109 @@ class Pipeline:
     stage: Stage
     options: PipelineOptions
     timings: Timings = field(default_factory=Timings)
-    _waiting: list[Waiting] = field(default_factory=list)
+    _batch_items: list[BatchItem] = field(default_factory=list)
     _squares: list[RGB] = field(default_factory=list)
 
     def run(self) -> Timings:
-        """Take everything in; what the source no longer has is left to ``Builder.remove_unseen``."""
+        """Read, encode and store the whole source; items that are gone are left to ``Builder.remove_unseen``."""
         pool = ThreadPoolExecutor(self.options.workers, thread_name_prefix="decode")
-        with Intake(self.builder, self.encoder, self.options.encoders) as self._intake:
+        with EncodeWriter(self.builder, self.encoder, self.options.encoders) as self._writer:
             try:
                 for group in self._groups(pool):
-                    for found in group:
-                        if isinstance(found, RefusedEntry):
-                            self._turn_away(found)
+                    for result in group:
+                        if isinstance(result, RefusedEntry):
+                            self._record_refused_entry(result)
                         else:
-                            self._take(found)
+                            self._record_outcome(result)
                         self.stage.advance(rejected=self.report.counts[Verdict.REJECTED])
-                    self._intake.advance()
-                self._send()
-                self._intake.finish()
+                    self._writer.advance()
+                self._encode_batch()
+                self._writer.finish()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-            self.timings.encoded = self._intake.encoded
-            self.timings.encode_s, self.timings.write_s = self._intake.encode_s, self._intake.write_s
+            self.timings.encoded_count = self._writer.encoded_count
+            self.timings.encode_s, self.timings.write_s = self._writer.encode_s, self._writer.write_s
         return self.timings
 
-    def _groups(self, pool: ThreadPoolExecutor) -> Iterator[_Found]:
-        """The entries' outcomes in the order of the source, a few at a time."""
+    def _groups(self, pool: ThreadPoolExecutor) -> Iterator[_GroupResult]:
+        """The entries' outcomes in the order of the source, group by group."""
         examiner = Examiner(self.source, self.builder, self.encoder, self.options.limits)
-        underway: deque[Future[list[Outcome]] | _Found] = deque()
-        # Enough for a batch while each worker has two groups before it.
-        ahead = 2 * self.options.workers + -(-self.options.batch // GROUP)
+        pending_groups: deque[Future[list[EntryOutcome]] | _GroupResult] = deque()
+        # Enough for a batch while each worker has two groups queued.
+        max_pending = 2 * self.options.workers + -(-self.options.batch // GROUP)
         entries = self.source.entries()
         while page := list(islice(entries, PAGE)):
             items = self.builder.known([entry.key for entry in page if isinstance(entry, Entry)])
             size = max(1, min(GROUP, len(page) // (2 * self.options.workers)))
-            for group in _runs(page, size):
-                wanted = [entry for entry in group if isinstance(entry, Entry)]
-                refused: _Found = [entry for entry in group if isinstance(entry, RefusedEntry)]
-                underway.append(refused or pool.submit(examiner.examine, wanted, items))
-                if len(underway) > ahead:
-                    yield _result(underway.popleft())
-        while underway:
-            yield _result(underway.popleft())
+            for group in _split_page(page, size):
+                readable_entries = [entry for entry in group if isinstance(entry, Entry)]
+                refused_entries: _GroupResult = [entry for entry in group if isinstance(entry, RefusedEntry)]
+                pending_groups.append(refused_entries or pool.submit(examiner.examine, readable_entries, items))
+                if len(pending_groups) > max_pending:
+                    yield _await_group(pending_groups.popleft())
+        while pending_groups:
+            yield _await_group(pending_groups.popleft())
 
-    def _take(self, outcome: Outcome) -> None:
+    def _record_outcome(self, outcome: EntryOutcome) -> None:
         self.timings.read_s += outcome.read_s
         self.timings.decode_s += outcome.decode_s
         key, item = outcome.entry.key, outcome.item
         if outcome.error is not None:
-            self._refuse(outcome.entry, item, outcome.error)
-        elif outcome.same and item is not None:
-            self._intake.see(item)
-            resumed = self.builder.is_resumed(item)
-            self.report.give(key, Verdict.RESUMED if resumed else Verdict.UNCHANGED)
-        elif outcome.known is not None:
-            self._intake.store(outcome.known)
-            same_bytes = item is not None and item.draft.content_digest == outcome.known.draft.content_digest
-            self.report.give(key, Verdict.UPDATED if same_bytes else Verdict.INDEXED)
-        elif outcome.prepared is not None:
-            draft, square = outcome.prepared
-            self._waiting.append((draft, None if item is None else item.id))
+            self._record_error(outcome.entry, item, outcome.error)
+        elif outcome.is_unchanged and item is not None:
+            self._writer.mark_unchanged(item)
+            self.report.record(key, Verdict.RESUMED if self.builder.is_resumed(item) else Verdict.UNCHANGED)
+        elif outcome.duplicate is not None:
+            self._writer.store(outcome.duplicate)
+            same_bytes = item is not None and item.draft.content_digest == outcome.duplicate.draft.content_digest
+            self.report.record(key, Verdict.UPDATED if same_bytes else Verdict.INDEXED)
+        elif outcome.picture is not None:
+            draft, square = outcome.picture
+            self._batch_items.append((draft, None if item is None else item.id))
             self._squares.append(square)
-            self.report.give(key, Verdict.INDEXED)
-        if len(self._waiting) >= self.options.batch:
-            self._send()
+            self.report.record(key, Verdict.INDEXED)
+        if len(self._batch_items) >= self.options.batch:
+            self._encode_batch()
 
-    def _send(self) -> None:
-        if self._waiting:
-            self._intake.encode(self._waiting, self._squares)
-            self._waiting, self._squares = [], []
+    def _encode_batch(self) -> None:
+        if self._batch_items:
+            self._writer.encode(self._batch_items, self._squares)
+            self._batch_items, self._squares = [], []
 
-    def _turn_away(self, refused: RefusedEntry) -> None:
-        """What the source could not even offer; what it cannot read at present stays, be it a file or a folder."""
-        kept = self.builder.under(refused.key) if isinstance(refused.error, EntryUnreadableError) else []
-        for item in kept:
-            self._intake.see(item)
-            self.report.give(item.draft.key, Verdict.KEPT, refused.error)
-        if all(item.draft.key != refused.key for item in kept):
-            self.report.give(refused.key, Verdict.REJECTED, refused.error)
+    def _record_refused_entry(self, entry: RefusedEntry) -> None:
+        """Record an entry that the source could not open; items of a file or folder that cannot be read stay."""
+        items = self.builder.under(entry.key) if isinstance(entry.error, EntryUnreadableError) else []
+        for item in items:
+            self._writer.mark_unchanged(item)
+            self.report.record(item.draft.key, Verdict.KEPT, entry.error)
+        if all(item.draft.key != entry.key for item in items):
+            self.report.record(entry.key, Verdict.REJECTED, entry.error)
 
-    def _refuse(self, entry: Entry, item: ItemRecord | None, error: LookalikeError) -> None:
+    def _record_error(self, entry: Entry, item: ItemRecord | None, error: LookalikeError) -> None:
         readable_before = item is not None and item.encoder_digest == self.encoder.spec.digest
         if isinstance(error, EntryUnreadableError) and item is not None and readable_before:
-            self._intake.see(item)
-            self.report.give(entry.key, Verdict.KEPT, error)
-        elif isinstance(error, _NO_PICTURE) and not names_a_picture(entry.location):
-            self.report.give(entry.key, Verdict.IGNORED, error)
+            self._writer.mark_unchanged(item)
+            self.report.record(entry.key, Verdict.KEPT, error)
+        elif isinstance(error, _NO_PICTURE) and not has_picture_extension(entry.location):
+            self.report.record(entry.key, Verdict.IGNORED, error)
         else:
-            self.report.give(entry.key, Verdict.REJECTED, error)
+            self.report.record(entry.key, Verdict.REJECTED, error)
 
 
-def _runs(page: list[Entry | RefusedEntry], size: int) -> Iterator[list[Entry | RefusedEntry]]:
-    """The page in pieces of up to ``size``, each of entries alone or of one that was refused."""
-    piece: list[Entry | RefusedEntry] = []
+def _split_page(page: list[Entry | RefusedEntry], size: int) -> Iterator[list[Entry | RefusedEntry]]:
+    """The page in groups of up to ``size`` readable entries; each refused entry is a group of its own."""
+    group: list[Entry | RefusedEntry] = []
     for entry in page:
-        if piece and (isinstance(entry, RefusedEntry) or len(piece) == size):
-            yield piece
-            piece = []
+        if group and (isinstance(entry, RefusedEntry) or len(group) == size):
+            yield group
+            group = []
         if isinstance(entry, RefusedEntry):
             yield [entry]
         else:
-            piece.append(entry)
-    if piece:
-        yield piece
+            group.append(entry)
+    if group:
+        yield group
 
 
-def _result(underway: Future[list[Outcome]] | _Found) -> _Found:
-    return underway if isinstance(underway, list) else list(underway.result())
+def _await_group(group: Future[list[EntryOutcome]] | _GroupResult) -> _GroupResult:
+    return group if isinstance(group, list) else list(group.result())

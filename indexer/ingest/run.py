@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.console.reporter import Reporter
-from indexer.console.staged_progress import Steps
+from indexer.console.staged_progress import StagedProgress
 from indexer.console.units import clock
 from indexer.ingest.pipeline import Pipeline, PipelineOptions, Timings
 from indexer.ingest.verdicts import Report, Verdict
@@ -32,13 +32,14 @@ from lookalike.sources.open_source import open_source
 from lookalike.storage import disk_errors
 from lookalike.wiring import INDEX_TYPES, load_encoder
 
-KEPT_REPORTS = 10
-STAYS = (Verdict.INDEXED, Verdict.RESUMED, Verdict.UNCHANGED, Verdict.UPDATED, Verdict.KEPT)
+MAX_REPORTS = 10
+"""Maximum number of reports of a collection; older ones are deleted."""
+ITEM_VERDICTS = (Verdict.INDEXED, Verdict.RESUMED, Verdict.UNCHANGED, Verdict.UPDATED, Verdict.KEPT)
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What a run did, and where the report with every verdict lies."""
+    """Results of a run; ``report`` has the verdict on every file."""
 
     manifest: Manifest
     report: Report
@@ -46,12 +47,12 @@ class RunSummary:
     seconds: float
 
     @property
-    def rejected(self) -> int:
+    def rejected_count(self) -> int:
         """Number of pictures that could not be used."""
         return self.report.counts[Verdict.REJECTED]
 
     def fields(self) -> dict[str, Any]:
-        """For a program."""
+        """The fields of the JSON answer."""
         timings = self.timings
         return {
             "collection": self.manifest.collection,
@@ -60,7 +61,7 @@ class RunSummary:
             "verdicts": {verdict.value: self.report.counts[verdict] for verdict in Verdict},
             "rejected_codes": dict(self.report.codes.most_common()),
             "seconds": round(self.seconds, 3),
-            "encoded": timings.encoded,
+            "encoded": timings.encoded_count,
             "read_s": round(timings.read_s, 3),
             "decode_s": round(timings.decode_s, 3),
             "encode_s": round(timings.encode_s, 3),
@@ -69,7 +70,7 @@ class RunSummary:
         }
 
     def text(self) -> str:
-        """For a person."""
+        """The lines for a terminal."""
         counts = self.report.counts
         lines = [f"{self.manifest.collection}: {self.manifest.count} pictures in snapshot {self.manifest.generation}"]
         lines.append("  " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]))
@@ -83,10 +84,11 @@ class RunSummary:
 
     def _speed(self) -> str:
         timings, took = self.timings, clock(self.seconds) if self.seconds >= 1 else "less than a second"
-        if not timings.encoded:
+        if not timings.encoded_count:
             return f"nothing had to be encoded; the run took {took}"
+        rate = timings.encoded_count / self.seconds
         return (
-            f"{timings.encoded} encoded in {took}, {timings.encoded / self.seconds:.1f} pictures a second (over all "
+            f"{timings.encoded_count} encoded in {took}, {rate:.1f} pictures a second (over all "
             f"threads: reading {timings.read_s:.1f} s, decoding {timings.decode_s:.1f} s, "
             f"encoding {timings.encode_s:.1f} s, writing {timings.write_s:.1f} s)"
         )
@@ -142,15 +144,15 @@ def index_collection(
         encoder = load_encoder(request.encoder, places.encoders_dir)
         if entries == 0 and not options.allow_empty:
             _refuse_empty(request, catalogue)
-        remembered = SourceRecord(source.kind, source.location, request.root)
+        source_record = SourceRecord(source.kind, source.location, request.root)
         identity = CollectionEncoder(request.encoder, encoder.spec)
-        served = find_rolled_back(layout)
-        with Builder.open(layout, catalogue, remembered, identity, INDEX_TYPES, options.build) as (builder, damage):
+        rollback = find_rolled_back(layout)
+        with Builder.open(layout, catalogue, source_record, identity, INDEX_TYPES, options.build) as (builder, damage):
             for line in damage:
                 reporter.say(f"warning: {line}")
-            if served is not None:
+            if rollback is not None:
                 reporter.say(
-                    f"{request.name}: the rollback to snapshot {served.generation} ends with this run, which goes on "
+                    f"{request.name}: the rollback to snapshot {rollback.generation} ends with this run, which goes on "
                     f"from snapshot {builder.generation - 1}"
                 )
             return _run(ListedSource(source, entries, start), builder, encoder, options, reporter)
@@ -159,7 +161,7 @@ def index_collection(
 
 
 def _refuse_empty(request: IndexRequest, catalogue: Catalogue) -> None:
-    """Raise, before the collection is told of this source."""
+    """Raise SourceEmptyError before anything of the run is stored."""
     record = next((record for record in catalogue.collections() if record.name == request.name), None)
     live = catalogue.live_count(record.id) if record else 0
     if live:
@@ -180,12 +182,12 @@ def _run(
     with disk_errors(builder.layout.root), Report(_report_path(builder.layout, builder.generation)) as report:
         with reporter.stage(f"{name}: encoding", listed.entries) as stage:
             timings = Pipeline(listed.source, builder, encoder, report, stage, options.pipeline).run()
-        if not options.allow_empty and not any(report.counts[verdict] for verdict in STAYS):
+        if not options.allow_empty and not any(report.counts[verdict] for verdict in ITEM_VERDICTS):
             _refuse_pictureless(listed.source.location, name, builder.live_count())
         for key in builder.remove_unseen():
-            report.give_removed(key)
-        with Steps(reporter, f"{name}: publishing") as steps:
-            manifest = builder.publish(steps.tell)
+            report.record_removal(key)
+        with StagedProgress(reporter, f"{name}: publishing") as progress:
+            manifest = builder.publish(progress.report)
     return RunSummary(manifest, report, timings, time.monotonic() - listed.start)
 
 
@@ -200,6 +202,6 @@ def _refuse_pictureless(location: str, name: str, live: int) -> None:
 
 
 def _report_path(layout: CollectionLayout, generation: int) -> Path:
-    for old in sorted(layout.reports.glob("*.jsonl"))[: -(KEPT_REPORTS - 1)]:
+    for old in sorted(layout.reports.glob("*.jsonl"))[: -(MAX_REPORTS - 1)]:
         old.unlink()
     return layout.reports / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{generation:08d}.jsonl"

@@ -1,4 +1,4 @@
-"""What became of every file: one verdict each, counted, and written to a report as it is given."""
+"""The verdict on every file of a run: counted, and written to a report line by line."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from lookalike.errors import LookalikeError
 
 
 class Verdict(StrEnum):
-    """The possible ends of a file."""
+    """What a run did with a file or an item."""
 
     INDEXED = "indexed"  # new, or changed; its vector is in the snapshot
-    RESUMED = "resumed"  # taken in by an earlier run that was interrupted; not encoded again
+    RESUMED = "resumed"  # stored by an earlier run that was interrupted; not encoded again
     UNCHANGED = "unchanged"  # the same bytes as before; not encoded again
     UPDATED = "updated"  # the same bytes, other metadata; not encoded again
     REMOVED = "removed"  # no longer in the source
-    KEPT = "kept"  # cannot be read at present; what was indexed before stays
+    KEPT = "kept"  # cannot be read at present; the item that was indexed before stays
     IGNORED = "ignored"  # not a picture, and not named like one
     REJECTED = "rejected"  # meant as a picture, but cannot be used
 
@@ -36,22 +36,22 @@ PICTURE_EXTENSIONS = frozenset(
 )  # fmt: skip
 
 
-def names_a_picture(location: str) -> bool:
-    """Whether a file's name says that it is meant as a picture."""
+def has_picture_extension(location: str) -> bool:
+    """Whether a file's name has the extension of a picture format."""
     return PurePosixPath(location.lower()).suffix[1:] in PICTURE_EXTENSIONS
 
 
-_LINE = json.JSONEncoder(ensure_ascii=False)  # kept: `json.dumps` makes a new one for every line
+_LINE = json.JSONEncoder(ensure_ascii=False)  # one instance: `json.dumps` makes a new one for every line
 
 
 @dataclass
 class Report:
-    """Counts verdicts, and writes one JSON object a file to ``path``: key, verdict, and for a refusal code and why."""
+    """Counts verdicts, and writes a JSON line a file to ``path``: key, verdict, an error's code and message."""
 
     path: Path
     counts: Counter[Verdict] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
-    _refused: set[str] = field(default_factory=set)
+    _error_keys: set[str] = field(default_factory=set)
 
     def __enter__(self) -> Self:
         self._file = self.path.open("w", encoding="utf-8")
@@ -62,18 +62,18 @@ class Report:
     ) -> None:
         self._file.close()
 
-    def give(self, key: str, verdict: Verdict, error: LookalikeError | None = None) -> None:
-        """One file's verdict."""
+    def record(self, key: str, verdict: Verdict, error: LookalikeError | None = None) -> None:
+        """Count and write a file's verdict."""
         self.counts[verdict] += 1
         line: dict[str, str] = {"key": key, "verdict": verdict}
         if error is not None:
-            self._refused.add(key)
+            self._error_keys.add(key)
             line |= {"code": error.code, "message": error.message}
             if verdict is Verdict.REJECTED:
                 self.codes[error.code] += 1
         self._file.write(_LINE.encode(line) + "\n")
 
-    def give_removed(self, key: str) -> None:
-        """The verdict of an item that is dropped, unless its file is there and was refused: one verdict a file."""
-        if key not in self._refused:
-            self.give(key, Verdict.REMOVED)
+    def record_removal(self, key: str) -> None:
+        """Record the removal of an item, unless its file exists and has a verdict already: one verdict a file."""
+        if key not in self._error_keys:
+            self.record(key, Verdict.REMOVED)

@@ -1,4 +1,4 @@
-"""Proof that a published snapshot is what it says: checksums, counts, and every picture finding itself."""
+"""Self-match of a published snapshot: each indexed picture, sent as a query, has to find itself at rank 1."""
 
 from __future__ import annotations
 
@@ -23,19 +23,22 @@ TOLERANCE = 1e-4
 
 @dataclass
 class Verification:
-    """What was found: ``failures`` are faults of the snapshot, ``stale`` pictures that changed since it was made."""
+    """Results: ``failures`` are defects of the snapshot, ``stale`` pictures that have changed since it was made.
+
+    ``lowest`` is the lowest cosine of a picture with its own vector.
+    """
 
     items: int
-    checked: int = 0
+    checked_count: int = 0
     lowest: float | None = None
     failures: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
 
     def fields(self) -> dict[str, Any]:
-        """For a program."""
+        """The fields of the JSON answer."""
         return {
             "items": self.items,
-            "checked": self.checked,
+            "checked": self.checked_count,
             "lowest_self_score": None if self.lowest is None else round(self.lowest, 6),
             "failures": self.failures,
             "stale": self.stale,
@@ -45,18 +48,18 @@ class Verification:
 def verify_self_match(
     collection: Collection, source: Source, items: Iterator[ItemRecord], total: int, reporter: Reporter
 ) -> Verification:
-    """Send each item's own picture back as a query.
+    """Search with each item's own picture.
 
-    It must be rank 1 with a score of 1.000 within 1e-4; exact copies under other keys may tie with it. A picture
-    whose file has changed or gone since is counted as stale, not as a failure.
+    The item must have rank 1 with a score of 1.000 within 1e-4; exact copies under other keys may tie with it. A
+    picture whose file has changed or was removed since is counted as stale, not as a failure.
     """
     result = Verification(items=len(collection))
     batch = PipelineOptions().batch
     with reporter.stage(f"{collection.manifest.collection}: self-match", total) as stage:
         while page := list(islice(items, batch)):
-            fresh = [(item, data) for item in page if (data := _read(source, item, result)) is not None]
-            if fresh:
-                _check(collection, fresh, result)
+            pictures = [(item, data) for item in page if (data := _read(source, item, result)) is not None]
+            if pictures:
+                _check(collection, pictures, result)
             stage.advance(len(page), failures=len(result.failures), stale=len(result.stale))
     return result
 
@@ -74,22 +77,22 @@ def _read(source: Source, item: ItemRecord, result: Verification) -> bytes | Non
     return data
 
 
-def _check(collection: Collection, fresh: list[tuple[ItemRecord, bytes]], result: Verification) -> None:
-    queries = collection.encoder.encode([data for _, data in fresh])
+def _check(collection: Collection, pictures: list[tuple[ItemRecord, bytes]], result: Verification) -> None:
+    queries = collection.encoder.encode([data for _, data in pictures])
     best = collection.hits(collection.neighbours(queries, 1))
-    for (item, _), query, hits in zip(fresh, queries, best, strict=True):
+    for (item, _), query, hits in zip(pictures, queries, best, strict=True):
         own = _cosine(query, collection.vector(item))
-        result.checked += 1
+        result.checked_count += 1
         result.lowest = own if result.lowest is None else min(result.lowest, own)
         if own < 1 - TOLERANCE:
             result.failures.append(f"{item.draft.key}: scores {own:.4f} with itself")
         elif not hits or not _is_rank_one(collection, item, query, own, hits[0]):
-            found = f"{hits[0].key} at {hits[0].score:.4f}" if hits else "nothing"
-            result.failures.append(f"{item.draft.key}: rank 1 is {found}")
+            first_hit = f"{hits[0].key} at {hits[0].score:.4f}" if hits else "nothing"
+            result.failures.append(f"{item.draft.key}: rank 1 is {first_hit}")
 
 
 def _is_rank_one(collection: Collection, item: ItemRecord, query: Vectors, own: float, first: Hit) -> bool:
-    """Whether the first hit is the item, or ties with it by its own vector: the index's word is not enough."""
+    """Whether the first hit is the item, or ties with it by its stored vector: the index's score is not enough."""
     if abs(first.score - own) > TOLERANCE:
         return False
     return first.key == item.draft.key or _cosine(query, collection.vector(first.key)) >= own - TOLERANCE

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from indexer.console.reporter import Reporter
 from indexer.datasets.embed import encoder_names
 from indexer.datasets.labels import read_labelled
-from indexer.ingest.verdicts import names_a_picture
+from indexer.ingest.verdicts import has_picture_extension
 from indexer.robustness.perturbations import PERTURBATIONS, RGB, Perturbation
 from lookalike.api import Encoder, Vectors
 from lookalike.encoder.spec import EncoderSpec
@@ -32,7 +32,7 @@ NOT_A_PICTURE = (UnsupportedFormatError, ImageEmptyError)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PerturbationOutcome:
     """Effect of one perturbation on the scores of one encoder, as means over the pictures.
 
     ``cosine`` and ``normalized`` are of the perturbed picture with its original. ``recall`` is the share of perturbed
@@ -52,7 +52,7 @@ class Row:
 
     perturbation: Perturbation
     pictures: int
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[PerturbationOutcome, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,9 @@ def run_trial(
     return Trial(accumulator.pictures, tuple(accumulator.rejections), columns, rows, accumulator.example)
 
 
-def outcome_of(perturbed_vectors: Vectors, originals: Vectors, rows: Sequence[int], threshold: Threshold) -> Outcome:
+def outcome_of(
+    perturbed_vectors: Vectors, originals: Vectors, rows: Sequence[int], threshold: Threshold
+) -> PerturbationOutcome:
     """Compare (m, D) unit vectors of perturbed pictures with (n, D) of all originals; ``rows`` are their originals.
 
     An original that ties for the best score counts as found: the other one is a copy of it.
@@ -165,7 +167,7 @@ def outcome_of(perturbed_vectors: Vectors, originals: Vectors, rows: Sequence[in
     is_found = own_scores >= scores.max(axis=1) - SCORE_TOLERANCE
     similar = [threshold.similar(float(score)) for score in own_scores]
     cosine = float(own_scores.mean())
-    return Outcome(cosine, normalise_score(cosine), float(is_found.mean()), float(np.mean(similar)))
+    return PerturbationOutcome(cosine, normalise_score(cosine), float(is_found.mean()), float(np.mean(similar)))
 
 
 def seed_of(key: str, perturbation: str) -> int:
@@ -180,7 +182,7 @@ def _read_pictures(
         try:
             pixels = decode(source.read(entry.location, limits.max_bytes), limits=limits, name=entry.key).pixels
         except (ImageError, SourceError) as error:
-            if names_a_picture(entry.location) or not isinstance(error, NOT_A_PICTURE):
+            if has_picture_extension(entry.location) or not isinstance(error, NOT_A_PICTURE):
                 accumulator.rejections.append((entry.key, error.code))
             yield entry, None
         else:

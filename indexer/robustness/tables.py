@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from indexer.robustness.experiment import Column, Outcome, Row, Trial
+from indexer.robustness.experiment import Column, PerturbationOutcome, Row, Trial
 from indexer.robustness.perturbations import Group
 
 EFFECTS = ((0.05, "none"), (0.25, "slight"), (0.6, "strong"))
@@ -184,7 +184,7 @@ def _encoder(column: Column, number: int, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _outcome(outcome: Outcome) -> dict[str, float]:
+def _outcome(outcome: PerturbationOutcome) -> dict[str, float]:
     return {
         "score": outcome.cosine,
         "normalized_score": outcome.normalized,
@@ -197,7 +197,7 @@ def _table(
     trial: Trial,
     title: str,
     about: str,
-    value: Callable[[Outcome], float],
+    value: Callable[[PerturbationOutcome], float],
     footer: tuple[float, ...] | None,
     *,
     percent: bool = False,

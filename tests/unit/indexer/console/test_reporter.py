@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from indexer.console.reporter import HumanReporter, JsonReporter
-from indexer.console.staged_progress import Steps
+from indexer.console.staged_progress import StagedProgress
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def test_an_empty_answer_prints_no_line(said: io.StringIO) -> None:
 
 
 def test_work_that_names_its_steps_shows_each_against_its_own_total(said: io.StringIO) -> None:
-    with Steps(human(said), "sample") as steps:
-        steps.tell("drawing pictures", 2, 4)
-        steps.tell("drawing pictures", 4, 4)
+    with StagedProgress(human(said), "sample") as progress:
+        progress.report("drawing pictures", 2, 4)
+        progress.report("drawing pictures", 4, 4)
     assert [line.partition(",")[2].partition(",")[0] for line in said.getvalue().splitlines()] == [
         " drawing pictures: 2/4",
         " drawing pictures: 4/4",

@@ -14,7 +14,7 @@ import pytest
 
 from indexer.ingest import decode_worker
 from indexer.ingest.decode_worker import Examiner
-from indexer.ingest.encode_writer import LARGEST_COMMIT, Intake
+from indexer.ingest.encode_writer import MAX_COMMIT_ROWS, EncodeWriter
 from lookalike.catalogue.records import ItemDraft, ItemRecord, NewItem
 from lookalike.collection.builder import Builder
 from lookalike.encoder.base import RGB, Vectors
@@ -63,11 +63,11 @@ class Books:
         return [item.draft.key for items in self.stored for item in items]
 
 
-def intake(books: Books, encoder: TinyEncoder | None = None, encoders: int = 2) -> Intake:
-    return Intake(cast(Builder, books), encoder or TinyEncoder(), encoders)
+def intake(books: Books, encoder: TinyEncoder | None = None, encoders: int = 2) -> EncodeWriter:
+    return EncodeWriter(cast(Builder, books), encoder or TinyEncoder(), encoders)
 
 
-def send(into: Intake, numbers: Sequence[int]) -> None:
+def send(into: EncodeWriter, numbers: Sequence[int]) -> None:
     into.encode([(draft(number), None) for number in numbers], [square(number) for number in numbers])
 
 
@@ -86,7 +86,7 @@ def test_pictures_are_stored_in_the_order_they_came_each_with_its_own_vector() -
         for start in range(0, 300, 7):
             send(into, range(start, min(start + 7, 300)))
         into.finish()
-        assert into.encoded == 300
+        assert into.encoded_count == 300
     assert books.keys == [f"{number:05d}.png" for number in range(300)]
     expected = TinyEncoder().forward(np.stack([square(number) for number in range(300)]))
     found = np.stack([item.vector for items in books.stored for item in items])
@@ -98,27 +98,27 @@ def test_what_waits_for_the_disk_goes_together_but_never_without_bound() -> None
     with intake(books) as into:
         into.store(NewItem(draft(0), np.zeros(32, np.float32), None))
         into.advance()  # this transaction waits, and those that come meanwhile pile up
-        for number in range(1, LARGEST_COMMIT):
+        for number in range(1, MAX_COMMIT_ROWS):
             into.store(NewItem(draft(number), np.zeros(32, np.float32), None))
             into.advance()
         assert books.stored == []
         books.gate.set()
-        for number in range(LARGEST_COMMIT, 3 * LARGEST_COMMIT):
+        for number in range(MAX_COMMIT_ROWS, 3 * MAX_COMMIT_ROWS):
             into.store(NewItem(draft(number), np.zeros(32, np.float32), None))
         into.finish()
     sizes = [len(items) for items in books.stored]
     assert sizes[0] == 1
-    assert max(sizes) == LARGEST_COMMIT
-    assert books.keys == [f"{number:05d}.png" for number in range(3 * LARGEST_COMMIT)]
+    assert max(sizes) == MAX_COMMIT_ROWS
+    assert books.keys == [f"{number:05d}.png" for number in range(3 * MAX_COMMIT_ROWS)]
 
 
 def test_seen_items_are_noted_by_the_hundred_and_the_rest_at_the_end() -> None:
     books = Books()
     with intake(books) as into:
-        for number in range(LARGEST_COMMIT + 5):
-            into.see(ItemRecord(number, draft(number), "e" * 64, 1, None))
+        for number in range(MAX_COMMIT_ROWS + 5):
+            into.mark_unchanged(ItemRecord(number, draft(number), "e" * 64, 1, None))
         into.finish()
-    assert books.seen == [LARGEST_COMMIT, 5]
+    assert books.seen == [MAX_COMMIT_ROWS, 5]
 
 
 class Slow(TinyEncoder):
@@ -205,14 +205,14 @@ def test_entries_keep_their_order_whatever_becomes_of_them(tmp_path: Path) -> No
     codes = [None if outcome.error is None else outcome.error.code for outcome in found]
     assert codes == [None, "unsupported-format", None, "entry-missing", None]
     assert books.asked == [4]  # one question for all that could be read
-    assert [outcome.prepared is not None for outcome in found] == [True, False, True, False, True]
+    assert [outcome.picture is not None for outcome in found] == [True, False, True, False, True]
 
 
 def test_a_worker_holds_few_bytes_however_large_the_files_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [encode_png(make_picture(number)) for number in range(5)]
     for number, data in enumerate(files):
         (tmp_path / f"{number}.png").write_bytes(data)
-    monkeypatch.setattr(decode_worker, "HELD_BYTES", len(files[0]) + 1)  # reached by every second file
+    monkeypatch.setattr(decode_worker, "READ_AHEAD_BYTES", len(files[0]) + 1)  # reached by every second file
     books = Books()
     entries = [Entry(f"{number}.png", f"{number}.png") for number in range(5)]
     found = Examiner(FolderSource(tmp_path), cast(Builder, books), TinyEncoder()).examine(entries, {})
