@@ -110,7 +110,7 @@ class Pipeline:
         max_pending = 2 * self.options.workers + -(-self.options.batch // GROUP)
         entries = self.source.entries()
         while page := list(islice(entries, PAGE)):
-            items = self.builder.known([entry.key for entry in page if isinstance(entry, Entry)])
+            items = self.builder.live_items([entry.key for entry in page if isinstance(entry, Entry)])
             size = max(1, min(GROUP, len(page) // (2 * self.options.workers)))
             for group in _split_page(page, size):
                 readable_entries = [entry for entry in group if isinstance(entry, Entry)]

@@ -52,7 +52,7 @@ class Collection:
         self._encoder = encoder
         if encoder is not None:
             self.check_encoder(encoder.spec)
-        self._loading = Lock()
+        self._encoder_lock = Lock()
 
     @classmethod
     def open(
@@ -148,12 +148,12 @@ class Collection:
 
         Raises EncoderMismatchError if it can no longer be had as it was.
         """
-        with self._loading:
+        with self._encoder_lock:
             if self._encoder is None:
                 port = load_encoder(self.manifest.encoder_request, self._encoders_dir)
-                loaded = Encoder(port, encoders_dir=self._encoders_dir, limits=self._limits)
-                self.check_encoder(loaded.spec)
-                self._encoder = loaded
+                loaded_encoder = Encoder(port, encoders_dir=self._encoders_dir, limits=self._limits)
+                self.check_encoder(loaded_encoder.spec)
+                self._encoder = loaded_encoder
             return self._encoder
 
     @cached_property

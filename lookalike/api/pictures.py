@@ -37,9 +37,9 @@ class OpenPicture:
 def check_many(images: Iterable[Image]) -> Iterable[Image]:
     """``images`` if it is several pictures; raises VectorsInvalidError for one alone, which is iterable too."""
     if isinstance(images, str | os.PathLike | bytes | bytearray):
-        shown = "bytes" if isinstance(images, bytes | bytearray) else repr(os.fspath(images))
+        description = "bytes" if isinstance(images, bytes | bytearray) else repr(os.fspath(images))
         raise VectorsInvalidError(
-            f"pictures must be given as a list, not {shown} alone: give [picture]", subject="images"
+            f"pictures must be given as a list, not {description} alone: give [picture]", subject="images"
         )
     if isinstance(images, np.ndarray) and images.ndim < 4:
         raise VectorsInvalidError(

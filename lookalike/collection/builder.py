@@ -1,8 +1,8 @@
-"""The write side of a collection: take pictures in, publish snapshots, keep what is published whole.
+"""The write side of a collection: store items, publish snapshots, and leave published ones intact.
 
 A run works towards the *pending* generation, one above the newest complete snapshot. Every batch is one transaction
-in the catalogue, its vectors included, so that a run that dies has lost the batch in hand and nothing else: its rows
-are invisible to the published snapshots, and the next run finds them and goes on.
+in the catalogue, its vectors included, so that a run that dies loses its current batch and nothing else: its rows
+are invisible to the published snapshots, and the next run resumes from them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _AGREE = "use the same encoder, or agree to encode everything again with --reenc
 class BuildOptions:
     """How a collection is built.
 
-    ``allow_other_encoder`` agrees to replace all vectors when the encoder differs from the published one.
+    ``allow_other_encoder`` permits replacing all vectors when the encoder differs from the published one.
     """
 
     settings: CollectionSettings
@@ -68,34 +68,34 @@ class Builder:
     index_types: IndexTypes
     _snapshots: list[Snapshot] = field(default_factory=list)
 
-    def known(self, keys: Sequence[str]) -> dict[str, ItemRecord]:
+    def live_items(self, keys: Sequence[str]) -> dict[str, ItemRecord]:
         """The live items with these keys, whichever encoder made their vectors."""
         return self.catalogue.live_by_key(self.record.id, keys)
 
     def under(self, place: str) -> list[ItemRecord]:
         """The live items of this run's encoder with this key, or in this folder: ``a/b/``, or "" for all."""
         if place and not place.endswith("/"):
-            items = list(self.known([place]).values())
+            items = list(self.live_items([place]).values())
         else:
             items = self.catalogue.live_below(self.record.id, place)
         return [item for item in items if item.encoder_digest == self.spec.digest]
 
     def is_current(self, item: ItemRecord, content_digest: str) -> bool:
-        """Whether the item was made of these very bytes by this run's encoder."""
+        """Whether the item's vector was made of a file with this digest by this run's encoder."""
         return item.draft.content_digest == content_digest and item.encoder_digest == self.spec.digest
 
     def is_resumed(self, item: ItemRecord) -> bool:
-        """Whether the item was taken in by an earlier run that did not come to publish."""
+        """Whether the item was stored by an earlier run that published nothing."""
         return item.created_generation == self.generation
 
     def twins(self, content_digests: Sequence[str]) -> dict[str, tuple[ItemRecord, npt.NDArray[np.float32]]]:
-        """By content, a live item that has it, and its vector: a renamed or copied file need not be encoded again."""
+        """By digest, a live item with this content and its vector: a renamed or copied file is not encoded again."""
         items = self.catalogue.live_by_content(self.record.id, content_digests, self.spec.digest)
-        found = ((digest, item, self.vector(item.id)) for digest, item in items.items())
-        return {digest: (item, vector) for digest, item, vector in found if vector is not None}
+        candidates = ((digest, item, self.vector(item.id)) for digest, item in items.items())
+        return {digest: (item, vector) for digest, item, vector in candidates if vector is not None}
 
     def vector(self, item_id: int) -> npt.NDArray[np.float32] | None:
-        """The vector of a live item, (D,) float32; None if it is nowhere (its snapshot is damaged)."""
+        """The vector of a live item, (D,) float32; None if it is lost (its snapshot is damaged)."""
         for snapshot in self._snapshots:
             vector = snapshot.vector(item_id)
             if vector is not None:
@@ -103,29 +103,29 @@ class Builder:
         return self.catalogue.pending_vectors([item_id]).get(item_id)
 
     def store(self, items: Sequence[NewItem]) -> None:
-        """Take a batch in: one transaction, vectors included."""
+        """Store a batch in one transaction, vectors included."""
         self.catalogue.store(self.record, self.generation, self.spec.digest, items)
 
     def mark_seen(self, items: Sequence[ItemRecord]) -> None:
-        """Note that the source still has these items."""
+        """Record that the source still has these items."""
         self.catalogue.mark_seen(self.record, [item.id for item in items])
 
     def live_count(self) -> int:
-        """Number of items in the collection as this run stands."""
+        """Number of items in the pending generation."""
         return self.catalogue.live_count(self.record.id)
 
     def remove_unseen(self) -> list[str]:
-        """Drop what the source no longer has; only after a full pass over it. The keys that went."""
+        """Remove items that the source no longer has, after a full pass over it; returns their keys."""
         return self.catalogue.remove_unseen(self.record, self.generation)
 
     def publish(self, report_progress: ProgressCallback = ignore_progress) -> Manifest:
-        """Make what this run took in the collection's current snapshot, and prune old ones.
+        """Publish the pending generation as the collection's current snapshot, and prune old ones.
 
         ``report_progress`` is called after each step. Raises RecallTooLowError if the index misses more than the
         settings allow.
 
-        Where nothing changed the newest complete snapshot becomes (or stays) the current one. Only then is the
-        collection told of this run's source, encoder and settings: a run that fails leaves all as it was.
+        Where nothing changed the newest complete snapshot becomes (or stays) the current one. Only then are this
+        run's source, encoder and settings stored in the collection's row: a run that fails leaves it unchanged.
         """
         with disk_errors(self.layout.root):
             if self._must_write():
@@ -145,10 +145,10 @@ class Builder:
         newest = self._snapshots[0].manifest if self._snapshots else None
         if newest is None or newest.generation != self.generation - 1:
             return True
-        asked_for = (self.spec.digest, self.request)
-        present = (newest.encoder.digest, newest.encoder_request)
+        run_encoder = (self.spec.digest, self.request)
+        newest_encoder = (newest.encoder.digest, newest.encoder_request)
         return (
-            present != asked_for
+            newest_encoder != run_encoder
             or self._index_differs(newest)
             or self.catalogue.has_changes(self.record.id, self.generation)
         )
@@ -159,38 +159,38 @@ class Builder:
         return IndexRequirements(settings.engine, settings.target_recall, settings.memory)
 
     def _index_differs(self, newest: Manifest) -> bool:
-        """Whether the same items would be given another type of index now, or one that is tuned to another recall."""
-        planned = plan_index(newest.count, newest.dimension, self._requirements, self.index_types).engine
-        if planned != (newest.planned or newest.engine):
+        """Whether a build of the same items would now have another index type, or another target recall."""
+        planned_engine = plan_index(newest.count, newest.dimension, self._requirements, self.index_types).engine
+        if planned_engine != (newest.planned or newest.engine):
             return True
         return newest.settings is not None and newest.target_recall != self._requirements.target_recall
 
     def _prune(self, current: int) -> None:
         complete = self.layout.complete()
-        kept = set(complete[-self.options.settings.keep :]) | {current}
+        kept_generations = set(complete[-self.options.settings.keep :]) | {current}
         for generation in complete:
-            if generation not in kept:
+            if generation not in kept_generations:
                 self.layout.remove(generation)
-        self.catalogue.prune(self.record.id, published_generation=current, oldest_generation=min(kept))
+        self.catalogue.prune(self.record.id, published_generation=current, oldest_generation=min(kept_generations))
 
     def _drop_lost(self) -> int:
-        """Close live rows whose vector is nowhere, so that this run encodes them again; how many there were."""
-        lost: list[int] = []
+        """Close live rows whose vector is lost, so that this run encodes them again; returns their number."""
+        lost_ids: list[int] = []
         for ids in self.catalogue.visible_ids(self.record.id, self.generation):
-            held = np.zeros(len(ids), dtype=bool)
+            in_snapshot = np.zeros(len(ids), dtype=bool)
             for snapshot in self._snapshots:
-                held |= snapshot.positions(ids) >= 0
-            rest = [int(item_id) for item_id in ids[~held]]
-            pending = self.catalogue.pending_vectors(rest)
-            lost += [item_id for item_id in rest if item_id not in pending]
-        self.catalogue.close_items(lost, self.generation)
-        return len(lost)
+                in_snapshot |= snapshot.positions(ids) >= 0
+            other_ids = [int(item_id) for item_id in ids[~in_snapshot]]
+            pending_vectors = self.catalogue.pending_vectors(other_ids)
+            lost_ids += [item_id for item_id in other_ids if item_id not in pending_vectors]
+        self.catalogue.close_items(lost_ids, self.generation)
+        return len(lost_ids)
 
     def _open_snapshots(self) -> list[str]:
-        """Open the complete snapshots, newest first; what was wrong with those that are damaged.
+        """Open the complete snapshots, newest first; returns the messages about those that are damaged.
 
-        A snapshot is believed only if its ids are those of the catalogue. After a catalogue was lost or restored they
-        are not, and an id may by now name another picture.
+        A snapshot is used only if its ids are those of the catalogue. After a catalogue was lost or restored they
+        are not, and an id may now belong to another picture.
         """
         damage: list[str] = []
         for generation in reversed(self.layout.complete()):
@@ -235,26 +235,26 @@ class Builder:
             generation = max(complete[-1] + 1 if complete else 1, catalogue.newest_generation(record.id))
             builder = cls(layout, catalogue, record, source, request, spec, generation, options, index_types)
             damage = builder._open_snapshots()
-            lost = builder._drop_lost()
-            if lost:
-                damage.append(f"{lost} vectors are in no readable snapshot; their pictures are encoded again")
+            lost_count = builder._drop_lost()
+            if lost_count:
+                damage.append(f"{lost_count} vectors are in no readable snapshot; their pictures are encoded again")
             yield builder, damage
 
 
 def _check_encoder(layout: CollectionLayout, complete: Sequence[int], spec: EncoderSpec, command: str) -> None:
-    published = _newest_encoder(layout, complete)
-    if published is None:
+    newest_encoder = _newest_encoder(layout, complete)
+    if newest_encoder is None:
         return
-    served = find_rolled_back(layout)
-    if served is not None and served.encoder.digest == spec.digest != published.digest:
+    current = find_rolled_back(layout)
+    if current is not None and current.encoder.digest == spec.digest != newest_encoder.digest:
         raise EncoderMismatchError(
-            f"the collection {layout.name!r} was rolled back to snapshot {served.generation}, which this encoder, "
+            f"the collection {layout.name!r} was rolled back to snapshot {current.generation}, which this encoder, "
             f"{describe_encoder(spec)}, made; its newest snapshot, {complete[-1]}, was made by "
-            f"{describe_encoder(published)}, and a run goes forward from there. To stay with this encoder run "
+            f"{describe_encoder(newest_encoder)}, and a run goes forward from there. To stay with this encoder run "
             f"`{command}`, to go back to the other one `python -m indexer reindex`",
             subject=layout.name,
         )
-    check_same_encoder(layout.name, published, spec, command=command, otherwise=_AGREE)
+    check_same_encoder(layout.name, newest_encoder, spec, command=command, otherwise=_AGREE)
 
 
 def find_rolled_back(layout: CollectionLayout) -> Manifest | None:
@@ -270,23 +270,23 @@ def find_rolled_back(layout: CollectionLayout) -> Manifest | None:
 
 
 def check_request_fits_collection(layout: CollectionLayout, request: EncoderRequest) -> None:
-    """Raise EncoderMismatchError if what is asked for cannot be the collection's encoder, whatever it would load as.
+    """Raise EncoderMismatchError if the requested encoder cannot be the collection's, without loading it.
 
-    For before the encoder is loaded: to load it may take the export of a network, in vain.
+    To load it first may export a network in vain, which takes seconds.
     """
-    published = _newest_encoder(layout, layout.complete())
-    if published is None or find_rolled_back(layout) is not None:  # of what was rolled back, ``Builder.open`` tells
+    newest_encoder = _newest_encoder(layout, layout.complete())
+    if newest_encoder is None or find_rolled_back(layout) is not None:  # ``Builder.open`` reports a rollback
         return
-    asked = {"fusion": request.fusion, "input_size": request.input_size}
-    there = published.to_dict()
+    requested_options = {"fusion": request.fusion, "input_size": request.input_size}
+    encoder_fields = newest_encoder.to_dict()
     differences = [
-        f"{field} {wanted}, not {there[field]}"
-        for field, wanted in asked.items()
-        if wanted is not None and wanted != there[field]
+        f"{field} {requested}, not {encoder_fields[field]}"
+        for field, requested in requested_options.items()
+        if requested is not None and requested != encoder_fields[field]
     ]
     if differences:
         raise EncoderMismatchError(
-            f"the collection {layout.name!r} was made by {published.name!r}, and this encoder has "
+            f"the collection {layout.name!r} was made by {newest_encoder.name!r}, and this encoder has "
             f"{'; '.join(differences)}: {_AGREE}",
             subject=layout.name,
         )

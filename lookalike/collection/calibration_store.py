@@ -1,6 +1,6 @@
 """The calibrations of a collection on disk: one file for each encoder that its vectors were ever made with.
 
-``calibrations/kept.json`` lists the digests of what was put there, so that a file that is lost is missed.
+``calibrations/kept.json`` lists the digests of the encoders that have one, so that a lost file is noticed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from lookalike.storage import disk_errors, write_atomically
 
 
 def collection_calibration(layout: CollectionLayout, spec: EncoderSpec) -> Calibration | None:
-    """The collection's calibration for this encoder, None if it was never given one.
+    """The collection's calibration for this encoder, None if it has none.
 
-    Raises CalibrationInvalidError for a damaged or lost file, and CalibrationMismatchError for one that another
-    encoder's calibration has been put in the place of.
+    Raises CalibrationInvalidError for a damaged or lost file, and CalibrationMismatchError for a file with another
+    encoder's calibration.
     """
     path = layout.calibration(spec.digest)
     if not path.exists():
-        if spec.digest not in _kept(layout):
+        if spec.digest not in _read_stored_digests(layout):
             return None
         raise CalibrationInvalidError(
             f"the calibration {path} is lost: calibrate again with `python -m indexer calibrate --collection "
@@ -35,33 +35,33 @@ def collection_calibration(layout: CollectionLayout, spec: EncoderSpec) -> Calib
 
 
 def keep_calibration(layout: CollectionLayout, spec: EncoderSpec, calibration: Calibration) -> None:
-    """Put a calibration in force for the collection's scores by this encoder; replaces the one that was.
+    """Store a calibration for the collection's scores by this encoder; replaces an older one.
 
     Raises CalibrationMismatchError for another encoder's, DiskFullError and DataPathError.
     """
     calibration.check_encoder(spec.name, spec.digest)
     path = layout.calibration(spec.digest)
-    kept = _kept(layout)
+    stored_digests = _read_stored_digests(layout)
     with disk_errors(path):
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, calibration.to_json().encode())
-        _write_kept(layout, kept | {spec.digest})
+        _write_stored_digests(layout, stored_digests | {spec.digest})
 
 
 def remove_calibration(layout: CollectionLayout, spec: EncoderSpec) -> bool:
-    """Take the collection's calibration for this encoder away, damaged ones too; whether there was one."""
+    """Remove the collection's calibration for this encoder, a damaged one too; returns whether there was one."""
     path = layout.calibration(spec.digest)
-    kept = _kept(layout)
-    there = path.exists() or spec.digest in kept
-    if there:
+    stored_digests = _read_stored_digests(layout)
+    exists = path.exists() or spec.digest in stored_digests
+    if exists:
         with disk_errors(path):
-            _write_kept(layout, kept - {spec.digest})
+            _write_stored_digests(layout, stored_digests - {spec.digest})
             path.unlink(missing_ok=True)
-    return there
+    return exists
 
 
-def _kept(layout: CollectionLayout) -> frozenset[str]:
-    """The digests of what must be there; none before the first calibration."""
+def _read_stored_digests(layout: CollectionLayout) -> frozenset[str]:
+    """The digests of encoders whose calibration must exist; none before the first calibration."""
     path = layout.kept_calibrations
     try:
         return frozenset(map(str, json.loads(path.read_text(encoding="utf-8"))))
@@ -73,5 +73,5 @@ def _kept(layout: CollectionLayout) -> frozenset[str]:
         ) from error
 
 
-def _write_kept(layout: CollectionLayout, digests: frozenset[str]) -> None:
+def _write_stored_digests(layout: CollectionLayout, digests: frozenset[str]) -> None:
     write_atomically(layout.kept_calibrations, (json.dumps(sorted(digests), indent=2) + "\n").encode())

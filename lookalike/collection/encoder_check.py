@@ -1,4 +1,4 @@
-"""Whether an encoder is the one that a collection was made with; if it is not, how they differ and what to do."""
+"""The check that an encoder is the one that a collection was made with, and its error: how they differ, what to do."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from lookalike.errors import EncoderMismatchError
 
 _RELOAD = "load the encoder it was made with, or index it again with --reencode"
 _SHOWN_DIGITS = 8
-"""How much of a digest a person compares."""
+"""Digits of a digest that messages show."""
 
 
 def describe_encoder(spec: EncoderSpec) -> str:
-    """An encoder as a person tells it from another one that has the same name."""
+    """An encoder in words that distinguish it from another one of the same name."""
     return f"{spec.name} of {spec.dimension} numbers (weights {spec.weights_digest[:_SHOWN_DIGITS]})"
 
 
@@ -25,21 +25,21 @@ def check_same_encoder(
     """
     if at_hand.digest == made_by.digest:
         return
-    made = f"the collection {name!r} was made by {describe_encoder(made_by)}"
+    statement = f"the collection {name!r} was made by {describe_encoder(made_by)}"
     differences = _differences(made_by, at_hand)
     if at_hand.name != made_by.name:
         differs = differences or "the weights"
-        message = f"{made}, and this encoder is {describe_encoder(at_hand)}: {otherwise}. They differ in {differs}"
+        message = f"{statement}, and this encoder is {describe_encoder(at_hand)}: {otherwise}. They differ in {differs}"
     else:
         message = (
-            f"{made}, and the {made_by.name} that is here is another encoder, {describe_encoder(at_hand)}. Encode its "
-            f"pictures again with `{command}`; until then it can be searched by key, but not with a picture"
+            f"{statement}, and the {made_by.name} that is here is another encoder, {describe_encoder(at_hand)}. "
+            f"Encode its pictures again with `{command}`; until then it can be searched by key, but not with a picture"
             f"{differences and f'. They differ in {differences}'}"
         )
     raise EncoderMismatchError(message, subject=name)
 
 
 def _differences(made_by: EncoderSpec, at_hand: EncoderSpec) -> str:
-    """One phrase a field but for the weights, which are told beside the names."""
+    """A phrase for each field that differs, without the weights, which stand beside the names."""
     phrases = at_hand.differences(made_by)
     return "; ".join(phrase for phrase in phrases if not phrase.startswith("weights_digest "))

@@ -146,9 +146,9 @@ class CollectionLayout:
     def point_to(self, generation: int) -> None:
         """Make a complete snapshot the current one."""
         if generation not in self.complete():
-            there = ", ".join(map(str, self.complete())) or "none"
+            complete_generations = ", ".join(map(str, self.complete())) or "none"
             raise SnapshotNotFoundError(
-                f"the collection {self.name!r} has no snapshot {generation}; there are: {there}",
+                f"the collection {self.name!r} has no snapshot {generation}; there are: {complete_generations}",
                 subject=str(generation),
             )
         write_atomically(self.root / CURRENT, (json.dumps({"generation": generation}) + "\n").encode())

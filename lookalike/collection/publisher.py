@@ -61,10 +61,10 @@ class Publisher:
         write_npy(folder / IDS, ids.shape, np.int64, [ids])
         vectors = self._write_vectors(folder / VECTORS, ids, older, report_progress)
         # The generation draws the queries that the index is measured with, so that it can be repeated.
-        chosen = build_measured_index(
+        measured_index = build_measured_index(
             vectors, requirements, types, seed=self.generation, report_progress=report_progress
         )
-        chosen.index.save(folder / INDEX)
+        measured_index.index.save(folder / INDEX)
         for name in (IDS, VECTORS, INDEX):
             sync_file(folder / name)
         manifest = Manifest(
@@ -74,14 +74,14 @@ class Publisher:
             made_by=f"lookalike {version('lookalike')}",
             encoder=self.spec,
             encoder_request=self.request,
-            engine=chosen.engine,
-            plan=list(chosen.reasons),
+            engine=measured_index.engine,
+            plan=list(measured_index.reasons),
             count=len(ids),
             dimension=self.spec.dimension,
-            recall=chosen.recall,
+            recall=measured_index.recall,
             files={name: _stamp(folder / name) for name in (IDS, VECTORS, INDEX)},
-            settings=chosen.settings,
-            planned=chosen.planned,
+            settings=measured_index.settings,
+            planned=measured_index.planned,
             target_recall=requirements.target_recall,
         )
         sync_folder(folder)
@@ -104,23 +104,23 @@ class Publisher:
     def _gather(self, ids: Ids, older: Sequence[Snapshot]) -> Vectors:
         """The vectors of these items, from the newest snapshot that has them or from the catalogue."""
         block = np.empty((len(ids), self.spec.dimension), dtype=np.float32)
-        missing = np.ones(len(ids), dtype=bool)
+        is_missing = np.ones(len(ids), dtype=bool)
         for snapshot in older:
             if snapshot.manifest.encoder.digest != self.spec.digest:
                 continue
             positions = snapshot.positions(ids)
-            here = missing & (positions >= 0)
-            block[here] = snapshot.vectors[positions[here]]
-            missing &= ~here
-        rows = np.flatnonzero(missing)
-        pending = self.catalogue.pending_vectors([int(ids[row]) for row in rows])
+            in_snapshot = is_missing & (positions >= 0)
+            block[in_snapshot] = snapshot.vectors[positions[in_snapshot]]
+            is_missing &= ~in_snapshot
+        rows = np.flatnonzero(is_missing)
+        pending_vectors = self.catalogue.pending_vectors([int(ids[row]) for row in rows])
         for row in rows:
-            if int(ids[row]) not in pending:
+            if int(ids[row]) not in pending_vectors:
                 raise SnapshotDamagedError(
                     f"the vector of item {ids[row]} of {self.layout.name!r} is in no snapshot: index it again",
                     subject=self.layout.name,
                 )
-            block[row] = pending[int(ids[row])]
+            block[row] = pending_vectors[int(ids[row])]
         return block
 
 

@@ -162,12 +162,13 @@ class Searcher:
         """The rows of these items by id; raises SnapshotDamagedError where the catalogue lacks one."""
         # By generation too: in a catalogue that was lost or restored an id may name a picture that came later.
         rows = self.visible_items.by_id(list(dict.fromkeys(ids)))
-        missing = sum(number not in rows for number in set(ids))
-        if missing:
+        missing_count = sum(number not in rows for number in set(ids))
+        if missing_count:
             manifest = self.snapshot.manifest
             raise SnapshotDamagedError(
-                f"the catalogue lacks {missing} rows of snapshot {manifest.generation} of {manifest.collection!r}: "
-                "it is not the catalogue that this snapshot was made with; index the collection again",
+                f"the catalogue lacks {missing_count} rows of snapshot {manifest.generation} of "
+                f"{manifest.collection!r}: it is not the catalogue that this snapshot was made with; index the "
+                "collection again",
                 subject=str(self.snapshot.folder),
             )
         return rows

@@ -69,9 +69,9 @@ def read_manifest(layout: CollectionLayout, generation: int) -> Manifest:
             subject=str(generation),
         ) from error
     except (ValueError, OSError) as error:
-        raise _damaged(path, f"is not a manifest: {error}", layout.name) from error
+        raise _damage_error(path, f"is not a manifest: {error}", layout.name) from error
     if manifest.generation != generation or manifest.collection != layout.name:
-        raise _damaged(path, f"describes snapshot {manifest.generation} of {manifest.collection!r}", layout.name)
+        raise _damage_error(path, f"describes snapshot {manifest.generation} of {manifest.collection!r}", layout.name)
     return manifest
 
 
@@ -91,9 +91,9 @@ def open_snapshot(layout: CollectionLayout, generation: int, *, whole: bool = Tr
         vectors = np.asarray(np.load(folder / VECTORS, mmap_mode=mode, allow_pickle=False))
         vector_reader = VectorReader.open(vectors)
     except (OSError, ValueError) as error:
-        raise _damaged(folder, f"cannot be read: {error}", layout.name) from error
+        raise _damage_error(folder, f"cannot be read: {error}", layout.name) from error
     if ids.shape != (manifest.count,) or vectors.shape != (manifest.count, manifest.dimension):
-        raise _damaged(folder, f"holds {ids.shape} ids and {vectors.shape} numbers", layout.name)
+        raise _damage_error(folder, f"holds {ids.shape} ids and {vectors.shape} numbers", layout.name)
     return Snapshot(folder, manifest, np.asarray(ids), vectors, vector_reader)
 
 
@@ -114,19 +114,19 @@ def check_files(folder: Path, manifest: Manifest, *, whole: bool = True) -> None
     for name, stamp in manifest.files.items():
         path = folder / name
         if not path.is_file():
-            raise _damaged(path, "is missing", manifest.collection)
+            raise _damage_error(path, "is missing", manifest.collection)
         size = path.stat().st_size
         if size != stamp.bytes:
-            raise _damaged(path, f"has {size} bytes instead of {stamp.bytes}", manifest.collection)
+            raise _damage_error(path, f"has {size} bytes instead of {stamp.bytes}", manifest.collection)
         if whole or size <= LARGE or stamp.sampled is None:
             matches = sha256_file(path) == stamp.sha256
         else:
             matches = sample_file(path) == stamp.sampled
         if not matches:
-            raise _damaged(path, "does not match its checksum", manifest.collection)
+            raise _damage_error(path, "does not match its checksum", manifest.collection)
 
 
-def _damaged(path: Path, how: str, collection: str) -> SnapshotDamagedError:
+def _damage_error(path: Path, how: str, collection: str) -> SnapshotDamagedError:
     return SnapshotDamagedError(
         f"{path} {how}: run `python -m indexer rollback --collection {collection}` to serve an older snapshot, "
         f"or index the collection again",

@@ -62,7 +62,7 @@ class Shop:
     def take(self, builder: Builder, pictures: dict[str, str]) -> None:
         """What the indexer does, without pictures: one transaction an item."""
         for key, content in pictures.items():
-            item = builder.known([key]).get(key)
+            item = builder.live_items([key]).get(key)
             if item is not None and builder.is_current(item, digest(content)):
                 builder.mark_seen([item])
                 continue

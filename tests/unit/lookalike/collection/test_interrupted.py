@@ -23,7 +23,7 @@ def test_an_interrupted_run_loses_nothing_and_is_resumed(shop: Shop) -> None:
     assert shop.find("dog")[0].key == "a"
     shop.encoded.clear()
     with shop.run() as builder:
-        assert builder.is_resumed(builder.known(["b"])["b"])
+        assert builder.is_resumed(builder.live_items(["b"])["b"])
         shop.take(builder, {"a": "cat", "b": "dog", "c": "hen", "d": "cow"})
         builder.remove_unseen()
         builder.publish()
