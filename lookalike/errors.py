@@ -154,7 +154,7 @@ class ArchiveError(SourceError):
 
 
 class ArchiveDamagedError(SourceError):
-    """An archive, or an entry of it, is corrupt: it fails its own checks. Not a kind of ``ArchiveError``."""
+    """An archive, or an entry of it, is corrupt: it fails its own checks."""
 
     code = "archive-damaged"
 
