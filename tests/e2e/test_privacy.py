@@ -122,7 +122,8 @@ def test_the_first_use_of_an_encoder_calls_nobody(shop: Shop) -> None:
     assert shop.first_traces == []
     exports = shop.program.home / OWN_FOLDER / "encoders" / "exports"
     (choice,) = [json.loads(path.read_text(encoding="utf-8")) for path in exports.glob("*/choice.json")]
-    assert "openvino" in choice["ms"]  # it was imported, and ran
+    # It was imported, and ran: in float32 arithmetic where this processor's eight-bit products overflow.
+    assert any(name.startswith("openvino") for name in choice["ms"])
 
 
 def test_no_module_calls_anybody_when_it_is_imported(shop: Shop, verb_server: VerbServer) -> None:

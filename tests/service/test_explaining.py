@@ -79,8 +79,15 @@ def test_the_heat_maps_are_those_of_the_library_in_the_order_of_the_pictures(ser
 def test_indexed_pictures_are_explained_from_their_files(service: Service, shop: Shop) -> None:
     by_key = explained(service, "plain-0", "plain-1", collection="shop")
     by_file = explained(service, shop.picture("plain-0"), shop.picture("plain-1"), collection="shop")
-    for name in ("score", "tier", "parts", "rest", "heat_maps"):
+    for name in ("tier", "heat_maps"):
         assert by_key[name] == by_file[name], name
+    # A sum in float32 may end in another last digit from one request to the next.
+    for name in ("score", "rest"):
+        assert by_key[name] == pytest.approx(by_file[name], abs=1e-5), name
+    assert [part["name"] for part in by_key["parts"]] == [part["name"] for part in by_file["parts"]]
+    assert [part["score"] for part in by_key["parts"]] == pytest.approx(
+        [part["score"] for part in by_file["parts"]], abs=1e-5
+    )
 
 
 @pytest.fixture(scope="module")
