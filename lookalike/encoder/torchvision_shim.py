@@ -51,7 +51,7 @@ def torchvision_status() -> str:
     return (
         "torchvision and timm work inside lookalike only: this torchvision was built for another torch, and a plain "
         "`import torchvision` or `import timm` fails. For programs of yours: pip install --force-reinstall --no-deps "
-        f"--index-url https://download.pytorch.org/whl/cpu torchvision=={fits}"
+        f"torchvision=={fits} with --index-url, the index that your torch came from"
     )
 
 

@@ -102,11 +102,9 @@ def test_addresses_are_of_this_machine_or_of_nobody() -> None:
     for path in FILES:
         text = path.read_text(encoding="utf-8")
         hosts = set(re.findall(r"\b(?:[a-z0-9-]+\.)+(?:org|com|net|io|dev)\b", text))
-        # PyTorch's own index of CPU wheels is the one address that a user has to type.
-        wheels = {"download.pytorch.org"} if path.name == "operations.md" else set()
-        assert hosts <= {"images.example.org", "registry.example.org", *wheels}, path
+        assert hosts <= {"images.example.org", "registry.example.org"}, path
         called = set(re.findall(r"https?://([^/\s\"':;`]*)", text)) - {"{host}"}
-        assert called <= {"127.0.0.1", "lookalike", *wheels}, path
+        assert called <= {"127.0.0.1", "lookalike"}, path
 
 
 # The image

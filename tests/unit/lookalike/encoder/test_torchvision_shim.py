@@ -49,4 +49,4 @@ def test_it_is_said_whether_other_programs_can_import_it_and_what_to_install_if_
     text = torchvision_shim.torchvision_status()
     plain = version("torchvision").partition("+")[0]
     assert ("inside lookalike only" in text) == declared
-    assert text.endswith(f"https://download.pytorch.org/whl/cpu torchvision=={plain}") == declared
+    assert (f"pip install --force-reinstall --no-deps torchvision=={plain} with --index-url" in text) == declared
