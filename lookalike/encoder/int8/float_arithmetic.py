@@ -18,20 +18,25 @@ import numpy as np
 
 from lookalike.storage import write_atomically
 
-FILE = "float32.onnx"
+FILE = "float32-1.onnx"
+"""The number rises when ``in_float_arithmetic`` writes another network, so that an older file is not taken for it."""
 
 
 def float_form(model: Path, folder: Path | None) -> Path | bytes:
     """The float32 form of the int8 network in the file ``model``: ``folder / FILE``, written if it is not there yet.
 
-    Without a folder its content. Raises OSError as the disk does.
+    Without a folder, or where it cannot be written, its content: the file only saves making it again.
     """
+    if folder is not None and (folder / FILE).is_file():
+        return folder / FILE
+    content = in_float_arithmetic(model.read_bytes())
     if folder is None:
-        return in_float_arithmetic(model.read_bytes())
-    path = folder / FILE
-    if not path.is_file():
-        write_atomically(path, in_float_arithmetic(model.read_bytes()))
-    return path
+        return content
+    try:
+        write_atomically(folder / FILE, content)
+    except OSError:
+        return content
+    return folder / FILE
 
 
 def in_float_arithmetic(model: bytes) -> bytes:

@@ -152,7 +152,7 @@ def open_export(export: CachedExport, name: str, reason: str, reference: Callabl
 def open_engine(name: str, model: Path, cache: Path | None) -> Engine:
     """One of ``ENGINES``, or of ``IN_FLOAT32``, with an exported network.
 
-    Raises ImportError, OSError, and RuntimeError for a network it cannot run.
+    Raises ImportError, and RuntimeError for a network it cannot run.
     """
     network = float_form(model, cache) if name in IN_FLOAT32.values() else model
     runtime = import_module(f"{__package__}.{name.removesuffix('-float32')}_runtime")

@@ -87,6 +87,13 @@ def test_the_int8_encoder_has_its_own_vectors_in_float32_arithmetic(
     assert (tmp_path / float_arithmetic.FILE).stat().st_size > made.model.stat().st_size
 
 
+def test_a_folder_that_cannot_be_written_costs_the_file_only(made: Quantised, tmp_path: Path) -> None:
+    content = float_arithmetic.float_form(made.model, None)
+    assert float_arithmetic.float_form(made.model, tmp_path / "is not there") == content
+    assert float_arithmetic.float_form(made.model, tmp_path) == tmp_path / float_arithmetic.FILE
+    assert (tmp_path / float_arithmetic.FILE).read_bytes() == content
+
+
 def test_weights_and_bounds_are_those_of_the_whole_numbers() -> None:
     numbers = np.array([[-128, 0], [127, 5]], np.int8)
     scale, zero = np.array([0.5, 2.0], np.float32), np.array([0, 1], np.int8)
