@@ -16,7 +16,16 @@ from indexer.train.closed_form import Affine, centre_and_deviation
 from indexer.train.distil import Data
 from indexer.train.layer_training import LayerData, LayerSettings, LayerTraining
 from indexer.train.student import COLOUR_BINS, Student
-from indexer.train.tasks import COLOUR_COMPONENTS, Log, Work, load_data, make_targets, make_view_of, set_linear
+from indexer.train.tasks import (
+    COLOUR_COMPONENTS,
+    Log,
+    Work,
+    cached_rows,
+    load_data,
+    make_targets,
+    make_view_of,
+    set_linear,
+)
 from indexer.train.views import make_view, recolour
 
 Pixels = npt.NDArray[np.uint8]
@@ -49,11 +58,7 @@ class FeatureCache:
     def features_of(self, kind: str, pictures: Iterable[Pixels]) -> Floats:
         """Features (n, width) float32 of ``pictures``, which ``kind`` names; read from the file if it is there."""
         path = self.folder / f"features-{self.digest}-{kind}.npy"
-        if not path.is_file():
-            partial_path = path.with_suffix(".partial.npy")
-            np.save(partial_path, self.run(pictures).astype(np.float16))
-            partial_path.replace(path)
-        rows: Floats = np.load(path).astype(np.float32)
+        rows: Floats = cached_rows(path, lambda: self.run(pictures).astype(np.float16)).astype(np.float32)
         self.log(f"features of {len(rows)} {kind.replace('-', ' ')}")
         return rows
 
@@ -88,9 +93,8 @@ def load_layer_data(
     def scale(unscaled: Floats) -> Floats:
         return ((unscaled - centre) / deviation).astype(np.float32)
 
-    products = np.array(
-        [place for place, row in enumerate(rows) if recoloured_picture(data, int(row)) is not None], np.int64
-    )
+    # Kept like the features of these products: to try all pictures takes minutes.
+    products = np.array(cached_rows(cache.folder / "recolourable-products.npy", lambda: find_products(data)))
     recolourable = [int(row) for row in rows[products]]
     return LayerData(
         pictures=scale(pictures),
@@ -108,6 +112,14 @@ def load_layer_data(
         recoloured_views=scale(
             cache.features_of("recoloured-views", (make_recoloured_view(data, row, size) for row in recolourable))
         ),
+    )
+
+
+def find_products(data: Data) -> npt.NDArray[np.int64]:
+    """Positions among the training rows whose product can be recoloured, (m,) int64, ascending."""
+    return np.array(
+        [place for place, row in enumerate(data.training_rows) if recoloured_picture(data, int(row)) is not None],
+        np.int64,
     )
 
 

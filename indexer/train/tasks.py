@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,7 +100,7 @@ def make_targets(work: Work, log: Log) -> None:
     work.work.mkdir(parents=True, exist_ok=True)
     pixels = decode_pool(work.pool, rows, SERVED_SIZE, work.pixels)
     log(f"{len(rows)} pictures decoded to {work.pixels}")
-    _embed_pool(work, START, lambda: features.embedding_runner(known_encoder, weights, LITE2)(pixels))
+    cached_rows(work.embeddings(START), lambda: features.embedding_runner(known_encoder, weights, LITE2)(pixels))
     log(f"the published network's embeddings are in {work.embeddings(START)}")
 
 
@@ -278,15 +279,14 @@ def _measure_centred_embeddings(work: Work, pool: Pool, run: features.Run) -> Fi
     return measure(lambda pixels: unit(run(iter(pixels)) - mean), sets)
 
 
-def _embed_pool(work: Work, name: str, embed_pool: Callable[[], Floats]) -> Floats:
-    """Load a network's embeddings of the pool; they are computed and cached on the first call."""
-    path = work.embeddings(name)
+def cached_rows(path: Path, compute: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """The array in a .npy file, mapped read-only; computed and written on the first call."""
     if not path.is_file():
         partial_path = path.with_suffix(".partial.npy")
-        np.save(partial_path, embed_pool())
+        np.save(partial_path, compute())
         partial_path.replace(path)
-    embeddings: Floats = np.load(path, mmap_mode="r")
-    return embeddings
+    rows: npt.NDArray[Any] = np.load(path, mmap_mode="r")
+    return rows
 
 
 def _centre(embedding: Floats, mean_of: Rows) -> Floats:
