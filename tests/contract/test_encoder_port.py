@@ -12,7 +12,8 @@ import pytest
 
 from lookalike.encoder.base import ImageEncoder, Vectors
 from lookalike.encoder.embed import encode_pictures
-from lookalike.encoder.runtimes.selection import ENGINES, load_on_runtime
+from lookalike.encoder.runtimes.engines import ENGINES
+from lookalike.encoder.runtimes.selection import load_on_runtime
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import VectorsInvalidError

@@ -10,14 +10,11 @@ from pathlib import Path
 from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.encoder.int8.artifact import SUFFIX, Quantised
 from lookalike.encoder.int8.quantise import quantised
+from lookalike.encoder.runtimes.benchmark import synthetic_pictures
 from lookalike.encoder.runtimes.exported import ExportedEncoder
 from lookalike.encoder.runtimes.onnxruntime_runtime import OnnxRuntimeEngine
-from lookalike.encoder.runtimes.selection import (
-    find_or_make_export,
-    open_export,
-    synthetic_pictures,
-    torch_loader,
-)
+from lookalike.encoder.runtimes.selection import find_or_make_export, open_export
+from lookalike.encoder.runtimes.torch_runtime import torch_loader
 from lookalike.options import EncoderRequest
 
 

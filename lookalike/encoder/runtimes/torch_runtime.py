@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -116,3 +117,8 @@ def load_torch_encoder(request: EncoderRequest, encoders_dir: Path) -> TorchEnco
     from lookalike.encoder.load import load_network
 
     return TorchEncoder(*load_network(request, encoders_dir))
+
+
+def torch_loader(request: EncoderRequest, encoders_dir: Path) -> Callable[[], TorchEncoder]:
+    """What loads an encoder in PyTorch, the reference; the call raises what ``load_network`` raises."""
+    return lambda: load_torch_encoder(request, encoders_dir)

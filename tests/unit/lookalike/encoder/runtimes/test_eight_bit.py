@@ -11,10 +11,13 @@ from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.int8 import float_arithmetic
 from lookalike.encoder.int8.artifact import Quantised, read_quantised
 from lookalike.encoder.registry import BUNDLED_INT8
-from lookalike.encoder.runtimes import int8_build, selection
+from lookalike.encoder.runtimes import engines, int8_build
+from lookalike.encoder.runtimes.benchmark import synthetic_pictures
+from lookalike.encoder.runtimes.engines import ENGINES, IN_FLOAT32
 from lookalike.encoder.runtimes.exported import Engine
+from lookalike.encoder.runtimes.int8_selection import SAME_INT8
 from lookalike.encoder.runtimes.onnxruntime_runtime import OnnxRuntimeEngine
-from lookalike.encoder.runtimes.selection import IN_FLOAT32, SAME_INT8, load_on_runtime, synthetic_pictures
+from lookalike.encoder.runtimes.selection import load_on_runtime
 from lookalike.errors import EncoderOptionsError
 from lookalike.options import EncoderRequest, RuntimeName
 from tests.helpers.encoder_files import write_tiny
@@ -62,14 +65,14 @@ class Overflowing:
 @pytest.fixture
 def opened(made: Quantised, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """This machine has such a processor; what is opened on it. Only float32 arithmetic gives the right vectors."""
-    open_engine = selection.open_engine
+    open_engine = engines.open_engine
     names: list[str] = []
 
     def open_here(name: str, model: Path, cache: Path | None) -> Engine:
         names.append(str(name))
         return open_engine(name, model, cache) if name in IN_FLOAT32.values() else Overflowing(made)
 
-    monkeypatch.setattr(selection, "open_engine", open_here)
+    monkeypatch.setattr(engines, "open_engine", open_here)
     return names
 
 
@@ -78,11 +81,11 @@ def test_the_int8_encoder_has_its_own_vectors_in_float32_arithmetic(
     engine_name: str, made: Quantised, tmp_path: Path
 ) -> None:
     pictures = synthetic_pictures(made.spec.input_size)
-    in_memory = selection.open_engine(engine_name, made.model, None).run(pictures)
+    in_memory = engines.open_engine(engine_name, made.model, None).run(pictures)
     assert least_cosine(in_memory, made) >= 0.999
     for _ in range(2):  # written, then found
         np.testing.assert_allclose(
-            selection.open_engine(engine_name, made.model, tmp_path).run(pictures), in_memory, atol=1e-5
+            engines.open_engine(engine_name, made.model, tmp_path).run(pictures), in_memory, atol=1e-5
         )
     assert (tmp_path / float_arithmetic.FILE).stat().st_size > made.model.stat().st_size
 
@@ -103,7 +106,7 @@ def test_weights_and_bounds_are_those_of_the_whole_numbers() -> None:
     assert (float(least), float(most)) == (-32.0, 95.5)
 
 
-@pytest.mark.parametrize("runtime", list(selection.ENGINES))
+@pytest.mark.parametrize("runtime", list(ENGINES))
 def test_where_eight_bit_products_overflow_it_is_computed_in_float32_and_says_so(
     runtime: RuntimeName, bundled_int8: EncoderRequest, tmp_path: Path, made: Quantised, opened: list[str]
 ) -> None:
@@ -140,7 +143,7 @@ def test_float32_arithmetic_is_not_opened_where_eight_bit_products_are_right(
         names.append(name)
         return Right(made)
 
-    monkeypatch.setattr(selection, "open_engine", open_here)
+    monkeypatch.setattr(engines, "open_engine", open_here)
     assert "float32" not in load_on_runtime(bundled_int8, tmp_path, runtime).runtime
     assert not set(names) & set(IN_FLOAT32.values())
 
@@ -148,7 +151,7 @@ def test_float32_arithmetic_is_not_opened_where_eight_bit_products_are_right(
 def test_an_encoder_that_not_even_float32_arithmetic_gives_back_is_refused(
     bundled_int8: EncoderRequest, tmp_path: Path, made: Quantised, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "open_engine", lambda *_: Overflowing(made))
+    monkeypatch.setattr(engines, "open_engine", lambda *_: Overflowing(made))
     with pytest.raises(EncoderOptionsError, match=f"; onnxruntime-float32: {wrong}"):
         load_on_runtime(bundled_int8, tmp_path, RuntimeName.AUTO)
 

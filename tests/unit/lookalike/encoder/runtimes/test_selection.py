@@ -13,9 +13,10 @@ import pytest
 
 from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.export.cache import export_folder
-from lookalike.encoder.runtimes import selection
+from lookalike.encoder.runtimes import benchmark, engines, selection
+from lookalike.encoder.runtimes.benchmark import describe_choice
 from lookalike.encoder.runtimes.exported import chunked
-from lookalike.encoder.runtimes.selection import describe_choice, load_on_runtime
+from lookalike.encoder.runtimes.selection import load_on_runtime
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder, load_torch_encoder
 from lookalike.errors import EncoderOptionsError
 from lookalike.options import EncoderRequest, RuntimeName
@@ -60,7 +61,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EncoderRequest:
     return EncoderRequest(f"{TINY}:{tmp_path / 'tiny.safetensors'}")
 
 
-def engines(monkeypatch: pytest.MonkeyPatch, reference: TorchEncoder, angles: dict[str, float]) -> list[str]:
+def stand_in_engines(monkeypatch: pytest.MonkeyPatch, reference: TorchEncoder, angles: dict[str, float]) -> list[str]:
     """Engines whose vectors are off by these angles; one that is not named cannot be opened. Returns what is opened."""
     opened: list[str] = []
 
@@ -70,12 +71,12 @@ def engines(monkeypatch: pytest.MonkeyPatch, reference: TorchEncoder, angles: di
             raise ImportError(f"No module named {str(name)!r}")
         return Runs(reference, angles[name])
 
-    monkeypatch.setattr(selection, "open_engine", open_engine)
+    monkeypatch.setattr(engines, "open_engine", open_engine)
     return opened
 
 
 def costing(monkeypatch: pytest.MonkeyPatch, **milliseconds: float) -> None:
-    monkeypatch.setattr(selection, "measure_costs", lambda runs, _: {name: milliseconds[name] for name in runs})
+    monkeypatch.setattr(benchmark, "measure_costs", lambda runs, _: {name: milliseconds[name] for name in runs})
 
 
 def test_the_fastest_is_chosen_and_the_reason_has_the_figures() -> None:
@@ -90,7 +91,7 @@ def test_a_runtime_with_other_vectors_is_never_chosen_however_fast(
     tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # cos(0.02) = 0.9998 is too little, cos(0.01) = 0.99995 is enough
-    engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.02, "onnxruntime": 0.01})
+    stand_in_engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.02, "onnxruntime": 0.01})
     costing(monkeypatch, torch=9.0, openvino=1.0, onnxruntime=2.0)
     encoder = load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert "onnxruntime" not in encoder.runtime.split(",")[0]  # the stand-in's own words
@@ -100,7 +101,7 @@ def test_a_runtime_with_other_vectors_is_never_chosen_however_fast(
 def test_pytorch_serves_when_it_is_the_fastest_and_says_so(
     tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.0})
+    stand_in_engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.0})
     costing(monkeypatch, torch=3.0, openvino=5.0)
     encoder = load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert isinstance(encoder, TorchEncoder)
@@ -110,7 +111,7 @@ def test_pytorch_serves_when_it_is_the_fastest_and_says_so(
 def test_it_is_measured_once_and_again_when_the_machine_or_a_version_changes(
     tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.0, "onnxruntime": 0.0})
+    opened = stand_in_engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.0, "onnxruntime": 0.0})
     costing(monkeypatch, torch=9.0, openvino=1.0, onnxruntime=2.0)
     load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert sorted(opened) == ["onnxruntime", "openvino", "openvino"]
@@ -121,7 +122,7 @@ def test_it_is_measured_once_and_again_when_the_machine_or_a_version_changes(
     compiled.write_bytes(b"compiled by openvino")
     load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert compiled.exists()
-    monkeypatch.setattr(selection, "_processor", lambda: "another one")
+    monkeypatch.setattr(benchmark, "_processor", lambda: "another one")
     costing(monkeypatch, torch=9.0, openvino=3.0, onnxruntime=2.0)
     opened.clear()
     load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
@@ -140,14 +141,14 @@ def test_a_folder_that_cannot_be_written_leaves_pytorch_and_says_so(tiny: Encode
 def test_a_runtime_that_was_asked_for_is_not_replaced_by_another(
     tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"onnxruntime": 0.0})
+    stand_in_engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"onnxruntime": 0.0})
     with pytest.raises(EncoderOptionsError, match=r"^openvino cannot run test_resnet:.* No module named 'openvino'"):
         load_on_runtime(tiny, tmp_path, RuntimeName.OPENVINO)
     assert load_on_runtime(tiny, tmp_path, RuntimeName.ONNXRUNTIME).runtime == "fast 1, as was asked for"
 
 
 def test_each_runtime_that_can_be_named_has_a_module() -> None:
-    for name in selection.ENGINES:
+    for name in engines.ENGINES:
         assert callable(import_module(f"lookalike.encoder.runtimes.{name}_runtime").open_engine)
 
 
