@@ -20,6 +20,7 @@ from lookalike.options import MEBIBYTE
 from service.telemetry.timing import server_timing
 
 PRIVATE = "private, no-cache"
+"""For what can change under its URL: a client asks each time, and is told 304 where its copy is current."""
 CACHE_BYTES = 8 * MEBIBYTE
 _LARGEST_CACHED = CACHE_BYTES // 64
 _ENTRY_BYTES = 500

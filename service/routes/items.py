@@ -16,7 +16,7 @@ from service.errors import FieldInvalidError
 from service.http.disconnect import run_while_connected
 from service.http.media_type import media_type
 from service.http.path_params import Key, Name
-from service.http.responses import is_cached_by_client, item_urls, json_answer, not_modified, tag_response
+from service.http.responses import PRIVATE, is_cached_by_client, item_urls, json_answer, not_modified, tag_response
 from service.http.strict_route import StrictRoute
 from service.open_snapshot import OpenSnapshot
 from service.routes.search import answer_search
@@ -27,7 +27,6 @@ from service.search import TIERS_WEIGHT, KeyQuery, SearchOptions
 from service.services import ServicesDependency
 
 router = APIRouter(prefix="/collections/{name}/items", tags=["items"], dependencies=READERS, route_class=StrictRoute)
-IMAGE_CACHING = "private, max-age=3600"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/*": _BINARY}}}
 _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": _BINARY}}}
@@ -61,7 +60,7 @@ async def get_item_image(request: Request, services: ServicesDependency, name: N
     async def work() -> Response:
         async with services.snapshots.lease(name) as snapshot:
             item = await services.search_in_thread(snapshot.collection.item, key)
-            headers = {"ETag": f'"{item.draft.content_digest}"', "Cache-Control": IMAGE_CACHING}
+            headers = {"ETag": f'"{item.draft.content_digest}"', "Cache-Control": PRIVATE}
             if is_cached_by_client(request, headers["ETag"]):
                 return not_modified(headers)
             data = (await read_item_picture(services, snapshot, item)).read()
@@ -87,7 +86,7 @@ async def get_item_thumbnail(
         async with services.snapshots.lease(name) as snapshot:
             item = await services.search_in_thread(snapshot.collection.item, key)
             digest = item.draft.content_digest
-            headers = {"ETag": f'"{digest}-{size}"', "Cache-Control": IMAGE_CACHING}
+            headers = {"ETag": f'"{digest}-{size}"', "Cache-Control": PRIVATE}
             if is_cached_by_client(request, headers["ETag"]):
                 return not_modified(headers)
             source = await snapshot.source()

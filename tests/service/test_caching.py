@@ -47,3 +47,11 @@ def test_the_thumbnails_of_two_sizes_are_not_taken_for_each_other(service: Servi
     assert small.headers["etag"] != large.headers["etag"]
     assert decode(small.content).width == 64
     assert decode(large.content).width == 96
+
+
+@pytest.mark.parametrize("what", ["image", "thumbnail"])
+def test_a_picture_that_was_replaced_is_asked_for_at_its_next_showing(service: Service, what: str) -> None:
+    answer = service.get(item_path("plain-1", what))
+    assert answer.headers["cache-control"] == "private, no-cache", "its address stays when its file is replaced"
+    again = service.get(item_path("plain-1", what), headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.headers["cache-control"]) == (304, "private, no-cache")
