@@ -6,12 +6,15 @@
     │   ├── ImageTooLargeError          image-too-large         more bytes than allowed
     │   ├── TooManyPixelsError          too-many-pixels
     │   ├── UnsupportedFormatError      unsupported-format
+    │   ├── RawWithoutPreviewError      raw-without-preview     a camera raw file
     │   ├── ImageTruncatedError         image-truncated
     │   └── ImageCorruptError           image-corrupt
     ├── SourceError                 a source, or one entry of it, cannot be read
     │   ├── SourceNotFoundError         source-not-found
     │   ├── SourceEmptyError            source-empty            has no files any more
+    │   ├── SourceShrunkError           source-shrunk           has lost a folder, or more than a tenth
     │   ├── SourceUnsupportedError      source-unsupported
+    │   ├── PatternInvalidError         pattern-invalid         to exclude or include files by
     │   ├── ArchiveError                archive-unsafe          an entry leads outside, is a link, unpacks too large
     │   ├── ArchiveDamagedError         archive-damaged         corrupt; not an ArchiveError
     │   ├── ManifestError               manifest-invalid
@@ -113,6 +116,12 @@ class UnsupportedFormatError(ImageError):
     code = "unsupported-format"
 
 
+class RawWithoutPreviewError(ImageError):
+    """The camera raw file holds no preview that could stand for the photo."""
+
+    code = "raw-without-preview"
+
+
 class ImageTruncatedError(ImageError):
     """The picture stops before its end."""
 
@@ -141,10 +150,22 @@ class SourceEmptyError(SourceError):
     code = "source-empty"
 
 
+class SourceShrunkError(SourceError):
+    """The source has lost a whole folder, or more than a tenth of the collection filled from it."""
+
+    code = "source-shrunk"
+
+
 class SourceUnsupportedError(SourceError):
     """The source is neither a folder, a zip file, nor a manifest."""
 
     code = "source-unsupported"
+
+
+class PatternInvalidError(SourceError):
+    """A pattern that files are excluded or included by is none."""
+
+    code = "pattern-invalid"
 
 
 class ArchiveError(SourceError):

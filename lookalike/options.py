@@ -64,6 +64,20 @@ class EncoderRequest:
     input_size: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """How a source is read, beside where it is.
+
+    ``exclude`` and ``include`` are patterns in the syntax of .gitignore files, for what is left out and what is taken
+    back in. ``encoding`` is that of a manifest's text, or of the names in a zip that do not say theirs, by its Python
+    name; None means that it is found out.
+    """
+
+    exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    encoding: str | None = None
+
+
 class RuntimeName(StrEnum):
     """What may run an encoder's network.
 

@@ -13,7 +13,9 @@ from indexer.commands.options import (
     EncoderOption,
     Engine,
     EngineOption,
+    ExcludeOption,
     FusionOption,
+    IncludeOption,
     InputSizeOption,
     MaxMegabytesOption,
     MaxMegapixelsOption,
@@ -21,10 +23,12 @@ from indexer.commands.options import (
     RecallOption,
     RootOption,
     SourceArgument,
+    SourceEncodingOption,
     WorkersOption,
     encoder_request,
     image_limits,
     memory_budget,
+    source_options,
 )
 from indexer.commands.session import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REJECTED, Session, with_collections
 from indexer.ingest.pipeline import PipelineOptions
@@ -58,6 +62,9 @@ def index(
     source: SourceArgument,
     collection: CollectionOption,
     images_root: RootOption = None,
+    exclude: ExcludeOption = None,
+    include: IncludeOption = None,
+    source_encoding: SourceEncodingOption = None,
     encoder: EncoderOption = None,
     fusion: FusionOption = None,
     input_size: InputSizeOption = None,
@@ -72,10 +79,19 @@ def index(
     workers: WorkersOption = DEFAULT_WORKERS,
     batch: BatchOption = 32,
 ) -> None:
-    """Index a folder, a zip or a manifest: encode what is new or changed, drop what is gone, publish a snapshot."""
+    """Index a folder, a zip or a manifest: encode what is new or changed, drop what is gone, publish a snapshot.
+
+    Hidden files and what systems leave behind are left out, and counted.
+    """
     limits = image_limits(max_megabytes, max_megapixels)
     settings = CollectionSettings(
-        engine.value, keep, limits.max_bytes, limits.max_pixels, recall, memory_budget(memory)
+        engine.value,
+        keep,
+        limits.max_bytes,
+        limits.max_pixels,
+        recall,
+        memory_budget(memory),
+        source_options(exclude, include, source_encoding),
     )
     options = RunOptions(
         PipelineOptions(batch, workers, limits), BuildOptions(settings, allow_other_encoder=reencode), allow_empty

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Sequence
 from enum import StrEnum
@@ -13,7 +14,7 @@ import typer
 
 from lookalike.collection.index_command import DATA_FOLDER, default_memory
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
-from lookalike.options import MEBIBYTE, EncoderRequest, ImageLimits
+from lookalike.options import MEBIBYTE, EncoderRequest, ImageLimits, SourceOptions
 from lookalike.thresholds import DEFAULT_VALUE
 from lookalike.wiring import default_encoder
 
@@ -82,6 +83,30 @@ RootOption = Annotated[
         "--images-root",
         envvar="LOOKALIKE_IMAGES_ROOT",
         help="Folder that a manifest's paths are relative to. Without it: the manifest's own.",
+    ),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="PATTERN",
+        help="Leave out these files, as a line of a .gitignore file does; may be repeated. What systems leave behind "
+        "(@eaDir, ._*, #recycle, hidden files, ...) is left out anyway, and what .lookalikeignore in the source names.",
+    ),
+]
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include", metavar="PATTERN", help="Take these files back in that would be left out; may be repeated."
+    ),
+]
+SourceEncodingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--source-encoding",
+        envvar="LOOKALIKE_SOURCE_ENCODING",
+        help="Encoding of a manifest's text, or of the names in a zip that do not say theirs, such as cp932. "
+        "Without it: found out.",
     ),
 ]
 MaxMegabytesOption = Annotated[
@@ -209,6 +234,17 @@ def encoder_requests(
 ) -> list[EncoderRequest]:
     """Each encoder with each fusion and each size; what is not given is left to the encoder."""
     return [encoder_request(*choice) for choice in product(names or (None,), fusions or (None,), sizes or (None,))]
+
+
+def source_options(exclude: Sequence[str] | None, include: Sequence[str] | None, encoding: str | None) -> SourceOptions:
+    """How a source is read; raises BadParameter for an encoding that Python does not know."""
+    if encoding is not None:
+        try:
+            encoding = codecs.lookup(encoding).name
+            "a".encode(encoding)  # fails for what Python calls an encoding and is none of text, as base64
+        except LookupError as error:
+            raise typer.BadParameter(f"no encoding is called {encoding}", param_hint="--source-encoding") from error
+    return SourceOptions(tuple(exclude or ()), tuple(include or ()), encoding)
 
 
 def image_limits(max_megabytes: int, max_megapixels: int) -> ImageLimits:

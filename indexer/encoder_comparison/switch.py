@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from lookalike.catalogue.records import CollectionRecord
+from lookalike.collection.index_command import source_flags
 from lookalike.index.planner import DEFAULT_RECALL
 from lookalike.options import MEBIBYTE, EncoderRequest, Places
 
@@ -88,4 +89,5 @@ def _setting_flags(record: CollectionRecord) -> list[str]:
     ]
     index = [] if settings.target_recall == DEFAULT_RECALL else ["--recall", f"{settings.target_recall:g}"]
     index += [] if settings.memory is None else ["--memory", f"{settings.memory / 1e9:.9g}"]
-    return [*root, "--engine", settings.engine, *index, "--keep", str(settings.keep), *limits]
+    source = source_flags(settings.source_options)
+    return [*root, "--engine", settings.engine, *index, "--keep", str(settings.keep), *limits, *source]

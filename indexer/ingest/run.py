@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +27,9 @@ from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import SourceEmptyError
-from lookalike.options import EncoderRequest, Places
+from lookalike.options import EncoderRequest, Places, SourceOptions
 from lookalike.sources.base import Source
+from lookalike.sources.exclusions import describe_excluded
 from lookalike.sources.open_source import open_source
 from lookalike.storage import disk_errors
 from lookalike.wiring import INDEX_TYPES, load_encoder
@@ -39,12 +41,13 @@ ITEM_VERDICTS = (Verdict.INDEXED, Verdict.RESUMED, Verdict.UNCHANGED, Verdict.UP
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """Results of a run; ``report`` has the verdict on every file."""
+    """Results of a run; ``report`` has the verdict on every file but those excluded, which are counted by pattern."""
 
     manifest: Manifest
     report: Report
     timings: Timings
     seconds: float
+    excluded: Mapping[str, int]
 
     @property
     def rejected_count(self) -> int:
@@ -60,6 +63,7 @@ class RunSummary:
             "items": self.manifest.count,
             "verdicts": {verdict.value: self.report.counts[verdict] for verdict in Verdict},
             "rejected_codes": dict(self.report.codes.most_common()),
+            "excluded": dict(self.excluded),
             "seconds": round(self.seconds, 3),
             "encoded": timings.encoded_count,
             "read_s": round(timings.read_s, 3),
@@ -78,6 +82,8 @@ class RunSummary:
             lines.append(
                 "  rejected: " + ", ".join(f"{count} {code}" for code, count in self.report.codes.most_common())
             )
+        if self.excluded:
+            lines.append(f"  {describe_excluded(self.excluded)}")
         lines.append(f"  {self._speed()}")
         lines.append(f"  every file's verdict: {self.report.path}")
         return "\n".join(lines)
@@ -132,7 +138,7 @@ def index_collection(
     """
     start = time.monotonic()
     layout = CollectionLayout.of(places.collections_dir, request.name)
-    source = open_source(request.location, images_root=None if request.root is None else Path(request.root))
+    source = open_requested(request, options.build.settings.source_options)
     try:
         with reporter.stage(f"{request.name}: listing", 0) as stage:
             entries = 0
@@ -158,6 +164,12 @@ def index_collection(
             return _run(ListedSource(source, entries, start), builder, encoder, options, reporter)
     finally:
         source.close()
+
+
+def open_requested(request: IndexRequest, options: SourceOptions) -> Source:
+    """The source of a run, open; raises a leaf of SourceError."""
+    root = None if request.root is None else Path(request.root)
+    return open_source(request.location, images_root=root, options=options)
 
 
 def _refuse_empty(request: IndexRequest, catalogue: Catalogue) -> None:
@@ -188,7 +200,8 @@ def _run(
             report.record_removal(key)
         with StagedProgress(reporter, f"{name}: publishing") as progress:
             manifest = builder.publish(progress.report)
-    return RunSummary(manifest, report, timings, time.monotonic() - listed.start)
+    excluded = dict(listed.source.excluded)
+    return RunSummary(manifest, report, timings, time.monotonic() - listed.start, excluded)
 
 
 def _refuse_pictureless(location: str, name: str, live: int) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.options import EncoderRequest
+from lookalike.options import EncoderRequest, SourceOptions
 from lookalike.short_repr import ShortRepr
 
 MetadataValue = str | int | float | bool | None
@@ -40,7 +41,8 @@ class CollectionSettings:
     ``engine`` names the index type, or is "auto"; ``keep`` is how many snapshots stay on disk, with the current one: at
     least 2, so that a reader of the current one does not lose it when the next one is published; ``max_bytes`` and
     ``max_pixels`` are the limits on its pictures; ``target_recall`` is the least recall of its index, and ``memory``
-    the most bytes that the index may take in a service, None for no limit.
+    the most bytes that the index may take in a service, None for no limit; ``source_options`` say how its source
+    is read.
     """
 
     engine: str
@@ -49,6 +51,16 @@ class CollectionSettings:
     max_pixels: int
     target_recall: float = 0.99
     memory: int | None = None
+    source_options: SourceOptions = field(default_factory=SourceOptions)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """What ``dataclasses.asdict`` made, also of an older version, and JSON has stored."""
+        options: Mapping[str, Any] = fields.get("source_options", {})
+        lists: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
+        }
+        return cls(**{**fields, "source_options": SourceOptions(**lists)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,7 +311,7 @@ def _collection_record(row: CollectionRow) -> CollectionRecord:
         name=row.name,
         source=SourceRecord(row.source_kind, row.source_location, row.source_root),
         encoder=EncoderRequest(**row.encoder_request),
-        settings=CollectionSettings(**row.settings),
+        settings=CollectionSettings.from_dict(row.settings),
         run=row.run,
         created_at=row.created_at,
         updated_at=row.updated_at,

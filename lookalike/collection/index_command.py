@@ -9,7 +9,7 @@ from pathlib import Path
 from lookalike.catalogue.records import CollectionSettings, SourceRecord
 from lookalike.encoder.registry import BUNDLED_INT8
 from lookalike.index.planner import DEFAULT_RECALL
-from lookalike.options import MEBIBYTE, EncoderRequest, ImageLimits
+from lookalike.options import MEBIBYTE, EncoderRequest, ImageLimits, SourceOptions
 
 DATA_FOLDER = Path("data")
 DEFAULT_ENGINE, DEFAULT_KEEP = "auto", 3
@@ -58,4 +58,13 @@ def _settings_flags(settings: CollectionSettings) -> list[str]:
         ("--max-megabytes", str(settings.max_bytes // MEBIBYTE), str(limits.max_bytes // MEBIBYTE)),
         ("--max-megapixels", str(settings.max_pixels // 1_000_000), str(limits.max_pixels // 1_000_000)),
     )
-    return [word for flag, value, default in values if value != default for word in (flag, value)]
+    words = [word for flag, value, default in values if value != default for word in (flag, value)]
+    return words + source_flags(settings.source_options)
+
+
+def source_flags(options: SourceOptions) -> list[str]:
+    """The flags of ``index`` that say how a source is read; none where all is as it would be anyway."""
+    pairs = [("--exclude", pattern) for pattern in options.exclude]
+    pairs += [("--include", pattern) for pattern in options.include]
+    pairs += [] if options.encoding is None else [("--source-encoding", options.encoding)]
+    return [word for pair in pairs for word in pair]

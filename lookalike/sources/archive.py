@@ -13,7 +13,9 @@ import struct
 import threading
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -25,7 +27,9 @@ from lookalike.errors import (
     KeyDuplicateError,
     LookalikeError,
 )
-from lookalike.sources.base import Entry, RefusedEntry, is_ignored_name, key_error, printable, refused_key
+from lookalike.options import SourceOptions
+from lookalike.sources.base import Entry, RefusedEntry, key_error, printable, refused_key
+from lookalike.sources.exclusions import IGNORE_FILE, MAX_IGNORE_FILE_BYTES, Exclusions, read_ignore_lines
 from lookalike.sources.files import too_large_error, unreadable_error
 
 MAX_ENTRIES = 2_000_000
@@ -45,9 +49,11 @@ class ZipSource:
 
     kind = "zip"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, options: SourceOptions | None = None) -> None:
         self._path = path.resolve()
         self.location = printable(str(self._path))
+        self.excluded: Counter[str] = Counter()
+        self._options = options or SourceOptions()
         self._lock = threading.Lock()
         try:
             _check_directory_size(self._path, self.location)
@@ -61,15 +67,26 @@ class ZipSource:
             self._archive.close()
             raise _too_many_members_error(self.location)
 
+    @cached_property  # who only reads by location does not need them
+    def exclusions(self) -> Exclusions:
+        """Those of the options, behind those of the ignore file."""
+        return Exclusions(self._options, self._ignore_lines())
+
     def entries(self) -> Iterator[Entry | RefusedEntry]:
         """Members in the order of the archive; the second of two members of one name is refused."""
+        self.excluded.clear()
+        exclusions = self.exclusions
         keys: set[str] = set()
         for member in self._archive.infolist():
             name = member.filename.replace("\\", "/")
             parts = [part for part in name.split("/") if part not in ("", ".")]
-            if member.is_dir() or name.endswith("/") or any(is_ignored_name(part) for part in parts if part != ".."):
-                continue
             key = "/".join(parts)
+            if member.is_dir() or name.endswith("/") or key == IGNORE_FILE:
+                continue
+            # A part ".." is refused below, and is no hidden name.
+            if (pattern := exclusions.pattern_of("/".join(part for part in parts if part != ".."))) is not None:
+                self.excluded[pattern] += 1
+                continue
             error = self._member_error(member, name, parts) or key_error(key)
             if error is None and key in keys:
                 message = f"{self.location} has two members called {key}; only one of them is used"
@@ -109,6 +126,11 @@ class ZipSource:
     def close(self) -> None:
         """Close the archive."""
         self._archive.close()
+
+    def _ignore_lines(self) -> list[str]:
+        if IGNORE_FILE not in self._archive.NameToInfo:
+            return []
+        return read_ignore_lines(self.read(IGNORE_FILE, MAX_IGNORE_FILE_BYTES), f"{self.location}!/{IGNORE_FILE}")
 
     def _unpack(self, member: IO[bytes], max_bytes: int, member_name: str) -> bytes:
         chunks: list[bytes] = []

@@ -1,24 +1,24 @@
 """The port `Source` and what it yields: an `Entry` to index, or a `RefusedEntry`, which the report calls rejected.
 
-No file is left out without a word, except those that `is_ignored_name` names.
+No file is left out without a word: a source counts those that its `Exclusions` leave out.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from lookalike.errors import KeyInvalidError, LookalikeError
+from lookalike.sources.exclusions import Exclusions
 
 Scalar = str | int | float | bool | None
 
 MAX_KEY_LENGTH = 1024
 MAX_KEY_BYTES = 2048
 """The longest key that PostgreSQL can index."""
-
-_IGNORED_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,17 @@ class RefusedEntry:
 class Source(Protocol):
     """A set of pictures: listed in a fixed order, and read by location.
 
-    ``kind`` is ``folder``, ``zip`` or ``manifest``; ``location`` is its absolute path as text.
+    ``kind`` is ``folder``, ``zip`` or ``manifest``; ``location`` is its absolute path as text. ``exclusions``
+    decides which files are left out; ``excluded`` counts them by pattern, as far as the last pass of ``entries`` came.
     """
 
     kind: str
     location: str
+    excluded: Counter[str]
+
+    @property
+    def exclusions(self) -> Exclusions:
+        """Raises `PatternInvalidError` and what reading the ignore file raises."""
 
     def entries(self) -> Iterator[Entry | RefusedEntry]:
         """Every entry, lazily, in the same order each time; errors of single entries are yielded, never raised."""
@@ -65,14 +71,6 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Close open files; reading afterwards is an error."""
-
-
-def is_ignored_name(name: str) -> bool:
-    """Whether a file or folder of this name is skipped: hidden (a leading dot), or written by an operating system.
-
-    These are Thumbs.db, desktop.ini and __MACOSX, in any case of letters; .DS_Store has its dot.
-    """
-    return name.startswith(".") or name.casefold() in _IGNORED_NAMES
 
 
 def printable(text: str) -> str:

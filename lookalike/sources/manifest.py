@@ -10,12 +10,16 @@ and ``+1``, which are codes more often than numbers; an empty value is none. JSO
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from lookalike.errors import KeyDuplicateError, LookalikeError, ManifestError
+from lookalike.options import SourceOptions
 from lookalike.sources import manifest_rows
 from lookalike.sources.base import Entry, RefusedEntry, Scalar, key_error, printable, refused_key
+from lookalike.sources.exclusions import Exclusions
 from lookalike.sources.files import read_regular, resolve_inside
 
 _FIXED_COLUMNS = ("path", "key", "title", "product_id")
@@ -26,14 +30,23 @@ class ManifestSource:
 
     kind = "manifest"
 
-    def __init__(self, path: Path, images_root: Path | None = None) -> None:
+    def __init__(self, path: Path, images_root: Path | None = None, options: SourceOptions | None = None) -> None:
         self._path = path.resolve()
+        self.excluded: Counter[str] = Counter()
+        self._options = options or SourceOptions()
         self.location = printable(str(self._path))
         self._root = (images_root or self._path.parent).resolve()
         self._columns = manifest_rows.csv_header(self._path) if manifest_rows.is_csv(self._path) else None
 
+    @cached_property
+    def exclusions(self) -> Exclusions:
+        """Those of the options alone: somebody named every file."""
+        return Exclusions(self._options, has_defaults=False)
+
     def entries(self) -> Iterator[Entry | RefusedEntry]:
         """Rows in the order of the file; messages about a row have its line number."""
+        self.excluded.clear()
+        exclusions = self.exclusions
         lines: dict[str, int] = {}
         if self._columns is None:
             rows = manifest_rows.json_rows(self._path)
@@ -53,6 +66,9 @@ class ManifestSource:
                 yield RefusedEntry(refused_key(str(row.get("key") or row.get("path") or where)), error)
                 continue
             lines[entry.key] = number
+            if (pattern := exclusions.pattern_of(entry.location)) is not None:
+                self.excluded[pattern] += 1
+                continue
             yield entry
 
     def read(self, location: str, max_bytes: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lookalike.errors import SourceNotFoundError, SourceUnsupportedError
+from lookalike.options import SourceOptions
 from lookalike.sources.archive import ZipSource
 from lookalike.sources.base import Source, printable
 from lookalike.sources.files import unreadable_error
@@ -14,12 +15,15 @@ from lookalike.sources.manifest import ManifestSource
 _MANIFESTS = (".csv", ".tsv", ".jsonl", ".ndjson")
 
 
-def open_source(location: str | Path, *, images_root: Path | None = None) -> Source:
+def open_source(
+    location: str | Path, *, images_root: Path | None = None, options: SourceOptions | None = None
+) -> Source:
     """The source at ``location``: a folder, a ``.zip`` file, or a ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` manifest.
 
     ``images_root`` is the folder that a manifest's paths are relative to, by default its own; other sources have
-    none. Raises `SourceNotFoundError`, `SourceUnsupportedError`, and what opening finds: `ArchiveDamagedError`,
-    `ArchiveError`, `ManifestError`, `EntryUnreadableError`.
+    none. ``options`` say which files are left out, and how names and text are encoded. Raises `SourceNotFoundError`,
+    `SourceUnsupportedError`, and what opening finds: `ArchiveDamagedError`, `ArchiveError`, `ManifestError`,
+    `PatternInvalidError`, `EntryUnreadableError`.
     """
     path = Path(location)
     source_name = printable(str(path))
@@ -38,13 +42,13 @@ def open_source(location: str | Path, *, images_root: Path | None = None) -> Sou
         if images_root is not None and not images_root.is_dir():
             where = printable(str(images_root))
             raise SourceNotFoundError(f"the images' folder {where} does not exist; check the path", subject=where)
-        return ManifestSource(path, images_root)
+        return ManifestSource(path, images_root, options)
     if images_root is not None:
         message = f"{source_name} is no manifest, so an images' folder makes no sense with it; leave it out"
         raise SourceUnsupportedError(message, subject=source_name)
     if is_folder:
-        return FolderSource(path)
+        return FolderSource(path, options)
     if is_file and suffix == ".zip":
-        return ZipSource(path)
+        return ZipSource(path, options)
     message = f"{source_name} is neither a folder nor a .zip, .csv, .tsv, .jsonl or .ndjson file; give one of these"
     raise SourceUnsupportedError(message, subject=source_name)

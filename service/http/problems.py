@@ -49,6 +49,8 @@ STATUS = {
     "pairs-insufficient": 422,
     "quantised-too-far": 422,
     "source-empty": 422,
+    "source-shrunk": 422,
+    "pattern-invalid": 422,
     "labels-missing": 422,
     "overloaded": 429,
     "internal": 500,
@@ -78,6 +80,27 @@ STATUS = {
     "deadline-exceeded": 504,
 }
 """The HTTP status of every error code; no other place has it."""
+
+INDEXER_CODES = frozenset(
+    {
+        "collection-busy",
+        "collection-name-invalid",
+        "data-path-invalid",
+        "disk-full",
+        "download-failed",
+        "key-duplicate",
+        "key-invalid",
+        "labels-missing",
+        "operator-unavailable",
+        "pairs-insufficient",
+        "pattern-invalid",
+        "quantised-too-far",
+        "recall-too-low",
+        "source-empty",
+        "source-shrunk",
+    }
+)
+"""Codes that only the indexer and the Python API raise; no request is answered with one."""
 
 _LOG_HINT = "the operator of this service finds details in its log"
 

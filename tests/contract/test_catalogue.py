@@ -12,11 +12,13 @@ from lookalike.catalogue.database import Database
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.errors import CollectionNotFoundError
-from lookalike.options import EncoderRequest
+from lookalike.options import EncoderRequest, SourceOptions
 
 ENCODER = "e" * 64
 SOURCE = SourceRecord("folder", "/pictures")
-SETTINGS = CollectionSettings("exact", 2, 1000, 2000)
+SETTINGS = CollectionSettings(
+    "exact", 2, 1000, 2000, source_options=SourceOptions(("raw/", "*.tmp"), ("a b/",), "cp932")
+)
 
 
 def draft(key: str, content: str = "a", **fields: object) -> ItemDraft:
@@ -62,6 +64,11 @@ def test_a_collection_is_made_once_and_each_run_is_numbered(catalogue: Catalogue
     assert found.encoder == EncoderRequest("resnet50:hub", "last", 64)
     assert found.settings == SETTINGS
     assert [record.name for record in catalogue.collections()] == ["shoes"]
+
+
+def test_settings_of_an_older_version_are_read() -> None:
+    older = {"engine": "exact", "keep": 2, "max_bytes": 1000, "max_pixels": 2000}
+    assert CollectionSettings.from_dict(older) == CollectionSettings("exact", 2, 1000, 2000)
 
 
 def test_a_collection_that_does_not_exist_is_named_with_those_that_do(

@@ -24,7 +24,7 @@ from lookalike.images import encode_png
 from lookalike.options import ImageLimits
 from lookalike.testing import jpeg_bytes, make_picture
 from service.errors import request_errors
-from service.http.problems import STATUS
+from service.http.problems import INDEXER_CODES, STATUS
 from service.settings import ApiKeys
 from tests.service.conftest import Shop
 from tests.service.harness import MULTIPART, Service, Trickle, item_path, part, serving, starting
@@ -39,6 +39,8 @@ UNREACHABLE = {
     "key-invalid": "only the indexer reads keys from a source; an item without one does not come to be",
     "key-duplicate": "only the indexer reads keys from a source",
     "source-empty": "only the indexer counts what a source has",
+    "source-shrunk": "only the indexer counts what a source has",
+    "pattern-invalid": "only the indexer lists a source",
     "collection-busy": "only the indexer locks a collection",
     "download-failed": "only the indexer downloads",
     "operator-unavailable": "the service goes on with the plain formula and says so in /health",
@@ -292,6 +294,7 @@ def _(world: World) -> httpx.Response:
 def test_every_code_is_provoked_or_told_why_it_cannot_be() -> None:
     assert set(PROVOKED) | set(UNREACHABLE) == set(STATUS)
     assert set(PROVOKED) & set(UNREACHABLE) == set()
+    assert set(UNREACHABLE) == INDEXER_CODES, "docs/api.md leaves these out"
     assert {error.code for error in coded_errors()} | {error.code for error in request_errors()} == set(STATUS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import pytest
 import typer
 
 from indexer.cli import app
-from indexer.commands.options import encoder_request, image_limits, memory_budget
+from indexer.commands.options import encoder_request, image_limits, memory_budget, source_options
 from lookalike.catalogue.records import CollectionSettings, SourceRecord
 from lookalike.collection.index_command import reencode_command
 from lookalike.index.planner import DEFAULT_RECALL
-from lookalike.options import EncoderRequest, ImageLimits
+from lookalike.options import EncoderRequest, ImageLimits, SourceOptions
 from tests.conftest import running_on
 
 LIMITS = ImageLimits()
@@ -41,6 +42,7 @@ def test_a_collection_with_nothing_of_its_own_has_a_short_command() -> None:
     [
         (INT8, USUAL),
         (EncoderRequest("bundled", "moments", 160), USUAL),
+        (INT8, replace(USUAL, source_options=SourceOptions(("raw files/", "#a"), (".thumbs/",), "cp932"))),
         (EncoderRequest("resnet50"), CollectionSettings("faiss-hnsw", 7, 8 << 20, 12_000_000, 0.95, 3_500_000_000)),
     ],
 )
@@ -56,5 +58,11 @@ def test_whoever_types_the_command_changes_nothing_but_the_vectors(
         assert encoder_request(params["encoder"], params["fusion"], params["input_size"]) == request_
     budget = memory_budget(params["memory"])
     assert settings == CollectionSettings(
-        params["engine"].value, params["keep"], limits.max_bytes, limits.max_pixels, params["recall"], budget
+        params["engine"].value,
+        params["keep"],
+        limits.max_bytes,
+        limits.max_pixels,
+        params["recall"],
+        budget,
+        source_options(params["exclude"], params["include"], params["source_encoding"]),
     )

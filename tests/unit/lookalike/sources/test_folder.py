@@ -18,7 +18,7 @@ from lookalike.errors import (
     KeyInvalidError,
     LookalikeError,
 )
-from lookalike.sources.base import MAX_KEY_LENGTH, Entry, RefusedEntry, is_ignored_name, key_error, printable
+from lookalike.sources.base import MAX_KEY_LENGTH, Entry, RefusedEntry, key_error, printable
 from lookalike.sources.folder import FolderSource
 
 
@@ -50,8 +50,6 @@ def test_hidden_files_and_system_clutter_are_skipped(tmp_path: Path) -> None:
     write(tmp_path, "a/kept.jpg", "MACOSX/kept.jpg")
     assert offered(tmp_path) == ["MACOSX/kept.jpg", "a/kept.jpg"]
     assert refused(tmp_path) == {}
-    assert is_ignored_name(".DS_Store")
-    assert not is_ignored_name("desktop.jpg")
 
 
 def test_a_file_that_grows_while_it_is_opened_is_read_to_its_end_or_refused(
