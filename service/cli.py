@@ -69,7 +69,7 @@ AllowAnonymous = Annotated[
     bool,
     _flag(
         "allow-anonymous",
-        "Serve other machines without a key: who can reach this one may search and see the pictures.",
+        "Serve other machines without a key: everyone who can reach this one may search and see the pictures.",
     ),
 ]
 AllowedHosts = Annotated[
@@ -85,7 +85,10 @@ MaxMegapixels = Annotated[int, _flag("max-megapixels", "Refuse larger pictures."
 MaxInFlight = Annotated[int, _flag("max-in-flight", "Requests worked on at once; 429 beyond.", min=4)]
 RequestTimeout = Annotated[float, _flag("request-timeout", "Seconds for an answer.", min=0.1)]
 UploadTimeout = Annotated[float, _flag("upload-timeout", "Seconds for an upload.", min=0.1)]
-EncodersKept = Annotated[int, _flag("encoders-kept", "Encoders that stay loaded for /compare.", min=1)]
+EncodersKept = Annotated[
+    int,
+    _flag("encoders-kept", "Encoders that stay loaded besides those of collections.", min=1),
+]
 Decoders = Annotated[int, _flag("decoders", "Threads that decode pictures.", min=1)]
 Runtime = Annotated[
     RuntimeName, _flag("runtime", "What runs encoders. auto: the fastest on this machine, measured once.")

@@ -30,7 +30,6 @@ PairsOption = Annotated[
     Path | None,
     typer.Option(
         "--pairs",
-        envvar="LOOKALIKE_PAIRS",
         help="CSV of judged pairs: key_a, key_b, same (yes or no). Without it: labels.",
     ),
 ]
@@ -62,9 +61,7 @@ PrecisionOption = Annotated[
 ]
 OutOption = Annotated[
     Path | None,
-    typer.Option(
-        "--out", envvar="LOOKALIKE_OUT", help="Folder for the report. Without it: the collection's reports folder."
-    ),
+    typer.Option("--out", help="Folder for the report. Without it: the collection's reports folder."),
 ]
 
 
@@ -79,14 +76,10 @@ def calibrate(
     out: OutOption = None,
     use: Annotated[
         Path | None,
-        typer.Option("--use", envvar="LOOKALIKE_USE", help="Use a calibration file that was made elsewhere."),
+        typer.Option("--use", help="Use a calibration file that was made elsewhere."),
     ] = None,
-    remove: Annotated[
-        bool, typer.Option("--remove", envvar="LOOKALIKE_REMOVE", help="Remove the collection's calibration.")
-    ] = False,
-    show: Annotated[
-        bool, typer.Option("--show", envvar="LOOKALIKE_SHOW", help="Print the calibration in use.")
-    ] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the collection's calibration.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the calibration in use.")] = False,
 ) -> None:
     """Fit a threshold and confidences to a collection, from labels or judged pairs; its answers then say so.
 

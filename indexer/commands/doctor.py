@@ -21,6 +21,12 @@ from lookalike.errors import LookalikeError, OperatorError
 from lookalike.storage import disk_errors
 
 
+class Note(str):
+    """What a check found where lookalike works and something beside it does not."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """A check: its name, and the function that returns what it found in words, or raises LookalikeError."""
@@ -33,16 +39,19 @@ class Check:
 def doctor(
     session: Session,
 ) -> None:
-    """Check packages, operator, encoder, data folder, catalogue and snapshots; exits with 1 if anything is wrong."""
+    """Check packages, operator, encoder, data folder, catalogue and snapshots; exits with 1 if anything is wrong.
+
+    A line begins with ok, with BAD, or with note where lookalike works and something beside it does not.
+    """
     failure_count = 0
     for check in CHECKS:
         try:
-            good, words = True, check.run(session)
+            words = check.run(session)
+            mark = "note" if isinstance(words, Note) else "ok"
         except LookalikeError as error:
-            good, words = False, error.message
+            words, mark = error.message, "BAD"
             failure_count += 1
-        text = f"{'ok ' if good else 'BAD'}  {check.name}: {words}"
-        session.reporter.answer(text, check=check.name, ok=good, says=words)
+        session.reporter.answer(f"{mark:<4} {check.name}: {words}", check=check.name, ok=mark != "BAD", says=words)
     if failure_count:
         raise typer.Exit(EXIT_FAILED)
 
@@ -66,7 +75,8 @@ def _packages(_session: Session) -> str:
 def _torchvision(_session: Session) -> str:
     from lookalike.encoder.torchvision_shim import torchvision_status
 
-    return torchvision_status()
+    status = torchvision_status()
+    return status.text if status.works_everywhere else Note(status.text)
 
 
 def _operator(_session: Session) -> str:

@@ -33,9 +33,7 @@ NeighboursOption = Annotated[
         help="Nearest neighbours of each to compare on pixels.",
     ),
 ]
-TableOption = Annotated[
-    Path | None, typer.Option("--out", "-o", envvar="LOOKALIKE_OUT", help="Write the table to this CSV file as well.")
-]
+TableOption = Annotated[Path | None, typer.Option("--out", "-o", help="Write the table to this CSV file as well.")]
 
 
 @with_collections

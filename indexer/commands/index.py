@@ -48,11 +48,11 @@ KeepOption = Annotated[
 ]
 ReencodeOption = Annotated[
     bool,
-    typer.Option("--reencode", envvar="LOOKALIKE_REENCODE", help="Allow another encoder: encode all pictures again."),
+    typer.Option("--reencode", help="Allow another encoder: encode all pictures again."),
 ]
 EmptyOption = Annotated[
     bool,
-    typer.Option("--allow-empty", envvar="LOOKALIKE_ALLOW_EMPTY", help="Allow a source without any usable picture."),
+    typer.Option("--allow-empty", help="Allow a source without any usable picture."),
 ]
 
 

@@ -92,7 +92,7 @@ def verify(
     collection: CollectionOption,
     sample: Annotated[
         int | None,
-        typer.Option("--sample", min=1, envvar="LOOKALIKE_SAMPLE", help="Check this many pictures instead of all."),
+        typer.Option("--sample", min=1, help="Check this many pictures instead of all."),
     ] = None,
 ) -> None:
     """Check the current snapshot: checksums, counts, and that every picture finds itself first, with score 1.000."""
@@ -129,9 +129,7 @@ def rollback(
     collection: CollectionOption,
     to: Annotated[
         int | None,
-        typer.Option(
-            "--to", envvar="LOOKALIKE_TO", help="Snapshot to go back to. Without it: the one before the current."
-        ),
+        typer.Option("--to", help="Snapshot to go back to. Without it: the one before the current."),
     ] = None,
 ) -> None:
     """Make an older snapshot the current one, after checking it, until the next index or reindex.

@@ -215,9 +215,9 @@ SizesOption = Annotated[
 
 ReportOption = Annotated[
     Path | None,
-    typer.Option("--out", "-o", envvar="LOOKALIKE_OUT", help="Write an HTML report, in one file, to this path."),
+    typer.Option("--out", "-o", help="Write an HTML report, in one file, to this path."),
 ]
-PictureOption = Annotated[Path, typer.Option("--out", "-o", envvar="LOOKALIKE_OUT", help="The PNG file to write.")]
+PictureOption = Annotated[Path, typer.Option("--out", "-o", help="The PNG file to write.")]
 
 
 def encoder_request(name: str | None, fusion: FusionName | None, input_size: int | None) -> EncoderRequest:

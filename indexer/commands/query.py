@@ -66,7 +66,7 @@ def search(
     threshold: ThresholdOption = None,
     output: Annotated[
         SearchFormat,
-        typer.Option("--format", envvar="LOOKALIKE_FORMAT", help="A table, or absolute paths for pipes."),
+        typer.Option("--format", help="A table, or absolute paths for pipes."),
     ] = SearchFormat.TABLE,
 ) -> None:
     """Find the pictures most similar to one or more given ones."""

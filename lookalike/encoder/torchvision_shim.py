@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -22,8 +23,16 @@ _SCHEMAS = (
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
 _lock = threading.Lock()
-_kept: list[Any] = []
+_declared_libraries: list[Any] = []
 """Declared schemas last as long as the torch.library.Library that made them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TorchvisionStatus:
+    """Whether every program can import torchvision, not only lookalike, and in words what to do if not."""
+
+    works_everywhere: bool
+    text: str
 
 
 def ensure_torchvision() -> None:
@@ -36,22 +45,23 @@ def ensure_torchvision() -> None:
         try:
             importlib.import_module("torchvision")
         except RuntimeError as error:
-            if _SYMPTOM not in str(error) or _kept:
+            if _SYMPTOM not in str(error) or _declared_libraries:
                 raise
             _declare_operators()
             importlib.import_module("torchvision")
 
 
-def torchvision_status() -> str:
+def torchvision_status() -> TorchvisionStatus:
     """Import torchvision, and say whether it works by itself; if not, how programs beside lookalike get it to work."""
     ensure_torchvision()
-    if not _kept:
-        return "torchvision and timm can be imported by any program"
+    if not _declared_libraries:
+        return TorchvisionStatus(True, "torchvision and timm can be imported by any program")
     fits = version("torchvision").partition("+")[0]
-    return (
+    return TorchvisionStatus(
+        False,
         "torchvision and timm work inside lookalike only: this torchvision was built for another torch, and a plain "
         "`import torchvision` or `import timm` fails. For programs of yours: pip install --force-reinstall --no-deps "
-        f"torchvision=={fits} with --index-url, the index that your torch came from"
+        f"torchvision=={fits} with --index-url, the index that your torch came from",
     )
 
 
@@ -60,6 +70,6 @@ def _declare_operators() -> None:
     library = torch_library.Library("torchvision", "FRAGMENT")
     for schema in _SCHEMAS:
         library.define(schema)
-    _kept.append(library)
+    _declared_libraries.append(library)
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
         del sys.modules[name]

@@ -1,4 +1,4 @@
-"""``POST /compare``, ``POST /embed``, and ``/compare`` in the terms of the similarity predictor's report."""
+"""``POST /compare``, ``POST /embed``, and ``/compare`` with the names of an earlier API."""
 
 from __future__ import annotations
 
@@ -97,7 +97,10 @@ async def cosine_similarity_score(
         str | None, Query(max_length=80, description="One of GET /encoders, if it is installed.")
     ] = None,
 ) -> Response:
-    """``/compare`` in the terms of the similarity predictor's report: the normalised score and its verdict alone."""
+    """``/compare`` for clients of an earlier similarity predictor, with its path and field names.
+
+    It answers the normalised score, and whether that reaches the threshold; no tier is decided.
+    """
     async with admit_form(request, services, ScoreForm, pictures=2) as form:
         stopwatch = Stopwatch(*STAGES)
         compare_form = CompareForm(image_a=form.image_1, image_b=form.image_2, encoder=model_name)

@@ -55,7 +55,7 @@ async def list_items(
 
 @router.get("/{key:path}/image", operation_id="get_item_image", response_class=Response, responses=_PICTURE)
 async def get_item_image(request: Request, services: ServicesDependency, name: Name, key: Key) -> Response:
-    """The item's file, as it lies in the source."""
+    """The item's file, as it is in the source."""
 
     async def work() -> Response:
         async with services.snapshots.lease(name) as snapshot:

@@ -62,7 +62,7 @@ class CompareAnswer(BaseModel):
 
 
 class ScoreAnswer(BaseModel):
-    """The same in the terms of the similarity predictor's report."""
+    """A comparison with the names that clients of an earlier similarity predictor know."""
 
     score: Normalized = Field(serialization_alias="Similarity Score")
     similar: str = Field(serialization_alias="Are the images similar?", description="Yes or No.")

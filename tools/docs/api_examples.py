@@ -27,6 +27,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 _QUERY, _OTHER = "shop/queries/query-1.jpg", "shop/images/backpack/backpack-001-1.jpg"
 _ITEM = f"{ADDRESS}/collections/shop/items/backpack-001-1"
 
+PREPARATION = ("sample shop --products 8", "index shop/manifest.csv --collection shop")
+"""Arguments of the indexer, run before the examples: they make the collection that is served."""
 EXAMPLES: dict[str, str] = {
     "POST /search": f"curl -s -F image=@{_QUERY} -F k=1 {ADDRESS}/search",
     "POST /search/batch": f"curl -s -F image=@{_QUERY} -F image=@{_OTHER} -F k=1 {ADDRESS}/search/batch",
@@ -60,8 +62,10 @@ _FIXED: dict[str, Any] = {"created_at": "2026-01-02T03:04:05Z", "Time taken in m
 def run_examples(folder: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     """What each route answers, by title: JSON where it is JSON, else lines of text; run in ``folder``."""
     indexer = [sys.executable, "-m", "indexer"]
-    for words in (["sample", "shop", "--products", "8"], ["index", "shop/manifest.csv", "--collection", "shop"]):
-        subprocess.run([*indexer, *words], cwd=folder, env=environment, check=True, capture_output=True)
+    for arguments in PREPARATION:
+        subprocess.run(
+            [*indexer, *shlex.split(arguments)], cwd=folder, env=environment, check=True, capture_output=True
+        )
     with served(folder, environment) as address:
         return {title: _answer(command.replace(ADDRESS, address), folder) for title, command in EXAMPLES.items()}
 

@@ -1,7 +1,7 @@
 """Worked examples of docs/cli.md: each verb's task, a command, what it printed, and the fields of its answers.
 
-``python -m tools.docs.cli_examples`` runs them, one after the other in one folder, and keeps what they print; a test
-runs them again and compares all but the numbers.
+``python -m tools.docs.cli_examples`` runs them in the order of the page, in one folder, and keeps what they print; a
+test runs them again and compares all but the numbers.
 """
 
 from __future__ import annotations
@@ -35,17 +35,22 @@ FIRST, SECOND = (f"shop/images/backpack/backpack-001-{number}.jpg" for number in
 class Example:
     """``task`` is what somebody wants, in one sentence; ``lines`` is how many lines of a long output are shown.
 
-    ``runs`` is False for a command that needs the network or minutes. ``before`` is done first, in the folder.
-    ``related`` names verbs, and pages of docs/, to read next.
+    ``last_line`` is for a command that needs the network or minutes and is not run: what it prints in the end.
+    ``before`` is done first, in the folder. ``related`` names verbs, and pages of docs/, to read next.
     """
 
     verb: str
     task: str
     command: str
     lines: int = 12
-    runs: bool = True
+    last_line: str | None = None
     before: Callable[[Path], None] | None = None
     related: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> bool:
+        """Whether the command is run for the page."""
+        return self.last_line is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,8 @@ EXAMPLES = (
     Example(
         "evaluate",
         "Measure how good the answers are on your pictures.",
-        "evaluate --collection shop --label product_id",
+        "evaluate shop/manifest.csv --label product_id --encoder bundled-int8 --encoder bundled-resnet18",
+        lines=7,
         related=("calibrate", "robustness", "encoders compare", "quality.md"),
     ),
     Example(
@@ -160,7 +166,8 @@ EXAMPLES = (
         "fetch",
         "Download pictures to try things on.",
         "fetch imagenette pictures",
-        runs=False,
+        last_line="pictures/imagenette2-160: index it with `python -m indexer index pictures/imagenette2-160/train "
+        "--collection imagenette`",
         related=("index", "evaluate"),
     ),
     Example(
@@ -192,14 +199,15 @@ EXAMPLES = (
         "encoders install",
         "Install the published weights of a network.",
         "encoders install resnet50",
-        runs=False,
+        last_line=f"resnet50 is installed in {HOME}/.cache/lookalike/encoders/resnet50",
         related=("encoders quantise", "encoders compare"),
     ),
     Example(
         "encoders quantise",
         "Make an installed encoder faster.",
         "encoders quantise resnet50 --pictures ~/Pictures",
-        runs=False,
+        last_line="resnet50-int8 is installed: cosine to float32 0.9950 on average over 500 pictures, 0.9850 at the "
+        "first percentile, 0.9700 at least",
         related=("encoders compare", "export"),
     ),
     Example(
@@ -267,7 +275,7 @@ def _fields(answers: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 def mask(lines: list[str]) -> list[str]:
     """``lines`` without numbers, the spaces that align them and what ``doctor`` found: what machines have in common."""
-    checks = [re.sub(r"^(ok |BAD)  ([\w ]+):.*", r"\2", line) for line in lines]
+    checks = [re.sub(r"^(ok  |BAD |note) ([\w ]+):.*", r"\2", line) for line in lines]
     return [re.sub(r"[\s-]+", " ", re.sub(r"[+-]?\d[\d.,]*", "#", line)).strip() for line in checks]
 
 
@@ -279,8 +287,15 @@ def shown(example: Example, printed: list[str]) -> list[str]:
 def example_lines(verb: str) -> list[str]:
     """A verb's command and what it printed, as a page shows them."""
     (example,) = (example for example in EXAMPLES if example.verb == verb)
-    printed = shown(example, recorded()[verb].printed) if example.runs else []
-    return ["```console", f"$ {PROGRAM} {example.command}", *printed, "```"]
+    if example.last_line is not None:
+        printed = ["...", example.last_line]
+        remark = [
+            "",
+            "It was not run for this page, because it needs the network or minutes; the last line shows its form.",
+        ]
+    else:
+        printed, remark = shown(example, recorded()[verb].printed), []
+    return ["```console", f"$ {PROGRAM} {example.command}", *printed, "```", *remark]
 
 
 def _run(words: list[str]) -> str:

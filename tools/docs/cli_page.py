@@ -16,18 +16,23 @@ CLI_HEAD = """# The command line
 
 *Written by the program (`make docs`); a test compares it.*
 
-`python -m indexer` (or `lookalike`, once installed) has one verb a task. Without a verb it is the batch job: every
-collection is brought up to date from the source it remembers (`reindex`). With a path instead of a verb it is `index`.
+`python -m indexer` (or `lookalike`, once installed) has one verb for each task. Without a verb it is the batch job:
+every collection is brought up to date from the source it remembers (`reindex`). With a path instead of a verb it is
+`index`: `lookalike ~/Pictures --collection pictures`.
 
 Text for people goes to stderr, results to stdout. Where an environment variable can stand for a flag, its name is in
-brackets. Each verb begins with an example. They were run one after the other, in one folder; times, dates and folders
-in their output are made up.
+brackets. Flags that set how a machine or a project works have one: where data are, what runs encoders, how pictures
+are encoded, indexed and searched. Flags of a single action have none: what it writes, shows, removes, allows or goes
+back to.
+
+Each verb begins with an example. They were run in the order of this page, in one folder; times, dates and folders in
+their output are made up.
 
 {contents}
 
 | exit code | meaning |
 | --- | --- |
-| 0 | good |
+| 0 | success |
 | 1 | failed: the last line on stderr says what, which, and what to do |
 | 2 | wrong usage |
 | 3 | finished, but some pictures were rejected (`verify`: have changed since they were indexed) |
@@ -76,7 +81,8 @@ def cli_page() -> str:
     """docs/cli.md."""
     verdicts = ", ".join(f"`{verdict}`" for verdict in Verdict)
     root: Any = typer.main.get_command(app)
-    commands = dict(_commands(root))
+    known_commands = dict(_commands(root))
+    commands = {example.verb: known_commands[example.verb] for example in EXAMPLES}  # in the order in which they ran
     shared = _shared_flags(commands)
     parts = [
         CLI_HEAD.format(verdicts=verdicts, contents=_contents(commands)),

@@ -29,8 +29,9 @@ ERRORS_HEAD = """# Errors
 
 *Written by the program (`make docs`); a test compares it.*
 
-Every error has a stable code, which reports, `--json` and the exceptions of the Python API (`error.code`) carry. All
-are leaves of `lookalike.LookalikeError`; `error.subject` names the file, key, field or name that it is about.
+Every error of the library and of the indexer has a stable code, which reports, `--json` and the exceptions of the
+Python API (`error.code`) carry. All are leaves of `lookalike.LookalikeError`; `error.subject` names the file, key,
+field or name that it is about. The service has codes of its own besides, for requests: [api.md](api.md#errors).
 """
 
 
@@ -45,7 +46,7 @@ def errors_page() -> str:
 
 
 def _sentence(error: type[LookalikeError]) -> str:
-    return " ".join((error.__doc__ or "").split())
+    return " ".join((error.__doc__ or "").replace("``", "`").split())
 
 
 def model_card_page() -> str:

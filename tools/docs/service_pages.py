@@ -16,9 +16,9 @@ from service.app import create_app
 from service.cli import app as command_line
 from service.errors import RequestError, request_errors
 from service.http.body import MULTIPART_FORM
-from service.http.problems import STATUS
+from service.http.problems import INDEXER_CODES, STATUS
 from service.settings import Settings
-from tools.docs.api_examples import shown
+from tools.docs.api_examples import PREPARATION, shown
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 WRITTEN = "*Written by the program (`make docs`); a test compares it.*"
@@ -33,22 +33,24 @@ there is no file, `application/x-www-form-urlencoded`. Unknown and repeated fiel
 and query parameters are refused; the error names those that exist.
 
 - Scores are cosines, -1 to 1. `normalized_score` is (cosine + 1) / 2. `similar` says whether the normalised score
-  reaches `threshold.value`, and `threshold.source` who set that.
+  reaches `threshold.value`, and `threshold.source` where that comes from.
 - `tier` is `same-bytes`, `same-pixels`, `near-duplicate`, `similar` or `different`. The first three are decided on the
-  pictures themselves, whatever the score is, and make `similar` true: a blurred copy may score below a stranger.
-  `/compare` always tells it; searches tell it of their first 20 hits with `tiers=true`, and read their files for it.
+  pictures themselves, whatever the score is, and make `similar` true: a blurred copy may score below an unrelated
+  picture. `/compare` always has it; searches have it for their first 20 hits with `tiers=true`, whose files are read.
 - `explain=true` adds what each part of the encoder has to say (`score`) and adds to the score (`share`), and a heat map
   of either picture.
 - `{{key}}` in a path is percent-encoded, a slash as `%2F`. `image_url` and `thumbnail_url` are so already.
 - Every answer has `X-Request-ID` (yours, if you sent one). Answers from a collection have `X-Snapshot`, answers that
-  took work `Server-Timing`. What is read with GET has an `ETag` and answers 304 to `If-None-Match`.
+  took work `Server-Timing`. Collections, items, images, thumbnails, `/version` and `/encoders` have an `ETag` and
+  answer 304 to `If-None-Match`; searches, `/health`, `/ready` and `/metrics` do not.
 - `took_ms` counts from when the body was read; `decode` and `encode` hold the time of waiting for a thread too,
   `pixels` is what tiers cost, and `explain` an explanation.
 - With API keys: `Authorization: Bearer KEY`. `/health`, `/ready`, `/version` and the page itself want none.
 """
 
-EXAMPLES_HEAD = """The examples ask a service over the collection `shop`, which `python -m indexer sample shop` and
-`python -m indexer index shop/manifest.csv --collection shop` make. Answers are laid out, and long ones cut (`...`).
+_PREPARATION = " and ".join(f"`python -m indexer {arguments}`" for arguments in PREPARATION)
+EXAMPLES_HEAD = f"""The examples ask a service over the collection `shop`, which is made by
+{_PREPARATION}. Answers are laid out, and long ones cut (`...`).
 """
 
 CONFIGURATION_HEAD = f"""# Configuration of the service
@@ -101,7 +103,7 @@ def api_page() -> str:
 
 
 def _operation(title: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
-    lines = [f"### {title}", "", " ".join(operation["description"].split()), "", *shown(title)]
+    lines = [f"### {title}", "", _markdown(operation["description"]), "", *shown(title)]
     rows = [
         (parameter["name"], parameter["in"], parameter["schema"], parameter.get("description", ""))
         for parameter in operation.get("parameters", [])
@@ -140,6 +142,11 @@ def _one_kind(schema: dict[str, Any]) -> str:
     return str(kind)
 
 
+def _markdown(text: str) -> str:
+    """A docstring as one paragraph: in reStructuredText a literal has two backquotes."""
+    return " ".join(text.replace("``", "`").split())
+
+
 def _errors() -> str:
     lines = [
         "## Errors",
@@ -151,8 +158,10 @@ def _errors() -> str:
         "| --- | --- | --- |",
     ]
     known: list[type[LookalikeError] | type[RequestError]] = [*request_errors(), *coded_errors()]
-    for error in sorted(known, key=lambda error: (STATUS[error.code], error.code)):
-        lines.append(f"| `{error.code}` | {STATUS[error.code]} | {' '.join((error.__doc__ or '').split())} |")
+    raised = [error for error in known if error.code not in INDEXER_CODES]
+    for error in sorted(raised, key=lambda error: (STATUS[error.code], error.code)):
+        lines.append(f"| `{error.code}` | {STATUS[error.code]} | {_markdown(error.__doc__ or '')} |")
+    lines += ["", "The library and the indexer have others: [errors.md](errors.md)."]
     return "\n".join(lines) + "\n"
 
 

@@ -45,8 +45,9 @@ def test_it_is_said_whether_other_programs_can_import_it_and_what_to_install_if_
     declared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torchvision_shim, "ensure_torchvision", lambda: None)
-    monkeypatch.setattr(torchvision_shim, "_kept", [object()] if declared else [])
-    text = torchvision_shim.torchvision_status()
+    monkeypatch.setattr(torchvision_shim, "_declared_libraries", [object()] if declared else [])
+    status = torchvision_shim.torchvision_status()
     plain = version("torchvision").partition("+")[0]
-    assert ("inside lookalike only" in text) == declared
-    assert (f"pip install --force-reinstall --no-deps torchvision=={plain} with --index-url" in text) == declared
+    assert status.works_everywhere != declared
+    assert ("inside lookalike only" in status.text) == declared
+    assert (f"pip install --force-reinstall --no-deps torchvision=={plain} with --index-url" in status.text) == declared
