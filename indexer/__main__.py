@@ -1,7 +1,7 @@
 """``python -m indexer``: runs the command line and turns errors into one sentence and an exit code.
 
 0 good, 1 failed, 2 wrong usage, 3 finished but some pictures were rejected (or, for ``verify``, have changed since),
-4 ``compare`` found the pictures not similar, 130 interrupted.
+4 ``compare`` found the pictures not similar, 5 a source has lost so much that nothing was published, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from lookalike.errors import LookalikeError
+from lookalike.errors import LookalikeError, SourceShrunkError
 
 YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 ROOT_OPTIONS = frozenset({"--help", "--version", "--runtime", "--install-completion", "--show-completion"})
@@ -31,7 +31,7 @@ def with_verb(arguments: list[str], verbs: frozenset[str]) -> list[str]:
 def main() -> None:
     """Run, and exit."""
     from indexer.cli import COMMANDS, app
-    from indexer.commands.session import make_reporter
+    from indexer.commands.session import EXIT_FAILED, EXIT_SHRUNK, make_reporter
 
     verbs = frozenset(command.__name__ for command in COMMANDS) | {"encoders"}
     arguments = with_verb(sys.argv[1:], verbs)
@@ -41,7 +41,7 @@ def main() -> None:
         reporter = make_reporter("--json" in arguments or os.environ.get("LOOKALIKE_JSON", "") in YES)
         reporter.say(f"error: {error.message}")
         reporter.event("error", code=error.code, message=error.message, subject=error.subject)
-        sys.exit(1)
+        sys.exit(EXIT_SHRUNK if isinstance(error, SourceShrunkError) else EXIT_FAILED)
 
 
 if __name__ == "__main__":

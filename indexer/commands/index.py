@@ -30,13 +30,20 @@ from indexer.commands.options import (
     memory_budget,
     source_options,
 )
-from indexer.commands.session import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REJECTED, Session, with_collections
+from indexer.commands.session import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_REJECTED,
+    EXIT_SHRUNK,
+    Session,
+    with_collections,
+)
 from indexer.ingest.pipeline import PipelineOptions
 from indexer.ingest.run import IndexRequest, RunOptions, RunSummary, index_collection
 from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import BuildOptions
 from lookalike.collection.index_command import DEFAULT_KEEP
-from lookalike.errors import CollectionNotFoundError, LookalikeError
+from lookalike.errors import CollectionNotFoundError, LookalikeError, SourceShrunkError
 from lookalike.index.planner import DEFAULT_RECALL
 from lookalike.options import ImageLimits
 
@@ -53,6 +60,14 @@ ReencodeOption = Annotated[
 EmptyOption = Annotated[
     bool,
     typer.Option("--allow-empty", help="Allow a source without any usable picture."),
+]
+RemovalsOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-removals",
+        envvar="LOOKALIKE_ALLOW_REMOVALS",
+        help="Allow a source that has lost a whole folder, or over a tenth of the collection: drop these pictures.",
+    ),
 ]
 
 
@@ -74,6 +89,7 @@ def index(
     keep: KeepOption = DEFAULT_KEEP,
     reencode: ReencodeOption = False,
     allow_empty: EmptyOption = False,
+    allow_removals: RemovalsOption = False,
     max_megabytes: MaxMegabytesOption = 64,
     max_megapixels: MaxMegapixelsOption = 100,
     workers: WorkersOption = DEFAULT_WORKERS,
@@ -94,7 +110,10 @@ def index(
         source_options(exclude, include, source_encoding),
     )
     options = RunOptions(
-        PipelineOptions(batch, workers, limits), BuildOptions(settings, allow_other_encoder=reencode), allow_empty
+        PipelineOptions(batch, workers, limits),
+        BuildOptions(settings, allow_other_encoder=reencode),
+        allow_empty,
+        allow_removals,
     )
     root = None if images_root is None else str(images_root.absolute())
     request = encoder_request(encoder, fusion, input_size)
@@ -121,7 +140,7 @@ def reindex(
         )
     with session.catalogue() as catalogue:
         collections = catalogue.collections()
-    rejected_count, failure_count = 0, 0
+    rejected_count, failure_count, shrunk_count = 0, 0, 0
     for record in collections:
         try:
             limits = ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
@@ -130,6 +149,7 @@ def reindex(
             rejected_count += _run(session, request, options).rejected_count
         except LookalikeError as error:
             failure_count += 1
+            shrunk_count += isinstance(error, SourceShrunkError)
             session.reporter.say(f"error: {record.name}: {error.message}")
             session.reporter.event("error", collection=record.name, code=error.code, message=error.message)
     session.reporter.answer(
@@ -137,8 +157,10 @@ def reindex(
         collections=len(collections),
         failed=failure_count,
     )
-    if failure_count or rejected_count:
-        raise typer.Exit(EXIT_FAILED if failure_count else EXIT_REJECTED)
+    if failure_count:
+        raise typer.Exit(EXIT_SHRUNK if shrunk_count == failure_count else EXIT_FAILED)
+    if rejected_count:
+        raise typer.Exit(EXIT_REJECTED)
 
 
 def _run(session: Session, request: IndexRequest, options: RunOptions) -> RunSummary:

@@ -18,7 +18,7 @@ from lookalike.options import ImageLimits, Places
 from lookalike.sources.base import Source
 from lookalike.wiring import open_catalogue, open_origin
 
-EXIT_FAILED, EXIT_REJECTED, EXIT_STALE, EXIT_DIFFERENT, EXIT_INTERRUPTED = 1, 3, 3, 4, 130
+EXIT_FAILED, EXIT_REJECTED, EXIT_STALE, EXIT_DIFFERENT, EXIT_SHRUNK, EXIT_INTERRUPTED = 1, 3, 3, 4, 5, 130
 """Exit codes, besides 0 (success) and 2 (wrong usage)."""
 
 

@@ -149,11 +149,16 @@ class Pipeline:
 
     def _record_refused_entry(self, entry: RefusedEntry) -> None:
         """Record an entry that the source could not open; items of a file or folder that cannot be read stay."""
-        items = self.builder.under(entry.key) if isinstance(entry.error, EntryUnreadableError) else []
+        if entry.item_key is not None:
+            items = self.builder.under(entry.item_key)
+        else:
+            items = self.builder.under(entry.key) if isinstance(entry.error, EntryUnreadableError) else []
         for item in items:
             self._writer.mark_unchanged(item)
             self.report.record(item.draft.key, Verdict.KEPT, entry.error)
-        if all(item.draft.key != entry.key for item in items):
+        if not items and not entry.is_identified:
+            self.report.unidentified_lines.append(entry.key)
+        if all(item.draft.key not in (entry.key, entry.item_key) for item in items):
             self.report.record(entry.key, Verdict.REJECTED, entry.error)
 
     def _record_error(self, entry: Entry, item: ItemRecord | None, error: LookalikeError) -> None:

@@ -13,6 +13,7 @@ from indexer.console.reporter import Reporter
 from indexer.console.staged_progress import StagedProgress
 from indexer.console.units import clock
 from indexer.ingest.pipeline import Pipeline, PipelineOptions, Timings
+from indexer.ingest.removals import remove_lost
 from indexer.ingest.verdicts import Report, Verdict
 from lookalike.catalogue.records import SourceRecord
 from lookalike.catalogue.repository import Catalogue
@@ -102,11 +103,15 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run is done; ``allow_empty`` agrees to a source that has lost everything."""
+    """How a run is done.
+
+    ``allow_empty`` agrees to a source that has lost everything, ``allow_removals`` to one that has lost much.
+    """
 
     pipeline: PipelineOptions
     build: BuildOptions
     allow_empty: bool = False
+    allow_removals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +201,8 @@ def _run(
             timings = Pipeline(listed.source, builder, encoder, report, stage, options.pipeline).run()
         if not options.allow_empty and not any(report.counts[verdict] for verdict in ITEM_VERDICTS):
             _refuse_pictureless(listed.source.location, name, builder.live_count())
-        for key in builder.remove_unseen():
-            report.record_removal(key)
+        is_agreed = options.allow_empty or options.allow_removals
+        remove_lost(builder, listed.source, report, reporter, are_removals_allowed=is_agreed)
         with StagedProgress(reporter, f"{name}: publishing") as progress:
             manifest = builder.publish(progress.report)
     excluded = dict(listed.source.excluded)

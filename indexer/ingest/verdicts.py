@@ -46,11 +46,15 @@ _LINE = json.JSONEncoder(ensure_ascii=False)  # one instance: `json.dumps` makes
 
 @dataclass
 class Report:
-    """Counts verdicts, and writes a JSON line a file to ``path``: key, verdict, an error's code and message."""
+    """Counts verdicts, and writes a JSON line a file to ``path``: key, verdict, an error's code and message.
+
+    ``unidentified_lines`` are those of a table that cannot be read, and may be about any picture.
+    """
 
     path: Path
     counts: Counter[Verdict] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
+    unidentified_lines: list[str] = field(default_factory=list)
     _error_keys: set[str] = field(default_factory=set)
 
     def __enter__(self) -> Self:

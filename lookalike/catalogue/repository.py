@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, s
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from lookalike.catalogue.database import Database
+from lookalike.catalogue.lost_items import LostItems
 from lookalike.catalogue.models import CollectionRow, ItemRow, VectorRow, utc_now
 from lookalike.catalogue.records import (
     CollectionRecord,
@@ -145,6 +146,10 @@ class Catalogue:
             keys = list(session.scalars(select(ItemRow.key).where(is_unseen).order_by(ItemRow.key)))
             session.execute(update(ItemRow).where(is_unseen).values(removed_generation=generation))
             return keys
+
+    def lost_items(self, collection: CollectionRecord, generation: int) -> LostItems:
+        """The published items that the run towards this generation has not found, after a full pass over its source."""
+        return LostItems(self._database, collection, generation)
 
     def has_changes(self, collection_id: int, generation: int) -> bool:
         """Whether any row was added or removed in this generation, apart from those that were both."""

@@ -1,4 +1,4 @@
-"""The command that encodes a collection again, with the source and the settings that it remembers."""
+"""The command that indexes a collection again, with the source and the settings that it remembers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,20 @@ def reencode_command(
     settings: CollectionSettings,
     data: Path = DATA_FOLDER,
 ) -> str:
-    """``python -m indexer index SOURCE --collection NAME --reencode``, with all flags without which it would change.
+    """The `index_command` that encodes a collection again."""
+    return index_command(name, source, request, settings, data, agreement="--reencode")
+
+
+def index_command(
+    name: str,
+    source: SourceRecord,
+    request: EncoderRequest,
+    settings: CollectionSettings,
+    data: Path = DATA_FOLDER,
+    *,
+    agreement: str,
+) -> str:
+    """``python -m indexer index SOURCE --collection NAME --agreement``, with all flags without which it would change.
 
     A database's URL is not among them: it may have a password in it.
     """
@@ -36,7 +49,7 @@ def reencode_command(
     words += [] if data == DATA_FOLDER else ["--data", str(data)]
     words += [] if source.root is None else ["--images-root", source.root]
     words += _encoder_flags(request) + _settings_flags(settings)
-    return shlex.join(["python", "-m", "indexer", *words, "--reencode"])
+    return shlex.join(["python", "-m", "indexer", *words, agreement])
 
 
 def _encoder_flags(request: EncoderRequest) -> list[str]:

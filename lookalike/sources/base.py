@@ -38,10 +38,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class RefusedEntry:
-    """An entry that cannot be read, and why; ``key`` is printable, escaped where necessary."""
+    """An entry that cannot be read, and why; ``key`` is printable, escaped where necessary.
+
+    A line of a table that is malformed says nothing of its picture, least of all that it is gone: ``item_key`` is the
+    key of that picture, as far as the line shows it, and ``is_identified`` is false where it may be another one's.
+    """
 
     key: str
     error: LookalikeError
+    item_key: str | None = None
+    is_identified: bool = True
 
 
 class Source(Protocol):

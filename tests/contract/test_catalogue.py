@@ -114,6 +114,35 @@ def test_only_what_the_run_has_not_seen_is_removed(catalogue: Catalogue, shoes: 
     assert catalogue.live_count(shoes.id) == 2
 
 
+def test_what_a_run_has_not_found_is_lost_unless_it_has_moved(catalogue: Catalogue, shoes: CollectionRecord) -> None:
+    ids = catalogue.store(shoes, 1, ENCODER, [new(f"x/{name}", name) for name in "abcdef"])
+    run = catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
+    catalogue.mark_seen(run, [ids[0]])
+    changed = new("x/b", "9", replaces=ids[1])
+    catalogue.store(run, 2, ENCODER, [changed, new("y/c", "c"), new("y/new", "8")])
+    lost = catalogue.lost_items(run, 2)
+    assert [item.key for item in lost.items()] == ["x/d", "x/e", "x/f"]
+    assert [item.location for item in lost.items()] == ["in/x/d", "in/x/e", "in/x/f"]
+    assert lost.published_count() == 6
+    assert sorted(lost.locations_in_source()) == ["in/x/a", "in/x/b", "in/y/c", "in/y/new"]
+    assert visible(catalogue, shoes, 1) == [f"x/{name}" for name in "abcdef"], "asking changes nothing"
+    # A run that published nothing has left its rows: they are no part of the collection, and lost is what was before.
+    later = catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
+    lost = catalogue.lost_items(later, 2)
+    assert [item.key for item in lost.items()] == [f"x/{name}" for name in "abcdef"]
+    assert lost.published_count() == 6
+
+
+def test_a_copy_that_was_there_before_does_not_make_up_for_a_lost_picture(
+    catalogue: Catalogue, shoes: CollectionRecord
+) -> None:
+    first, _ = catalogue.store(shoes, 1, ENCODER, [new("a/1", "x"), new("b/1", "x")])
+    run = catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
+    retitled = new("a/1", "x", replaces=first)
+    catalogue.store(run, 2, ENCODER, [retitled])
+    assert [item.key for item in catalogue.lost_items(run, 2).items()] == ["b/1"]
+
+
 def test_changes_of_a_generation_are_noticed_but_not_what_came_and_went_within_it(
     catalogue: Catalogue, shoes: CollectionRecord
 ) -> None:
