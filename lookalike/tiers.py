@@ -1,7 +1,7 @@
 """How similar two pictures are, in five tiers; the closest that applies.
 
     same-bytes       the files are equal
-    same-pixels      the upright RGB pixels are equal: another format without loss, other metadata
+    same-pixels      all upright pixels are equal, of every frame and page: another format without loss, other metadata
     near-duplicate   one is a made copy of the other, or both of a third; decided on pixels, see ``lookalike.copies``
     similar          the encoder's score reaches the threshold
     different        none of these
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.copies import CopyVerdict, Fingerprint, check_copy, compute_fingerprint
-from lookalike.images import digest_pixels
+from lookalike.images import digest_file
 
 
 class Tier(StrEnum):
@@ -40,11 +40,18 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureIdentity:
-    """What tiers are decided on: two SHA-256 digests in hexadecimal and a pixel fingerprint, about 50 kB."""
+    """What tiers are decided on: three SHA-256 digests in hexadecimal and a pixel fingerprint, about 50 kB.
+
+    ``pixels_digest`` is over all of a file: every frame and page, opacity and what it hides, all bits. The fingerprint
+    and ``shown_digest`` are those of the upright RGB pixels that are shown. ``frames`` is the number of frames or
+    pages: where there are several and ``shown_digest`` alone is equal, the first frames agree and others differ.
+    """
 
     content_digest: str
     pixels_digest: str
     fingerprint: Fingerprint
+    shown_digest: str
+    frames: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +63,18 @@ class TierVerdict:
 
 
 def identify_picture(data: bytes, pixels: npt.NDArray[np.uint8]) -> PictureIdentity:
-    """The identity of a file from its bytes and its upright (h, w, 3) uint8 RGB pixels."""
-    return PictureIdentity(hashlib.sha256(data).hexdigest(), digest_pixels(pixels), compute_fingerprint(pixels))
+    """The identity of a file from its bytes and its upright (h, w, 3) uint8 RGB pixels at full resolution.
+
+    Without a file, as for a part of a picture, ``data`` is empty, and the pixels are all there is.
+    """
+    digest = digest_file(data, pixels)
+    return PictureIdentity(
+        hashlib.sha256(data).hexdigest(),
+        digest.pixels_digest,
+        compute_fingerprint(pixels),
+        digest.shown_digest,
+        digest.frames,
+    )
 
 
 def tier_of(first: PictureIdentity, second: PictureIdentity, *, similar: bool) -> Tier:

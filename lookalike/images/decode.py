@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
-from PIL import ImageFile
+from PIL import Image, ImageFile
 
 from lookalike.errors import ImageEmptyError, ImageError, ImageTooLargeError
 from lookalike.images.colour import to_rgb
 from lookalike.images.exif_orientation import apply_orientation, read_orientation, swaps_sides
+from lookalike.images.formats import ISOLATED, format_of
 from lookalike.images.guards import DECODER_READS, ignore_pillow_warnings, silence_libraries
-from lookalike.images.jpeg import OrdinaryHeader, decode_ordinary, read_ordinary_header, scale_for
+from lookalike.images.isolation import decode_isolated
+from lookalike.images.jpeg import (
+    OrdinaryHeader,
+    decode_ordinary,
+    decode_without_end,
+    read_ordinary_header,
+    scale_for,
+)
 from lookalike.images.open_header import check_header_sizes, check_size, open_header
+from lookalike.images.picture import Picture
 from lookalike.images.pillow_errors import FOREIGN_ERRORS, to_image_error
+from lookalike.images.profiles import changes_colours, to_srgb
+from lookalike.images.stored_profile import stored_profile
 from lookalike.options import ImageLimits
 
+Pixels = npt.NDArray[np.uint8]
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """A decoded picture: ``pixels`` is uint8 of shape (h, w, 3), RGB, upright; ``width`` and ``height`` are the file's.
-
-    The shape of ``pixels`` is smaller only if `decode` was given ``fit``. ``format`` is the name of the file's format,
-    such as ``JPEG``.
-    """
-
-    pixels: npt.NDArray[np.uint8]
-    format: str
-    width: int
-    height: int
-
-    @property
-    def is_full_resolution(self) -> bool:
-        """Whether ``pixels`` has every pixel of the file."""
-        return self.pixels.shape[:2] == (self.height, self.width)
+END_IS_MISSING = "the end marker of this JPEG is missing, all of its pixels are there"
+_REDUCIBLE = ("RGB", "L")
 
 
 def decode(
@@ -46,13 +41,13 @@ def decode(
 ) -> Picture:
     """Decode the first frame of ``data`` to upright RGB; ``name`` is the picture's name in messages. Thread-safe.
 
-    With ``fit`` (pixels) a JPEG is decoded at the smallest of 1, 1/2, 1/4, 1/8 of its size that leaves the shorter side
-    at least ``fit``; other formats, and smaller pictures, are decoded in full. Which files are refused, and why, does
-    not depend on it.
+    With ``fit`` (pixels) a JPEG, HEIF, JPEG XL or raw file is decoded at the smallest of 1, 1/2, 1/4, 1/8 of its size
+    that leaves the shorter side at least ``fit``; other formats, and smaller pictures, are decoded in full. Which files
+    are refused, and why, does not depend on it.
 
     Raises `ImageEmptyError`, `ImageTooLargeError` (bytes), `TooManyPixelsError` (header, before any pixel is
-    allocated), `UnsupportedFormatError`, `ImageTruncatedError` or `ImageCorruptError`, and nothing else, whatever the
-    bytes.
+    allocated), `UnsupportedFormatError`, `RawWithoutPreviewError`, `ImageTruncatedError` or `ImageCorruptError`, and
+    nothing else, whatever the bytes.
     """
     if not data:
         raise ImageEmptyError(f"{name} is empty (0 bytes); fetch the file again", subject=name)
@@ -65,37 +60,69 @@ def decode(
     header = read_ordinary_header(data)
     if header is not None and not header.has_metadata:
         check_header_sizes("JPEG", data, limits.max_pixels, name)
-        pixels = decode_ordinary(data, header, scale_for(header.width, header.height, fit))
+        pixels, remark = _decode_jpeg(data, header, scale_for(header.width, header.height, fit))
         if pixels is not None:
-            return Picture(pixels, "JPEG", header.width, header.height)
-    return _decode_by_pillow(data, limits, name, header, fit)
+            return Picture(pixels, "JPEG", header.width, header.height, remark)
+    if header is None and format_of(data) in ISOLATED:
+        return decode_isolated(data, limits, name, fit)
+    return decode_by_pillow(data, limits, name, fit=fit, header=header)
 
 
-def _decode_by_pillow(
-    data: bytes, limits: ImageLimits, name: str, header: OrdinaryHeader | None, fit: int | None
+def decode_by_pillow(
+    data: bytes, limits: ImageLimits, name: str, *, fit: int | None = None, header: OrdinaryHeader | None = None
 ) -> Picture:
-    """By Pillow; if ``header`` says that the file is an ordinary JPEG, Pillow reads only its orientation."""
+    """`decode` by Pillow in this process; if ``header`` says that the file is an ordinary JPEG, Pillow reads only its
+    orientation and its colour profile."""
     silence_libraries()
+    remark = ""
     with ignore_pillow_warnings():
         image, reader = open_header(data, limits, name)
         format_name, size = image.format or "unnamed", image.size
-        scale = 1 if header is None else scale_for(*size, fit)  # lossless JPEG, for one, has no other scale
+        can_scale = header is not None or format_name in ISOLATED  # lossless JPEG, for one, has no other scale
+        scale = scale_for(*size, fit) if can_scale else 1
         try:
-            # An ordinary JPEG without metadata has been tried by `decode`.
-            pixels = decode_ordinary(data, header, scale) if header and header.has_metadata else None
-            if pixels is None:
+            pixels = None
+            if header is not None and header.has_metadata:  # without metadata it has been tried by `decode`
+                pixels, remark = _decode_jpeg(data, header, scale)
+            if pixels is not None:
+                pixels = _convert_colours(pixels, image.mode, image.info.get("icc_profile"))
+            else:
                 reader.allowance = DECODER_READS
                 _load_first_frame(image, scale)
                 check_size(image, limits.max_pixels, name)
-                pixels = to_rgb(image, data[24] if format_name == "PNG" else 8)
-                size = image.size if scale == 1 else size  # loading may give another size than the header
+                size = image.size if header is None or scale == 1 else size  # loading may give another size
+                profile = stored_profile(image, data)
+                reduced = _reduce(image, scale) if format_name in ISOLATED else image
+                pixels = to_rgb(reduced, data[24] if format_name == "PNG" else 8, profile)
             orientation = read_orientation(image)
         except ImageError:
             raise
         except FOREIGN_ERRORS as error:
             raise to_image_error(error, data, reader, format_name, name) from error
     width, height = reversed(size) if swaps_sides(orientation) else size
-    return Picture(apply_orientation(pixels, orientation), format_name, width, height)
+    return Picture(apply_orientation(pixels, orientation), format_name, width, height, remark)
+
+
+def _decode_jpeg(data: bytes, header: OrdinaryHeader, scale: int) -> tuple[Pixels | None, str]:
+    """The stored pixels of an ordinary JPEG at 1 / ``scale``, None if it is for Pillow, and a remark on the file."""
+    pixels = decode_ordinary(data, header, scale)
+    if pixels is None and (pixels := decode_without_end(data, header, scale)) is not None:
+        return pixels, END_IS_MISSING
+    return pixels, ""
+
+
+def _convert_colours(pixels: Pixels, stored_mode: str, profile: bytes | None) -> Pixels:
+    """RGB pixels, which a grey JPEG has too, by the file's profile to sRGB."""
+    mode = "L" if stored_mode == "L" else "RGB"
+    if not changes_colours(profile, mode):
+        return pixels
+    stored = Image.fromarray(np.ascontiguousarray(pixels[:, :, 0]) if mode == "L" else pixels)
+    return np.array(to_srgb(stored, profile), dtype=np.uint8)
+
+
+def _reduce(image: Image.Image, scale: int) -> Image.Image:
+    """The image at 1 / ``scale``, as a JPEG would have been decoded; pictures with opacity stay as they are."""
+    return image.reduce(scale) if scale > 1 and image.mode in _REDUCIBLE else image
 
 
 def _load_first_frame(image: ImageFile.ImageFile, scale: int) -> None:

@@ -14,14 +14,16 @@ from lookalike.images.pillow_errors import FOREIGN_ERRORS
 
 Pixels = npt.NDArray[np.uint8]
 _ORIENTATION = 0x0112
+_UPRIGHT_FORMATS = ("TIFF", "HEIF", "JPEGXL")
 
 
 def read_orientation(image: Image.Image) -> int:
     """1 to 8 as the picture's metadata has it; 1 where the tag is missing, out of range, or cannot be parsed.
 
-    Broken metadata is no error: the picture is shown as it is stored. Pillow's TIFF plugin has already applied the tag.
+    Broken metadata is no error: the picture is shown as it is stored. Decoders of TIFF, HEIF and JPEG XL have already
+    turned the pixels.
     """
-    if image.format == "TIFF":
+    if image.format in _UPRIGHT_FORMATS:
         return 1
     try:
         value = image.getexif().get(_ORIENTATION, 1)

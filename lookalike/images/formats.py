@@ -1,6 +1,7 @@
 """Which formats are read, and how the first bytes tell them apart.
 
-Read: every raster format that Pillow decodes by itself. Left out on purpose: EPS (runs Ghostscript), WMF and EMF
+Read: every raster format that Pillow decodes by itself, and by decoders of their own, in a process of their own, HEIF
+(HEIC), JPEG XL and the previews of camera raw files. Left out on purpose: EPS (runs Ghostscript), WMF and EMF
 (need the system's renderer), BUFR, GRIB, HDF5 and MPEG (stubs without a decoder), IPTC (a container that may hold any
 other format, and would so bypass this list), and IM, which Pillow is about to drop. A few formats have no signature
 that tells them apart; their decoders are tried last, one after the other.
@@ -9,6 +10,8 @@ that tells them apart; their decoders are tried last, one after the other.
 from __future__ import annotations
 
 import re
+
+from lookalike.images.raw_header import is_camera_raw
 
 HEAD_BYTES = 4096
 """How many bytes from the start of a file `sniff` needs; the signature of Photo CD is at 2048."""
@@ -26,6 +29,8 @@ _SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("TIFF", rb"II[*+]\x00|MM\x00[*+]|II\x00\*|MM\*\x00"),
         ("AVIF", rb".{4}ftyp(avif|avis)"),
         ("AVIF", rb".{4}ftyp(mif1|msf1).{4}(.{4}){0,8}(avif|avis)"),
+        ("HEIF", rb".{4}ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)"),
+        ("JPEGXL", rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n\x87\n"),
         ("JPEG2000", rb"\xff\x4f\xff\x51|\x00\x00\x00\x0cjP  \r\n\x87\n"),
         ("BMP", rb"BM.{12}[\x0c-\x80]\x00\x00\x00|BM.{8}\x00"),
         ("PSD", rb"8BPS"),
@@ -52,12 +57,10 @@ _SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
 _UNREADABLE_SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     (name, re.compile(pattern, re.DOTALL | re.IGNORECASE))
     for name, pattern in (
-        ("HEIC", rb".{4}ftyp(hei|hev|mif1|msf1)"),
         ("EPS", rb"%!PS|\xc5\xd0\xd3\xc6"),
         ("PDF", rb"%PDF-"),
         ("SVG", rb"\s*<svg"),
         ("WMF or EMF", rb"\xd7\xcd\xc6\x9a|\x01\x00\x00\x00.{36} EMF"),
-        ("JPEG XL", rb"\xff\x0a|\x00\x00\x00\x0cJXL "),
         ("MP4 or QuickTime video", rb".{4}ftyp"),
         ("MPEG video", rb"\x00\x00\x01[\xb3\xba]"),
         ("HDF5", rb"\x89HDF\r\n"),
@@ -68,12 +71,26 @@ _UNREADABLE_SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("farbfeld", rb"farbfeld"),
         ("zip archive", rb"PK\x03\x04"),
         ("gzip archive", rb"\x1f\x8b"),
+        ("DICOM", rb".{128}DICM"),
         ("HTML page", rb"\s*(<!doctype html|<html)"),
     )
 )
 
-READABLE: frozenset[str] = frozenset([name for name, _ in _SIGNATURES] + list(WEAK_SIGNATURE_FORMATS))
+RAW = "RAW"
+"""The name of every format of camera raw files."""
+
+ISOLATED = frozenset(("HEIF", "JPEGXL", RAW))
+"""Formats whose native decoders are young or rarely attacked, and so run in a process of their own."""
+
+READABLE: frozenset[str] = frozenset([name for name, _ in _SIGNATURES] + [RAW, *WEAK_SIGNATURE_FORMATS])
 """Names of the formats that `decode` reads."""
+
+_REMEDIES = {
+    "DICOM": "export it as PNG with the window that shows what matters",
+    "SVG": "draw it as PNG, as with rsvg-convert or Inkscape",
+    "PDF": "save its pages as PNG",
+    "EPS": "save it as PNG",
+}
 
 
 def sniff(head: bytes) -> str | None:
@@ -82,6 +99,17 @@ def sniff(head: bytes) -> str | None:
     ``None`` also covers `WEAK_SIGNATURE_FORMATS`: only an attempt to decode distinguishes a TGA from other files.
     """
     return _first_match(_SIGNATURES, head)
+
+
+def format_of(data: bytes) -> str | None:
+    """`sniff` of a whole file, which also tells camera raw files, most of which begin like a TIFF."""
+    name = sniff(data)
+    return RAW if name in (None, "TIFF") and is_camera_raw(data) else name
+
+
+def remedy(format_name: str | None) -> str:
+    """What to do with a file of a format that is not read."""
+    return _REMEDIES.get(format_name or "", "save it as JPEG, PNG or WebP")
 
 
 def unreadable_format(head: bytes) -> str | None:

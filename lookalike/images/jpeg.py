@@ -22,7 +22,7 @@ Pixels = npt.NDArray[np.uint8]
 SCALES = (8, 4, 2)
 """By how much libjpeg can reduce a picture's sides."""
 
-_SOI, _SOS = b"\xff\xd8", 0xDA
+_SOI, _EOI, _SOS = b"\xff\xd8", b"\xff\xd9", 0xDA
 _FRAME_MARKERS = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive; Huffman-coded
 _TABLE_MARKERS = (0xC4, 0xDB, 0xDD, 0xFE)  # Huffman, quantisation, restart interval, comment
 _APP0, _APP15 = 0xE0, 0xEF
@@ -86,6 +86,47 @@ def decode_ordinary(data: bytes, header: OrdinaryHeader, scale: int) -> Pixels |
     except ValueError:
         return None
     return pixels if pixels.shape == (height, width, 3) else None
+
+
+def decode_without_end(data: bytes, header: OrdinaryHeader, scale: int) -> Pixels | None:
+    """`decode_ordinary` for a file that lacks nothing but its end marker; None if it has one, or lacks pixels too.
+
+    Cards and messengers cut the last bytes off. With the marker put back, libjpeg has nothing to complain of exactly if
+    every pixel is there.
+    """
+    if data.rfind(_EOI) > data.rfind(b"\xff\xda") or not _has_all_scans(data):
+        return None
+    return decode_ordinary(data + _EOI, header, scale)
+
+
+def _has_all_scans(data: bytes) -> bool:
+    """Whether every coefficient of every component of a JPEG has its last bit in some scan, as far as headers tell.
+
+    A progressive file that was cut between two scans gives a blurred picture, of which libjpeg does not complain.
+    """
+    refined: dict[int, set[int]] = {}
+    for marker, content in _segments(data):
+        if marker in _FRAME_MARKERS:
+            refined = {content[6 + 3 * number]: set() for number in range(content[5])}
+    offset = _first_scan(data)
+    while 0 <= offset < len(data) - 5:
+        count = data[offset + 4]
+        parameters = data[offset + 5 + 2 * count : offset + 8 + 2 * count]
+        if len(parameters) == 3 and parameters[2] & 15 == 0:
+            for component in data[offset + 5 : offset + 5 + 2 * count : 2]:
+                refined.get(component, set()).update(range(parameters[0], parameters[1] + 1))
+        offset = data.find(b"\xff\xda", offset + 2)
+    return all(len(coefficients) == 64 for coefficients in refined.values())
+
+
+def _first_scan(data: bytes) -> int:
+    """Where the marker of the first scan is; thumbnails in the metadata have scans too."""
+    offset = 2
+    for marker, content in _segments(data):
+        if marker == _SOS:
+            return offset
+        offset += 4 + len(content)
+    return -1
 
 
 def _parse_frame_segment(content: bytes) -> tuple[int, int] | None:

@@ -7,13 +7,15 @@ hides why a plugin refused, tries plugins that must not run (EPS), and has its o
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 from PIL import Image, ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
+from PIL.JpegImagePlugin import JpegImageFile, jpeg_factory
 
 from lookalike.errors import TooManyPixelsError, UnsupportedFormatError
 from lookalike.images import formats, headers
 from lookalike.images.guards import CountedReader
+from lookalike.images.isolated_formats import open_isolated
 from lookalike.images.pillow_errors import FOREIGN_ERRORS, to_image_error
 from lookalike.options import ImageLimits
 
@@ -28,8 +30,22 @@ _FAST_PYTHON_CODEC = "SGI16"
 
 
 def open_header(data: bytes, limits: ImageLimits, name: str) -> tuple[ImageFile.ImageFile, CountedReader]:
-    """The opened image and the reader behind it; raises a leaf of `ImageError` that names ``name``."""
-    format_name = formats.sniff(data)
+    """The opened image and the reader behind it; raises a leaf of `ImageError` that names ``name``.
+
+    Of a JPEG followed by others (MPO) it is the first alone.
+    """
+    return _open(data, limits, name, JpegImageFile)
+
+
+def open_pages(data: bytes, limits: ImageLimits, name: str) -> tuple[ImageFile.ImageFile, CountedReader]:
+    """`open_header`, with the pictures that follow in an MPO as further frames."""
+    return _open(data, limits, name, jpeg_factory)
+
+
+def _open(
+    data: bytes, limits: ImageLimits, name: str, open_jpeg: Callable[[CountedReader], ImageFile.ImageFile]
+) -> tuple[ImageFile.ImageFile, CountedReader]:
+    format_name = formats.format_of(data)
     max_pixels = limits.max_pixels
     if format_name is None:
         return _try_weak_signatures(data, max_pixels, name)
@@ -38,7 +54,7 @@ def open_header(data: bytes, limits: ImageLimits, name: str) -> tuple[ImageFile.
     check_header_sizes(format_name, data, max_pixels, name)
     reader = CountedReader(data)
     try:
-        image = _open_as(format_name, reader)
+        image = open_jpeg(reader) if format_name == "JPEG" else _open_as(format_name, reader)
     except FOREIGN_ERRORS as error:
         raise to_image_error(error, data, reader, format_name, name) from error
     check_size(image, max_pixels, name)
@@ -77,13 +93,13 @@ def _try_weak_signatures(data: bytes, max_pixels: int, name: str) -> tuple[Image
         check_size(image, max_pixels, name)
         return image, reader
     reason = f"is {unreadable}, which is not read" if unreadable else "is of no picture format that is read"
-    raise UnsupportedFormatError(f"{name} {reason}; save it as JPEG, PNG or WebP", subject=name)
+    raise UnsupportedFormatError(f"{name} {reason}; {formats.remedy(unreadable)}", subject=name)
 
 
 def _open_as(format_name: str, reader: CountedReader) -> ImageFile.ImageFile:
-    """The plugin's image; of a JPEG followed by others (MPO), the first alone."""
-    if format_name == "JPEG":
-        return JpegImageFile(reader)
+    """The plugin's image."""
+    if format_name in formats.ISOLATED:
+        return open_isolated(format_name, reader)
     Image.init()
     if format_name not in Image.OPEN:
         raise NotImplementedError("the installed Pillow does not read it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +42,20 @@ def thumbnail(pixels: Pixels, side: int) -> bytes:
 
 def digest_pixels(pixels: Pixels) -> str:
     """SHA-256, in hexadecimal, of the shape and the bytes of ``pixels``: equal exactly if the pixels are."""
-    shape = ",".join(str(length) for length in pixels.shape)
-    return hashlib.sha256(shape.encode() + b":" + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    return _digest(",".join(str(length) for length in pixels.shape), pixels)
+
+
+def digest_samples(samples: npt.NDArray[Any], tag: str) -> str:
+    """The same of samples of any type and number of channels, and of what they mean; of RGB bytes `digest_pixels`."""
+    if samples.dtype == np.uint8 and samples.ndim == 3 and samples.shape[2] == 3 and not tag:
+        return digest_pixels(samples)
+    return _digest(f"{tag} {samples.dtype.name} {samples.shape}", samples)
+
+
+def _digest(prefix: str, array: npt.NDArray[Any]) -> str:
+    digest = hashlib.sha256(prefix.encode() + b":")
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def encode_png(pixels: Pixels) -> bytes:

@@ -40,6 +40,7 @@ STATUS = {
     "too-many-pixels": 413,
     "media-type-unsupported": 415,
     "unsupported-format": 415,
+    "raw-without-preview": 415,
     "field-invalid": 422,
     "image-missing": 422,
     "image-empty": 422,

@@ -338,6 +338,7 @@ export const t = {
       "deadline-exceeded": "It took too long",
       internal: "Something went wrong in the service",
       "unsupported-format": "This kind of file cannot be read",
+      "raw-without-preview": "This raw file has no preview",
       "image-truncated": "The picture is cut off",
       "image-corrupt": "The picture is damaged",
       "image-empty": "The file is empty",

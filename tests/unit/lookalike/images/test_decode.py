@@ -135,7 +135,7 @@ def test_a_palette_with_transparency_lies_on_white() -> None:
     assert np.abs(many[0].astype(int) - [RED, (127, 255, 127), (255, 255, 255)]).max() <= 1
 
 
-@pytest.mark.parametrize(("depth", "sample", "other"), [(1, 0, 1), (2, 1, 2), (4, 5, 10), (8, 77, 78)])
+@pytest.mark.parametrize(("depth", "sample", "other"), [(1, 1, 0), (2, 1, 2), (4, 5, 10), (8, 77, 78)])
 def test_the_transparent_grey_of_a_png_is_white_at_every_depth(depth: int, sample: int, other: int) -> None:
     byte = (sample << (8 - depth)) | ((other << (8 - 2 * depth)) if depth < 8 else 0)
     row = bytes([byte]) if depth < 8 else bytes([sample, other])

@@ -120,7 +120,8 @@ def test_a_flipped_byte_in_a_png_is_corruption() -> None:
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "EPS"),
         (b"%PDF-1.7\n", "PDF"),
         (b'<?xml version="1.0"?>\n<svg xmlns="x"></svg>', "SVG"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (bytes(128) + b"DICM" + bytes(200), "DICOM.*window"),
+        (b"<svg></svg>", "SVG.*rsvg-convert"),
         (b"\0\0\0\x18ftypisom\0\0\0\0", "video"),
         (b"\xd7\xcd\xc6\x9a\0\0" + bytes(40), "WMF"),
         (b"PK\3\4" + bytes(40), "zip"),
@@ -223,7 +224,7 @@ def test_formats_that_would_run_other_programs_are_never_read() -> None:
     Image.init()
     left_out = set(Image.OPEN) - READABLE - {"MPO"}
     assert left_out == {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "IPTC", "IM"}
-    assert set(Image.OPEN) >= READABLE
+    assert set(Image.OPEN) >= READABLE - {"HEIF", "JPEGXL", "RAW"}  # by decoders of their own
 
 
 def test_an_error_inside_the_decoder_keeps_its_cause() -> None:
