@@ -21,10 +21,11 @@ READ_AHEAD_BYTES = 16 * MEBIBYTE
 
 @dataclass(frozen=True, slots=True)
 class EntryOutcome:
-    """A worker's result for one entry; exactly one of the last four fields is set.
+    """A worker's result for one entry; exactly one of ``is_unchanged`` to ``picture`` is set.
 
     ``is_unchanged``: neither the file nor its metadata has changed. ``duplicate``: another item has the same bytes, and
-    so the same vector. ``picture``: the prepared pixels to encode.
+    so the same vector. ``picture``: the prepared pixels to encode, with a ``remark`` if something is wrong
+    with their file.
     """
 
     entry: Entry
@@ -35,6 +36,7 @@ class EntryOutcome:
     error: LookalikeError | None = None
     duplicate: NewItem | None = None
     picture: tuple[ItemDraft, RGB] | None = None
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,10 @@ class Examiner:
             return EntryOutcome(file.entry, file.item, file.read_s, time.perf_counter() - start, error=error)
         pixels = self.encoder.prepare(picture.pixels)
         draft = _draft(file, (picture.width, picture.height, picture.format))
-        return EntryOutcome(file.entry, file.item, file.read_s, time.perf_counter() - start, picture=(draft, pixels))
+        decode_s = time.perf_counter() - start
+        return EntryOutcome(
+            file.entry, file.item, file.read_s, decode_s, picture=(draft, pixels), remark=picture.remark
+        )
 
 
 def _describes(draft: ItemDraft, entry: Entry) -> bool:

@@ -138,7 +138,7 @@ class Pipeline:
             draft, square = outcome.picture
             self._batch_items.append((draft, None if item is None else item.id))
             self._squares.append(square)
-            self.report.record(key, Verdict.INDEXED)
+            self.report.record(key, Verdict.INDEXED, remark=outcome.remark)
         if len(self._batch_items) >= self.options.batch:
             self._encode_batch()
 

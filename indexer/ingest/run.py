@@ -64,6 +64,7 @@ class RunSummary:
             "items": self.manifest.count,
             "verdicts": {verdict.value: self.report.counts[verdict] for verdict in Verdict},
             "rejected_codes": dict(self.report.codes.most_common()),
+            "remarks": dict(self.report.remarks.most_common()),
             "excluded": dict(self.excluded),
             "seconds": round(self.seconds, 3),
             "encoded": timings.encoded_count,
@@ -83,6 +84,7 @@ class RunSummary:
             lines.append(
                 "  rejected: " + ", ".join(f"{count} {code}" for code, count in self.report.codes.most_common())
             )
+        lines += [f"  {count} indexed with a remark: {remark}" for remark, count in self.report.remarks.most_common()]
         if self.excluded:
             lines.append(f"  {describe_excluded(self.excluded)}")
         lines.append(f"  {self._speed()}")

@@ -28,10 +28,13 @@ class Verdict(StrEnum):
 
 PICTURE_EXTENSIONS = frozenset(
     (
-        "apng", "avif", "bmp", "cur", "dcx", "dds", "dib", "eps", "exr", "fits", "fli", "flc", "gif", "hdr",
-        "heic", "heif", "icns", "ico", "im", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpf", "jpg", "jpx", "jxl",
-        "mpo", "pbm", "pcx", "pgm", "pic", "png", "pnm", "ppm", "psd", "qoi", "ras", "sgi", "svg", "tga", "tif",
-        "tiff", "webp", "wmf", "xbm", "xpm",
+        "apng", "avif", "bmp", "cur", "dcm", "dcx", "dds", "dib", "dicom", "eps", "exr", "fits", "fli", "flc", "gif",
+        "hdr", "heic", "heics", "heif", "heifs", "hif", "icns", "ico", "im", "j2k", "jfif", "jp2", "jpe", "jpeg",
+        "jpf", "jpg", "jpx", "jxl", "mpo", "pbm", "pcx", "pgm", "pic", "png", "pnm", "ppm", "psd", "qoi", "ras",
+        "sgi", "svg", "tga", "tif", "tiff", "webp", "wmf", "xbm", "xpm",
+        # of cameras
+        "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "iiq", "kdc", "mef", "mos", "mrw", "nef",
+        "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f",
     )
 )  # fmt: skip
 
@@ -46,14 +49,16 @@ _LINE = json.JSONEncoder(ensure_ascii=False)  # one instance: `json.dumps` makes
 
 @dataclass
 class Report:
-    """Counts verdicts, and writes a JSON line a file to ``path``: key, verdict, an error's code and message.
+    """Counts verdicts, and writes a JSON line a file to ``path``: key, verdict, an error's code and message, a remark.
 
+    ``remarks`` counts the remarks on pictures that were indexed though something is wrong with their file.
     ``unidentified_lines`` are those of a table that cannot be read, and may be about any picture.
     """
 
     path: Path
     counts: Counter[Verdict] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
+    remarks: Counter[str] = field(default_factory=Counter)
     unidentified_lines: list[str] = field(default_factory=list)
     _error_keys: set[str] = field(default_factory=set)
 
@@ -66,8 +71,8 @@ class Report:
     ) -> None:
         self._file.close()
 
-    def record(self, key: str, verdict: Verdict, error: LookalikeError | None = None) -> None:
-        """Count and write a file's verdict."""
+    def record(self, key: str, verdict: Verdict, error: LookalikeError | None = None, remark: str = "") -> None:
+        """Count and write a file's verdict, and what is to be remarked on it all the same."""
         self.counts[verdict] += 1
         line: dict[str, str] = {"key": key, "verdict": verdict}
         if error is not None:
@@ -75,6 +80,9 @@ class Report:
             line |= {"code": error.code, "message": error.message}
             if verdict is Verdict.REJECTED:
                 self.codes[error.code] += 1
+        if remark:
+            self.remarks[remark] += 1
+            line["remark"] = remark
         self._file.write(_LINE.encode(line) + "\n")
 
     def record_removal(self, key: str) -> None:

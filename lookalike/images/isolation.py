@@ -87,7 +87,7 @@ def _read_exactly(stream: BufferedIOBase, length: int) -> bytearray:
     return content
 
 
-class _DecoderProcess:
+class DecoderProcess:
     """A child process and the pipes to it."""
 
     def __init__(self) -> None:
@@ -96,6 +96,11 @@ class _DecoderProcess:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
 
     def ask(self, header: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytearray]:
         """Raises EOFError if the process dies, TimeoutError if it takes too long."""
@@ -128,7 +133,7 @@ class _DecoderProcess:
                     pipe.close()
 
 
-_idle: list[_DecoderProcess] = []
+_idle: list[DecoderProcess] = []
 _lock = threading.Lock()
 
 
@@ -137,7 +142,7 @@ def _ask(task: dict[str, Any], data: bytes, limits: ImageLimits, name: str) -> t
     with _lock:
         process = _idle.pop() if _idle else None
     try:
-        process = process or _DecoderProcess()
+        process = process or DecoderProcess()
         answer, body = process.ask(header, data)
     except OSError as error:
         if not isinstance(error, TimeoutError):
@@ -161,9 +166,15 @@ def _ask(task: dict[str, Any], data: bytes, limits: ImageLimits, name: str) -> t
     return answer, body
 
 
-def _end(process: _DecoderProcess | None) -> None:
+def _end(process: DecoderProcess | None) -> None:
     if process is not None:
         process.end()
+
+
+def idle_processes() -> list[DecoderProcess]:
+    """The processes that wait for a file."""
+    with _lock:
+        return list(_idle)
 
 
 @atexit.register
