@@ -34,7 +34,7 @@ class Tier(StrEnum):
 
     @property
     def is_copy(self) -> bool:
-        """Whether one of two pictures of this tier can be dropped as a copy."""
+        """Whether one of two pictures of this tier is a copy of the other, or both of a third."""
         return self in (Tier.SAME_BYTES, Tier.SAME_PIXELS, Tier.NEAR_DUPLICATE)
 
 
@@ -56,10 +56,19 @@ class PictureIdentity:
 
 @dataclass(frozen=True, slots=True)
 class TierVerdict:
-    """``copy_verdict`` is the result of the check on pixels; None if the digests are equal."""
+    """``copy_verdict`` is the result of the check on pixels; None if the digests are equal.
+
+    ``keep_both`` says why neither may be dropped for the other although they are copies; None if one may.
+    """
 
     tier: Tier
     copy_verdict: CopyVerdict | None
+    keep_both: str | None = None
+
+    @property
+    def is_redundant(self) -> bool:
+        """Whether one of the two shows nothing that the other does not, and can be dropped."""
+        return self.tier.is_copy and self.keep_both is None
 
 
 def identify_picture(data: bytes, pixels: npt.NDArray[np.uint8]) -> PictureIdentity:
@@ -89,6 +98,18 @@ def judge_tier(first: PictureIdentity, second: PictureIdentity, *, similar: bool
     if first.pixels_digest == second.pixels_digest:
         return TierVerdict(Tier.SAME_PIXELS, None)
     verdict = check_copy(first.fingerprint, second.fingerprint)
-    if verdict.is_copy:
-        return TierVerdict(Tier.NEAR_DUPLICATE, verdict)
+    if verdict.is_copy or first.shown_digest == second.shown_digest:
+        return TierVerdict(Tier.NEAR_DUPLICATE, verdict, _reason_to_keep_both(first, second, verdict))
     return TierVerdict(Tier.SIMILAR if similar else Tier.DIFFERENT, verdict)
+
+
+def _reason_to_keep_both(first: PictureIdentity, second: PictureIdentity, verdict: CopyVerdict) -> str | None:
+    if verdict.differs_at:
+        count = len(verdict.differs_at)
+        return f"they differ in {count} {'place' if count == 1 else 'places'}"
+    if first.frames > 1 or second.frames > 1:
+        is_first_equal = first.shown_digest == second.shown_digest
+        return f"their first frames or pages {'are equal' if is_first_equal else 'agree'}, others differ"
+    if first.shown_digest == second.shown_digest:
+        return "they look the same, but transparent pixels or finer levels differ"
+    return None

@@ -1,13 +1,15 @@
 """Whether one picture was made from another, decided on pixels; the only importer of OpenCV.
 
     fingerprint ─▶ alignment: maps of one picture to the other ─▶ agreement: how well do they match ─▶ verdict
+                                                      └─▶ difference: where do they show something else
 
 A copy is the same photograph after a change of format, size, brightness, sharpness or colour to grey, cropped, with a
 border, partly written over, mirrored or turned. Another photograph of the same thing is no copy. An embedding's score
 cannot tell the two apart; a comparison of aligned pixels can.
 """
 
+from lookalike.copies.difference import Difference
 from lookalike.copies.fingerprint import Fingerprint, compute_fingerprint
-from lookalike.copies.verdict import CopyVerdict, check_copy
+from lookalike.copies.verdict import CopyVerdict, Extent, check_copy
 
-__all__ = ["CopyVerdict", "Fingerprint", "check_copy", "compute_fingerprint"]
+__all__ = ["CopyVerdict", "Difference", "Extent", "Fingerprint", "check_copy", "compute_fingerprint"]

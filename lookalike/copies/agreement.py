@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -45,14 +45,15 @@ _MIN_COLOURED_SHARE = 0.02
 class Agreement:
     """What two aligned pictures have in common, as shares from 0 to 1.
 
-    ``overlap`` is a share of the picture of which the other covers more. ``detail_share`` of the overlap has detail in
-    both; of that detail, ``agreeing``, ``closely_agreeing`` and ``contradicting`` are shares (the rest is undecided).
-    ``occluded`` of the overlap is blank in one only, as under a banner; ``tone_changed`` of the rest is darker or
-    lighter in one. ``colour_cosine`` is that of the colours, None without any; ``windows`` is the number of
-    non-overlapping windows with the area of the detail.
+    ``covered`` is the share of either picture that the other shows, ``borders`` that of its frame which is blank and
+    lies beyond the other. ``detail_share`` of the overlap has detail in both; of that detail, ``agreeing``,
+    ``closely_agreeing`` and ``contradicting`` are shares (the rest is undecided). ``occluded`` of the overlap is blank
+    in one only, as under a banner; ``tone_changed`` of the rest is darker or lighter in one. ``colour_cosine`` is that
+    of the colours, None without any; ``windows`` is the number of non-overlapping windows with the area of the detail.
     """
 
-    overlap: float
+    covered: tuple[float, float]
+    borders: tuple[float, float]
     detail_share: float
     agreeing: float
     closely_agreeing: float
@@ -65,10 +66,19 @@ class Agreement:
 
 def measure_agreement(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> Agreement | None:
     """How ``first``, mapped by ``matrix`` (3, 3), agrees with ``second``; None if hardly anywhere."""
-    if abs(np.linalg.det(matrix[:2, :2])) > 1:
-        first, second, matrix = second, first, np.linalg.inv(matrix)  # the finer one is scaled down
+    if abs(np.linalg.det(matrix[:2, :2])) > 1:  # the finer one is scaled down
+        agreement = _measure_finer(second, first, np.linalg.inv(matrix))
+        if agreement is None:
+            return None
+        return replace(agreement, covered=agreement.covered[::-1], borders=agreement.borders[::-1])
+    return _measure_finer(first, second, matrix)
+
+
+def _measure_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> Agreement | None:
+    """``measure_agreement`` in the frame of the second, which has no more pixels for the same thing than the first."""
     height, width = second.grey.shape
     reached_mask = _warp_mask(np.ones_like(first.grey), matrix, width, height)
+    reached_by_second = _reached_pixels(second.grey, matrix, first.grey)
     overlap = cv2.erode(reached_mask, _square(5), borderType=cv2.BORDER_CONSTANT, borderValue=(1.0,)).astype(bool)
     first_grey, second_grey = _warp(first.grey, matrix, width, height), second.grey
     first_blurred, second_blurred = _blur(first_grey), _blur(second_grey)
@@ -84,10 +94,8 @@ def measure_agreement(first: Fingerprint, second: Fingerprint, matrix: Matrix) -
     is_agreeing = has_detail & (correlation >= _AGREEING_CORRELATION)
     count = max(1, int(has_detail.sum()))
     return Agreement(
-        overlap=max(
-            _reached_share(second.grey, reached_mask),
-            _reached_share(first.grey, _reached_pixels(second.grey, matrix, first.grey)),
-        ),
+        covered=(_reached_share(first.grey, reached_by_second), _reached_share(second.grey, reached_mask)),
+        borders=(_border_share(first.grey, reached_by_second), _border_share(second.grey, reached_mask)),
         detail_share=float(has_detail.sum() / max(1, visible.sum())),
         agreeing=float(is_agreeing.sum() / count),
         closely_agreeing=float((has_detail & (correlation >= _CLOSE_CORRELATION)).sum() / count),
@@ -127,6 +135,11 @@ def _reached_share(grey: Bytes, reached_mask: Bytes) -> float:
     textured = ~_blank_mask(grey)
     counted_pixels = textured if textured.mean() > _MIN_OVERLAP_SHARE else np.ones_like(textured)
     return float(reached_mask[counted_pixels].mean())
+
+
+def _border_share(grey: Bytes, reached_mask: Bytes) -> float:
+    """The share of a picture's frame that is blank and not covered by the other."""
+    return float((_blank_mask(grey) & (reached_mask == 0)).mean())
 
 
 def _blur(grey: Bytes) -> Plane:

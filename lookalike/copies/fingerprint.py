@@ -14,6 +14,9 @@ Points = npt.NDArray[np.float32]
 SIDE = 128
 """Longest side, in pixels, of the grey picture that two pictures are compared in."""
 
+DETAIL_SIDE = 1024
+"""Most pixels of the longest side of the grey picture in which differences are looked for."""
+
 _DETECTION_SIDE = 2 * SIDE
 _COLOUR_SIDE = 32
 _KEYPOINTS = 400
@@ -25,15 +28,18 @@ _BACKGROUND_TOLERANCE = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fingerprint:
-    """The input of the check for copies, about 40 kB a picture.
+    """The input of the check for copies: 40 kB a picture, and ``detail``.
 
-    ``grey`` is (h, w) uint8 with the longest side ``SIDE``; ``colour`` is (h', w', 2) int8, the a and b of CIELAB, with
-    the longest side 32. ``points`` is (n, 2) float32, in pixels of ``grey``; ``descriptors`` and
-    ``mirrored_descriptors`` are (n, 32) uint8, of each point in the picture and in its mirror image. ``box`` is x0, y0,
-    x1, y1 in pixels of ``grey``: the picture without a uniform border.
+    ``grey`` is (h, w) uint8 with the longest side ``SIDE``; ``detail`` is the same with at most ``DETAIL_SIDE``, never
+    enlarged, and ``detail_colour`` (H, W, 2) uint8 its a and b of CIELAB plus 128, at half that size: up to 1.5 MB;
+    ``colour`` is (h', w', 2) int8, the a and b of CIELAB, with the longest side 32. ``points`` is (n, 2) float32, in
+    pixels of ``grey``; ``descriptors`` and ``mirrored_descriptors`` are (n, 32) uint8, of each point in the picture and
+    in its mirror image. ``box`` is x0, y0, x1, y1 in pixels of ``grey``: the picture without a uniform border.
     """
 
     grey: Bytes
+    detail: Bytes
+    detail_colour: Bytes
     colour: npt.NDArray[np.int8]
     points: Points
     descriptors: Bytes
@@ -44,20 +50,45 @@ class Fingerprint:
     def nbytes(self) -> int:
         """Bytes of all its arrays."""
         return sum(
-            part.nbytes for part in (self.grey, self.colour, self.points, self.descriptors, self.mirrored_descriptors)
+            part.nbytes
+            for part in (
+                self.grey,
+                self.detail,
+                self.detail_colour,
+                self.colour,
+                self.points,
+                self.descriptors,
+                self.mirrored_descriptors,
+            )
         )
 
 
 def compute_fingerprint(rgb: Bytes) -> Fingerprint:
     """The fingerprint of an upright (h, w, 3) uint8 picture of any size; equal pixels give equal fingerprints."""
-    small = _resize_to_side(np.ascontiguousarray(rgb), _DETECTION_SIDE)
+    rgb = np.ascontiguousarray(rgb)
+    detailed = _resize_to_side(rgb, min(DETAIL_SIDE, max(rgb.shape[:2])))
+    small = _resize_to_side(rgb, _DETECTION_SIDE)
     detection_grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
     grey = _resize_to_side(detection_grey, SIDE)
     lab = cv2.cvtColor(_resize_to_side(small, _COLOUR_SIDE), cv2.COLOR_RGB2LAB)
     colour = (lab[..., 1:].astype(np.int16) - 128).astype(np.int8)
     points, descriptors, mirrored = _detect_keypoints(detection_grey)
     scale = np.array([grey.shape[1] / detection_grey.shape[1], grey.shape[0] / detection_grey.shape[0]], np.float32)
-    return Fingerprint(grey, colour, (points + 0.5) * scale - 0.5, descriptors, mirrored, _content_box(grey))
+    return Fingerprint(
+        grey,
+        cv2.cvtColor(detailed, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False),
+        _detail_colour(detailed),
+        colour,
+        (points + 0.5) * scale - 0.5,
+        descriptors,
+        mirrored,
+        _content_box(grey),
+    )
+
+
+def _detail_colour(detailed: Bytes) -> Bytes:
+    half = _resize_to_side(detailed, max(1, max(detailed.shape[:2]) // 2))
+    return np.ascontiguousarray(cv2.cvtColor(half, cv2.COLOR_RGB2LAB)[..., 1:].astype(np.uint8, copy=False))
 
 
 def _resize_to_side(picture: Bytes, side: int) -> Bytes:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from lookalike.copies.agreement import Agreement, measure_agreement
 from lookalike.copies.alignment import propose_alignments
+from lookalike.copies.difference import DetailComparison, Difference, compare_details
 from lookalike.copies.fingerprint import Fingerprint
 
 # Limits on the fields of `Agreement`; the correlations from which a window agrees are in `agreement`.
@@ -21,33 +20,59 @@ _MAX_TONE_CHANGED = 0.1
 _MIN_COLOUR_COSINE = 0.8
 _MIN_WINDOWS = 5.0
 _PLAIN_SPREAD = 2.0
-_PLAIN_DIFFERENCE = 4
-"""Grey levels, and steps of CIELAB's a and b, by which JPEG may change a plain picture."""
+"""Standard deviation, in grey levels and in steps of CIELAB's a and b, below which a picture is plain."""
+_MIN_SIDE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What one of two copies shows: the share that the other shows too, and that of its frame which was added.
+
+    ``covered`` is 1 where nothing was cut from the other; ``added`` is a border or banner that the other does not have.
+    """
+
+    covered: float
+    added: float
 
 
 @dataclass(frozen=True, slots=True)
 class CopyVerdict:
-    """``why`` is a text for people; ``strength`` is the share, 0 to 1, of their common detail that agrees."""
+    """``why`` is a text for people; ``strength`` is the share, 0 to 1, of their common detail that agrees.
+
+    ``differs_at`` are places where two copies show something else, the largest first; ``extents`` is what the first and
+    the second show, None if they are no copies.
+    """
 
     is_copy: bool
     why: str
     strength: float
+    differs_at: tuple[Difference, ...] = ()
+    extents: tuple[Extent, Extent] | None = None
+
+    def swapped(self) -> CopyVerdict:
+        """The verdict of the second and the first."""
+        differs_at = tuple(Difference(place.second, place.first) for place in self.differs_at)
+        return replace(self, differs_at=differs_at, extents=None if self.extents is None else self.extents[::-1])
 
 
 def check_copy(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
     """Whether one of two pictures is a made copy of the other, or both of a third; the order does not matter.
 
     Changes that a copy may have: format, size, stretch up to 2.5, brightness, contrast, blur, loss of colour, cropping
-    to about a quarter of the area, borders, banners, mirroring, rotation. Two plain pictures are copies if they have
-    the same colour and aspect ratio.
+    to about a quarter of the area, borders, banners, mirroring, rotation. A copy that shows something else in places
+    is one too, and the verdict says where. A plain or tiny picture is a copy of none.
     """
     if _sort_key(second) < _sort_key(first):
-        first, second = second, first
-    plain = _is_plain(first), _is_plain(second)
-    if all(plain):
-        return _compare_plain(first, second)
-    if any(plain):
-        return CopyVerdict(False, "one of the pictures is plain", 0.0)
+        return _check_sorted(second, first).swapped()
+    return _check_sorted(first, second)
+
+
+def _check_sorted(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
+    for fingerprint in (first, second):
+        if min(fingerprint.detail.shape) < _MIN_SIDE:
+            return CopyVerdict(False, f"a picture of less than {_MIN_SIDE} pixels a side shows too little to tell", 0.0)
+        if _is_plain(fingerprint):
+            return CopyVerdict(False, "a plain picture shows nothing to tell a copy by", 0.0)
     best = CopyVerdict(False, "no alignment of the two pictures was found", 0.0)
     for alignment in propose_alignments(first, second):
         agreement = measure_agreement(first, second, alignment.matrix)
@@ -57,7 +82,16 @@ def check_copy(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
         if objection is None:
             reason = f"aligned ({alignment.description}), {agreement.agreeing:.0%} of their detail agrees"
             occlusion = f", with {agreement.occluded:.0%} covered" if agreement.occluded >= 0.02 else ""
-            return CopyVerdict(True, reason + occlusion, agreement.agreeing)
+            details = compare_details(first, second, alignment.matrix)
+            count = len(details.differences)
+            places = f"; they differ in {count} {'place' if count == 1 else 'places'}" if count else ""
+            return CopyVerdict(
+                True,
+                reason + occlusion + places,
+                agreement.agreeing,
+                details.differences,
+                (_extent(agreement, details, 0), _extent(agreement, details, 1)),
+            )
         if agreement.agreeing > best.strength:
             best = CopyVerdict(False, f"aligned ({alignment.description}), {objection}", agreement.agreeing)
     return best
@@ -74,8 +108,8 @@ def _find_objection(agreement: Agreement) -> str | None:
         ),
         (agreement.contradicting > _MAX_CONTRADICTING, f"{agreement.contradicting:.0%} of their detail contradicts"),
         (
-            agreement.overlap < _MIN_OVERLAP,
-            f"each shows something beside the other's edge ({agreement.overlap:.0%} is shared)",
+            max(agreement.covered) < _MIN_OVERLAP,
+            f"each shows something beside the other's edge ({max(agreement.covered):.0%} is shared)",
         ),
         (
             agreement.occluded > _MAX_OCCLUDED * detail,
@@ -96,14 +130,8 @@ def _is_plain(fingerprint: Fingerprint) -> bool:
     return float(fingerprint.grey.std()) < _PLAIN_SPREAD and colour_spread < _PLAIN_SPREAD
 
 
-def _compare_plain(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
-    if first.grey.shape != second.grey.shape:
-        return CopyVerdict(False, "both pictures are plain, and of other proportions", 0.0)
-    tone = np.abs(first.grey.astype(int) - second.grey.astype(int)).max()
-    colour = np.abs(first.colour.astype(int) - second.colour.astype(int)).max()
-    if max(tone, colour) > _PLAIN_DIFFERENCE:
-        return CopyVerdict(False, "both pictures are plain, and of other colours", 0.0)
-    return CopyVerdict(True, "both pictures are plain and of one colour", 1.0)
+def _extent(agreement: Agreement, details: DetailComparison, which: int) -> Extent:
+    return Extent(agreement.covered[which], min(1.0, agreement.borders[which] + details.banners[which]))
 
 
 def _sort_key(fingerprint: Fingerprint) -> tuple[tuple[int, ...], bytes, bytes]:

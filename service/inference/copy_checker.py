@@ -18,8 +18,8 @@ from lookalike.tiers import PictureIdentity, Tier, identify_picture, tier_of
 from service.errors import ItemChangedError
 
 T = TypeVar("T")
-CACHE_SIZE = 400
-"""Maximum number of cached fingerprints of indexed pictures: about 20 MB."""
+CACHE_BYTES = 128 << 20
+"""Maximum size of the cached fingerprints of indexed pictures, up to 1.5 MB each."""
 
 
 class CopyChecker:
@@ -32,7 +32,9 @@ class CopyChecker:
         """
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="fingerprint")
         self._jpeg2000_pixels = jpeg2000_pixels
-        self._fingerprints: LRUCache[str, PictureIdentity] = LRUCache(CACHE_SIZE)
+        self._fingerprints: LRUCache[str, PictureIdentity] = LRUCache(
+            CACHE_BYTES, getsizeof=lambda picture: picture.fingerprint.nbytes
+        )
 
     async def fingerprint_item(self, source: Source, draft: ItemDraft, limits: ImageLimits) -> PictureIdentity:
         """The fingerprint of an indexed picture, read from its ``source``; ``limits`` are its collection's.

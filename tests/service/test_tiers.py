@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from lookalike.catalogue.records import ItemDraft
+from lookalike.copies import compute_fingerprint
 from lookalike.images import encode_jpeg, encode_png, resize
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Entry, RefusedEntry
@@ -185,6 +186,10 @@ def test_what_was_looked_at_is_remembered_by_its_bytes(album: Album, monkeypatch
     assert opened == []
 
 
+FINGERPRINT_BYTES = compute_fingerprint(make_picture(0)).nbytes
+"""About the size of each of the shelf's pictures' fingerprints."""
+
+
 class Shelf:
     """A source that notes how many of its files are in somebody's hands at once."""
 
@@ -219,7 +224,7 @@ class Shelf:
 
 
 def test_however_many_ask_at_once_few_files_are_read_at_once_and_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.inference.copy_checker.CACHE_SIZE", 3)
+    monkeypatch.setattr("service.inference.copy_checker.CACHE_BYTES", int(3.5 * FINGERPRINT_BYTES))
 
     async def scenario() -> None:
         shelf, looks = Shelf(), CopyChecker(2, 1000)

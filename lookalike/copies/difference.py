@@ -1,0 +1,238 @@
+"""Places where a copy shows something else: a changed number, a caption, a logo, a face painted over.
+
+Agreement in the mean hides them, so the worst places decide. The pictures are aligned to a fraction of a pixel, the
+sharper one is blurred, and one's levels are mapped to the other's; what then lies beyond all neighbouring pixels of the
+other is a residual, in grey or in colour. What JPEG, scaling or blur leave is everywhere where there is detail, and
+keeps the shape of what is there; an edit is in one place, and does not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.copies.alignment import Matrix
+from lookalike.copies.fingerprint import Bytes, Fingerprint
+from lookalike.copies.level_matching import match_levels, match_sharpness
+from lookalike.copies.occlusion import banner_masks, corner_mask
+from lookalike.copies.refinement import AlignedPair, Mask, align_details, warp
+
+Floats = npt.NDArray[np.float32]
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 as fractions of the upright picture's width and height."""
+
+_MARGIN = 3
+"""Pixels at the edge of what both show that are not compared."""
+_DETAIL_RANGE = 12
+"""Levels between the darkest and the lightest of 5 × 5 pixels, from which there is detail."""
+_SMOOTHING = 3
+"""Side, in pixels, over which residuals are averaged."""
+_MIN_RESIDUAL = 20.0
+"""Levels of averaged residual from which a place may differ."""
+_CERTAIN_RESIDUAL = 60.0
+"""Levels of grey from which it differs whatever its shape."""
+_GREY_FACTOR, _COLOUR_FACTOR = 4.0, 10.0
+"""How many times the usual residuals those of a place must be. Colours that overexposure clips have large ones."""
+_USUAL_SHARE = 95.0
+"""Per cent of the residuals of the other detail that are no larger than the usual ones."""
+_MAX_CORRELATION = 0.8
+"""Correlation of two places from which they have the same shape."""
+_MIN_COLOUR_SPREAD, _MIN_COLOUR_CORRELATION = 4.0, 0.5
+"""Standard deviation, in levels, from which a plane of colour must correlate with the other picture's, and how much."""
+_GREY_SPREAD = 1.0
+"""Standard deviation, in levels, below which a plane has no colour."""
+_NOISE_VARIANCE = 200.0
+"""Squared levels added to the variances of a place, so that flat places do not correlate."""
+_MERGE_DISTANCE = 15
+"""Pixels between residuals that belong to one place."""
+_PADDING = 4
+"""Pixels around a place that its shape is compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place that differs: where it is in either picture."""
+
+    first: Box
+    second: Box
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Planes:
+    """One plane of both pictures in one frame, (h, w) uint8 each; ``compared`` (h, w) is where they are compared."""
+
+    first: Bytes
+    second: Bytes
+    compared: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class DetailComparison:
+    """Where two copies differ, the largest place first, and the share of either picture that is a banner."""
+
+    differences: tuple[Difference, ...] = ()
+    banners: tuple[float, float] = (0.0, 0.0)
+
+
+def compare_details(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> DetailComparison:
+    """Compare two copies place by place; ``matrix`` (3, 3) maps ``first.grey`` to ``second.grey``.
+
+    What one of them shows beyond the other's edge, and a banner or border over it, is no difference.
+    """
+    to_details = _between(second.grey, second.detail) @ matrix @ np.linalg.inv(_between(first.grey, first.detail))
+    if abs(np.linalg.det(to_details[:2, :2])) > 1:  # the finer one is scaled down
+        swapped = _compare_finer(second, first, np.linalg.inv(to_details))
+        differences = tuple(Difference(first=place.second, second=place.first) for place in swapped.differences)
+        return DetailComparison(differences, (swapped.banners[1], swapped.banners[0]))
+    return _compare_finer(first, second, to_details)
+
+
+def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> DetailComparison:
+    """``compare_details`` in the frame of the second, which has no more pixels for the same thing than the first."""
+    pair = align_details(first.detail, second.detail, matrix)
+    banner_of_first, banner_of_second = banner_masks(pair.warped, pair.second, pair.inside)
+    scale = abs(float(np.linalg.det(pair.matrix[:2, :2])))
+    banners = (float(banner_of_first.sum() / scale / first.detail.size), float(banner_of_second.mean()))
+    compared = _shrink(pair.inside, _MARGIN) & ~banner_of_first & ~banner_of_second
+    if not compared.any():
+        return DetailComparison(banners=banners)
+    grey = _match_grey(pair, compared)
+    residuals = _residuals(grey)
+    grey = _Planes(
+        grey.first,
+        grey.second,
+        compared & ~corner_mask(grey.first, grey.second, (residuals >= _MIN_RESIDUAL) & compared, pair.inside),
+    )
+    places = _exceptional_places([grey], _GREY_FACTOR, _CERTAIN_RESIDUAL)
+    places += _colour_places(first, second, pair, grey.compared)
+    places.sort(key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
+    back = np.linalg.inv(pair.matrix)
+    differences = tuple(
+        Difference(_fractions(_map_box(box, back), first.detail), _fractions(box, second.detail)) for box in places
+    )
+    return DetailComparison(differences, banners)
+
+
+def _match_grey(pair: AlignedPair, compared: Mask) -> _Planes:
+    warped, frame = match_sharpness(pair.warped, pair.second, pair.blocks)
+    return _Planes(match_levels(warped, frame, compared), frame, compared)
+
+
+def _colour_places(first: Fingerprint, second: Fingerprint, pair: AlignedPair, compared: Mask) -> list[Box]:
+    """Places, in pixels of ``second.detail``, whose colours differ and perhaps not their greys."""
+    height, width = second.detail_colour.shape[:2]
+    to_colour = _between(second.detail, second.detail_colour)
+    matrix = to_colour @ pair.matrix @ np.linalg.inv(_between(first.detail, first.detail_colour))
+    compared = _shrink(cv2.resize(compared.astype(np.uint8), (width, height), interpolation=cv2.INTER_AREA) > 0, 1)
+    if not compared.any():
+        return []
+    blocks = np.rint(pair.blocks @ to_colour[:2, :2].T).astype(np.int64)
+    planes = []
+    for channel in range(2):
+        frame = np.ascontiguousarray(second.detail_colour[..., channel])
+        warped = warp(np.ascontiguousarray(first.detail_colour[..., channel]), matrix, (width, height))
+        warped, frame = match_sharpness(warped, frame, blocks)
+        plane = _Planes(match_levels(warped, frame, compared), frame, compared)
+        if _is_coloured_alike(plane):
+            planes.append(plane)
+    if not planes:
+        return []
+    back = np.linalg.inv(to_colour)
+    return [_map_box(box, back) for box in _exceptional_places(planes, _COLOUR_FACTOR)]
+
+
+def _is_coloured_alike(planes: _Planes) -> bool:
+    """Whether colours can be compared: not those of a picture with its grey or toned copy."""
+    first, second = planes.first[planes.compared].astype(np.float32), planes.second[planes.compared].astype(np.float32)
+    spreads = float(first.std()), float(second.std())
+    if max(spreads) < _MIN_COLOUR_SPREAD:
+        return min(spreads) >= _GREY_SPREAD
+    covariance = float(((first - first.mean()) * (second - second.mean())).mean())
+    return covariance >= _MIN_COLOUR_CORRELATION * max(1.0, spreads[0] * spreads[1])
+
+
+def _exceptional_places(planes: list[_Planes], factor: float, certain: float = math.inf) -> list[Box]:
+    """Boxes, in pixels, around residuals of any of the ``planes``, ``factor`` times those of the other detail.
+
+    Below ``certain`` they must have another shape too.
+    """
+    residuals = np.max([_residuals(plane) * plane.compared for plane in planes], axis=0).astype(np.float32)
+    residuals = cv2.blur(residuals, (_SMOOTHING, _SMOOTHING)).astype(np.float32, copy=False)
+    exceeding = (residuals >= _MIN_RESIDUAL).astype(np.uint8)
+    if not exceeding.any():
+        return []
+    has_detail = np.any([plane.compared & _has_detail(plane) for plane in planes], axis=0)
+    merged = cv2.dilate(exceeding, np.ones((_MERGE_DISTANCE, _MERGE_DISTANCE), np.uint8)).astype(np.uint8, copy=False)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(merged)
+    places = []
+    for label in range(1, len(boxes)):
+        is_here = labels == label
+        peak = float(residuals[is_here].max())
+        elsewhere = residuals[has_detail & ~is_here]
+        usual = float(np.percentile(elsewhere, _USUAL_SHARE)) if len(elsewhere) else 0.0
+        x, y, width, height, _ = (int(value) for value in boxes[label])
+        inset = _MERGE_DISTANCE // 2
+        box = (x + inset, y + inset, x + width - inset, y + height - inset)
+        if peak < factor * usual:
+            continue
+        if peak >= certain or min(_correlation(plane, box) for plane in planes) < _MAX_CORRELATION:
+            places.append((float(box[0]), float(box[1]), float(box[2]), float(box[3])))
+    return places
+
+
+def _residuals(planes: _Planes) -> Bytes:
+    """By how much each pixel of either is lighter or darker than all of the other's next to it."""
+    return np.maximum(_beyond(planes.first, planes.second), _beyond(planes.second, planes.first))
+
+
+def _beyond(first: Bytes, second: Bytes) -> Bytes:
+    """By how much ``second`` is lighter or darker than every pixel of ``first`` next to it."""
+    neighbours = np.ones((3, 3), np.uint8)
+    lighter = cv2.subtract(second, cv2.dilate(first, neighbours))
+    darker = cv2.subtract(cv2.erode(first, neighbours), second)
+    return np.maximum(lighter, darker).astype(np.uint8, copy=False)
+
+
+def _has_detail(planes: _Planes) -> Mask:
+    square = np.ones((5, 5), np.uint8)
+    ranges = [cv2.subtract(cv2.dilate(grey, square), cv2.erode(grey, square)) for grey in (planes.first, planes.second)]
+    return np.asarray(np.maximum(*ranges) > _DETAIL_RANGE)
+
+
+def _correlation(planes: _Planes, box: tuple[int, int, int, int]) -> float:
+    """Correlation of the two planes in and around a box."""
+    x0, y0, x1, y1 = box
+    window = np.s_[max(0, y0 - _PADDING) : y1 + _PADDING, max(0, x0 - _PADDING) : x1 + _PADDING]
+    first, second = (grey[window].astype(np.float32) for grey in (planes.first, planes.second))
+    first, second = first - first.mean(), second - second.mean()
+    return float((first * second).mean() / np.sqrt((first * first).mean() * (second * second).mean() + _NOISE_VARIANCE))
+
+
+def _shrink(mask: Mask, margin: int) -> Mask:
+    square = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
+    return cv2.erode(mask.astype(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)).astype(bool)
+
+
+def _between(source: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> Matrix:
+    """From pixels of one size of a picture to pixels of another."""
+    across, down = target.shape[1] / source.shape[1], target.shape[0] / source.shape[0]
+    return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1.0]])
+
+
+def _map_box(box: Box, matrix: Matrix) -> Box:
+    """The box around a mapped box."""
+    x0, y0, x1, y1 = box
+    corners = matrix[:2] @ np.array([[x0, x1, x0, x1], [y0, y0, y1, y1], [1.0, 1.0, 1.0, 1.0]])
+    return float(corners[0].min()), float(corners[1].min()), float(corners[0].max()), float(corners[1].max())
+
+
+def _fractions(box: Box, picture: Bytes) -> Box:
+    height, width = picture.shape
+    x0, y0, x1, y1 = (
+        min(1.0, max(0.0, edge / side)) for edge, side in zip(box, (width, height, width, height), strict=True)
+    )
+    return round(x0, 4), round(y0, 4), round(x1, 4), round(y1, 4)

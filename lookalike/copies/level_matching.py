@@ -1,0 +1,70 @@
+"""Makes two aligned planes comparable: as sharp as each other, and with the same levels for the same things."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.copies.fingerprint import Bytes
+
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+_SIGMAS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
+"""Standard deviations, in pixels, of the blurs that are tried on the sharper plane."""
+_PATCH = 40
+"""Side, in pixels, of the patches whose sharpness is compared."""
+_MIN_LEVEL_PIXELS, _MIN_LEVEL_SHARE = 20, 5e-4
+"""Pixels, and share of all, that a level needs for its counterpart to be known."""
+
+
+def match_sharpness(first: Bytes, second: Bytes, blocks: npt.NDArray[np.int64]) -> tuple[Bytes, Bytes]:
+    """Both planes (h, w), the sharper blurred until their surroundings of ``blocks`` (n, 2), (x, y), are as sharp."""
+    patches = _patches(first, blocks), _patches(second, blocks)
+    if len(patches[0]) == 0:
+        return first, second
+    sharpness = _sharpness(patches[0]), _sharpness(patches[1])
+    is_first_sharper = sharpness[0] >= sharpness[1]
+    sharper, target = (patches[0], sharpness[1]) if is_first_sharper else (patches[1], sharpness[0])
+    distances = {0.0: abs(max(sharpness) - target)}
+    for sigma in _SIGMAS:
+        blurred_sharpness = _sharpness(np.stack([cv2.GaussianBlur(patch, (0, 0), sigma) for patch in sharper]))
+        distances[sigma] = abs(blurred_sharpness - target)
+        if blurred_sharpness < target:
+            break
+    sigma = min(distances, key=lambda candidate: distances[candidate])
+    if sigma == 0:
+        return first, second
+    blurred = cv2.GaussianBlur(first if is_first_sharper else second, (0, 0), sigma).astype(np.uint8, copy=False)
+    return (blurred, second) if is_first_sharper else (first, blurred)
+
+
+def match_levels(first: Bytes, second: Bytes, mask: Mask) -> Bytes:
+    """``first`` with each level replaced by the median of what ``second`` has in its places, within ``mask``."""
+    counts = cv2.calcHist([first, second], [0, 1], mask.astype(np.uint8), [256, 256], [0.0, 256.0, 0.0, 256.0])
+    totals = counts.sum(axis=1)
+    medians = (counts.cumsum(axis=1) >= totals[:, None] / 2).argmax(axis=1)
+    known = np.flatnonzero(totals >= max(_MIN_LEVEL_PIXELS, _MIN_LEVEL_SHARE * totals.sum()))
+    if len(known) < 2:
+        return first
+    table = np.interp(np.arange(256), known, medians[known])
+    low, high = int(known[0]), int(known[-1])
+    table[:low] = medians[low] - (low - np.arange(low))
+    table[high + 1 :] = medians[high] + np.arange(1, 256 - high)
+    return cv2.LUT(first, np.rint(table.clip(0, 255)).astype(np.uint8)).astype(np.uint8, copy=False)
+
+
+def _patches(plane: Bytes, blocks: npt.NDArray[np.int64]) -> Floats:
+    """The surroundings (n, side, side) of the blocks."""
+    height, width = plane.shape
+    half = min(_PATCH, height, width) // 2
+    centres = blocks.clip((half, half), (max(half, width - half), max(half, height - half)))
+    patches = [plane[y - half : y + half, x - half : x + half] for x, y in centres.tolist()]
+    return np.stack(patches).astype(np.float32) if patches and half else np.empty((0, 0, 0), np.float32)
+
+
+def _sharpness(patches: Floats) -> float:
+    """Mean magnitude of the Laplacian over the standard deviation."""
+    laplacian = np.mean([np.abs(cv2.Laplacian(patch, cv2.CV_32F)).mean() for patch in patches])
+    return float(laplacian / (patches.std(axis=(1, 2)).mean() + 1e-3))
