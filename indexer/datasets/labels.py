@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from lookalike.errors import ManifestError
-from lookalike.sources.base import Entry, RefusedEntry, Scalar, Source, printable
+from lookalike.sources.base import Entry, RefusedEntry, Source, Value, printable
 
 SEED = 20
 PRODUCT = "product_id"
@@ -40,7 +40,7 @@ class Described(Protocol):
         """The column of that name."""
 
     @property
-    def metadata(self) -> Mapping[str, Scalar]:
+    def metadata(self) -> Mapping[str, Value]:
         """All other columns."""
 
 
@@ -199,5 +199,5 @@ def _folder(key: str) -> str | None:
     return PurePosixPath(key).parent.name or None
 
 
-def _text(value: Scalar) -> str | None:
+def _text(value: Value) -> str | None:
     return None if value is None or value == "" else str(value)

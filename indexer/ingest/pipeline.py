@@ -158,7 +158,7 @@ class Pipeline:
             self.report.record(item.draft.key, Verdict.KEPT, entry.error)
         if not items and not entry.is_identified:
             self.report.unidentified_lines.append(entry.key)
-        if all(item.draft.key not in (entry.key, entry.item_key) for item in items):
+        if all(item.draft.key != entry.key for item in items):
             self.report.record(entry.key, Verdict.REJECTED, entry.error)
 
     def _record_error(self, entry: Entry, item: ItemRecord | None, error: LookalikeError) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from lookalike.options import EncoderRequest, SourceOptions
 from lookalike.short_repr import ShortRepr
 
-MetadataValue = str | int | float | bool | None
+MetadataValue = str | int | float | bool | list[str | int | float | bool] | None
 Metadata = Mapping[str, MetadataValue]
 
 

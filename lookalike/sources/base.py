@@ -15,6 +15,8 @@ from lookalike.errors import KeyInvalidError, LookalikeError
 from lookalike.sources.exclusions import Exclusions
 
 Scalar = str | int | float | bool | None
+Value = Scalar | list[str | int | float | bool]
+"""A value of a table: what JSON can say, without objects."""
 
 MAX_KEY_LENGTH = 1024
 MAX_KEY_BYTES = 2048
@@ -33,7 +35,7 @@ class Entry:
     location: str
     title: str | None = None
     product_id: str | None = None
-    metadata: dict[str, Scalar] = field(default_factory=dict)
+    metadata: dict[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,13 @@ from lookalike.sources.archive import ZipSource
 from lookalike.sources.base import Source, printable
 from lookalike.sources.files import unreadable_error
 from lookalike.sources.folder import FolderSource
-from lookalike.sources.manifest import ManifestSource
-
-_MANIFESTS = (".csv", ".tsv", ".jsonl", ".ndjson")
+from lookalike.sources.manifest import MANIFEST_SUFFIXES, ManifestSource
 
 
 def open_source(
     location: str | Path, *, images_root: Path | None = None, options: SourceOptions | None = None
 ) -> Source:
-    """The source at ``location``: a folder, a ``.zip`` file, or a ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` manifest.
+    """The source at ``location``: a folder, a ``.zip`` file, or a manifest (`MANIFEST_SUFFIXES`).
 
     ``images_root`` is the folder that a manifest's paths are relative to, by default its own; other sources have
     none. ``options`` say which files are left out, and how names and text are encoded. Raises `SourceNotFoundError`,
@@ -38,7 +36,7 @@ def open_source(
         message = f"{source_name} has a path that is not UTF-8 or has control characters in it; rename the folder"
         raise SourceUnsupportedError(message, subject=source_name)
     suffix = path.suffix.lower()
-    if is_file and suffix in _MANIFESTS:
+    if is_file and suffix in MANIFEST_SUFFIXES:
         if images_root is not None and not images_root.is_dir():
             where = printable(str(images_root))
             raise SourceNotFoundError(f"the images' folder {where} does not exist; check the path", subject=where)
@@ -50,5 +48,6 @@ def open_source(
         return FolderSource(path, options)
     if is_file and suffix == ".zip":
         return ZipSource(path, options)
-    message = f"{source_name} is neither a folder nor a .zip, .csv, .tsv, .jsonl or .ndjson file; give one of these"
+    ends = ", ".join(MANIFEST_SUFFIXES[:-1])
+    message = f"{source_name} is neither a folder nor a .zip, {ends} or {MANIFEST_SUFFIXES[-1]} file; give one of these"
     raise SourceUnsupportedError(message, subject=source_name)

@@ -89,3 +89,37 @@ def test_few_pictures_and_moved_folders_go_without_asking(run: Run, tmp_path: Pa
     assert (excluded.code, verdicts(excluded)) == (0, {"unchanged": 9, "removed": 6}), (
         "who excludes a folder has agreed"
     )
+
+
+def test_a_table_as_a_spreadsheet_saves_it_is_indexed_with_its_types(run: Run, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "img", 1)
+    (tmp_path / "img" / "000.jpg").rename(tmp_path / "img" / "cafe\u0301.jpg")
+    text = "sep=;\r\nPath;EAN;Preis;neu;Farbe\r\nimg\\caf\u00e9.jpg;0012345;59,90;wahr;grün\r\n;;;;\r\n"
+    (tmp_path / "list.csv").write_bytes(text.encode("cp1252"))
+    ended = run("index", tmp_path / "list.csv", "-c", "list", "--json")
+    assert (ended.code, verdicts(ended)) == (0, {"indexed": 1})
+    found = run("search", tmp_path / "img" / "cafe\u0301.jpg", "-c", "list", "--json").answer["results"][0]
+    assert found["key"] == "img/caf\u00e9.jpg"
+    assert found["metadata"] == {"EAN": "0012345", "Preis": 59.9, "neu": True, "Farbe": "grün"}
+
+
+def test_a_line_that_cannot_be_read_removes_nothing(run: Run, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "img", 4)
+    manifest = tmp_path / "list.csv"
+    manifest.write_text("path,key,x\n" + "".join(f"img/00{number}.jpg,{number},x\n" for number in range(4)))
+    assert run("index", manifest, "-c", "list").code == 0
+    # The line of the second picture shows its key; the third is away, and meant to be.
+    manifest.write_text("path,key,x\nimg/000.jpg,0,x\nimg/001.jpg,1\nimg/003.jpg,3,x\n")
+    identified = run("index", manifest, "-c", "list", "--json")
+    assert (identified.code, verdicts(identified)) == (3, {"unchanged": 2, "kept": 1, "rejected": 1, "removed": 1})
+    manifest.write_text('path,key,x\nimg/000.jpg,0,x\n"img/001.jpg"1,x,\nimg/003.jpg,3,x\n')
+    unknown = run("index", manifest, "-c", "list", "--json")
+    assert (unknown.code, verdicts(unknown)) == (3, {"unchanged": 2, "rejected": 1})
+    assert unknown.answer["items"] == 3
+    assert (
+        "warning: list: nothing is removed in this run, because what cannot be read may be about any picture: mend "
+        in (unknown.err)
+    )
+    assert "list.csv, line 3" in unknown.err
+    manifest.write_text("path,key,x\nimg/000.jpg,0,x\nimg/003.jpg,3,x\n")
+    assert verdicts(run("index", manifest, "-c", "list", "--json")) == {"unchanged": 2, "removed": 1}

@@ -9,7 +9,7 @@ import pytest
 
 from indexer.datasets.labels import Labels, choose_labels, folder_labels, read_labelled, spread_sample
 from lookalike.errors import ManifestError
-from lookalike.sources.base import Entry, Scalar
+from lookalike.sources.base import Entry, Value
 from lookalike.sources.open_source import open_source
 
 
@@ -29,7 +29,7 @@ from lookalike.sources.open_source import open_source
     ],
 )
 def test_label_is_taken_from_the_first_place_that_has_one(
-    key: str, product: str | None, metadata: dict[str, Scalar], column: str | None, label: str | None
+    key: str, product: str | None, metadata: dict[str, Value], column: str | None, label: str | None
 ) -> None:
     entry = Entry(key, key, product_id=product, metadata=metadata)
     assert choose_labels([entry], column).values == (label,)

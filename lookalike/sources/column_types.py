@@ -1,0 +1,185 @@
+"""What the text of a table's column is: numbers, dates, yes or no, lists, or text.
+
+A column has a type only if all its values agree, blank ones aside; otherwise they are text, as written.
+
+- Whole numbers of up to 15 digits: ``12``, ``-3``. A longer one is a code, which JSON's readers would round, and so is
+  one with a leading zero (``0012345``) or a sign (``+1``).
+- Decimal numbers, with a point (``59.90``, ``1,234.50``) or with a comma (``59,90``, ``1.234,50``). ``1,234`` may be
+  either; a column of nothing else stays text.
+- ``true`` and ``false`` in any case of letters, ``wahr`` and ``falsch``, ``vrai`` and ``faux``; ``yes`` and ``no``,
+  ``ja`` and ``nein``, ``oui`` and ``non`` where both words occur: ``NO`` alone may be a country.
+- Dates become text in ISO form, which sorts: ``2024-05-31``, ``2024-05-31 12:00``, ``31.05.2024``; ``31/05/2024`` and
+  ``05/31/2024`` where some value says which is the day.
+- Lists: values that are arrays of JSON. In a column whose name ends in ``[]`` values are separated by ``|``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+
+from lookalike.sources.base import Value
+
+LIST_SUFFIX = "[]"
+
+_DIGITS, _GROUPED = "[1-9][0-9]{0,14}", r"[1-9][0-9]{0,2}(?:%s[0-9]{3}){1,4}"
+_INTEGER = re.compile(f"0|-?{_DIGITS}")
+_BOOLEANS = (
+    ("true", "false", False), ("wahr", "falsch", False), ("vrai", "faux", False),
+    ("yes", "no", True), ("ja", "nein", True), ("oui", "non", True),
+)  # fmt: skip
+"""The words for true and for false, and whether both have to occur."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnType:
+    """A type that a column may have.
+
+    ``parse`` returns the value of a text, or raises ValueError where it has none of this type. ``has_evidence`` is
+    asked once all could be parsed, with the first thousand distinct texts.
+    """
+
+    name: str
+    parse: Callable[[str], Value]
+    has_evidence: Callable[[Iterable[str]], bool] = lambda _texts: True
+
+
+def _parse_integer(text: str) -> int:
+    if not _INTEGER.fullmatch(text):
+        raise ValueError(text)
+    return int(text)
+
+
+def _decimal(point: str, group: str) -> ColumnType:
+    whole = f"(?:{_DIGITS}|{_GROUPED % re.escape(group)})"
+    pattern = re.compile(rf"0|-?{whole}|-?(?:0|{whole}){re.escape(point)}[0-9]{{1,17}}")
+    # With a comma, three digits behind it may as well be thousands.
+    certain = re.compile(
+        rf".*{re.escape(point)}[0-9]+" if point == "." else r".*,(?:[0-9]{1,2}|[0-9]{4,})|.*[.].*,.*|-?0,.*"
+    )
+
+    def parse(text: str) -> float:
+        if not pattern.fullmatch(text):
+            raise ValueError(text)
+        return float(text.replace(group, "").replace(point, "."))
+
+    return ColumnType(f"decimal{point}", parse, lambda texts: any(map(certain.fullmatch, texts)))
+
+
+def _boolean(true: str, false: str, needs_both: bool) -> ColumnType:
+    values = {true: True, false: False}
+
+    def parse(text: str) -> bool:
+        try:
+            return values[text.lower()]
+        except KeyError as error:
+            raise ValueError(text) from error
+
+    return ColumnType(true, parse, lambda texts: not needs_both or {text.lower() for text in texts} == set(values))
+
+
+def _parse_iso(text: str) -> str:
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        return date.fromisoformat(text).isoformat()
+    if re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?", text, re.ASCII):
+        return datetime.fromisoformat(text).isoformat()
+    raise ValueError(text)
+
+
+def _parse_date(text: str, form: str) -> str:
+    if not re.fullmatch(r"\d{1,2}[./]\d{1,2}[./]\d{4}( \d\d:\d\d(:\d\d)?)?", text, re.ASCII):
+        raise ValueError(text)
+    day, _, time = text.partition(" ")
+    if not time:
+        return datetime.strptime(day, form).date().isoformat()
+    return datetime.strptime(text, f"{form} %H:%M:%S" if time.count(":") == 2 else f"{form} %H:%M").isoformat()
+
+
+def _is_above_twelve(texts: Iterable[str], part: int) -> bool:
+    return any(int(text.split(" ")[0].split("/")[part]) > 12 for text in texts)
+
+
+def _parse_array(text: str) -> Value:
+    if not text.startswith("["):
+        raise ValueError(text)
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(text) from error
+    if not isinstance(value, list) or not all(isinstance(part, str | int | float | bool) for part in value):
+        raise ValueError(text)
+    return value
+
+
+def _split_list(text: str) -> Value:
+    return [part.strip() for part in text.split("|") if part.strip()]
+
+
+TEXT = ColumnType("text", str)
+_TYPES = (
+    ColumnType("integer", _parse_integer),
+    _decimal(".", ","),
+    _decimal(",", "."),
+    *(_boolean(*words) for words in _BOOLEANS),
+    ColumnType("date", _parse_iso),
+    ColumnType("date d.m.y", partial(_parse_date, form="%d.%m.%Y")),
+    ColumnType("date d/m/y", partial(_parse_date, form="%d/%m/%Y"), partial(_is_above_twelve, part=0)),
+    ColumnType("date m/d/y", partial(_parse_date, form="%m/%d/%Y"), partial(_is_above_twelve, part=1)),
+    ColumnType("list", _parse_array),
+)
+_LIST = ColumnType("list |", _split_list)
+_MAX_REMEMBERED = 1000
+
+
+class ColumnTypes:
+    """Learns what each column's texts are; made with the names of the columns that have a type to find."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._candidates = {name: [_LIST] if name.endswith(LIST_SUFFIX) else list(_TYPES) for name in columns}
+        self._texts: dict[str, set[str]] = {name: set() for name in columns}
+
+    def learn(self, row: Mapping[str, str]) -> None:
+        """Take in a row: the texts of some columns by name."""
+        for name, text in row.items():
+            candidates = self._candidates.get(name)
+            if candidates and (text := text.strip()):
+                candidates[:] = [candidate for candidate in candidates if _fits(candidate, text)]
+                if len(texts := self._texts[name]) < _MAX_REMEMBERED:
+                    texts.add(text)
+
+    def settle(self) -> dict[str, ColumnType]:
+        """The type of each column, `TEXT` for one without."""
+        return {
+            name: next((kind for kind in candidates if kind.has_evidence(self._texts[name])), TEXT)
+            if self._texts[name]
+            else TEXT
+            for name, candidates in self._candidates.items()
+        }
+
+
+def _fits(kind: ColumnType, text: str) -> bool:
+    try:
+        kind.parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def parse_value(kind: ColumnType, text: str) -> Value:
+    """The value of a text in a column of this type; None for a blank one, text unchanged where it is none of the type.
+
+    That happens only in a file that was changed between the pass that found the types and this one.
+    """
+    stripped = text.strip()
+    if not stripped:
+        return None
+    if kind is TEXT:
+        return text
+    try:
+        return kind.parse(stripped)
+    except ValueError:
+        return text
