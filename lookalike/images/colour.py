@@ -5,7 +5,7 @@
 - RGB, grey and CMYK go through the profile of the file to sRGB, see ``profiles`` and ``stored_profile``. Without one,
   RGB is taken as sRGB, and CMYK converted by the plain formula.
 - Grey samples of 16 bits, floats and 32-bit integers go by their range, see ``grey_levels``. Colour samples of 16 bits
-  keep their high byte.
+  keep their high byte, or are stretched by the same rule, see ``samples``.
 """
 
 from __future__ import annotations

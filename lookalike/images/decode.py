@@ -23,6 +23,7 @@ from lookalike.images.open_header import check_header_sizes, check_size, open_he
 from lookalike.images.picture import Picture
 from lookalike.images.pillow_errors import FOREIGN_ERRORS, to_image_error
 from lookalike.images.profiles import changes_colours, to_srgb
+from lookalike.images.samples import deep_rawmode, has_low_bytes, stretch_colours, use_other_bytes, uses_little_range
 from lookalike.images.stored_profile import stored_profile
 from lookalike.options import ImageLimits
 
@@ -88,12 +89,15 @@ def decode_by_pillow(
                 pixels = _convert_colours(pixels, image.mode, image.info.get("icc_profile"))
             else:
                 reader.allowance = DECODER_READS
+                rawmode = deep_rawmode(image)
                 _load_first_frame(image, scale)
                 check_size(image, limits.max_pixels, name)
                 size = image.size if header is None or scale == 1 else size  # loading may give another size
                 profile = stored_profile(image, data)
-                reduced = _reduce(image, scale) if format_name in ISOLATED else image
-                pixels = to_rgb(reduced, data[24] if format_name == "PNG" else 8, profile)
+                shown: Image.Image = _reduce(image, scale) if format_name in ISOLATED else image
+                if rawmode is not None and has_low_bytes(rawmode) and uses_little_range(image):
+                    shown = stretch_colours(image, _low_bytes(data, limits, name, rawmode))
+                pixels = to_rgb(shown, data[24] if format_name == "PNG" else 8, profile)
             orientation = read_orientation(image)
         except ImageError:
             raise
@@ -109,6 +113,14 @@ def _decode_jpeg(data: bytes, header: OrdinaryHeader, scale: int) -> tuple[Pixel
     if pixels is None and (pixels := decode_without_end(data, header, scale)) is not None:
         return pixels, END_IS_MISSING
     return pixels, ""
+
+
+def _low_bytes(data: bytes, limits: ImageLimits, name: str, rawmode: str) -> Image.Image:
+    image, reader = open_header(data, limits, name)
+    reader.allowance = DECODER_READS
+    use_other_bytes(image, rawmode)
+    image.load()
+    return image
 
 
 def _convert_colours(pixels: Pixels, stored_mode: str, profile: bytes | None) -> Pixels:

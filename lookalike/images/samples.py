@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFile
 
 from lookalike.images.colour import rescale_key_colour, split_alpha
-from lookalike.images.grey_levels import grey_samples, has_white_zero
+from lookalike.images.grey_levels import NARROW_SHARE, grey_samples, has_white_zero, uint16_to_bytes
 from lookalike.images.profiles import profile_tag
 from lookalike.images.stored_profile import stored_profile
 
@@ -39,9 +39,14 @@ def deep_rawmode(image: ImageFile.ImageFile) -> str | None:
     return None
 
 
+def has_low_bytes(rawmode: str) -> bool:
+    """Whether Pillow can unpack the low bytes of what ``rawmode`` unpacks the high bytes of."""
+    return _SWAPPABLE.fullmatch(rawmode) is not None
+
+
 def use_other_bytes(image: ImageFile.ImageFile, rawmode: str) -> None:
     """Make the opened ``image`` load the low bytes of its samples; raises `SamplesReducedError` if Pillow cannot."""
-    if _SWAPPABLE.fullmatch(rawmode) is None:
+    if not has_low_bytes(rawmode):
         raise SamplesReducedError
     order = _NATIVE if rawmode.endswith("N") else rawmode[-1]
     other = rawmode[:-1] + ("B" if order == "L" else "L")
@@ -91,6 +96,22 @@ def own_samples(
     tag = profile_tag(profile, image.mode if image.mode in _COLOUR_MODES else "RGB")
     colours = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     return (colours if alpha is None else np.dstack([colours, np.asarray(alpha)])), tag
+
+
+def uses_little_range(image: Image.Image) -> bool:
+    """Whether the high bytes of a loaded ``image`` with colour samples of 16 bits leave next to nothing to see."""
+    if image.mode not in ("RGB", "RGBA") or "transparency" in image.info:
+        return False
+    return bool(np.ptp(np.asarray(image)[:, :, :3]) < 256 * NARROW_SHARE)
+
+
+def stretch_colours(image: Image.Image, low: Image.Image) -> Image.Image:
+    """``image``, with the low bytes of its samples in ``low``, its colours by the rule for 16 bits of grey."""
+    samples = np.asarray(image.convert("RGB")).astype(np.uint16) << 8 | np.asarray(low.convert("RGB"))
+    stretched = Image.fromarray(uint16_to_bytes(samples))
+    if image.mode == "RGBA":
+        stretched.putalpha(image.getchannel("A"))
+    return stretched
 
 
 def _number_samples(image: Image.Image, profile: bytes | None) -> tuple[Samples, str]:

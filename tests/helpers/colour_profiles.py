@@ -38,4 +38,4 @@ def converted(pixels: Pixels, name: str) -> Image.Image:
         Image.fromarray(pixels), ImageCms.createProfile("sRGB"), target, ImageCms.Intent.RELATIVE_COLORIMETRIC
     )
     assert made is not None
-    return made
+    return Image.fromarray(np.asarray(made))  # without the profile, which the caller may leave out
