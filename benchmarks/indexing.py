@@ -36,11 +36,12 @@ from typing import Any
 import numpy as np
 
 from indexer.console.reporter import HumanReporter
-from indexer.ingest.pipeline import PipelineOptions, cores
+from indexer.ingest.pipeline import PipelineOptions
 from indexer.ingest.run import IndexRequest, RunOptions, index_collection
 from lookalike.api import RGB
 from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import BuildOptions
+from lookalike.cores import available_cores
 from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import ImageError
 from lookalike.images import decode
@@ -105,7 +106,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     return {
         "pictures": len(files),
         "mean_bytes": round(sum(file.stat().st_size for file in files) / len(files)),
-        "cores": cores(),
+        "cores": available_cores(),
         "encoder": encoder.spec.name,
         "runtime": encoder.runtime,
         "rounds": rounds,
@@ -168,7 +169,7 @@ def decode_all(files: Sequence[Path], encoder: ImageEncoder) -> None:
         except ImageError as error:
             print(f"left out: {error.message}")
 
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         for _ in pool.map(one, files):
             pass
 
@@ -176,7 +177,7 @@ def decode_all(files: Sequence[Path], encoder: ImageEncoder) -> None:
 def encode_all(squares: Sequence[RGB], count: int, encoder: ImageEncoder) -> None:
     """Send ``count`` squares through the encoder on a thread a core."""
     batches = [np.stack(squares[start : start + BATCH]) for start in range(0, len(squares) - BATCH + 1, BATCH)]
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         times = -(-count // BATCH)
         for _ in pool.map(lambda number: encoder.forward(batches[number % len(batches)]), range(times)):
             pass
@@ -223,7 +224,7 @@ def run_once(folder: Path, data: Path, encoder: str, encoders_dir: Path) -> dict
     places = Places(data, encoders=encoders_dir)
     limits = ImageLimits()
     settings = CollectionSettings("faiss-flat", 3, limits.max_bytes, limits.max_pixels)
-    options = RunOptions(PipelineOptions(BATCH, cores(), limits), BuildOptions(settings))
+    options = RunOptions(PipelineOptions(BATCH, available_cores(), limits), BuildOptions(settings))
     request = IndexRequest("bench", str(folder), None, EncoderRequest(name=encoder))
     data.mkdir(parents=True, exist_ok=True)
     load_encoder(request.encoder, encoders_dir)  # what is made once on a machine is not a run's cost

@@ -156,8 +156,8 @@ def find_calibration(
     Reads the disk. Raises CalibrationInvalidError for a file that is damaged or lost, and CalibrationMismatchError
     for one that is of another encoder.
     """
-    kept = None if layout is None else collection_calibration(layout, spec)
-    return kept or default_calibration(spec, encoders_dir)
+    calibration = None if layout is None else collection_calibration(layout, spec)
+    return calibration or default_calibration(spec, encoders_dir)
 
 
 def open_catalogue(places: Places, *, collection: str | None = None) -> Catalogue:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from lookalike.catalogue.records import ItemRecord
-from lookalike.encoder.base import ImageEncoder
+from lookalike.encoder.base import ImageEncoder, Vectors
 from lookalike.errors import ImageError, SourceError
 from lookalike.tiers import PictureIdentity
 from service.box import WHOLE_PICTURE, Box
@@ -19,8 +16,6 @@ from service.inference.decoder_pool import PreparedPicture
 from service.open_snapshot import OpenSnapshot
 from service.services import Services
 from service.telemetry.timing import Stopwatch
-
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

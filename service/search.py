@@ -12,6 +12,7 @@ from typing import Protocol, Self
 
 from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.searcher import Hit
+from lookalike.encoder.base import Vectors
 from lookalike.index.base import Neighbours
 from lookalike.thresholds import Threshold
 from lookalike.tiers import Tier
@@ -19,7 +20,6 @@ from service.box import WHOLE_PICTURE, Box
 from service.embedding import (
     NO_FINGERPRINT,
     FingerprintOutcome,
-    Vectors,
     embed_picture,
     fingerprint_item,
     read_item_picture,

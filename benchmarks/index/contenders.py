@@ -13,9 +13,10 @@ import faiss as untyped_faiss
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.cores import available_cores
 from lookalike.index.base import IndexSettings, ignore_progress
 from lookalike.index.build import is_tunable
-from lookalike.index.faiss_ops import available_threads, use_threads
+from lookalike.index.faiss_ops import use_threads
 from lookalike.wiring import INDEX_TYPES
 
 faiss: Any = untyped_faiss
@@ -78,7 +79,7 @@ def _faiss_build(vectors: Vectors, path: Path) -> None:
     """FAISS's graph over float32 vectors."""
     index = faiss.IndexHNSWFlat(vectors.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = CONSTRUCTION
-    with use_threads(available_threads()):
+    with use_threads(available_cores()):
         index.add(vectors)
     faiss.write_index(index, str(path))
 

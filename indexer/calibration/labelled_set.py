@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.calibration.pairs import Rows, Vectors
+from indexer.calibration.pairs import Rows
 from indexer.datasets.labels import examples
+from lookalike.encoder.base import Vectors
 from lookalike.errors import LabelsMissingError, PairsInsufficientError
 from lookalike.sources.base import printable
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.encoder.base import Vectors
+
 MAX_PAIRS = 100_000
 """Greatest number of pairs of a kind; of more, about so many are drawn."""
 STRATA = 400
@@ -23,7 +25,6 @@ BLOCK = 256
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,6 @@ before it. The run's own thread only passes results from one stage to the next.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +20,7 @@ from indexer.ingest.encode_writer import BatchItem, EncodeWriter
 from indexer.ingest.verdicts import Report, Verdict, has_picture_extension
 from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.builder import Builder
+from lookalike.cores import available_cores
 from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.errors import (
     EntryUnreadableError,
@@ -38,11 +38,6 @@ GROUP = 16  # entries that a worker takes at once; fewer if workers would be idl
 _NO_PICTURE = (UnsupportedFormatError, ImageEmptyError, ImageTooLargeError)
 
 
-def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @dataclass(frozen=True, slots=True)
 class PipelineOptions:
     """``batch`` pictures are encoded together, on ``encoders`` threads; ``workers`` threads read and decode."""
@@ -50,7 +45,7 @@ class PipelineOptions:
     batch: int = 32
     workers: int = 2
     limits: ImageLimits = field(default_factory=ImageLimits)
-    encoders: int = field(default_factory=cores)
+    encoders: int = field(default_factory=available_cores)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Self
 
-from lookalike.api.encoder import Encoder, Vectors
+from lookalike.api.encoder import Encoder
 from lookalike.api.pictures import Image, check_many
 from lookalike.calibration import Calibration
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemRecord, SourceRecord
@@ -20,6 +20,7 @@ from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.searcher import Hit, Searcher
 from lookalike.collection.snapshot import Snapshot, open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
+from lookalike.encoder.base import Vectors
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import SnapshotDamagedError, SnapshotNotFoundError
 from lookalike.index.base import Neighbours, VectorIndex

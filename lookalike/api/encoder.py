@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-from lookalike.api.pictures import RGB, Image, OpenPicture, check_many, open_picture
-from lookalike.encoder.base import ImageEncoder
+from lookalike.api.pictures import Image, OpenPicture, check_many, open_picture
+from lookalike.encoder.base import RGB, ImageEncoder, Vectors
 from lookalike.encoder.embed import encode_pictures
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderOptionsError
@@ -23,8 +22,6 @@ from lookalike.short_repr import ShortRepr
 from lookalike.thresholds import Threshold
 from lookalike.tiers import Tier, identify_picture, tier_of
 from lookalike.wiring import default_encoder, find_calibration, load_encoder
-
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from lookalike.encoder import preprocess
+from lookalike.encoder.base import RGB
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EntryMissingError, EntryUnreadableError, VectorsInvalidError
 from lookalike.images import decode
 from lookalike.options import ImageLimits
 
-RGB = npt.NDArray[np.uint8]
 Image = str | os.PathLike[str] | bytes | RGB
 _KINDS = "a path, the bytes of a file, or an upright RGB array (height, width, 3) uint8"
 

@@ -18,7 +18,7 @@ from lookalike.collection.snapshot import Snapshot
 from lookalike.collection.snapshot_manifest import FileStamp, Manifest
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import SnapshotDamagedError
-from lookalike.index.base import ProgressCallback
+from lookalike.index.base import ProgressCallback, Vectors
 from lookalike.index.build import build_measured_index
 from lookalike.index.index_types import IndexTypes
 from lookalike.index.planner import IndexRequirements
@@ -29,7 +29,6 @@ from lookalike.storage import sample_file, sha256_file, sync_file, sync_folder, 
 BLOCK = 1024  # vectors held in memory at once, some of them three times: as rows, as an array and as bytes
 
 Ids = npt.NDArray[np.int64]
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

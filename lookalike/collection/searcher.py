@@ -6,18 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from lookalike.catalogue.records import ItemRecord, Metadata, folder_of
 from lookalike.catalogue.repository import Catalogue
 from lookalike.catalogue.visible_items import VisibleItems
 from lookalike.collection.snapshot import Snapshot, check_ids
 from lookalike.errors import ItemNotFoundError, SnapshotDamagedError, VectorsInvalidError
-from lookalike.index.base import Neighbours, VectorIndex
+from lookalike.index.base import Neighbours, VectorIndex, Vectors
 from lookalike.short_repr import ShortRepr
 from lookalike.thresholds import Threshold, normalise_score
 
-Vectors = npt.NDArray[np.float32]
 LIGHT = 1 << 19
 """Numbers in a snapshot's vectors: to read so many takes about a tenth of a millisecond."""
 

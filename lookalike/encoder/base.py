@@ -1,4 +1,10 @@
-"""The port to an encoder: what the rest of the library may ask of a network, whatever runs it."""
+"""The port to an encoder: the interface that the rest of the library uses, whatever runs the network.
+
+encoder = load_encoder(request, encoders_dir)                              # lookalike.wiring
+squares = np.stack([encoder.prepare(picture) for picture in pictures])     # (n, S, S, 3) uint8
+vectors = encoder.forward(squares)                                         # (n, D) float32, unit length
+scores = vectors @ vectors.T                                               # (n, n) cosines
+"""
 
 from __future__ import annotations
 
@@ -17,11 +23,11 @@ Heat = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class PartEvidence:
-    """What one part of an encoder (a stage, or the colour histogram) has to say about a pair of pictures.
+    """What one part of an encoder (a stage, or the colour histogram) contributes to the score of a pair of pictures.
 
-    ``score`` is the cosine, in [-1, 1], of the two pictures as this part alone sees them. ``shares`` is what the part
-    adds to the pair's cosine score, seen from either picture. ``heats`` are two maps (h, w) float32, one a picture:
-    what each place adds, so that a map sums to its picture's share.
+    ``score`` is the cosine, in [-1, 1], of the part's features of the two pictures. ``shares`` is what the part adds to
+    the pair's cosine score, attributed to the places of the first and of the second picture. ``heats`` are two maps
+    (h, w) float32, one for each picture: what each place adds, so that a map sums to its picture's share.
     """
 
     name: str
@@ -34,8 +40,8 @@ class PartEvidence:
 class Evidence:
     """Why two pictures have their cosine ``score``.
 
-    For either picture the shares of the parts and its one of ``rests`` sum to the score; a rest is what the encoder
-    says of every picture.
+    For each of the two pictures, the shares of the parts and its ``rests`` entry sum to the score. A rest belongs to no
+    part: it comes from the constant term of the encoder's layer, and from rounding.
     """
 
     score: float
@@ -48,7 +54,7 @@ class ImageEncoder(Protocol):
 
     @property
     def spec(self) -> EncoderSpec:
-        """What a vector of this encoder means."""
+        """All that decides a vector: vectors of encoders with equal digests are comparable."""
 
     @property
     def runtime(self) -> str:
@@ -64,7 +70,8 @@ class ImageEncoder(Protocol):
     def forward(self, batch: RGB) -> Vectors:
         """Embed prepared pictures: (n, S, S, 3) uint8 to (n, D) float32 of unit length; n may be 0.
 
-        A picture's vector does not depend on the others in its batch (to 1e-5).
+        A picture's vector does not depend on the others in its batch (to 1e-5). Raises VectorsInvalidError for any
+        other shape or dtype.
         """
 
     def explain(self, first: RGB, second: RGB) -> Evidence:

@@ -102,12 +102,12 @@ def _from_published(
     known: KnownEncoder, path: Path, fusion: Fusion, input_size: int | None
 ) -> tuple[Recipe, MultiScaleNetwork, int]:
     """The network of a published file, how its publisher prepares pictures, and the size of its input."""
-    said = find_published(known)
+    published = find_published(known)
     size = check_input_size(
-        said.input_size if input_size is None else input_size,
-        native=said.input_size,
+        published.input_size if input_size is None else input_size,
+        native=published.input_size,
         smallest=known.smallest_input,
-        fixed=said.input_size_fixed,
+        fixed=published.input_size_fixed,
     )
     stages = _fused_stages(known.stages or deepest_stages(known.architecture), fusion)
     backbone, channels = build_backbone(known.architecture, stages)
@@ -117,12 +117,12 @@ def _from_published(
         backbone=known.architecture,
         stages=stages,
         fusion=fusion,
-        input_size=said.input_size,
+        input_size=published.input_size,
         dimension=network.dimension,
-        resize=said.resize,
-        mean=said.mean,
-        std=said.std,
-        crop_fraction=said.crop_fraction,
+        resize=published.resize,
+        mean=published.mean,
+        std=published.std,
+        crop_fraction=published.crop_fraction,
     )
     return recipe, network, size
 

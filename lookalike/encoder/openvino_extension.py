@@ -42,13 +42,13 @@ def path() -> Path:
         raise _unusable("is not there: it is compiled where OpenVINO was installed before lookalike was")
     try:
         library = ctypes.CDLL(str(_LIBRARY))
-        said = library.lookalike_openvino_version
+        version_function = library.lookalike_openvino_version
     except (OSError, AttributeError) as error:
         raise _unusable(f"cannot be used with OpenVINO {installed} ({error})") from error
-    said.restype = ctypes.c_char_p
-    wanted = said().decode()
-    if wanted != installed:
-        raise _unusable(f"is for OpenVINO {wanted}, and {installed} is installed")
+    version_function.restype = ctypes.c_char_p
+    compiled_version = version_function().decode()
+    if compiled_version != installed:
+        raise _unusable(f"is for OpenVINO {compiled_version}, and {installed} is installed")
     return _LIBRARY
 
 

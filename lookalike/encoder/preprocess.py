@@ -38,8 +38,8 @@ def prepare(image: RGB, spec: EncoderSpec) -> RGB:
 def check_picture(image: RGB) -> None:
     """Raise VectorsInvalidError unless ``image`` is (height, width, 3) uint8 with at least one pixel."""
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        found = getattr(image, "dtype", type(image).__name__)
-        raise VectorsInvalidError(f"a picture must be an array of uint8, not {found}", subject="image")
+        actual = getattr(image, "dtype", type(image).__name__)
+        raise VectorsInvalidError(f"a picture must be an array of uint8, not {actual}", subject="image")
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise VectorsInvalidError(
             f"a picture must have the shape (height, width, 3) with at least one pixel, not {image.shape}",
@@ -58,9 +58,9 @@ def normalise(batch: RGB, spec: EncoderSpec) -> Vectors:
 def check_batch(batch: RGB, size: int) -> None:
     """Raise VectorsInvalidError unless ``batch`` is (n, size, size, 3) uint8."""
     if not isinstance(batch, np.ndarray) or batch.dtype != np.uint8 or batch.shape[1:] != (size, size, 3):
-        found = f"{batch.shape} {batch.dtype}" if isinstance(batch, np.ndarray) else type(batch).__name__
+        actual = f"{batch.shape} {batch.dtype}" if isinstance(batch, np.ndarray) else type(batch).__name__
         raise VectorsInvalidError(
-            f"a batch must be (n, {size}, {size}, 3) uint8, as prepare makes it, not {found}", subject="batch"
+            f"a batch must be (n, {size}, {size}, 3) uint8, as prepare makes it, not {actual}", subject="batch"
         )
 
 

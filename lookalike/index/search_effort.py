@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.cores import available_cores
 from lookalike.index.base import IndexSettings, Positions, ProgressCallback, TunableIndex, Vectors
-from lookalike.index.faiss_ops import available_threads, scores_at, search_all, use_threads
+from lookalike.index.faiss_ops import scores_at, search_all, use_threads
 from lookalike.index.recall import SCORE_TOLERANCE, Recall, recall_of_counts
 
 K = 10
@@ -81,7 +82,7 @@ def draw_sample(vectors: Vectors, count: int, seed: int, report_progress: Progre
     k = min(K, len(vectors) - 1)
     right = np.empty((len(queries), k + TIES), dtype=np.int64)
     kth = np.empty(len(queries), dtype=np.float32)
-    with use_threads(available_threads()):
+    with use_threads(available_cores()):
         for start in range(0, len(queries), BLOCK):
             part = slice(start, start + BLOCK)
             neighbours = search_all(vectors, queries[part], k + TIES + 1)

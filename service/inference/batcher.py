@@ -20,14 +20,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from lookalike.encoder.base import RGB, Evidence, ImageEncoder
+from lookalike.encoder.base import RGB, Evidence, ImageEncoder, Vectors
 from service.errors import EncodingError, StartingError
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

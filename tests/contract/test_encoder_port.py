@@ -12,7 +12,7 @@ import pytest
 
 from lookalike.encoder.base import ImageEncoder, Vectors
 from lookalike.encoder.embed import encode_pictures
-from lookalike.encoder.runtimes.engines import ENGINES
+from lookalike.encoder.runtimes.runners import EXPORT_RUNTIMES
 from lookalike.encoder.runtimes.selection import load_on_runtime
 from lookalike.encoder.runtimes.torch_runtime import load_torch_encoder
 from lookalike.encoder.spec import EncoderSpec
@@ -76,8 +76,8 @@ MAKERS: dict[str, Maker] = {
     "published last": published_last,
     "fake": lambda _: TinyEncoder(),
     **{
-        f"{engine} {label}": elsewhere(engine, name, input_size)
-        for engine in ENGINES
+        f"{runner} {label}": elsewhere(runner, name, input_size)
+        for runner in EXPORT_RUNTIMES
         for label, name, input_size in (
             ("bundled", "bundled", 64),
             ("tiny concat", TINY_CONCAT, None),

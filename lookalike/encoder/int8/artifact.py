@@ -84,12 +84,12 @@ def read_quantised(name: str, encoders_dir: Path) -> Quantised:
             subject=name,
         )
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        if (said["format"], said["version"]) != (FORMAT, VERSION):
-            raise ValueError(f"format {said['format']!r}, version {said['version']!r}")
-        spec = EncoderSpec.from_dict(said["spec"])
-        check = np.array([row.split() for row in said["check"]], np.float32)
-        origin = EncoderRequest(**said["origin"])
+        description_fields = json.loads(path.read_text(encoding="utf-8"))
+        if (description_fields["format"], description_fields["version"]) != (FORMAT, VERSION):
+            raise ValueError(f"format {description_fields['format']!r}, version {description_fields['version']!r}")
+        spec = EncoderSpec.from_dict(description_fields["spec"])
+        check = np.array([row.split() for row in description_fields["check"]], np.float32)
+        origin = EncoderRequest(**description_fields["origin"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise invalid_weights_error(
             path, f"cannot be read ({error}); quantise {name.removesuffix(SUFFIX)} again"
@@ -102,7 +102,7 @@ def read_quantised(name: str, encoders_dir: Path) -> Quantised:
             f"wants pictures decoded by {spec.decoder!r}, and this lookalike knows {' and '.join(DECODERS)} only: "
             f"install a newer one, or quantise {origin.name} again",
         )
-    return Quantised(model, dataclasses.replace(spec, name=name), origin, check, said.get("measured", {}))
+    return Quantised(model, dataclasses.replace(spec, name=name), origin, check, description_fields.get("measured", {}))
 
 
 def check_form(made: Quantised, request: EncoderRequest) -> None:
@@ -134,7 +134,7 @@ def write_network(made: Quantised, path: Path, kind: Format) -> None:
 
 def write_description(made: Quantised) -> None:
     """Write the description beside the network, which is in place; raises OSError as the disk does."""
-    said = {
+    fields = {
         "format": FORMAT,
         "version": VERSION,
         "spec": made.spec.to_dict(),
@@ -142,4 +142,4 @@ def write_description(made: Quantised) -> None:
         "measured": made.measured,
         "check": [" ".join(f"{value:.4f}" for value in row) for row in made.check],
     }
-    made.model.with_suffix(".json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    made.model.with_suffix(".json").write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")

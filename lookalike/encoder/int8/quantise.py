@@ -34,7 +34,7 @@ LARGE_TABLE = 10_000
 """From so many numbers on a float32 table is worth a cast."""
 
 
-def quantised(model: bytes, batches: Iterable[RGB]) -> bytes:
+def quantise_model(model: bytes, batches: Iterable[RGB]) -> bytes:
     """The int8 form of an exported network, an ONNX file's content, its ranges those of ``batches``.
 
     ``batches`` are prepared pictures (n, S, S, 3) uint8, a few hundred in all and of all kinds that will be asked for.
@@ -96,11 +96,11 @@ def backbone_nodes(graph: Any) -> list[str]:
 
     The first ``FLOAT_CONVOLUTIONS`` are not, if there are more. Raises ValueError if there is no convolution.
     """
-    rounded: dict[str, str] = {}  # what a node gives, and the node's name
+    rounded: dict[str, str] = {}  # a node's output, and the node's name
     convolutions = [node.name for node in graph.node if node.op_type == CONVOLUTION]
-    kept = set(convolutions[:FLOAT_CONVOLUTIONS]) if len(convolutions) > FLOAT_CONVOLUTIONS else set()
+    float_nodes = set(convolutions[:FLOAT_CONVOLUTIONS]) if len(convolutions) > FLOAT_CONVOLUTIONS else set()
     for node in graph.node:
-        if node.name in kept:
+        if node.name in float_nodes:
             continue
         passes_on = node.op_type in BETWEEN and bool(node.input) and node.input[0] in rounded
         if node.op_type == "Add":
@@ -116,7 +116,7 @@ def _reader(batches: Iterable[RGB]) -> Any:
     reader: Any = import_onnxruntime("quantization").CalibrationDataReader
 
     class Reader(reader):  # type: ignore[misc]  # untyped in onnxruntime
-        """Hands the batches over, one a call."""
+        """Returns the batches, one for each call."""
 
         def __init__(self, source: Iterator[RGB]) -> None:
             self._source = source

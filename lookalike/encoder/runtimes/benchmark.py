@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from lookalike.cores import available_cores
 from lookalike.encoder.base import RGB, ImageEncoder, Vectors
-from lookalike.encoder.runtimes.engines import ENGINES
-from lookalike.encoder.runtimes.exported import cores
+from lookalike.encoder.runtimes.runners import EXPORT_RUNTIMES
 from lookalike.encoder.runtimes.subprocess_call import shorten
 
 Run = Callable[[RGB], Vectors]
@@ -25,52 +25,52 @@ _BATCHES, _ROUNDS = (1, 8), 5
 
 
 def find_correct(
-    make: Callable[[str], ImageEncoder], expected: Vectors, least: float, names: Iterable[str]
+    open_candidate: Callable[[str], ImageEncoder], expected: Vectors, min_cosine: float, names: Iterable[str]
 ) -> tuple[dict[str, Run], dict[str, str]]:
-    """Those of ``names`` that give ``synthetic_pictures`` the expected vectors, and why each of the others does not."""
+    """Those of ``names`` that give ``synthetic_pictures`` the expected vectors, and why the others are rejected."""
     candidates: dict[str, Run] = {}
-    left_out: dict[str, str] = {}
+    rejected: dict[str, str] = {}
     for name in names:
         try:
-            encoder = make(name)
+            encoder = open_candidate(name)
             vectors = encoder.forward(synthetic_pictures(encoder.spec.input_size))
         except (ImportError, RuntimeError) as error:
-            left_out[name] = shorten(error)
+            rejected[name] = shorten(error)
             continue
         cosine = float((vectors * expected).sum(axis=1).min())
-        if cosine >= least:
+        if cosine >= min_cosine:
             candidates[name] = encoder.forward
         else:
-            left_out[name] = f"cosine {cosine:.5f} to the reference"
-    return candidates, left_out
+            rejected[name] = f"cosine {cosine:.5f} to the reference"
+    return candidates, rejected
 
 
-def describe_choice(costs: Mapping[str, float], left_out: Mapping[str, str]) -> dict[str, Any]:
-    """``choice.json`` for what candidates cost, milliseconds a picture, and why others are none."""
+def describe_choice(costs: Mapping[str, float], rejected: Mapping[str, str]) -> dict[str, Any]:
+    """The content of ``choice.json``: milliseconds a picture of each candidate, and why others were rejected."""
     best = min(costs, key=lambda name: costs[name])
     rest = [f"{name} {cost:.1f}" for name, cost in costs.items() if name != best]
-    rest += [f"{name} not: {why}" for name, why in left_out.items()]
+    rest += [f"{name} rejected: {why}" for name, why in rejected.items()]
     reason = f"the fastest here by measurement: {costs[best]:.1f} ms of CPU a picture ({', '.join(rest)})"
     return {
         "runtime": best,
         "reason": reason,
         "ms": dict(costs),
-        "left_out": dict(left_out),
+        "left_out": dict(rejected),
         "depends": measurement_key(),
     }
 
 
 def measure_costs(runs: Mapping[str, Run], pictures: RGB) -> dict[str, float]:
-    """Milliseconds of CPU a picture, the mean of those alone and of those in a batch of 8; rivals take turns.
+    """Milliseconds of CPU a picture, the mean of those alone and of those in a batch of 8; candidates alternate.
 
-    CPU time and not the clock's, so that what else the machine does at the moment has no say.
+    CPU time, not wall time, so that other work on the machine does not decide.
     """
     times_by_run: dict[tuple[str, int], list[float]] = {(name, size): [] for name in runs for size in _BATCHES}
     for turn in range(_ROUNDS + 1):
         for (name, size), times in times_by_run.items():
             start = time.process_time()
             runs[name](pictures[:size])
-            if turn:  # the first is for warming up
+            if turn:  # the first round warms up
                 times.append((time.process_time() - start) / size * 1000)
     return {
         name: round(statistics.fmean(statistics.median(times_by_run[name, size]) for size in _BATCHES), 3)
@@ -93,8 +93,8 @@ def synthetic_pictures(size: int) -> RGB:
 
 def measurement_key() -> dict[str, str]:
     """What a measurement holds for: the programs' versions, the processor and how many cores may be used."""
-    versions = {name: _version(name) for name in ("torch", *ENGINES)}
-    return {**versions, "processor": _processor(), "cores": str(cores())}
+    versions = {name: _version(name) for name in ("torch", *EXPORT_RUNTIMES)}
+    return {**versions, "processor": _processor(), "cores": str(available_cores())}
 
 
 def _version(name: str) -> str:
@@ -112,5 +112,5 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     fields = dict(line.split(":", 1) for line in lines if ":" in line)
     names = {key.strip(): value.strip() for key, value in fields.items()}
-    wide = [flag for flag in names.get("flags", "").split() if flag.startswith(("avx", "amx"))]
-    return f"{names.get('model name', platform.machine())} {' '.join(sorted(wide))}"
+    vector_flags = [flag for flag in names.get("flags", "").split() if flag.startswith(("avx", "amx"))]
+    return f"{names.get('model name', platform.machine())} {' '.join(sorted(vector_flags))}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable
 from typing import Protocol
 
@@ -17,7 +16,7 @@ LARGEST_CHUNK = 8
 """Pictures that one core works on at once: more are no faster, and need more memory."""
 
 
-class Engine(Protocol):
+class NetworkRunner(Protocol):
     """Runs an exported network; safe to call from several threads."""
 
     @property
@@ -36,11 +35,11 @@ class ExportedEncoder:
     """
 
     def __init__(
-        self, spec: EncoderSpec, engine: Engine, *, reason: str, reference: Callable[[], ImageEncoder]
+        self, spec: EncoderSpec, runner: NetworkRunner, *, reason: str, reference: Callable[[], ImageEncoder]
     ) -> None:
-        """``reason`` says why this engine runs it; ``reference`` loads the network in PyTorch."""
+        """``reason`` says why this runner runs it; ``reference`` loads the network in PyTorch."""
         self._spec = spec
-        self._engine = engine
+        self._runner = runner
         self._reason = reason
         self._load_reference = reference
         self._reference: ImageEncoder | None = None
@@ -53,7 +52,7 @@ class ExportedEncoder:
     @property
     def runtime(self) -> str:
         """What runs the network, its version, and why that."""
-        return f"{self._engine.version}, {self._reason}"
+        return f"{self._runner.version}, {self._reason}"
 
     def prepare(self, image: RGB) -> RGB:
         """See the port."""
@@ -64,31 +63,26 @@ class ExportedEncoder:
         preprocess.check_batch(batch, self._spec.input_size)
         if len(batch) == 0:
             return np.empty((0, self._spec.dimension), np.float32)
-        return self._engine.run(np.ascontiguousarray(batch))
+        return self._runner.run(np.ascontiguousarray(batch))
 
     def explain(self, first: RGB, second: RGB) -> Evidence:
         """See the port. The first call takes seconds: it loads PyTorch.
 
-        What rounding makes of the score that the network itself gives is counted to the rests.
+        The exported network's score differs from PyTorch's by rounding; the difference is added to the rests.
         """
         for picture in (first, second):
             preprocess.check_batch(np.asarray(picture)[None], self._spec.input_size)
         vectors = self.forward(np.stack([first, second]))
-        if self._reference is None:  # two threads at once load it twice, which harms nobody
+        if self._reference is None:  # two threads at once may load it twice, which is harmless
             self._reference = self._load_reference()
         evidence = self._reference.explain(first, second)
         score = float(np.clip(vectors[0] @ vectors[1], -1, 1))
-        moved = score - evidence.score
-        rests = (evidence.rests[0] + moved, evidence.rests[1] + moved)
+        difference = score - evidence.score
+        rests = (evidence.rests[0] + difference, evidence.rests[1] + difference)
         return dataclasses.replace(evidence, score=score, rests=rests)
 
 
-def chunked(batch: RGB, workers: int) -> list[RGB]:
-    """A batch in as many even parts as there are workers, or more, so that none has above ``LARGEST_CHUNK``."""
+def split_batch(batch: RGB, workers: int) -> list[RGB]:
+    """A batch in equal parts, as many as workers, or more, so that none has more than ``LARGEST_CHUNK`` pictures."""
     parts = max(min(workers, len(batch)), -(-len(batch) // LARGEST_CHUNK))
     return np.array_split(batch, parts)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Makes int8 encoders of float32 ones, and opens what was made so that it can be measured."""
+"""Makes int8 encoders of float32 ones, and opens them for measuring."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.encoder.int8.artifact import SUFFIX, Quantised
-from lookalike.encoder.int8.quantise import quantised
+from lookalike.encoder.int8.quantise import quantise_model
 from lookalike.encoder.runtimes.benchmark import synthetic_pictures
 from lookalike.encoder.runtimes.exported import ExportedEncoder
-from lookalike.encoder.runtimes.onnxruntime_runtime import OnnxRuntimeEngine
+from lookalike.encoder.runtimes.onnxruntime_runtime import OnnxRuntimeRunner
 from lookalike.encoder.runtimes.selection import find_or_make_export, open_export
 from lookalike.encoder.runtimes.torch_runtime import torch_loader
 from lookalike.options import EncoderRequest
@@ -35,11 +35,11 @@ def quantise(
     """
     reference = torch_loader(request, encoders_dir)
     export = find_or_make_export(request, encoders_dir, reference)
-    content = quantised(export.model.read_bytes(), batches)
+    content = quantise_model(export.model.read_bytes(), batches)
     model.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
     spec = dataclasses.replace(export.spec, name=request.name + SUFFIX, precision="int8", weights_digest=digest)
-    engine = OnnxRuntimeEngine(model, exact_products=True)
-    encoder = ExportedEncoder(spec, engine, reason="just made", reference=reference)
+    runner = OnnxRuntimeRunner(model, exact_products=True)
+    encoder = ExportedEncoder(spec, runner, reason="just made", reference=reference)
     check = encoder.forward(synthetic_pictures(spec.input_size))
     return Quantised(model, spec, request, check, {}), encoder

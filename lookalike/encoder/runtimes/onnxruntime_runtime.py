@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from lookalike.cores import available_cores
 from lookalike.encoder.base import RGB, Vectors
-from lookalike.encoder.runtimes.exported import Engine, chunked, cores
+from lookalike.encoder.runtimes.exported import NetworkRunner, split_batch
 from lookalike.encoder.telemetry import import_onnxruntime
 
 
-def open_engine(model: Path | bytes, _cache: Path | None) -> Engine:
-    """An exported network in ONNX Runtime, which keeps nothing in a folder; errors as of ``OnnxRuntimeEngine``."""
-    return OnnxRuntimeEngine(model)
+def open_runner(model: Path | bytes, _cache: Path | None) -> NetworkRunner:
+    """An exported network in ONNX Runtime, which keeps nothing in a folder; errors as of ``OnnxRuntimeRunner``."""
+    return OnnxRuntimeRunner(model)
 
 
-class OnnxRuntimeEngine:
-    """An ``Engine``: chunks run side by side, each on one core."""
+class OnnxRuntimeRunner:
+    """A ``NetworkRunner``: chunks run side by side, each on one core."""
 
     def __init__(self, model: Path | bytes, *, exact_products: bool = False) -> None:
         """``model`` is an ONNX file or its content; raises RuntimeError for one that ONNX Runtime cannot run.
@@ -39,7 +40,7 @@ class OnnxRuntimeEngine:
         source = model if isinstance(model, bytes) else str(model)
         self._session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         self._input: str = self._session.get_inputs()[0].name
-        self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="onnxruntime")
+        self._pool = ThreadPoolExecutor(available_cores(), thread_name_prefix="onnxruntime")
         self._version: str = onnxruntime.__version__
 
     @property
@@ -48,11 +49,11 @@ class OnnxRuntimeEngine:
         return f"onnxruntime {self._version}"
 
     def run(self, batch: RGB) -> Vectors:
-        """See ``Engine``."""
+        """See ``NetworkRunner``."""
         if len(batch) == 1:
-            return self._one(batch)
-        return np.concatenate(list(self._pool.map(self._one, chunked(batch, cores()))))
+            return self._run_chunk(batch)
+        return np.concatenate(list(self._pool.map(self._run_chunk, split_batch(batch, available_cores()))))
 
-    def _one(self, chunk: RGB) -> Vectors:
+    def _run_chunk(self, chunk: RGB) -> Vectors:
         vectors: Vectors = self._session.run(None, {self._input: chunk})[0]
         return vectors

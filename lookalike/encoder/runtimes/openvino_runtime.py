@@ -13,24 +13,30 @@ from typing import Any
 
 import numpy as np
 
+from lookalike.cores import available_cores
 from lookalike.encoder.base import RGB, Vectors
-from lookalike.encoder.runtimes.exported import LARGEST_CHUNK, Engine, cores
+from lookalike.encoder.runtimes.exported import LARGEST_CHUNK, NetworkRunner
 from lookalike.encoder.telemetry import import_openvino
 
-COSTS = {LARGEST_CHUNK: 80, 4: 42, 1: 14}
-"""Sizes of chunks that a network is compiled for, when one is first needed, and about how long one core has for each.
+CHUNK_COSTS = {LARGEST_CHUNK: 80, 4: 42, 1: 14}
+"""Sizes of chunks that a network is compiled for, at the first need of each, and the relative time of each on one core.
 
 A network for any size takes a sixth more time for each picture, and as much memory as one of these.
 """
 
 
-def open_engine(model: Path | bytes, cache: Path | None) -> Engine:
-    """An exported network in OpenVINO; arguments and errors as of ``OpenVinoEngine``."""
-    return OpenVinoEngine(model, cache)
+def open_runner(model: Path | bytes, cache: Path | None) -> NetworkRunner:
+    """An exported network in OpenVINO; arguments and errors as of ``OpenVinoRunner``."""
+    return OpenVinoRunner(model, cache)
 
 
-class OpenVinoEngine:
-    """An ``Engine``: a batch is cut into chunks of few sizes, which run side by side."""
+class OpenVinoRunner:
+    """A ``NetworkRunner``: a batch is cut into chunks of few sizes, which run side by side.
+
+    Infer requests are started and waited for here, not by OpenVINO's AsyncInferQueue: its callbacks enter Python from
+    threads that the destructor of a network waits for, which can deadlock; and a queue belongs to one network, where
+    here the networks for several sizes of chunk share the cores, and each caller waits for its own results.
+    """
 
     def __init__(self, model: Path | bytes, cache: Path | None = None) -> None:
         """``model`` is an ONNX file or its content; what is compiled of it is kept in the folder ``cache``, if any.
@@ -38,7 +44,7 @@ class OpenVinoEngine:
         Raises RuntimeError for a network that OpenVINO cannot run.
         """
         openvino = import_openvino()
-        self._cores = cores()
+        self._cores = available_cores()
         self._settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "THROUGHPUT",
             "NUM_STREAMS": self._cores,
@@ -50,13 +56,13 @@ class OpenVinoEngine:
         self._core = openvino.Core()
         self._model = model
         self._version = openvino.get_version().partition("-")[0]
-        self._compiling = threading.Lock()
-        self._calling = threading.Lock()  # all calls but waiting, one at a time
+        self._compile_lock = threading.Lock()
+        self._call_lock = threading.Lock()  # held for every call but waiting
         self._callers = 0
         # The networks of several sizes have threads of their own: together they would be more than the cores.
-        self._running = threading.Semaphore(self._cores)
+        self._request_slots = threading.Semaphore(self._cores)
         self._compiled: dict[int, _Compiled] = {}
-        self._for(1)
+        self._compile_for_size(1)
 
     @property
     def version(self) -> str:
@@ -64,66 +70,67 @@ class OpenVinoEngine:
         return f"openvino {self._version}"
 
     def run(self, batch: RGB) -> Vectors:
-        """See ``Engine``. The first chunk of a new size waits for the network to be compiled for it."""
-        found: list[Vectors] = []
-        begun: deque[tuple[_Compiled, Any]] = deque()
+        """See ``NetworkRunner``. The first chunk of a new size waits for the network to be compiled for it."""
+        results: list[Vectors] = []
+        running: deque[tuple[_Compiled, Any]] = deque()
         start = 0
-        with self._share() as workers:
+        with self._reserve_cores() as workers:
             try:
                 for size in chunk_sizes(len(batch), workers):
-                    # Who has begun something never waits for others: two callers could wait for each other for ever.
-                    while not self._running.acquire(blocking=not begun):
-                        found.append(self._ended(*begun.popleft()))
-                    begun.append(self._begun(batch[start : start + size]))
+                    # A caller with running requests never blocks for a slot: two such callers could deadlock.
+                    while not self._request_slots.acquire(blocking=not running):
+                        results.append(self._collect_result(*running.popleft()))
+                    running.append(self._start_request(batch[start : start + size]))
                     start += size
-                while begun:
-                    found.append(self._ended(*begun.popleft()))
+                while running:
+                    results.append(self._collect_result(*running.popleft()))
             finally:
-                with ExitStack() as others:  # there are others only where one before them has failed
-                    for one in begun:
-                        others.callback(self._ended, *one)
-        return np.concatenate(found)
+                with ExitStack() as cleanup:  # requests are left here only if one before them has failed
+                    for request in running:
+                        cleanup.callback(self._collect_result, *request)
+        return np.concatenate(results)
 
     @contextmanager
-    def _share(self) -> Iterator[int]:
-        """How many cores a caller has, if those who call meanwhile have as many."""
-        with self._calling:
+    def _reserve_cores(self) -> Iterator[int]:
+        """A context with the number of cores for this caller: an equal share among the concurrent callers."""
+        with self._call_lock:
             self._callers += 1
             workers = max(1, self._cores // self._callers)
         try:
             yield workers
         finally:
-            with self._calling:
+            with self._call_lock:
                 self._callers -= 1
 
-    def _begun(self, chunk: RGB) -> tuple[_Compiled, Any]:
-        """A request under way, for which ``_running`` was acquired."""
+    def _start_request(self, chunk: RGB) -> tuple[_Compiled, Any]:
+        """Start a request in a slot that was acquired before; it is released if this fails."""
         try:
-            compiled = self._for(len(chunk))
-            with self._calling:
-                request = compiled.request()
-                # Copied, not shared: OpenVINO's own threads would have to wait for Python's lock to give an array back,
-                # and two callers at once then wait for each other for ever.
+            compiled = self._compile_for_size(len(chunk))
+            with self._call_lock:
+                request = compiled.take_request()
+                # Copied, not shared: OpenVINO's own threads would have to acquire the GIL to release a shared array,
+                # and two concurrent callers could then deadlock.
                 np.copyto(request.get_input_tensor(0).data, chunk)
                 request.start_async()
         except BaseException:
-            self._running.release()
+            self._request_slots.release()
             raise
         return compiled, request
 
-    def _ended(self, compiled: _Compiled, request: Any) -> Vectors:
+    def _collect_result(self, compiled: _Compiled, request: Any) -> Vectors:
+        """Wait for a request, release its slot and return its vectors."""
         try:
             request.wait()
         finally:
-            self._running.release()
-        with self._calling:
+            self._request_slots.release()
+        with self._call_lock:
             vectors: Vectors = np.array(request.get_output_tensor(0).data, np.float32)
         compiled.idle.put(request)
         return vectors
 
-    def _for(self, size: int) -> _Compiled:
-        """The network for chunks of ``size`` pictures, one of ``COSTS``."""
-        with self._compiling:
+    def _compile_for_size(self, size: int) -> _Compiled:
+        """The network for chunks of ``size`` pictures, one of ``CHUNK_COSTS``; compiled at its first call."""
+        with self._compile_lock:
             if size not in self._compiled:
                 model = self._core.read_model(self._model if isinstance(self._model, bytes) else str(self._model))
                 shape = model.input(0).partial_shape
@@ -135,29 +142,29 @@ class OpenVinoEngine:
 
 @lru_cache(maxsize=1024)
 def chunk_sizes(count: int, workers: int) -> tuple[int, ...]:
-    """The sizes, all in ``COSTS``, of the chunks of a batch: those that so many workers have done first.
+    """The sizes, all in ``CHUNK_COSTS``, of the chunks of a batch: those that so many workers finish first.
 
-    Where several ways end at the same time, the one that costs least.
+    Among candidates that finish at the same time, the one with the lowest total cost.
     """
-    ways = [_divided(count, most) for most in COSTS]
-    return min(ways, key=lambda way: (_until_done(way, workers), sum(COSTS[size] for size in way)))
+    candidates = [_split_count(count, max_size) for max_size in CHUNK_COSTS]
+    return min(candidates, key=lambda sizes: (_makespan(sizes, workers), sum(CHUNK_COSTS[size] for size in sizes)))
 
 
-def _divided(count: int, most: int) -> tuple[int, ...]:
-    """A number in as few as possible of the sizes up to ``most``, large ones first."""
-    found: list[int] = []
-    for size in COSTS:
-        if size <= most:
-            found += [size] * (count // size)
+def _split_count(count: int, max_size: int) -> tuple[int, ...]:
+    """As few chunk sizes as possible, none above ``max_size``, that sum to ``count``; large ones first."""
+    sizes: list[int] = []
+    for size in CHUNK_COSTS:
+        if size <= max_size:
+            sizes += [size] * (count // size)
             count %= size
-    return tuple(found)
+    return tuple(sizes)
 
 
-def _until_done(way: tuple[int, ...], workers: int) -> int:
-    """How long it takes if each worker goes on with the next chunk when it has ended one."""
+def _makespan(sizes: tuple[int, ...], workers: int) -> int:
+    """How long it takes if each worker takes the next chunk when it has finished one."""
     loads = [0] * workers
-    for size in way:
-        loads[loads.index(min(loads))] += COSTS[size]
+    for size in sizes:
+        loads[loads.index(min(loads))] += CHUNK_COSTS[size]
     return max(loads)
 
 
@@ -168,7 +175,7 @@ class _Compiled:
         self._network = network
         self.idle: SimpleQueue[Any] = SimpleQueue()
 
-    def request(self) -> Any:
+    def take_request(self) -> Any:
         """An idle request, or a new one: a request belongs to one caller at a time and costs a few kilobytes."""
         try:
             return self.idle.get_nowait()

@@ -24,19 +24,19 @@ from lookalike.encoder.export.cache import (
 )
 from lookalike.encoder.int8.artifact import is_quantised
 from lookalike.encoder.request_check import check_request
-from lookalike.encoder.runtimes import benchmark, engines
-from lookalike.encoder.runtimes.engines import ENGINES
+from lookalike.encoder.runtimes import benchmark, runners
 from lookalike.encoder.runtimes.exported import ExportedEncoder
 from lookalike.encoder.runtimes.int8_selection import load_quantised
-from lookalike.encoder.runtimes.subprocess_call import EXPECTED, run_in_subprocess, shorten
+from lookalike.encoder.runtimes.runners import EXPORT_RUNTIMES
+from lookalike.encoder.runtimes.subprocess_call import WORK_ERRORS, run_in_subprocess, shorten
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder, torch_loader
 from lookalike.errors import EncoderOptionsError
 from lookalike.options import EncoderRequest, RuntimeName
 
 _LOG = logging.getLogger(__name__)
 
-SAME = 0.9999
-"""The least cosine of a picture's vectors by two runtimes that are called the same."""
+MIN_COSINE = 0.9999
+"""The minimum cosine of a picture's vectors by two runtimes whose vectors count as the same."""
 
 
 def load_on_runtime(request: EncoderRequest, encoders_dir: Path, runtime: RuntimeName) -> ImageEncoder:
@@ -47,34 +47,34 @@ def load_on_runtime(request: EncoderRequest, encoders_dir: Path, runtime: Runtim
     when what they depend on changes. With ``auto`` PyTorch serves where the network cannot be exported or the folder
     not be written, and the encoder's ``runtime`` says so.
 
-    Raises what ``load_network`` raises, and EncoderOptionsError for a runtime that was asked for and cannot run it.
+    Raises what ``load_network`` raises, and EncoderOptionsError for a requested runtime that cannot run it.
     """
     check_request(request, encoders_dir)
     if is_quantised(request.name):
         return load_quantised(request, encoders_dir, runtime)
-    torch = torch_loader(request, encoders_dir)
+    load_torch = torch_loader(request, encoders_dir)
     if runtime == RuntimeName.TORCH:
-        return torch()
+        return load_torch()
     try:
         export, choice = _prepare_export(request, encoders_dir, runtime)
         if runtime != RuntimeName.AUTO:
-            return open_export(export, runtime, "as was asked for", torch)
+            return open_export(export, runtime, "as requested", load_torch)
         if choice["runtime"] != "torch":
-            return open_export(export, choice["runtime"], str(choice["reason"]), torch)
+            return open_export(export, choice["runtime"], str(choice["reason"]), load_torch)
         reason = str(choice["reason"])
-    except EXPECTED as error:
+    except WORK_ERRORS as error:
         message = shorten(error)
         if runtime != RuntimeName.AUTO:
             raise EncoderOptionsError(f"{runtime} cannot run {request.name}: {message}", subject="runtime") from error
-        _LOG.warning("PyTorch runs %s, for it cannot be exported: %s", request.name, message)
-        reason = f"the only one, for it cannot be exported ({message})"
-    return torch().because(reason)
+        _LOG.warning("PyTorch runs %s, because it cannot be exported: %s", request.name, message)
+        reason = f"the only one, because it cannot be exported ({message})"
+    return load_torch().with_reason(reason)
 
 
 def _prepare_export(
     request: EncoderRequest, encoders_dir: Path, runtime: RuntimeName
 ) -> tuple[CachedExport, dict[str, Any]]:
-    """The kept export and, with ``auto``, the measurement that holds here; made now if they are not there.
+    """The cached export and, with ``auto``, the measurement of this machine; both are made now if they are missing.
 
     Raises what ``load_network`` raises, OSError and RuntimeError.
     """
@@ -86,49 +86,52 @@ def _prepare_export(
         )
         export, choice = find_export(folder, request.name), read_choice(folder)
     if export is None or (runtime == RuntimeName.AUTO and not choice):
-        raise RuntimeError(f"what was just made in {folder} is gone again")
+        raise RuntimeError(f"the export in {folder} disappeared after it was written")
     return export, choice
 
 
 def make_export(name: str, encoders_dir: str, fusion: str | None, input_size: int | None, runtime: str) -> None:
-    """Export an encoder where no export of it is kept, and for the runtime ``auto`` measure what runs it fastest.
+    """Export an encoder unless an export of it is cached, and for the runtime ``auto`` measure what runs it fastest.
 
     Loads PyTorch, unless another process has done it all while this one waited for it. Raises what ``load_network``
     and ``find_or_make_export`` raise.
     """
     request, folder = EncoderRequest(name, fusion, input_size), Path(encoders_dir)
-    reference = functools.cache(torch_loader(request, folder))
+    load_reference = functools.cache(torch_loader(request, folder))
     with hold_export_lock(folder):
-        export = find_or_make_export(request, folder, reference)
+        export = find_or_make_export(request, folder, load_reference)
         if runtime == RuntimeName.AUTO and read_choice(export.folder).get("depends") != benchmark.measurement_key():
             remove_compiled(export.folder)  # for other versions, or another machine
-            write_choice(export.folder, measure_runtimes(export, reference()))
+            write_choice(export.folder, measure_runtimes(export, load_reference()))
 
 
 def find_or_make_export(
     request: EncoderRequest, encoders_dir: Path, reference: Callable[[], TorchEncoder]
 ) -> CachedExport:
-    """The exported network: the kept one, or one made now. Raises ImportError, OSError, RuntimeError, ValueError."""
+    """The exported network: the cached one, or one made now. Raises ImportError, OSError, RuntimeError, ValueError."""
     folder = export_folder(request, encoders_dir)
     export = find_export(folder, request.name)
     if export is None:
         encoder = reference()
-        export = store_export(folder, encoder.exported(), encoder.spec)
+        export = store_export(folder, encoder.export_onnx(), encoder.spec)
     return export
 
 
 def open_export(export: CachedExport, name: str, reason: str, reference: Callable[[], ImageEncoder]) -> ExportedEncoder:
-    """An encoder on one of ``ENGINES``; raises ImportError and RuntimeError if that cannot run it."""
+    """An encoder on one of ``EXPORT_RUNTIMES``; raises ImportError and RuntimeError if that cannot run it."""
     return ExportedEncoder(
-        export.spec, engines.open_engine(name, export.model, export.folder), reason=reason, reference=reference
+        export.spec, runners.open_runner(name, export.model, export.folder), reason=reason, reference=reference
     )
 
 
 def measure_runtimes(export: CachedExport, reference: TorchEncoder) -> dict[str, Any]:
     """The fastest runtime of an exported network: what, why, and the figures; as ``choice.json`` keeps it."""
     pictures = benchmark.synthetic_pictures(export.spec.input_size)
-    candidates, left_out = benchmark.find_correct(
-        lambda name: open_export(export, name, "", lambda: reference), reference.forward(pictures), SAME, ENGINES
+    candidates, rejected = benchmark.find_correct(
+        lambda name: open_export(export, name, "", lambda: reference),
+        reference.forward(pictures),
+        MIN_COSINE,
+        EXPORT_RUNTIMES,
     )
     costs = benchmark.measure_costs({"torch": reference.forward, **candidates}, pictures)
-    return benchmark.describe_choice(costs, left_out)
+    return benchmark.describe_choice(costs, rejected)

@@ -1,4 +1,9 @@
-"""Work in a process of its own: what it loads and takes in memory is gone when it is done."""
+"""Work in a process of its own, whose memory and loaded modules are released when it ends.
+
+Not by ``multiprocessing``: its ``fork`` copies a process with running threads and held locks, which can deadlock in the
+child; ``spawn`` and ``forkserver`` import the program's main module again, with all that it loads, and a program that
+uses lookalike without ``if __name__ == "__main__"`` would run twice.
+"""
 
 from __future__ import annotations
 
@@ -14,36 +19,37 @@ from typing import Any
 from lookalike.errors import LookalikeError, coded_errors
 
 _LOG = logging.getLogger(__name__)
-_LONGEST = 200
-"""How much of an error's words is handed on: what runs networks may say pages."""
+_MAX_MESSAGE = 200
+"""Characters of an error's message that are passed on: that of a runtime may be pages long."""
 
-EXPECTED = (ImportError, OSError, RuntimeError, ValueError)
-"""What work may raise beside a LookalikeError; all of these become a RuntimeError here."""
+WORK_ERRORS = (ImportError, OSError, RuntimeError, ValueError)
+"""What work may raise besides a LookalikeError; the caller gets each of these as a RuntimeError."""
 
 
 def run_in_subprocess(work: Callable[..., None], *arguments: str | int | None) -> None:
     """Call a function of a module in another process of this Python, and wait for its end.
 
-    What is logged there as a warning of lookalike's is logged here. A leaf of LookalikeError that the work raises is
-    raised here, any other of its errors as RuntimeError in the same words; OSError if there can be no process.
+    Warnings that lookalike logs there are logged here. A leaf of LookalikeError that the work raises is raised here,
+    any other of its errors as RuntimeError with the same message; OSError if no process can be started.
     """
     call = json.dumps([work.__module__, work.__qualname__, list(arguments)])
-    # It looks for modules where this one does, in whatever way that came about.
-    places = [str(place) for place in sys.path]
-    program = f"import sys; sys.path[:] = {places!r}; from {__name__} import main; main()"
-    ended = subprocess.run(
+    # It finds modules where this process does, however its path was set up.
+    module_paths = [str(path) for path in sys.path]
+    program = f"import sys; sys.path[:] = {module_paths!r}; from {__name__} import main; main()"
+    completed = subprocess.run(
         [sys.executable, "-c", program, call],
         capture_output=True,
         text=True,
         errors="replace",
         check=False,
-        start_new_session=True,  # a terminal's Ctrl-C is for who waits, who then ends this one
+        start_new_session=True,  # Ctrl-C in a terminal reaches the waiting process only, which then kills this one
     )
     try:
-        report = json.loads(ended.stdout.splitlines()[-1])
+        report = json.loads(completed.stdout.splitlines()[-1])
     except (IndexError, ValueError):
-        last = next(reversed(ended.stderr.split("\n")[:-1]), "")
-        raise RuntimeError(f"the process for it ended with status {ended.returncode} {last}".rstrip()) from None
+        last_line = next(reversed(completed.stderr.split("\n")[:-1]), "")
+        message = f"the process for it ended with status {completed.returncode} {last_line}".rstrip()
+        raise RuntimeError(message) from None
     for words in report["warnings"]:
         _LOG.warning("%s", words)
     if report["error"] is not None:
@@ -51,22 +57,22 @@ def run_in_subprocess(work: Callable[..., None], *arguments: str | int | None) -
 
 
 def main() -> None:
-    """What the other process does: the call that its argument describes; what came of it is its last line."""
+    """Make the call that the process's argument describes, and print its outcome as the last line."""
     module, name, arguments = json.loads(sys.argv[1])
     error_fields: dict[str, Any] | None = None
-    with contextlib.redirect_stdout(sys.stderr), _collected() as warnings:
+    with contextlib.redirect_stdout(sys.stderr), _collect_warnings() as warnings:
         try:
             getattr(importlib.import_module(module), name)(*arguments)
         except LookalikeError as error:
             error_fields = {"code": error.code, "words": error.message, "subject": error.subject}
-        except EXPECTED as error:
+        except WORK_ERRORS as error:
             error_fields = {"code": None, "words": shorten(error), "subject": None}
     sys.stdout.write(f"\n{json.dumps({'error': error_fields, 'warnings': warnings})}\n")
 
 
 def shorten(error: Exception) -> str:
-    """The words of an error in one line that is not long; its class if it has none."""
-    return " ".join(str(error).split())[:_LONGEST] or type(error).__name__
+    """The message of an error in one short line; the name of its class if it has none."""
+    return " ".join(str(error).split())[:_MAX_MESSAGE] or type(error).__name__
 
 
 def _error(code: str | None, words: str, subject: str | None) -> Exception:
@@ -76,7 +82,7 @@ def _error(code: str | None, words: str, subject: str | None) -> Exception:
     return RuntimeError(words)
 
 
-class _Collecting(logging.Handler):
+class _WarningHandler(logging.Handler):
     def __init__(self, lines: list[str]) -> None:
         super().__init__(logging.WARNING)
         self._lines = lines
@@ -86,10 +92,10 @@ class _Collecting(logging.Handler):
 
 
 @contextlib.contextmanager
-def _collected() -> Iterator[list[str]]:
-    """The warnings of lookalike's that are logged meanwhile."""
+def _collect_warnings() -> Iterator[list[str]]:
+    """A context with the warnings that lookalike logs in it."""
     lines: list[str] = []
-    handler, logger = _Collecting(lines), logging.getLogger("lookalike")
+    handler, logger = _WarningHandler(lines), logging.getLogger("lookalike")
     logger.addHandler(handler)
     try:
         yield lines

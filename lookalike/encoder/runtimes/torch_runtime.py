@@ -35,9 +35,9 @@ class TorchEncoder:
 
         self._spec = spec
         self._reason = ""
-        faster = fold_batchnorm(network, spec.input_size)
-        faster = faster.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
-        self._whole: InferenceModule = InferenceModule(faster, spec).eval()
+        folded = fold_batchnorm(network, spec.input_size)
+        folded = folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
+        self._module: InferenceModule = InferenceModule(folded, spec).eval()
 
     @property
     def spec(self) -> EncoderSpec:
@@ -55,8 +55,8 @@ class TorchEncoder:
         fusion = status.text if status.available else f"plain formula ({status.text})"
         return f"torch {torch.__version__}, {fusion}{self._reason}"
 
-    def because(self, reason: str) -> Self:
-        """This encoder, whose ``runtime`` also says why PyTorch runs it."""
+    def with_reason(self, reason: str) -> Self:
+        """This encoder, whose ``runtime`` now also says why PyTorch runs it."""
         self._reason = f", {reason}"
         return self
 
@@ -68,21 +68,21 @@ class TorchEncoder:
         from lookalike.encoder.export.onnx_export import export
 
         try:
-            export(self._whole.network, self._spec, path, kind)
+            export(self._module.network, self._spec, path, kind)
         except (ImportError, RuntimeError) as error:
             words = str(error).partition("\n")[0][:200]
             raise EncoderOptionsError(
                 f"{self._spec.name} cannot be exported as {kind}: {words}", subject="format"
             ) from error
 
-    def exported(self) -> bytes:
+    def export_onnx(self) -> bytes:
         """The network as the content of an ONNX file of standard operators.
 
         Raises ImportError if the packages for that are not installed, RuntimeError for a network that has no such form.
         """
         from lookalike.encoder.export.onnx_export import onnx_bytes
 
-        return onnx_bytes(self._whole.network, self._spec)
+        return onnx_bytes(self._module.network, self._spec)
 
     def prepare(self, image: RGB) -> RGB:
         """See the port."""
@@ -96,7 +96,7 @@ class TorchEncoder:
         if len(batch) == 0:
             return np.empty((0, self._spec.dimension), np.float32)
         with torch.inference_mode():
-            vectors: Vectors = self._whole(torch.tensor(batch)).numpy()
+            vectors: Vectors = self._module(torch.tensor(batch)).numpy()
         return vectors
 
     def explain(self, first: RGB, second: RGB) -> Evidence:
@@ -108,8 +108,8 @@ class TorchEncoder:
         for picture in (first, second):
             preprocess.check_batch(picture[None], self._spec.input_size)
         with torch.inference_mode():
-            pixels = self._whole.normalise(torch.tensor(np.stack([first, second])))
-            return explain_pair(self._whole.network, pixels)
+            pixels = self._module.normalise(torch.tensor(np.stack([first, second])))
+            return explain_pair(self._module.network, pixels)
 
 
 def load_torch_encoder(request: EncoderRequest, encoders_dir: Path) -> TorchEncoder:

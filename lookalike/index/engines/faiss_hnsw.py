@@ -13,11 +13,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.cores import available_cores
 from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, ProgressCallback, Vectors
 from lookalike.index.engines.four_bit_codes import NUMBERS, Codes, FourBitEncoder, code_bytes
 from lookalike.index.engines.pca import SAMPLE, SCALE_SAMPLE, Components, byte_scale, sample_vectors, to_bytes
 from lookalike.index.engines.reranked import BLOCK, MIN_VECTORS, RANDOM_READ_FACTOR, RerankedIndex, growth
-from lookalike.index.faiss_ops import available_threads, faiss, use_threads
+from lookalike.index.faiss_ops import faiss, use_threads
 from lookalike.index.hnsw_graph import Graph, GraphSearch, stride_for
 from lookalike.index.index_types import Estimate
 from lookalike.index.vector_check import check_vectors
@@ -86,7 +87,7 @@ class FaissHnswIndex(RerankedIndex):
     @classmethod
     def build(cls, vectors: Vectors, report_progress: ProgressCallback) -> Self:
         """Choose the components of (n, D) unit vectors, then add all vectors by blocks; n is at least 1."""
-        with use_threads(available_threads()):
+        with use_threads(available_cores()):
             training_vectors = sample_vectors(vectors, SAMPLE)
             components = Components.train(training_vectors, WIDTH, NUMBERS)
             scale_sample = components(training_vectors[:SCALE_SAMPLE])

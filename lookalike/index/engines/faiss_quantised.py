@@ -8,12 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from lookalike.cores import available_cores
 from lookalike.errors import IndexDamagedError
 from lookalike.index.base import IndexSettings, Mask, Neighbours, Positions, ProgressCallback, Vectors
 from lookalike.index.engines.reranked import BLOCK, RerankedIndex
 from lookalike.index.faiss_ops import (
     Selector,
-    available_threads,
     read_index,
     scores_at,
     select_best,
@@ -51,7 +51,7 @@ class FaissQuantisedIndex(RerankedIndex):
     @classmethod
     def build(cls, vectors: Vectors, report_progress: ProgressCallback) -> Self:
         """Train on a sample of (n, D) unit vectors, then add all by blocks; n is at least 1."""
-        with use_threads(available_threads()):
+        with use_threads(available_cores()):
             index = cls._train(vectors)
             for start in range(0, len(vectors), BLOCK):
                 index.add(np.ascontiguousarray(vectors[start : start + BLOCK]))

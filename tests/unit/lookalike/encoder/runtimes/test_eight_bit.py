@@ -11,12 +11,12 @@ from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.int8 import float_arithmetic
 from lookalike.encoder.int8.artifact import Quantised, read_quantised
 from lookalike.encoder.registry import BUNDLED_INT8
-from lookalike.encoder.runtimes import engines, int8_build
+from lookalike.encoder.runtimes import int8_build, runners
 from lookalike.encoder.runtimes.benchmark import synthetic_pictures
-from lookalike.encoder.runtimes.engines import ENGINES, IN_FLOAT32
-from lookalike.encoder.runtimes.exported import Engine
-from lookalike.encoder.runtimes.int8_selection import SAME_INT8
-from lookalike.encoder.runtimes.onnxruntime_runtime import OnnxRuntimeEngine
+from lookalike.encoder.runtimes.exported import NetworkRunner
+from lookalike.encoder.runtimes.int8_selection import MIN_COSINE_INT8
+from lookalike.encoder.runtimes.onnxruntime_runtime import OnnxRuntimeRunner
+from lookalike.encoder.runtimes.runners import EXPORT_RUNTIMES, FLOAT32_VARIANTS
 from lookalike.encoder.runtimes.selection import load_on_runtime
 from lookalike.errors import EncoderOptionsError
 from lookalike.options import EncoderRequest, RuntimeName
@@ -24,7 +24,7 @@ from tests.helpers.encoder_files import write_tiny
 
 COSINE = 0.98
 """Of a vector to its own where products overflow: what such a processor gives, and too little."""
-assert COSINE < SAME_INT8
+assert COSINE < MIN_COSINE_INT8
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def bundled_int8(tmp_path: Path) -> EncoderRequest:
 
 @pytest.fixture(scope="module")
 def wrong(made: Quantised) -> str:
-    """What is said of an engine whose products overflow."""
+    """What is said of an runner whose products overflow."""
     return f"cosine {least_cosine(Overflowing(made).vectors, made):.5f} to the reference"
 
 
@@ -48,7 +48,7 @@ def least_cosine(vectors: Vectors, made: Quantised) -> float:
 
 
 class Overflowing:
-    """Stands for an engine with eight-bit arithmetic on such a processor: each vector is off by the same angle."""
+    """Stands for an runner with eight-bit arithmetic on such a processor: each vector is off by the same angle."""
 
     version = "overflowing 1"
 
@@ -65,27 +65,27 @@ class Overflowing:
 @pytest.fixture
 def opened(made: Quantised, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """This machine has such a processor; what is opened on it. Only float32 arithmetic gives the right vectors."""
-    open_engine = engines.open_engine
+    open_runner = runners.open_runner
     names: list[str] = []
 
-    def open_here(name: str, model: Path, cache: Path | None) -> Engine:
+    def open_here(name: str, model: Path, cache: Path | None) -> NetworkRunner:
         names.append(str(name))
-        return open_engine(name, model, cache) if name in IN_FLOAT32.values() else Overflowing(made)
+        return open_runner(name, model, cache) if name in FLOAT32_VARIANTS.values() else Overflowing(made)
 
-    monkeypatch.setattr(engines, "open_engine", open_here)
+    monkeypatch.setattr(runners, "open_runner", open_here)
     return names
 
 
-@pytest.mark.parametrize("engine_name", IN_FLOAT32.values())
+@pytest.mark.parametrize("runner_name", FLOAT32_VARIANTS.values())
 def test_the_int8_encoder_has_its_own_vectors_in_float32_arithmetic(
-    engine_name: str, made: Quantised, tmp_path: Path
+    runner_name: str, made: Quantised, tmp_path: Path
 ) -> None:
     pictures = synthetic_pictures(made.spec.input_size)
-    in_memory = engines.open_engine(engine_name, made.model, None).run(pictures)
+    in_memory = runners.open_runner(runner_name, made.model, None).run(pictures)
     assert least_cosine(in_memory, made) >= 0.999
     for _ in range(2):  # written, then found
         np.testing.assert_allclose(
-            engines.open_engine(engine_name, made.model, tmp_path).run(pictures), in_memory, atol=1e-5
+            runners.open_runner(runner_name, made.model, tmp_path).run(pictures), in_memory, atol=1e-5
         )
     assert (tmp_path / float_arithmetic.FILE).stat().st_size > made.model.stat().st_size
 
@@ -106,27 +106,27 @@ def test_weights_and_bounds_are_those_of_the_whole_numbers() -> None:
     assert (float(least), float(most)) == (-32.0, 95.5)
 
 
-@pytest.mark.parametrize("runtime", list(ENGINES))
+@pytest.mark.parametrize("runtime", list(EXPORT_RUNTIMES))
 def test_where_eight_bit_products_overflow_it_is_computed_in_float32_and_says_so(
     runtime: RuntimeName, bundled_int8: EncoderRequest, tmp_path: Path, made: Quantised, opened: list[str]
 ) -> None:
     encoder = load_on_runtime(bundled_int8, tmp_path, runtime)
-    assert least_cosine(encoder.forward(synthetic_pictures(made.spec.input_size)), made) >= SAME_INT8
+    assert least_cosine(encoder.forward(synthetic_pictures(made.spec.input_size)), made) >= MIN_COSINE_INT8
     assert encoder.runtime.startswith(f"{runtime} ")
     assert "in float32" in encoder.runtime
     assert encoder.spec.precision == "int8"
-    assert opened == [runtime, IN_FLOAT32[runtime], IN_FLOAT32[runtime]]
+    assert opened == [runtime, FLOAT32_VARIANTS[runtime], FLOAT32_VARIANTS[runtime]]
 
 
 def test_the_measured_reason_names_what_the_others_gave_and_is_kept(
     bundled_int8: EncoderRequest, tmp_path: Path, opened: list[str], wrong: str
 ) -> None:
     said = load_on_runtime(bundled_int8, tmp_path, RuntimeName.AUTO).runtime
-    assert f"openvino not: {wrong}, onnxruntime not: {wrong})" in said
+    assert f"openvino rejected: {wrong}, onnxruntime rejected: {wrong})" in said
     opened.clear()
     assert load_on_runtime(bundled_int8, tmp_path, RuntimeName.AUTO).runtime == said
-    (engine,) = opened
-    assert engine in IN_FLOAT32.values()
+    (runner,) = opened
+    assert runner in FLOAT32_VARIANTS.values()
 
 
 @pytest.mark.parametrize("runtime", [RuntimeName.AUTO, RuntimeName.ONNXRUNTIME])
@@ -139,26 +139,26 @@ def test_float32_arithmetic_is_not_opened_where_eight_bit_products_are_right(
         def run(self, batch: RGB) -> Vectors:
             return made.check[: len(batch)]
 
-    def open_here(name: str, *_: object) -> Engine:
+    def open_here(name: str, *_: object) -> NetworkRunner:
         names.append(name)
         return Right(made)
 
-    monkeypatch.setattr(engines, "open_engine", open_here)
+    monkeypatch.setattr(runners, "open_runner", open_here)
     assert "float32" not in load_on_runtime(bundled_int8, tmp_path, runtime).runtime
-    assert not set(names) & set(IN_FLOAT32.values())
+    assert not set(names) & set(FLOAT32_VARIANTS.values())
 
 
 def test_an_encoder_that_not_even_float32_arithmetic_gives_back_is_refused(
     bundled_int8: EncoderRequest, tmp_path: Path, made: Quantised, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "open_engine", lambda *_: Overflowing(made))
+    monkeypatch.setattr(runners, "open_runner", lambda *_: Overflowing(made))
     with pytest.raises(EncoderOptionsError, match=f"; onnxruntime-float32: {wrong}"):
         load_on_runtime(bundled_int8, tmp_path, RuntimeName.AUTO)
 
 
 def test_exact_products_give_the_expected_vectors_on_every_processor(made: Quantised) -> None:
-    engine = OnnxRuntimeEngine(made.model, exact_products=True)
-    assert least_cosine(engine.run(synthetic_pictures(made.spec.input_size)), made) >= 0.999
+    runner = OnnxRuntimeRunner(made.model, exact_products=True)
+    assert least_cosine(runner.run(synthetic_pictures(made.spec.input_size)), made) >= 0.999
 
 
 def test_an_int8_encoder_is_made_with_exact_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,12 +166,12 @@ def test_an_int8_encoder_is_made_with_exact_products(tmp_path: Path, monkeypatch
     request = EncoderRequest(f"test_resnet:{tmp_path / 'tiny.safetensors'}")
     exact: list[bool] = []
 
-    class Recorded(OnnxRuntimeEngine):
+    class Recorded(OnnxRuntimeRunner):
         def __init__(self, model: Path | bytes, *, exact_products: bool = False) -> None:
             exact.append(exact_products)
             super().__init__(model, exact_products=exact_products)
 
-    monkeypatch.setattr(int8_build, "OnnxRuntimeEngine", Recorded)
+    monkeypatch.setattr(int8_build, "OnnxRuntimeRunner", Recorded)
     size = int8_build.float_encoder(request, tmp_path).spec.input_size
     quantised, encoder = int8_build.quantise(request, tmp_path, [synthetic_pictures(size)], tmp_path / "tiny.onnx")
     assert exact == [True]

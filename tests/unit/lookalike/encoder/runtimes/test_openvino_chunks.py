@@ -1,4 +1,4 @@
-"""How OpenVINO's engine cuts batches, and that callers at once get each their own vectors."""
+"""How OpenVINO's runner cuts batches, and that callers at once get each their own vectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lookalike.encoder.int8.artifact import read_quantised
-from lookalike.encoder.runtimes.openvino_runtime import COSTS, OpenVinoEngine, chunk_sizes
+from lookalike.encoder.runtimes.openvino_runtime import CHUNK_COSTS, OpenVinoRunner, chunk_sizes
 
 INT8 = read_quantised("bundled-int8", Path())
 MODEL, SIZE = INT8.model, INT8.spec.input_size
@@ -41,18 +41,18 @@ def test_every_batch_is_cut_into_chunks_that_there_are_networks_for() -> None:
         for workers in (1, 2, 3, 8, 64):
             sizes = chunk_sizes(pictures, workers)
             assert sum(sizes) == pictures
-            assert set(sizes) <= {1, 4, 8} == set(COSTS)
+            assert set(sizes) <= {1, 4, 8} == set(CHUNK_COSTS)
 
 
 def test_callers_at_once_get_each_their_own_vectors() -> None:
-    engine = OpenVinoEngine(MODEL)
+    runner = OpenVinoRunner(MODEL)
     pictures = np.random.default_rng(0).integers(0, 256, (20, SIZE, SIZE, 3), np.uint8)
-    alone = np.concatenate([engine.run(picture[None]) for picture in pictures])
+    alone = np.concatenate([runner.run(picture[None]) for picture in pictures])
     assert len(np.unique(alone.round(4), axis=0)) == 20
     found: dict[int, np.ndarray] = {}
 
     def call(count: int) -> None:
-        found[count] = engine.run(pictures[:count])
+        found[count] = runner.run(pictures[:count])
 
     threads = [threading.Thread(target=call, args=(count,)) for count in (20, 13, 9, 5, 2)]
     for thread in threads:
@@ -65,11 +65,11 @@ def test_callers_at_once_get_each_their_own_vectors() -> None:
 
 
 def test_a_chunk_that_fails_leaves_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = OpenVinoEngine(MODEL)
+    runner = OpenVinoRunner(MODEL)
     pictures = np.zeros((6, SIZE, SIZE, 3), np.uint8)
-    before = engine.run(pictures)
+    before = runner.run(pictures)
     wrong = np.zeros((6, SIZE, SIZE - 44, 3), np.uint8)
     for _ in range(10):
         with pytest.raises(ValueError, match="broadcast"):
-            engine.run(wrong)
-    np.testing.assert_allclose(engine.run(pictures), before, atol=1e-6)
+            runner.run(wrong)
+    np.testing.assert_allclose(runner.run(pictures), before, atol=1e-6)

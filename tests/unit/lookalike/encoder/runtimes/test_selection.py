@@ -13,9 +13,9 @@ import pytest
 
 from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.export.cache import export_folder
-from lookalike.encoder.runtimes import benchmark, engines, selection
+from lookalike.encoder.runtimes import benchmark, runners, selection
 from lookalike.encoder.runtimes.benchmark import describe_choice
-from lookalike.encoder.runtimes.exported import chunked
+from lookalike.encoder.runtimes.exported import split_batch
 from lookalike.encoder.runtimes.selection import load_on_runtime
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder, load_torch_encoder
 from lookalike.errors import EncoderOptionsError
@@ -54,24 +54,24 @@ def _across(vectors: Vectors) -> Vectors:
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EncoderRequest:
-    """A tiny network whose export is a few bytes, made in this process, where engines can be stood in for."""
+    """A tiny network whose export is a few bytes, made in this process, where runners can be stood in for."""
     write_tiny(tmp_path / "tiny.safetensors")
-    monkeypatch.setattr(TorchEncoder, "exported", lambda _: b"network")
+    monkeypatch.setattr(TorchEncoder, "export_onnx", lambda _: b"network")
     monkeypatch.setattr(selection, "run_in_subprocess", lambda work, *arguments: work(*arguments))
     return EncoderRequest(f"{TINY}:{tmp_path / 'tiny.safetensors'}")
 
 
-def stand_in_engines(monkeypatch: pytest.MonkeyPatch, reference: TorchEncoder, angles: dict[str, float]) -> list[str]:
-    """Engines whose vectors are off by these angles; one that is not named cannot be opened. Returns what is opened."""
+def stand_in_runners(monkeypatch: pytest.MonkeyPatch, reference: TorchEncoder, angles: dict[str, float]) -> list[str]:
+    """Runners whose vectors are off by these angles; one that is not named cannot be opened. Returns what is opened."""
     opened: list[str] = []
 
-    def open_engine(name: str, *_: Any) -> Runs:
+    def open_runner(name: str, *_: Any) -> Runs:
         opened.append(name)
         if name not in angles:
             raise ImportError(f"No module named {str(name)!r}")
         return Runs(reference, angles[name])
 
-    monkeypatch.setattr(engines, "open_engine", open_engine)
+    monkeypatch.setattr(runners, "open_runner", open_runner)
     return opened
 
 
@@ -91,27 +91,27 @@ def test_a_runtime_with_other_vectors_is_never_chosen_however_fast(
     tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # cos(0.02) = 0.9998 is too little, cos(0.01) = 0.99995 is enough
-    stand_in_engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.02, "onnxruntime": 0.01})
+    stand_in_runners(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.02, "onnxruntime": 0.01})
     costing(monkeypatch, torch=9.0, openvino=1.0, onnxruntime=2.0)
     encoder = load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert "onnxruntime" not in encoder.runtime.split(",")[0]  # the stand-in's own words
-    assert "2.0 ms of CPU a picture (torch 9.0, openvino not: cosine 0.99980 to the reference)" in encoder.runtime
+    assert "2.0 ms of CPU a picture (torch 9.0, openvino rejected: cosine 0.99980 to the reference)" in encoder.runtime
 
 
 def test_pytorch_serves_when_it_is_the_fastest_and_says_so(
     tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_in_engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.0})
+    stand_in_runners(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.0})
     costing(monkeypatch, torch=3.0, openvino=5.0)
     encoder = load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert isinstance(encoder, TorchEncoder)
-    assert "3.0 ms of CPU a picture (openvino 5.0, onnxruntime not: No module named 'onnxruntime')" in encoder.runtime
+    assert "3.0 ms of CPU a picture (openvino 5.0, onnxruntime rejected: No module named 'onnxruntime')" in encoder.runtime
 
 
 def test_it_is_measured_once_and_again_when_the_machine_or_a_version_changes(
     tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = stand_in_engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.0, "onnxruntime": 0.0})
+    opened = stand_in_runners(monkeypatch, load_torch_encoder(tiny, tmp_path), {"openvino": 0.0, "onnxruntime": 0.0})
     costing(monkeypatch, torch=9.0, openvino=1.0, onnxruntime=2.0)
     load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert sorted(opened) == ["onnxruntime", "openvino", "openvino"]
@@ -141,15 +141,15 @@ def test_a_folder_that_cannot_be_written_leaves_pytorch_and_says_so(tiny: Encode
 def test_a_runtime_that_was_asked_for_is_not_replaced_by_another(
     tiny: EncoderRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_in_engines(monkeypatch, load_torch_encoder(tiny, tmp_path), {"onnxruntime": 0.0})
+    stand_in_runners(monkeypatch, load_torch_encoder(tiny, tmp_path), {"onnxruntime": 0.0})
     with pytest.raises(EncoderOptionsError, match=r"^openvino cannot run test_resnet:.* No module named 'openvino'"):
         load_on_runtime(tiny, tmp_path, RuntimeName.OPENVINO)
-    assert load_on_runtime(tiny, tmp_path, RuntimeName.ONNXRUNTIME).runtime == "fast 1, as was asked for"
+    assert load_on_runtime(tiny, tmp_path, RuntimeName.ONNXRUNTIME).runtime == "fast 1, as requested"
 
 
 def test_each_runtime_that_can_be_named_has_a_module() -> None:
-    for name in engines.ENGINES:
-        assert callable(import_module(f"lookalike.encoder.runtimes.{name}_runtime").open_engine)
+    for name in runners.EXPORT_RUNTIMES:
+        assert callable(import_module(f"lookalike.encoder.runtimes.{name}_runtime").open_runner)
 
 
 def test_a_runtime_that_there_is_not_is_refused() -> None:
@@ -193,7 +193,7 @@ def test_a_size_that_a_network_cannot_have_is_refused_as_it_is_with_pytorch(tmp_
 )
 def test_a_batch_is_shared_out_evenly_and_at_most_eight_at_a_time(pictures: int, cores: int, sizes: list[int]) -> None:
     batch = np.arange(pictures, dtype=np.uint8)[:, None, None, None]
-    parts = chunked(batch, cores)
+    parts = split_batch(batch, cores)
     assert [len(part) for part in parts] == sizes
     np.testing.assert_array_equal(np.concatenate(parts), batch)
 
