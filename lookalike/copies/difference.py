@@ -8,7 +8,6 @@ keeps the shape of what is there; an edit is in one place, and does not.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import cv2
@@ -33,10 +32,10 @@ _SMOOTHING = 3
 """Side, in pixels, over which residuals are averaged."""
 _MIN_RESIDUAL = 20.0
 """Levels of averaged residual from which a place may differ."""
-_CERTAIN_RESIDUAL = 60.0
-"""Levels of grey from which it differs whatever its shape."""
 _GREY_FACTOR, _COLOUR_FACTOR = 4.0, 10.0
 """How many times the usual residuals those of a place must be. Colours that overexposure clips have large ones."""
+_CERTAIN_FACTOR = 3.0
+"""How many times those it differs whatever its shape."""
 _USUAL_SHARE = 95.0
 """Per cent of the residuals of the other detail that are no larger than the usual ones."""
 _MAX_CORRELATION = 0.8
@@ -107,7 +106,7 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> D
         grey.second,
         compared & ~corner_mask(grey.first, grey.second, (residuals >= _MIN_RESIDUAL) & compared, pair.inside),
     )
-    places = _exceptional_places([grey], _GREY_FACTOR, _CERTAIN_RESIDUAL)
+    places = _exceptional_places([grey], _GREY_FACTOR)
     places += _colour_places(first, second, pair, grey.compared)
     places.sort(key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
     back = np.linalg.inv(pair.matrix)
@@ -155,10 +154,10 @@ def _is_coloured_alike(planes: _Planes) -> bool:
     return covariance >= _MIN_COLOUR_CORRELATION * max(1.0, spreads[0] * spreads[1])
 
 
-def _exceptional_places(planes: list[_Planes], factor: float, certain: float = math.inf) -> list[Box]:
+def _exceptional_places(planes: list[_Planes], factor: float) -> list[Box]:
     """Boxes, in pixels, around residuals of any of the ``planes``, ``factor`` times those of the other detail.
 
-    Below ``certain`` they must have another shape too.
+    Unless they are ``_CERTAIN_FACTOR`` times as large as that, the place must have another shape too.
     """
     residuals = np.max([_residuals(plane) * plane.compared for plane in planes], axis=0).astype(np.float32)
     residuals = cv2.blur(residuals, (_SMOOTHING, _SMOOTHING)).astype(np.float32, copy=False)
@@ -179,7 +178,10 @@ def _exceptional_places(planes: list[_Planes], factor: float, certain: float = m
         box = (x + inset, y + inset, x + width - inset, y + height - inset)
         if peak < factor * usual:
             continue
-        if peak >= certain or min(_correlation(plane, box) for plane in planes) < _MAX_CORRELATION:
+        if (
+            peak >= _CERTAIN_FACTOR * factor * usual
+            or min(_correlation(plane, box) for plane in planes) < _MAX_CORRELATION
+        ):
             places.append((float(box[0]), float(box[1]), float(box[2]), float(box[3])))
     return places
 
