@@ -157,6 +157,8 @@ def index_collection(
         encoder = load_encoder(request.encoder, places.encoders_dir)
         if entries == 0 and not options.allow_empty:
             _refuse_empty(request, catalogue)
+        for remark in source.remarks:
+            reporter.say(f"warning: {remark}")
         source_record = SourceRecord(source.kind, source.location, request.root)
         identity = CollectionEncoder(request.encoder, encoder.spec)
         rollback = find_rolled_back(layout)

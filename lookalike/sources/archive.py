@@ -31,6 +31,7 @@ from lookalike.options import SourceOptions
 from lookalike.sources.base import Entry, RefusedEntry, key_error, printable, refused_key
 from lookalike.sources.exclusions import IGNORE_FILE, MAX_IGNORE_FILE_BYTES, Exclusions, read_ignore_lines
 from lookalike.sources.files import too_large_error, unreadable_error
+from lookalike.sources.zip_names import ZipNames
 
 MAX_ENTRIES = 2_000_000
 MAX_DIRECTORY_BYTES = 256 << 20
@@ -45,7 +46,10 @@ _STOPPABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
 class ZipSource:
-    """The port `Source` over one zip file; keys are member names, in the order of the archive."""
+    """The port `Source` over one zip file; keys are member names as `ZipNames` reads them, in the order of the archive.
+
+    The location of a member is its name as `zipfile` reads it, so that it stays the same whatever encoding is named.
+    """
 
     kind = "zip"
 
@@ -67,6 +71,15 @@ class ZipSource:
             self._archive.close()
             raise _too_many_members_error(self.location)
 
+    @property
+    def remarks(self) -> list[str]:
+        """What is odd about the names."""
+        return [] if self._names.remark is None else [f"{self.location}: {self._names.remark}"]
+
+    @cached_property
+    def _names(self) -> ZipNames:
+        return ZipNames(self._archive.infolist(), self._options.encoding)
+
     @cached_property  # who only reads by location does not need them
     def exclusions(self) -> Exclusions:
         """Those of the options, behind those of the ignore file."""
@@ -77,8 +90,9 @@ class ZipSource:
         self.excluded.clear()
         exclusions = self.exclusions
         keys: set[str] = set()
+        names = self._names
         for member in self._archive.infolist():
-            name = member.filename.replace("\\", "/")
+            name = names.name(member).replace("\\", "/")
             parts = [part for part in name.split("/") if part not in ("", ".")]
             key = "/".join(parts)
             if member.is_dir() or name.endswith("/") or key == IGNORE_FILE:

@@ -67,6 +67,10 @@ class Source(Protocol):
     def exclusions(self) -> Exclusions:
         """Raises `PatternInvalidError` and what reading the ignore file raises."""
 
+    @property
+    def remarks(self) -> list[str]:
+        """What the user should know about the source as a whole, a sentence each."""
+
     def entries(self) -> Iterator[Entry | RefusedEntry]:
         """Every entry, lazily, in the same order each time; errors of single entries are yielded, never raised."""
 

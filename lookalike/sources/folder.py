@@ -33,6 +33,11 @@ class FolderSource:
         self.excluded: Counter[str] = Counter()
         self._options = options or SourceOptions()
 
+    @property
+    def remarks(self) -> list[str]:
+        """None."""
+        return []
+
     @cached_property  # who only reads by location does not need them
     def exclusions(self) -> Exclusions:
         """Those of the options, behind those of the ignore file."""

@@ -40,6 +40,11 @@ class ManifestSource:
         self._root = (images_root or self._path.parent).resolve()
         self._table = open_table(self._path, self._options.encoding)
 
+    @property
+    def remarks(self) -> list[str]:
+        """None."""
+        return []
+
     @cached_property
     def exclusions(self) -> Exclusions:
         """Those of the options alone: somebody named every file."""

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,9 @@ from PIL import Image
 from lookalike.catalogue.records import ItemDraft
 from lookalike.copies import compute_fingerprint
 from lookalike.images import encode_jpeg, encode_png, resize
-from lookalike.options import ImageLimits
+from lookalike.options import ImageLimits, SourceOptions
 from lookalike.sources.base import Entry, RefusedEntry
+from lookalike.sources.exclusions import Exclusions
 from lookalike.testing import make_picture
 from service.inference.copy_checker import CopyChecker
 from tests.service.harness import Service, index, item_path, serving
@@ -197,6 +199,8 @@ class Shelf:
 
     def __init__(self) -> None:
         self.pictures = [encode_png(make_picture(seed)) for seed in range(8)]
+        self.excluded: Counter[str] = Counter()
+        self.exclusions, self.remarks = Exclusions(SourceOptions()), list[str]()
         self.reads: list[int] = []
         self.most = 0
         self._open = 0

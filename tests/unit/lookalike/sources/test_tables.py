@@ -258,7 +258,8 @@ def test_without_pyarrow_the_remedy_is_said(corpus: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("is_composed_on_disk", [False, True])
 def test_a_name_is_found_in_either_unicode_form(tmp_path: Path, is_composed_on_disk: bool) -> None:
-    composed, combining = unicodedata.normalize("NFC", "Müller/café.jpg"), unicodedata.normalize("NFD", "Müller/café.jpg")
+    name = "Müller/café.jpg"
+    composed, combining = unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)
     disk, table = (composed, combining) if is_composed_on_disk else (combining, composed)
     (tmp_path / disk).parent.mkdir()
     (tmp_path / disk).write_bytes(b"a picture")
