@@ -147,7 +147,7 @@ def publish(data: Path, count: int, memory: int | None, vectors: Path | None) ->
     request = EncoderRequest(default_encoder())
     spec = load_encoder(request, places.encoders_dir).spec
     layout = CollectionLayout.of(places.collections_dir, NAME)
-    layout.make()
+    layout.create_folders()
     catalogue = open_catalogue(places)
     settings = CollectionSettings("auto", 2, 10**8, 10**8, memory=memory)
     source = SourceRecord("folder", str(data), None)

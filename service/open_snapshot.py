@@ -138,8 +138,8 @@ class OpenSnapshot:
         )
 
 
-def _mismatch(made_by: EncoderSpec, at_hand: EncoderSpec) -> str:
+def _mismatch(collection_encoder: EncoderSpec, encoder: EncoderSpec) -> str:
     return (
-        f"was made by {describe_encoder(made_by)}, and the {at_hand.name} that is here is another encoder, "
-        f"{describe_encoder(at_hand)}"
+        f"was made by {describe_encoder(collection_encoder)}, and the {encoder.name} that is here is another encoder, "
+        f"{describe_encoder(encoder)}"
     )

@@ -15,7 +15,7 @@ from indexer.datasets.labels import COLUMNS, Labels, choose_labels, examples, fo
 from lookalike.api import Collection
 from lookalike.calibration import Calibration, percent, read_calibration
 from lookalike.catalogue.records import ItemRecord
-from lookalike.collection.calibration_store import keep_calibration, remove_calibration
+from lookalike.collection.calibration_store import remove_calibration, store_calibration
 from lookalike.errors import ItemNotFoundError, LabelsMissingError
 from lookalike.sources.base import printable
 
@@ -143,7 +143,7 @@ def _remove(session: Session, collection: Collection) -> None:
 
 def _use(session: Session, collection: Collection, path: Path) -> None:
     calibration = read_calibration(path)
-    keep_calibration(session.layout(collection.manifest.collection), collection.manifest.encoder, calibration)
+    store_calibration(session.layout(collection.manifest.collection), collection.manifest.encoder, calibration)
     _show(session, collection)
 
 
@@ -246,7 +246,7 @@ def _fit(
     layout = session.layout(name)
     result = fit(halves, spec, collection=name, rule=Rule(precision))
     page = write_report(result, layout.calibration_report(spec.digest) if out is None else out)
-    keep_calibration(layout, spec, result.calibration)
+    store_calibration(layout, spec, result.calibration)
     for warning in result.warnings:
         session.reporter.say(f"warning: {warning}")
     session.reporter.answer(

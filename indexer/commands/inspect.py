@@ -54,7 +54,7 @@ def collections(
 def _describe(session: Session, record: CollectionRecord) -> None:
     layout = session.layout(record.name)
     current = layout.current_or_none()
-    complete = layout.complete()
+    complete = layout.complete_generations()
     fields: dict[str, Any] = {"collection": record.name, "source": record.source.location, "snapshots": complete}
     if current is None:
         session.reporter.answer(f"{record.name}: nothing published yet (source {record.source.location})", **fields)
@@ -140,7 +140,7 @@ def rollback(
         record = catalogue.collection(collection)
     layout = session.layout(collection)
     with disk_errors(layout.root):
-        layout.make()
+        layout.create_folders()
     with layout.hold_lock():
         target = _target(session, collection) if to is None else to
         with session.collection(collection, generation=target, whole=True) as open_collection:
@@ -157,7 +157,7 @@ def _until(layout: CollectionLayout, record: CollectionRecord) -> str:
     current = find_rolled_back(layout)
     if current is None:
         return ""
-    newest = layout.complete()[-1]
+    newest = layout.complete_generations()[-1]
     text = f" until the next index or reindex, which goes on from snapshot {newest}"
     with suppress(SnapshotDamagedError):
         newest_encoder = read_manifest(layout, newest).encoder
@@ -173,7 +173,7 @@ def _until(layout: CollectionLayout, record: CollectionRecord) -> str:
 
 def _target(session: Session, collection: str) -> int:
     layout = session.layout(collection)
-    complete = layout.complete()
+    complete = layout.complete_generations()
     try:
         current = layout.current()
     except SnapshotDamagedError:

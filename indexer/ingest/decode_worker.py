@@ -92,15 +92,15 @@ class Examiner:
         """Outcomes by position: files whose bytes an item has already are not decoded."""
         if not files:
             return {}
-        twins = self.builder.twins([file.digest for file in files])
+        items_by_content = self.builder.items_by_content([file.digest for file in files])
         outcomes = {}
         for file in files:
-            if (twin := twins.get(file.digest)) is None:
+            if (same_content := items_by_content.get(file.digest)) is None:
                 outcomes[file.position] = self._decode(file)
                 continue
             # The same item with other metadata, or a renamed or copied file.
-            twin_item, vector = twin
-            draft = _draft(file, (twin_item.draft.width, twin_item.draft.height, twin_item.draft.format))
+            same_item, vector = same_content
+            draft = _draft(file, (same_item.draft.width, same_item.draft.height, same_item.draft.format))
             duplicate = NewItem(draft, vector, replaces=None if file.item is None else file.item.id)
             outcomes[file.position] = EntryOutcome(file.entry, file.item, file.read_s, duplicate=duplicate)
         return outcomes

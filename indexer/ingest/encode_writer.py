@@ -114,7 +114,7 @@ class EncodeWriter:
     def _commit(self, rows: Sequence[NewItem], unchanged_items: Sequence[ItemRecord]) -> float:
         start = time.perf_counter()
         if unchanged_items:
-            self.builder.mark_seen(unchanged_items)
+            self.builder.mark_present(unchanged_items)
         if rows:
             self.builder.store(rows)
         return time.perf_counter() - start

@@ -77,7 +77,7 @@ class Pipeline:
     _squares: list[RGB] = field(default_factory=list)
 
     def run(self) -> Timings:
-        """Read, encode and store the whole source; items that are gone are left to ``Builder.remove_unseen``."""
+        """Read, encode and store the whole source; items that are gone are left to ``Builder.remove_absent``."""
         pool = ThreadPoolExecutor(self.options.workers, thread_name_prefix="decode")
         with EncodeWriter(self.builder, self.encoder, self.options.encoders) as self._writer:
             try:
@@ -145,9 +145,9 @@ class Pipeline:
     def _record_refused_entry(self, entry: RefusedEntry) -> None:
         """Record an entry that the source could not open; items of a file or folder that cannot be read stay."""
         if entry.item_key is not None:
-            items = self.builder.under(entry.item_key)
+            items = self.builder.items_under(entry.item_key)
         else:
-            items = self.builder.under(entry.key) if isinstance(entry.error, EntryUnreadableError) else []
+            items = self.builder.items_under(entry.key) if isinstance(entry.error, EntryUnreadableError) else []
         for item in items:
             self._writer.mark_unchanged(item)
             self.report.record(item.draft.key, Verdict.KEPT, entry.error)

@@ -42,7 +42,7 @@ def remove_lost(
         return
     if not are_removals_allowed:
         _check_losses(builder, source, report)
-    for key in builder.remove_unseen():
+    for key in builder.remove_absent():
         report.record_removal(key)
 
 

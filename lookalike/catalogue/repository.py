@@ -132,19 +132,19 @@ class Catalogue:
             session.connection().execute(_INSERT_VECTORS, pairs)
             return ids
 
-    def mark_seen(self, collection: CollectionRecord, ids: Sequence[int]) -> None:
+    def mark_present(self, collection: CollectionRecord, ids: Sequence[int]) -> None:
         """Record that the source still has these items in this run."""
         with self._database.write_session() as session:
             for start in range(0, len(ids), CHUNK):
                 is_in_chunk = ItemRow.id.in_(ids[start : start + CHUNK])
                 session.execute(update(ItemRow).where(is_in_chunk).values(seen_run=collection.run))
 
-    def remove_unseen(self, collection: CollectionRecord, generation: int) -> list[str]:
-        """Close every live row that this run has not seen; the keys of these rows, sorted."""
-        is_unseen = and_(_is_live(collection.id), ItemRow.seen_run != collection.run)
+    def remove_absent(self, collection: CollectionRecord, generation: int) -> list[str]:
+        """Close every live row that this run has not marked as present; returns the keys of these rows, sorted."""
+        is_absent = and_(_is_live(collection.id), ItemRow.seen_run != collection.run)
         with self._database.write_session() as session:
-            keys = list(session.scalars(select(ItemRow.key).where(is_unseen).order_by(ItemRow.key)))
-            session.execute(update(ItemRow).where(is_unseen).values(removed_generation=generation))
+            keys = list(session.scalars(select(ItemRow.key).where(is_absent).order_by(ItemRow.key)))
+            session.execute(update(ItemRow).where(is_absent).values(removed_generation=generation))
             return keys
 
     def lost_items(self, collection: CollectionRecord, generation: int) -> LostItems:

@@ -31,7 +31,7 @@ from lookalike.index.planner import IndexRequirements, plan_index
 from lookalike.options import EncoderRequest
 from lookalike.storage import disk_errors
 
-_AGREE = "use the same encoder, or agree to encode everything again with --reencode"
+_REENCODE_ADVICE = "use the same encoder, or agree to encode everything again with --reencode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,12 @@ class Builder:
         """The live items with these keys, whichever encoder made their vectors."""
         return self.catalogue.live_by_key(self.record.id, keys)
 
-    def under(self, place: str) -> list[ItemRecord]:
+    def items_under(self, key_or_folder: str) -> list[ItemRecord]:
         """The live items of this run's encoder with this key, or in this folder: ``a/b/``, or "" for all."""
-        if place and not place.endswith("/"):
-            items = list(self.live_items([place]).values())
+        if key_or_folder and not key_or_folder.endswith("/"):
+            items = list(self.live_items([key_or_folder]).values())
         else:
-            items = self.catalogue.live_below(self.record.id, place)
+            items = self.catalogue.live_below(self.record.id, key_or_folder)
         return [item for item in items if item.encoder_digest == self.spec.digest]
 
     def is_current(self, item: ItemRecord, content_digest: str) -> bool:
@@ -88,7 +88,7 @@ class Builder:
         """Whether the item was stored by an earlier run that published nothing."""
         return item.created_generation == self.generation
 
-    def twins(self, content_digests: Sequence[str]) -> dict[str, tuple[ItemRecord, npt.NDArray[np.float32]]]:
+    def items_by_content(self, content_digests: Sequence[str]) -> dict[str, tuple[ItemRecord, npt.NDArray[np.float32]]]:
         """By digest, a live item with this content and its vector: a renamed or copied file is not encoded again."""
         items = self.catalogue.live_by_content(self.record.id, content_digests, self.spec.digest)
         candidates = ((digest, item, self.vector(item.id)) for digest, item in items.items())
@@ -106,17 +106,17 @@ class Builder:
         """Store a batch in one transaction, vectors included."""
         self.catalogue.store(self.record, self.generation, self.spec.digest, items)
 
-    def mark_seen(self, items: Sequence[ItemRecord]) -> None:
+    def mark_present(self, items: Sequence[ItemRecord]) -> None:
         """Record that the source still has these items."""
-        self.catalogue.mark_seen(self.record, [item.id for item in items])
+        self.catalogue.mark_present(self.record, [item.id for item in items])
 
     def live_count(self) -> int:
         """Number of items in the pending generation."""
         return self.catalogue.live_count(self.record.id)
 
-    def remove_unseen(self) -> list[str]:
+    def remove_absent(self) -> list[str]:
         """Remove items that the source no longer has, after a full pass over it; returns their keys."""
-        return self.catalogue.remove_unseen(self.record, self.generation)
+        return self.catalogue.remove_absent(self.record, self.generation)
 
     def publish(self, report_progress: ProgressCallback = ignore_progress) -> Manifest:
         """Publish the pending generation as the collection's current snapshot, and prune old ones.
@@ -166,7 +166,7 @@ class Builder:
         return newest.settings is not None and newest.target_recall != self._requirements.target_recall
 
     def _prune(self, current: int) -> None:
-        complete = self.layout.complete()
+        complete = self.layout.complete_generations()
         kept_generations = set(complete[-self.options.settings.keep :]) | {current}
         for generation in complete:
             if generation not in kept_generations:
@@ -193,7 +193,7 @@ class Builder:
         are not, and an id may now belong to another picture.
         """
         damage: list[str] = []
-        for generation in reversed(self.layout.complete()):
+        for generation in reversed(self.layout.complete_generations()):
             try:
                 snapshot = open_snapshot(self.layout, generation)
                 check_ids(snapshot, self.catalogue.visible_ids(self.record.id, generation))
@@ -213,7 +213,7 @@ class Builder:
         index_types: IndexTypes,
         options: BuildOptions,
     ) -> Iterator[tuple[Self, list[str]]]:
-        """A run over a collection, which is made if it does not exist, and a warning for each damage to its data.
+        """A run over a collection, which is created if it does not exist, and a warning for each damage to its data.
 
         The run repairs that damage: pictures whose vectors cannot be read are encoded again.
 
@@ -222,11 +222,11 @@ class Builder:
         """
         request, spec = encoder.request, encoder.spec
         with disk_errors(layout.root):
-            layout.make()
+            layout.create_folders()
         with layout.hold_lock():
             with disk_errors(layout.root):
                 layout.clear_unfinished()
-            complete = layout.complete()
+            complete = layout.complete_generations()
             if not options.allow_other_encoder:
                 command = reencode_command(layout.name, source, request, options.settings, layout.data)
                 _check_encoder(layout, complete, spec, command)
@@ -250,20 +250,20 @@ def _check_encoder(layout: CollectionLayout, complete: Sequence[int], spec: Enco
         raise EncoderMismatchError(
             f"the collection {layout.name!r} was rolled back to snapshot {current.generation}, which this encoder, "
             f"{describe_encoder(spec)}, made; its newest snapshot, {complete[-1]}, was made by "
-            f"{describe_encoder(newest_encoder)}, and a run goes forward from there. To stay with this encoder run "
+            f"{describe_encoder(newest_encoder)}, and a run continues from there. To stay with this encoder run "
             f"`{command}`, to go back to the other one `python -m indexer reindex`",
             subject=layout.name,
         )
-    check_same_encoder(layout.name, newest_encoder, spec, command=command, otherwise=_AGREE)
+    check_same_encoder(layout.name, newest_encoder, spec, command=command, advice=_REENCODE_ADVICE)
 
 
 def find_rolled_back(layout: CollectionLayout) -> Manifest | None:
-    """The current snapshot where a rollback made an older one than the newest current, else None.
+    """The manifest of the current snapshot if a rollback made one current that is not the newest, else None.
 
-    The next run goes forward from the newest one. None, too, where the current one cannot be read.
+    The next run continues from the newest one. None also if the current one cannot be read.
     """
     with suppress(SnapshotDamagedError):
-        current, complete = layout.current_or_none(), layout.complete()
+        current, complete = layout.current_or_none(), layout.complete_generations()
         if current is not None and complete and current < complete[-1]:
             return read_manifest(layout, current)
     return None
@@ -272,9 +272,9 @@ def find_rolled_back(layout: CollectionLayout) -> Manifest | None:
 def check_request_fits_collection(layout: CollectionLayout, request: EncoderRequest) -> None:
     """Raise EncoderMismatchError if the requested encoder cannot be the collection's, without loading it.
 
-    To load it first may export a network in vain, which takes seconds.
+    Loading may export a network, which takes seconds and would be in vain.
     """
-    newest_encoder = _newest_encoder(layout, layout.complete())
+    newest_encoder = _newest_encoder(layout, layout.complete_generations())
     if newest_encoder is None or find_rolled_back(layout) is not None:  # ``Builder.open`` reports a rollback
         return
     requested_options = {"fusion": request.fusion, "input_size": request.input_size}
@@ -287,7 +287,7 @@ def check_request_fits_collection(layout: CollectionLayout, request: EncoderRequ
     if differences:
         raise EncoderMismatchError(
             f"the collection {layout.name!r} was made by {newest_encoder.name!r}, and this encoder has "
-            f"{'; '.join(differences)}: {_AGREE}",
+            f"{'; '.join(differences)}: {_REENCODE_ADVICE}",
             subject=layout.name,
         )
 

@@ -34,7 +34,7 @@ def collection_calibration(layout: CollectionLayout, spec: EncoderSpec) -> Calib
     return calibration
 
 
-def keep_calibration(layout: CollectionLayout, spec: EncoderSpec, calibration: Calibration) -> None:
+def store_calibration(layout: CollectionLayout, spec: EncoderSpec, calibration: Calibration) -> None:
     """Store a calibration for the collection's scores by this encoder; replaces an older one.
 
     Raises CalibrationMismatchError for another encoder's, DiskFullError and DataPathError.
@@ -62,7 +62,7 @@ def remove_calibration(layout: CollectionLayout, spec: EncoderSpec) -> bool:
 
 def _read_stored_digests(layout: CollectionLayout) -> frozenset[str]:
     """The digests of encoders whose calibration must exist; none before the first calibration."""
-    path = layout.kept_calibrations
+    path = layout.stored_digests
     try:
         return frozenset(map(str, json.loads(path.read_text(encoding="utf-8"))))
     except FileNotFoundError:
@@ -74,4 +74,4 @@ def _read_stored_digests(layout: CollectionLayout) -> frozenset[str]:
 
 
 def _write_stored_digests(layout: CollectionLayout, digests: frozenset[str]) -> None:
-    write_atomically(layout.kept_calibrations, (json.dumps(sorted(digests), indent=2) + "\n").encode())
+    write_atomically(layout.stored_digests, (json.dumps(sorted(digests), indent=2) + "\n").encode())

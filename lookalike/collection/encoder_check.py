@@ -16,30 +16,31 @@ def describe_encoder(spec: EncoderSpec) -> str:
 
 
 def check_same_encoder(
-    name: str, made_by: EncoderSpec, at_hand: EncoderSpec, *, command: str, otherwise: str = _RELOAD
+    name: str, collection_encoder: EncoderSpec, encoder: EncoderSpec, *, command: str, advice: str = _RELOAD
 ) -> None:
-    """Raise EncoderMismatchError unless ``at_hand`` makes vectors like those of the collection ``name``.
+    """Raise EncoderMismatchError unless ``encoder`` makes vectors like those of the collection ``name``.
 
-    Where both have the same name, as after an update that brought another network under it, the error gives the
-    ``command`` that encodes the collection again; else its advice is ``otherwise``.
+    If both have the same name, as after an update that brought another network under it, the error gives the
+    ``command`` that encodes the collection again; else ``advice``.
     """
-    if at_hand.digest == made_by.digest:
+    if encoder.digest == collection_encoder.digest:
         return
-    statement = f"the collection {name!r} was made by {describe_encoder(made_by)}"
-    differences = _differences(made_by, at_hand)
-    if at_hand.name != made_by.name:
+    statement = f"the collection {name!r} was made by {describe_encoder(collection_encoder)}"
+    differences = _differences(collection_encoder, encoder)
+    if encoder.name != collection_encoder.name:
         differs = differences or "the weights"
-        message = f"{statement}, and this encoder is {describe_encoder(at_hand)}: {otherwise}. They differ in {differs}"
+        message = f"{statement}, and this encoder is {describe_encoder(encoder)}: {advice}. They differ in {differs}"
     else:
         message = (
-            f"{statement}, and the {made_by.name} that is here is another encoder, {describe_encoder(at_hand)}. "
-            f"Encode its pictures again with `{command}`; until then it can be searched by key, but not with a picture"
+            f"{statement}, and the {collection_encoder.name} that is here is another encoder, "
+            f"{describe_encoder(encoder)}. Encode its pictures again with "
+            f"`{command}`; until then it can be searched by key, but not with a picture"
             f"{differences and f'. They differ in {differences}'}"
         )
     raise EncoderMismatchError(message, subject=name)
 
 
-def _differences(made_by: EncoderSpec, at_hand: EncoderSpec) -> str:
-    """A phrase for each field that differs, without the weights, which stand beside the names."""
-    phrases = at_hand.differences(made_by)
+def _differences(collection_encoder: EncoderSpec, encoder: EncoderSpec) -> str:
+    """A phrase for each field that differs, except the weights, which are given beside the names."""
+    phrases = encoder.differences(collection_encoder)
     return "; ".join(phrase for phrase in phrases if not phrase.startswith("weights_digest "))

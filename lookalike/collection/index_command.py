@@ -13,11 +13,11 @@ from lookalike.options import MEBIBYTE, EncoderRequest, ImageLimits, SourceOptio
 
 DATA_FOLDER = Path("data")
 DEFAULT_ENGINE, DEFAULT_KEEP = "auto", 3
-"""What ``index`` does where it is not told; what is as it would be anyway is left out of the command."""
+"""Defaults of ``index``: flags with their default values are left out of the command."""
 
 
 def default_memory() -> int:
-    """Bytes that an index may take in a service where nobody says: half of this machine's memory."""
+    """Bytes that an index may take in a service by default: half of this machine's memory."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
@@ -41,7 +41,7 @@ def index_command(
     *,
     agreement: str,
 ) -> str:
-    """``python -m indexer index SOURCE --collection NAME --agreement``, with all flags without which it would change.
+    """``python -m indexer index SOURCE --collection NAME --agreement``, with every flag that differs from its default.
 
     A database's URL is not among them: it may have a password in it.
     """
@@ -76,7 +76,7 @@ def _settings_flags(settings: CollectionSettings) -> list[str]:
 
 
 def source_flags(options: SourceOptions) -> list[str]:
-    """The flags of ``index`` that say how a source is read; none where all is as it would be anyway."""
+    """The flags of ``index`` that say how a source is read; none for the defaults."""
     pairs = [("--exclude", pattern) for pattern in options.exclude]
     pairs += [("--include", pattern) for pattern in options.include]
     pairs += [] if options.encoding is None else [("--source-encoding", options.encoding)]

@@ -1,4 +1,4 @@
-"""Where a collection's files lie, and which of its snapshots is the current one.
+"""Where a collection's files are, and which of its snapshots is the current one.
 
 collections/NAME/
     lock                    held by the indexer that works on it
@@ -92,8 +92,8 @@ class CollectionLayout:
         return self.root / "snapshots"
 
     @property
-    def kept_calibrations(self) -> Path:
-        """The list of calibrations that must be there."""
+    def stored_digests(self) -> Path:
+        """The file with the digests of the encoders whose calibration must exist."""
         return self.root / "calibrations" / "kept.json"
 
     def calibration(self, encoder_digest: str) -> Path:
@@ -101,11 +101,11 @@ class CollectionLayout:
         return self.root / "calibrations" / f"{encoder_digest[:16]}.json"
 
     def calibration_report(self, encoder_digest: str) -> Path:
-        """The folder of curves and page that were drawn when it was calibrated."""
+        """The folder with the curves and the page of a calibration."""
         return self.reports / f"calibration-{encoder_digest[:16]}"
 
-    def make(self) -> None:
-        """Make the folders."""
+    def create_folders(self) -> None:
+        """Create the folders of the collection that do not exist yet."""
         self.snapshots.mkdir(parents=True, exist_ok=True)
         self.reports.mkdir(exist_ok=True)
 
@@ -113,8 +113,8 @@ class CollectionLayout:
         """The folder of one snapshot."""
         return self.snapshots / f"{generation:08d}"
 
-    def complete(self) -> list[int]:
-        """Generations of the snapshots that have their manifest, rising."""
+    def complete_generations(self) -> list[int]:
+        """Generations of the snapshots that have their manifest, ascending."""
         if not self.snapshots.is_dir():
             return []
         return sorted(int(folder.name) for folder in self._generations() if (folder / MANIFEST).exists())
@@ -145,10 +145,10 @@ class CollectionLayout:
 
     def point_to(self, generation: int) -> None:
         """Make a complete snapshot the current one."""
-        if generation not in self.complete():
-            complete_generations = ", ".join(map(str, self.complete())) or "none"
+        if generation not in self.complete_generations():
+            known_generations = ", ".join(map(str, self.complete_generations())) or "none"
             raise SnapshotNotFoundError(
-                f"the collection {self.name!r} has no snapshot {generation}; there are: {complete_generations}",
+                f"the collection {self.name!r} has no snapshot {generation}; there are: {known_generations}",
                 subject=str(generation),
             )
         write_atomically(self.root / CURRENT, (json.dumps({"generation": generation}) + "\n").encode())
@@ -162,12 +162,12 @@ class CollectionLayout:
                 shutil.rmtree(folder)
 
     def remove(self, generation: int) -> None:
-        """Remove a snapshot: the manifest first, so that what is half removed counts as unfinished."""
+        """Remove a snapshot: the manifest first, so that a partly removed one counts as unfinished."""
         folder = self.snapshot(generation)
         (folder / MANIFEST).unlink()
         sync_folder(folder)
         shutil.rmtree(folder)
 
     def _generations(self) -> list[Path]:
-        """The snapshots' folders, whole or not; what else a person has put beside them is left alone."""
+        """The snapshots' folders, complete or not; other files beside them are left alone."""
         return [path for path in self.snapshots.iterdir() if GENERATION.fullmatch(path.name) and path.is_dir()]

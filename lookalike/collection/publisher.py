@@ -1,4 +1,4 @@
-"""Writing a snapshot: vectors and index, measured, checksummed, and made whole by the manifest written last."""
+"""Writing a snapshot: vectors and index, measured and checksummed; the manifest, written last, completes it."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Publisher:
 
     def write(
         self,
-        older: Sequence[Snapshot],
+        older_snapshots: Sequence[Snapshot],
         requirements: IndexRequirements,
         types: IndexTypes,
         report_progress: ProgressCallback,
     ) -> None:
-        """Write the snapshot of this generation; ``older`` ones hold the vectors of the items that stayed.
+        """Write the snapshot of this generation; ``older_snapshots`` hold the vectors of the items that stayed.
 
         Raises RecallTooLowError if no index that the requirements allow reaches the target.
         """
@@ -58,7 +58,7 @@ class Publisher:
         pages = list(self.catalogue.visible_ids(self.record.id, self.generation))
         ids = np.concatenate(pages).astype(np.int64)
         write_npy(folder / IDS, ids.shape, np.int64, [ids])
-        vectors = self._write_vectors(folder / VECTORS, ids, older, report_progress)
+        vectors = self._write_vectors(folder / VECTORS, ids, older_snapshots, report_progress)
         # The generation draws the queries that the index is measured with, so that it can be repeated.
         measured_index = build_measured_index(
             vectors, requirements, types, seed=self.generation, report_progress=report_progress
@@ -88,23 +88,23 @@ class Publisher:
         sync_folder(self.layout.snapshots)
 
     def _write_vectors(
-        self, path: Path, ids: Ids, older: Sequence[Snapshot], report_progress: ProgressCallback
+        self, path: Path, ids: Ids, older_snapshots: Sequence[Snapshot], report_progress: ProgressCallback
     ) -> Vectors:
-        """Write the vectors one block after the other, and give them mapped from the file."""
+        """Write the vectors block by block, and return them mapped from the file."""
 
         def blocks() -> Iterator[Vectors]:
             for start in range(0, len(ids), BLOCK):
-                yield check_vectors(self._gather(ids[start : start + BLOCK], older), self.spec.dimension)
+                yield check_vectors(self._gather(ids[start : start + BLOCK], older_snapshots), self.spec.dimension)
                 report_progress("writing vectors", min(start + BLOCK, len(ids)), len(ids))
 
         write_npy(path, (len(ids), self.spec.dimension), np.float32, blocks())
         return np.asarray(np.load(path, mmap_mode="r" if len(ids) else None, allow_pickle=False))
 
-    def _gather(self, ids: Ids, older: Sequence[Snapshot]) -> Vectors:
+    def _gather(self, ids: Ids, older_snapshots: Sequence[Snapshot]) -> Vectors:
         """The vectors of these items, from the newest snapshot that has them or from the catalogue."""
         block = np.empty((len(ids), self.spec.dimension), dtype=np.float32)
         is_missing = np.ones(len(ids), dtype=bool)
-        for snapshot in older:
+        for snapshot in older_snapshots:
             if snapshot.manifest.encoder.digest != self.spec.digest:
                 continue
             positions = snapshot.positions(ids)

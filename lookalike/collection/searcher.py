@@ -1,4 +1,4 @@
-"""The read side of a collection: one snapshot, its index and its rows, answering neighbours."""
+"""The read side of a collection: nearest neighbours and items of one snapshot."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from lookalike.index.base import Neighbours, VectorIndex, Vectors
 from lookalike.short_repr import ShortRepr
 from lookalike.thresholds import Threshold, normalise_score
 
-LIGHT = 1 << 19
-"""Numbers in a snapshot's vectors: to read so many takes about a tenth of a millisecond."""
+MAX_LIGHT_NUMBERS = 1 << 19
+"""Maximum count of numbers in the vectors of a light snapshot: reading them takes about 0.1 ms."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,7 +84,7 @@ class Searcher:
             raise VectorsInvalidError(f"k must be at least 1, got {k}", subject="k")
         if exclude is None:
             return self.index.search(queries, k)
-        # One more than is wanted, and the item taken out, costs less than a filter over all positions.
+        # Searching for one more neighbour and removing the item costs less than a filter over all positions.
         return _without(self.index.search(queries, k + 1), self.snapshot.position(exclude))
 
     def hits(
@@ -101,24 +101,24 @@ class Searcher:
         items = self._items(ids[is_hit].tolist())
         return [
             [
-                _hit(rank, score, items[number], threshold)
-                for rank, (score, number) in enumerate(
-                    zip(scores[row].tolist(), numbers[row].tolist(), strict=True), start=1
+                _hit(rank, score, items[item_id], threshold)
+                for rank, (score, item_id) in enumerate(
+                    zip(scores[hit_mask].tolist(), row_ids[hit_mask].tolist(), strict=True), start=1
                 )
             ]
-            for scores, numbers, row in zip(neighbours.scores, ids, is_hit, strict=True)
+            for scores, row_ids, hit_mask in zip(neighbours.scores, ids, is_hit, strict=True)
         ]
 
     def is_light(self) -> bool:
         """Whether a search takes less time than a change of thread."""
-        return len(self) * self.snapshot.manifest.dimension <= LIGHT
+        return len(self) * self.snapshot.manifest.dimension <= MAX_LIGHT_NUMBERS
 
     def has_cached_item(self, key: str) -> bool:
-        """Whether ``item`` answers from memory."""
+        """Whether ``item`` needs no query of the catalogue for this key."""
         return self.visible_items.has_cached_key(key)
 
     def has_cached_hits(self, neighbours: Neighbours) -> bool:
-        """Whether ``hits`` answers from memory."""
+        """Whether ``hits`` needs no query of the catalogue for these neighbours."""
         ids = self.snapshot.ids[neighbours.positions[neighbours.positions >= 0]]
         return self.visible_items.has_cached_ids(ids.tolist())
 
@@ -142,11 +142,11 @@ class Searcher:
         return item
 
     def page(self, after: int, limit: int) -> list[ItemRecord]:
-        """So many items of the snapshot, by rising id, from the first whose id is above ``after``."""
+        """At most ``limit`` items of the snapshot, by ascending id, from the first whose id is above ``after``."""
         return self.visible_items.page(after, limit)
 
     def items(self) -> Iterator[ItemRecord]:
-        """All items of the snapshot, by rising id."""
+        """All items of the snapshot, by ascending id."""
         return self.catalogue.visible_items(self.collection_id, self.snapshot.manifest.generation)
 
     def vector(self, item_id: int) -> Vectors:
@@ -158,7 +158,7 @@ class Searcher:
 
     def _items(self, ids: list[int]) -> dict[int, ItemRecord]:
         """The rows of these items by id; raises SnapshotDamagedError where the catalogue lacks one."""
-        # By generation too: in a catalogue that was lost or restored an id may name a picture that came later.
+        # By generation too: in a catalogue that was lost or restored, an id may belong to a later picture.
         rows = self.visible_items.by_id(list(dict.fromkeys(ids)))
         missing_count = sum(number not in rows for number in set(ids))
         if missing_count:
@@ -173,7 +173,7 @@ class Searcher:
 
 
 def _without(neighbours: Neighbours, position: int) -> Neighbours:
-    """Neighbours without this position: each row loses it, or where it is not among them the last."""
+    """Neighbours without this position: each row loses it, or its last one if it does not have it."""
     last = neighbours.positions.shape[1] - 1
     scores, positions = neighbours.scores[:, :last].copy(), neighbours.positions[:, :last].copy()
     # Row by row: for one query, which is what a service asks, this takes a fifth of the time of masks.

@@ -1,4 +1,4 @@
-"""Reading a published snapshot: everything is checked against the manifest before a vector of it is believed."""
+"""Reading a published snapshot: its files are checked against the manifest before they are used."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from lookalike.index.vector_reader import VectorReader
 from lookalike.storage import sample_file, sha256_file
 
 LARGE = 64 << 20
-"""Bytes; a file up to this is read whole whenever its snapshot is opened."""
+"""Bytes; a file up to this size is read completely whenever its snapshot is opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One published state of a collection.
 
-    ``ids`` is (n,) int64, rising; ``vectors`` is (n, D) float32; both are mapped from their files. Row i of one belongs
-    to row i of the other and to position i of the index. ``vector_reader`` reads a few of the same vectors.
+    ``ids`` is (n,) int64, ascending; ``vectors`` is (n, D) float32; both are mapped from their files. Row i of one
+    belongs to row i of the other and to position i of the index. ``vector_reader`` reads a few of the same vectors.
     """
 
     folder: Path
@@ -43,13 +43,13 @@ class Snapshot:
         """The positions of these items' vectors, -1 for those that the snapshot does not have."""
         if len(self.ids) == 0:
             return np.full(len(ids), -1, dtype=np.int64)
-        at = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-        return np.where(self.ids[at] == ids, at, -1)
+        candidates = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        return np.where(self.ids[candidates] == ids, candidates, -1)
 
     def position(self, item_id: int) -> int:
         """The position of an item's vector, -1 if the snapshot has no such item."""
-        at = int(self.ids.searchsorted(item_id))
-        return at if at < len(self.ids) and self.ids[at] == item_id else -1
+        candidate = int(self.ids.searchsorted(item_id))
+        return candidate if candidate < len(self.ids) and self.ids[candidate] == item_id else -1
 
     def vector(self, item_id: int) -> npt.NDArray[np.float32] | None:
         """An item's vector, (D,) float32; None if the snapshot has no such item."""
@@ -76,10 +76,10 @@ def read_manifest(layout: CollectionLayout, generation: int) -> Manifest:
 
 
 def open_snapshot(layout: CollectionLayout, generation: int, *, whole: bool = True) -> Snapshot:
-    """A snapshot whose files have all been checked; raises SnapshotDamagedError naming the one that is not as it was.
+    """A snapshot whose files have been checked; raises SnapshotDamagedError, which names the file that has changed.
 
-    Without ``whole`` a file above ``LARGE`` bytes is checked by its length and a sample: to read all of ten million
-    vectors takes a minute, and a service starts, and goes over to new snapshots, many times between two damages.
+    Without ``whole`` a file above ``LARGE`` bytes is checked by its length and a sample: reading all of ten million
+    vectors takes a minute, and services open snapshots often, while damage is rare.
     """
     manifest = read_manifest(layout, generation)
     folder = layout.snapshot(generation)
@@ -126,9 +126,9 @@ def check_files(folder: Path, manifest: Manifest, *, whole: bool = True) -> None
             raise _damage_error(path, "does not match its checksum", manifest.collection)
 
 
-def _damage_error(path: Path, how: str, collection: str) -> SnapshotDamagedError:
+def _damage_error(path: Path, problem: str, collection: str) -> SnapshotDamagedError:
     return SnapshotDamagedError(
-        f"{path} {how}: run `python -m indexer rollback --collection {collection}` to serve an older snapshot, "
+        f"{path} {problem}: run `python -m indexer rollback --collection {collection}` to serve an older snapshot, "
         f"or index the collection again",
         subject=str(path),
     )

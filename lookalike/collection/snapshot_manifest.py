@@ -1,4 +1,4 @@
-"""The one file that makes a snapshot whole: what its vectors mean, which files belong to it, how good its index is."""
+"""A snapshot's manifest, the file that completes it: its encoder, its files and their checksums, its index's recall."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Manifest(ShortRepr):
     ``generation`` is the catalogue's: the snapshot's items are the rows visible at it. ``encoder`` is the full spec
     of its vectors and ``encoder_request`` how to load that encoder again. ``engine`` names the index type, ``plan``
     says in words why it was chosen. ``recall`` is None in an empty snapshot. ``files`` maps file name to stamp.
-    ``settings`` is how hard the index searches, None for an exact one. ``planned`` is the type that was planned, which
-    is another where that one missed ``target_recall``; both are None in snapshots of versions that planned nothing.
+    ``settings`` are the index's search settings, None for an exact one. ``planned`` is the index type that was planned,
+    which differs from ``engine`` if it missed ``target_recall``; both are None in snapshots of versions without plans.
     """
 
     collection: str

@@ -106,9 +106,9 @@ def test_a_change_is_seen_by_the_new_generation_and_not_by_the_old(
 def test_only_what_the_run_has_not_seen_is_removed(catalogue: Catalogue, shoes: CollectionRecord) -> None:
     ids = catalogue.store(shoes, 1, ENCODER, [new("a"), new("b"), new("c")])
     run = catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
-    catalogue.mark_seen(run, [ids[1]])
+    catalogue.mark_present(run, [ids[1]])
     catalogue.store(run, 2, ENCODER, [new("d")])
-    assert catalogue.remove_unseen(run, 2) == ["a", "c"]
+    assert catalogue.remove_absent(run, 2) == ["a", "c"]
     assert visible(catalogue, shoes, 1) == ["a", "b", "c"]
     assert visible(catalogue, shoes, 2) == ["b", "d"]
     assert catalogue.live_count(shoes.id) == 2
@@ -117,7 +117,7 @@ def test_only_what_the_run_has_not_seen_is_removed(catalogue: Catalogue, shoes: 
 def test_what_a_run_has_not_found_is_lost_unless_it_has_moved(catalogue: Catalogue, shoes: CollectionRecord) -> None:
     ids = catalogue.store(shoes, 1, ENCODER, [new(f"x/{name}", name) for name in "abcdef"])
     run = catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
-    catalogue.mark_seen(run, [ids[0]])
+    catalogue.mark_present(run, [ids[0]])
     changed = new("x/b", "9", replaces=ids[1])
     catalogue.store(run, 2, ENCODER, [changed, new("y/c", "c"), new("y/new", "8")])
     lost = catalogue.lost_items(run, 2)
@@ -245,7 +245,7 @@ def test_collections_do_not_see_each_other(catalogue: Catalogue, shoes: Collecti
     assert visible(catalogue, shoes, 1) == ["a"]
     assert visible(catalogue, boots, 1) == ["a", "b"]
     run = catalogue.start_run("shoes", SOURCE, EncoderRequest("bundled"), SETTINGS)
-    assert catalogue.remove_unseen(run, 2) == ["a"]
+    assert catalogue.remove_absent(run, 2) == ["a"]
     assert catalogue.live_count(boots.id) == 2
 
 

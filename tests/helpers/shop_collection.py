@@ -64,7 +64,7 @@ class Shop:
         for key, content in pictures.items():
             item = builder.live_items([key]).get(key)
             if item is not None and builder.is_current(item, digest(content)):
-                builder.mark_seen([item])
+                builder.mark_present([item])
                 continue
             self.encoded.append(key)
             draft = ItemDraft(key, key, digest(content), 10, 4, 4, "PNG", title=f"the {content}")
@@ -81,7 +81,7 @@ class Shop:
     ) -> Manifest:
         with self.run(spec, engine=engine, keep=keep, other=other) as builder:
             self.take(builder, pictures)
-            builder.remove_unseen()
+            builder.remove_absent()
             return builder.publish()
 
     def searcher(self, generation: int | None = None) -> Searcher:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lookalike.calibration import Calibration, HoldoutFigures, percent, read_calibration
-from lookalike.collection.calibration_store import collection_calibration, keep_calibration, remove_calibration
+from lookalike.collection.calibration_store import collection_calibration, remove_calibration, store_calibration
 from lookalike.collection.layout import CollectionLayout
 from lookalike.encoder import calibrations
 from lookalike.errors import CalibrationInvalidError, CalibrationMismatchError
@@ -46,7 +46,7 @@ def made(**changes: Any) -> Calibration:
 @pytest.fixture
 def layout(tmp_path: Path) -> CollectionLayout:
     layout = CollectionLayout.of(tmp_path, "shop")
-    layout.make()
+    layout.create_folders()
     return layout
 
 
@@ -171,10 +171,10 @@ def test_a_file_that_is_no_calibration_is_refused_by_name(tmp_path: Path, text: 
 def test_a_collection_keeps_and_gives_back_its_calibration(layout: CollectionLayout) -> None:
     assert collection_calibration(layout, SPEC) is None
     assert remove_calibration(layout, SPEC) is False
-    keep_calibration(layout, SPEC, made())
+    store_calibration(layout, SPEC, made())
     assert collection_calibration(layout, SPEC) == made()
     assert collection_calibration(layout, OTHER) is None
-    keep_calibration(layout, SPEC, made(threshold=0.9))
+    store_calibration(layout, SPEC, made(threshold=0.9))
     assert collection_calibration(layout, SPEC) == made(threshold=0.9)
     assert remove_calibration(layout, SPEC) is True
     assert collection_calibration(layout, SPEC) is None
@@ -183,15 +183,15 @@ def test_a_collection_keeps_and_gives_back_its_calibration(layout: CollectionLay
 def test_another_encoders_calibration_is_refused_by_both_names(layout: CollectionLayout) -> None:
     foreign = made(encoder="resnet50", encoder_digest=OTHER.digest)
     with pytest.raises(CalibrationMismatchError, match=r"'resnet50'.*'tiny'"):
-        keep_calibration(layout, SPEC, foreign)
-    keep_calibration(layout, SPEC, made())
+        store_calibration(layout, SPEC, foreign)
+    store_calibration(layout, SPEC, made())
     layout.calibration(SPEC.digest).write_text(foreign.to_json())
     with pytest.raises(CalibrationMismatchError, match=r"'resnet50'.*'tiny'"):
         collection_calibration(layout, SPEC)
 
 
 def test_a_lost_calibration_is_missed_and_never_replaced_by_the_default(layout: CollectionLayout) -> None:
-    keep_calibration(layout, SPEC, made())
+    store_calibration(layout, SPEC, made())
     path = layout.calibration(SPEC.digest)
     path.unlink()
     with pytest.raises(CalibrationInvalidError, match=rf"{path.name} is lost"):
@@ -201,7 +201,7 @@ def test_a_lost_calibration_is_missed_and_never_replaced_by_the_default(layout: 
 
 
 def test_a_damaged_calibration_can_be_removed(layout: CollectionLayout) -> None:
-    keep_calibration(layout, SPEC, made())
+    store_calibration(layout, SPEC, made())
     layout.calibration(SPEC.digest).write_text("oops")
     with pytest.raises(CalibrationInvalidError, match=layout.calibration(SPEC.digest).name):
         collection_calibration(layout, SPEC)
@@ -216,7 +216,7 @@ def test_the_collections_calibration_goes_before_the_encoders_own(layout: Collec
     (folder / calibrations.calibration_name(SPEC.digest)).write_text(own.to_json())
     assert find_calibration(SPEC, tmp_path / "encoders", layout) == own
     assert find_calibration(OTHER, tmp_path / "encoders", layout) is None
-    keep_calibration(layout, SPEC, made())
+    store_calibration(layout, SPEC, made())
     assert find_calibration(SPEC, tmp_path / "encoders", layout) == made()
     assert find_calibration(SPEC, tmp_path / "encoders") == own
 

@@ -48,13 +48,13 @@ class Books:
         assert self.gate.wait(PATIENCE_S)
         self.stored.append(list(items))
 
-    def mark_seen(self, items: Sequence[ItemRecord]) -> None:
+    def mark_present(self, items: Sequence[ItemRecord]) -> None:
         self.seen.append(len(items))
 
     def is_current(self, item: ItemRecord, digest: str) -> bool:
         return item.draft.content_digest == digest
 
-    def twins(self, digests: Sequence[str]) -> dict[str, Any]:
+    def items_by_content(self, digests: Sequence[str]) -> dict[str, Any]:
         self.asked.append(len(digests))
         return {}
 

@@ -128,7 +128,7 @@ def test_taking_a_batch_in_does_not_depend_on_how_many_there_are(
         elif what == "pending vectors":
             assert len(catalogue.pending_vectors(ids)) == 10
         elif what == "seen":
-            catalogue.mark_seen(record, ids)
+            catalogue.mark_present(record, ids)
         elif what == "replaced":
             vector = np.ones(4, np.float32)
             catalogue.store(record, 3, ENCODER, [NewItem(item.draft, vector, item.id) for item in live])

@@ -45,7 +45,7 @@ def test_nothing_changed_publishes_nothing(shop: Shop) -> None:
     first = shop.index({"a": "cat"})
     again = shop.index({"a": "cat"})
     assert again == first
-    assert shop.layout.complete() == [1]
+    assert shop.layout.complete_generations() == [1]
 
 
 def test_what_is_gone_is_dropped_from_the_new_snapshot_only(shop: Shop) -> None:
@@ -107,7 +107,7 @@ def test_a_change_after_a_rollback_goes_on_from_the_newest(shop: Shop) -> None:
 def test_old_snapshots_are_pruned_with_their_rows(shop: Shop) -> None:
     for generation in range(1, 7):
         shop.index({"a": f"content {generation}"}, keep=2)
-    assert shop.layout.complete() == [5, 6]
+    assert shop.layout.complete_generations() == [5, 6]
     record = shop.catalogue.collection("shop")
     assert shop.catalogue.live_count(record.id) == 1
     rows = [next(shop.catalogue.visible_ids(record.id, generation)).tolist() for generation in (4, 5, 6)]

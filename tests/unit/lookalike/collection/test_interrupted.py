@@ -25,7 +25,7 @@ def test_an_interrupted_run_loses_nothing_and_is_resumed(shop: Shop) -> None:
     with shop.run() as builder:
         assert builder.is_resumed(builder.live_items(["b"])["b"])
         shop.take(builder, {"a": "cat", "b": "dog", "c": "hen", "d": "cow"})
-        builder.remove_unseen()
+        builder.remove_absent()
         builder.publish()
     assert shop.encoded == ["d"]
     assert shop.keys() == ["a", "b", "c", "d"]
@@ -91,7 +91,7 @@ def test_dying_while_cleaning_up_leaves_the_new_snapshot(
     shop.encoded.clear()
     shop.index({"a": "hen", "b": "cow"}, keep=2)
     assert shop.encoded == ["b"]
-    assert shop.layout.complete() == [3, 4]
+    assert shop.layout.complete_generations() == [3, 4]
     assert sorted(path.name for path in shop.layout.snapshots.iterdir()) == ["00000003", "00000004"]
 
 

@@ -48,7 +48,7 @@ class CollectionMachine(RuleBasedStateMachine):
     def die_after_dropping(self, pictures: dict[str, str]) -> None:
         with self.shop.run(self.spec, keep=KEEP) as builder:
             self.shop.take(builder, pictures)
-            builder.remove_unseen()
+            builder.remove_absent()
 
     @rule(pictures=PICTURES, number=st.integers(0, 9))
     def change_the_encoder(self, pictures: dict[str, str], number: int) -> None:
@@ -59,7 +59,7 @@ class CollectionMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.published) > 1)
     @rule()
     def roll_back(self) -> None:
-        self.shop.layout.point_to(self.shop.layout.complete()[0])
+        self.shop.layout.point_to(self.shop.layout.complete_generations()[0])
 
     @rule()
     def reopen(self) -> None:
@@ -68,7 +68,7 @@ class CollectionMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_kept_snapshot_is_whole(self) -> None:
-        for generation in self.shop.layout.complete():
+        for generation in self.shop.layout.complete_generations():
             pictures = self.published[generation]
             searcher = self.shop.searcher(generation)
             searcher.check_rows()
@@ -81,7 +81,7 @@ class CollectionMachine(RuleBasedStateMachine):
 
     @invariant()
     def few_snapshots_are_kept_and_the_current_one_is_among_them(self) -> None:
-        complete = self.shop.layout.complete()
+        complete = self.shop.layout.complete_generations()
         assert len(complete) <= KEEP + 1
         if complete:
             assert self.shop.layout.current() in complete

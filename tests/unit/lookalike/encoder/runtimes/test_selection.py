@@ -105,7 +105,9 @@ def test_pytorch_serves_when_it_is_the_fastest_and_says_so(
     costing(monkeypatch, torch=3.0, openvino=5.0)
     encoder = load_on_runtime(tiny, tmp_path, RuntimeName.AUTO)
     assert isinstance(encoder, TorchEncoder)
-    assert "3.0 ms of CPU a picture (openvino 5.0, onnxruntime rejected: No module named 'onnxruntime')" in encoder.runtime
+    assert (
+        "3.0 ms of CPU a picture (openvino 5.0, onnxruntime rejected: No module named 'onnxruntime')" in encoder.runtime
+    )
 
 
 def test_it_is_measured_once_and_again_when_the_machine_or_a_version_changes(
