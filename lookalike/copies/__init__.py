@@ -9,7 +9,7 @@ cannot tell the two apart; a comparison of aligned pixels can.
 """
 
 from lookalike.copies.difference import Difference
-from lookalike.copies.fingerprint import Fingerprint, compute_fingerprint
+from lookalike.copies.fingerprint import Fingerprint, compute_fingerprint, is_plain_picture
 from lookalike.copies.verdict import CopyVerdict, Extent, check_copy
 
-__all__ = ["CopyVerdict", "Difference", "Extent", "Fingerprint", "check_copy", "compute_fingerprint"]
+__all__ = ["CopyVerdict", "Difference", "Extent", "Fingerprint", "check_copy", "compute_fingerprint", "is_plain_picture"]

@@ -20,6 +20,8 @@ DETAIL_SIDE = 1024
 _DETECTION_SIDE = 2 * SIDE
 _COLOUR_SIDE = 32
 _KEYPOINTS = 400
+_PLAIN_SPREAD = 2.0
+"""Standard deviation, in grey levels and in steps of CIELAB's a and b, below which a picture is plain."""
 _MARGIN = 16
 """Pixels at the edge of each pyramid level in which the detector finds nothing."""
 _BACKGROUND_TOLERANCE = 12
@@ -47,6 +49,11 @@ class Fingerprint:
     box: tuple[float, float, float, float]
 
     @property
+    def is_plain(self) -> bool:
+        """Whether the picture is of one colour, as good as without detail."""
+        return _has_no_spread(self.grey, self.colour)
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all its arrays."""
         return sum(
@@ -69,9 +76,7 @@ def compute_fingerprint(rgb: Bytes) -> Fingerprint:
     detailed = _resize_to_side(rgb, min(DETAIL_SIDE, max(rgb.shape[:2])))
     small = _resize_to_side(rgb, _DETECTION_SIDE)
     detection_grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
-    grey = _resize_to_side(detection_grey, SIDE)
-    lab = cv2.cvtColor(_resize_to_side(small, _COLOUR_SIDE), cv2.COLOR_RGB2LAB)
-    colour = (lab[..., 1:].astype(np.int16) - 128).astype(np.int8)
+    grey, colour = _resize_to_side(detection_grey, SIDE), _coarse_colour(small)
     points, descriptors, mirrored = _detect_keypoints(detection_grey)
     scale = np.array([grey.shape[1] / detection_grey.shape[1], grey.shape[0] / detection_grey.shape[0]], np.float32)
     return Fingerprint(
@@ -84,6 +89,33 @@ def compute_fingerprint(rgb: Bytes) -> Fingerprint:
         mirrored,
         _content_box(grey),
     )
+
+
+def is_plain_picture(rgb: Bytes) -> bool:
+    """``Fingerprint.is_plain`` of an upright (h, w, 3) uint8 picture, in a fraction of the time of its fingerprint."""
+    if _differs_by_region(rgb):
+        return False
+    small = _resize_to_side(np.ascontiguousarray(rgb), SIDE)
+    return _has_no_spread(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False), _coarse_colour(small))
+
+
+def _differs_by_region(rgb: Bytes) -> bool:
+    """Whether samples of the green channel differ so much by region that the picture is not plain; nearly all do."""
+    height, width = rgb.shape[0] // 64, rgb.shape[1] // 64
+    if not height or not width:
+        return False
+    samples = rgb[::height, ::width, 1][:64, :64].reshape(8, 8, 8, 8)
+    return float(samples.mean(axis=(1, 3)).std()) > 4 * _PLAIN_SPREAD
+
+
+def _has_no_spread(grey: Bytes, colour: npt.NDArray[np.int8]) -> bool:
+    colour_spread = float(colour.std(axis=(0, 1)).max())
+    return float(grey.std()) < _PLAIN_SPREAD and colour_spread < _PLAIN_SPREAD
+
+
+def _coarse_colour(small: Bytes) -> npt.NDArray[np.int8]:
+    lab = cv2.cvtColor(_resize_to_side(small, _COLOUR_SIDE), cv2.COLOR_RGB2LAB)
+    return (lab[..., 1:].astype(np.int16) - 128).astype(np.int8)
 
 
 def _detail_colour(detailed: Bytes) -> Bytes:

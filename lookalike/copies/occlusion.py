@@ -12,9 +12,11 @@ Mask = npt.NDArray[np.bool_]
 
 _FLAT_TOLERANCE = 12
 """Grey levels by which a banner's ground may vary: what JPEG does to it beside a picture."""
+_EVEN_TOLERANCE, _MIN_EVEN_SHARE = 4, 0.8
+"""Grey levels within which so much of the ground is even: a sky or a wall is not."""
 _SAME_GROUND = 24
 """Grey levels within which the other picture has the same ground, and so no banner lies on it."""
-_MIN_FLAT_SHARE = 0.25
+_MIN_FLAT_SHARE = 0.12
 """Share of each row of a banner that is ground: the rest is the text on it."""
 _RIM_SHARE, _BEYOND_SHARE = 0.9, 0.6
 """Share of ground of a row at the inner rim of a banner, and the most of a row beyond it."""
@@ -56,14 +58,17 @@ def banner_depth(grey: Bytes) -> int:
     deepest = int(_MAX_DEPTH * height)
     if height < 4 * rim:
         return 0
-    flat_shares = (np.abs(grey[: deepest + rim].astype(np.int16) - _ground(grey)) <= _FLAT_TOLERANCE).mean(axis=1)
+    distances = np.abs(grey[: deepest + rim].astype(np.int16) - _ground(grey))
+    flat_shares = (distances <= _FLAT_TOLERANCE).mean(axis=1)
+    even_shares = (distances <= _EVEN_TOLERANCE).mean(axis=1)
     is_ground = flat_shares >= _MIN_FLAT_SHARE
     is_ground[:2] = True  # the first rows may be blurred with what is beyond the edge
     depth = len(is_ground) if is_ground.all() else int(is_ground.argmin())
     for end in range(min(depth, deepest), max(rim, round(_MIN_DEPTH * height)) - 1, -1):
         beyond = flat_shares[end : end + rim]
         if flat_shares[end - rim : end].max() >= _RIM_SHARE and len(beyond) and beyond.min() <= _BEYOND_SHARE:
-            return end
+            is_even = even_shares[:end].sum() >= _MIN_EVEN_SHARE * flat_shares[:end].sum()
+            return end if is_even else 0
     return 0
 
 

@@ -19,8 +19,6 @@ _MAX_OCCLUDED = 0.75
 _MAX_TONE_CHANGED = 0.1
 _MIN_COLOUR_COSINE = 0.8
 _MIN_WINDOWS = 5.0
-_PLAIN_SPREAD = 2.0
-"""Standard deviation, in grey levels and in steps of CIELAB's a and b, below which a picture is plain."""
 _MIN_SIDE = 16
 
 
@@ -71,7 +69,7 @@ def _check_sorted(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
     for fingerprint in (first, second):
         if min(fingerprint.detail.shape) < _MIN_SIDE:
             return CopyVerdict(False, f"a picture of less than {_MIN_SIDE} pixels a side shows too little to tell", 0.0)
-        if _is_plain(fingerprint):
+        if fingerprint.is_plain:
             return CopyVerdict(False, "a plain picture shows nothing to tell a copy by", 0.0)
     best = CopyVerdict(False, "no alignment of the two pictures was found", 0.0)
     for alignment in propose_alignments(first, second):
@@ -123,11 +121,6 @@ def _find_objection(agreement: Agreement) -> str | None:
         (agreement.colour_cosine is not None and agreement.colour_cosine < _MIN_COLOUR_COSINE, "the colours differ"),
     )
     return next((text for is_objection, text in objections if is_objection), None)
-
-
-def _is_plain(fingerprint: Fingerprint) -> bool:
-    colour_spread = float(fingerprint.colour.std(axis=(0, 1)).max())
-    return float(fingerprint.grey.std()) < _PLAIN_SPREAD and colour_spread < _PLAIN_SPREAD
 
 
 def _extent(agreement: Agreement, details: DetailComparison, which: int) -> Extent:
