@@ -30,9 +30,9 @@ from pydantic_core import to_json
 from lookalike.images import encode_jpeg
 from lookalike.options import Places
 from lookalike.testing import make_picture
+from service import search_requests
 from service.app import create_app
 from service.http.responses import item_urls
-from service.routes import search as search_routes
 from service.schemas.search_responses import ThresholdAnswer
 from service.scores import is_similar, round_score, rounded_confidence
 from service.search import SearchResult
@@ -142,7 +142,7 @@ async def measure(app: FastAPI, keys: list[str], rounds: int) -> list[dict[str, 
         size = 0
         for number in range(rounds + 1):
             for name, encode in VARIANTS.items():
-                setattr(search_routes, "encode_result", encode)  # noqa: B010
+                setattr(search_requests, "encode_result", encode)  # noqa: B010
                 begin = time.process_time()
                 size = len(await send_requests(route, k))
                 if number:  # the first round fills caches

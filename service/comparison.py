@@ -107,7 +107,7 @@ class Comparison:
             with self.stopwatch.stage("pixels"):
                 similar = pair.threshold.similar(pair.score)
                 return TierOutcome(
-                    await self.services.copy_checker.tier(first.identity, second.identity, similar=similar)
+                    await self.services.copy_checker.find_tier(first.identity, second.identity, similar=similar)
                 )
         return TierOutcome(problem="; ".join(side.problem for side in (first, second) if side.problem is not None))
 

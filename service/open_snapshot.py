@@ -75,7 +75,7 @@ class OpenSnapshot:
         """Load the encoder if it is not loaded; sets and raises ``encoder_problem`` if it does not fit the vectors."""
         previous = self.encoder_problem
         try:
-            encoder = await self.encoders.get(self._request, own=True)
+            encoder = await self.encoders.get(self._request, pinned=True)
             self._mismatch = _mismatch(self.collection.manifest.encoder, encoder.spec)
             self.collection.check_encoder(encoder.spec)
         except EncoderError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Self
 
 from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.searcher import Hit
@@ -57,16 +57,6 @@ class SearchOptions:
         return cls(k=request.k, min_score=request.min_score, threshold=request.threshold, tiers=tiers)
 
 
-class Query(Protocol):
-    """What is searched with."""
-
-    def cache_key(self, options: SearchOptions) -> Hashable | None:
-        """What identifies the response in a snapshot's cache; None if it may not be cached."""
-
-    async def rank(self, search: Search) -> tuple[EncodedQuery, Ranking]:
-        """The query's vector and its hits; raises the errors of ``Search.run``."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureQuery:
     """Search with an uploaded picture, or with a part of it."""
@@ -76,10 +66,6 @@ class PictureQuery:
 
     def cache_key(self, _options: SearchOptions) -> None:
         """Not cached: uploads rarely come twice."""
-
-    async def rank(self, search: Search) -> tuple[EncodedQuery, Ranking]:
-        """See Query.rank."""
-        return await search.rank_picture(self.upload, self.box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +78,6 @@ class KeyQuery:
         """Not cached with tiers: the files that they are decided by may change."""
         return None if options.tiers else (self, options)
 
-    async def rank(self, search: Search) -> tuple[EncodedQuery, Ranking]:
-        """See Query.rank."""
-        return await search.rank_by_stored_vector(self.key)
-
 
 @dataclass(frozen=True, slots=True)
 class ItemPartQuery:
@@ -107,9 +89,9 @@ class ItemPartQuery:
     def cache_key(self, _options: SearchOptions) -> None:
         """Not cached: the item's file may change."""
 
-    async def rank(self, search: Search) -> tuple[EncodedQuery, Ranking]:
-        """See Query.rank."""
-        return await search.rank_item_part(self.key, self.box)
+
+Query = PictureQuery | KeyQuery | ItemPartQuery
+"""What is searched with; ``cache_key`` identifies the response in a snapshot's cache, None if it may not be cached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +152,7 @@ class Search:
         Raises ItemNotFoundError, SnapshotDamagedError, EncodingError, leaves of ImageError and SourceError, and the
         errors of ``OpenSnapshot.encoder``.
         """
-        query, ranking = await self.query.rank(self)
+        query, ranking = await self._run_query()
         threshold = self.snapshot.collection.threshold(self.options.threshold)
         candidates = len(self.snapshot.collection) - (query.item is not None)
         return SearchResult(
@@ -183,22 +165,32 @@ class Search:
             exhausted=len(ranking.hits) < self.options.k or self.options.k >= candidates,
         )
 
-    async def rank_picture(
+    async def _run_query(self) -> tuple[EncodedQuery, Ranking]:
+        """The query's vector and its hits."""
+        match self.query:
+            case PictureQuery(upload, box):
+                return await self._rank_picture(upload, box)
+            case KeyQuery(key):
+                return await self._rank_by_stored_vector(key)
+            case ItemPartQuery(key, box):
+                return await self._rank_item_part(key, box)
+
+    async def _rank_picture(
         self, upload: Upload, box: Box, item: ItemRecord | None = None
     ) -> tuple[EncodedQuery, Ranking]:
         """The hits by a new vector of a part of a picture: an uploaded one, or that of an ``item``."""
         query = await self._encode(upload, box, item)
         return query, await self._rank(query)
 
-    async def rank_item_part(self, key: str, box: Box) -> tuple[EncodedQuery, Ranking]:
+    async def _rank_item_part(self, key: str, box: Box) -> tuple[EncodedQuery, Ranking]:
         """The hits by a new vector of a part of an indexed picture."""
         with self.stopwatch.stage("catalogue"):
             item = await self.services.search_in_thread(self.snapshot.collection.item, key)
         with self.stopwatch.stage("decode"):
             upload = await read_item_picture(self.services, self.snapshot, item)
-        return await self.rank_picture(upload, box, item)
+        return await self._rank_picture(upload, box, item)
 
-    async def rank_by_stored_vector(self, key: str) -> tuple[EncodedQuery, Ranking]:
+    async def _rank_by_stored_vector(self, key: str) -> tuple[EncodedQuery, Ranking]:
         """The hits by an item's stored vector; with tiers its file is read for its fingerprint."""
         if self._is_inline() and self.snapshot.searcher.has_cached_item(key):
             query = self._read_stored(key)
@@ -277,7 +269,7 @@ class Search:
                     return TierOutcome(problem=item_fingerprint.problem)
                 similar = threshold.similar(hit.score)
                 return TierOutcome(
-                    await self.services.copy_checker.tier(identity, item_fingerprint.identity, similar=similar)
+                    await self.services.copy_checker.find_tier(identity, item_fingerprint.identity, similar=similar)
                 )
 
         with self.stopwatch.stage("pixels"):

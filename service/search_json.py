@@ -19,7 +19,7 @@ class EncodedResult:
 
 
 def encode_result(result: SearchResult) -> EncodedResult:
-    """The JSON of a result, which can be cached; ``timed_answer`` completes it."""
+    """The JSON of a result, which can be cached; ``timed_response`` completes it."""
     body = encode_json(search_answer(result, took_ms={}))
     return EncodedResult(body.removesuffix(b"{}}"), result.snapshot.generation)
 

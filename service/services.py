@@ -21,11 +21,11 @@ from lookalike.options import EncoderRequest
 from lookalike.wiring import default_encoder
 from service.errors import InternalError, StartingError
 from service.http.body import TEXT_BYTES
+from service.inference.admission import Admission
 from service.inference.batcher import Batcher
 from service.inference.copy_checker import CopyChecker
 from service.inference.decoder_pool import DecoderPool
 from service.inference.encoder_pool import EncoderPool
-from service.inference.permits import Admission
 from service.settings import Settings
 from service.snapshots import Snapshots
 from service.telemetry.metrics import Metrics
@@ -93,7 +93,7 @@ class Services:
             raise StartingError("the service is still loading; try again in a few seconds")
 
     async def _probe(self) -> float:
-        encoder = await self.encoders.get(EncoderRequest(default_encoder()), own=True)
+        encoder = await self.encoders.get(EncoderRequest(default_encoder()), pinned=True)
         begin = time.perf_counter()
         grey = np.full((8, 8, 3), 128, np.uint8)
         await self.batcher.encode(encoder, await asyncio.to_thread(encoder.prepare, grey))
@@ -124,7 +124,7 @@ class Services:
     async def _run(self) -> None:
         begin = time.perf_counter()
         try:
-            self.encoder = await self.encoders.get(EncoderRequest(default_encoder()), own=True)
+            self.encoder = await self.encoders.get(EncoderRequest(default_encoder()), pinned=True)
         except LookalikeError as error:
             # Collections with other encoders can still be served; /ready responds with the error.
             self.problem = error

@@ -65,7 +65,6 @@ RemovalsOption = Annotated[
     bool,
     typer.Option(
         "--allow-removals",
-        envvar="LOOKALIKE_ALLOW_REMOVALS",
         help="Allow a source that has lost a whole folder, or over a tenth of the collection: drop these pictures.",
     ),
 ]

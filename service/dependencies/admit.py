@@ -28,7 +28,7 @@ async def admit_form(
     settings = services.settings
     services.admission.check(pictures)
     max_bytes = pictures * settings.limits.max_bytes + TEXT_BYTES
-    with services.uploads.permit(min(announced_bytes(request, otherwise=max_bytes), max_bytes)):
+    with services.uploads.permit(min(announced_bytes(request, default=max_bytes), max_bytes)):
         content = await read_form(request, form, max_bytes=max_bytes, timeout=settings.upload_timeout)
         with services.admission.permit(pictures if weight is None else weight(content)):
             yield content

@@ -16,7 +16,7 @@ from pydantic_core import core_schema
 from starlette.requests import Request
 
 from service.errors import BodyTooLargeError, FieldInvalidError, FormInvalidError, MediaTypeError, UploadTimeoutError
-from service.http.multipart import BadFormError, MultipartReader, Part, boundary_of, decode_text
+from service.http.multipart import BadFormError, MultipartReader, Part, decode_text, parse_boundary
 
 MULTIPART_FORM, URLENCODED_FORM = "multipart/form-data", "application/x-www-form-urlencoded"
 TEXT_BYTES = 64 * 1024
@@ -38,7 +38,7 @@ class Upload:
         return cls(name, [data])
 
     def read(self) -> bytes:
-        """All of it. To join the pieces of a large one takes tens of milliseconds, so this belongs in a thread."""
+        """The whole content. Joining the pieces of a large file takes tens of milliseconds: call it in a thread."""
         return b"".join(self.pieces)
 
     @classmethod
@@ -67,10 +67,10 @@ async def read_fields(request: Request, begin: BeginField, *, max_bytes: int, ti
         )
     if kind == URLENCODED_FORM:
         max_bytes = min(max_bytes, TEXT_BYTES)
-    if announced_bytes(request, otherwise=0) > max_bytes:
+    if announced_bytes(request, default=0) > max_bytes:
         raise _too_large(max_bytes)
     try:
-        reader = _UrlEncoded(begin) if kind == URLENCODED_FORM else _Multipart(boundary_of(content_type), begin)
+        reader = _UrlEncoded(begin) if kind == URLENCODED_FORM else _Multipart(parse_boundary(content_type), begin)
         async with asyncio.timeout(timeout):
             await _read(request, reader, max_bytes)
         return reader.fields()
@@ -80,10 +80,10 @@ async def read_fields(request: Request, begin: BeginField, *, max_bytes: int, ti
         raise FormInvalidError(f"the body cannot be read as a form: {error}") from error
 
 
-def announced_bytes(request: Request, *, otherwise: int) -> int:
-    """The number of bytes in a request's Content-Length; ``otherwise`` where there is none."""
+def announced_bytes(request: Request, *, default: int) -> int:
+    """The number of bytes in a request's Content-Length; ``default`` if it has none."""
     length = request.headers.get("content-length", "")
-    return int(length[:_MAX_LENGTH_DIGITS]) if length.isdecimal() else otherwise
+    return int(length[:_MAX_LENGTH_DIGITS]) if length.isdecimal() else default
 
 
 async def refuse_body(request: Request) -> None:
@@ -91,7 +91,7 @@ async def refuse_body(request: Request) -> None:
 
     Nothing of the body is read: a client that announces bytes and sends none would have to be waited for.
     """
-    if announced_bytes(request, otherwise=0) > 0 or "transfer-encoding" in request.headers:
+    if announced_bytes(request, default=0) > 0 or "transfer-encoding" in request.headers:
         raise FieldInvalidError("this request takes no body: send it without one", subject="body")
 
 

@@ -23,7 +23,7 @@ async def run_while_connected(request: Request, work: Coroutine[Any, Any, T], *,
     """
     task = asyncio.current_task()
     if task is None:
-        raise TypeError("work that belongs to no task")
+        raise TypeError("run_while_connected must be awaited in a task")
     watch = _DisconnectWatch(request, task, timeout)
     cancellations = task.cancelling()
     try:
@@ -51,11 +51,11 @@ class _DisconnectWatch:
         loop = asyncio.get_running_loop()
         self._timers = (
             loop.call_later(_WATCH_AFTER, self._start_watching),
-            loop.call_later(timeout, self._stop, deadline_error),
+            loop.call_later(timeout, self._cancel, deadline_error),
         )
 
     def stop(self) -> None:
-        """The work is done."""
+        """Stop watching: the work is done."""
         for timer in self._timers:
             timer.cancel()
         if self._watch_task is not None:
@@ -67,9 +67,9 @@ class _DisconnectWatch:
     async def _watch(self) -> None:
         while (await self._request.receive())["type"] != "http.disconnect":
             pass
-        self._stop(ClientGoneError())
+        self._cancel(ClientGoneError())
 
-    def _stop(self, reason: Exception) -> None:
+    def _cancel(self, reason: Exception) -> None:
         if self.reason is None:
             self.reason = reason
             self._task.cancel()

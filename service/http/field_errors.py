@@ -1,4 +1,4 @@
-"""What is wrong with the fields of a form and the parameters of a query string, each in a sentence of our own."""
+"""Validation errors of form fields and query parameters, each as a sentence of this project."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def fields_error(problems: Sequence[dict[str, str]]) -> FieldInvalidError:
 def validation_problems(
     errors: Iterable[Any], known_names: Iterable[str], *, kind: str, name_at: int = 0
 ) -> list[dict[str, str]]:
-    """Pydantic's errors, one for each field; ``name_at`` is where the field's name stands in an error's ``loc``."""
+    """Pydantic's errors, one for each field; ``name_at`` is the position of the field's name in an error's ``loc``."""
     problems: dict[str, dict[str, str]] = {}
     names = list(known_names)
     for error in errors:

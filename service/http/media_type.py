@@ -1,4 +1,4 @@
-"""Which content type a picture's bytes have."""
+"""The content type of a picture's bytes."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ _TYPES = {
 
 
 def media_type(data: bytes) -> str:
-    """By the first bytes, never by the name; what a browser could not draw, or could run, is only bytes."""
+    """The content type by the first bytes, never by a name; octet-stream for what is no picture of a known format."""
     return _TYPES.get(sniff(data) or "", "application/octet-stream")

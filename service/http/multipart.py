@@ -1,8 +1,8 @@
 """A form of ``multipart/form-data`` (RFC 7578), read while it arrives, as its parts.
 
 Every step is one search or comparison of bytes, and the number of steps is bounded by the number of parts that the
-form may have: a body of any size and content costs no more than looking through it once. A parser that goes byte by
-byte spent 32 s on 100 MB of blanks behind a boundary, and 20 s on 100 MB of what only begins like one.
+form may have: a body of any size and content costs no more than scanning it once. A parser that works byte by
+byte spent 32 s on 100 MB of blanks behind a boundary, and 20 s on 100 MB of partial boundaries.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from dataclasses import dataclass, field
 
 from python_multipart.multipart import parse_options_header
 
-_LONGEST_BOUNDARY = 256
-_LONGEST_CONTENT_TYPE = 1024
-_HEAD_BYTES = 8 * 1024
-"""What the header lines of a part may have in all."""
-_MOST_OPTIONS = 256
-"""How many options a header of a part may have: to read one costs as much as a kilobyte of a picture."""
+_MAX_BOUNDARY = 256
+_MAX_CONTENT_TYPE = 1024
+_MAX_HEAD_BYTES = 8 * 1024
+"""Bytes that the header lines of a part may have together."""
+_MAX_OPTIONS = 256
+"""How many options a header of a part may have: parsing one costs as much as a kilobyte of a picture."""
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)")
 _HEAD_END = b"\r\n\r\n"
-# Blanks may stand behind a boundary (RFC 2046, section 5.1.1); an end of them has to come.
+# Blanks may follow a boundary (RFC 2046, section 5.1.1), but not without limit.
 _BOUNDARY_END = re.compile(rb"--|[ \t]{0,256}\r\n")
-_BOUNDARY_END_BEGUN = re.compile(rb"-|[ \t]{0,256}\r?")
+_PARTIAL_BOUNDARY_END = re.compile(rb"-|[ \t]{0,256}\r?")
 
 
 class BadFormError(ValueError):
-    """What is wrong with a body, in words."""
+    """A body is not a valid form; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """A field of a form; ``filename`` is None if it is no file, and may be empty if it is one.
 
-    Its content is all ``pieces`` in their order. They are not joined here: that takes 2 ms a megabyte.
+    Its content is the concatenation of ``pieces``, which are not joined here: that takes 2 ms for each megabyte.
     """
 
     name: str
@@ -42,24 +42,24 @@ class Part:
     pieces: list[bytes] = field(default_factory=list)
 
 
-def boundary_of(content_type: str) -> bytes:
+def parse_boundary(content_type: str) -> bytes:
     """The boundary that the header Content-Type names; raises BadFormError."""
-    if len(content_type) > _LONGEST_CONTENT_TYPE:
-        raise BadFormError(f"its content type has more than {_LONGEST_CONTENT_TYPE} characters")
+    if len(content_type) > _MAX_CONTENT_TYPE:
+        raise BadFormError(f"its content type has more than {_MAX_CONTENT_TYPE} characters")
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
-    if not 0 < len(boundary) <= _LONGEST_BOUNDARY or b"\r" in boundary or b"\n" in boundary:
+    if not 0 < len(boundary) <= _MAX_BOUNDARY or b"\r" in boundary or b"\n" in boundary:
         raise BadFormError("its content type names no boundary")
     return boundary
 
 
 class MultipartReader:
-    """Takes a body piece by piece, and knows its parts once all of it has come."""
+    """Parses a body piece by piece; its parts are complete when all of it has been written."""
 
     def __init__(self, boundary: bytes, begin: Callable[[str], None], *, text_bytes: int) -> None:
-        """``begin`` is told each part's name before its content is read, and raises where there is one too many.
+        """``begin`` is called with each part's name before its content is read, and raises for one too many.
 
-        ``text_bytes`` is what a part that is no file may have.
+        ``text_bytes`` is the maximum size of a part that is not a file.
         """
         self._delimiter = b"\r\n--" + boundary
         self._begin = begin
@@ -71,7 +71,7 @@ class MultipartReader:
         self._step: Callable[[], bool] = self._read_first_boundary
 
     def write(self, piece: bytes) -> None:
-        """Read on; raises BadFormError, and what ``begin`` raises, and must not be called again after that."""
+        """Parse the next piece; raises BadFormError and what ``begin`` raises, and must not be called again then."""
         self._buffer = self._buffer + piece if self._buffer else piece
         self._at = 0
         while self._step():
@@ -84,7 +84,7 @@ class MultipartReader:
             raise BadFormError("it ends before its last boundary")
         return self._parts
 
-    # Each step returns whether the next one can be done with what has come so far.
+    # Each step returns whether the next step can run on the bytes that have arrived.
 
     def _read_first_boundary(self) -> bool:
         boundary = self._delimiter[2:]
@@ -101,7 +101,7 @@ class MultipartReader:
     def _read_boundary_end(self) -> bool:
         end = _BOUNDARY_END.match(self._buffer, self._at)
         if end is None:
-            if _BOUNDARY_END_BEGUN.fullmatch(self._buffer, self._at):
+            if _PARTIAL_BOUNDARY_END.fullmatch(self._buffer, self._at):
                 return False
             raise BadFormError("a line begins with the boundary and goes on behind it")
         self._at = end.end()
@@ -111,10 +111,10 @@ class MultipartReader:
     def _read_head(self) -> bool:
         if self._buffer.startswith(b"\r\n", self._at):
             raise BadFormError("a part has no header Content-Disposition")
-        end = self._buffer.find(_HEAD_END, self._at, self._at + _HEAD_BYTES)
+        end = self._buffer.find(_HEAD_END, self._at, self._at + _MAX_HEAD_BYTES)
         if end < 0:
-            if len(self._buffer) - self._at >= _HEAD_BYTES:
-                raise BadFormError(f"the headers of a part have more than {_HEAD_BYTES // 1024} KB")
+            if len(self._buffer) - self._at >= _MAX_HEAD_BYTES:
+                raise BadFormError(f"the headers of a part have more than {_MAX_HEAD_BYTES // 1024} KB")
             return False
         name, filename = _disposition(self._buffer[self._at : end])
         self._begin(name)
@@ -134,7 +134,7 @@ class MultipartReader:
         return True
 
     def _content_end(self) -> int:
-        """Where the part's content ends for certain: behind it is nothing, or what may become a delimiter."""
+        """The end of what is certainly content of the part: the rest of the buffer may be the start of a delimiter."""
         last = self._buffer.rfind(b"\r", max(self._at, len(self._buffer) - len(self._delimiter) + 1))
         return last if last >= 0 and self._delimiter.startswith(self._buffer[last:]) else len(self._buffer)
 
@@ -163,8 +163,8 @@ def _disposition(head: bytes) -> tuple[str, str | None]:
             disposition = header[2].strip(b" \t")
     if disposition is None:
         raise BadFormError("a part has no header Content-Disposition")
-    if disposition.count(b";") > _MOST_OPTIONS:
-        raise BadFormError(f"the header Content-Disposition of a part has more than {_MOST_OPTIONS} options")
+    if disposition.count(b";") > _MAX_OPTIONS:
+        raise BadFormError(f"the header Content-Disposition of a part has more than {_MAX_OPTIONS} options")
     _, options = parse_options_header(disposition)
     name, filename = options.get(b"name"), options.get(b"filename")
     if name is None:
@@ -173,7 +173,7 @@ def _disposition(head: bytes) -> tuple[str, str | None]:
 
 
 def decode_text(text: bytes) -> str:
-    """Names and texts are UTF-8, whatever codec a client says; what is not is read as Latin-1."""
+    """Decode a name or a text: as UTF-8, whatever charset the client declares, or as Latin-1 if it is not UTF-8."""
     try:
         return text.decode("utf-8")
     except UnicodeDecodeError:

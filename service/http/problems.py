@@ -117,7 +117,7 @@ class _PublicDetail:
     is_logged: bool = False
 
 
-# The messages of these errors name files of the server, which are no business of clients.
+# The messages of these errors name files of the server, which clients must not see.
 _PUBLIC_DETAILS = {
     "encoder-not-installed": _PublicDetail(
         "the weights of {subject} are not installed here; the operator of this service can run "

@@ -1,4 +1,4 @@
-"""The server's HTTP protocol with bounds of its own: a request's head has to be small, and to come soon."""
+"""The server's HTTP protocol with limits on the size of a request's head and on the time until it has arrived."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES = 64 * 1024
-"""What a request line and its headers may have; what is over it is noticed a packet later."""
+"""Maximum size of a request line and its headers; an excess is noticed one packet later."""
 HEAD_SECONDS = 10.0
 _CLOSE = b"connection: close\r\ncontent-length: 0\r\n\r\n"
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + _CLOSE
@@ -67,10 +67,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _refuse(self, answer: bytes) -> None:
+    def _refuse(self, response: bytes) -> None:
         self._cancel_head_timer()
         if not self.transport.is_closing():
-            self.transport.write(answer)
+            self.transport.write(response)
             self.transport.close()
 
 

@@ -1,4 +1,4 @@
-"""Answers on the wire: JSON, with the headers that say who answered, how long it took and whether it has changed."""
+"""Responses: JSON, with headers for the snapshot, the time that it took, and caching."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PRIVATE = "private, no-cache"
 CACHE_BYTES = 8 * MEBIBYTE
 _LARGEST_CACHED = CACHE_BYTES // 64
 _ENTRY_BYTES = 500
-"""About what an entry takes in memory beside its JSON."""
+"""About the memory of an entry besides its JSON."""
 _CACHED_KEYS = 4096
-"""How many percent-encoded keys stay in memory: a search asks for each of its hits, and to encode one takes 1 µs."""
+"""How many percent-encoded keys stay in memory: a response has one for each hit, and encoding one takes 1 µs."""
 
 
 class ResponseCache:
@@ -39,7 +39,7 @@ class ResponseCache:
         self._bodies: LRUCache[Hashable, bytes] = LRUCache(CACHE_BYTES, getsizeof=lambda body: len(body) + _ENTRY_BYTES)
 
     def get(self, query: Hashable) -> bytes | None:
-        """The response to this query, if it is there."""
+        """The cached response to this query; None if there is none."""
         return self._bodies.get(query)
 
     def keep(self, query: Hashable, body: bytes) -> None:
@@ -76,12 +76,14 @@ def _plain_model(value: object) -> object:
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain_model)
 
 
-def json_answer(answer: object, *, snapshot: int | None = None, took_ms: Mapping[str, float] | None = None) -> Response:
+def json_response(
+    answer: object, *, snapshot: int | None = None, took_ms: Mapping[str, float] | None = None
+) -> Response:
     """A response of JSON; ``took_ms`` goes into the header Server-Timing, ``snapshot`` into X-Snapshot."""
     return _json_response(encode_json(answer), snapshot, took_ms)
 
 
-def timed_answer(untimed_body: bytes, *, snapshot: int, took_ms: Mapping[str, float]) -> Response:
+def timed_response(untimed_body: bytes, *, snapshot: int, took_ms: Mapping[str, float]) -> Response:
     """A response of JSON that was encoded up to the value of its last field, ``took_ms``."""
     return _json_response(b"%b%b}" % (untimed_body, _ENCODER.encode(took_ms)), snapshot, took_ms)
 
@@ -111,7 +113,7 @@ def is_cached_by_client(request: Request, tag: str) -> bool:
 
 def not_modified(headers: Mapping[str, str]) -> Response:
     """304, with the headers that belong to it."""
-    # A browser takes these over into what it holds: without its own policy, a page would get the one for answers.
+    # A browser updates its cached copy with these: without its own policy, a page would get the one of the API.
     names = {"etag", "cache-control", "x-snapshot", "vary", "content-security-policy"}
     return Response(None, 304, {name: value for name, value in headers.items() if name.lower() in names})
 

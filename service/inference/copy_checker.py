@@ -54,7 +54,7 @@ class CopyChecker:
         self._fingerprints[draft.content_digest] = fingerprint
         return fingerprint
 
-    async def tier(self, first: PictureIdentity, second: PictureIdentity, *, similar: bool) -> Tier:
+    async def find_tier(self, first: PictureIdentity, second: PictureIdentity, *, similar: bool) -> Tier:
         """The closest tier that holds; ``similar`` is whether the score reaches the threshold."""
         return await self._run(lambda: tier_of(first, second, similar=similar))
 

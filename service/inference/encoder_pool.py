@@ -45,27 +45,27 @@ class EncoderPool:
         """``capacity`` is the maximum number of encoders that stay loaded because requests named them."""
         self._folder = encoders_dir
         self._recent: LRUCache[EncoderRequest, ImageEncoder] = LRUCache(capacity)
-        self._own: WeakValueDictionary[EncoderRequest, ImageEncoder] = WeakValueDictionary()
+        self._pinned: WeakValueDictionary[EncoderRequest, ImageEncoder] = WeakValueDictionary()
         self._alive: WeakValueDictionary[str, ImageEncoder] = WeakValueDictionary()
         self._loads: dict[EncoderRequest, _Load] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="load")
-        self._own_thread = ThreadPoolExecutor(1, thread_name_prefix="load-own")
+        self._pinned_thread = ThreadPoolExecutor(1, thread_name_prefix="load-pinned")
 
-    async def get(self, request: EncoderRequest, *, own: bool = False) -> ImageEncoder:
+    async def get(self, request: EncoderRequest, *, pinned: bool = False) -> ImageEncoder:
         """The encoder, loaded first if it is not in the pool; concurrent requests for the same one share one load.
 
-        ``own`` is for encoders of the service and its collections: they do not queue behind those that requests name,
-        and stay while they are referenced. Raises the errors of ``load_encoder``, and OverloadedError if too many
+        ``pinned`` is for encoders of the service and its collections: they do not queue behind those that requests
+        name, and stay while they are referenced. Raises the errors of ``load_encoder``, and OverloadedError if too many
         encoders are being loaded.
         """
-        encoder = self._recent.get(request) or self._own.get(request)
+        encoder = self._recent.get(request) or self._pinned.get(request)
         if encoder is not None:
             return encoder
         load = self._loads.get(request)
         if load is None:
-            if not own and len(self._loads) >= MAX_LOADS:
+            if not pinned and len(self._loads) >= MAX_LOADS:
                 raise OverloadedError("too many encoders are being loaded; try again in 5 s", retry_after=5)
-            load = self._loads[request] = _Load(asyncio.create_task(self._load(request, own=own)))
+            load = self._loads[request] = _Load(asyncio.create_task(self._load(request, pinned=pinned)))
         load.callers += 1
         try:
             # The caller that started the load may be cancelled: the others still wait for it.
@@ -104,15 +104,15 @@ class EncoderPool:
     def close(self) -> None:
         """End the threads."""
         self._thread.shutdown(wait=True, cancel_futures=True)
-        self._own_thread.shutdown(wait=True, cancel_futures=True)
+        self._pinned_thread.shutdown(wait=True, cancel_futures=True)
 
-    async def _load(self, request: EncoderRequest, *, own: bool) -> ImageEncoder:
-        thread = self._own_thread if own else self._thread
+    async def _load(self, request: EncoderRequest, *, pinned: bool) -> ImageEncoder:
+        thread = self._pinned_thread if pinned else self._thread
         encoder = await asyncio.get_running_loop().run_in_executor(thread, load_encoder, request, self._folder)
         # Two requests may mean the same encoder: "bundled", and "bundled" at the size that is its own.
         encoder = self._alive.setdefault(encoder.spec.digest, encoder)
-        if own:
-            self._own[request] = encoder
+        if pinned:
+            self._pinned[request] = encoder
         else:
             self._recent[request] = encoder
         return encoder

@@ -10,7 +10,7 @@ from service.dependencies.auth import READERS, require
 from service.http.body import refuse_body
 from service.http.path_params import Name
 from service.http.problems import problem_of
-from service.http.responses import json_answer, tag_response
+from service.http.responses import json_response, tag_response
 from service.http.strict_route import StrictRoute
 from service.open_snapshot import OpenSnapshot
 from service.schemas.responses import (
@@ -34,14 +34,14 @@ async def list_collections(request: Request, services: ServicesDependency) -> Re
     """All collections, those that cannot serve at present too. 503 while the service is starting."""
     services.check_started()
     rows = [_row(services, name, request.url.path) for name in services.snapshots.names()]
-    return tag_response(request, json_answer(CollectionsAnswer(collections=rows)))
+    return tag_response(request, json_response(CollectionsAnswer(collections=rows)))
 
 
 @router.get("/{name}", operation_id="get_collection", response_model=CollectionAnswer)
 async def get_collection(request: Request, services: ServicesDependency, name: Name) -> Response:
     """A collection: its snapshot, encoder, index, measured recall and threshold."""
     async with services.snapshots.lease(name) as snapshot:
-        return tag_response(request, json_answer(_collection(snapshot), snapshot=snapshot.generation))
+        return tag_response(request, json_response(_collection(snapshot), snapshot=snapshot.generation))
 
 
 @router.post(
@@ -55,7 +55,7 @@ async def refresh_collection(services: ServicesDependency, name: Name) -> Respon
     with services.admission.permit():
         await services.snapshots.refresh(name)
     async with services.snapshots.lease(name) as snapshot:
-        return json_answer(_collection(snapshot), snapshot=snapshot.generation)
+        return json_response(_collection(snapshot), snapshot=snapshot.generation)
 
 
 def _row(services: Services, name: str, path: str) -> CollectionRow:

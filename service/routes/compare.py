@@ -16,7 +16,7 @@ from service.dependencies.auth import READERS
 from service.embedding import embed_picture
 from service.http.disconnect import run_while_connected
 from service.http.forms import form_schema
-from service.http.responses import json_answer, png_uri
+from service.http.responses import json_response, png_uri
 from service.http.strict_route import StrictRoute
 from service.schemas.requests import CompareForm, EmbedForm, ScoreForm
 from service.schemas.responses import CompareAnswer, EmbedAnswer, PartAnswer, ScoreAnswer
@@ -37,7 +37,7 @@ async def compare(request: Request, services: ServicesDependency) -> Response:
     async with admit_form(request, services, CompareForm, pictures=2, weight=_permits) as form:
         answer = await run_while_connected(request, _compare(services, form), timeout=services.settings.request_timeout)
     services.metrics.observe_stages(answer.took_ms)
-    return json_answer(answer, took_ms=answer.took_ms)
+    return json_response(answer, took_ms=answer.took_ms)
 
 
 def _permits(form: CompareForm) -> int:
@@ -108,7 +108,7 @@ async def cosine_similarity_score(
         pair = await run_while_connected(request, comparison.score(), timeout=services.settings.request_timeout)
     took_ms = stopwatch.took_ms()
     services.metrics.observe_stages(took_ms)
-    return json_answer(_score_answer(pair, took_ms["total"]), took_ms=took_ms)
+    return json_response(_score_answer(pair, took_ms["total"]), took_ms=took_ms)
 
 
 def _score_answer(pair: ScoredPair, took_ms: float) -> ScoreAnswer:
@@ -122,7 +122,7 @@ async def embed(request: Request, services: ServicesDependency) -> Response:
     async with admit_form(request, services, EmbedForm, pictures=1) as form:
         answer = await run_while_connected(request, _embed(services, form), timeout=services.settings.request_timeout)
     services.metrics.observe_stages(answer.took_ms)
-    return json_answer(answer, took_ms=answer.took_ms)
+    return json_response(answer, took_ms=answer.took_ms)
 
 
 async def _embed(services: Services, form: EmbedForm) -> EmbedAnswer:

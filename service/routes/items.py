@@ -16,14 +16,14 @@ from service.errors import FieldInvalidError
 from service.http.disconnect import run_while_connected
 from service.http.media_type import media_type
 from service.http.path_params import Key, Name
-from service.http.responses import PRIVATE, is_cached_by_client, item_urls, json_answer, not_modified, tag_response
+from service.http.responses import PRIVATE, is_cached_by_client, item_urls, json_response, not_modified, tag_response
 from service.http.strict_route import StrictRoute
 from service.open_snapshot import OpenSnapshot
-from service.routes.search import answer_search
 from service.schemas.requests import SimilarQuery
 from service.schemas.responses import ItemAnswer, ItemsAnswer
 from service.schemas.search_responses import SearchAnswer
 from service.search import TIERS_WEIGHT, KeyQuery, SearchOptions
+from service.search_requests import run_search
 from service.services import ServicesDependency
 
 router = APIRouter(prefix="/collections/{name}/items", tags=["items"], dependencies=READERS, route_class=StrictRoute)
@@ -50,7 +50,7 @@ async def list_items(
             items=[_row(snapshot.name, item) for item in page[:limit]],
             next_cursor=_cursor(snapshot.generation, page[limit - 1].id) if len(page) > limit else None,
         )
-        return tag_response(request, json_answer(answer, snapshot=snapshot.generation))
+        return tag_response(request, json_response(answer, snapshot=snapshot.generation))
 
 
 @router.get("/{key:path}/image", operation_id="get_item_image", response_class=Response, responses=_PICTURE)
@@ -109,7 +109,7 @@ async def get_similar_items(
     """The k items most similar to this one, itself left out; nothing is encoded."""
     with services.admission.permit(TIERS_WEIGHT if parameters.tiers else 1):
         options = SearchOptions.from_request(parameters)
-        return await answer_search(request, services, name, KeyQuery(key), options)
+        return await run_search(request, services, name, KeyQuery(key), options)
 
 
 router.add_api_route(
@@ -126,7 +126,7 @@ async def get_item(request: Request, services: ServicesDependency, name: Name, k
     """An item's row."""
     async with services.snapshots.lease(name) as snapshot:
         item = await services.search_in_thread(snapshot.collection.item, key)
-        return tag_response(request, json_answer(_row(snapshot.name, item), snapshot=snapshot.generation))
+        return tag_response(request, json_response(_row(snapshot.name, item), snapshot=snapshot.generation))
 
 
 def _digest(data: bytes) -> str:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from service.dependencies.auth import may_read, require
 from service.http.disconnect import run_while_connected
-from service.http.responses import json_answer, tag_response
+from service.http.responses import json_response, tag_response
 from service.http.strict_route import StrictRoute
 from service.schemas.responses import EncodersAnswer, HealthAnswer, OperatorAnswer, ReadyAnswer, VersionAnswer
 from service.services import ServicesDependency, find_operator_status
@@ -60,14 +60,14 @@ async def health(request: Request, services: ServicesDependency) -> Response:
         uploading=services.uploads.in_flight,
         problems=problems,
     )
-    return json_answer(answer)
+    return json_response(answer)
 
 
 @router.get("/ready", operation_id="ready", response_model=ReadyAnswer)
 async def ready(request: Request, services: ServicesDependency) -> Response:
     """Whether the service is ready: it encodes a small picture. 503 while it is starting."""
     took = await run_while_connected(request, services.ready(), timeout=READY_WITHIN)
-    return json_answer(ReadyAnswer(ready=True, took_ms=round(took, 2)))
+    return json_response(ReadyAnswer(ready=True, took_ms=round(took, 2)))
 
 
 @router.get("/version", operation_id="version", response_model=VersionAnswer)
@@ -79,7 +79,7 @@ async def get_version(request: Request) -> Response:
         torch=version("torch"),
         faiss=version("faiss-cpu"),
     )
-    return tag_response(request, json_answer(answer))
+    return tag_response(request, json_response(answer))
 
 
 @router.get(
@@ -103,5 +103,5 @@ async def metrics(services: ServicesDependency) -> Response:
 async def list_encoders(request: Request, services: ServicesDependency) -> Response:
     """The encoders that requests can name, and those that can be installed."""
     return tag_response(
-        request, json_answer(EncodersAnswer(encoders=await asyncio.to_thread(services.encoders.encoder_rows)))
+        request, json_response(EncodersAnswer(encoders=await asyncio.to_thread(services.encoders.encoder_rows)))
     )

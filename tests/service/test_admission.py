@@ -14,7 +14,7 @@ import pytest
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
 from service.errors import OverloadedError
-from service.inference.permits import Admission
+from service.inference.admission import Admission
 from tests.service.conftest import Shop
 from tests.service.harness import MULTIPART, Service, Trickle, body, part, serving
 
@@ -53,7 +53,7 @@ def test_what_is_heavier_than_all_permits_takes_all_of_them_and_is_not_shut_out(
 
 def test_whoever_is_sent_away_is_told_in_whole_seconds_when_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("service.inference.permits.time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr("service.inference.admission.time", SimpleNamespace(perf_counter=lambda: now))
     admission = Admission(1)
     for _ in range(200):
         with admission.permit():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from service.http.multipart import BadFormError, MultipartReader, boundary_of, decode_text
+from service.http.multipart import BadFormError, MultipartReader, decode_text, parse_boundary
 
 BOUNDARY = b"a-boundary"
 TEXT = 2048
@@ -180,7 +180,7 @@ def test_what_is_no_form_is_refused_with_the_reason(body: bytes, words: str) -> 
 
 def test_a_boundary_is_as_the_content_type_writes_it() -> None:
     for written_as in ("a-boundary", '"a-boundary"'):
-        assert boundary_of(f"multipart/form-data; boundary={written_as}; charset=utf-7") == BOUNDARY
+        assert parse_boundary(f"multipart/form-data; boundary={written_as}; charset=utf-7") == BOUNDARY
     for without in (
         "multipart/form-data",
         "multipart/form-data; boundary=",
@@ -188,9 +188,9 @@ def test_a_boundary_is_as_the_content_type_writes_it() -> None:
         'multipart/form-data; boundary="a\r\nb"',
     ):
         with pytest.raises(BadFormError, match="names no boundary"):
-            boundary_of(without)
+            parse_boundary(without)
     with pytest.raises(BadFormError, match="more than 1024 characters"):
-        boundary_of("multipart/form-data; boundary=a" + ";" * 60_000)
+        parse_boundary("multipart/form-data; boundary=a" + ";" * 60_000)
 
 
 HEAD = b'--a-boundary\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'

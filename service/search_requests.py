@@ -1,0 +1,133 @@
+"""Requests to search, from the permit to the response: cached responses, the newest snapshot, deadlines and batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import TypeVar
+
+from fastapi import Request, Response
+
+from lookalike.errors import ImageError, ItemNotFoundError, SnapshotDamagedError
+from service.errors import RequestError
+from service.http.body import Upload
+from service.http.disconnect import run_while_connected
+from service.http.problems import problem_of
+from service.http.responses import json_response, timed_response
+from service.open_snapshot import OpenSnapshot
+from service.schemas.requests import BatchForm
+from service.schemas.search_responses import BatchAnswer, BatchEntry, SearchAnswer
+from service.search import STAGES, PictureQuery, Query, Search, SearchOptions
+from service.search_json import EncodedResult, encode_result, search_answer
+from service.services import Services
+from service.telemetry.timing import Stopwatch
+
+T = TypeVar("T")
+CONCURRENT_PICTURES = 8
+"""How many pictures of a batch are searched with at once: a single search waits behind these at most."""
+
+
+async def run_search(
+    request: Request,
+    services: Services,
+    collection: str | None,
+    query: Query,
+    options: SearchOptions,
+) -> Response:
+    """The response to one search; the caller holds its permits.
+
+    A search that the current snapshot has answered before gets the same response from that snapshot's cache, unless
+    ``Query.cache_key`` is None.
+    """
+    stopwatch = Stopwatch(*STAGES)
+    cache_key = query.cache_key(options)
+    result = None if cache_key is None else _find_cached(services.snapshots.current(collection), cache_key)
+
+    async def search_snapshot(snapshot: OpenSnapshot) -> EncodedResult:
+        search = Search(services=services, snapshot=snapshot, query=query, options=options, stopwatch=stopwatch)
+        encoded_result = encode_result(await search.run())
+        if cache_key is not None:
+            snapshot.response_cache.keep(cache_key, encoded_result.body)
+        return encoded_result
+
+    if result is None:
+        work = _with_newest_snapshot(services, collection, search_snapshot)
+        result = await run_while_connected(request, work, timeout=services.settings.request_timeout)
+    took_ms = stopwatch.took_ms()
+    services.metrics.observe_stages(took_ms)
+    return timed_response(result.body, snapshot=result.snapshot, took_ms=took_ms)
+
+
+async def run_batch(request: Request, services: Services, form: BatchForm) -> Response:
+    """The response to searches with many pictures; the caller holds its permits."""
+    stopwatch = Stopwatch()
+
+    async def search_snapshot(snapshot: OpenSnapshot) -> BatchAnswer:
+        return await _search_batch(request, services, snapshot, form, stopwatch)
+
+    work = _with_newest_snapshot(services, form.collection, search_snapshot)
+    answer = await run_while_connected(request, work, timeout=services.settings.request_timeout)
+    return json_response(answer, snapshot=answer.snapshot, took_ms=answer.took_ms)
+
+
+def _find_cached(snapshot: OpenSnapshot | None, cache_key: Hashable) -> EncodedResult | None:
+    body = None if snapshot is None else snapshot.response_cache.get(cache_key)
+    return None if snapshot is None or body is None else EncodedResult(body, snapshot.generation)
+
+
+async def _with_newest_snapshot(
+    services: Services, collection: str | None, work: Callable[[OpenSnapshot], Awaitable[T]]
+) -> T:
+    """The result of ``work`` on a collection's current snapshot.
+
+    An indexer that publishes more often than this service polls may have removed the rows of the current snapshot;
+    then the newest one is opened and the work done again.
+    """
+    async with services.snapshots.lease(collection) as snapshot:
+        try:
+            return await work(snapshot)
+        except (SnapshotDamagedError, ItemNotFoundError):
+            name, generation = snapshot.name, snapshot.generation
+            await services.snapshots.poll(name)
+            newest = services.snapshots.current(name)
+            if newest is None or newest.generation == generation:
+                raise
+    async with services.snapshots.lease(name) as snapshot:
+        return await work(snapshot)
+
+
+async def _search_batch(
+    request: Request, services: Services, snapshot: OpenSnapshot, form: BatchForm, stopwatch: Stopwatch
+) -> BatchAnswer:
+    await snapshot.encoder()
+    options = SearchOptions.from_request(form)
+    semaphore = asyncio.Semaphore(CONCURRENT_PICTURES)
+
+    async def search_picture(index: int, upload: Upload) -> BatchEntry:
+        try:
+            async with semaphore:
+                answer = await _search_picture(services, snapshot, upload, options)
+        except (ImageError, RequestError) as error:
+            problem = problem_of(error, path=request.url.path, request_id=request.state.request_id)
+            return BatchEntry(index=index, name=upload.name, answer=None, problem=problem)
+        return BatchEntry(index=index, name=upload.name, answer=answer, problem=None)
+
+    entries = await asyncio.gather(*(search_picture(index, upload) for index, upload in enumerate(form.image)))
+    return BatchAnswer(
+        collection=snapshot.name,
+        snapshot=snapshot.generation,
+        encoder=snapshot.collection.manifest.encoder.name,
+        results=entries,
+        took_ms=stopwatch.took_ms(),
+    )
+
+
+async def _search_picture(
+    services: Services, snapshot: OpenSnapshot, upload: Upload, options: SearchOptions
+) -> SearchAnswer:
+    stopwatch = Stopwatch(*STAGES)
+    query = PictureQuery(upload)
+    result = await Search(services=services, snapshot=snapshot, query=query, options=options, stopwatch=stopwatch).run()
+    took_ms = stopwatch.took_ms()
+    services.metrics.observe_stages(took_ms)
+    return search_answer(result, took_ms)
