@@ -51,7 +51,7 @@ async def run_search(
         return encoded_result
 
     if result is None:
-        work = _with_newest_snapshot(services, collection, search_snapshot)
+        work = with_newest_snapshot(services, collection, search_snapshot)
         result = await run_while_connected(request, work, timeout=services.settings.request_timeout)
     took_ms = stopwatch.took_ms()
     services.metrics.observe_stages(took_ms)
@@ -65,7 +65,7 @@ async def run_batch(request: Request, services: Services, form: BatchForm) -> Re
     async def search_snapshot(snapshot: OpenSnapshot) -> BatchAnswer:
         return await _search_batch(request, services, snapshot, form, stopwatch)
 
-    work = _with_newest_snapshot(services, form.collection, search_snapshot)
+    work = with_newest_snapshot(services, form.collection, search_snapshot)
     answer = await run_while_connected(request, work, timeout=services.settings.request_timeout)
     return json_response(answer, snapshot=answer.snapshot, took_ms=answer.took_ms)
 
@@ -75,7 +75,7 @@ def _find_cached(snapshot: OpenSnapshot | None, cache_key: Hashable) -> EncodedR
     return None if snapshot is None or body is None else EncodedResult(body, snapshot.generation)
 
 
-async def _with_newest_snapshot(
+async def with_newest_snapshot(
     services: Services, collection: str | None, work: Callable[[OpenSnapshot], Awaitable[T]]
 ) -> T:
     """The result of ``work`` on a collection's current snapshot.
