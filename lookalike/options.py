@@ -82,7 +82,7 @@ class RuntimeName(StrEnum):
     """What may run an encoder's network.
 
     ``auto`` chooses, ``torch`` is the reference, and each other one is the name of a module of
-    ``lookalike.encoder.runtimes``, ``NAME_runtime``, with a function ``open_engine``.
+    ``lookalike.encoder.runtimes``, ``NAME_runtime``, with a function ``open_runner``.
     """
 
     AUTO = "auto"
