@@ -56,25 +56,18 @@
         ├── DiskFullError               disk-full
         └── DataPathError               data-path-invalid
 
-Each leaf has a stable ``code``, which reports, the command line and the service repeat, and names in ``subject`` the
-file, key, field or name that it is about. The message is one sentence: what happened, to what, and what to do about
-it. The branches are for ``except``: their docstrings say when to catch them.
+Each leaf has a stable ``code``, and names in ``subject`` what it is about. The message is one sentence: what happened,
+to what, and what to do. The branches are for ``except``: their docstrings say when to catch them.
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import ClassVar
-
-_REPR_LENGTH = 200
-"""Characters of a message in an error's ``repr``; ``str`` has all of them."""
 
 
 class LookalikeError(Exception):
-    """Base of every error below; ``subject`` is the file, key, field or name that the error is about.
-
-    Only leaves are raised, and only they define ``code``: this class and the branches, which are for ``except``, have
-    no value for it.
-    """
+    """Base of every error below. Only leaves are raised, and only they define ``code``; ``subject`` is the topic."""
 
     code: ClassVar[str]
 
@@ -84,7 +77,7 @@ class LookalikeError(Exception):
         self.subject = subject
 
     def __repr__(self) -> str:
-        text = self.message if len(self.message) <= _REPR_LENGTH else f"{self.message[:_REPR_LENGTH]}..."
+        text = self.message if len(self.message) <= 200 else f"{self.message[:200]}..."  # ``str`` has all of it
         return f"{type(self).__name__}({text!r})"
 
 
@@ -403,9 +396,5 @@ class DataPathError(ResourceError):
 
 def coded_errors(root: type[LookalikeError] = LookalikeError) -> list[type[LookalikeError]]:
     """All error classes below ``root`` with a code of their own, in the order of the tree."""
-    errors: list[type[LookalikeError]] = []
-    for child in root.__subclasses__():
-        if "code" in vars(child):
-            errors.append(child)
-        errors += coded_errors(child)
-    return errors
+    trees = ([child] * ("code" in vars(child)) + coded_errors(child) for child in root.__subclasses__())
+    return list(chain.from_iterable(trees))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,8 +39,11 @@ from indexer.commands.session import (
     Session,
     with_collections,
 )
+from indexer.ingest.dry_run import dry_run_collection
 from indexer.ingest.pipeline import PipelineOptions
-from indexer.ingest.run import IndexRequest, RunOptions, RunSummary, index_collection
+from indexer.ingest.run import IndexRequest, RunOptions, RunSummary, index_collection, open_requested
+from indexer.ingest.source_watch import SourceWatch
+from indexer.ingest.verdicts import Verdict
 from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import BuildOptions
 from lookalike.collection.index_command import DEFAULT_KEEP
@@ -68,6 +72,21 @@ RemovalsOption = Annotated[
         help="Allow a source that has lost a whole folder, or over a tenth of the collection: drop these pictures.",
     ),
 ]
+DryRunOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        envvar="LOOKALIKE_DRY_RUN",
+        help="Write nothing: read the source, and say what would be encoded, dropped, refused and excluded, and how "
+        "long it would take.",
+    ),
+]
+WatchOption = Annotated[
+    bool,
+    typer.Option(
+        "--watch", envvar="LOOKALIKE_WATCH", help="Index again whenever the source changes, until it is interrupted."
+    ),
+]
 
 
 @with_collections
@@ -93,6 +112,8 @@ def index(
     max_megapixels: MaxMegapixelsOption = 100,
     workers: WorkersOption = DEFAULT_WORKERS,
     batch: BatchOption = 32,
+    dry_run: DryRunOption = False,
+    watch: WatchOption = False,
 ) -> None:
     """Index a folder, a zip or a manifest: encode what is new or changed, drop what is gone, publish a snapshot.
 
@@ -115,9 +136,14 @@ def index(
         allow_removals,
     )
     root = None if images_root is None else str(images_root.absolute())
-    request = encoder_request(encoder, fusion, input_size)
-    summary = _run(session, IndexRequest(collection, str(source), root, request), options)
-    if summary.rejected_count:
+    request = IndexRequest(collection, str(source), root, encoder_request(encoder, fusion, input_size))
+    if dry_run and watch:
+        raise typer.BadParameter("a dry run changes nothing that could be watched", param_hint="--watch")
+    if watch:
+        _watch(session, request, options)
+    elif dry_run:
+        _rehearse(session, request, options)
+    elif _run(session, request, options).rejected_count:
         raise typer.Exit(EXIT_REJECTED)
 
 
@@ -160,6 +186,34 @@ def reindex(
         raise typer.Exit(EXIT_SHRUNK if shrunk_count == failure_count else EXIT_FAILED)
     if rejected_count:
         raise typer.Exit(EXIT_REJECTED)
+
+
+def _rehearse(session: Session, request: IndexRequest, options: RunOptions) -> None:
+    """A dry run, which ends with the exit code of the run."""
+    result = dry_run_collection(session.places, request, options, session.reporter)
+    session.reporter.answer(result.text(), **result.fields())
+    if result.losses is not None and not (options.allow_removals or options.allow_empty):
+        raise typer.Exit(EXIT_SHRUNK)
+    if result.counts[Verdict.REJECTED]:
+        raise typer.Exit(EXIT_REJECTED)
+
+
+def _watch(session: Session, request: IndexRequest, options: RunOptions) -> None:
+    """Index now and whenever the source changes; an error of a run is reported, and the watch goes on."""
+    source_options = options.build.settings.source_options
+    open_requested(request, source_options).close()  # there is nothing to watch where there is no source
+    reporter = session.reporter
+
+    def index_once() -> None:
+        try:
+            _run(session, request, options)
+        except LookalikeError as error:
+            reporter.say(f"error: {error.message}")
+            reporter.event("error", code=error.code, message=error.message, subject=error.subject)
+        reporter.say(f"{request.name}: watching {request.location}")
+
+    root = None if request.root is None else Path(request.root)
+    SourceWatch(Path(request.location), root, session.places.data, source_options).run(index_once)
 
 
 def _run(session: Session, request: IndexRequest, options: RunOptions) -> RunSummary:

@@ -75,7 +75,10 @@ JsonOption = Annotated[
 # Pictures
 
 SourceArgument = Annotated[
-    Path, typer.Argument(metavar="SOURCE", help="A folder, a .zip, or a manifest (.csv, .jsonl, .xlsx or .parquet with a path column).")
+    Path,
+    typer.Argument(
+        metavar="SOURCE", help="A folder, a .zip, or a manifest (.csv, .jsonl, .xlsx, .parquet) with a path column."
+    ),
 ]
 RootOption = Annotated[
     Path | None,

@@ -60,23 +60,34 @@ def _check_losses(builder: Builder, source: Source, report: Report) -> None:
     lost = [item for item in rows.items() if source.exclusions.pattern_of(item.location) is None]
     if len(lost) < MIN_LOST:
         return
-    published_count = rows.published_count()
-    folders = lost_folders(lost, rows.locations_in_source())
-    if not folders and len(lost) <= MAX_LOST_SHARE * published_count:
+    losses = describe_losses(lost, rows.published_count(), rows.locations_in_source())
+    if losses is None:
         return
     name, settings = builder.layout.name, builder.options.settings
     command = index_command(
         name, builder.source, builder.request, settings, builder.layout.data, agreement="--allow-removals"
     )
     error = SourceShrunkError(
-        f"{source.location} has lost {len(lost)} of the {published_count} pictures of the collection {name!r}"
-        f"{_describe_folders(folders)}: is a disk or share not mounted? Nothing was removed or published. To let them "
-        f"go run `{command}`",
+        f"{source.location} has lost {losses} of the collection {name!r}: is a disk or share not mounted? Nothing was "
+        f"removed or published. To let them go run `{command}`",
         subject=source.location,
     )
     for item in lost:
         report.record(item.key, Verdict.KEPT, error)
     raise error
+
+
+def describe_losses(lost: Sequence[LostItem], published_count: int, locations: Iterable[str]) -> str | None:
+    """What a source has lost, in words, if that is too much to remove unasked; None if it is not.
+
+    ``published_count`` is how many pictures the collection has, ``locations`` where the source still has some.
+    """
+    if len(lost) < MIN_LOST:
+        return None
+    folders = lost_folders(lost, locations)
+    if not folders and len(lost) <= MAX_LOST_SHARE * published_count:
+        return None
+    return f"{len(lost)} of the {published_count} pictures{_describe_folders(folders)}"
 
 
 def lost_folders(lost: Sequence[LostItem], locations: Iterable[str]) -> list[tuple[str, int]]:
@@ -106,4 +117,4 @@ def _describe_folders(folders: Sequence[tuple[str, int]]) -> str:
     if not folders:
         return ""
     named = ", ".join(f"all {count} of {folder}/" for folder, count in folders[:_MAX_NAMED])
-    return f", {named}" + (f" and {len(folders) - _MAX_NAMED} more folders" if len(folders) > _MAX_NAMED else "")
+    return f" ({named}{f' and {len(folders) - _MAX_NAMED} more folders' if len(folders) > _MAX_NAMED else ''})"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import signal
+import threading
+import time
 from pathlib import Path
+
+import pytest
 
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
@@ -62,7 +68,7 @@ def test_a_share_that_is_not_mounted_removes_nothing_until_that_is_agreed_to(run
         error = next(event for event in hourly.events if event["event"] == "error")
         assert (error["collection"], error["code"]) == ("all", "source-shrunk")
         assert (
-            "has lost 6 of the 12 pictures of the collection 'all', all 6 of b/: is a disk or share not mounted?"
+            "has lost 6 of the 12 pictures (all 6 of b/) of the collection 'all': is a disk or share not mounted?"
             in (error["message"])
         )
     assert [run("verify", "-c", name, "--json").answer["items"] for name in ("all", "other")] == [12, 3]
@@ -123,3 +129,69 @@ def test_a_line_that_cannot_be_read_removes_nothing(run: Run, tmp_path: Path) ->
     assert "list.csv, line 3" in unknown.err
     manifest.write_text("path,key,x\nimg/000.jpg,0,x\nimg/003.jpg,3,x\n")
     assert verdicts(run("index", manifest, "-c", "list", "--json")) == {"unchanged": 2, "removed": 1}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a data folder, without the log that SQLite has beside a database that is open."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(("-wal", "-shm"))]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_a_dry_run_says_what_the_run_then_does_and_writes_nothing(run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    write_pictures(root / "a", 6)
+    write_pictures(root / "b", 6, start=20)
+    (root / "notes.txt").write_text("no picture")
+    first = run("index", root, "-c", "all", "--dry-run", "--json")
+    assert not (tmp_path / "data").exists()
+    assert verdicts(first) == {"indexed": 12, "ignored": 1}
+    assert first.answer["to_encode"] == first.answer["measured"] == 12
+    assert first.answer["rate"] > 0
+    assert first.answer["seconds"] == pytest.approx(12 / first.answer["rate"], abs=0.1)
+    assert verdicts(run("index", root, "-c", "all", "--json")) == verdicts(first)
+
+    (root / "a" / "000.jpg").write_bytes(encode_jpeg(make_picture(99), 90))
+    (root / "a" / "001.jpg").rename(root / "a" / "renamed.jpg")
+    (root / "a" / "002.jpg").unlink()
+    (root / "a" / "._x.jpg").write_bytes(b"x")
+    write_pictures(root / "a", 1, start=10)
+    before = contents(tmp_path / "data")
+    dry = run("index", root, "-c", "all", "--dry-run", "--json")
+    assert dry.answer["to_encode"] == 2
+    assert dry.answer["excluded"] == {"._*": 1}
+    assert contents(tmp_path / "data") == before
+    assert verdicts(run("index", root, "-c", "all", "--json")) == verdicts(dry)
+
+    (root / "b").rename(tmp_path / "unmounted")
+    text = run("index", root, "-c", "all", "--dry-run")
+    assert text.code == 5
+    assert (
+        "would be refused without --allow-removals: the source has lost 6 of the 12 pictures (all 6 of b/)" in text.out
+    )
+    assert "nothing would have to be encoded" in text.out
+    assert run("index", root, "-c", "all", "--dry-run", "--allow-removals").code == 0
+
+
+def test_a_watched_folder_is_indexed_when_it_changes_until_it_is_ended(run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    write_pictures(root, 2)
+    snapshots = tmp_path / "data" / "collections" / "all" / "snapshots"
+
+    def wait_for(generation: int) -> None:
+        deadline = time.monotonic() + 60
+        while not (snapshots / f"{generation:08d}" / "manifest.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def change() -> None:
+        wait_for(1)
+        write_pictures(root, 1, start=10)
+        wait_for(2)
+        time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    ended = run("index", root, "-c", "all", "--watch", "--json")
+    thread.join()
+    assert ended.code == 0
+    assert [event["items"] for event in ended.events if event["event"] == "answer"] == [2, 3]
