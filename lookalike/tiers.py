@@ -3,11 +3,12 @@
     same-bytes       the files are equal
     same-pixels      all upright pixels are equal, of every frame and page: another format without loss, other metadata
     near-duplicate   one is a made copy of the other, or both of a third; decided on pixels, see ``lookalike.copies``
-    similar          the encoder's score reaches the threshold
+    similar          the encoder's score reaches the threshold, and neither picture is plain
     different        none of these
 
 Near-duplicates are found without the encoder: a blurred copy may score below an unrelated picture, and a copy is one
-whichever encoder is in use.
+whichever encoder is in use. A plain picture, of one colour, shows nothing that a score could be of: all of them score
+high with each other, so they are similar to none.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.copies import CopyVerdict, Fingerprint, check_copy, compute_fingerprint
+from lookalike.copies import CopyVerdict, Difference, Fingerprint, check_copy, compute_fingerprint
 from lookalike.images import digest_file
+
+COPY_PROBLEM = "decided on pixels, whatever the score is"
+PLAIN_PROBLEM = "a picture of one colour shows nothing that a score could tell by"
+"""Why a score has no say: ``TierVerdict.score_problem``."""
 
 
 class Tier(StrEnum):
@@ -59,11 +64,18 @@ class TierVerdict:
     """``copy_verdict`` is the result of the check on pixels; None if the digests are equal.
 
     ``keep_both`` says why neither may be dropped for the other although they are copies; None if one may.
+    ``score_problem`` says why the encoder's score has no say, and so no confidence; None where the score decides.
     """
 
     tier: Tier
     copy_verdict: CopyVerdict | None
     keep_both: str | None = None
+    score_problem: str | None = None
+
+    @property
+    def differs_at(self) -> tuple[Difference, ...]:
+        """Places where two copies show something else, the largest first."""
+        return () if self.copy_verdict is None else self.copy_verdict.differs_at
 
     @property
     def is_redundant(self) -> bool:
@@ -94,12 +106,16 @@ def tier_of(first: PictureIdentity, second: PictureIdentity, *, similar: bool) -
 def judge_tier(first: PictureIdentity, second: PictureIdentity, *, similar: bool) -> TierVerdict:
     """``tier_of``, with the verdict of the check on pixels."""
     if first.content_digest == second.content_digest:
-        return TierVerdict(Tier.SAME_BYTES, None)
+        return TierVerdict(Tier.SAME_BYTES, None, score_problem=COPY_PROBLEM)
     if first.pixels_digest == second.pixels_digest:
-        return TierVerdict(Tier.SAME_PIXELS, None)
+        return TierVerdict(Tier.SAME_PIXELS, None, score_problem=COPY_PROBLEM)
     verdict = check_copy(first.fingerprint, second.fingerprint)
     if verdict.is_copy or first.shown_digest == second.shown_digest:
-        return TierVerdict(Tier.NEAR_DUPLICATE, verdict, _reason_to_keep_both(first, second, verdict))
+        return TierVerdict(
+            Tier.NEAR_DUPLICATE, verdict, _reason_to_keep_both(first, second, verdict), score_problem=COPY_PROBLEM
+        )
+    if first.fingerprint.is_plain or second.fingerprint.is_plain:
+        return TierVerdict(Tier.DIFFERENT, verdict, score_problem=PLAIN_PROBLEM)
     return TierVerdict(Tier.SIMILAR if similar else Tier.DIFFERENT, verdict)
 
 

@@ -12,4 +12,12 @@ from lookalike.copies.difference import Difference
 from lookalike.copies.fingerprint import Fingerprint, compute_fingerprint, is_plain_picture
 from lookalike.copies.verdict import CopyVerdict, Extent, check_copy
 
-__all__ = ["CopyVerdict", "Difference", "Extent", "Fingerprint", "check_copy", "compute_fingerprint", "is_plain_picture"]
+__all__ = [
+    "CopyVerdict",
+    "Difference",
+    "Extent",
+    "Fingerprint",
+    "check_copy",
+    "compute_fingerprint",
+    "is_plain_picture",
+]

@@ -106,8 +106,9 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> D
         grey.second,
         compared & ~corner_mask(grey.first, grey.second, (residuals >= _MIN_RESIDUAL) & compared, pair.inside),
     )
-    places = _exceptional_places([grey], _GREY_FACTOR)
-    places += _colour_places(first, second, pair, grey.compared)
+    places = _merge_overlapping(
+        _exceptional_places([grey], _GREY_FACTOR) + _colour_places(first, second, pair, grey.compared)
+    )
     places.sort(key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
     back = np.linalg.inv(pair.matrix)
     differences = tuple(
@@ -184,6 +185,28 @@ def _exceptional_places(planes: list[_Planes], factor: float) -> list[Box]:
         ):
             places.append((float(box[0]), float(box[1]), float(box[2]), float(box[3])))
     return places
+
+
+def _merge_overlapping(boxes: list[Box]) -> list[Box]:
+    """The boxes around those that overlap or nearly do: a place may differ in grey and in colour."""
+    merged: list[Box] = []
+    for box in boxes:
+        current, reach = box, _MERGE_DISTANCE / 2
+        for other in [other for other in merged if _gap(box, other) < reach]:
+            merged.remove(other)
+            current = (
+                min(current[0], other[0]),
+                min(current[1], other[1]),
+                max(current[2], other[2]),
+                max(current[3], other[3]),
+            )
+        merged.append(current)
+    return merged
+
+
+def _gap(first: Box, second: Box) -> float:
+    """The distance of two boxes in pixels along the axis on which they are farther apart; negative if they overlap."""
+    return max(first[0] - second[2], second[0] - first[2], first[1] - second[3], second[1] - first[3])
 
 
 def _residuals(planes: _Planes) -> Bytes:

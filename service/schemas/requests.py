@@ -91,6 +91,14 @@ class CompareForm(Form):
     )
 
 
+class CheckForm(Form):
+    """A picture that may be added, and what counts as similar."""
+
+    image: File = Field(description="The picture.")
+    k: Annotated[int, Field(ge=1, le=24, description="The most matches to list.")] = 5
+    threshold: GivenThreshold = None
+
+
 class ScoreForm(Form):
     """Two pictures."""
 
