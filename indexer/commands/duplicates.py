@@ -2,108 +2,252 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
-from indexer.commands.options import CollectionOption
+from indexer.commands.options import DEFAULT_WORKERS, CollectionOption, WorkersOption
 from indexer.commands.session import Session, with_collections
-from indexer.duplicates.grouping import CopyGroup, copy_groups
-from indexer.duplicates.tier_reader import Reader
+from indexer.console.staged_progress import StagedProgress
+from indexer.console.units import size
+from indexer.duplicates.move_script import move_script
+from indexer.duplicates.reference import Reference, reference_collection, reference_source
+from indexer.duplicates.table import group_fields, table
 from lookalike.api import Collection
-from lookalike.catalogue.records import ItemDraft, SourceRecord
+from lookalike.catalogue.database import Database
+from lookalike.catalogue.duplicate_store import DuplicateStore, digest_pair
+from lookalike.duplicates.collection_vectors import CollectionVectors
+from lookalike.duplicates.keep_rules import KeepRule, KeepRules
+from lookalike.duplicates.report import DuplicateReport, GroupKind
+from lookalike.duplicates.search import SearchOptions, find_duplicates
+from lookalike.duplicates.subjects import subjects_of
+from lookalike.sources.open_source import open_source
 from lookalike.storage import disk_errors, write_atomically
+from lookalike.tiers import Tier
 
-_BATCH = 256
-_COLUMNS = ("group", "action", "key", "tier", "width", "height", "bytes", "path")
 
+class WidestTier(StrEnum):
+    """Tiers of copies, from the closest."""
+
+    SAME_BYTES = Tier.SAME_BYTES.value
+    SAME_PIXELS = Tier.SAME_PIXELS.value
+    NEAR_DUPLICATE = Tier.NEAR_DUPLICATE.value
+
+
+KeysArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY]...", help="With --not-duplicates or --duplicates-after-all: keys of pictures."),
+]
 NeighboursOption = Annotated[
     int,
     typer.Option(
         "--neighbours",
-        min=1,
+        min=0,
         max=100,
         envvar="LOOKALIKE_NEIGHBOURS",
-        help="Nearest neighbours of each to compare on pixels.",
+        help="Nearest neighbours of each by the encoder to compare on pixels, besides those with a near hash.",
     ),
 ]
 TableOption = Annotated[Path | None, typer.Option("--out", "-o", help="Write the table to this CSV file as well.")]
+TierOption = Annotated[
+    WidestTier, typer.Option("--tier", envvar="LOOKALIKE_TIER", help="The widest kind of copies to look for.")
+]
+KeepOption = Annotated[
+    list[KeepRule] | None,
+    typer.Option(
+        "--keep",
+        envvar="LOOKALIKE_KEEP",
+        help="Which of equally complete copies to keep: the one of the highest resolution (pixels), the largest file "
+        "(bytes), the sharpest, the oldest file, or the one in a preferred folder; may be repeated, the first counts "
+        "most. Without it: folder, pixels, sharpness, then bytes.",
+    ),
+]
+FolderOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--prefer-folder",
+        envvar="LOOKALIKE_PREFER_FOLDER",
+        help="Keep copies in this folder rather than others; may be repeated, the first counts most.",
+    ),
+]
+AgainstOption = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        help="A collection, or a folder, .zip or manifest: find which pictures are there already, and propose nothing "
+        "of it for dropping.",
+    ),
+]
+ScriptOption = Annotated[
+    Path | None, typer.Option("--script", help="Write a shell script that moves the pictures to drop; see --move-to.")
+]
+MoveToOption = Annotated[Path | None, typer.Option("--move-to", help="Folder that the script moves pictures into.")]
+NotDuplicatesOption = Annotated[
+    bool,
+    typer.Option("--not-duplicates", help="Remember that these pictures are no duplicates of each other, and end."),
+]
+AfterAllOption = Annotated[
+    bool, typer.Option("--duplicates-after-all", help="Forget what --not-duplicates remembered of them, and end.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a search was asked for."""
+
+    neighbours: int
+    against: str | None
+    options: SearchOptions
 
 
 @with_collections
 def duplicates(
     session: Session,
     collection: CollectionOption,
+    keys: KeysArgument = None,
     neighbours: NeighboursOption = 10,
+    tier: TierOption = WidestTier.NEAR_DUPLICATE,
+    keep: KeepOption = None,
+    prefer_folder: FolderOption = None,
+    against: AgainstOption = None,
     out: TableOption = None,
+    script: ScriptOption = None,
+    move_to: MoveToOption = None,
+    not_duplicates: NotDuplicatesOption = False,
+    duplicates_after_all: AfterAllOption = False,
+    workers: WorkersOption = DEFAULT_WORKERS,
 ) -> None:
     """Find copies of one picture in a collection, and say which one of them to keep; nothing is removed.
 
-    The table is CSV: group, action (keep or drop), key, tier, width, height, bytes, path (absolute).
+    The table is CSV: group, kind, action, key, tier, reason, width, height, bytes, path (absolute), from. Only in
+    groups of the kind copies is a picture proposed for dropping, and each of these is a confirmed copy of the one to
+    keep. Edited copies, pictures that only look alike and shots of one burst are groups of their own.
     """
-    with session.collection(collection) as open_collection, session.source(collection) as source:
-        items = [item.draft for item in open_collection.items()]
-        candidates = _candidates(open_collection, neighbours, session)
-        reader = Reader(source.read, open_collection.limits, session.reporter.say)
-        with session.reporter.stage("pictures checked", len(items)) as stage:
-            groups = copy_groups(items, candidates, reader.tier, stage.advance)
-    table = _table(groups, open_collection.origin)
+    if not_duplicates or duplicates_after_all:
+        if not_duplicates and duplicates_after_all:
+            raise typer.BadParameter("--not-duplicates and --duplicates-after-all exclude each other: give one of them")
+        _decide(session, collection, keys or [], are_apart=not_duplicates)
+        return
+    if keys:
+        raise typer.BadParameter("keys need --not-duplicates or --duplicates-after-all", param_hint="KEY")
+    if (script is None) != (move_to is None):
+        raise typer.BadParameter("--script and --move-to need each other: give both")
+    folders = tuple(str(folder.absolute()) for folder in prefer_folder or ())
+    options = SearchOptions(Tier(tier), KeepRules(tuple(keep or ()), folders), threads=workers)
+    report = _search(session, collection, _Request(neighbours, against, options))
+    if script is not None and move_to is not None:
+        with disk_errors(script):
+            write_atomically(script, move_script(report.groups, move_to, script.name).encode())
+    _answer(session, collection, report, out)
+
+
+def _search(session: Session, name: str, request: _Request) -> DuplicateReport:
+    with (
+        session.collection(name) as collection,
+        session.source(name) as source,
+        _store(session) as store,
+        _reference(session, request.against, collection) as reference,
+    ):
+        items = [item.draft for item in collection.items()]
+        subjects = subjects_of(items, collection.origin, source.read, owner=name)
+        threshold = collection.threshold()
+        vectors = CollectionVectors(
+            collection.searcher,
+            request.neighbours if reference is None or reference.vectors is not None else 0,
+            threshold.similar,
+            None if reference is None else reference.vectors,
+        )
+        options = replace(
+            request.options,
+            limits=collection.limits,
+            not_duplicates=store.not_duplicates(_collection_id(session, name)),
+        )
+        with StagedProgress(session.reporter, name) as progress:
+            report = find_duplicates(
+                [*subjects, *(() if reference is None else reference.subjects)],
+                vectors,
+                store,
+                options,
+                report=session.reporter.say,
+                progress=progress.report,
+            )
+        store.drop_unused_marks()
+    return report
+
+
+@contextmanager
+def _store(session: Session) -> Iterator[DuplicateStore]:
+    store = DuplicateStore(Database.open(session.places.catalogue))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def _reference(session: Session, name: str | None, collection: Collection) -> Iterator[Reference | None]:
+    """What the collection is compared with: the collection of that name, or else the source at that path."""
+    if name is None:
+        yield None
+        return
+    with session.catalogue() as catalogue:
+        names = {record.name for record in catalogue.collections()}
+    if name in names:
+        with session.collection(name) as other, session.source(name) as source:
+            yield reference_collection(name, other, source, collection)
+        return
+    source = open_source(Path(name))
+    try:
+        with session.reporter.stage(f"pictures of {name} encoded", 0) as stage:
+            reference = reference_source(source, collection, session.reporter.say, stage.advance)
+        yield reference
+    finally:
+        source.close()
+
+
+def _collection_id(session: Session, name: str) -> int:
+    with session.catalogue(name) as catalogue:
+        return catalogue.collection(name).id
+
+
+def _decide(session: Session, name: str, keys: Sequence[str], *, are_apart: bool) -> None:
+    """Remember, or forget, that pictures are no duplicates of each other."""
+    if len(keys) < 2:
+        raise typer.BadParameter("give the keys of at least two pictures", param_hint="KEY")
+    with session.collection(name) as collection, _store(session) as store:
+        digests = [collection.item(key).draft.content_digest for key in dict.fromkeys(keys)]
+        pairs = {digest_pair(*pair) for pair in combinations(digests, 2)}
+        change = store.add_not_duplicates if are_apart else store.remove_not_duplicates
+        count = change(_collection_id(session, name), pairs)
+    done = "remembered as no duplicates" if are_apart else "no longer remembered as no duplicates"
+    session.reporter.answer(f"{name}: {count} pairs {done}", collection=name, pairs=count)
+
+
+def _answer(session: Session, collection: str, report: DuplicateReport, out: Path | None) -> None:
+    text = table(report.groups)
     if out is not None:
         with disk_errors(out):
-            write_atomically(out, table.encode())
-    copies = sum(len(group.drop) for group in groups)
+            write_atomically(out, text.encode())
+    groups = [group for group in report.groups if group.kind is GroupKind.COPIES]
+    related = len(report.groups) - len(groups)
     session.reporter.say(
-        f"{collection}: {copies} of {len(items)} pictures are copies, in {len(groups)} groups"
-        + (f"; {len(reader.unreadable)} could not be read" if reader.unreadable else "")
+        f"{collection}: {report.dropped_count} of {report.pictures} pictures are copies that may go, "
+        f"{size(report.freed_bytes)}, in {len(groups)} groups"
+        + (f"; {related} groups of edited or related pictures, of which none may" if related else "")
+        + (f"; {len(report.unreadable)} could not be read" if report.unreadable else "")
     )
     session.reporter.answer(
-        table.rstrip("\n"),
+        text.rstrip("\n"),
         collection=collection,
-        pictures=len(items),
-        copies=copies,
-        unreadable=sorted(reader.unreadable),
-        groups=[_fields(group, open_collection.origin) for group in groups],
+        pictures=report.pictures,
+        copies=report.dropped_count,
+        bytes=report.freed_bytes,
+        unreadable=list(report.unreadable),
+        groups=[group_fields(group) for group in report.groups],
     )
-
-
-def _candidates(collection: Collection, neighbours: int, session: Session) -> dict[str, frozenset[str]]:
-    """For each key, the keys of its nearest neighbours by the stored vectors."""
-    candidates: dict[str, frozenset[str]] = {}
-    items = collection.items()
-    with session.reporter.stage("neighbours found", len(collection)) as stage:
-        while batch := list(islice(items, _BATCH)):
-            queries = np.stack([collection.vector(item) for item in batch])
-            # One more than requested: the nearest neighbour of an item is mostly the item itself.
-            batch_hits = collection.hits(collection.neighbours(queries, neighbours + 1))
-            for item, hits in zip(batch, batch_hits, strict=True):
-                nearest_keys = [hit.key for hit in hits if hit.key != item.draft.key][:neighbours]
-                candidates[item.draft.key] = frozenset(nearest_keys)
-            stage.advance(len(batch))
-    return candidates
-
-
-def _table(groups: Sequence[CopyGroup], origin: SourceRecord) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for number, group in enumerate(groups, start=1):
-        rows = [("keep", group.keep, ""), *(("drop", copy.item, copy.tier) for copy in group.drop)]
-        for action, item, tier in rows:
-            path = origin.path_of(item.location)
-            writer.writerow((number, action, item.key, tier, item.width, item.height, item.byte_size, path))
-    return text.getvalue()
-
-
-def _fields(group: CopyGroup, origin: SourceRecord) -> dict[str, object]:
-    drop = [_names(copy.item, origin) | {"tier": copy.tier} for copy in group.drop]
-    return {"keep": _names(group.keep, origin), "drop": drop}
-
-
-def _names(item: ItemDraft, origin: SourceRecord) -> dict[str, str]:
-    return {"key": item.key, "location": item.location, "path": origin.path_of(item.location)}

@@ -1,1 +1,1 @@
-"""Duplicates in a collection: candidates from vectors, verdicts from pixels, groups without chaining."""
+"""Duplicates on the command line: what a collection is compared with, the table, the script that moves files."""

@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
 KEY_LENGTH = 1024
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The revision of the newest migration, which these tables correspond to."""
 
 
@@ -118,3 +118,24 @@ class VectorRow(Base):
 
     item_id: Mapped[int] = mapped_column(ForeignKey("items.id", ondelete="CASCADE"), primary_key=True)
     vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class PictureMarksRow(Base):
+    """Marks of a picture by the SHA-256 of its file, of whichever collection; see ``lookalike.duplicates.marks``."""
+
+    __tablename__ = "picture_marks"
+
+    content_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer)
+    marks: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class NotDuplicatesRow(Base):
+    """Two files, by their SHA-256 and in ascending order, that somebody has said are no duplicates."""
+
+    __tablename__ = "not_duplicates"
+
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True)
+    first_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    second_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)

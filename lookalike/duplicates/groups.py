@@ -1,0 +1,166 @@
+"""Groups of copies: every member was confirmed, on pixels, as a copy of the one that is kept.
+
+Being a copy is not handed on: of a picture, a copy of it and a copy of that one, the third may show something else. So
+what hangs together in the forest is only where members are looked for. The one to keep is the one that shows the most
+picture and the least border around it; the others are in its group if the pair with it is confirmed. What is left over
+makes groups of its own. Two parts of one picture are in its group though they show nothing in common, which is what is
+wanted: both were made of it, and it is kept. A group of n costs about 2 n verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from lookalike.duplicates.keep_rules import KeepCandidate, KeepRules
+from lookalike.duplicates.picture_pairs import PairVerdict, Relation
+from lookalike.duplicates.report import Action, DuplicateGroup, GroupKind, Member
+from lookalike.duplicates.subjects import FileStatus, Subject
+from lookalike.tiers import Tier
+
+Judge = Callable[[Subject, Subject], PairVerdict | None]
+
+_MORE = 0.05
+"""Share of a picture from which what it shows beyond another one counts."""
+_ADDED = 0.02
+"""Share of a picture from which a border, banner or caption counts."""
+_FINER = 1.5
+"""How many times the pixels of what both show make a picture the finer one."""
+_COARSER, _GREYER = 0.7, 0.5
+"""Shares of the kept one's resolution and colour below which the other has less."""
+_TRIES = 4
+"""Pictures that are tried as the one to keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMaker:
+    """Makes groups of pictures that hang together; ``judge`` gives the verdict on two if copies may be made of it.
+
+    ``candidate`` has what the rules of keeping go by; ``are_apart`` says of two pictures that a person has decided that
+    they are no duplicates; ``known_copies`` is how many copies of a picture are known already.
+    """
+
+    judge: Judge
+    candidate: Callable[[Subject], KeepCandidate]
+    are_apart: Callable[[Subject, Subject], bool]
+    known_copies: Callable[[Subject], int]
+    rules: KeepRules
+    threads: Executor
+
+    def groups(self, subjects: Sequence[Subject]) -> Iterator[DuplicateGroup]:
+        """The groups of copies among pictures that hang together."""
+        left = list(subjects)
+        while len(left) > 1:
+            keep, verdicts, reason = self._choose_keeper(left)
+            members = self._members(keep, [subject for subject in left if subject.number in verdicts], verdicts)
+            if members:
+                yield DuplicateGroup(GroupKind.COPIES, (Member(keep, Action.KEEP, None, reason), *members))
+            numbers = {keep.number, *(member.subject.number for member in members)}
+            left = [subject for subject in left if subject.number not in numbers]
+
+    def _choose_keeper(self, subjects: Sequence[Subject]) -> tuple[Subject, dict[int, PairVerdict], str]:
+        """The one to keep, the verdicts of its copies by number, and why it is kept."""
+        # Most verdicts with the picture that has most copies are known; any other one costs a verdict a member.
+        keep, reason = max(subjects, key=lambda subject: (subject.is_reference, self.known_copies(subject))), ""
+        verdicts = self._copies_of(keep, subjects)
+        tried = {keep.number}
+        for _ in range(_TRIES):
+            better = max(
+                (subject for subject in subjects if subject.number in verdicts and subject.number not in tried),
+                key=lambda subject: _advantage(verdicts[subject.number]),
+                default=None,
+            )
+            if (
+                better is None
+                or _advantage(verdicts[better.number]) <= (0, 0)
+                or keep.is_reference > better.is_reference
+            ):
+                break
+            keep, verdicts = better, self._copies_of(better, subjects)
+            tried.add(keep.number)
+            reason = "shows the whole picture, and no border, banner or caption around it"
+        equals = [
+            subject
+            for subject in subjects
+            if subject.number in verdicts and _advantage(verdicts[subject.number]) == (0, 0)
+        ]
+        best, best_reason = self._best([keep, *equals])
+        if best is not keep:
+            best_verdicts = self._copies_of(best, subjects)
+            if len(best_verdicts) >= len(verdicts):  # a miss of the check must not split the group
+                return best, best_verdicts, best_reason
+        return keep, verdicts, reason or best_reason
+
+    def _best(self, subjects: Sequence[Subject]) -> tuple[Subject, str]:
+        references = [subject for subject in subjects if subject.is_reference]
+        candidate, reason = self.rules.choose([self.candidate(subject) for subject in references or subjects])
+        return candidate.subject, reason
+
+    def _copies_of(self, keep: Subject, subjects: Sequence[Subject]) -> dict[int, PairVerdict]:
+        others = [subject for subject in subjects if subject is not keep and not self.are_apart(keep, subject)]
+        verdicts = self.threads.map(lambda subject: self.judge(keep, subject), others)
+        return {
+            subject.number: verdict
+            for subject, verdict in zip(others, verdicts, strict=True)
+            if verdict is not None and verdict.relation is Relation.COPY
+        }
+
+    def _members(self, keep: Subject, copies: Sequence[Subject], verdicts: dict[int, PairVerdict]) -> list[Member]:
+        members: list[Member] = []
+        for subject in sorted(copies, key=lambda subject: (-subject.pixels, -subject.item.byte_size, subject.key)):
+            if not any(self.are_apart(member.subject, subject) for member in members):
+                members.append(self._member(keep, subject, verdicts[subject.number]))
+        return members
+
+    def _member(self, keep: Subject, subject: Subject, verdict: PairVerdict) -> Member:
+        kept, candidate = self.candidate(keep), self.candidate(subject)
+        keep_part, part = verdict.parts
+        if _are_one_file(kept.status, candidate.status):
+            return Member(subject, Action.SAME_FILE, verdict.tier, "the same file, frees nothing")
+        if subject.is_reference:
+            return Member(subject, Action.NONE, verdict.tier, f"also in {subject.owner}")
+        if part.more > _MORE:
+            reason = f"{part.more:.0%} of it is not in the kept one"
+            return Member(subject, Action.NONE, verdict.tier, reason)
+        share = part.covered / max(keep_part.covered, 0.01)
+        # Both ways: a border or a banner has sharp edges of its own, and an enlarged picture pixels without detail.
+        finer = share * min(subject.pixels / keep.pixels, candidate.resolved_pixels / kept.resolved_pixels)
+        if finer > _FINER:
+            reason = f"shows what is in both with {finer:.1f} times the pixels"
+            return Member(subject, Action.NONE, verdict.tier, reason)
+        return Member(subject, Action.DROP, verdict.tier, _drop_reason(verdict, kept, candidate))
+
+
+def _advantage(verdict: PairVerdict) -> tuple[float, float]:
+    """By how much the second picture of a verdict shows more than the first, and has less around it; 0 for the same."""
+    first, second = verdict.parts
+    more = second.more - first.more
+    if abs(more) > _MORE:
+        return more, 0.0
+    added = first.added - second.added
+    return 0.0, added if abs(added) > _ADDED else 0.0
+
+
+def _are_one_file(first: FileStatus | None, second: FileStatus | None) -> bool:
+    return first is not None and second is not None and first.identity == second.identity
+
+
+def _drop_reason(verdict: PairVerdict, kept: KeepCandidate, candidate: KeepCandidate) -> str:
+    """What the picture is to the kept one, in words."""
+    if verdict.tier is not Tier.NEAR_DUPLICATE:
+        return verdict.why
+    keep_part, part = verdict.parts
+    words = []
+    if keep_part.more > _MORE:
+        words.append(f"shows {keep_part.covered:.0%} of the kept one")
+    if part.added > _ADDED:
+        words.append(f"{part.added:.0%} of it is border, banner or caption")
+    resolution = candidate.resolved_pixels / max(1.0, kept.resolved_pixels * max(keep_part.covered, 0.01))
+    if resolution < _COARSER:
+        words.append("has less detail")
+    elif candidate.subject.pixels > _FINER * kept.subject.pixels:
+        words.append("is enlarged")
+    if candidate.colourfulness < _GREYER * kept.colourfulness:
+        words.append("has less colour")
+    return "; ".join([*words, verdict.why])

@@ -1,0 +1,200 @@
+"""Verdicts on pairs of pictures: read on demand, cached, and judged on all that they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from threading import Lock
+
+from cachetools import LRUCache
+
+from lookalike.duplicates.marks import Marks
+from lookalike.duplicates.sharpness import measure_sharpness
+from lookalike.duplicates.subjects import Subject, changed_warning
+from lookalike.errors import LookalikeError
+from lookalike.images import decode
+from lookalike.options import MEBIBYTE, ImageLimits
+from lookalike.tiers import PictureIdentity, Tier, TierVerdict, identify_picture, judge_tier
+
+CACHE_BYTES = 256 * MEBIBYTE
+"""The most bytes of pixel fingerprints in memory."""
+BURST_SECONDS = 10.0
+"""Seconds between two photographs of one camera up to which they are shots of one scene."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPart:
+    """How a picture lies in another: ``covered`` is the share of it, 0 to 1, that the other shows as well, ``added``
+    the share that is border, banner or caption and not in the other."""
+
+    covered: float
+    added: float
+
+    @property
+    def more(self) -> float:
+        """The share of it that is picture and not in the other."""
+        return max(0.0, 1.0 - self.covered - self.added)
+
+
+_WHOLE = ShownPart(1.0, 0.0)
+
+
+class Relation(StrEnum):
+    """What two pictures are to each other."""
+
+    COPY = "copy"
+    EDITED = "edited"
+    LOOK = "look"
+    BURST = "burst"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class PairVerdict:
+    """``tier`` and a text on why; ``parts`` says how the first and the second picture lie in the other."""
+
+    relation: Relation
+    tier: Tier
+    why: str
+    parts: tuple[ShownPart, ShownPart]
+
+    def reversed(self) -> PairVerdict:
+        """The same verdict with the two pictures exchanged."""
+        return replace(self, parts=(self.parts[1], self.parts[0]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureView:
+    """A picture as it was read: its identity, and its sharpness from 0 to 1."""
+
+    identity: PictureIdentity
+    sharpness: float
+
+
+SAME_BYTES = PairVerdict(Relation.COPY, Tier.SAME_BYTES, "the files are equal", (_WHOLE, _WHOLE))
+_SAME_PIXELS = PairVerdict(Relation.COPY, Tier.SAME_PIXELS, "the pixels are equal", (_WHOLE, _WHOLE))
+_SAME_LOOK = PairVerdict(
+    Relation.LOOK,
+    Tier.NEAR_DUPLICATE,
+    "they look alike, but have other frames, pages or hidden pixels",
+    (_WHOLE, _WHOLE),
+)
+_BURST = PairVerdict(Relation.BURST, Tier.SIMILAR, "taken by one camera within seconds", (_WHOLE, _WHOLE))
+_NO_COPY = PairVerdict(Relation.NONE, Tier.DIFFERENT, "no copies", (_WHOLE, _WHOLE))
+
+
+class PairJudge:
+    """Judges pairs of subjects; safe from several threads at once.
+
+    ``report`` is called with a sentence, once for each picture that cannot be read or has changed since it was indexed;
+    pairs with it have no verdict. ``marks`` has those of a subject by its number; ``are_similar`` says of two numbers
+    whether the encoder's score reaches the threshold.
+    """
+
+    def __init__(
+        self,
+        marks: Sequence[Marks | None],
+        are_similar: Callable[[int, int], bool],
+        limits: ImageLimits,
+        report: Callable[[str], None],
+        *,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self._marks, self._are_similar, self._limits, self._report = marks, are_similar, limits, report
+        self._views: LRUCache[str, PictureView] = LRUCache(cache_bytes, getsizeof=_view_bytes)
+        self._verdicts: dict[tuple[int, int], PairVerdict] = {}
+        self._lock = Lock()
+        self.unreadable: dict[int, str] = {}
+
+    def judge(self, first: Subject, second: Subject) -> PairVerdict | None:
+        """The verdict on two subjects; None if one of them cannot be read."""
+        if first.digest == second.digest:
+            return SAME_BYTES
+        if first.number > second.number:
+            verdict = self.judge(second, first)
+            return None if verdict is None else verdict.reversed()
+        pair = first.number, second.number
+        if (known_verdict := self._verdicts.get(pair)) is not None:
+            return known_verdict
+        verdict = self._judge_pixels(first, second)
+        if verdict is not None and verdict.relation is not Relation.NONE:
+            self._verdicts[pair] = verdict  # the others are many, and are not asked for again
+        return verdict
+
+    def view(self, subject: Subject) -> PictureView | None:
+        """A picture, read now unless it is in the cache; None if it cannot be read."""
+        if subject.number in self.unreadable:
+            return None
+        with self._lock:
+            view = self._views.get(subject.digest)
+        if view is not None:
+            return view
+        try:
+            data = subject.read(subject.item.location, self._limits.max_bytes)
+            pixels = decode(data, limits=self._limits, name=subject.key).pixels
+        except LookalikeError as error:
+            self._exclude(subject, f"warning: {subject.key} cannot be checked: {error.message}")
+            return None
+        identity = identify_picture(data, pixels)
+        if identity.content_digest != subject.digest:
+            self._exclude(subject, changed_warning(subject))
+            return None
+        view = PictureView(identity, measure_sharpness(pixels))
+        with self._lock:
+            if _view_bytes(view) <= self._views.maxsize:
+                self._views[subject.digest] = view
+        return view
+
+    def _judge_pixels(self, first: Subject, second: Subject) -> PairVerdict | None:
+        first_view, second_view = self.view(first), self.view(second)
+        if first_view is None or second_view is None:
+            return None
+        identities = first_view.identity, second_view.identity
+        if identities[0].pixels_digest == identities[1].pixels_digest:
+            return _SAME_PIXELS
+        if identities[0].shown_digest == identities[1].shown_digest:
+            return _SAME_LOOK
+        verdict = judge_tier(*identities, similar=False)
+        if is_burst(self._marks[first.number], self._marks[second.number]):
+            is_shot = verdict.tier.is_copy or self._are_similar(first.number, second.number)
+            return _BURST if is_shot else _NO_COPY
+        return _pixel_verdict(verdict, max(identity.frames for identity in identities))
+
+    def _exclude(self, subject: Subject, warning: str) -> None:
+        with self._lock:
+            is_new = subject.number not in self.unreadable
+            self.unreadable[subject.number] = subject.key
+        if is_new:
+            self._report(warning)
+
+
+def _pixel_verdict(verdict: TierVerdict, frames: int) -> PairVerdict:
+    """The verdict of the check on pixels; ``frames`` is how many the one with more of them has."""
+    copy_verdict = verdict.copy_verdict
+    if copy_verdict is None or copy_verdict.extents is None:
+        return _NO_COPY
+    relation = Relation.COPY
+    if copy_verdict.differs_at:
+        relation = Relation.EDITED
+    elif frames > 1:
+        relation = Relation.LOOK
+    first_part, second_part = (ShownPart(extent.covered, extent.added) for extent in copy_verdict.extents)
+    return PairVerdict(relation, Tier.NEAR_DUPLICATE, copy_verdict.why, (first_part, second_part))
+
+
+def is_burst(first: Marks | None, second: Marks | None) -> bool:
+    """Whether two photographs were taken by one camera within seconds, but not at the same time."""
+    if (
+        first is None
+        or second is None
+        or first.taken_at is None
+        or second.taken_at is None
+        or first.camera != second.camera
+    ):
+        return False
+    return 0 < abs(first.taken_at - second.taken_at) <= BURST_SECONDS
+
+
+def _view_bytes(view: PictureView) -> int:
+    return view.identity.fingerprint.nbytes

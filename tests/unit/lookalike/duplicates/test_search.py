@@ -1,0 +1,220 @@
+"""Which pictures of a folder are found as copies, which one is kept, and what is never proposed for dropping."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from lookalike.catalogue.duplicate_store import digest_pair
+from lookalike.duplicates.keep_rules import KeepRule, KeepRules
+from lookalike.duplicates.report import Action, DuplicateReport, GroupKind
+from lookalike.duplicates.search import SearchOptions
+from lookalike.tiers import Tier
+from tests.helpers.duplicate_search import DrawnVectors, indexed_items, keys, search_folder
+from tests.helpers.scenes import blurred, bordered, cropped, draw_scene, jpeg, png, scaled, write_files
+
+SCENE = draw_scene(1)
+
+
+def _copies(report: DuplicateReport) -> list[tuple[str, set[str]]]:
+    """For each group of copies the key to keep and those to drop."""
+    return [
+        (group.keep.key, keys(group, Action.DROP))
+        for group in report.groups
+        if group.kind is GroupKind.COPIES and group.keep is not None
+    ]
+
+
+def _dropped(report: DuplicateReport) -> set[str]:
+    return {member.subject.key for group in report.groups for member in group.dropped}
+
+
+def test_the_picture_that_the_others_were_made_of_is_kept(tmp_path: Path) -> None:
+    versions = {
+        "original.jpg": jpeg(SCENE, 92),
+        "bordered.jpg": jpeg(bordered(SCENE), 95),
+        "upscaled.jpg": jpeg(scaled(SCENE, 2), 95),
+        "half.jpg": jpeg(scaled(SCENE, 0.5)),
+        "blurred.png": png(blurred(SCENE)),
+        "crop.jpg": jpeg(cropped(SCENE)),
+        "grey.jpg": jpeg(SCENE.convert("L"), 95),
+        "small.jpg": jpeg(SCENE, 40),
+    }
+    folder = write_files(tmp_path / "f", versions | {f"other-{n}.jpg": jpeg(draw_scene(50 + n)) for n in range(4)})
+    report = search_folder(folder, vectors=DrawnVectors(12))
+    assert _copies(report) == [("original.jpg", set(versions) - {"original.jpg"})]
+    reasons = {member.subject.key: member.reason for member in report.groups[0].members}
+    assert "border" in reasons["bordered.jpg"]
+    assert "enlarged" in reasons["upscaled.jpg"]
+    assert "of the kept one" in reasons["crop.jpg"]
+    assert "less colour" in reasons["grey.jpg"]
+    assert reasons["original.jpg"]
+
+
+def test_turned_and_mirrored_copies_are_found_without_an_encoder(tmp_path: Path) -> None:
+    turns = [Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270]
+    files = {f"turned-{turn.name}.jpg": jpeg(SCENE.transpose(turn), 85) for turn in turns}
+    files |= {"mirrored.jpg": jpeg(ImageOps.mirror(SCENE), 85), "a.jpg": jpeg(SCENE, 95)}
+    report = search_folder(write_files(tmp_path / "f", files))
+    assert _copies(report) == [("a.jpg", set(files) - {"a.jpg"})]
+
+
+def test_forty_sizes_of_one_picture_are_one_group(tmp_path: Path) -> None:
+    files = {f"size-{n:02d}.jpg": jpeg(scaled(SCENE, 0.4 + n / 50)) for n in range(40)}
+    files |= {f"other-{n}.jpg": jpeg(draw_scene(100 + n, (120, 90))) for n in range(20)}
+    report = search_folder(write_files(tmp_path / "f", files))
+    assert [len(dropped) for _, dropped in _copies(report)] == [39]
+
+
+def test_other_pictures_are_in_no_group(tmp_path: Path) -> None:
+    report = search_folder(write_files(tmp_path / "f", {f"{n}.jpg": jpeg(draw_scene(n)) for n in range(8)}))
+    assert report.groups == ()
+
+
+def test_a_part_with_finer_detail_than_the_whole_is_not_dropped(tmp_path: Path) -> None:
+    large = draw_scene(2, (600, 450))
+    files = {"whole.jpg": jpeg(scaled(large, 0.4)), "part.jpg": jpeg(cropped(large), 95)}
+    report = search_folder(write_files(tmp_path / "f", files))
+    assert _dropped(report) == set()
+
+
+def test_plain_and_tiny_pictures_are_copies_only_of_equal_files(tmp_path: Path) -> None:
+    black, dot = Image.new("RGB", (200, 150)), Image.new("RGB", (1, 1), "red")
+    files = {"black.jpg": jpeg(black), "black.png": png(black), "dot.png": png(dot), "dot-again.png": png(dot)}
+    files["dot.jpg"] = jpeg(dot)
+    report = search_folder(write_files(tmp_path / "f", files))
+    assert [{keep, *dropped} for keep, dropped in _copies(report)] == [{"dot.png", "dot-again.png"}]
+
+
+def _animation(seeds: list[int]) -> bytes:
+    file = io.BytesIO()
+    frames = [draw_scene(seed, (120, 90)).quantize(64) for seed in seeds]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    return file.getvalue()
+
+
+def test_animations_of_one_first_frame_are_shown_and_never_dropped(tmp_path: Path) -> None:
+    files = {"a.gif": _animation([1, 2]), "b.gif": _animation([1, 3]), "still.gif": _animation([1])}
+    report = search_folder(write_files(tmp_path / "f", files))
+    assert [group.kind for group in report.groups] == [GroupKind.LOOK]
+    assert keys(report.groups[0], Action.NONE) == set(files)
+
+
+def test_copies_that_differ_in_a_place_are_grouped_apart(tmp_path: Path) -> None:
+    page = draw_scene(4, (600, 450))
+    changed = page.copy()
+    changed.paste(draw_scene(5, (60, 40)), (300, 200))
+    files = {"page.png": png(page), "page-again.jpg": jpeg(page, 95), "changed.png": png(changed)}
+    report = search_folder(write_files(tmp_path / "f", files))
+    assert _copies(report) == [("page.png", {"page-again.jpg"})]
+    edited = next(group for group in report.groups if group.kind is GroupKind.EDITED)
+    assert keys(edited, Action.NONE) == {"page.png", "changed.png"}
+
+
+def _shot(scene: Image.Image, time: str, fraction: str) -> bytes:
+    exif = Image.Exif()
+    exif[0x0110] = "Camera 1"
+    exif.get_ifd(0x8769).update({0x9003: time, 0x9291: fraction})
+    return jpeg(scene, 90, exif)
+
+
+def test_shots_within_a_second_are_a_burst_and_not_copies(tmp_path: Path) -> None:
+    shot = "2024:05:01 12:00:00"
+    later = Image.fromarray(np.roll(np.asarray(SCENE), 2, axis=1))
+    files = {
+        "1.jpg": _shot(SCENE, shot, "10"),
+        "2.jpg": _shot(later, shot, "35"),
+        "export.jpg": _shot(SCENE, shot, "10"),
+    }
+    files["export.jpg"] = _shot(scaled(SCENE, 0.5), shot, "10")
+    report = search_folder(write_files(tmp_path / "f", files))
+    assert _copies(report) == [("1.jpg", {"export.jpg"})]
+    burst = next(group for group in report.groups if group.kind is GroupKind.BURST)
+    assert keys(burst, Action.NONE) == {"1.jpg", "2.jpg"}
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_a_link_to_the_kept_file_is_the_same_file(tmp_path: Path, link: object) -> None:
+    folder = write_files(tmp_path / "f", {"b.jpg": jpeg(SCENE), "c.jpg": jpeg(scaled(SCENE, 0.5))})
+    link(folder / "b.jpg", folder / "a.jpg")  # type: ignore[operator]
+    report = search_folder(folder)
+    (group,) = report.groups
+    assert keys(group, Action.DROP) == {"c.jpg"}
+    assert len(keys(group, Action.SAME_FILE)) == 1
+    if link is os.symlink:
+        assert keys(group, Action.KEEP) == {"b.jpg"}
+    assert report.freed_bytes == (folder / "c.jpg").stat().st_size
+
+
+def test_the_widest_tier_limits_what_counts_as_a_copy(tmp_path: Path) -> None:
+    files = {"a.png": png(SCENE), "b.png": png(SCENE), "c.bmp": png(SCENE), "d.jpg": jpeg(SCENE)}
+    folder = write_files(tmp_path / "f", files)
+    SCENE.save(folder / "c.bmp")
+    for tier, count in ((Tier.SAME_BYTES, 1), (Tier.SAME_PIXELS, 2), (Tier.NEAR_DUPLICATE, 3)):
+        assert search_folder(folder, options=SearchOptions(widest=tier)).dropped_count == count
+
+
+def test_a_rule_and_a_folder_choose_among_equally_complete_copies(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "f", {"x/a.jpg": jpeg(SCENE, 95), "y/b.jpg": jpeg(SCENE, 80)})
+    os.utime(folder / "y/b.jpg", (1, 1))
+    assert _copies(search_folder(folder))[0][0] == "x/a.jpg"
+    oldest = SearchOptions(rules=KeepRules((KeepRule.OLDEST,)))
+    assert _copies(search_folder(folder, options=oldest))[0][0] == "y/b.jpg"
+    preferred = SearchOptions(rules=KeepRules(folders=(str(folder / "y"),)))
+    assert _copies(search_folder(folder, options=preferred))[0][0] == "y/b.jpg"
+
+
+def test_pictures_decided_to_be_no_duplicates_never_come_back(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "f", {"a.jpg": jpeg(SCENE, 95), "b.jpg": jpeg(SCENE, 80), "c.jpg": jpeg(SCENE, 60)})
+    digests = [item.content_digest for item in indexed_items(folder)]
+    options = SearchOptions(not_duplicates=frozenset([digest_pair(digests[0], digests[1])]))
+    groups = [{keep, *dropped} for keep, dropped in _copies(search_folder(folder, options=options))]
+    assert groups
+    assert all(not {"a.jpg", "b.jpg"} <= group for group in groups)
+
+
+def test_only_what_the_reference_has_too_is_reported_and_nothing_of_it_dropped(tmp_path: Path) -> None:
+    own = {"a.jpg": jpeg(scaled(SCENE, 2), 95), "b.jpg": jpeg(draw_scene(2)), "c.jpg": jpeg(draw_scene(3))}
+    folder = write_files(tmp_path / "f", own | {"c-again.jpg": jpeg(draw_scene(3), 50)})
+    archive = write_files(tmp_path / "archive", {"x.jpg": jpeg(SCENE), "y.jpg": jpeg(draw_scene(2), 95)})
+    report = search_folder(folder, references=archive)
+    assert _copies(report) == [("x.jpg", {"a.jpg"}), ("y.jpg", {"b.jpg"})]
+
+
+def test_a_changed_file_takes_no_part_though_its_marks_are_remembered(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "f", {"a.jpg": jpeg(SCENE, 95), "b.jpg": jpeg(SCENE, 80)})
+    items = indexed_items(folder)
+    assert search_folder(folder, items=items).dropped_count == 1
+    (folder / "b.jpg").write_bytes(jpeg(draw_scene(9)))
+    warnings: list[str] = []
+    report = search_folder(folder, items=items, warnings=warnings)
+    assert report.groups == ()
+    assert report.unreadable == ("b.jpg",)
+    assert "has changed since it was indexed" in warnings[0]
+
+
+def test_an_unreadable_picture_is_named_once_and_passed_over(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "f", {"a.jpg": jpeg(SCENE, 95), "b.jpg": jpeg(SCENE, 80)})
+    items = indexed_items(folder)
+    items.append(replace(items[0], key="gone.jpg", location="gone.jpg", content_digest="0" * 64))
+    warnings: list[str] = []
+    report = search_folder(folder, items=items, warnings=warnings)
+    assert report.dropped_count == 1
+    assert report.unreadable == ("gone.jpg",)
+    assert len(warnings) == 1
+
+
+def test_similar_shots_of_one_camera_within_seconds_are_a_burst(tmp_path: Path) -> None:
+    files = {
+        "1.jpg": _shot(SCENE, "2024:05:01 12:00:00", ""),
+        "2.jpg": _shot(cropped(SCENE), "2024:05:01 12:00:03", ""),
+    }
+    report = search_folder(write_files(tmp_path / "f", files), vectors=DrawnVectors(similar={frozenset((0, 1))}))
+    assert [group.kind for group in report.groups] in ([], [GroupKind.BURST])
+    assert report.dropped_count == 0
