@@ -34,7 +34,7 @@ from service import search_requests
 from service.app import create_app
 from service.http.responses import item_urls
 from service.schemas.search_responses import ThresholdAnswer
-from service.scores import is_similar, round_score, rounded_confidence
+from service.scores import confidence_problem, is_similar, round_score, rounded_confidence
 from service.search import SearchResult
 from service.search_json import EncodedResult, encode_result
 from service.settings import Settings
@@ -46,7 +46,10 @@ _ANSWER = (
     b'{"collection":%b,"snapshot":%d,"encoder":%b,"results":[%b],"threshold":%b,"query":%b,"best_score":%b,'
     b'"exhausted":%b,"took_ms":'
 )
-_HIT = b'{"rank":%d,%b,"score":%a,"normalized_score":%a,"similar":%b,"confidence":%b,"tier":%b,"tier_problem":%b,%b}'
+_HIT = (
+    b'{"rank":%d,%b,"score":%a,"normalized_score":%a,"similar":%b,"confidence":%b,'
+    b'"confidence_problem":%b,"tier":%b,"tier_problem":%b,%b}'
+)
 _rows: dict[str, tuple[bytes, bytes]] = {}
 
 
@@ -59,14 +62,15 @@ def encode_with_templates(result: SearchResult) -> EncodedResult:
             fields: dict[str, Any] = {"title": hit.title, "product_id": hit.product_id, "metadata": dict(hit.metadata)}
             fields |= {"image_url": image_url, "thumbnail_url": thumbnail_url}
             row = _rows[hit.key] = (b'"key":' + to_json(hit.key), to_json(fields)[1:-1])
-        confidence = rounded_confidence(threshold, hit.score)
+        confidence = rounded_confidence(threshold, hit.score, outcome)
         values = (
             hit.rank,
             row[0],
             round_score(hit.score),
             round_score(hit.normalized_score),
-            b"true" if is_similar(threshold, hit.score, outcome.tier) else b"false",
+            b"true" if is_similar(threshold, hit.score, outcome) else b"false",
             b"null" if confidence is None else b"%a" % confidence,
+            b"null" if confidence is not None else to_json(confidence_problem(threshold, outcome)),
             b"null" if outcome.tier is None else to_json(outcome.tier),
             b"null" if outcome.problem is None else to_json(outcome.problem),
             row[1],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Self
 
-from lookalike.calibration import Calibration, threshold_words
+from lookalike.calibration import Calibration, percent, threshold_words
 from lookalike.short_repr import ShortRepr
 
 
@@ -47,6 +47,19 @@ class Threshold(ShortRepr):
         """As text: "cosine 0.410 (normalised 0.705)"."""
         return threshold_words(self.value)
 
+    @property
+    def meaning(self) -> str | None:
+        """What a calibrated value was measured to do, in a sentence; None for one that was given and the default."""
+        calibration = self.source_calibration
+        if calibration is None:
+            return None
+        text = "the threshold is strict: " if calibration.recall < _LOW_RECALL else ""
+        text += f"of all pairs that reach it {percent(calibration.precision)} % show the same thing, and it is reached "
+        text += f"by {percent(calibration.recall)} % of all pairs that do"
+        if calibration.collection is None:
+            text += "; `calibrate` fits it to your pictures"
+        return text
+
     def similar(self, score: float) -> bool:
         """Whether this cosine score reaches the threshold."""
         return normalise_score(score) >= self.value
@@ -57,10 +70,13 @@ class Threshold(ShortRepr):
 
 
 def _source(calibration: Calibration) -> str:
+    figures = f"{calibration.rule}, recall {calibration.recall:.2g}"
     if calibration.collection is not None:
-        return f"calibrated on collection {calibration.collection} ({calibration.rule})"
-    return f"calibrated for encoder {calibration.encoder} ({calibration.rule})"
+        return f"calibrated on collection {calibration.collection} ({figures})"
+    return f"calibrated for encoder {calibration.encoder} ({figures})"
 
 
+_LOW_RECALL = 0.5
+"""Recall below which a threshold is called strict: most pairs of the same thing do not reach it."""
 DEFAULT_VALUE = 0.80
 """The threshold without a calibration: the normalised score 0.80, a cosine of 0.60."""

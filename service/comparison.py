@@ -13,6 +13,7 @@ from lookalike.encoder.base import Evidence, ImageEncoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.explanation import Explanation, explanation_of
 from lookalike.thresholds import Threshold
+from lookalike.tiers import PLAIN_PROBLEM
 from lookalike.wiring import default_encoder
 from service.embedding import (
     NO_FINGERPRINT,
@@ -27,8 +28,7 @@ from service.inference.decoder_pool import PreparedPicture
 from service.inference.encoder_pool import requested_encoder
 from service.open_snapshot import OpenSnapshot
 from service.schemas.requests import CompareForm, EmbedForm
-from service.scores import round_score
-from service.search import TierOutcome
+from service.scores import TierOutcome, round_score
 from service.services import Services
 from service.telemetry.timing import Stopwatch
 
@@ -51,6 +51,13 @@ class ScoredPair:
     pictures: tuple[ComparedPicture, ComparedPicture]
     score: float
     threshold: Threshold
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a picture that was prepared is of one colour."""
+        return any(
+            picture.prepared_picture is not None and picture.prepared_picture.is_plain for picture in self.pictures
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,10 +113,11 @@ class Comparison:
         if first.identity is not None and second.identity is not None:
             with self.stopwatch.stage("pixels"):
                 similar = pair.threshold.similar(pair.score)
-                return TierOutcome(
+                return TierOutcome.of(
                     await self.services.copy_checker.find_tier(first.identity, second.identity, similar=similar)
                 )
-        return TierOutcome(problem="; ".join(side.problem for side in (first, second) if side.problem is not None))
+        problem = "; ".join(side.problem for side in (first, second) if side.problem is not None)
+        return TierOutcome(problem=problem, score_problem=PLAIN_PROBLEM if pair.is_plain else None)
 
     async def explain(self, pair: ScoredPair) -> Explanation:
         """What the pair's score is made of, by part of the encoder and by place; raises EncodingError."""

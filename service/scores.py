@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 from lookalike.thresholds import Threshold
-from lookalike.tiers import Tier
+from lookalike.tiers import Tier, TierVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class TierOutcome:
+    """The tier of two pictures, or the reason why it cannot be decided; neither where no tier was asked for.
+
+    ``score_problem`` says why their score has no say: because they are copies, or one is of a single colour.
+    """
+
+    tier: Tier | None = None
+    problem: str | None = None
+    score_problem: str | None = None
+
+    @classmethod
+    def of(cls, verdict: TierVerdict) -> Self:
+        """From the library's object."""
+        return cls(verdict.tier, score_problem=verdict.score_problem)
 
 
 def round_score(score: float) -> float:
@@ -11,12 +31,24 @@ def round_score(score: float) -> float:
     return round(score, 6) if -1.0 <= score <= 1.0 else min(1.0, max(-1.0, score))
 
 
-def rounded_confidence(threshold: Threshold, score: float) -> float | None:
-    """The confidence of a cosine score to four digits: a calibration of some thousand pairs does not support more."""
-    confidence = threshold.confidence(score)
+def rounded_confidence(threshold: Threshold, score: float, outcome: TierOutcome) -> float | None:
+    """The confidence of a cosine score to four digits: a calibration of some thousand pairs does not support more.
+
+    None where the scores are not calibrated, or the score has no say; ``confidence_problem`` says which.
+    """
+    confidence = threshold.confidence(score) if outcome.score_problem is None else None
     return None if confidence is None else round(confidence, 4)
 
 
-def is_similar(threshold: Threshold, score: float, tier: Tier | None) -> bool:
-    """Whether two pictures count as similar: by their score, or because one is a copy, whatever the score is."""
-    return threshold.similar(score) or (tier is not None and tier.is_copy)
+def confidence_problem(threshold: Threshold, outcome: TierOutcome) -> str | None:
+    """Why there is no confidence; None if there is one."""
+    if outcome.score_problem is None and threshold.calibration is None:
+        return "the scores are not calibrated"
+    return outcome.score_problem
+
+
+def is_similar(threshold: Threshold, score: float, outcome: TierOutcome) -> bool:
+    """Whether two pictures count as similar: by their tier, or else by their score if it has a say."""
+    if outcome.tier is not None:
+        return outcome.tier is not Tier.DIFFERENT
+    return outcome.score_problem is None and threshold.similar(score)

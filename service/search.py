@@ -15,7 +15,7 @@ from lookalike.collection.searcher import Hit
 from lookalike.encoder.base import Vectors
 from lookalike.index.base import Neighbours
 from lookalike.thresholds import Threshold
-from lookalike.tiers import Tier
+from lookalike.tiers import PLAIN_PROBLEM
 from service.box import WHOLE_PICTURE, Box
 from service.embedding import (
     NO_FINGERPRINT,
@@ -28,6 +28,7 @@ from service.http.body import Upload
 from service.open_snapshot import OpenSnapshot
 from service.schemas.requests import BatchForm, SearchForm, SimilarQuery
 from service.schemas.search_responses import QueryAnswer
+from service.scores import TierOutcome
 from service.services import Services
 from service.telemetry.timing import Stopwatch
 
@@ -94,25 +95,19 @@ Query = PictureQuery | KeyQuery | ItemPartQuery
 """What is searched with; ``cache_key`` identifies the response in a snapshot's cache, None if it may not be cached."""
 
 
-@dataclass(frozen=True, slots=True)
-class TierOutcome:
-    """A hit's tier, or the reason why it cannot be decided; neither where no tier was asked for."""
-
-    tier: Tier | None = None
-    problem: str | None = None
-
-
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class EncodedQuery:
     """A query as a vector (D,); ``item`` is the indexed item that it is, which is left out of the hits.
 
-    ``fingerprint`` is empty where no tiers were asked for.
+    ``fingerprint`` is empty where no tiers were asked for. ``is_plain`` says that the picture is known to be of one
+    colour: of an indexed one, whose file is not read, it is not known.
     """
 
     vector: Vectors
     summary: QueryAnswer
     item: ItemRecord | None = None
     fingerprint: FingerprintOutcome = NO_FINGERPRINT
+    is_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,7 +196,9 @@ class Search:
         if self.options.tiers and query.item is not None:
             with self.stopwatch.stage("pixels"):
                 fingerprint = await fingerprint_item(self.services, self.snapshot, query.item)
-            query = replace(query, fingerprint=fingerprint)
+            identity = fingerprint.identity
+            is_plain = identity is not None and identity.fingerprint.is_plain
+            query = replace(query, fingerprint=fingerprint, is_plain=is_plain)
         return query, ranking
 
     async def _encode(self, upload: Upload, box: Box, item: ItemRecord | None) -> EncodedQuery:
@@ -215,7 +212,11 @@ class Search:
             width=size.width, height=size.height, box=box, key=None if item is None else item.draft.key
         )
         return EncodedQuery(
-            vector=vector, summary=summary, item=item, fingerprint=FingerprintOutcome(prepared_picture.fingerprint)
+            vector=vector,
+            summary=summary,
+            item=item,
+            fingerprint=FingerprintOutcome(prepared_picture.fingerprint),
+            is_plain=prepared_picture.is_plain,
         )
 
     def _read_and_rank(self, key: str) -> tuple[EncodedQuery, Ranking]:
@@ -252,13 +253,15 @@ class Search:
         return Ranking(float(neighbours.scores[0, 0]), hits)
 
     async def _decide_tiers(self, query: EncodedQuery, hits: list[Hit], threshold: Threshold) -> list[TierOutcome]:
-        """One outcome for each hit; those behind the first ``MAX_TIERS`` are empty."""
+        """One outcome for each hit; those behind the first ``MAX_TIERS`` have no tier."""
+        score_problem = PLAIN_PROBLEM if query.is_plain else None
+        undecided = TierOutcome(score_problem=score_problem)
         if not self.options.tiers:
-            return [TierOutcome()] * len(hits)
-        first_hits, rest = hits[:MAX_TIERS], [TierOutcome()] * len(hits[MAX_TIERS:])
+            return [undecided] * len(hits)
+        first_hits, rest = hits[:MAX_TIERS], [undecided] * len(hits[MAX_TIERS:])
         identity = query.fingerprint.identity
         if identity is None:
-            return [TierOutcome(problem=query.fingerprint.problem)] * len(first_hits) + rest
+            return [replace(undecided, problem=query.fingerprint.problem)] * len(first_hits) + rest
         # One request's pictures take turns with those of others in the threads that compare.
         semaphore = asyncio.Semaphore(_CONCURRENT_TIERS)
 
@@ -266,9 +269,9 @@ class Search:
             async with semaphore:
                 item_fingerprint = await fingerprint_item(self.services, self.snapshot, item)
                 if item_fingerprint.identity is None:
-                    return TierOutcome(problem=item_fingerprint.problem)
+                    return replace(undecided, problem=item_fingerprint.problem)
                 similar = threshold.similar(hit.score)
-                return TierOutcome(
+                return TierOutcome.of(
                     await self.services.copy_checker.find_tier(identity, item_fingerprint.identity, similar=similar)
                 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from service.http.responses import encode_json, item_urls
 from service.schemas.search_responses import HitAnswer, SearchAnswer, ThresholdAnswer
-from service.scores import is_similar, round_score, rounded_confidence
+from service.scores import confidence_problem, is_similar, round_score, rounded_confidence
 from service.search import SearchResult
 
 
@@ -52,8 +52,9 @@ def _hit_answers(result: SearchResult) -> list[HitAnswer]:
                 key=hit.key,
                 score=round_score(score),
                 normalized_score=round_score(hit.normalized_score),
-                similar=is_similar(threshold, score, outcome.tier),
-                confidence=rounded_confidence(threshold, score),
+                similar=is_similar(threshold, score, outcome),
+                confidence=rounded_confidence(threshold, score, outcome),
+                confidence_problem=confidence_problem(threshold, outcome),
                 tier=outcome.tier,
                 tier_problem=outcome.problem,
                 title=hit.title,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -74,9 +75,9 @@ def search(
         limit = open_collection.threshold(threshold)
         answers, origin = open_collection.search_many(images, k), open_collection.origin
     for image, neighbours in zip(images, answers, strict=True):
-        hits = [hit for hit in neighbours if min_score is None or hit.score >= min_score]
+        hits = [replace(hit, threshold=limit) for hit in neighbours if min_score is None or hit.score >= min_score]
         paths = [origin.path_of(hit.location) for hit in hits]
-        results = [_fields(hit, limit) | {"path": path} for hit, path in zip(hits, paths, strict=True)]
+        results = [_fields(hit) | {"path": path} for hit, path in zip(hits, paths, strict=True)]
         fields = {"query": str(image), "results": results, "threshold": _threshold(limit)}
         if output is SearchFormat.PATHS:
             session.reporter.answer("\n".join(paths), **fields)
@@ -95,37 +96,46 @@ def _no_hits_text(image: Path, min_score: float | None, neighbours: Sequence[Hit
 def _table(image: Path, hits: Sequence[Hit], threshold: Threshold) -> str:
     """A line a hit, and one where the threshold lies."""
     lines = [f"{image}"]
-    similar = [hit for hit in hits if threshold.similar(hit.score)]
-    lines += [_line(hit, threshold) for hit in similar]
+    similar = [hit for hit in hits if hit.similar]
+    lines += map(_line, similar)
     if len(similar) < len(hits):
-        lines.append(f"      below the threshold from here on: {threshold.words}, {threshold.source}")
-    lines += [_line(hit, threshold) for hit in hits[len(similar) :]]
+        lines += _threshold_lines(hits[0].score_problem, threshold)
+    lines += map(_line, hits[len(similar) :])
+    if any(hit.confidence is not None for hit in hits):
+        lines.append("      %: of the pairs with this score so many show the same thing")
     return "\n".join(lines)
 
 
-def _line(hit: Hit, threshold: Threshold) -> str:
-    confidence = threshold.confidence(hit.score)
-    percent = "" if confidence is None else f"{100 * confidence:4.0f} %  "
-    return f"{hit.rank:>4}  {hit.score:6.3f}  {percent}{hit.key}  {printable(hit.title or '')}".rstrip()
+def _threshold_lines(score_problem: str | None, threshold: Threshold) -> list[str]:
+    if score_problem is not None:
+        return [f"      none is similar: {score_problem}"]
+    line = f"      below the threshold from here on: {threshold.words}, {threshold.source}"
+    return [line] if threshold.meaning is None else [line, f"      {threshold.meaning}"]
+
+
+def _line(hit: Hit) -> str:
+    share = "" if hit.confidence is None else f"{100 * hit.confidence:4.0f} %  "
+    return f"{hit.rank:>4}  {hit.score:6.3f}  {share}{hit.key}  {printable(hit.title or '')}".rstrip()
 
 
 def _threshold(threshold: Threshold) -> dict[str, object]:
     return {"value": threshold.value, "source": threshold.source}
 
 
-def _confidence(threshold: Threshold, score: float) -> float | None:
-    confidence = threshold.confidence(score)
-    return None if confidence is None else round(confidence, 4)
+def _confidence_fields(confidence: float | None, score_problem: str | None) -> dict[str, object]:
+    if confidence is not None:
+        return {"confidence": round(confidence, 4), "confidence_problem": None}
+    return {"confidence": None, "confidence_problem": score_problem or "the scores are not calibrated"}
 
 
-def _fields(hit: Hit, threshold: Threshold) -> dict[str, object]:
+def _fields(hit: Hit) -> dict[str, object]:
     return {
         "rank": hit.rank,
         "key": hit.key,
         "score": round(hit.score, 6),
         "normalized_score": round(hit.normalized_score, 6),
-        "similar": threshold.similar(hit.score),
-        "confidence": _confidence(threshold, hit.score),
+        "similar": hit.similar,
+        **_confidence_fields(hit.confidence, hit.score_problem),
         "title": hit.title,
         "product_id": hit.product_id,
         "metadata": dict(hit.metadata),
@@ -149,15 +159,14 @@ def compare(
         request.name, fusion=request.fusion, input_size=input_size, encoders_dir=session.places.encoders_dir
     )
     judgement = image_encoder.judge(first, second, threshold=threshold)
-    score, limit, confidence = judgement.score, judgement.threshold, _confidence(judgement.threshold, judgement.score)
-    rule = f"{'the score does not count here; else ' if judgement.tier.is_copy else ''}similar from {limit.words} on"
+    score, limit = judgement.score, judgement.threshold
     session.reporter.answer(
-        f"{_verdict(judgement)}\n  {rule} ({limit.source}); encoder {image_encoder.spec.name}",
+        "\n".join([_verdict(judgement), *_rule_lines(judgement, image_encoder.spec.name)]),
         score=round(score, 6),
         normalized_score=round(normalise_score(score), 6),
         similar=judgement.similar,
         tier=judgement.tier.value,
-        confidence=confidence,
+        **_confidence_fields(judgement.confidence, judgement.score_problem),
         threshold=_threshold(limit),
         encoder=image_encoder.spec.name,
         input_size=image_encoder.spec.input_size,
@@ -167,13 +176,25 @@ def compare(
 
 
 def _verdict(judgement: Judgement) -> str:
-    """The first line of ``compare``. A confidence is of the score, which has no say in whether pictures are copies."""
+    """The first line of ``compare``."""
     scores = f"cosine {judgement.score:.4f} (normalised {normalise_score(judgement.score):.4f})"
     if judgement.tier.is_copy:
         return f"similar ({judgement.tier.value}: {COPIES[judgement.tier]}): {scores}"
-    if judgement.confidence is None:
-        return f"{judgement.tier.value}: {scores}"
-    return f"{judgement.tier.value}: {scores}, confidence {percent(judgement.confidence)} %"
+    if judgement.score_problem is not None:
+        return f"{judgement.tier.value}: {scores}, which does not count: {judgement.score_problem}"
+    return f"{judgement.tier.value}: {scores}"
+
+
+def _rule_lines(judgement: Judgement, encoder: str) -> list[str]:
+    """What the verdict rests on, and what the score says beside it: a share of pairs, not how sure the verdict is."""
+    limit, lines = judgement.threshold, []
+    if judgement.confidence is not None:
+        lines.append(f"{percent(judgement.confidence)} % of the pairs with this score show the same thing")
+    rule = f"similar from {limit.words} on ({limit.source}); encoder {encoder}"
+    lines.append(rule if judgement.score_problem is None else f"the score does not count here; else {rule}")
+    if judgement.score_problem is None and limit.meaning is not None:
+        lines.append(limit.meaning)
+    return [f"  {line}" for line in lines]
 
 
 @with_collections

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -20,12 +21,14 @@ from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.searcher import Hit, Searcher
 from lookalike.collection.snapshot import Snapshot, open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
-from lookalike.encoder.base import Vectors
+from lookalike.copies import is_plain_picture
+from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import SnapshotDamagedError, SnapshotNotFoundError
 from lookalike.index.base import Neighbours, VectorIndex
 from lookalike.options import ImageLimits, Places
 from lookalike.thresholds import Threshold
+from lookalike.tiers import PLAIN_PROBLEM
 from lookalike.wiring import INDEX_TYPES, find_calibration, load_encoder, open_catalogue
 
 
@@ -176,14 +179,26 @@ class Collection:
         """The k items most similar to a picture (path, bytes or RGB array), best first.
 
         Fewer come back only if the collection has no more, or none that reaches ``min_score`` (a cosine). Each hit says
-        whether it is ``similar`` by ``threshold()``, and with what ``confidence``.
+        whether it is ``similar`` by ``threshold()``, and with what ``confidence``; none is similar to a picture of one
+        colour.
         """
         return self.search_many([image], k, min_score=min_score)[0]
 
     def search_many(self, images: Sequence[Image], k: int = 10, *, min_score: float | None = None) -> list[list[Hit]]:
         """``search`` of several pictures, encoded together."""
-        check_many(images)
-        return self.search_vectors(self.encoder.encode(images), k, min_score=min_score)
+        pictures, is_plain = check_many(images), list[bool]()
+
+        def read_pictures() -> Iterator[RGB]:
+            for image in pictures:
+                pixels = self.encoder.pixels(image)
+                is_plain.append(is_plain_picture(pixels))
+                yield pixels
+
+        answers = self.search_vectors(self.encoder.encode(read_pictures()), k, min_score=min_score)
+        return [
+            [replace(hit, score_problem=PLAIN_PROBLEM) for hit in hits] if is_plain_query else hits
+            for hits, is_plain_query in zip(answers, is_plain, strict=True)
+        ]
 
     def search_vectors(self, queries: Vectors, k: int = 10, *, min_score: float | None = None) -> list[list[Hit]]:
         """``search`` for (n, D) float32 unit vectors that this collection's encoder made."""

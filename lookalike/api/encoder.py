@@ -20,7 +20,7 @@ from lookalike.images import decode
 from lookalike.options import EncoderRequest, ImageLimits, Places
 from lookalike.short_repr import ShortRepr
 from lookalike.thresholds import Threshold
-from lookalike.tiers import Tier, identify_picture, tier_of
+from lookalike.tiers import Tier, identify_picture, judge_tier
 from lookalike.wiring import default_encoder, find_calibration, load_encoder
 
 
@@ -28,8 +28,9 @@ from lookalike.wiring import default_encoder, find_calibration, load_encoder
 class Judgement(ShortRepr):
     """What can be said of two pictures: the cosine ``score``, whether they are ``similar``, and how closely (``tier``).
 
-    Copies are similar whatever their score. ``confidence`` is the share of pairs with this score that show the same
-    thing, None if the encoder's scores are not calibrated.
+    Copies are similar whatever their score, and a picture of one colour is similar to none. ``confidence`` is the
+    share of pairs with this score that show the same thing, not of how sure the verdict is. It is None if the
+    encoder's scores are not calibrated, and where ``score_problem`` says why the score has no say.
     """
 
     score: float
@@ -37,6 +38,7 @@ class Judgement(ShortRepr):
     similar: bool
     confidence: float | None
     tier: Tier
+    score_problem: str | None = None
 
 
 class Encoder:
@@ -121,8 +123,10 @@ class Encoder:
         pair = [self._open(image) for image in (first, second)]
         score = self.compare(pair[0].pixels, pair[1].pixels)
         identities = [identify_picture(picture.data, self._all_pixels(picture)) for picture in pair]
-        tier = tier_of(identities[0], identities[1], similar=limit.similar(score))
-        return Judgement(score, limit, tier is not Tier.DIFFERENT, limit.confidence(score), tier)
+        verdict = judge_tier(identities[0], identities[1], similar=limit.similar(score))
+        confidence = limit.confidence(score) if verdict.score_problem is None else None
+        is_similar = verdict.tier is not Tier.DIFFERENT
+        return Judgement(score, limit, is_similar, confidence, verdict.tier, verdict.score_problem)
 
     def explain(self, first: Image, second: Image) -> Explanation:
         """Why the two have the score that they have: by part of the encoder, and by place in either picture."""

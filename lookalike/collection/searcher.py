@@ -24,6 +24,7 @@ MAX_LIGHT_NUMBERS = 1 << 19
 class Hit(ShortRepr):
     """One neighbour: ``rank`` from 1, ``score`` the cosine in [-1, 1].
 
+    ``score_problem`` says why the score has no say, where the query is a picture of one colour; None otherwise.
     ``location`` is where its source has it: a path below the folder or the manifest's root, or a member of the zip.
     """
 
@@ -35,6 +36,7 @@ class Hit(ShortRepr):
     metadata: Metadata
     location: str
     threshold: Threshold | None = field(default=None, repr=False)
+    score_problem: str | None = field(default=None, repr=False)
 
     @property
     def normalized_score(self) -> float:
@@ -49,12 +51,19 @@ class Hit(ShortRepr):
     @property
     def similar(self) -> bool | None:
         """Whether the score reaches the ``threshold``; None for hits that were asked for without one."""
-        return None if self.threshold is None else self.threshold.similar(self.score)
+        if self.threshold is None:
+            return None
+        return self.score_problem is None and self.threshold.similar(self.score)
 
     @property
     def confidence(self) -> float | None:
-        """P(same thing | this score), None where the scores are not calibrated or there is no ``threshold``."""
-        return None if self.threshold is None else self.threshold.confidence(self.score)
+        """P(same thing | this score).
+
+        None where the scores are not calibrated, where there is no ``threshold``, or a ``score_problem``.
+        """
+        if self.threshold is None or self.score_problem is not None:
+            return None
+        return self.threshold.confidence(self.score)
 
 
 @dataclass(frozen=True, slots=True)

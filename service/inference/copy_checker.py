@@ -14,7 +14,7 @@ from lookalike.catalogue.records import ItemDraft
 from lookalike.images import decode
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Source
-from lookalike.tiers import PictureIdentity, Tier, identify_picture, tier_of
+from lookalike.tiers import PictureIdentity, TierVerdict, identify_picture, judge_tier
 from service.errors import ItemChangedError
 
 T = TypeVar("T")
@@ -54,9 +54,9 @@ class CopyChecker:
         self._fingerprints[draft.content_digest] = fingerprint
         return fingerprint
 
-    async def find_tier(self, first: PictureIdentity, second: PictureIdentity, *, similar: bool) -> Tier:
+    async def find_tier(self, first: PictureIdentity, second: PictureIdentity, *, similar: bool) -> TierVerdict:
         """The closest tier that holds; ``similar`` is whether the score reaches the threshold."""
-        return await self._run(lambda: tier_of(first, second, similar=similar))
+        return await self._run(lambda: judge_tier(first, second, similar=similar))
 
     def close(self) -> None:
         """End the threads."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from cachetools import LRUCache
 
+from lookalike.copies import is_plain_picture
 from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.images import decode, thumbnail
 from lookalike.options import MEBIBYTE, ImageLimits
@@ -28,12 +29,14 @@ THUMBNAIL_MEMORY = 64 * MEBIBYTE
 class PreparedPicture:
     """A picture in the form that an encoder takes, and its upright size before it was cropped.
 
+    ``is_plain`` says that the part to search is of one colour.
     ``fingerprint`` identifies copies of it, if requested; ``fingerprint_ms`` is the time that it took in milliseconds.
     """
 
     pixels: RGB
     width: int
     height: int
+    is_plain: bool = False
     fingerprint: PictureIdentity | None = None
     fingerprint_ms: float = 0.0
 
@@ -65,16 +68,17 @@ class DecoderPool:
         def work() -> PreparedPicture:
             data, name = upload.read(), upload.name
             picture = decode(data, limits=self.limits, name=name, fit=_fit(encoder, box))
-            pixels = encoder.prepare(crop(picture.pixels, box))
+            part = crop(picture.pixels, box)
+            pixels, is_plain = encoder.prepare(part), is_plain_picture(part)
             if not with_fingerprint:
-                return PreparedPicture(pixels, picture.width, picture.height)
+                return PreparedPicture(pixels, picture.width, picture.height, is_plain)
             begin = time.perf_counter()
             is_full = picture.is_full_resolution
             full_resolution = picture if is_full else decode(data, limits=self.limits, name=name)
             # A part of a picture has no file: only by its pixels can it be the same as another picture.
             fingerprint = identify_picture(data if box == WHOLE_PICTURE else b"", crop(full_resolution.pixels, box))
             fingerprint_ms = (time.perf_counter() - begin) * 1000
-            return PreparedPicture(pixels, picture.width, picture.height, fingerprint, fingerprint_ms)
+            return PreparedPicture(pixels, picture.width, picture.height, is_plain, fingerprint, fingerprint_ms)
 
         return await self._run(self._decoder_threads, work)
 

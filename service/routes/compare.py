@@ -21,7 +21,7 @@ from service.http.strict_route import StrictRoute
 from service.schemas.requests import CompareForm, EmbedForm, ScoreForm
 from service.schemas.responses import CompareAnswer, EmbedAnswer, PartAnswer, ScoreAnswer
 from service.schemas.search_responses import ThresholdAnswer
-from service.scores import is_similar, round_score, rounded_confidence
+from service.scores import confidence_problem, is_similar, round_score, rounded_confidence
 from service.services import Services, ServicesDependency
 from service.telemetry.timing import Stopwatch
 
@@ -61,8 +61,9 @@ async def _compare(services: Services, form: CompareForm) -> CompareAnswer:
     return CompareAnswer(
         score=pair.score,
         normalized_score=round_score(normalise_score(pair.score)),
-        similar=is_similar(pair.threshold, pair.score, outcome.tier),
-        confidence=rounded_confidence(pair.threshold, pair.score),
+        similar=is_similar(pair.threshold, pair.score, outcome),
+        confidence=rounded_confidence(pair.threshold, pair.score, outcome),
+        confidence_problem=confidence_problem(pair.threshold, outcome),
         tier=outcome.tier,
         tier_problem=outcome.problem,
         threshold=ThresholdAnswer.of(pair.threshold),
@@ -99,7 +100,8 @@ async def cosine_similarity_score(
 ) -> Response:
     """``/compare`` for clients of an earlier similarity predictor, with its path and field names.
 
-    It answers the normalised score, and whether that reaches the threshold; no tier is decided.
+    It answers the normalised score, and whether that reaches the threshold; no tier is decided, and a picture of one
+    colour is similar to none.
     """
     async with admit_form(request, services, ScoreForm, pictures=2) as form:
         stopwatch = Stopwatch(*STAGES)
@@ -112,7 +114,7 @@ async def cosine_similarity_score(
 
 
 def _score_answer(pair: ScoredPair, took_ms: float) -> ScoreAnswer:
-    similar = "Yes" if pair.threshold.similar(pair.score) else "No"
+    similar = "Yes" if pair.threshold.similar(pair.score) and not pair.is_plain else "No"
     return ScoreAnswer(score=round_score(normalise_score(pair.score)), similar=similar, took=took_ms)
 
 

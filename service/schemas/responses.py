@@ -14,6 +14,7 @@ from lookalike.calibration import Calibration
 from lookalike.explanation import GRID
 from service.schemas.search_responses import (
     Confidence,
+    ConfidenceProblem,
     Milliseconds,
     Normalized,
     Score,
@@ -50,6 +51,7 @@ class CompareAnswer(BaseModel):
     normalized_score: Normalized
     similar: Similar
     confidence: Confidence
+    confidence_problem: ConfidenceProblem
     tier: TierField
     tier_problem: TierProblem
     threshold: ThresholdAnswer

@@ -22,11 +22,19 @@ Confidence = Annotated[
         ge=0,
         le=1,
         description="Share of pairs with this score that showed the same thing, among the pictures that the scores "
-        "were calibrated on; null where they are not.",
+        "were calibrated on: 0.82 means that 82 % of them did, not that `similar` is 82 % sure. Null where the scores "
+        "are not calibrated, where `tier` is same-bytes, same-pixels or near-duplicate, which the score does not "
+        "decide, and for a picture of one colour; `confidence_problem` says which.",
     ),
 ]
+ConfidenceProblem = Annotated[str | None, Field(description="Why `confidence` is null, in words; null if it is not.")]
 Similar = Annotated[
-    bool, Field(description="Whether the score reaches the threshold, or `tier` says that one is a copy of the other.")
+    bool,
+    Field(
+        description="Whether the score reaches the threshold, or `tier` says that one is a copy of the other. Never "
+        "for a picture of one colour, unless its file or its pixels are the same: its score says nothing. An indexed "
+        "picture of one colour is known as such with `tiers` only."
+    ),
 ]
 TierField = Annotated[
     Tier | None,
@@ -93,6 +101,7 @@ class HitAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     normalized_score: Normalized
     similar: Similar
     confidence: Confidence
+    confidence_problem: ConfidenceProblem
     tier: TierField
     tier_problem: TierProblem
     title: str | None

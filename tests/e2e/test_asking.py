@@ -90,10 +90,15 @@ def test_compare_says_similar_or_not_by_words_and_exit_code(run: Run, shop: Path
     assert copy.out.startswith("similar (near-duplicate: copies of one picture, decided on pixels): cosine ")
     assert "confidence" not in copy.out
     apart = run("compare", shop / "000.jpg", shop / "001.jpg")
-    assert re.match(r"(similar|different): cosine \S+ \(normalised \S+\), confidence \S+ %\n", apart.out)
+    score, share, rule, meaning = apart.out.splitlines()
+    assert re.fullmatch(r"(similar|different): cosine \S+ \(normalised \S+\)", score)
+    assert re.fullmatch(r"  \S+ % of the pairs with this score show the same thing", share)
+    assert re.match(r"  similar from cosine \S+ .*, recall 0\.015\)\); encoder bundled-int8", rule)
+    assert re.match(r"  the threshold is strict: of all pairs that reach it \S+ % show the same thing", meaning)
     own = run("compare", shop / "000.jpg", shop / "001.jpg", "--json").answer
-    assert own["threshold"]["source"] == "calibrated for encoder bundled-int8 (precision 0.9)"
+    assert own["threshold"]["source"] == "calibrated for encoder bundled-int8 (precision 0.9, recall 0.015)"
     assert 0 <= own["confidence"] <= 1
+    assert own["confidence_problem"] is None
     other = run("compare", shop / "000.jpg", shop / "001.jpg", "--threshold", "0.999", "--json")
     assert other.code == 4
     assert (other.answer["similar"], other.answer["tier"]) == (False, "different")

@@ -13,13 +13,13 @@ import pytest
 
 from lookalike.calibration import read_calibration
 from lookalike.encoder import calibrations
-from lookalike.images import encode_png
+from lookalike.images import decode, encode_jpeg, encode_png
 from tests.helpers.calibration import run_calibrate, view, write_labelled
 from tests.service.harness import Service, index, serving
 from tests.service.test_searching import DEFAULT
 
 NEW = encode_png(view(3, 99))
-ON_THINGS = "calibrated on collection things (best F1)"
+ON_THINGS = "calibrated on collection things (best F1, recall 0.96)"
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Things:
 
     def look(self) -> None:
         self.service.call(self.service.services.snapshots.poll_all)
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of the indexed pictures."""
+        return Path(self.service.get("/collections/things").json()["source"]["location"]).parent
 
     @property
     def file(self) -> Path:
@@ -112,24 +117,40 @@ def test_every_way_to_ask_has_the_same_threshold_and_confidence(things: Things) 
     things.calibrate()
     things.look()
     key = "3-0"
-    similar = things.service.get(f"/collections/things/items/{key}/similar", params={"k": 1}).json()
-    by_key = things.service.search(key=key, k=1).json()
-    other = by_key["results"][0]["key"]
+    similar = things.service.get(f"/collections/things/items/{key}/similar", params={"k": 20}).json()
+    by_key = things.service.search(key=key, k=20).json()
+    other = by_key["results"][-1]["key"]  # no copy, of which the score says nothing
     files = {"image_a": (None, key), "image_b": (None, other), "collection": (None, "things")}
     compared = things.service.post("/compare", files=files).json()
     assert similar["threshold"] == by_key["threshold"] == compared["threshold"]
-    hits = [similar["results"][0], by_key["results"][0], compared]
+    hits = [similar["results"][-1], by_key["results"][-1], compared]
     assert len({hit["confidence"] for hit in hits}) == 1
     assert isinstance(hits[0]["confidence"], float)
-    given = things.service.search(key=key, k=1, threshold=0.5).json()
+    given = things.service.search(key=key, k=20, threshold=0.5).json()
     assert given["threshold"] == {"value": 0.5, "source": "given", "precision": None, "recall": None}
-    assert given["results"][0]["confidence"] == hits[0]["confidence"]
+    assert given["results"][-1]["confidence"] == hits[0]["confidence"]
+
+
+def test_a_copy_has_no_confidence_over_http_since_the_score_does_not_decide(things: Things) -> None:
+    things.calibrate()
+    things.look()
+    copy = encode_jpeg(decode((things.pictures / "3-0.jpg").read_bytes()).pixels, 60)
+    files = {"image_a": (None, "3-0"), "image_b": copy, "collection": (None, "things")}
+    compared = things.service.post("/compare", files=files).json()
+    assert (compared["tier"], compared["similar"], compared["confidence"]) == ("near-duplicate", True, None)
+    assert compared["confidence_problem"] == "decided on pixels, whatever the score is"
+    hit = things.service.search(copy, k=1, tiers=True).json()["results"][0]
+    assert (hit["tier"], hit["confidence"], hit["confidence_problem"]) == (
+        "near-duplicate",
+        None,
+        compared["confidence_problem"],
+    )
 
 
 def test_pictures_compared_without_a_collection_have_the_encoders_own(
     things: Things, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = {"image_a": NEW, "image_b": encode_png(view(3, 98))}
+    pair = {"image_a": NEW, "image_b": encode_png(view(5, 98))}
     things.calibrate()
     things.look()
     assert things.service.post("/compare", files=pair).json()["threshold"] == DEFAULT
@@ -138,7 +159,7 @@ def test_pictures_compared_without_a_collection_have_the_encoders_own(
     monkeypatch.setattr(calibrations, "SHIPPED", tmp_path)
     compared = things.service.post("/compare", files=pair).json()
     assert compared["threshold"]["value"] == 0.123
-    assert compared["threshold"]["source"] == "calibrated for encoder bundled (best F1)"
+    assert compared["threshold"]["source"] == "calibrated for encoder bundled (best F1, recall 0.96)"
     assert 0 < compared["confidence"] < 1
     rows = {row["name"]: row for row in things.service.get("/encoders").json()["encoders"]}
     assert rows["bundled"]["threshold"] == compared["threshold"]

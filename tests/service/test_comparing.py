@@ -29,6 +29,7 @@ def test_a_picture_is_like_itself(service: Service) -> None:
     assert answer == {
         "similar": True,
         "confidence": None,
+        "confidence_problem": "decided on pixels, whatever the score is",
         "tier": "same-bytes",
         "tier_problem": None,
         "threshold": DEFAULT,

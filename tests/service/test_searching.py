@@ -52,6 +52,7 @@ def test_an_answer_says_what_it_is_an_answer_to(service: Service, shop: Shop) ->
         "key": "shoes/red one.jpg",
         "similar": True,
         "confidence": None,
+        "confidence_problem": "the scores are not calibrated",
         "tier": None,
         "tier_problem": None,
         "title": "Red running shoe",

@@ -99,6 +99,20 @@ def test_without_a_copy_the_score_decides(album: Album) -> None:
         assert (found["tier"], found["similar"]) == (tier, tier == "similar")
 
 
+def test_pictures_of_one_colour_are_similar_to_none_and_have_no_confidence(album: Album) -> None:
+    flat = {level: encode_png(np.full((300, 400, 3), level, np.uint8)) for level in (0, 255)}
+    compared = album.compare(flat[0], flat[255], threshold="0")
+    assert (compared["tier"], compared["similar"], compared["confidence"]) == ("different", False, None)
+    assert "one colour" in compared["confidence_problem"]
+    assert album.compare(flat[0], flat[0])["tier"] == "same-bytes"
+    pair = {"image_1": flat[0], "image_2": flat[255]}
+    assert album.service.post("/cosine_similarity_score", files=pair).json()["Are the images similar?"] == "No"
+    for tiers in (True, False):
+        hits = album.service.search(flat[255], k=3, threshold=0, tiers=tiers).json()["results"]
+        assert [(hit["similar"], hit["confidence"]) for hit in hits] == [(False, None)] * 3
+        assert all("one colour" in hit["confidence_problem"] for hit in hits)
+
+
 def test_the_report_s_own_words_know_scores_alone(album: Album) -> None:
     pair = {"image_1": encode_png(ONE), "image_2": MIRRORED}
     answer = album.service.post("/cosine_similarity_score", files=pair)

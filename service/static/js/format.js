@@ -55,5 +55,17 @@ export function thresholdSource({ source }, collection = null) {
   return name === collection ? t.threshold.here(rule) : t.threshold.collection(name, rule);
 }
 
+const LOW_RECALL = 0.5;
+
+/** What a calibrated threshold was measured to do, in a sentence; null for one that was given, and for the default. */
+export function thresholdMeaning({ source, precision, recall }) {
+  if ((precision ?? null) === null || (recall ?? null) === null) return null;
+  const isOwn = source.startsWith("calibrated on collection");
+  return t.threshold.meaning(sure(precision), share(recall), recall < LOW_RECALL, isOwn);
+}
+
+// Small shares with one digit more: most pairs of the same thing may not reach a threshold.
+const share = (fraction) => t.confidence.percent(fraction < 0.1 ? Number((100 * fraction).toPrecision(2)) : percent(fraction));
+
 // A threshold is a normalised score; its cosine is what the result cards show.
 export const cosineOf = (normalised) => 2 * normalised - 1;

@@ -39,6 +39,7 @@ export const t = {
     most: "> 99 %",
     least: "< 1 %",
     meaning: (percent) => `${percent} of pairs with this score show the same thing`,
+    legend: "The per cent beside a score: of the pairs with that score so many show the same thing.",
   },
   threshold: {
     given: "given",
@@ -46,6 +47,9 @@ export const t = {
     here: (rule) => `calibrated on this collection, ${rule}`,
     collection: (name, rule) => `calibrated on ${name}, ${rule}`,
     encoder: (name, rule) => `calibrated for the encoder ${name}, ${rule}`,
+    meaning: (precision, recall, isStrict, isOwn) =>
+      `${isStrict ? "It is strict: of" : "Of"} all pairs that reach it ${precision} show the same thing, ` +
+      `and it is reached by ${recall} of all pairs that do${isOwn ? "" : "; calibrate fits it to your pictures"}.`,
   },
 
   drop: {
@@ -166,7 +170,8 @@ export const t = {
       pixels: "look for copies",
       explain: "explain",
     },
-    threshold: (score, normalised, source) => `Similar from ${score} (normalised ${normalised}): ${source}.`,
+    threshold: (score, normalised, source, meaning) =>
+      [`Similar from ${score} (normalised ${normalised}): ${source}.`, meaning].filter(Boolean).join(" "),
     snapshot: (collection, snapshot, encoder) => `${collection}, snapshot ${snapshot}, encoder ${encoder}`,
   },
 
@@ -184,7 +189,7 @@ export const t = {
     score: "Score",
     normalised: "Normalised score",
     verdict: "Verdict",
-    confidence: "Confidence",
+    confidence: "Pairs like this",
     tier: "Copy?",
     size: "Size",
     format: "Format",
@@ -236,9 +241,9 @@ export const t = {
     said: (answer, score) => `${answer} Score ${score}.`,
     score: "Score",
     normalised: "Normalised score",
-    confidence: "Confidence",
+    confidence: "Pairs like this",
     thresholdIs: "Threshold",
-    thresholdFrom: (value, source) => `${value} (${source})`,
+    thresholdFrom: (value, source, meaning) => (meaning ? `${value} (${source}). ${meaning}` : `${value} (${source})`),
     with: "Encoder",
     withSize: (encoder, size) => `${encoder}, ${size} pixels`,
     time: "Time",

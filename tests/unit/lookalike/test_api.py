@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,6 +32,7 @@ from lookalike import (
     Tier,
     prepare,
 )
+from lookalike.api import RGB, Vectors
 from lookalike.calibration import HoldoutFigures
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.records import CollectionRecord, ItemDraft
@@ -48,7 +50,7 @@ from lookalike.options import EncoderRequest
 from lookalike.short_repr import LONGEST
 from lookalike.testing import TinyEncoder, make_picture
 from lookalike.wiring import INDEX_TYPES
-from tests.helpers.shop_collection import SPEC, Shop
+from tests.helpers.shop_collection import SPEC, Shop, vector
 
 LONG = "ß" * 1000
 RECALL = Recall(10, 1, 1.0, 0.9, 1.0)
@@ -206,6 +208,27 @@ def test_a_hit_says_whether_it_is_similar_and_where_it_lies(collection: Collecti
         "3.jpg": "",
     }
     assert [hit.similar for hit in collection.similar("3.jpg", 1)] == [False]
+
+
+class _WordEncoder:
+    """Stands for an encoder: every picture has the vector of an item."""
+
+    def pixels(self, image: RGB) -> RGB:
+        return image
+
+    def encode(self, images: Iterable[RGB]) -> Vectors:
+        return np.stack([vector("c") for _ in images])
+
+
+def test_nothing_is_similar_to_a_picture_of_one_colour(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Collection, "encoder", _WordEncoder())
+    flat = np.full((80, 80, 3), 250, np.uint8)
+    plain_hits, hits = collection.search_many([flat, make_picture(3)], 3)
+    assert [hit.similar for hit in plain_hits] == [False] * 3
+    assert "one colour" in str(plain_hits[0].score_problem)
+    assert (hits[0].similar, hits[0].score_problem, hits[0].score) == (True, None, plain_hits[0].score)
+    judged_hit = replace(plain_hits[0], threshold=Threshold.choose(0.0, calibration()))
+    assert (judged_hit.similar, judged_hit.confidence) == (False, None)
 
 
 def test_hits_of_given_neighbours_are_judged_by_a_given_threshold_only(collection: Collection) -> None:

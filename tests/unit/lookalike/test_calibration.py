@@ -59,12 +59,26 @@ def test_confidence_is_linear_between_knots_and_stays_beyond_them(score: float, 
 
 def test_a_calibrated_threshold_says_on_what_and_for_what() -> None:
     threshold = Threshold.choose(None, made())
-    assert (threshold.value, threshold.source) == (0.85, "calibrated on collection shop (best F1)")
+    assert (threshold.value, threshold.source) == (0.85, "calibrated on collection shop (best F1, recall 0.8)")
     assert threshold.source_calibration == made()
     assert threshold.similar(0.70)
     assert not threshold.similar(0.69)
     own = Threshold.choose(None, made(collection=None, rule="precision 0.99"))
-    assert own.source == "calibrated for encoder tiny (precision 0.99)"
+    assert own.source == "calibrated for encoder tiny (precision 0.99, recall 0.8)"
+
+
+def test_a_calibrated_threshold_says_how_often_it_is_right_and_how_often_reached() -> None:
+    strict = Threshold.choose(None, made(collection=None, precision=0.9, recall=0.015))
+    assert strict.meaning == (
+        "the threshold is strict: of all pairs that reach it 90 % show the same thing, and it is reached by 1.5 % of "
+        "all pairs that do; `calibrate` fits it to your pictures"
+    )
+    own = Threshold.choose(None, made(precision=0.9, recall=0.8))
+    assert own.meaning == (
+        "of all pairs that reach it 90 % show the same thing, and it is reached by 80 % of all pairs that do"
+    )
+    assert Threshold.choose(0.3, made()).meaning is None
+    assert Threshold.choose(None, None).meaning is None
 
 
 def test_a_given_threshold_goes_before_and_keeps_the_confidence() -> None:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from lookalike import Encoder, Tier
+from lookalike.api import RGB
 from lookalike.errors import EntryMissingError, UnsupportedFormatError
 from lookalike.images import encode_jpeg, encode_png
 from lookalike.testing import TinyEncoder, make_picture
+from lookalike.thresholds import Threshold
 
 ENCODER = Encoder(TinyEncoder())
 PICTURE = make_picture(1, (200, 160))
@@ -38,6 +40,27 @@ def test_strangers_are_judged_by_their_score_alone() -> None:
     assert ENCODER.judge(PICTURE, other, threshold=1.0).tier is Tier.DIFFERENT
     found = ENCODER.judge(PICTURE, other, threshold=0.0)
     assert (found.tier, found.similar, found.confidence) == (Tier.SIMILAR, True, None)
+
+
+@pytest.mark.parametrize("other", [np.zeros((300, 400, 3), np.uint8), np.full((1, 1, 3), 255, np.uint8), PICTURE])
+def test_a_picture_of_one_colour_is_similar_to_none_and_claims_no_confidence(
+    monkeypatch: pytest.MonkeyPatch, other: RGB
+) -> None:
+    monkeypatch.setattr(Threshold, "confidence", lambda _self, _score: 0.99)
+    white = np.full((300, 400, 3), 255, np.uint8)
+    judgement = ENCODER.judge(white, other, threshold=0.0)
+    assert (judgement.tier, judgement.similar, judgement.confidence) == (Tier.DIFFERENT, False, None)
+    assert judgement.score == pytest.approx(ENCODER.compare(white, other))
+    assert "one colour" in str(judgement.score_problem)
+    assert ENCODER.judge(white, white).tier is Tier.SAME_BYTES
+    assert ENCODER.judge(encode_png(white), white).tier is Tier.SAME_PIXELS
+
+
+def test_a_copy_has_no_confidence_since_the_score_did_not_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Threshold, "confidence", lambda _self, _score: 0.83)
+    copy = ENCODER.judge(encode_jpeg(PICTURE, 20), PICTURE)
+    assert (copy.confidence, copy.score_problem) == (None, "decided on pixels, whatever the score is")
+    assert ENCODER.judge(make_picture(7, (200, 160)), PICTURE).confidence == 0.83
 
 
 def test_arrays_of_other_shapes_are_other_pictures() -> None:

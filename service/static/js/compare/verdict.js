@@ -2,7 +2,7 @@
 
 import { bar } from "../card.js";
 import { button, facts, h } from "../dom.js";
-import { milliseconds, score, short, thresholdSource, stages, sure } from "../format.js";
+import { milliseconds, score, short, thresholdMeaning, thresholdSource, stages, sure } from "../format.js";
 import { t } from "../strings.js";
 
 const STAGES = ["decode", "load", "encode", "pixels", "explain"];
@@ -14,7 +14,9 @@ export const sentence = ({ similar, tier }) => (tier ? t.compare.tiers[tier] : t
 export function verdict(answer, { collection, onWhy }) {
   const { similar, threshold, confidence, tier_problem: problem, took_ms: took } = answer;
   const kind = similar ? "yes" : "no";
-  const known = confidence === null ? null : t.confidence.meaning(sure(confidence));
+  const known = confidence === null ? answer.confidence_problem : t.confidence.meaning(sure(confidence));
+  const source = thresholdSource(threshold, collection);
+  const meaning = thresholdMeaning(threshold);
   return h(
     "div",
     { class: `answer ${kind}` },
@@ -26,7 +28,7 @@ export function verdict(answer, { collection, onWhy }) {
       [t.compare.score, score(answer.score)],
       [t.compare.normalised, score(answer.normalized_score)],
       [t.compare.confidence, known],
-      [t.compare.thresholdIs, t.compare.thresholdFrom(short(threshold.value), thresholdSource(threshold, collection))],
+      [t.compare.thresholdIs, t.compare.thresholdFrom(short(threshold.value), source, meaning)],
       [t.compare.with, t.compare.withSize(answer.encoder, answer.input_size)],
       [t.compare.time, t.results.times(milliseconds(took.total), stages(took, STAGES))],
     ]),

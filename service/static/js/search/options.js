@@ -1,7 +1,7 @@
 // What to search and how much to show: collection, number of results, and the score below which results are hidden.
 
 import { field, h } from "../dom.js";
-import { cosineOf, short, thresholdSource } from "../format.js";
+import { cosineOf, short, thresholdMeaning, thresholdSource } from "../format.js";
 import { t } from "../strings.js";
 
 const DEFAULT_K = 20;
@@ -96,7 +96,9 @@ export class Options {
       return;
     }
     this.mark.style.setProperty("--at", String(Math.min(1, cosine)));
-    this.hint.textContent = t.results.threshold(short(cosine), short(threshold.value), thresholdSource(threshold, collection));
+    const source = thresholdSource(threshold, collection);
+    const meaning = thresholdMeaning(threshold);
+    this.hint.textContent = t.results.threshold(short(cosine), short(threshold.value), source, meaning);
   }
 
   #checked() {

@@ -29,6 +29,7 @@ export class Results {
     this.times = h("p", { class: "hint" });
     this.grid = h("ul", { class: "grid", role: "list" });
     this.weak = h("div", { class: "notice message", hidden: true });
+    this.legend = h("p", { class: "hint" }, t.confidence.legend);
     this.end = h("p", { class: "hint end" });
     this.onShowAll = onShowAll;
     this.save = button(t.results.save, () => this.#save(), { kind: "small", symbol: "save" });
@@ -39,7 +40,7 @@ export class Results {
       h("div", { class: "actions" }, button(t.results.link, share, { kind: "small", symbol: "link" }), this.save),
       this.times,
     );
-    this.body = h("div", { hidden: true }, this.head, this.weak, this.grid, this.end);
+    this.body = h("div", { hidden: true }, this.head, this.weak, this.legend, this.grid, this.end);
     this.element = h("section", { class: "results", "aria-label": t.results.label }, this.body);
   }
 
@@ -76,6 +77,7 @@ export class Results {
       ),
     );
     this.times.replaceChildren(...timesOf(answer));
+    this.legend.hidden = !answer.results.some(({ confidence }) => confidence !== null);
     this.end.textContent = endOf(answer);
     this.body.hidden = false;
     this.hide(minimum);

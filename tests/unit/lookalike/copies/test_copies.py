@@ -13,7 +13,7 @@ import pytest
 from indexer.sample import camera
 from indexer.sample.kinds import KINDS
 from indexer.sample.product import Product, invent
-from lookalike.copies import Fingerprint, check_copy
+from lookalike.copies import Fingerprint, check_copy, is_plain_picture
 from lookalike.copies import compute_fingerprint as fingerprint_of
 from lookalike.images import decode, encode_jpeg
 
@@ -166,6 +166,19 @@ def test_tiny_pictures_are_copies_of_none(photos: list[RGB], prints: list[Finger
         verdict = check_copy(tiny, other)
         assert not verdict.is_copy
         assert "pixels" in verdict.why
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 300), (64, 64), (500, 700)])
+def test_a_picture_of_one_colour_is_told_without_its_fingerprint(size: tuple[int, int]) -> None:
+    height, width = size
+    flat = np.full((height, width, 3), (200, 30, 90), np.uint8)
+    assert is_plain_picture(flat)
+    assert fingerprint_of(flat).is_plain
+    if height > 1:
+        drawn = flat.copy()
+        drawn[: height // 2, : width // 3] = (90, 200, 10)
+        assert not is_plain_picture(drawn)
+        assert not fingerprint_of(drawn).is_plain
 
 
 def test_a_plain_picture_is_no_copy_of_a_photograph(prints: list[Fingerprint]) -> None:
