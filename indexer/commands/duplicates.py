@@ -26,6 +26,7 @@ from lookalike.duplicates.collection_vectors import CollectionVectors
 from lookalike.duplicates.keep_rules import KeepRule, KeepRules
 from lookalike.duplicates.report import DuplicateReport, GroupKind
 from lookalike.duplicates.search import SearchOptions, find_duplicates
+from lookalike.duplicates.stored_report import store_report
 from lookalike.duplicates.subjects import subjects_of
 from lookalike.sources.open_source import open_source
 from lookalike.storage import disk_errors, write_atomically
@@ -127,7 +128,8 @@ def duplicates(
 
     The table is CSV: group, kind, action, key, tier, reason, width, height, bytes, path (absolute), from. Only in
     groups of the kind copies is a picture proposed for dropping, and each of these is a confirmed copy of the one to
-    keep. Edited copies, pictures that only look alike and shots of one burst are groups of their own.
+    keep. Edited copies, pictures that only look alike and shots of one burst are groups of their own. The service shows
+    the result of the last search for review, except of one with --against.
     """
     if not_duplicates or duplicates_after_all:
         if not_duplicates and duplicates_after_all:
@@ -178,6 +180,8 @@ def _search(session: Session, name: str, request: _Request) -> DuplicateReport:
                 progress=progress.report,
             )
         store.drop_unused_marks()
+        if reference is None:
+            store_report(session.layout(name).root, report, collection.manifest.generation)
     return report
 
 

@@ -6,6 +6,7 @@ collections/NAME/
     snapshots/00000012/     index, vectors.npy, ids.npy, and manifest.json written last
     reports/                one line a file: its verdict
     calibrations/           fitted thresholds: one file for each encoder of its vectors, by digest
+    duplicates.json         the last search for duplicates: see ``lookalike.duplicates.stored_report``
 """
 
 from __future__ import annotations
