@@ -32,7 +32,7 @@ from benchmarks import indexing
 from benchmarks.decoding import enlarged, real_pictures
 from indexer.ingest import decode_worker
 from indexer.ingest import run as runs
-from indexer.ingest.decode_worker import Examiner
+from indexer.ingest.decode_worker import DecodeWorker
 from indexer.ingest.encode_writer import EncodeWriter
 from indexer.ingest.pipeline import Pipeline
 from indexer.ingest.verdicts import Report
@@ -101,7 +101,7 @@ class Parts:
             ("publishing: checksums", publisher, "_stamp"),
             ("publishing: rows", Builder, "remove_absent"),
             ("publishing: rows", Builder, "publish"),
-            ("handing on", Examiner, "examine"),
+            ("handing on", DecodeWorker, "examine"),
             ("handing on", Pipeline, "run"),
             ("a new database", indexing, "open_catalogue"),
             ("the rest", indexing, "index_collection"),

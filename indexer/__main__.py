@@ -1,6 +1,6 @@
 """``python -m indexer``: runs the command line and turns errors into one sentence and an exit code.
 
-0 good, 1 failed, 2 wrong usage, 3 finished but some pictures were rejected (or, for ``verify``, have changed since),
+0 success, 1 failed, 2 wrong usage, 3 finished but some pictures were rejected (or, for ``verify``, have changed since),
 4 ``compare`` found the pictures not similar, 5 a source has lost so much that nothing was published, 130 interrupted.
 """
 
@@ -17,10 +17,12 @@ ROOT_OPTIONS = frozenset({"--help", "--version", "--runtime", "--install-complet
 
 
 def with_verb(arguments: list[str], verbs: frozenset[str]) -> list[str]:
-    """The arguments with the verb that was left out: none at all means ``reindex``, a source alone ``index``."""
-    said = 2 if arguments[:1] == ["--runtime"] else 1 if arguments and arguments[0].startswith("--runtime=") else 0
-    if 0 < said <= len(arguments):  # it stands before any verb
-        return [*arguments[:said], *with_verb(arguments[said:], verbs)]
+    """The arguments with a missing verb filled in: ``reindex`` for no arguments, ``index`` for a path."""
+    leading_count = (
+        2 if arguments[:1] == ["--runtime"] else 1 if arguments and arguments[0].startswith("--runtime=") else 0
+    )
+    if 0 < leading_count <= len(arguments):  # --runtime comes before any verb
+        return [*arguments[:leading_count], *with_verb(arguments[leading_count:], verbs)]
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ROOT_OPTIONS):
         return ["reindex", *arguments]
     if arguments[0] not in verbs | ROOT_OPTIONS and Path(arguments[0]).exists():

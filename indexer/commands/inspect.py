@@ -11,7 +11,7 @@ import typer
 from indexer.commands.options import CollectionOption
 from indexer.commands.session import EXIT_FAILED, EXIT_STALE, Session, with_collections
 from indexer.console.units import size
-from indexer.ingest.verify import verify_self_match
+from indexer.ingest.verification import verify_self_match
 from lookalike.catalogue.records import CollectionRecord
 from lookalike.collection.builder import find_rolled_back
 from lookalike.collection.encoder_check import describe_encoder

@@ -52,8 +52,8 @@ class _ReadFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Examiner:
-    """Examines entries of one source for one run; thread-safe."""
+class DecodeWorker:
+    """Reads, hashes and decodes entries of one source for one run; thread-safe."""
 
     source: Source
     builder: Builder

@@ -53,11 +53,11 @@ class EncodeWriter:
         for pool in (self._encode_pool, self._writer):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def encode(self, batch_items: list[BatchItem], squares: Sequence[RGB]) -> None:
-        """Queue a batch to be encoded and then stored; ``squares`` are the prepared pixels (side, side, 3)."""
+    def encode(self, batch_items: list[BatchItem], prepared_pictures: Sequence[RGB]) -> None:
+        """Queue a batch to be encoded and then stored; ``prepared_pictures`` are (side, side, 3) each."""
         while len(self._running_batches) > self.encoders:
             self._collect()
-        self._running_batches.append((batch_items, self._encode_pool.submit(self._forward, squares)))
+        self._running_batches.append((batch_items, self._encode_pool.submit(self._forward, prepared_pictures)))
         self.advance()
 
     def store(self, item: NewItem) -> None:
@@ -84,9 +84,9 @@ class EncodeWriter:
         self._write_if(bool(self._rows or self._unchanged_items))
         self._end_write()
 
-    def _forward(self, squares: Sequence[RGB]) -> tuple[Vectors, float]:
+    def _forward(self, prepared_pictures: Sequence[RGB]) -> tuple[Vectors, float]:
         start = time.perf_counter()
-        return self.encoder.forward(np.stack(squares)), time.perf_counter() - start
+        return self.encoder.forward(np.stack(prepared_pictures)), time.perf_counter() - start
 
     def _collect(self) -> None:
         batch_items, future = self._running_batches.popleft()

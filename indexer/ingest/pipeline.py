@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from indexer.console.reporter import Stage
-from indexer.ingest.decode_worker import EntryOutcome, Examiner
+from indexer.ingest.decode_worker import DecodeWorker, EntryOutcome
 from indexer.ingest.encode_writer import BatchItem, EncodeWriter
 from indexer.ingest.verdicts import Report, Verdict, has_picture_extension
 from lookalike.catalogue.records import ItemRecord
@@ -64,7 +64,7 @@ _GroupResult = list[EntryOutcome | RefusedEntry]
 
 @dataclass
 class Pipeline:
-    """One pass over one source."""
+    """Reads, encodes and stores the pictures of one source, once."""
 
     source: Source
     builder: Builder
@@ -74,7 +74,7 @@ class Pipeline:
     options: PipelineOptions
     timings: Timings = field(default_factory=Timings)
     _batch_items: list[BatchItem] = field(default_factory=list)
-    _squares: list[RGB] = field(default_factory=list)
+    _prepared_pictures: list[RGB] = field(default_factory=list)
 
     def run(self) -> Timings:
         """Read, encode and store the whole source; items that are gone are left to ``Builder.remove_absent``."""
@@ -99,7 +99,7 @@ class Pipeline:
 
     def _groups(self, pool: ThreadPoolExecutor) -> Iterator[_GroupResult]:
         """The entries' outcomes in the order of the source, group by group."""
-        examiner = Examiner(self.source, self.builder, self.encoder, self.options.limits)
+        decode_worker = DecodeWorker(self.source, self.builder, self.encoder, self.options.limits)
         pending_groups: deque[Future[list[EntryOutcome]] | _GroupResult] = deque()
         # Enough for a batch while each worker has two groups queued.
         max_pending = 2 * self.options.workers + -(-self.options.batch // GROUP)
@@ -110,7 +110,7 @@ class Pipeline:
             for group in _split_page(page, size):
                 readable_entries = [entry for entry in group if isinstance(entry, Entry)]
                 refused_entries: _GroupResult = [entry for entry in group if isinstance(entry, RefusedEntry)]
-                pending_groups.append(refused_entries or pool.submit(examiner.examine, readable_entries, items))
+                pending_groups.append(refused_entries or pool.submit(decode_worker.examine, readable_entries, items))
                 if len(pending_groups) > max_pending:
                     yield _await_group(pending_groups.popleft())
         while pending_groups:
@@ -130,20 +130,20 @@ class Pipeline:
             same_bytes = item is not None and item.draft.content_digest == outcome.duplicate.draft.content_digest
             self.report.record(key, Verdict.UPDATED if same_bytes else Verdict.INDEXED)
         elif outcome.picture is not None:
-            draft, square = outcome.picture
+            draft, prepared_picture = outcome.picture
             self._batch_items.append((draft, None if item is None else item.id))
-            self._squares.append(square)
+            self._prepared_pictures.append(prepared_picture)
             self.report.record(key, Verdict.INDEXED, remark=outcome.remark)
         if len(self._batch_items) >= self.options.batch:
             self._encode_batch()
 
     def _encode_batch(self) -> None:
         if self._batch_items:
-            self._writer.encode(self._batch_items, self._squares)
-            self._batch_items, self._squares = [], []
+            self._writer.encode(self._batch_items, self._prepared_pictures)
+            self._batch_items, self._prepared_pictures = [], []
 
     def _record_refused_entry(self, entry: RefusedEntry) -> None:
-        """Record an entry that the source could not open; items of a file or folder that cannot be read stay."""
+        """Record an entry that the source could not open; items of an unreadable file or folder are kept."""
         if entry.item_key is not None:
             items = self.builder.items_under(entry.item_key)
         else:

@@ -127,8 +127,8 @@ class IndexRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedSource:
-    """An open source, how many entries it listed, and when the run began, in seconds of ``time.monotonic``."""
+class CountedSource:
+    """An open source, the number of its entries, and when the run began, in seconds of ``time.monotonic``."""
 
     source: Source
     entries: int
@@ -167,10 +167,10 @@ def index_collection(
                 reporter.say(f"warning: {line}")
             if rollback is not None:
                 reporter.say(
-                    f"{request.name}: the rollback to snapshot {rollback.generation} ends with this run, which goes on "
-                    f"from snapshot {builder.generation - 1}"
+                    f"{request.name}: the rollback to snapshot {rollback.generation} ends with this run, which goes "
+                    f"on from snapshot {builder.generation - 1}"
                 )
-            return _run(ListedSource(source, entries, start), builder, encoder, options, reporter)
+            return _run(CountedSource(source, entries, start), builder, encoder, options, reporter)
     finally:
         source.close()
 
@@ -184,10 +184,10 @@ def open_requested(request: IndexRequest, options: SourceOptions) -> Source:
 def _refuse_empty(request: IndexRequest, catalogue: Catalogue) -> None:
     """Raise SourceEmptyError before anything of the run is stored."""
     record = next((record for record in catalogue.collections() if record.name == request.name), None)
-    live = catalogue.live_count(record.id) if record else 0
-    if live:
+    live_count = catalogue.live_count(record.id) if record else 0
+    if live_count:
         raise SourceEmptyError(
-            f"{request.location} has no files, but the collection {request.name!r} has {live} pictures: "
+            f"{request.location} has no files, but the collection {request.name!r} has {live_count} pictures: "
             "is a disk not mounted? To empty the collection, say --allow-empty",
             subject=request.location,
         )
@@ -197,33 +197,33 @@ def _refuse_empty(request: IndexRequest, catalogue: Catalogue) -> None:
 
 
 def _run(
-    listed: ListedSource, builder: Builder, encoder: ImageEncoder, options: RunOptions, reporter: Reporter
+    counted_source: CountedSource, builder: Builder, encoder: ImageEncoder, options: RunOptions, reporter: Reporter
 ) -> RunSummary:
     name = builder.layout.name
     with disk_errors(builder.layout.root), Report(_report_path(builder.layout, builder.generation)) as report:
-        with reporter.stage(f"{name}: encoding", listed.entries) as stage:
-            timings = Pipeline(listed.source, builder, encoder, report, stage, options.pipeline).run()
+        with reporter.stage(f"{name}: encoding", counted_source.entries) as stage:
+            timings = Pipeline(counted_source.source, builder, encoder, report, stage, options.pipeline).run()
         if not options.allow_empty and not any(report.counts[verdict] for verdict in ITEM_VERDICTS):
-            _refuse_pictureless(listed.source.location, name, builder.live_count())
+            _refuse_without_pictures(counted_source.source.location, name, builder.live_count())
         is_agreed = options.allow_empty or options.allow_removals
-        remove_lost(builder, listed.source, report, reporter, are_removals_allowed=is_agreed)
+        remove_lost(builder, counted_source.source, report, reporter, are_removals_allowed=is_agreed)
         with StagedProgress(reporter, f"{name}: publishing") as progress:
             manifest = builder.publish(progress.report)
-    excluded = dict(listed.source.excluded)
-    return RunSummary(manifest, report, timings, time.monotonic() - listed.start, excluded)
+    excluded = dict(counted_source.source.excluded)
+    return RunSummary(manifest, report, timings, time.monotonic() - counted_source.start, excluded)
 
 
-def _refuse_pictureless(location: str, name: str, live: int) -> None:
+def _refuse_without_pictures(location: str, name: str, live_count: int) -> None:
     """Raise if a source that still has files, but no usable picture, would empty the collection."""
-    if live:
+    if live_count:
         raise SourceEmptyError(
-            f"{location} has no picture that can be used, but the collection {name!r} has {live}: is it the right "
-            "place, and a disk mounted? To empty the collection, say --allow-empty",
+            f"{location} has no picture that can be used, but the collection {name!r} has {live_count}: is it the "
+            "right place, and a disk mounted? To empty the collection, say --allow-empty",
             subject=location,
         )
 
 
 def _report_path(layout: CollectionLayout, generation: int) -> Path:
-    for old in sorted(layout.reports.glob("*.jsonl"))[: -(MAX_REPORTS - 1)]:
-        old.unlink()
+    for old_report in sorted(layout.reports.glob("*.jsonl"))[: -(MAX_REPORTS - 1)]:
+        old_report.unlink()
     return layout.reports / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{generation:08d}.jsonl"

@@ -1,9 +1,9 @@
 """The port to an encoder: the interface that the rest of the library uses, whatever runs the network.
 
-encoder = load_encoder(request, encoders_dir)                              # lookalike.wiring
-squares = np.stack([encoder.prepare(picture) for picture in pictures])     # (n, S, S, 3) uint8
-vectors = encoder.forward(squares)                                         # (n, D) float32, unit length
-scores = vectors @ vectors.T                                               # (n, n) cosines
+encoder = load_encoder(request, encoders_dir)  # in lookalike.wiring
+batch = np.stack([encoder.prepare(picture) for picture in pictures])  # (n, S, S, 3) uint8
+vectors = encoder.forward(batch)  # (n, D) float32 of unit length
+scores = vectors @ vectors.T  # (n, n) cosines
 """
 
 from __future__ import annotations

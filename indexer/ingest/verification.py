@@ -1,4 +1,4 @@
-"""Self-match of a published snapshot: each indexed picture, sent as a query, has to find itself at rank 1."""
+"""Self-match of a published snapshot: each indexed picture, used as a query, must find itself at rank 1."""
 
 from __future__ import annotations
 
@@ -81,21 +81,21 @@ def _check(collection: Collection, pictures: list[tuple[ItemRecord, bytes]], res
     queries = collection.encoder.encode([data for _, data in pictures])
     best = collection.hits(collection.neighbours(queries, 1))
     for (item, _), query, hits in zip(pictures, queries, best, strict=True):
-        own = _cosine(query, collection.vector(item))
+        self_score = _cosine(query, collection.vector(item))
         result.checked_count += 1
-        result.lowest = own if result.lowest is None else min(result.lowest, own)
-        if own < 1 - TOLERANCE:
-            result.failures.append(f"{item.draft.key}: scores {own:.4f} with itself")
-        elif not hits or not _is_rank_one(collection, item, query, own, hits[0]):
-            first_hit = f"{hits[0].key} at {hits[0].score:.4f}" if hits else "nothing"
-            result.failures.append(f"{item.draft.key}: rank 1 is {first_hit}")
+        result.lowest = self_score if result.lowest is None else min(result.lowest, self_score)
+        if self_score < 1 - TOLERANCE:
+            result.failures.append(f"{item.draft.key}: scores {self_score:.4f} with itself")
+        elif not hits or not _is_rank_one(collection, item, query, self_score, hits[0]):
+            best_hit = f"{hits[0].key} at {hits[0].score:.4f}" if hits else "nothing"
+            result.failures.append(f"{item.draft.key}: rank 1 is {best_hit}")
 
 
-def _is_rank_one(collection: Collection, item: ItemRecord, query: Vectors, own: float, first: Hit) -> bool:
+def _is_rank_one(collection: Collection, item: ItemRecord, query: Vectors, self_score: float, first_hit: Hit) -> bool:
     """Whether the first hit is the item, or ties with it by its stored vector: the index's score is not enough."""
-    if abs(first.score - own) > TOLERANCE:
+    if abs(first_hit.score - self_score) > TOLERANCE:
         return False
-    return first.key == item.draft.key or _cosine(query, collection.vector(first.key)) >= own - TOLERANCE
+    return first_hit.key == item.draft.key or _cosine(query, collection.vector(first_hit.key)) >= self_score - TOLERANCE
 
 
 def _cosine(first: Vectors, second: Vectors) -> float:
