@@ -140,11 +140,11 @@ def test_distinct_pictures_have_distinct_vectors(encoder: ImageEncoder) -> None:
     assert cosines.max() < 1 - 1e-5
 
 
-def test_no_pictures_give_no_vectors(encoder: ImageEncoder) -> None:
+def test_an_empty_batch_gives_no_vectors(encoder: ImageEncoder) -> None:
     size = encoder.spec.input_size
-    for found in (encode_pictures(encoder, []), encoder.forward(np.empty((0, size, size, 3), np.uint8))):
-        assert found.shape == (0, encoder.spec.dimension)
-        assert found.dtype == np.float32
+    for vectors in (encode_pictures(encoder, []), encoder.forward(np.empty((0, size, size, 3), np.uint8))):
+        assert vectors.shape == (0, encoder.spec.dimension)
+        assert vectors.dtype == np.float32
 
 
 def test_the_batch_is_not_changed(encoder: ImageEncoder) -> None:
@@ -155,19 +155,19 @@ def test_the_batch_is_not_changed(encoder: ImageEncoder) -> None:
     np.testing.assert_array_equal(batch, before)
 
 
-def test_a_strided_batch_is_good(encoder: ImageEncoder) -> None:
+def test_a_strided_batch_gives_the_vectors_of_a_contiguous_one(encoder: ImageEncoder) -> None:
     batch = np.stack([encoder.prepare(picture) for picture in PICTURES[:6]])
     np.testing.assert_allclose(encoder.forward(batch[::2]), encoder.forward(batch)[::2], atol=1e-5)
 
 
-def test_wrong_pictures_are_refused(encoder: ImageEncoder) -> None:
+def test_pictures_of_other_shapes_and_dtypes_are_refused(encoder: ImageEncoder) -> None:
     wrong: list[Any] = [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3), np.float32), np.zeros((9, 0, 3), np.uint8)]
     for picture in wrong:
         with pytest.raises(VectorsInvalidError):
             encoder.prepare(picture)
 
 
-def test_wrong_batches_are_refused(encoder: ImageEncoder) -> None:
+def test_batches_of_other_shapes_and_dtypes_are_refused(encoder: ImageEncoder) -> None:
     size = encoder.spec.input_size
     wrong: list[Any] = [
         np.zeros((size, size, 3), np.uint8),
@@ -185,11 +185,13 @@ def test_threads_get_the_same_vectors_as_one_after_the_other(encoder: ImageEncod
     batches = [np.stack([encoder.prepare(picture)] * 2) for picture in PICTURES[:8]]
     expected = [encoder.forward(batch) for batch in batches]
     with ThreadPoolExecutor(4) as pool:
-        for found, wanted in zip(pool.map(encoder.forward, batches * 3), expected * 3, strict=True):
-            np.testing.assert_allclose(found, wanted, atol=1e-5)
+        for vectors, expected_vectors in zip(pool.map(encoder.forward, batches * 3), expected * 3, strict=True):
+            np.testing.assert_allclose(vectors, expected_vectors, atol=1e-5)
 
 
-def test_made_again_it_is_the_same_encoder(encoder: ImageEncoder, maker: Maker, files: Path) -> None:
+def test_an_encoder_made_again_has_the_same_digest_and_vectors(
+    encoder: ImageEncoder, maker: Maker, files: Path
+) -> None:
     again = maker(files)
     assert again.spec.digest == encoder.spec.digest
     assert again.spec.differences(encoder.spec) == []
@@ -208,19 +210,19 @@ def test_the_runtime_is_named_with_its_version(encoder: ImageEncoder) -> None:
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_whatever_runs_a_network_its_vectors_are_those_of_the_reference(name: str, files: Path) -> None:
+def test_every_runtime_gives_the_vectors_of_the_reference(name: str, files: Path) -> None:
     encoder, reference = MAKERS[name](files), REFERENCES[name](files)
     assert encoder.spec == reference.spec
-    found, expected = encode_pictures(encoder, PICTURES), encode_pictures(reference, PICTURES)
-    assert (found * expected).sum(axis=1).min() >= 0.9999
+    vectors, expected = encode_pictures(encoder, PICTURES), encode_pictures(reference, PICTURES)
+    assert (vectors * expected).sum(axis=1).min() >= 0.9999
 
 
 def test_an_explanation_adds_up_to_the_score_that_the_vectors_have(encoder: ImageEncoder) -> None:
     prepared = [encoder.prepare(picture) for picture in PICTURES[:3]]
     vectors = encoder.forward(np.stack(prepared))
-    for one, other in ((0, 1), (1, 2)):
-        evidence = encoder.explain(prepared[one], prepared[other])
-        assert evidence.score == pytest.approx(float(vectors[one] @ vectors[other]), abs=1e-5)
+    for first, second in ((0, 1), (1, 2)):
+        evidence = encoder.explain(prepared[first], prepared[second])
+        assert evidence.score == pytest.approx(float(vectors[first] @ vectors[second]), abs=1e-5)
         for picture in (0, 1):
             total = sum(part.shares[picture] for part in evidence.parts) + evidence.rests[picture]
             assert total == pytest.approx(evidence.score, abs=1e-4)
@@ -244,14 +246,16 @@ def test_only_prepared_pictures_can_be_explained(encoder: ImageEncoder) -> None:
         encoder.explain(good, good[:, 1:])
 
 
-def test_callers_with_batches_of_all_sizes_at_once_get_what_each_would_get_alone(encoder: ImageEncoder) -> None:
+def test_concurrent_callers_with_batches_of_all_sizes_get_the_vectors_of_each_batch_alone(
+    encoder: ImageEncoder,
+) -> None:
     squares = np.stack([encoder.prepare(picture) for picture in PICTURES[:8]])
     alone = encoder.forward(squares)
 
-    def ask(size: int) -> Vectors:
+    def forward_part(size: int) -> Vectors:
         return encoder.forward(np.ascontiguousarray(squares[:size]))
 
     sizes = [1, 2, 8, 5, 3] * 6
     with ThreadPoolExecutor(4) as pool:
-        for size, found in zip(sizes, pool.map(ask, sizes), strict=True):
-            np.testing.assert_allclose(found, alone[:size], atol=1e-5)
+        for size, vectors in zip(sizes, pool.map(forward_part, sizes), strict=True):
+            np.testing.assert_allclose(vectors, alone[:size], atol=1e-5)

@@ -36,7 +36,7 @@ HARD_KEYS = [
     "a/image",
     "similar",
 ]
-TURNED = "turned.jpg"
+ROTATED_KEY = "turned.jpg"
 PLAIN_KEYS = ["plain-0", "plain-1", "plain-2"]
 
 
@@ -99,11 +99,11 @@ def write_shop(folder: Path) -> dict[str, Path]:
     """Pictures under plain names, and a manifest that gives them their keys."""
     (folder / "images").mkdir(parents=True)
     files, rows = {}, []
-    for number, key in enumerate([*HARD_KEYS, *PLAIN_KEYS, TURNED]):
+    for number, key in enumerate([*HARD_KEYS, *PLAIN_KEYS, ROTATED_KEY]):
         path = f"images/{number}"
         picture = make_picture(number)
         jpeg = key.endswith(".jpg")
-        data = turned_jpeg() if key == TURNED else encode_jpeg(picture, 90) if jpeg else encode_png(picture)
+        data = turned_jpeg() if key == ROTATED_KEY else encode_jpeg(picture, 90) if jpeg else encode_png(picture)
         files[key] = folder / path
         files[key].write_bytes(data)
         row: dict[str, object] = {"path": path, "key": key}

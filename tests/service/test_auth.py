@@ -60,8 +60,8 @@ def test_the_page_and_its_files_need_no_key(locked: Service) -> None:
 def test_a_key_opens_what_is_read(locked: Service, key: str) -> None:
     assert locked.get(item_path("plain-0", "image"), headers=bearer(key)).status_code == 200
     assert locked.get("/metrics", headers=bearer(key)).status_code == 200
-    found = locked.post("/search", files={"image": PICTURE}, headers=bearer(key))
-    assert found.status_code == 200
+    response = locked.post("/search", files={"image": PICTURE}, headers=bearer(key))
+    assert response.status_code == 200
     assert locked.get("/collections", headers={"authorization": f"bearer {key}"}).status_code == 200
 
 
@@ -83,7 +83,7 @@ def test_every_wrong_key_gets_the_same_answer(locked: Service) -> None:
         return response.json() | {"request_id": ""}, headers
 
     answers = [answer(key) for key in WRONG]
-    assert all(one == answers[0] for one in answers)
+    assert all(answer == answers[0] for answer in answers)
     assert not any(key in str(answers[0]) for key in WRONG[1:])
 
 

@@ -140,13 +140,13 @@ def test_a_batch_has_a_largest_size_and_the_oldest_come_first() -> None:
     async def scenario() -> None:
         encoder, order = Gated(is_open=False), list[int]()
 
-        async def one(seed: int) -> None:
+        async def encode_picture(seed: int) -> None:
             await batcher.encode(encoder, picture(seed))
             order.append(seed)
 
         async with batching(max_batch_size=4) as batcher:
             first = await busy(batcher, encoder)
-            others = [asyncio.create_task(one(seed)) for seed in range(10)]
+            others = [asyncio.create_task(encode_picture(seed)) for seed in range(10)]
             await asyncio.sleep(0)
             encoder.gate.set()
             await asyncio.gather(first, *others)
@@ -184,7 +184,7 @@ def test_a_picture_that_the_encoder_fails_at_fails_alone(mark: Mark, batches: li
         async with batching() as batcher:
             first = await busy(batcher, encoder)
             pixels = [picture(1), picture(2, mark), picture(3)]
-            others = [asyncio.create_task(batcher.encode(encoder, one)) for one in pixels]
+            others = [asyncio.create_task(batcher.encode(encoder, prepared)) for prepared in pixels]
             await queued(*others)
             encoder.gate.set()
             await first
@@ -199,19 +199,19 @@ def test_a_picture_that_the_encoder_fails_at_fails_alone(mark: Mark, batches: li
 
 def test_two_encoders_are_never_mixed() -> None:
     async def scenario() -> None:
-        one, other = Gated(seed=1, is_open=False), Gated(seed=2)
+        first_encoder, second_encoder = Gated(seed=1, is_open=False), Gated(seed=2)
         async with batching() as batcher:
-            first = await busy(batcher, one)
-            turns = [one, other, one, other, other]
+            first = await busy(batcher, first_encoder)
+            turns = [first_encoder, second_encoder, first_encoder, second_encoder, second_encoder]
             others = [
                 asyncio.create_task(batcher.encode(encoder, picture(seed))) for seed, encoder in enumerate(turns, 1)
             ]
             await queued(*others)
-            one.gate.set()
+            first_encoder.gate.set()
             await first
             for seed, (encoder, answer) in enumerate(zip(turns, await asyncio.gather(*others), strict=True), 1):
                 np.testing.assert_allclose(answer, expected(seed, encoder.inner), atol=1e-6)
-        assert (one.batches, other.batches) == ([1, 2], [3])
+        assert (first_encoder.batches, second_encoder.batches) == ([1, 2], [3])
 
     asyncio.run(scenario())
 
@@ -220,7 +220,7 @@ def test_pairs_are_explained_one_at_a_time_and_no_query_waits_for_them() -> None
     async def scenario() -> None:
         encoder = Gated(pairs_are_open=False)
         async with batching() as batcher:
-            pairs = [asyncio.create_task(batcher.explain(encoder, picture(one), picture(7))) for one in (1, 2, 3)]
+            pairs = [asyncio.create_task(batcher.explain(encoder, picture(seed), picture(7))) for seed in (1, 2, 3)]
             assert await asyncio.to_thread(encoder.explaining.wait, 60)
             np.testing.assert_allclose(await batcher.encode(encoder, picture(4)), expected(4), atol=1e-6)
             assert encoder.batches == [PAIR, 1], "the first pair is under way, and the second not yet"
@@ -257,12 +257,12 @@ def test_a_second_batch_waits_for_pictures_that_are_being_decoded_and_an_idle_en
         slow, decoded = Gated(is_open=False), asyncio.Event()
         async with batching(max_batch_size=3, max_concurrent_batches=2) as batcher:
 
-            async def one(seed: int) -> Vectors:
+            async def encode_picture(seed: int) -> Vectors:
                 with batcher.announce():
                     await decoded.wait()
                 return await batcher.encode(slow, picture(seed))
 
-            third = asyncio.create_task(one(2))
+            third = asyncio.create_task(encode_picture(2))
             first = await busy(batcher, slow)  # at once, though another picture is coming
             second = asyncio.create_task(batcher.encode(slow, picture(1)))
             await queued(second, third)
@@ -305,7 +305,7 @@ def test_a_pair_that_the_encoder_fails_at_fails_alone() -> None:
             guilty = batcher.explain(encoder, picture(1, BROKEN), picture(2))
             endless = batcher.explain(encoder, picture(1, EMPTY), picture(2))
             failed = await asyncio.gather(guilty, endless, return_exceptions=True)
-            assert [type(one) for one in failed] == [EncodingError, EncodingError]
+            assert [type(outcome) for outcome in failed] == [EncodingError, EncodingError]
             np.testing.assert_allclose(await batcher.encode(encoder, picture(4)), expected(4), atol=1e-6)
 
     asyncio.run(scenario())
@@ -320,7 +320,7 @@ def test_closing_finishes_the_batch_in_hand_and_tells_those_who_wait() -> None:
             asyncio.create_task(batcher.encode(encoder, picture(1))),
             asyncio.create_task(batcher.encode(encoder, picture(2))),
         )
-        pair, late_pair = (asyncio.create_task(batcher.explain(encoder, picture(one), picture(2))) for one in (1, 3))
+        pair, late_pair = (asyncio.create_task(batcher.explain(encoder, picture(seed), picture(2))) for seed in (1, 3))
         assert await asyncio.to_thread(encoder.explaining.wait, 60)
         closing = asyncio.create_task(batcher.close())
         await asyncio.sleep(0)
@@ -331,8 +331,8 @@ def test_closing_finishes_the_batch_in_hand_and_tells_those_who_wait() -> None:
         await closing
         np.testing.assert_allclose(await in_hand, expected(0), atol=1e-6)
         assert (await pair).score == pytest.approx(float(expected(1) @ expected(2)), abs=1e-6)
-        told = await asyncio.gather(*waiting, late_pair, return_exceptions=True)
-        assert [type(one) for one in told] == [StartingError, StartingError, StartingError]
+        outcomes = await asyncio.gather(*waiting, late_pair, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [StartingError, StartingError, StartingError]
         assert encoder.batches == [1, PAIR]
 
     asyncio.run(scenario())

@@ -53,8 +53,8 @@ class Things:
         return path
 
     def threshold(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.service.get("/collections/things").json()["threshold"]
-        return found
+        threshold: dict[str, Any] = self.service.get("/collections/things").json()["threshold"]
+        return threshold
 
 
 @pytest.fixture(scope="module")
@@ -90,26 +90,26 @@ def test_a_calibration_applies_without_a_restart_and_says_so(things: Things) -> 
     made = things.calibrate()["calibration"]
     assert things.service.search(NEW).json()["threshold"] == DEFAULT  # nobody has looked yet
     things.look()
-    found = things.service.search(NEW, k=48).json()
+    answer = things.service.search(NEW, k=48).json()
     expected = {
         "value": made["threshold"],
         "source": ON_THINGS,
         "precision": pytest.approx(made["precision"], abs=1e-4),
         "recall": pytest.approx(made["recall"], abs=1e-4),
     }
-    assert found["threshold"] == things.threshold() == expected
+    assert answer["threshold"] == things.threshold() == expected
     told = things.service.get("/collections/things").json()["calibration"]
     assert {name: told[name] for name in ("threshold", "rule", "precision", "recall", "positives", "negatives")} == {
         name: made[name] for name in ("threshold", "rule", "precision", "recall", "positives", "negatives")
     }
     assert told["collection"] == "things"
-    assert [hit["key"] for hit in found["results"]] == [hit["key"] for hit in before["results"]]
-    confidences = [hit["confidence"] for hit in found["results"]]
+    assert [hit["key"] for hit in answer["results"]] == [hit["key"] for hit in before["results"]]
+    confidences = [hit["confidence"] for hit in answer["results"]]
     assert confidences == sorted(confidences, reverse=True)
     assert confidences[0] > 0.8
     assert confidences[-1] < 0.2
-    assert [hit["similar"] for hit in found["results"]] == [
-        hit["normalized_score"] >= made["threshold"] for hit in found["results"]
+    assert [hit["similar"] for hit in answer["results"]] == [
+        hit["normalized_score"] >= made["threshold"] for hit in answer["results"]
     ]
 
 
@@ -119,8 +119,8 @@ def test_every_way_to_ask_has_the_same_threshold_and_confidence(things: Things) 
     key = "3-0"
     similar = things.service.get(f"/collections/things/items/{key}/similar", params={"k": 20}).json()
     by_key = things.service.search(key=key, k=20).json()
-    other = by_key["results"][-1]["key"]  # no copy, of which the score says nothing
-    files = {"image_a": (None, key), "image_b": (None, other), "collection": (None, "things")}
+    last_key = by_key["results"][-1]["key"]  # no copy, of which the score says nothing
+    files = {"image_a": (None, key), "image_b": (None, last_key), "collection": (None, "things")}
     compared = things.service.post("/compare", files=files).json()
     assert similar["threshold"] == by_key["threshold"] == compared["threshold"]
     hits = [similar["results"][-1], by_key["results"][-1], compared]

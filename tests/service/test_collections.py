@@ -11,10 +11,10 @@ import pytest
 from lookalike import Encoder
 from lookalike.images import decode
 from tests.e2e.conftest import write_pictures
-from tests.service.conftest import HARD_KEYS, PLAIN_KEYS, TURNED, Shop
+from tests.service.conftest import HARD_KEYS, PLAIN_KEYS, ROTATED_KEY, Shop
 from tests.service.harness import Service, Trickle, index, item_path, serving, without_times
 
-KEYS = [*HARD_KEYS, *PLAIN_KEYS, TURNED]
+KEYS = [*HARD_KEYS, *PLAIN_KEYS, ROTATED_KEY]
 
 
 def test_a_collection_is_listed_and_described(service: Service, shop: Shop) -> None:
@@ -78,14 +78,14 @@ def test_an_item_is_found_under_its_key_whatever_is_in_it(service: Service, shop
     assert row["byte_size"] == len(data)
     assert row["content_digest"] == hashlib.sha256(data).hexdigest()
     kind = "JPEG" if key.endswith(".jpg") else "PNG"
-    size = (64, 96) if key == TURNED else (96, 72)
+    size = (64, 96) if key == ROTATED_KEY else (96, 72)
     assert (row["format"], row["width"], row["height"]) == (kind, *size)
     image = service.get(row["image_url"])
     assert image.content == data
     assert image.headers["content-type"] == f"image/{kind.lower()}"
     small = service.get(row["thumbnail_url"], params={"size": 64})
     drawn = decode(small.content)
-    assert (drawn.format, drawn.width, drawn.height) == ("JPEG", *((43, 64) if key == TURNED else (64, 48)))
+    assert (drawn.format, drawn.width, drawn.height) == ("JPEG", *((43, 64) if key == ROTATED_KEY else (64, 48)))
     assert small.headers["content-type"] == "image/jpeg"
 
 
@@ -98,7 +98,7 @@ def test_what_a_row_says_of_a_product_comes_back(service: Service) -> None:
 
 
 def test_a_thumbnail_is_upright_and_never_larger_than_the_picture(service: Service) -> None:
-    drawn = decode(service.get(item_path(TURNED, "thumbnail"), params={"size": 1024}).content)
+    drawn = decode(service.get(item_path(ROTATED_KEY, "thumbnail"), params={"size": 1024}).content)
     assert (drawn.width, drawn.height) == (64, 96)
     top, bottom = drawn.pixels[10, 32].astype(int), drawn.pixels[85, 32].astype(int)
     assert top[0] - top[2] > 150, "red"
@@ -122,8 +122,8 @@ def test_the_only_item_of_a_collection_has_nothing_similar(tmp_path: Path) -> No
     write_pictures(tmp_path / "pictures", 1)
     index(tmp_path / "data", "lonely", tmp_path / "pictures")
     with serving(tmp_path / "data") as service:
-        found = service.get(item_path("000.jpg", "similar", "lonely")).json()
-    assert (found["results"], found["best_score"], found["exhausted"]) == ([], None, True)
+        answer = service.get(item_path("000.jpg", "similar", "lonely")).json()
+    assert (answer["results"], answer["best_score"], answer["exhausted"]) == ([], None, True)
 
 
 @pytest.mark.parametrize("part", ["", "image", "thumbnail", "similar"])

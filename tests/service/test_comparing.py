@@ -86,12 +86,12 @@ def test_another_input_size_is_another_encoder_for_keys_too(service: Service, sh
 
 def test_a_score_in_the_words_of_the_report(service: Service) -> None:
     compared = service.post("/compare", files={"image_a": ONE, "image_b": OTHER}).json()
-    for other, said in ((OTHER, "No"), (ONE, "Yes")):
-        answer = service.post("/cosine_similarity_score", files={"image_1": ONE, "image_2": other}).json()
+    for second_picture, verdict in ((OTHER, "No"), (ONE, "Yes")):
+        answer = service.post("/cosine_similarity_score", files={"image_1": ONE, "image_2": second_picture}).json()
         assert list(answer) == ["Similarity Score", "Are the images similar?", "Time taken in milliseconds"]
-        assert answer["Are the images similar?"] == said
+        assert answer["Are the images similar?"] == verdict
         assert answer["Time taken in milliseconds"] > 0
-        expected = compared["normalized_score"] if other is OTHER else 1.0
+        expected = compared["normalized_score"] if second_picture is OTHER else 1.0
         assert answer["Similarity Score"] == pytest.approx(expected, abs=1e-5)
 
 

@@ -34,10 +34,10 @@ class Loader:
 
 @pytest.fixture
 def loader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loader]:
-    found = Loader()
-    monkeypatch.setattr("service.inference.encoder_pool.load_encoder", found)
-    yield found
-    found.gate.set()
+    loader = Loader()
+    monkeypatch.setattr("service.inference.encoder_pool.load_encoder", loader)
+    yield loader
+    loader.gate.set()
 
 
 def test_all_who_ask_for_an_encoder_share_one_loading(loader: Loader, tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_all_who_ask_for_an_encoder_share_one_loading(loader: Loader, tmp_path: 
         loader.gate.set()
         first, *others = await asyncio.gather(*asked, return_exceptions=True)
         assert isinstance(first, asyncio.CancelledError)
-        assert all(one is others[0] for one in others)
+        assert all(encoder is others[0] for encoder in others)
         assert await pool.get(EncoderRequest("1")) is others[0]
         assert loader.loaded == ["1"]
         pool.close()
@@ -117,8 +117,8 @@ def test_there_is_an_end_to_the_encoders_that_may_be_waited_for(tmp_path: Path) 
         await asyncio.sleep(0)
         for task in waiting[:8]:
             task.cancel()
-        found = await asyncio.gather(*waiting, return_exceptions=True)
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
         pool.close()
-        return [type(outcome).__name__ for outcome in found]
+        return [type(outcome).__name__ for outcome in outcomes]
 
     assert asyncio.run(scenario()) == ["CancelledError"] * 8 + ["OverloadedError"]

@@ -70,10 +70,10 @@ def test_the_heat_maps_are_those_of_the_library_in_the_order_of_the_pictures(ser
         [part.score for part in expected.parts], abs=1e-5
     )
     for uri, heat in zip(answer["heat_maps"], expected.heat_maps, strict=True):
-        found = heat_of(uri)
-        assert found.shape == (36, 36)
-        assert found.max() == 1.0
-        np.testing.assert_allclose(found, heat, atol=0.5 / 255 + 1e-3)
+        decoded_heat = heat_of(uri)
+        assert decoded_heat.shape == (36, 36)
+        assert decoded_heat.max() == 1.0
+        np.testing.assert_allclose(decoded_heat, heat, atol=0.5 / 255 + 1e-3)
 
 
 def test_indexed_pictures_are_explained_from_their_files(service: Service, shop: Shop) -> None:

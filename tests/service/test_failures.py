@@ -27,8 +27,8 @@ from service.errors import request_errors
 from service.http.problems import INDEXER_CODES, STATUS
 from service.settings import ApiKeys
 from tests.service.conftest import Shop
+from tests.service.damaged_collections import write_damaged_collections
 from tests.service.harness import MULTIPART, Service, Trickle, item_path, part, serving, starting
-from tests.service.ruins import write_ruins
 
 PICTURE = encode_png(make_picture(1))
 JPEG = jpeg_bytes(1)
@@ -80,12 +80,12 @@ class World:
         return strict
 
     @property
-    def ruins(self) -> Service:
+    def damaged(self) -> Service:
         """Over a data folder in which every collection came to harm."""
-        if "ruins" not in self.made:
-            self.serving("ruins", write_ruins(self.folder / "ruins"))
-        ruins: Service = self.made["ruins"]
-        return ruins
+        if "damaged" not in self.made:
+            self.serving("damaged", write_damaged_collections(self.folder / "damaged"))
+        damaged: Service = self.made["damaged"]
+        return damaged
 
     def over_catalogue(self, change: Callable[[Path], object]) -> httpx.Response:
         """A search in the shop after something happened to its catalogue."""
@@ -126,9 +126,9 @@ def ask(code: str, status: int, path: str, method: str = "GET", **options: Any) 
     provokes(code, status)(lambda world: world.service.request(method, path, **options))
 
 
-def ask_ruins(code: str, status: int, path: str) -> None:
-    """Registers a plain request to the ruins."""
-    provokes(code, status)(lambda world: world.ruins.get(path))
+def request_damaged(code: str, status: int, path: str) -> None:
+    """Registers a plain request to the service with damaged collections."""
+    provokes(code, status)(lambda world: world.damaged.get(path))
 
 
 search_with("form-invalid", 400, content=b"--x\r\nno form", headers={"content-type": "multipart/form-data; boundary=x"})
@@ -148,41 +148,41 @@ two = {"image_a": PICTURE, "image_b": PICTURE}
 ask("encoder-unknown", 404, "/compare", "POST", files=two, data={"encoder": "resnet1800"})
 ask("encoder-not-installed", 409, "/compare", "POST", files=two, data={"encoder": "resnet50"})
 ask("encoder-options-invalid", 422, "/compare", "POST", files=two, data={"input_size": "100"})
-ask_ruins("collection-not-ready", 503, "/collections/not-ready")
-ask_ruins("snapshot-damaged", 503, "/collections/damaged/items")
-ask_ruins("index-damaged", 503, item_path("000.jpg", "similar", "index"))
-ask_ruins("snapshot-not-found", 503, "/collections/gone")
-ask_ruins("vectors-invalid", 503, "/collections/engine")
-ask_ruins("calibration-invalid", 503, "/collections/calibration")
-ask_ruins("calibration-mismatch", 409, "/collections/calibration-of-another")
-ask_ruins("entry-missing", 404, item_path("000.jpg", "image", "entries"))
-ask_ruins("entry-outside", 404, item_path("001.jpg", "image", "entries"))
-ask_ruins("entry-unreadable", 503, item_path("002.jpg", "thumbnail", "entries"))
+request_damaged("collection-not-ready", 503, "/collections/not-ready")
+request_damaged("snapshot-damaged", 503, "/collections/damaged/items")
+request_damaged("index-damaged", 503, item_path("000.jpg", "similar", "index"))
+request_damaged("snapshot-not-found", 503, "/collections/gone")
+request_damaged("vectors-invalid", 503, "/collections/engine")
+request_damaged("calibration-invalid", 503, "/collections/calibration")
+request_damaged("calibration-mismatch", 409, "/collections/calibration-of-another")
+request_damaged("entry-missing", 404, item_path("000.jpg", "image", "entries"))
+request_damaged("entry-outside", 404, item_path("001.jpg", "image", "entries"))
+request_damaged("entry-unreadable", 503, item_path("002.jpg", "thumbnail", "entries"))
 provokes("item-changed", 409)(
-    lambda world: world.ruins.post(
+    lambda world: world.damaged.post(
         "/compare", data={"image_a": "004.jpg", "image_b": "003.jpg", "collection": "entries", "explain": "true"}
     )
 )
-ask_ruins("source-not-found", 503, item_path("000.jpg", "image", "no-source"))
-ask_ruins("source-unsupported", 503, item_path("000.jpg", "image", "other-source"))
-ask_ruins("manifest-invalid", 503, item_path("entries/000.jpg", "image", "list"))
-ask_ruins("archive-unsafe", 503, item_path("000.jpg", "image", "unsafe"))
-ask_ruins("archive-damaged", 503, item_path("000.jpg", "thumbnail", "torn"))
+request_damaged("source-not-found", 503, item_path("000.jpg", "image", "no-source"))
+request_damaged("source-unsupported", 503, item_path("000.jpg", "image", "other-source"))
+request_damaged("manifest-invalid", 503, item_path("entries/000.jpg", "image", "list"))
+request_damaged("archive-unsafe", 503, item_path("000.jpg", "image", "unsafe"))
+request_damaged("archive-damaged", 503, item_path("000.jpg", "thumbnail", "torn"))
 
 
 @provokes("encoder-mismatch", 409)
 def _(world: World) -> httpx.Response:
-    return world.ruins.search(PICTURE, collection="mismatch")
+    return world.damaged.search(PICTURE, collection="mismatch")
 
 
 @provokes("weights-invalid", 500)
 def _(world: World) -> httpx.Response:
-    return world.ruins.post("/compare", files=two, data={"encoder": "resnet50"})
+    return world.damaged.post("/compare", files=two, data={"encoder": "resnet50"})
 
 
 @provokes("encoding-failed", 500)
 def _(world: World) -> httpx.Response:
-    return world.ruins.post("/compare", files=two, data={"encoder": "test_resnet"})
+    return world.damaged.post("/compare", files=two, data={"encoder": "test_resnet"})
 
 
 @provokes("unauthorized", 401)
@@ -325,8 +325,8 @@ def test_a_request_that_brings_an_id_finds_it_in_the_problem(world: World) -> No
     problem = world.service.get("/nowhere", headers={"X-Request-ID": "mine-1"})
     assert problem.json()["request_id"] == problem.headers["x-request-id"] == "mine-1"
     for bad in ("", "x" * 65, "a b", "a;b", "ä"):
-        other = world.service.get("/nowhere", headers={"X-Request-ID": bad.encode()}).headers["x-request-id"]
-        assert re.fullmatch(r"[0-9a-f]{16}", other)
+        new_id = world.service.get("/nowhere", headers={"X-Request-ID": bad.encode()}).headers["x-request-id"]
+        assert re.fullmatch(r"[0-9a-f]{16}", new_id)
 
 
 def test_a_collection_with_an_impossible_name_is_not_there(world: World) -> None:
@@ -337,6 +337,6 @@ def test_a_collection_with_an_impossible_name_is_not_there(world: World) -> None
 
 def test_after_all_this_the_others_are_still_served(world: World) -> None:
     assert world.service.search(PICTURE).status_code == 200
-    assert world.ruins.get("/ready").status_code == 200
-    assert world.ruins.get(item_path("003.jpg", "image", "entries")).status_code == 200
-    assert world.ruins.search(PICTURE, collection="torn").status_code == 200, "the vectors are whole"
+    assert world.damaged.get("/ready").status_code == 200
+    assert world.damaged.get(item_path("003.jpg", "image", "entries")).status_code == 200
+    assert world.damaged.search(PICTURE, collection="torn").status_code == 200, "the vectors are whole"

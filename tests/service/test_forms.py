@@ -30,8 +30,8 @@ def test_a_field_that_is_not_known_is_refused_with_the_one_that_was_meant(servic
         (error,) = wrong(service, files=FILE, data={written: "0.5"})
         assert (error["field"], error["code"]) == (written, "extra-forbidden")
         assert error["message"] == f"is unknown; did you mean {meant}? the fields are {SEARCH_FIELDS}"
-    (other,) = wrong(service, files=FILE, data={"zzz": "1"})
-    assert other["message"] == f"is unknown; the fields are {SEARCH_FIELDS}"
+    (problem,) = wrong(service, files=FILE, data={"zzz": "1"})
+    assert problem["message"] == f"is unknown; the fields are {SEARCH_FIELDS}"
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_a_query_string_of_countless_parameters_is_refused(service: Service, pat
 
 def test_names_of_files_come_back_as_they_were_sent_and_mean_nothing(service: Service) -> None:
     names = ["../../etc/passwd", "katze 🐱.png", "<script>.jpg", "a.exe"]
-    found = service.post("/search/batch", files=[("image", (name, PICTURE)) for name in names]).json()
-    assert [entry["name"] for entry in found["results"]] == names
-    assert all(entry["problem"] is None for entry in found["results"])
+    answer = service.post("/search/batch", files=[("image", (name, PICTURE)) for name in names]).json()
+    assert [entry["name"] for entry in answer["results"]] == names
+    assert all(entry["problem"] is None for entry in answer["results"])
 
 
 def test_what_is_quoted_back_is_cut_short(service: Service) -> None:

@@ -56,20 +56,20 @@ def test_what_needs_no_encoder_is_answered_as_ever(old: Service, service: Servic
         item_path(hard, "image"),
         item_path(hard, "thumbnail"),
     ):
-        one, other = old.get(path), service.get(path)
-        assert one.status_code == 200, path
-        if one.headers["content-type"] == "application/json":
-            assert without_times(one.json()) == without_times(other.json()), path
+        old_response, new_response = old.get(path), service.get(path)
+        assert old_response.status_code == 200, path
+        if old_response.headers["content-type"] == "application/json":
+            assert without_times(old_response.json()) == without_times(new_response.json()), path
         else:
-            assert one.content == other.content, path
+            assert old_response.content == new_response.content, path
     for path, fields in (
         ("/search", {"key": hard, "k": "5"}),
         ("/search", {"key": "plain-1", "tiers": "true"}),
         ("/compare", {"image_a": "plain-0", "image_b": hard, "collection": "shop"}),
     ):
-        one, other = old.post(path, data=fields), service.post(path, data=fields)
-        assert one.status_code == 200, path
-        assert without_times(one.json()) == without_times(other.json())
+        old_response, new_response = old.post(path, data=fields), service.post(path, data=fields)
+        assert old_response.status_code == 200, path
+        assert without_times(old_response.json()) == without_times(new_response.json())
 
 
 def searches_by_picture() -> dict[str, dict[str, Any]]:
@@ -156,9 +156,9 @@ def test_once_it_is_encoded_again_pictures_are_searched_with(old_data: Path, sho
         assert 'lookalike_searchable_by_picture{collection="shop"} 0.0' in running.get("/metrics").text
         assert index(data, "shop", shop.source / "shop.jsonl", reencode=True) == 2
         running.call(running.services.snapshots.poll_all)
-        found = running.search(PICTURE, k=1)
-        assert (found.status_code, found.json()["snapshot"]) == (200, 2)
-        assert found.json()["results"][0]["score"] == pytest.approx(1, abs=1e-4)
+        response = running.search(PICTURE, k=1)
+        assert (response.status_code, response.json()["snapshot"]) == (200, 2)
+        assert response.json()["results"][0]["score"] == pytest.approx(1, abs=1e-4)
         assert running.get("/health").json()["status"] == "ok"
         assert 'lookalike_searchable_by_picture{collection="shop"} 1.0' in running.get("/metrics").text
 
@@ -172,8 +172,8 @@ def test_a_running_service_keeps_the_snapshot_that_it_can_search_with_pictures(s
         index(data, "shop", shop_copy)
         age_encoder(data, "shop")
         running.call(running.services.snapshots.poll_all)
-        found = running.search(PICTURE, k=1)
-        assert (found.status_code, found.json()["snapshot"]) == (200, 1)
+        response = running.search(PICTURE, k=1)
+        assert (response.status_code, response.json()["snapshot"]) == (200, 1)
         (row,) = running.get("/collections").json()["collections"]
         assert (row["searchable_by_picture"], row["problem"]["code"]) == (True, "encoder-mismatch")
         assert "snapshot 2 of the collection 'shop' was made by" in row["problem"]["detail"]

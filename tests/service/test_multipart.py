@@ -28,12 +28,12 @@ def feed(*pieces: bytes) -> MultipartReader:
     return reader
 
 
-def found(*pieces: bytes) -> Found:
+def parse(*pieces: bytes) -> Found:
     """The fields of a body that comes in these pieces."""
     return [(part.name, part.filename, b"".join(part.pieces)) for part in feed(*pieces).close()]
 
 
-def one(head: bytes, content: bytes = b"x") -> bytes:
+def form_of(head: bytes, content: bytes = b"x") -> bytes:
     """A body of one part."""
     return b"--a-boundary\r\n" + head + b"\r\n\r\n" + content + b"\r\n--a-boundary--\r\n"
 
@@ -64,13 +64,13 @@ def bodies_in_pieces(draw: st.DrawFn) -> tuple[Found, list[bytes]]:
 @given(bodies_in_pieces())
 def test_what_was_put_in_comes_out_whatever_is_in_it_and_however_it_arrives(drawn: tuple[Found, list[bytes]]) -> None:
     fields, pieces = drawn
-    assert found(*pieces) == fields
+    assert parse(*pieces) == fields
 
 
 def test_a_form_that_arrives_byte_by_byte_is_read_as_one_that_comes_at_once() -> None:
     fields: Found = [("k", None, b"\r\n--a-bound"), ("image", "a.png", b"\r\r\n\r\n--"), ("e", "", b"")]
     body = b"\r\n" + written(fields) + b"an epilogue"
-    assert found(*(body[at : at + 1] for at in range(len(body)))) == found(body) == fields
+    assert parse(*(body[at : at + 1] for at in range(len(body)))) == parse(body) == fields
 
 
 def reference(body: bytes) -> Found | None:
@@ -116,9 +116,9 @@ GRAMMAR = [
 
 @given(st.lists(st.sampled_from(GRAMMAR), max_size=14).map(b"".join))
 def test_what_is_taken_for_a_form_is_what_others_read_in_it(rest: bytes) -> None:
-    body = one(b'Content-Disposition: form-data; name="k"').removesuffix(b"--\r\n") + rest
+    body = form_of(b'Content-Disposition: form-data; name="k"').removesuffix(b"--\r\n") + rest
     with suppress(BadFormError):
-        assert found(body) == reference(body)
+        assert parse(body) == reference(body)
 
 
 @pytest.mark.parametrize(
@@ -136,14 +136,14 @@ def test_what_is_taken_for_a_form_is_what_others_read_in_it(rest: bytes) -> None
     ],
 )
 def test_a_field_is_named_in_all_the_ways_that_clients_have(head: bytes, name: str, filename: str | None) -> None:
-    assert found(one(head)) == [(name, filename, b"x")]
+    assert parse(form_of(head)) == [(name, filename, b"x")]
 
 
 def test_what_stands_behind_the_form_is_left_out() -> None:
-    plain = one(b'Content-Disposition: form-data; name="k"')
+    plain = form_of(b'Content-Disposition: form-data; name="k"')
     for body in (plain, b"\r\n" + plain, plain + b"an epilogue", plain[:-2]):
-        assert found(body) == [("k", None, b"x")]
-    assert found(b"--a-boundary--\r\n") == []
+        assert parse(body) == [("k", None, b"x")]
+    assert parse(b"--a-boundary--\r\n") == []
 
 
 @pytest.mark.parametrize(
@@ -159,23 +159,23 @@ def test_what_stands_behind_the_form_is_left_out() -> None:
         (b"--a-boundary \t\r", "ends before its last boundary"),
         (b"--a-boundaryx\r\n", "goes on behind it"),
         (b"--a-boundary-x", "goes on behind it"),
-        (one(b'Content-Disposition: form-data; name="k"', b"x\r\n--a-boundaryx"), "goes on behind it"),
-        (one(b'Content-Disposition: form-data; name="k"')[:-3], "ends before its last boundary"),
-        (one(b'Content-Disposition: form-data; name="k"')[:-20], "ends before its last boundary"),
+        (form_of(b'Content-Disposition: form-data; name="k"', b"x\r\n--a-boundaryx"), "goes on behind it"),
+        (form_of(b'Content-Disposition: form-data; name="k"')[:-3], "ends before its last boundary"),
+        (form_of(b'Content-Disposition: form-data; name="k"')[:-20], "ends before its last boundary"),
         (b"--a-boundary\r\nno end of a head", "ends before its last boundary"),
-        (one(b"no header"), "is no header"),
-        (one(b'Content-Disposition: form-data; name="k"\r\n and more'), "is no header"),
-        (one(b'Content-Disposition: form-data; name="k"\r\nX: ' + b"x" * 20_000), "more than 8 KB"),
-        (one(b'Content-Disposition: form-data; name="k"' + b";a" * 300), "more than 256 options"),
-        (one(b"Content-Disposition: form-data; name=k", b"x" * (TEXT + 1)), "more than 2 KB"),
-        (one(b""), "no header Content-Disposition"),
-        (one(b"Content-Type: image/png"), "no header Content-Disposition"),
-        (one(b'Content-Disposition: form-data; filename="a.png"'), "has no name"),
+        (form_of(b"no header"), "is no header"),
+        (form_of(b'Content-Disposition: form-data; name="k"\r\n and more'), "is no header"),
+        (form_of(b'Content-Disposition: form-data; name="k"\r\nX: ' + b"x" * 20_000), "more than 8 KB"),
+        (form_of(b'Content-Disposition: form-data; name="k"' + b";a" * 300), "more than 256 options"),
+        (form_of(b"Content-Disposition: form-data; name=k", b"x" * (TEXT + 1)), "more than 2 KB"),
+        (form_of(b""), "no header Content-Disposition"),
+        (form_of(b"Content-Type: image/png"), "no header Content-Disposition"),
+        (form_of(b'Content-Disposition: form-data; filename="a.png"'), "has no name"),
     ],
 )
 def test_what_is_no_form_is_refused_with_the_reason(body: bytes, words: str) -> None:
     with pytest.raises(BadFormError, match=words):
-        found(body)
+        parse(body)
 
 
 def test_a_boundary_is_as_the_content_type_writes_it() -> None:

@@ -25,8 +25,8 @@ FORMS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def document(service: Service) -> dict[str, Any]:
-    found: dict[str, Any] = service.get("/openapi.json").json()
-    return found
+    loaded_document: dict[str, Any] = service.get("/openapi.json").json()
+    return loaded_document
 
 
 def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -57,10 +57,10 @@ def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
 
 
 def test_every_operation_has_a_name_of_its_own_and_says_what_it_does(document: dict[str, Any]) -> None:
-    found = operations_of(document)
-    names = [operation["operationId"] for operation in found.values()]
+    operations = operations_of(document)
+    names = [operation["operationId"] for operation in operations.values()]
     assert len(set(names)) == len(names)
-    for path, operation in found.items():
+    for path, operation in operations.items():
         assert operation["operationId"].isidentifier(), path
         assert "__" not in operation["operationId"], "made up by the framework"
         assert len(operation["description"].split()) > 1, path
@@ -109,8 +109,8 @@ def test_answers_have_the_fields_that_the_document_promises(service: Service, do
         answer = operation["responses"]["200"]["content"].get("application/json", {}).get("schema", {})
         if "$ref" not in answer:
             continue
-        asked = path.replace("{name}", "shop").replace("{key}", "plain-0")
-        response = service.request(method, asked, **FORMS.get(path, {}))
+        url = path.replace("{name}", "shop").replace("{key}", "plain-0")
+        response = service.request(method, url, **FORMS.get(path, {}))
         assert response.status_code == 200, name
         _compare(response.json(), answer, schemas, name)
         compared += 1
@@ -124,12 +124,12 @@ def _compare(value: Any, schema: dict[str, Any], schemas: dict[str, Any], where:
     if "$ref" in schema:
         schema = schemas[schema["$ref"].rpartition("/")[2]]
     if isinstance(value, list):
-        for number, one in enumerate(value):
-            _compare(one, schema.get("items", {}), schemas, f"{where}[{number}]")
+        for number, inner in enumerate(value):
+            _compare(inner, schema.get("items", {}), schemas, f"{where}[{number}]")
     elif isinstance(value, dict) and "properties" in schema:
         assert set(value) == set(schema["properties"]), where
-        for name, one in value.items():
-            _compare(one, schema["properties"][name], schemas, f"{where}.{name}")
+        for name, inner in value.items():
+            _compare(inner, schema["properties"][name], schemas, f"{where}.{name}")
 
 
 def test_the_reference_and_all_it_needs_come_from_this_machine(service: Service) -> None:

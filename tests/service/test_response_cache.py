@@ -45,17 +45,17 @@ def test_a_question_that_comes_again_is_answered_as_before_without_a_search(serv
         first, again = (service.get(item_path(key, "similar"), params={"k": 4}).json() for _ in range(2))
         by_form = service.search(key=key, k=4).json()
         assert without_times(again) == without_times(first) == without_times(by_form)
-        for kept in (again, by_form):
-            assert {name: took for name, took in kept["took_ms"].items() if name != "total"} == dict.fromkeys(
+        for cached in (again, by_form):
+            assert {name: took for name, took in cached["took_ms"].items() if name != "total"} == dict.fromkeys(
                 ("decode", "encode", "search", "catalogue"), 0.0
             )
-            assert kept["took_ms"]["total"] > 0
+            assert cached["took_ms"]["total"] > 0
 
 
 def test_whatever_changes_an_answer_makes_another_question_of_it(service: Service) -> None:
-    asked: list[dict[str, Any]] = [{}, {"k": 3}, {"min_score": 0.5}, {"threshold": 0.1}, {"threshold": 1.0}]
+    queries: list[dict[str, Any]] = [{}, {"k": 3}, {"min_score": 0.5}, {"threshold": 0.1}, {"threshold": 1.0}]
     for _ in range(2):
-        plain, few, close, low, high = (service.search(key="plain-0", **fields).json() for fields in asked)
+        plain, few, close, low, high = (service.search(key="plain-0", **fields).json() for fields in queries)
         assert (len(plain["results"]), len(few["results"])) == (10, 3)
         assert all(hit["score"] >= 0.5 for hit in close["results"])
         assert all(hit["similar"] for hit in low["results"])
@@ -87,17 +87,17 @@ def test_a_new_snapshot_answers_for_itself(tmp_path: Path) -> None:
 
 def test_no_more_is_kept_than_fits_and_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(responses, "CACHE_BYTES", 100_000)
-    kept = ResponseCache()
+    cache = ResponseCache()
     for number in range(1000):
-        kept.keep(number, b"x" * 1000)
-        kept.get(0)
-    there = [number for number in range(1000) if kept.get(number) is not None]
-    assert there[0] == 0, "asked for again and again"
-    assert there[1:] == list(range(1000 - len(there) + 1, 1000))
-    assert 50_000 < 1000 * len(there) < 100_000
-    kept.keep("all", b"x" * 200_000)
-    assert kept.get("all") is None
-    assert kept.get(999) is not None, "one that is too large pushes out no other"
+        cache.keep(number, b"x" * 1000)
+        cache.get(0)
+    cached_numbers = [number for number in range(1000) if cache.get(number) is not None]
+    assert cached_numbers[0] == 0, "asked for again and again"
+    assert cached_numbers[1:] == list(range(1000 - len(cached_numbers) + 1, 1000))
+    assert 50_000 < 1000 * len(cached_numbers) < 100_000
+    cache.keep("all", b"x" * 200_000)
+    assert cache.get("all") is None
+    assert cache.get(999) is not None, "one that is too large pushes out no other"
 
 
 def test_keys_stand_percent_encoded_in_urls_however_often_they_come(service: Service, shop: Shop) -> None:

@@ -8,10 +8,10 @@ import pytest
 from lookalike import Collection
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
-from tests.service.conftest import TURNED, Shop
+from tests.service.conftest import ROTATED_KEY, Shop
 from tests.service.harness import Service
 
-STRANGE = encode_png(make_picture(900))
+UNINDEXED = encode_png(make_picture(900))
 DEFAULT = {
     "value": 0.8,
     "source": "default, not calibrated for this encoder",
@@ -22,22 +22,22 @@ DEFAULT = {
 
 def test_a_picture_of_the_collection_finds_itself_first_with_score_one(service: Service, shop: Shop) -> None:
     for key in shop.keys:
-        found = service.search(shop.picture(key), k=3).json()
-        best = found["results"][0]
+        answer = service.search(shop.picture(key), k=3).json()
+        best = answer["results"][0]
         assert best["key"] == key
         assert best["score"] == pytest.approx(1.0, abs=1e-4)
-        assert [hit["rank"] for hit in found["results"]] == [1, 2, 3]
-        scores = [hit["score"] for hit in found["results"]]
+        assert [hit["rank"] for hit in answer["results"]] == [1, 2, 3]
+        scores = [hit["score"] for hit in answer["results"]]
         assert scores == sorted(scores, reverse=True)
 
 
 def test_an_answer_says_what_it_is_an_answer_to(service: Service, shop: Shop) -> None:
     response = service.search(shop.picture("shoes/red one.jpg"), collection="shop", k=1)
-    found = response.json()
-    took = found.pop("took_ms")
-    (hit,) = found.pop("results")
-    assert found.pop("best_score") == hit["score"]
-    assert found == {
+    answer = response.json()
+    took = answer.pop("took_ms")
+    (hit,) = answer.pop("results")
+    assert answer.pop("best_score") == hit["score"]
+    assert answer == {
         "collection": "shop",
         "snapshot": 1,
         "encoder": "bundled",
@@ -68,22 +68,22 @@ def test_an_answer_says_what_it_is_an_answer_to(service: Service, shop: Shop) ->
 
 def test_scores_are_those_of_the_library(service: Service, shop: Shop) -> None:
     with Collection.open(shop.data, "shop") as collection:
-        expected = collection.search(STRANGE, k=5)
-    found = service.search(STRANGE, k=5).json()["results"]
-    assert [hit["key"] for hit in found] == [hit.key for hit in expected]
-    assert [hit["score"] for hit in found] == pytest.approx([hit.score for hit in expected], abs=1e-5)
-    assert [hit["normalized_score"] for hit in found] == pytest.approx(
+        expected = collection.search(UNINDEXED, k=5)
+    hits = service.search(UNINDEXED, k=5).json()["results"]
+    assert [hit["key"] for hit in hits] == [hit.key for hit in expected]
+    assert [hit["score"] for hit in hits] == pytest.approx([hit.score for hit in expected], abs=1e-5)
+    assert [hit["normalized_score"] for hit in hits] == pytest.approx(
         [(hit.score + 1) / 2 for hit in expected], abs=1e-5
     )
 
 
 def test_a_search_by_key_leaves_the_item_itself_out_and_encodes_nothing(service: Service, shop: Shop) -> None:
     by_file = service.search(shop.picture("plain-0"), k=5).json()["results"]
-    found = service.search(key="plain-0", k=4).json()
-    assert [hit["key"] for hit in found["results"]] == [hit["key"] for hit in by_file[1:]]
-    assert [hit["score"] for hit in found["results"]] == pytest.approx([hit["score"] for hit in by_file[1:]], abs=1e-5)
-    assert found["query"] == {"width": 96, "height": 72, "box": [0.0, 0.0, 1.0, 1.0], "key": "plain-0"}
-    assert found["took_ms"]["encode"] == 0
+    answer = service.search(key="plain-0", k=4).json()
+    assert [hit["key"] for hit in answer["results"]] == [hit["key"] for hit in by_file[1:]]
+    assert [hit["score"] for hit in answer["results"]] == pytest.approx([hit["score"] for hit in by_file[1:]], abs=1e-5)
+    assert answer["query"] == {"width": 96, "height": 72, "box": [0.0, 0.0, 1.0, 1.0], "key": "plain-0"}
+    assert answer["took_ms"]["encode"] == 0
     assert [service.search(key="plain-0", k=k).json()["exhausted"] for k in (11, 12)] == [False, True], "of 13"
     everything = service.search(key="plain-0", k=1000).json()
     assert {hit["key"] for hit in everything["results"]} == set(shop.keys) - {"plain-0"}
@@ -115,24 +115,26 @@ def test_a_box_of_an_indexed_picture_leaves_it_out_too(service: Service, shop: S
 
 
 def test_sizes_and_boxes_are_of_the_upright_picture(service: Service, shop: Shop) -> None:
-    query = service.search(shop.picture(TURNED)).json()["query"]
+    query = service.search(shop.picture(ROTATED_KEY)).json()["query"]
     assert (query["width"], query["height"]) == (64, 96)
     above, below = np.zeros((48, 64, 3), np.uint8), np.zeros((48, 64, 3), np.uint8)
     above[..., 0], below[..., 2] = 255, 255
-    upper = service.post("/embed", data={"box": "0,0,1,0.4"}, files={"image": shop.picture(TURNED)}).json()["vector"]
+    upper = service.post("/embed", data={"box": "0,0,1,0.4"}, files={"image": shop.picture(ROTATED_KEY)}).json()[
+        "vector"
+    ]
     red, blue = (service.post("/embed", files={"image": encode_png(half)}).json()["vector"] for half in (above, below))
     assert float(np.dot(upper, red)) > 0.95 > float(np.dot(upper, blue))
 
 
 def test_min_score_leaves_out_what_is_below_it_and_the_best_score_is_told(service: Service, shop: Shop) -> None:
-    everything = service.search(STRANGE, k=1000).json()
+    everything = service.search(UNINDEXED, k=1000).json()
     scores = [hit["score"] for hit in everything["results"]]
     assert len(scores) == len(shop.keys)
     border = (scores[3] + scores[4]) / 2
-    above = service.search(STRANGE, k=10, min_score=border).json()
+    above = service.search(UNINDEXED, k=10, min_score=border).json()
     assert [hit["score"] for hit in above["results"]] == scores[:4]
     assert above["exhausted"] is True
-    nothing = service.search(STRANGE, min_score=1).json()
+    nothing = service.search(UNINDEXED, min_score=1).json()
     assert nothing["results"] == []
     assert nothing["exhausted"] is True
     assert nothing["best_score"] == above["best_score"] == everything["best_score"] == scores[0]
@@ -140,14 +142,14 @@ def test_min_score_leaves_out_what_is_below_it_and_the_best_score_is_told(servic
 
 @pytest.mark.parametrize(("k", "exhausted"), [(1, False), (12, False), (13, True), (1000, True)])
 def test_k_neighbours_come_as_long_as_there_are_so_many(service: Service, shop: Shop, k: int, exhausted: bool) -> None:
-    found = service.search(STRANGE, k=k).json()
+    answer = service.search(UNINDEXED, k=k).json()
     assert len(shop.keys) == 13
-    assert len(found["results"]) == min(k, 13)
-    assert found["exhausted"] is exhausted
+    assert len(answer["results"]) == min(k, 13)
+    assert answer["exhausted"] is exhausted
 
 
 def test_ten_neighbours_come_if_nobody_says_how_many(service: Service) -> None:
-    assert len(service.search(STRANGE).json()["results"]) == 10
+    assert len(service.search(UNINDEXED).json()["results"]) == 10
 
 
 def test_the_threshold_is_the_default_or_the_one_given(service: Service, shop: Shop) -> None:

@@ -71,12 +71,17 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         LOOKALIKE_LOG_FORMAT="text",
     )
     assert (by_flag.exit_code, by_variable.exit_code) == (0, 0)
-    one, other = start.settings
-    assert one == other
-    assert one.places == Places(Path("d"), "sqlite:///x.db", Path("e"))
-    assert (one.limits.max_bytes, one.limits.max_pixels, one.capacity) == (2 * 1024 * 1024, 3_000_000, 8)
-    assert (one.request_timeout, one.upload_timeout, one.encoders_kept, one.decoders) == (1.5, 2.5, 1, 5)
-    assert one.allowed_hosts == ("a.example", "b.example")
+    by_flags, by_variables = start.settings
+    assert by_flags == by_variables
+    assert by_flags.places == Places(Path("d"), "sqlite:///x.db", Path("e"))
+    assert (by_flags.limits.max_bytes, by_flags.limits.max_pixels, by_flags.capacity) == (2 * 1024 * 1024, 3_000_000, 8)
+    assert (by_flags.request_timeout, by_flags.upload_timeout, by_flags.encoders_kept, by_flags.decoders) == (
+        1.5,
+        2.5,
+        1,
+        5,
+    )
+    assert by_flags.allowed_hosts == ("a.example", "b.example")
     assert start.logs == [("error", False)] * 2
 
 

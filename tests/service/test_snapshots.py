@@ -52,8 +52,8 @@ class Stand:
         return generation
 
     def keys(self, **fields: object) -> list[str]:
-        found = self.service.search(NEW, k=1000, **fields).json()
-        return sorted(hit["key"] for hit in found["results"])
+        answer = self.service.search(NEW, k=1000, **fields).json()
+        return sorted(hit["key"] for hit in answer["results"])
 
 
 @pytest.fixture
@@ -140,19 +140,19 @@ def test_an_old_snapshot_is_closed_once_when_its_last_request_has_ended(stand: S
     snapshots = stand.service.services.snapshots
 
     async def scenario() -> None:
-        async with AsyncExitStack() as one, AsyncExitStack() as other:
-            held = await one.enter_async_context(snapshots.lease("stand"))
-            assert await other.enter_async_context(snapshots.lease(None)) is held
-            closes = count_closes(held)
+        async with AsyncExitStack() as first_lease, AsyncExitStack() as second_lease:
+            snapshot = await first_lease.enter_async_context(snapshots.lease("stand"))
+            assert await second_lease.enter_async_context(snapshots.lease(None)) is snapshot
+            closes = count_closes(snapshot)
             await asyncio.to_thread(stand.publish)
             await snapshots.poll_all()
             async with snapshots.lease("stand") as newest:
                 assert newest.generation == 2
                 assert closes == []
-            await one.aclose()
+            await first_lease.aclose()
             assert closes == []
-            assert held.collection.item("000.jpg").draft.key == "000.jpg", "who holds it can still read it"
-            await other.aclose()
+            assert snapshot.collection.item("000.jpg").draft.key == "000.jpg", "who holds it can still read it"
+            await second_lease.aclose()
             assert closes == [1]
 
     stand.service.call(scenario)
@@ -228,8 +228,8 @@ def test_a_collection_comes_and_goes_while_the_service_runs(stand: Stand, tmp_pa
     shutil.rmtree(stand.data / "collections/second")
     stand.look()
     assert closes == [1]
-    gone = stand.service.search(NEW, collection="second")
-    assert (gone.status_code, gone.json()["code"]) == (404, "collection-not-found")
+    response = stand.service.search(NEW, collection="second")
+    assert (response.status_code, response.json()["code"]) == (404, "collection-not-found")
     assert stand.service.search(NEW).status_code == 200, "only one is left"
 
 

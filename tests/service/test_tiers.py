@@ -48,8 +48,8 @@ class Album:
 
     def compare(self, a: bytes | str, b: bytes | str, **fields: str) -> dict[str, Any]:
         files = {name: (None, it) if isinstance(it, str) else it for name, it in (("image_a", a), ("image_b", b))}
-        found: dict[str, Any] = self.service.post("/compare", files=files, data=fields).json()
-        return found
+        comparison: dict[str, Any] = self.service.post("/compare", files=files, data=fields).json()
+        return comparison
 
     def tiers(self, answer: dict[str, Any]) -> dict[str, str | None]:
         return {hit["key"]: hit["tier"] for hit in answer["results"]}
@@ -88,15 +88,15 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Album]:
     ],
 )
 def test_a_copy_is_similar_whatever_its_score_is(album: Album, copy: bytes, tier: str) -> None:
-    found = album.compare(encode_png(ONE), copy, threshold="1")
-    assert (found["tier"], found["tier_problem"], found["similar"]) == (tier, None, True)
+    comparison = album.compare(encode_png(ONE), copy, threshold="1")
+    assert (comparison["tier"], comparison["tier_problem"], comparison["similar"]) == (tier, None, True)
 
 
 def test_without_a_copy_the_score_decides(album: Album) -> None:
     score = album.compare(encode_png(ONE), encode_png(OTHER))["normalized_score"]
     for threshold, tier in ((score - 0.01, "similar"), (score + 0.01, "different")):
-        found = album.compare(encode_png(ONE), encode_png(OTHER), threshold=str(round(threshold, 4)))
-        assert (found["tier"], found["similar"]) == (tier, tier == "similar")
+        comparison = album.compare(encode_png(ONE), encode_png(OTHER), threshold=str(round(threshold, 4)))
+        assert (comparison["tier"], comparison["similar"]) == (tier, tier == "similar")
 
 
 def test_pictures_of_one_colour_are_similar_to_none_and_have_no_confidence(album: Album) -> None:
@@ -129,21 +129,21 @@ def test_indexed_pictures_are_looked_at_in_their_files(album: Album) -> None:
         (encode_png(ONE), "one.png", "same-bytes"),
         (HALF, "one.bmp", "near-duplicate"),
     ):
-        found = album.compare(a, b, threshold="0.999")
-        assert (found["tier"], found["tier_problem"]) == (tier, None), (a, b)
-        assert found["took_ms"]["pixels"] > 0
+        comparison = album.compare(a, b, threshold="0.999")
+        assert (comparison["tier"], comparison["tier_problem"]) == (tier, None), (a, b)
+        assert comparison["took_ms"]["pixels"] > 0
 
 
 @pytest.mark.parametrize(("key", "why"), [("gone.png", "no longer exists"), ("changed.png", "no longer the one")])
 def test_a_file_that_came_to_harm_leaves_the_score_and_says_why_there_is_no_tier(
     album: Album, key: str, why: str
 ) -> None:
-    found = album.compare(key, "one.png")
-    assert -1 <= found["score"] <= 1
-    assert found["tier"] is None
-    assert why in found["tier_problem"]
-    assert str(album.folder) not in found["tier_problem"]
-    assert found["similar"] == (found["normalized_score"] >= 0.8)
+    comparison = album.compare(key, "one.png")
+    assert -1 <= comparison["score"] <= 1
+    assert comparison["tier"] is None
+    assert why in comparison["tier_problem"]
+    assert str(album.folder) not in comparison["tier_problem"]
+    assert comparison["similar"] == (comparison["normalized_score"] >= 0.8)
 
 
 def test_a_search_for_copies_tells_the_tier_of_each_neighbour(album: Album) -> None:
@@ -170,10 +170,10 @@ def test_the_first_twenty_have_a_tier_but_those_whose_files_came_to_harm(album: 
     first, beyond = answer["results"][:20], answer["results"][20:]
     assert len(beyond) == 8
     assert {(hit["tier"], hit["tier_problem"]) for hit in beyond} == {(None, None)}
-    (gone,) = (hit for hit in first if hit["key"] == "gone.png")
-    assert gone["rank"] == 1
-    assert gone["tier"] is None
-    assert "no longer exists" in gone["tier_problem"]
+    (missing_hit,) = (hit for hit in first if hit["key"] == "gone.png")
+    assert missing_hit["rank"] == 1
+    assert missing_hit["tier"] is None
+    assert "no longer exists" in missing_hit["tier_problem"]
     harmed = {"gone.png", "changed.png"}
     assert all((hit["tier"] is None) == (hit["key"] in harmed) for hit in first)
 
