@@ -32,7 +32,14 @@ def robustness(
     fusion: FusionsOption = None,
     input_size: SizesOption = None,
     limit: Annotated[
-        int, typer.Option("--limit", min=2, max=5000, envvar="LOOKALIKE_LIMIT", help="Use at most this many pictures.")
+        int,
+        typer.Option(
+            "--limit",
+            min=2,
+            max=5000,
+            envvar="LOOKALIKE_LIMIT",
+            help="Use at most this many pictures, of as many labels as there are.",
+        ),
     ] = 200,
     out: ReportOption = None,
     images_root: RootOption = None,

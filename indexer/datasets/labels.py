@@ -122,12 +122,14 @@ def folder_labels(pictures: Iterable[Described]) -> Labels:
     return Labels(FOLDERS, tuple(_folder(picture.key) for picture in pictures))
 
 
-def read_labelled(source: Source, column: str | None = None, limit: int | None = None) -> LabelledEntries:
+def read_labelled(
+    source: Source, column: str | None = None, limit: int | None = None, *, least: int = 2
+) -> LabelledEntries:
     """All entries of ``source`` with their labels, in its order; at most ``limit`` of them.
 
-    A sample is drawn with a fixed seed. Each label keeps its share, but at least two pictures, since a single
-    one has no match. If ``limit`` is too small for two of each, some labels are left out. Raises
-    ManifestError if no entry has the ``column``.
+    A sample is drawn with a fixed seed. Each label keeps its share, but at least ``least`` pictures: two where a single
+    one has no match. If ``limit`` is too small for so many of each, some labels are left out. Raises ManifestError if
+    no entry has the ``column``.
     """
     entries: list[Entry] = []
     rejections: list[tuple[str, str]] = []
@@ -137,10 +139,10 @@ def read_labelled(source: Source, column: str | None = None, limit: int | None =
         else:
             entries.append(entry)
     if column is not None:
-        _check_column(source, entries, column)
+        check_column(source.location, entries, column)
     labels = choose_labels(entries, column)
     if limit is not None and limit < len(entries):
-        sample = spread_sample(labels.values, limit)
+        sample = spread_sample(labels.values, limit, least)
         entries = [entries[row] for row in sample]
         labels = Labels(labels.place, tuple(labels.values[row] for row in sample))
     return LabelledEntries(tuple(entries), labels, tuple(rejections))
@@ -151,22 +153,22 @@ def source_name(path: Path) -> str:
     return path.absolute().parent.name if path.is_file() and path.suffix != ".zip" else path.stem
 
 
-def spread_sample(labels: Sequence[str | None], limit: int) -> list[int]:
+def spread_sample(labels: Sequence[str | None], limit: int, least: int = 2) -> list[int]:
     """Positions of a stratified sample of at most ``limit`` of ``labels``, ascending; see ``read_labelled``."""
     generator = random.Random(SEED)
     rows: dict[str | None, list[int]] = {}
     for row in generator.sample(range(len(labels)), len(labels)):
         rows.setdefault(labels[row], []).append(row)
-    quotas = _quotas({label: len(label_rows) for label, label_rows in rows.items()}, limit)
+    quotas = _quotas({label: len(label_rows) for label, label_rows in rows.items()}, limit, least)
     return sorted(row for label, label_rows in rows.items() for row in label_rows[: quotas[label]])
 
 
-def _quotas(sizes: Mapping[str | None, int], limit: int) -> Counter[str | None]:
-    """Sample size of each label: two while ``limit`` allows it, the rest in proportion."""
+def _quotas(sizes: Mapping[str | None, int], limit: int, least: int) -> Counter[str | None]:
+    """Sample size of each label: ``least`` while ``limit`` allows it, the rest in proportion."""
     quotas: Counter[str | None] = Counter()
     budget = limit
     for label, size in sizes.items():
-        minimum = min(2, size)
+        minimum = min(least, size)
         if minimum <= budget:
             quotas[label], budget = minimum, budget - minimum
     # The label that is furthest below its share comes next.
@@ -181,13 +183,19 @@ def _quotas(sizes: Mapping[str | None, int], limit: int) -> Counter[str | None]:
     return quotas
 
 
-def _check_column(source: Source, entries: Sequence[Entry], column: str) -> None:
-    columns = {name for entry in entries for name in entry.metadata}
-    columns |= {PRODUCT} if any(entry.product_id for entry in entries) else set()
-    if entries and column not in columns:
+def check_column(source_name: str, pictures: Iterable[Described], column: str) -> None:
+    """Raise ManifestError, which lists the columns there are, if no picture of several has this one."""
+    columns: set[str] = set()
+    has_pictures = False
+    for picture in pictures:
+        has_pictures = True
+        columns.update(picture.metadata)
+        if picture.product_id:
+            columns.add(PRODUCT)
+    if has_pictures and column not in columns:
         columns_text = f"there are: {', '.join(sorted(columns))}" if columns else "there are none"
         raise ManifestError(
-            f"{source.location} has no column {column!r} to take labels from; {columns_text}", subject=column
+            f"{source_name} has no column {column!r} to take labels from; {columns_text}", subject=column
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from indexer.console.reporter import Reporter
 from indexer.datasets.embed import embed_entries, encoder_names
-from indexer.datasets.labels import Labels, choose_labels, read_labelled, spread_sample
+from indexer.datasets.labels import Labels, check_column, choose_labels, read_labelled, spread_sample
 from indexer.ingest.verdicts import has_picture_extension
 from lookalike.api import Collection, Encoder, Vectors
 from lookalike.errors import (
@@ -148,6 +148,10 @@ def subject_of_collection(
     collection.check_rows()
     vectors = np.empty((len(collection), manifest.dimension), np.float32)
     keys, locations = [], []
+    if options.column is not None:
+        check_column(
+            f"the collection {manifest.collection!r}", (item.draft for item in collection.items()), options.column
+        )
     all_labels = choose_labels((item.draft for item in collection.items()), options.column)
     with reporter.stage(f"{manifest.collection}: reading vectors", len(collection)) as stage:
         for row, item in enumerate(collection.items()):

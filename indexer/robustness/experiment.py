@@ -59,8 +59,9 @@ class Row:
 class Column:
     """One encoder.
 
-    ``unrelated_score`` is the mean normalised score of two different originals, and ``unrelated_similar`` the share of
-    such pairs that the threshold calls similar; they are the baseline for the scores of perturbed pictures.
+    ``unrelated_score`` is the mean normalised score of two originals of different labels, and ``unrelated_similar`` the
+    share of such pairs that the threshold calls similar; they are the baseline for the scores of perturbed pictures.
+    Where all have one label, pairs of it are taken.
     """
 
     name: str
@@ -102,6 +103,7 @@ class _Accumulator:
     originals: list[list[Vectors]]
     perturbed_vectors: list[list[list[Vectors]]]
     rows: list[list[int]]
+    keys: list[str] = field(default_factory=list)
     rejections: list[tuple[str, str]] = field(default_factory=list)
     example: Example | None = None
 
@@ -115,11 +117,13 @@ def run_trial(
 ) -> Trial:
     """Apply all perturbations to at most ``limit`` pictures of ``source``, and score them with each encoder.
 
-    Sample and perturbations depend on the source alone: a second run gives the same numbers. Raises
-    SourceEmptyError if fewer than two pictures can be read, and the errors of a calibration that is damaged.
+    A sample has pictures of as many labels as there are. Sample and perturbations depend on the source alone: a second
+    run gives the same numbers. Raises SourceEmptyError if fewer than two pictures can be read, and the errors of a
+    calibration that is damaged.
     """
     thresholds = [encoder.threshold() for encoder in encoders]
-    sample = read_labelled(source, limit=limit)
+    sample = read_labelled(source, limit=limit, least=1)
+    label_by_key = dict(zip((entry.key for entry in sample.entries), sample.labels.values, strict=True))
     accumulator = _Accumulator(
         [[] for _ in encoders], [[[] for _ in PERTURBATIONS] for _ in encoders], [[] for _ in PERTURBATIONS]
     )
@@ -137,7 +141,11 @@ def run_trial(
         )
     original_vectors = [np.stack(vectors) for vectors in accumulator.originals]
     encoder_rows = zip(encoder_names(encoders), encoders, thresholds, original_vectors, strict=True)
-    columns = tuple(_column(name, encoder.spec, threshold, table) for name, encoder, threshold, table in encoder_rows)
+    unrelated = _unrelated_pairs([label_by_key[key] for key in accumulator.keys])
+    columns = tuple(
+        _column(name, encoder.spec, threshold, (table @ table.T)[unrelated])
+        for name, encoder, threshold, table in encoder_rows
+    )
     rows = tuple(
         Row(
             perturbation,
@@ -199,6 +207,7 @@ def _limit_size(pixels: RGB) -> RGB:
 
 def _add_picture(encoders: Sequence[Encoder], key: str, original: RGB, accumulator: _Accumulator) -> None:
     row = accumulator.pictures
+    accumulator.keys.append(key)
     perturbed_pictures = [
         perturbation.apply(original, seed_of(key, perturbation.name)) for perturbation in PERTURBATIONS
     ]
@@ -225,7 +234,15 @@ def _add_picture(encoders: Sequence[Encoder], key: str, original: RGB, accumulat
             accumulator.example = example
 
 
-def _column(name: str, spec: EncoderSpec, threshold: Threshold, originals: Vectors) -> Column:
-    pairs: npt.NDArray[np.float32] = (originals @ originals.T)[np.triu_indices(len(originals), 1)]
-    similar = float(np.mean([threshold.similar(float(score)) for score in pairs]))
-    return Column(name, spec, threshold, normalise_score(float(pairs.mean())), similar)
+def _unrelated_pairs(labels: Sequence[str | None]) -> npt.NDArray[np.bool_]:
+    """(n, n), true for each pair of pictures once, but for those that share a label; for all where all share one."""
+    every_pair: npt.NDArray[np.bool_] = np.triu(np.ones((len(labels), len(labels)), bool), 1)
+    same_label = np.array([[first is not None and first == second for second in labels] for first in labels])
+    unrelated = every_pair & ~same_label
+    return unrelated if unrelated.any() else every_pair
+
+
+def _column(name: str, spec: EncoderSpec, threshold: Threshold, scores: npt.NDArray[np.float32]) -> Column:
+    """``scores`` (p) are the cosines of pairs of unrelated originals."""
+    similar = float(np.mean([threshold.similar(float(score)) for score in scores]))
+    return Column(name, spec, threshold, normalise_score(float(scores.mean())), similar)

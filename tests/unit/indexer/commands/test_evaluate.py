@@ -232,6 +232,15 @@ def test_a_collection_whose_pictures_are_gone_is_measured_all_the_same(run: Run,
     assert "not readable" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_collection_without_the_column_is_refused_with_the_columns_there_are(run: Run, tmp_path: Path) -> None:
+    write_classes(tmp_path / "shop", classes=2, each=2)
+    (tmp_path / "shop/rows.csv").write_text("path,colour\nkind 0/0.png,red\n")
+    assert run("index", tmp_path / "shop/rows.csv", "-c", "shop").code == 0
+    error = run("evaluate", "-c", "shop", "--label", "nolabel").error
+    assert isinstance(error, ManifestError)
+    assert "'shop' has no column 'nolabel' to take labels from; there are: colour" in error.message
+
+
 def no_labels(folder: Path) -> Path:
     return write_classes(folder, classes=1) / "kind 0"
 

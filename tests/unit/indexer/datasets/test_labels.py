@@ -105,6 +105,12 @@ def test_a_sample_too_small_for_all_labels_keeps_whole_pairs_of_some() -> None:
     assert list(counts.values()) == [2] * 5
 
 
+def test_a_small_sample_of_strangers_has_a_picture_of_each_label_before_a_second_of_any() -> None:
+    labels = [label for label in "abcdefgh" for _ in range(4)]
+    sample = spread_sample(labels, 8, 1)
+    assert sorted(labels[row] for row in sample) == list("abcdefgh")
+
+
 def test_a_limit_above_the_number_of_pictures_changes_nothing(tmp_path: Path) -> None:
     source = open_source(manifest(tmp_path, ["a.jpg,cat,red", "b.jpg,dog,red"]))
     assert read_labelled(source, limit=5) == read_labelled(source)

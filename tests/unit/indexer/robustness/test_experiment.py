@@ -68,6 +68,20 @@ def test_outcomes_are_means_over_the_pictures() -> None:
     assert found.similar == pytest.approx(2 / 3)
 
 
+def test_a_few_pictures_are_of_different_products_and_pairs_of_one_are_no_strangers(tmp_path: Path) -> None:
+    for product in range(4):
+        folder = tmp_path / "shop" / f"product-{product}"
+        folder.mkdir(parents=True)
+        for view in range(4):
+            (folder / f"{view}.png").write_bytes(encode_png(make_picture(product, (96, 72 + view))))
+    few = trial_of(tmp_path / "shop", 0, limit=4)
+    every = trial_of(tmp_path / "shop", 0)
+    # Views of one product are all but equal; as strangers they would raise the baseline.
+    assert few.columns[0].unrelated_score == pytest.approx(every.columns[0].unrelated_score, abs=0.02)
+    one_product = trial_of(tmp_path / "shop" / "product-0", 0)
+    assert every.columns[0].unrelated_score < one_product.columns[0].unrelated_score - 0.02
+
+
 def test_an_original_that_is_there_twice_has_been_found() -> None:
     originals = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
     found = outcome_of(originals[:2], originals, [0, 1], Threshold(0.8, "given"))
