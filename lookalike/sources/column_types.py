@@ -19,7 +19,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import partial
 
 from lookalike.sources.base import Value
@@ -28,6 +28,7 @@ LIST_SUFFIX = "[]"
 
 _DIGITS, _GROUPED = "[1-9][0-9]{0,14}", r"[1-9][0-9]{0,2}(?:%s[0-9]{3}){1,4}"
 _INTEGER = re.compile(f"0|-?{_DIGITS}")
+_DATE = re.compile(r"(\d{1,2})([./])(\d{1,2})([./])(\d{4})(?: (\d\d:\d\d(?::\d\d)?))?", re.ASCII)
 _BOOLEANS = (
     ("true", "false", False), ("wahr", "falsch", False), ("vrai", "faux", False),
     ("yes", "no", True), ("ja", "nein", True), ("oui", "non", True),
@@ -90,13 +91,16 @@ def _parse_iso(text: str) -> str:
     raise ValueError(text)
 
 
-def _parse_date(text: str, form: str) -> str:
-    if not re.fullmatch(r"\d{1,2}[./]\d{1,2}[./]\d{4}( \d\d:\d\d(:\d\d)?)?", text, re.ASCII):
+def _parse_date(text: str, separator: str, day: int, month: int) -> str:
+    """``day`` and ``month`` are the places of these among the three numbers."""
+    match = _DATE.fullmatch(text)
+    if match is None or match[2] != separator or match[4] != separator:
         raise ValueError(text)
-    day, _, time = text.partition(" ")
-    if not time:
-        return datetime.strptime(day, form).date().isoformat()
-    return datetime.strptime(text, f"{form} %H:%M:%S" if time.count(":") == 2 else f"{form} %H:%M").isoformat()
+    numbers = (int(match[1]), int(match[3]))
+    written = date(int(match[5]), numbers[month], numbers[day])
+    if match[6] is None:
+        return written.isoformat()
+    return datetime.combine(written, time.fromisoformat(match[6])).isoformat()
 
 
 def _is_above_twelve(texts: Iterable[str], part: int) -> bool:
@@ -126,9 +130,9 @@ _TYPES = (
     _decimal(",", "."),
     *(_boolean(*words) for words in _BOOLEANS),
     ColumnType("date", _parse_iso),
-    ColumnType("date d.m.y", partial(_parse_date, form="%d.%m.%Y")),
-    ColumnType("date d/m/y", partial(_parse_date, form="%d/%m/%Y"), partial(_is_above_twelve, part=0)),
-    ColumnType("date m/d/y", partial(_parse_date, form="%m/%d/%Y"), partial(_is_above_twelve, part=1)),
+    ColumnType("date d.m.y", partial(_parse_date, separator=".", day=0, month=1)),
+    ColumnType("date d/m/y", partial(_parse_date, separator="/", day=0, month=1), partial(_is_above_twelve, part=0)),
+    ColumnType("date m/d/y", partial(_parse_date, separator="/", day=1, month=0), partial(_is_above_twelve, part=1)),
     ColumnType("list", _parse_array),
 )
 _LIST = ColumnType("list |", _split_list)

@@ -62,16 +62,21 @@ class Exclusions:
         defaults = DEFAULT_PATTERNS if has_defaults else ()
         self._patterns: tuple[str, ...] = (*defaults, *own_lines)
         self._has_defaults, self._has_own = has_defaults, bool(own_lines)
+        self._own_spec = _compile(own_lines)
         self._spec = _compile([*map(_as_git_pattern, defaults), *own_lines])
 
     def pattern_of(self, path: str) -> str | None:
         """The pattern by which the file ``path``, relative and with ``/``, is left out; None for one that is not."""
-        if not self._has_own and not (self._has_defaults and _HAS_CLUTTER.search(path)):
+        has_clutter = self._has_defaults and _HAS_CLUTTER.search(path) is not None
+        if not has_clutter and not self._has_own:
             return None
-        result = self._spec.check_file(path if path.isascii() else _normalise(path))
+        # No default matches without it, and to ask all of them as well takes ten times as long.
+        spec = self._spec if has_clutter else self._own_spec
+        result = spec.check_file(path if path.isascii() else _normalise(path))
         if not result.include or result.index is None:
             return None
-        return self._patterns[result.index].rstrip("/").removesuffix("[\r]")
+        place = result.index - len(spec.patterns)  # both end with one's own
+        return self._patterns[place].rstrip("/").removesuffix("[\r]")
 
 
 def _compile(lines: list[str]) -> pathspec.GitIgnoreSpec:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ from lookalike.sources.manifest_text import MAX_LINE_BYTES, REMEDY, TextForm, fi
 
 FIXED_COLUMNS = ("path", "key", "title", "product_id")
 """Columns with a meaning, in any case of letters, with blanks or hyphens for the underscore; always text."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ def _typed_row(texts: dict[str, str], types: dict[str, ColumnType]) -> dict[str,
 
 
 def _is_text(value: str) -> bool:
-    return not any(0xD800 <= ord(character) <= 0xDFFF for character in value)
+    return value.isascii() or _SURROGATE.search(value) is None
 
 
 @dataclass

@@ -80,6 +80,7 @@ const isAbsent = (value) => value === null || value === undefined;
 function text(value) {
   if (isAbsent(value)) return null;
   if (typeof value === "boolean") return value ? t.details.yes : t.details.no;
+  if (Array.isArray(value)) return value.join(", ");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lookalike.errors import PatternInvalidError
@@ -93,12 +93,16 @@ PARTS = st.builds(
 )
 
 
+QUICK = Exclusions(SourceOptions())
+WITH_OWN = Exclusions(SourceOptions(exclude=("/no such file",)))
+
+
+@settings(deadline=None)
 @given(st.lists(PARTS.filter(bool), min_size=1, max_size=3).map("/".join))
 def test_the_quick_look_misses_nothing_that_the_patterns_would_match(path: str) -> None:
-    thorough = Exclusions(
-        SourceOptions(exclude=("/no such file",))
-    )  # with a pattern of one's own there is no quick look
-    assert Exclusions(SourceOptions()).pattern_of(path) == thorough.pattern_of(path)
+    thorough = QUICK._spec.check_file(path)
+    assert (QUICK.pattern_of(path) is None) == (not thorough.include)
+    assert WITH_OWN.pattern_of(path) == QUICK.pattern_of(path)
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
