@@ -7,10 +7,12 @@ import numpy.typing as npt
 from PIL import Image, ImageFile
 
 from lookalike.errors import ImageEmptyError, ImageError, ImageTooLargeError
+from lookalike.images.bands import row_bands
 from lookalike.images.colour import to_rgb
 from lookalike.images.exif_orientation import apply_orientation, read_orientation, swaps_sides
 from lookalike.images.formats import ISOLATED, format_of
 from lookalike.images.guards import DECODER_READS, ignore_pillow_warnings, silence_libraries
+from lookalike.images.headers import sizes
 from lookalike.images.isolation import decode_isolated
 from lookalike.images.jpeg import (
     OrdinaryHeader,
@@ -19,6 +21,7 @@ from lookalike.images.jpeg import (
     read_ordinary_header,
     scale_for,
 )
+from lookalike.images.large_pictures import turn_if_large
 from lookalike.images.open_header import check_header_sizes, check_size, open_header
 from lookalike.images.picture import Picture
 from lookalike.images.pillow_errors import FOREIGN_ERRORS, to_image_error
@@ -75,12 +78,14 @@ def decode_by_pillow(
     """`decode` by Pillow in this process; if ``header`` says that the file is an ordinary JPEG, Pillow reads only its
     orientation and its colour profile."""
     silence_libraries()
-    remark = ""
-    with ignore_pillow_warnings():
+    announced = sizes("WEBP", data) if format_of(data) == "WEBP" else []  # its decoder allocates on opening
+    with ignore_pillow_warnings(), turn_if_large(max((width * height for width, height in announced), default=0)):
         image, reader = open_header(data, limits, name)
         format_name, size = image.format or "unnamed", image.size
         can_scale = header is not None or format_name in ISOLATED  # lossless JPEG, for one, has no other scale
         scale = scale_for(*size, fit) if can_scale else 1
+        decoded_scale = 1 if format_name in ISOLATED else scale
+        remark = ""
         try:
             pixels = None
             if header is not None and header.has_metadata:  # without metadata it has been tried by `decode`
@@ -88,16 +93,10 @@ def decode_by_pillow(
             if pixels is not None:
                 pixels = _convert_colours(pixels, image.mode, image.info.get("icc_profile"))
             else:
-                reader.allowance = DECODER_READS
-                rawmode = deep_rawmode(image)
-                _load_first_frame(image, scale)
-                check_size(image, limits.max_pixels, name)
+                with turn_if_large(image.width * image.height // decoded_scale**2):
+                    reader.allowance = DECODER_READS
+                    pixels = _load_pixels(image, data, scale, limits, name)
                 size = image.size if header is None or scale == 1 else size  # loading may give another size
-                profile = stored_profile(image, data)
-                shown: Image.Image = _reduce(image, scale) if format_name in ISOLATED else image
-                if rawmode is not None and has_low_bytes(rawmode) and uses_little_range(image):
-                    shown = stretch_colours(image, _low_bytes(data, limits, name, rawmode))
-                pixels = to_rgb(shown, data[24] if format_name == "PNG" else 8, profile)
             orientation = read_orientation(image)
         except ImageError:
             raise
@@ -105,6 +104,18 @@ def decode_by_pillow(
             raise to_image_error(error, data, reader, format_name, name) from error
     width, height = reversed(size) if swaps_sides(orientation) else size
     return Picture(apply_orientation(pixels, orientation), format_name, width, height, remark)
+
+
+def _load_pixels(image: ImageFile.ImageFile, data: bytes, scale: int, limits: ImageLimits, name: str) -> Pixels:
+    """The stored pixels of the opened ``image``, in sRGB, at 1 / ``scale`` if that can be."""
+    rawmode = deep_rawmode(image)
+    _load_first_frame(image, scale)
+    check_size(image, limits.max_pixels, name)
+    profile = stored_profile(image, data)
+    shown: Image.Image = _reduce(image, scale) if image.format in ISOLATED else image
+    if rawmode is not None and has_low_bytes(rawmode) and uses_little_range(image):
+        shown = stretch_colours(image, _low_bytes(data, limits, name, rawmode))
+    return to_rgb(shown, data[24] if image.format == "PNG" else 8, profile)
 
 
 def _decode_jpeg(data: bytes, header: OrdinaryHeader, scale: int) -> tuple[Pixels | None, str]:
@@ -124,12 +135,15 @@ def _low_bytes(data: bytes, limits: ImageLimits, name: str, rawmode: str) -> Ima
 
 
 def _convert_colours(pixels: Pixels, stored_mode: str, profile: bytes | None) -> Pixels:
-    """RGB pixels, which a grey JPEG has too, by the file's profile to sRGB."""
+    """RGB pixels, which a grey JPEG has too, by the file's profile to sRGB, in place."""
     mode = "L" if stored_mode == "L" else "RGB"
     if not changes_colours(profile, mode):
         return pixels
-    stored = Image.fromarray(np.ascontiguousarray(pixels[:, :, 0]) if mode == "L" else pixels)
-    return np.array(to_srgb(stored, profile), dtype=np.uint8)
+    for rows in row_bands(*pixels.shape[:2]):
+        band = pixels[rows]
+        stored = Image.fromarray(np.ascontiguousarray(band[:, :, 0]) if mode == "L" else band)
+        pixels[rows] = np.asarray(to_srgb(stored, profile))
+    return pixels
 
 
 def _reduce(image: Image.Image, scale: int) -> Image.Image:

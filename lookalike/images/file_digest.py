@@ -22,6 +22,7 @@ from lookalike.images.exif_orientation import apply_orientation, read_orientatio
 from lookalike.images.guards import DECODER_READS, ignore_pillow_warnings, silence_libraries
 from lookalike.images.isolation import digest_isolated
 from lookalike.images.jpeg import read_ordinary_header
+from lookalike.images.large_pictures import turn_if_large
 from lookalike.images.open_header import open_pages
 from lookalike.images.pillow_errors import FOREIGN_ERRORS
 from lookalike.images.profiles import changes_colours
@@ -89,8 +90,8 @@ def digest_frames(data: bytes, limits: ImageLimits, name: str) -> tuple[str | No
                 return None, getattr(image, "n_frames", 1)
             if _is_plain(image, data):
                 return SHOWN, 1
-            for digest in _frame_digests(image, low, data, limits):
-                digests.append(digest)
+            with turn_if_large(image.width * image.height):
+                digests.extend(_frame_digests(image, low, data, limits))
         except _UNREADABLE:
             return None, max(1, len(digests))
     together = hashlib.sha256("\n".join(digests).encode()).hexdigest()
@@ -108,11 +109,14 @@ def _frame_digests(
         if number > 0 and _tag(image, _SUBFILE_TYPE) & _REDUCED_COPY:
             continue
         pixels = max(image.width, _tag(image, _TILE_WIDTH)) * max(image.height, _tag(image, _TILE_LENGTH))
+        rawmode = deep_rawmode(image)
+        if rawmode is not None or image.mode.startswith("I"):
+            pixels *= 2  # samples of two bytes take twice the memory
         total_pixels += pixels
         if number == MAX_FRAMES or total_pixels > MAX_FRAME_PIXELS or pixels > limits.max_pixels:
             raise SamplesReducedError
         low_bytes = None
-        if (rawmode := deep_rawmode(image)) is not None and low is not None and _seek(low, number):
+        if rawmode is not None and low is not None and _seek(low, number):
             use_other_bytes(low, rawmode)
             low.load()
             low_bytes = low

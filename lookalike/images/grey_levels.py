@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lookalike.images.bands import read_array, row_bands
+
 Pixels = npt.NDArray[np.uint8]
 
 NARROW_SHARE = 1 / 16
@@ -39,7 +41,7 @@ def grey_to_bytes(image: Image.Image) -> Pixels:
 
 def grey_samples(image: Image.Image) -> npt.NDArray[Any]:
     """The samples (height, width) as the file has them: uint16, uint32, int32 or float32."""
-    values: npt.NDArray[Any] = np.asarray(image)
+    values = read_array(image)
     if image.mode.startswith("I;16"):
         return np.asarray(values, np.uint16)
     if image.mode == "I" and image.format in ("PNG", "PPM"):
@@ -54,20 +56,30 @@ def has_white_zero(image: Image.Image) -> bool:
     return image.mode.startswith("I;16") and _tag(image, _PHOTOMETRIC, 1) == _WHITE_IS_ZERO
 
 
-def uint16_to_bytes(values: npt.NDArray[np.uint16], bits: int = 16) -> Pixels:
-    """Samples of ``bits`` significant bits, of any shape: their high eight bits, or stretched if they use too few."""
+def uint16_to_bytes(values: npt.NDArray[np.uint16], bits: int = 16, *, window: tuple[int, int] | None = None) -> Pixels:
+    """Samples of ``bits`` significant bits, of any shape: their high eight bits, or stretched if they use too few.
+
+    ``window`` is the range that the picture uses, of which ``values`` may be a part; without it that of ``values``.
+    """
     bits = bits if 8 < bits < 16 else 16
-    low, high = int(values.min()), int(values.max())
+    low, high = window or (int(values.min()), int(values.max()))
     if low < high < (1 << bits) and high - low < NARROW_SHARE * (1 << bits):
         return _stretch(values, low, high)
-    return np.asarray(np.minimum(values >> (bits - 8), 255), np.uint8)
+    grey = np.empty(values.shape, np.uint8)
+    for rows in row_bands(*values.shape[:2]):
+        grey[rows] = np.minimum(values[rows] >> (bits - 8), 255)
+    return grey
 
 
 def _numbers_to_bytes(values: npt.NDArray[Any]) -> Pixels:
-    finite = np.isfinite(values)
-    if not finite.any():
+    ranges = [
+        (float(band[finite].min()), float(band[finite].max()))
+        for band in (values[rows] for rows in row_bands(*values.shape))
+        if (finite := np.isfinite(band)).any()
+    ]
+    if not ranges:
         return np.zeros(values.shape, np.uint8)
-    low, high = float(values[finite].min()), float(values[finite].max())
+    low, high = min(lowest for lowest, _ in ranges), max(highest for _, highest in ranges)
     is_unit = low >= 0.0 and high <= 1.0
     if is_unit and (high - low >= NARROW_SHARE or high == low):
         low, high = 0.0, 1.0
@@ -76,13 +88,15 @@ def _numbers_to_bytes(values: npt.NDArray[Any]) -> Pixels:
 
 def _stretch(values: npt.NDArray[Any], low: float, high: float) -> Pixels:
     """``low`` and what is not finite to 0, ``high`` to 255."""
-    numbers = values.astype(np.float32)
-    if not np.issubdtype(values.dtype, np.integer):
-        numbers[~np.isfinite(numbers)] = low
     scale = 255.0 / (high - low) if high > low else 0.0
-    with np.errstate(over="ignore", invalid="ignore"):  # the largest floats may overflow before they are clipped
-        levels = (numbers - np.float32(low)) * np.float32(scale)
-    return np.asarray(np.clip(np.rint(levels), 0, 255), np.uint8)
+    stretched = np.empty(values.shape, np.uint8)
+    for rows in row_bands(*values.shape[:2]):
+        numbers = values[rows].astype(np.float32)
+        numbers[~np.isfinite(numbers)] = low
+        with np.errstate(over="ignore", invalid="ignore"):  # the largest floats may overflow before they are clipped
+            levels = (numbers - np.float32(low)) * np.float32(scale)
+        stretched[rows] = np.clip(np.rint(levels), 0, 255)
+    return stretched
 
 
 def _tagged_window(image: Image.Image) -> tuple[float, float] | None:

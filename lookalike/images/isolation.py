@@ -28,6 +28,7 @@ from lookalike.errors import (
     TooManyPixelsError,
     UnsupportedFormatError,
 )
+from lookalike.images.large_pictures import LARGE_PIXELS, turn_if_large
 from lookalike.images.picture import Picture
 from lookalike.options import ImageLimits
 
@@ -139,6 +140,17 @@ _lock = threading.Lock()
 
 def _ask(task: dict[str, Any], data: bytes, limits: ImageLimits, name: str) -> tuple[dict[str, Any], bytearray]:
     header = task | {"name": name, "limits": [limits.max_bytes, limits.max_pixels, limits.max_jpeg2000_pixels]}
+    answer, body = _ask_process(header | {"has_turn": False}, data, name)
+    if "is_large" in answer:
+        with turn_if_large(LARGE_PIXELS + 1):
+            answer, body = _ask_process(header | {"has_turn": True}, data, name)
+    if "code" in answer:
+        raise _ERRORS[answer["code"]](answer["message"], subject=name)
+    return answer, body
+
+
+def _ask_process(header: dict[str, Any], data: bytes, name: str) -> tuple[dict[str, Any], bytearray]:
+    """The answer of a decoder process; raises leaves of `ImageError` if it cannot be started, crashes or hangs."""
     with _lock:
         process = _idle.pop() if _idle else None
     try:
@@ -161,8 +173,6 @@ def _ask(task: dict[str, Any], data: bytes, limits: ImageLimits, name: str) -> t
         raise
     with _lock:
         _idle.append(process)
-    if "code" in answer:
-        raise _ERRORS[answer["code"]](answer["message"], subject=name)
     return answer, body
 
 

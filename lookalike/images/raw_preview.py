@@ -15,6 +15,7 @@ from lookalike.errors import RawWithoutPreviewError, UnsupportedFormatError
 from lookalike.images.decode import decode
 from lookalike.images.exif_orientation import apply_orientation, read_orientation, swaps_sides
 from lookalike.images.formats import RAW
+from lookalike.images.jpeg import read_ordinary_header
 from lookalike.images.picture import Picture
 from lookalike.options import ImageLimits
 
@@ -44,6 +45,10 @@ def decode_raw(data: bytes, limits: ImageLimits, name: str, *, fit: int | None =
     except (rawpy.LibRawError, ValueError, MemoryError) as error:
         raise _without_preview(name, f"no preview that can be read ({_text(error)})") from error
     if isinstance(thumb.data, bytes):
+        if (
+            read_ordinary_header(thumb.data) is None
+        ):  # nothing but a JPEG: a raw file in a raw file would go on for ever
+            raise _without_preview(name, "a preview that is no ordinary JPEG")
         picture = decode(thumb.data, limits=limits, name=name, fit=fit)
         pixels, (width, height) = picture.pixels, (picture.width, picture.height)
         is_turned = not _has_orientation(thumb.data)

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
-from lookalike.images.colour import rescale_key_colour, split_alpha
+from lookalike.images.bands import image_band, row_bands
+from lookalike.images.colour import has_transparency, rescale_key_colour, split_alpha
 from lookalike.images.grey_levels import NARROW_SHARE, grey_samples, has_white_zero, uint16_to_bytes
 from lookalike.images.profiles import profile_tag
 from lookalike.images.stored_profile import stored_profile
@@ -91,8 +92,9 @@ def own_samples(
     if is_first:  # the key colour stays with the image from frame to frame
         rescale_key_colour(image, data[24] if image.format == "PNG" else 8)
     alpha: Image.Image | None = None
-    if mode in ("RGBA", "LA", "PA", "RGBa", "La", "P") or "transparency" in image.info:
+    if has_transparency(image):
         image, alpha = split_alpha(image)
+        alpha = None if alpha.getextrema() == (255, 255) else alpha
     tag = profile_tag(profile, image.mode if image.mode in _COLOUR_MODES else "RGB")
     colours = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     return (colours if alpha is None else np.dstack([colours, np.asarray(alpha)])), tag
@@ -102,16 +104,33 @@ def uses_little_range(image: Image.Image) -> bool:
     """Whether the high bytes of a loaded ``image`` with colour samples of 16 bits leave next to nothing to see."""
     if image.mode not in ("RGB", "RGBA") or "transparency" in image.info:
         return False
-    return bool(np.ptp(np.asarray(image)[:, :, :3]) < 256 * NARROW_SHARE)
+    lowest, highest = 255, 0
+    for rows in row_bands(image.height, image.width):
+        band = np.asarray(image_band(image, rows))[:, :, :3]
+        lowest, highest = min(lowest, int(band.min())), max(highest, int(band.max()))
+        if highest - lowest >= 256 * NARROW_SHARE:
+            return False
+    return True
 
 
 def stretch_colours(image: Image.Image, low: Image.Image) -> Image.Image:
     """``image``, with the low bytes of its samples in ``low``, its colours by the rule for 16 bits of grey."""
-    samples = np.asarray(image.convert("RGB")).astype(np.uint16) << 8 | np.asarray(low.convert("RGB"))
-    stretched = Image.fromarray(uint16_to_bytes(samples))
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    bands = list(row_bands(image.height, image.width))
+    ranges = [(int(samples.min()), int(samples.max())) for samples in (_join(image, low, rows) for rows in bands)]
+    window = min(lowest for lowest, _ in ranges), max(highest for _, highest in ranges)
+    for rows in bands:
+        pixels[rows] = uint16_to_bytes(_join(image, low, rows), window=window)
+    stretched = Image.fromarray(pixels)
     if image.mode == "RGBA":
         stretched.putalpha(image.getchannel("A"))
     return stretched
+
+
+def _join(high: Image.Image, low: Image.Image, rows: slice) -> npt.NDArray[np.uint16]:
+    """These rows of RGB samples of 16 bits, from their high and their low bytes."""
+    high_bytes, low_bytes = (np.asarray(image_band(part, rows))[:, :, :3] for part in (high, low))
+    return np.asarray(high_bytes.astype(np.uint16) << 8 | low_bytes, np.uint16)
 
 
 def _number_samples(image: Image.Image, profile: bytes | None) -> tuple[Samples, str]:

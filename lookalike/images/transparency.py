@@ -6,8 +6,6 @@ that is drawn would vanish on white (a white logo, a chalk drawing), and less of
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -18,13 +16,11 @@ VANISHING_SHARE = 0.9
 _VISIBLE_LEVELS = 24
 """Grey levels by which a pixel must differ from its ground to be seen."""
 
-_SAMPLES = 1 << 16
 _WHITE, _BLACK = 255, 0
 
 
-def composite(rgb: Image.Image, alpha: Image.Image) -> Image.Image:
-    """``rgb`` (mode RGB, not premultiplied) over its ground; ``alpha`` (mode L) is the opacity of each pixel."""
-    ground = ground_level(*_sample(rgb, alpha))
+def composite(rgb: Image.Image, alpha: Image.Image, ground: int) -> Image.Image:
+    """``rgb`` (mode RGB, not premultiplied) over a grey ``ground``; ``alpha`` (mode L) is the opacity of each pixel."""
     background = Image.new("RGB", rgb.size, (ground, ground, ground))
     background.paste(rgb, mask=alpha)
     return background
@@ -41,12 +37,3 @@ def ground_level(rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -> in
         return _WHITE
     on_black = float(alpha[opacity * rgb.max(axis=2) < _VISIBLE_LEVELS].sum(dtype=np.float64))
     return _BLACK if on_black < on_white else _WHITE
-
-
-def _sample(rgb: Image.Image, alpha: Image.Image) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Every nth pixel: the ground depends on shares, and 65 536 pixels give them."""
-    step = max(1, math.isqrt(rgb.width * rgb.height // _SAMPLES))
-    size = (-(-rgb.width // step), -(-rgb.height // step))
-    if step > 1:
-        rgb, alpha = (image.resize(size, Image.Resampling.NEAREST) for image in (rgb, alpha))
-    return np.asarray(rgb), np.asarray(alpha)
