@@ -15,8 +15,8 @@
     │   ├── SourceShrunkError           source-shrunk           has lost a folder, or more than a tenth
     │   ├── SourceUnsupportedError      source-unsupported
     │   ├── PatternInvalidError         pattern-invalid         to exclude or include files by
-    │   ├── ArchiveError                archive-unsafe          an entry leads outside, is a link, unpacks too large
-    │   ├── ArchiveDamagedError         archive-damaged         corrupt; not an ArchiveError
+    │   ├── ArchiveUnsafeError          archive-unsafe          an entry leads outside, is a link, unpacks too large
+    │   ├── ArchiveDamagedError         archive-damaged         corrupt: fails its own checks
     │   ├── ManifestError               manifest-invalid
     │   ├── EntryMissingError           entry-missing           a row names a file that is not there
     │   ├── EntryUnreadableError        entry-unreadable
@@ -161,7 +161,7 @@ class PatternInvalidError(SourceError):
     code = "pattern-invalid"
 
 
-class ArchiveError(SourceError):
+class ArchiveUnsafeError(SourceError):
     """An archive has an unsafe entry: one that leads outside, is a link, or unpacks too large."""
 
     code = "archive-unsafe"

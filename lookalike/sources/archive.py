@@ -21,7 +21,7 @@ from typing import IO
 
 from lookalike.errors import (
     ArchiveDamagedError,
-    ArchiveError,
+    ArchiveUnsafeError,
     EntryMissingError,
     EntryUnreadableError,
     KeyDuplicateError,
@@ -159,23 +159,23 @@ class ZipSource:
     def _member_error(self, member: zipfile.ZipInfo, name: str, parts: list[str]) -> LookalikeError | None:
         member_name = printable(member.filename)
         if name.startswith("/") or _DRIVE.match(name) or ".." in parts:
-            return ArchiveError(
+            return ArchiveUnsafeError(
                 f"the member {member_name} leads out of the archive; pack it again", subject=member_name
             )
         if len(name) > MAX_NAME_LENGTH:
-            return ArchiveError(
+            return ArchiveUnsafeError(
                 f"the member {member_name[:60]}… has a name of {len(name)} characters; shorten it",
                 subject=member_name[:60],
             )
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
-            return ArchiveError(
+            return ArchiveUnsafeError(
                 f"the member {member_name} is a link or device; pack the file itself", subject=member_name
             )
         if member.flag_bits & _ENCRYPTED_FLAG:
             return EntryUnreadableError(f"the member {member_name} is encrypted; pack it without", subject=member_name)
         if member.compress_type not in _STOPPABLE:
-            return ArchiveError(
+            return ArchiveUnsafeError(
                 f"the member {member_name} is packed by a method whose size cannot be limited; pack it with deflate",
                 subject=member_name,
             )
@@ -183,7 +183,7 @@ class ZipSource:
 
 
 def _check_directory_size(path: Path, archive_name: str) -> None:
-    """Raise `ArchiveError` if the central directory is too large, before `zipfile` reads all of it into memory."""
+    """Raise `ArchiveUnsafeError` if the central directory is too large, before `zipfile` reads it into memory."""
     with path.open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - 65_557))
@@ -201,6 +201,6 @@ def _check_directory_size(path: Path, archive_name: str) -> None:
         raise _too_many_members_error(archive_name)
 
 
-def _too_many_members_error(archive_name: str) -> ArchiveError:
+def _too_many_members_error(archive_name: str) -> ArchiveUnsafeError:
     message = f"{archive_name} has more than {MAX_ENTRIES} members; split it into several archives"
-    return ArchiveError(message, subject=archive_name)
+    return ArchiveUnsafeError(message, subject=archive_name)

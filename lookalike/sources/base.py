@@ -78,7 +78,7 @@ class Source(Protocol):
         """The bytes of one entry; thread-safe. Memory use is bounded by ``max_bytes`` and a small buffer.
 
         Raises `ImageTooLargeError`, `EntryMissingError`, `EntryUnreadableError`, `EntryOutsideError`,
-        `ArchiveError` or `ArchiveDamagedError`.
+        `ArchiveUnsafeError` or `ArchiveDamagedError`.
         """
 
     def close(self) -> None:

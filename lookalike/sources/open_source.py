@@ -20,7 +20,7 @@ def open_source(
 
     ``images_root`` is the folder that a manifest's paths are relative to, by default its own; other sources have
     none. ``options`` say which files are left out, and how names and text are encoded. Raises `SourceNotFoundError`,
-    `SourceUnsupportedError`, and what opening finds: `ArchiveDamagedError`, `ArchiveError`, `ManifestError`,
+    `SourceUnsupportedError`, and what opening finds: `ArchiveDamagedError`, `ArchiveUnsafeError`, `ManifestError`,
     `PatternInvalidError`, `EntryUnreadableError`.
     """
     path = Path(location)
