@@ -92,6 +92,12 @@ class ItemChangedError(RequestError):
     code = "item-changed"
 
 
+class DuplicatesNotSearchedError(RequestError):
+    """The collection has not been searched for duplicates yet; the detail has the command that does it."""
+
+    code = "duplicates-not-searched"
+
+
 class OverloadedError(RequestError):
     """The service is at capacity; ``retry_after`` is the number of seconds after which to try again."""
 

@@ -17,6 +17,7 @@ from lookalike.errors import EncoderError, EncoderMismatchError
 from lookalike.options import EncoderRequest
 from lookalike.sources.base import Source
 from lookalike.wiring import open_origin
+from service.duplicate_review import ReportCache
 from service.http.problems import detail_of
 from service.http.responses import ResponseCache
 from service.inference.encoder_pool import EncoderPool
@@ -27,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class OpenSnapshot:
-    """A collection at one snapshot, with its calibration, its response cache and the number of its leases.
+    """A collection at one snapshot, with its calibration, its caches and the number of its leases.
 
     Where the encoder that made its vectors is not available, ``encoder_problem`` says why, in words for clients;
     requests that need no encoder are still answered.
@@ -37,6 +38,7 @@ class OpenSnapshot:
     encoders: EncoderPool
     calibration: Calibration | None = None
     response_cache: ResponseCache = field(default_factory=ResponseCache)
+    report_cache: ReportCache = field(default_factory=ReportCache)
     leases: int = 0
     is_retired: bool = False
     encoder_problem: EncoderError | None = None

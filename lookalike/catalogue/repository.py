@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, s
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from lookalike.catalogue.database import Database
+from lookalike.catalogue.duplicate_store import DuplicateStore
 from lookalike.catalogue.lost_items import LostItems
 from lookalike.catalogue.models import CollectionRow, ItemRow, VectorRow, utc_now
 from lookalike.catalogue.records import (
@@ -87,6 +88,10 @@ class Catalogue:
         """Store the source and the options of the last run; called when the run has published, not when it begins."""
         with self._database.write_session() as session:
             _set_source_and_options(session.get_one(CollectionRow, collection_id), source, encoder, settings)
+
+    def duplicate_store(self) -> DuplicateStore:
+        """What is remembered of duplicates, over the same connections: not to be closed by itself."""
+        return DuplicateStore(self._database)
 
     # The write side
 

@@ -61,6 +61,10 @@ Items = Select[Any]
 _by_key: Items = select(*_COLUMNS).where(_in_collection, _is_created, _items.key == bindparam("key"))
 # Live versions have one index by key and removed ones another: a query for both at once would use neither.
 BY_KEY: tuple[Items, ...] = (_by_key.where(_is_live), _by_key.where(_is_removed_later))
+_by_keys: Items = select(*_COLUMNS).where(
+    _in_collection, _is_created, _items.key.in_(bindparam("keys", expanding=True))
+)
+BY_KEYS: tuple[Items, ...] = (_by_keys.where(_is_live), _by_keys.where(_is_removed_later))
 BY_ID: Items = select(*_COLUMNS).where(
     without_index(_items.collection_id) == bindparam("collection"),
     _is_visible,
@@ -147,6 +151,15 @@ class VisibleItems:
                 self._cache([item])
                 return item
         return None
+
+    def by_keys(self, keys: Sequence[str]) -> dict[str, ItemRecord]:
+        """Those of these keys, exactly as they are, that the snapshot has, with their items; not cached."""
+        items: dict[str, ItemRecord] = {}
+        for start in range(0, len(keys), CHUNK):
+            for statement in BY_KEYS:
+                rows = self._database.fetch_rows(statement, **self._snapshot, keys=keys[start : start + CHUNK])
+                items |= {item.draft.key: item for item in map(to_item_record, rows)}
+        return items
 
     def has_cached_ids(self, ids: Sequence[int]) -> bool:
         """Whether ``by_id`` needs no query for these items."""

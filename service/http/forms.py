@@ -30,7 +30,7 @@ File = Annotated[Upload, WithJsonSchema({"type": "string", "format": "binary"})]
 
 
 class Form(BaseModel):
-    """Base of the forms; a field of ``list[File]`` may be repeated up to its ``max_length``, every other comes once."""
+    """Base of the forms; a field that is a list may be repeated up to its ``max_length``, every other comes once."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -109,7 +109,4 @@ def form_schema(form: type[Form]) -> dict[str, Any]:
 
 
 def _needs_file(form: type[Form]) -> bool:
-    return any(
-        field.is_required() and (field.annotation is Upload or name in form.repeat_limits())
-        for name, field in form.model_fields.items()
-    )
+    return any(field.is_required() and field.annotation in (Upload, list[File]) for field in form.model_fields.values())

@@ -24,6 +24,7 @@ STATUS = {
     "not-found": 404,
     "collection-not-found": 404,
     "item-not-found": 404,
+    "duplicates-not-searched": 404,
     "encoder-unknown": 404,
     "entry-missing": 404,
     "entry-outside": 404,

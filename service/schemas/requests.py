@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, WithJsonSchema, model_validator
@@ -97,6 +98,22 @@ class CheckForm(Form):
     image: File = Field(description="The picture.")
     k: Annotated[int, Field(ge=1, le=24, description="The most matches to list.")] = 5
     threshold: GivenThreshold = None
+
+
+class Decision(StrEnum):
+    """What somebody has decided about pictures."""
+
+    NOT_DUPLICATES = "not-duplicates"
+    DUPLICATES_AFTER_ALL = "duplicates-after-all"
+
+
+class DecisionForm(Form):
+    """Pictures, and what was decided about each two of them."""
+
+    key: list[Key] = Field(min_length=2, max_length=100, description="The key of a picture; sent once for each.")
+    decision: Decision = Field(
+        description="not-duplicates: no two of them are duplicates of each other. duplicates-after-all: forget that."
+    )
 
 
 class ScoreForm(Form):

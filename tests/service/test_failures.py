@@ -144,6 +144,7 @@ search_with("collection-not-found", 404, data={"key": "plain-0", "collection": "
 ask("not-found", 404, "/nowhere")
 ask("method-not-allowed", 405, "/search", method="DELETE")
 ask("item-not-found", 404, item_path("no-such.jpg"))
+ask("duplicates-not-searched", 404, "/collections/shop/duplicates")
 two = {"image_a": PICTURE, "image_b": PICTURE}
 ask("encoder-unknown", 404, "/compare", "POST", files=two, data={"encoder": "resnet1800"})
 ask("encoder-not-installed", 409, "/compare", "POST", files=two, data={"encoder": "resnet50"})

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
 
+from lookalike.duplicates.report import Action, DuplicateGroup, DuplicateReport, GroupKind, Member
+from lookalike.duplicates.stored_report import FILE, store_report
+from lookalike.duplicates.subjects import subjects_of
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
-from service.routes import collections, compare, items, operations, search
+from lookalike.tiers import Tier
+from service.routes import check, collections, compare, duplicates, items, operations, search
+from tests.service.conftest import Shop
 from tests.service.harness import Service
 from tools.docs.service_pages import DOCS, PAGES
 
@@ -20,6 +26,11 @@ FORMS: dict[str, dict[str, Any]] = {
     "/compare": {"files": {"image_a": PICTURE, "image_b": PICTURE}},
     "/cosine_similarity_score": {"files": {"image_1": PICTURE, "image_2": PICTURE}},
     "/embed": {"files": {"image": PICTURE}},
+    "/collections/{name}/check": {"files": {"image": PICTURE}},
+    "/collections/{name}/duplicates/decisions": {
+        "data": {"key": ["plain-0", "plain-1"], "decision": "duplicates-after-all"}
+    },
+    "/collections/{name}/duplicates/difference": {"params": {"first": "plain-0", "second": "plain-1"}},
 }
 
 
@@ -44,7 +55,7 @@ def test_a_written_page_is_current(name: str) -> None:
 
 
 def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
-    modules = (collections, compare, items, operations, search)
+    modules = (check, collections, compare, duplicates, items, operations, search)
     routes = {
         (method, route.path.replace(":path", ""))
         for module in modules
@@ -52,7 +63,7 @@ def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     }
-    assert len(routes) == 18
+    assert len(routes) == 22
     assert {tuple(name.split(" ")) for name in operations_of(document)} == routes
 
 
@@ -98,9 +109,31 @@ def test_forms_without_a_file_may_be_urlencoded_and_the_others_not(document: dic
         "POST /search/batch": {"multipart/form-data"},
         "POST /cosine_similarity_score": {"multipart/form-data"},
         "POST /embed": {"multipart/form-data"},
+        "POST /collections/{name}/check": {"multipart/form-data"},
+        "POST /collections/{name}/duplicates/decisions": both,
     }
 
 
+def _read_nothing(_location: str, _limit: int) -> bytes:
+    return b""
+
+
+@pytest.fixture
+def report(service: Service, shop: Shop) -> Iterator[None]:
+    """A report on duplicates in the shop, for one test."""
+    snapshot = service.services.snapshots.current("shop")
+    assert snapshot is not None
+    items = [snapshot.collection.item(key).draft for key in ("plain-0", "plain-1")]
+    keep, drop = subjects_of(items, snapshot.collection.origin, _read_nothing, owner="shop")
+    members = (Member(keep, Action.KEEP, None, "kept"), Member(drop, Action.DROP, Tier.NEAR_DUPLICATE, "a copy"))
+    folder = shop.data / "collections/shop"
+    group = DuplicateGroup(GroupKind.COPIES, members)
+    store_report(folder, DuplicateReport((group,), len(shop.keys), ()), snapshot.generation)
+    yield
+    (folder / FILE).unlink()
+
+
+@pytest.mark.usefixtures("report")
 def test_answers_have_the_fields_that_the_document_promises(service: Service, document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     compared = 0
@@ -114,7 +147,7 @@ def test_answers_have_the_fields_that_the_document_promises(service: Service, do
         assert response.status_code == 200, name
         _compare(response.json(), answer, schemas, name)
         compared += 1
-    assert compared == 15
+    assert compared == 19
 
 
 def _compare(value: Any, schema: dict[str, Any], schemas: dict[str, Any], where: str) -> None:

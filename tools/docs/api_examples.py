@@ -27,7 +27,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 _QUERY, _OTHER = "shop/queries/query-1.jpg", "shop/images/backpack/backpack-001-1.jpg"
 _ITEM = f"{ADDRESS}/collections/shop/items/backpack-001-1"
 
-PREPARATION = ("sample shop --products 8", "index shop/manifest.csv --collection shop")
+PREPARATION = (
+    "sample shop --products 8",
+    "index shop/manifest.csv --collection shop",
+    "duplicates --collection shop",
+)
 """Arguments of the indexer, run before the examples: they make the collection that is served."""
 EXAMPLES: dict[str, str] = {
     "POST /search": f"curl -s -F image=@{_QUERY} -F k=1 {ADDRESS}/search",
@@ -40,6 +44,15 @@ EXAMPLES: dict[str, str] = {
     "GET /collections": f"curl -s {ADDRESS}/collections",
     "GET /collections/{name}": f"curl -s {ADDRESS}/collections/shop",
     "POST /collections/{name}/refresh": f"curl -s -X POST {ADDRESS}/collections/shop/refresh",
+    "POST /collections/{name}/check": f"curl -s -F image=@{_OTHER} -F k=1 {ADDRESS}/collections/shop/check",
+    "GET /collections/{name}/duplicates": f"curl -s '{ADDRESS}/collections/shop/duplicates?limit=1'",
+    "POST /collections/{name}/duplicates/decisions": (
+        f"curl -s -d key=backpack-001-1 -d key=backpack-001-2 -d decision=duplicates-after-all "
+        f"{ADDRESS}/collections/shop/duplicates/decisions"
+    ),
+    "GET /collections/{name}/duplicates/difference": (
+        f"curl -s '{ADDRESS}/collections/shop/duplicates/difference?first=backpack-001-1&second=backpack-001-2'"
+    ),
     "GET /collections/{name}/items": f"curl -s '{ADDRESS}/collections/shop/items?limit=1'",
     "GET /collections/{name}/items/{key}/image": f"curl -s -o picture.jpg {_ITEM}/image",
     "GET /collections/{name}/items/{key}/thumbnail": f"curl -s -o small.jpg {_ITEM}/thumbnail",

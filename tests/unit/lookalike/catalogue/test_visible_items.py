@@ -46,6 +46,17 @@ def test_a_row_is_as_it_was_stored_by_id_and_by_key(catalogue: Catalogue, shoes:
     assert rows.by_id([number, number + 1]).keys() == {number}
 
 
+def test_many_rows_are_found_by_key_as_their_snapshot_has_them(catalogue: Catalogue, shoes: CollectionRecord) -> None:
+    keys = [f"{number:04d}" for number in range(1200)]
+    ids = catalogue.store(shoes, 1, ENCODER, [new(key) for key in keys])
+    catalogue.close_items(ids[:2], 2)
+    (changed,) = catalogue.store(shoes, 2, ENCODER, [new("0001")])
+    before, after = (catalogue.snapshot_items(shoes.id, generation).by_keys([*keys, "none"]) for generation in (1, 2))
+    assert [before[key].id for key in keys] == ids
+    assert set(after) == set(keys[1:])
+    assert after["0001"].id == changed
+
+
 def test_an_open_snapshot_keeps_the_rows_that_it_read_though_they_are_gone_from_the_catalogue(
     catalogue: Catalogue, shoes: CollectionRecord
 ) -> None:
