@@ -63,7 +63,6 @@ KeepOption = Annotated[
     list[KeepRule] | None,
     typer.Option(
         "--keep",
-        envvar="LOOKALIKE_KEEP",
         help="Which of equally complete copies to keep: the one of the highest resolution (pixels), the largest file "
         "(bytes), the sharpest, the oldest file, or the one in a preferred folder; may be repeated, the first counts "
         "most. Without it: folder, pixels, sharpness, then bytes.",

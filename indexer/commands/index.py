@@ -76,7 +76,6 @@ DryRunOption = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        envvar="LOOKALIKE_DRY_RUN",
         help="Write nothing: read the source, and say what would be encoded, dropped, refused and excluded, and how "
         "long it would take.",
     ),
