@@ -8,7 +8,8 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,22 +88,36 @@ def _example(spec: EncoderSpec) -> torch.Tensor:
 
 def _to_onnx(module: nn.Module, spec: EncoderSpec, operator: bool) -> Any:
     nodes = operator_nodes(spec) if operator else None
-    program = torch.onnx.export(
-        module,
-        (_example(spec),),
-        dynamo=True,
-        verbose=False,
-        opset_version=OPSET,
-        input_names=[PICTURES],
-        output_names=[VECTORS],
-        dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
-        custom_translation_table=nodes.table if nodes else {},
-    )
+    with _out_of_place(module):
+        program = torch.onnx.export(
+            module,
+            (_example(spec),),
+            dynamo=True,
+            verbose=False,
+            opset_version=OPSET,
+            input_names=[PICTURES],
+            output_names=[VECTORS],
+            dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
+            custom_translation_table=nodes.table if nodes else {},
+        )
     assert program is not None
     model = program.model_proto
     if nodes:
         model.functions.append(nodes.function)
     return model
+
+
+@contextmanager
+def _out_of_place(module: nn.Module) -> Iterator[None]:
+    """Activations make new tensors meanwhile: of those in place the exporter makes the same, and takes half again."""
+    activations = [part for part in module.modules() if getattr(part, "inplace", False)]
+    for activation in activations:
+        activation.inplace = False  # type: ignore[assignment]  # untyped in torch
+    try:
+        yield
+    finally:
+        for activation in activations:
+            activation.inplace = True  # type: ignore[assignment]
 
 
 def _without_warnings(work: Callable[[], Any]) -> Any:
