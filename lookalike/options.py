@@ -15,7 +15,7 @@ class ImageLimits:
 
     ``max_bytes`` is the size of the encoded file; ``max_pixels`` is width times height as the header announces it,
     checked before pixels are allocated (3 bytes each once decoded). ``max_jpeg2000_pixels`` is the same for JPEG 2000,
-    whose decoder takes 37 bytes a pixel and lets no other thread run meanwhile.
+    whose decoder takes 37 bytes a pixel.
     """
 
     max_bytes: int = 64 * MEBIBYTE

@@ -15,10 +15,11 @@ import typer
 from lookalike.options import MEBIBYTE, ImageLimits, Places, RuntimeName
 from lookalike.wiring import prefer_runtime
 from service.process import few_arenas, few_collections
-from service.settings import QUERY_JPEG2000_PIXELS, Settings, SettingsError, default_hosts, read_keys
+from service.settings import Settings, SettingsError, default_hosts, read_keys
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 CORES = os.cpu_count() or 1
+DEFAULT_LIMITS = ImageLimits()
 _GRACE = 10
 
 
@@ -108,8 +109,8 @@ def serve(
     api_keys_file: KeysFile = None,
     allow_anonymous: AllowAnonymous = False,
     allowed_hosts: AllowedHosts = None,
-    max_megabytes: MaxMegabytes = 32,
-    max_megapixels: MaxMegapixels = 50,
+    max_megabytes: MaxMegabytes = DEFAULT_LIMITS.max_bytes // MEBIBYTE,
+    max_megapixels: MaxMegapixels = DEFAULT_LIMITS.max_pixels // 1_000_000,
     max_in_flight: MaxInFlight = 64,
     request_timeout: RequestTimeout = 30.0,
     upload_timeout: UploadTimeout = 30.0,
@@ -130,7 +131,7 @@ def serve(
             keys=keys,
             allow_anonymous=allow_anonymous,
             allowed_hosts=hosts or default_hosts(host, keys),
-            limits=ImageLimits(max_megabytes * MEBIBYTE, max_megapixels * 1_000_000, QUERY_JPEG2000_PIXELS),
+            limits=ImageLimits(max_megabytes * MEBIBYTE, max_megapixels * 1_000_000),
             capacity=max_in_flight,
             request_timeout=request_timeout,
             upload_timeout=upload_timeout,

@@ -26,7 +26,7 @@ from service.inference.batcher import Batcher
 from service.inference.copy_checker import CopyChecker
 from service.inference.decoder_pool import DecoderPool
 from service.inference.encoder_pool import EncoderPool
-from service.settings import Settings
+from service.settings import UPLOAD_BYTES, Settings
 from service.snapshots import Snapshots
 from service.telemetry.metrics import Metrics
 
@@ -52,13 +52,13 @@ class Services:
         self.settings = settings
         self.metrics = metrics
         self.admission = Admission(settings.capacity)
-        self.uploads = Admission(settings.capacity * (settings.limits.max_bytes + TEXT_BYTES))
+        self.uploads = Admission(settings.capacity * (min(settings.limits.max_bytes, UPLOAD_BYTES) + TEXT_BYTES))
         self.reading = Admission(READS_PER_PERMIT * settings.capacity)
         self.encoders = EncoderPool(settings.places.encoders_dir, settings.encoders_kept)
         self.snapshots = Snapshots(settings.places, self.encoders, metrics)
         self.decoder_pool = DecoderPool(settings.decoders, settings.limits)
         # Half as many threads as decoders: checks for copies must not slow down searches.
-        self.copy_checker = CopyChecker(max(1, settings.decoders // 2), settings.limits.max_jpeg2000_pixels)
+        self.copy_checker = CopyChecker(max(1, settings.decoders // 2))
         self.batcher = Batcher(
             max_batch_size=BATCH_PER_CORE * max(1, settings.decoders // CONCURRENT_BATCHES),
             max_concurrent_batches=CONCURRENT_BATCHES,

@@ -13,8 +13,8 @@ from lookalike.options import MEBIBYTE, ImageLimits, Places
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]", "::1")
 _SHORTEST_KEY = 16
-QUERY_JPEG2000_PIXELS = 4_000_000
-"""Pixels: while one is decoded nothing else in the process runs, not even an answer to /health."""
+UPLOAD_BYTES = 32 * MEBIBYTE
+"""Memory for uploads, for each request that may be in flight; a larger upload takes the share of others."""
 
 
 class SettingsError(Exception):
@@ -78,7 +78,7 @@ class Settings:
     keys: ApiKeys = field(default_factory=ApiKeys)
     allow_anonymous: bool = False
     allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
-    limits: ImageLimits = field(default_factory=lambda: ImageLimits(32 * MEBIBYTE, 50_000_000, QUERY_JPEG2000_PIXELS))
+    limits: ImageLimits = field(default_factory=ImageLimits)
     capacity: int = 64
     request_timeout: float = 30.0
     upload_timeout: float = 30.0

@@ -10,7 +10,7 @@ from lookalike.errors import ImageEmptyError, ImageError, ImageTooLargeError
 from lookalike.images.bands import row_bands
 from lookalike.images.colour import to_rgb
 from lookalike.images.exif_orientation import apply_orientation, read_orientation, swaps_sides
-from lookalike.images.formats import ISOLATED, format_of
+from lookalike.images.formats import ISOLATED, SCALED, format_of
 from lookalike.images.guards import DECODER_READS, ignore_pillow_warnings, silence_libraries
 from lookalike.images.headers import sizes
 from lookalike.images.isolation import decode_isolated
@@ -82,9 +82,9 @@ def decode_by_pillow(
     with ignore_pillow_warnings(), turn_if_large(max((width * height for width, height in announced), default=0)):
         image, reader = open_header(data, limits, name)
         format_name, size = image.format or "unnamed", image.size
-        can_scale = header is not None or format_name in ISOLATED  # lossless JPEG, for one, has no other scale
+        can_scale = header is not None or format_name in SCALED  # lossless JPEG, for one, has no other scale
         scale = scale_for(*size, fit) if can_scale else 1
-        decoded_scale = 1 if format_name in ISOLATED else scale
+        decoded_scale = 1 if format_name in SCALED else scale
         remark = ""
         try:
             pixels = None
@@ -112,7 +112,7 @@ def _load_pixels(image: ImageFile.ImageFile, data: bytes, scale: int, limits: Im
     _load_first_frame(image, scale)
     check_size(image, limits.max_pixels, name)
     profile = stored_profile(image, data)
-    shown: Image.Image = _reduce(image, scale) if image.format in ISOLATED else image
+    shown: Image.Image = _reduce(image, scale) if image.format in SCALED else image
     if rawmode is not None and has_low_bytes(rawmode) and uses_little_range(image):
         shown = stretch_colours(image, _low_bytes(data, limits, name, rawmode))
     return to_rgb(shown, data[24] if image.format == "PNG" else 8, profile)

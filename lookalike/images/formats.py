@@ -79,8 +79,12 @@ _UNREADABLE_SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
 RAW = "RAW"
 """The name of every format of camera raw files."""
 
-ISOLATED = frozenset(("HEIF", "JPEGXL", RAW))
-"""Formats whose native decoders are young or rarely attacked, and so run in a process of their own."""
+ISOLATED = frozenset(("HEIF", "JPEGXL", "JPEG2000", RAW))
+"""Formats that are decoded in a process of their own: their decoders are young, or, as Pillow's of JPEG 2000, let no
+other thread run meanwhile."""
+
+SCALED = frozenset(("HEIF", "JPEGXL"))
+"""Formats, besides JPEG, of which pixels are averaged right after decoding where fewer are enough."""
 
 READABLE: frozenset[str] = frozenset([name for name, _ in _SIGNATURES] + [RAW, *WEAK_SIGNATURE_FORMATS])
 """Names of the formats that `decode` reads."""

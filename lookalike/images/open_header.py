@@ -98,7 +98,7 @@ def _try_weak_signatures(data: bytes, max_pixels: int, name: str) -> tuple[Image
 
 def _open_as(format_name: str, reader: CountedReader) -> ImageFile.ImageFile:
     """The plugin's image."""
-    if format_name in formats.ISOLATED:
+    if format_name in formats.SCALED:
         return open_isolated(format_name, reader)
     Image.init()
     if format_name not in Image.OPEN:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TypeVar
 
 from cachetools import LRUCache
@@ -25,13 +24,9 @@ CACHE_BYTES = 128 << 20
 class CopyChecker:
     """Fingerprints of indexed pictures; for the event loop's thread only, and a cancelled caller leaves the queue."""
 
-    def __init__(self, threads: int, jpeg2000_pixels: int) -> None:
-        """``threads`` is the maximum number of files that are in memory, with their pixels, at the same time.
-
-        ``jpeg2000_pixels`` is the limit for a picture in JPEG 2000, whose decoder blocks all other threads.
-        """
+    def __init__(self, threads: int) -> None:
+        """``threads`` is the maximum number of files that are in memory, with their pixels, at the same time."""
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="fingerprint")
-        self._jpeg2000_pixels = jpeg2000_pixels
         self._fingerprints: LRUCache[str, PictureIdentity] = LRUCache(
             CACHE_BYTES, getsizeof=lambda picture: picture.fingerprint.nbytes
         )
@@ -43,7 +38,6 @@ class CopyChecker:
         """
         if (fingerprint := self._fingerprints.get(draft.content_digest)) is not None:
             return fingerprint
-        limits = replace(limits, max_jpeg2000_pixels=min(limits.max_jpeg2000_pixels, self._jpeg2000_pixels))
 
         def work() -> PictureIdentity:
             data = source.read(draft.location, limits.max_bytes)

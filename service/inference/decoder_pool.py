@@ -98,7 +98,7 @@ class DecoderPool:
 
         def work() -> bytes:
             data = source.read(location, limits.max_bytes)
-            return thumbnail(decode(data, limits=limits, name=location).pixels, side)
+            return thumbnail(decode(data, limits=limits, name=location, fit=side).pixels, side)
 
         jpeg = self._thumbnails[key] = await self._run(self._thumbnail_threads, work)
         return jpeg

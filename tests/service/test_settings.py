@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from lookalike.options import Places
+from lookalike.options import ImageLimits, Places
 from service import cli
 from service.app import create_app
 from service.settings import ApiKeys, Scope, Settings, SettingsError, default_hosts, read_keys
@@ -42,7 +42,7 @@ def test_without_flags_only_this_machine_is_served(start: Start) -> None:
     (settings,) = start.settings
     assert (settings.host, settings.places.data, len(settings.keys)) == ("127.0.0.1", Path("data"), 0)
     assert set(settings.allowed_hosts) == {"localhost", "127.0.0.1", "[::1]", "::1"}
-    assert (settings.limits.max_bytes, settings.limits.max_pixels) == (32 * 1024 * 1024, 50_000_000)
+    assert settings.limits == ImageLimits(), "the limits of index, so that every indexed picture can be searched with"
     assert (settings.capacity, settings.request_timeout, settings.upload_timeout) == (64, 30.0, 30.0)
     assert start.logs == [("info", True)], "JSON where there is no terminal"
 

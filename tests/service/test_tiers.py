@@ -245,7 +245,7 @@ def test_however_many_ask_at_once_few_files_are_read_at_once_and_each_once(monke
     monkeypatch.setattr("service.inference.copy_checker.CACHE_BYTES", int(3.5 * FINGERPRINT_BYTES))
 
     async def scenario() -> None:
-        shelf, looks = Shelf(), CopyChecker(2, 1000)
+        shelf, looks = Shelf(), CopyChecker(2)
 
         async def look(number: int) -> None:
             seen = await looks.fingerprint_item(shelf, shelf.draft(number), ImageLimits())
