@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from lookalike.errors import LookalikeError
 from service.dependencies.fast_route import FastRoute
-from service.errors import FormInvalidError, MethodNotAllowedError, PathNotFoundError, RequestError
+from service.errors import FormInvalidError, MethodNotAllowedError, PathNotFoundError, RequestError, UploadError
 from service.http.field_errors import fields_error, validation_problems
 from service.http.middleware import RequestMiddleware
 from service.http.problems import LOGGED_CODES, problem_response
@@ -55,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/docs/assets", StaticFiles(directory=page.REFERENCE_FILES), name="reference")
     app.add_exception_handler(LookalikeError, _respond_to_error)
     app.add_exception_handler(RequestError, _respond_to_error)
+    app.add_exception_handler(UploadError, _respond_to_error)
     app.add_exception_handler(RequestValidationError, _respond_to_validation_error)
     app.add_exception_handler(HTTPException, _respond_to_http_exception)
     app.add_middleware(RequestMiddleware, metrics=metrics, allowed_hosts=settings.allowed_hosts)
@@ -65,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 async def _respond_to_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, LookalikeError | RequestError)
+    assert isinstance(error, LookalikeError | RequestError | UploadError)
     request.state.code = error.code
     if error.code in LOGGED_CODES:
         _LOG.error("refused", extra={"code": error.code, "why": error.message})

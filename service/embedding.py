@@ -9,7 +9,7 @@ from lookalike.encoder.base import ImageEncoder, Vectors
 from lookalike.errors import ImageError, SourceError
 from lookalike.tiers import PictureIdentity
 from service.box import WHOLE_PICTURE, Box
-from service.errors import ItemChangedError
+from service.errors import ItemChangedError, UploadError
 from service.http.body import Upload
 from service.http.problems import detail_of
 from service.inference.decoder_pool import PreparedPicture
@@ -40,10 +40,17 @@ async def embed_picture(
 ) -> tuple[Vectors, PreparedPicture]:
     """The (D,) vector of an uploaded picture, and the prepared picture, if asked for with what tells copies of it.
 
-    Raises a leaf of ImageError, and EncodingError.
+    Raises UploadError for a file of a form that cannot be used, a leaf of ImageError for another, and EncodingError.
     """
-    with stopwatch.stage("decode"), services.batcher.announce():
-        prepared_picture = await services.decoder_pool.prepare(upload, encoder, box, with_fingerprint=with_fingerprint)
+    try:
+        with stopwatch.stage("decode"), services.batcher.announce():
+            prepared_picture = await services.decoder_pool.prepare(
+                upload, encoder, box, with_fingerprint=with_fingerprint
+            )
+    except ImageError as error:
+        if not upload.field:
+            raise
+        raise UploadError(upload.field, error) from error
     if with_fingerprint:
         stopwatch.move(prepared_picture.fingerprint_ms, "decode", "pixels")
     with stopwatch.stage("encode"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from lookalike.errors import ImageError
+
 
 class RequestError(Exception):
     """Base of the errors below, to catch them all; ``subject`` is the field, header or path that is wrong."""
@@ -130,6 +132,25 @@ class InternalError(RequestError):
     """An unexpected error; the log has its details under the request's id."""
 
     code = "internal"
+
+
+class UploadError(Exception):
+    """An uploaded picture cannot be used: ``error`` says why, ``field`` is the form's field that it came in."""
+
+    def __init__(self, field: str, error: ImageError) -> None:
+        super().__init__(error.message)
+        self.field = field
+        self.error = error
+
+    @property
+    def code(self) -> str:
+        """That of ``error``."""
+        return self.error.code
+
+    @property
+    def message(self) -> str:
+        """That of ``error``, which names the file."""
+        return self.error.message
 
 
 def request_errors() -> list[type[RequestError]]:

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from fastapi import Request, Response
 
-from lookalike.errors import ImageError, ItemNotFoundError, SnapshotDamagedError
-from service.errors import RequestError
+from lookalike.errors import ItemNotFoundError, SnapshotDamagedError
+from service.errors import RequestError, UploadError
 from service.http.body import Upload
 from service.http.disconnect import run_while_connected
 from service.http.problems import problem_of
@@ -107,7 +107,7 @@ async def _search_batch(
         try:
             async with semaphore:
                 answer = await _search_picture(services, snapshot, upload, options)
-        except (ImageError, RequestError) as error:
+        except (UploadError, RequestError) as error:
             problem = problem_of(error, path=request.url.path, request_id=request.state.request_id)
             return BatchEntry(index=index, name=upload.name, answer=None, problem=problem)
         return BatchEntry(index=index, name=upload.name, answer=answer, problem=None)

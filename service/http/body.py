@@ -9,14 +9,15 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_to_bytes
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 from starlette.requests import Request
 
 from service.errors import BodyTooLargeError, FieldInvalidError, FormInvalidError, MediaTypeError, UploadTimeoutError
-from service.http.multipart import BadFormError, MultipartReader, Part, decode_text, parse_boundary
+from service.http.field_errors import field_problem, fields_error
+from service.http.multipart import BadFormError, MultipartReader, Part, decode_text, find_charset, parse_boundary
 
 MULTIPART_FORM, URLENCODED_FORM = "multipart/form-data", "application/x-www-form-urlencoded"
 TEXT_BYTES = 64 * 1024
@@ -27,10 +28,14 @@ _MAX_LENGTH_DIGITS = 18
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upload:
-    """A file of a form, in memory; ``name`` is what the client calls it."""
+    """A file of a form, in memory; ``name`` is what the client calls it, ``field`` the form's field that it came in.
+
+    ``field`` is empty for a file that came in no form, as that of an indexed item.
+    """
 
     name: str
     pieces: list[bytes]
+    field: str = ""
 
     @classmethod
     def of(cls, name: str, data: bytes) -> Self:
@@ -65,14 +70,17 @@ async def read_fields(request: Request, begin: BeginField, *, max_bytes: int, ti
             f"or {URLENCODED_FORM} if there is no file",
             subject="content-type",
         )
+    _check_encoding(request, content_type)
+    too_large = _too_large(max_bytes)
     if kind == URLENCODED_FORM:
         max_bytes = min(max_bytes, TEXT_BYTES)
+        too_large = _too_long(max_bytes)
     if announced_bytes(request, default=0) > max_bytes:
-        raise _too_large(max_bytes)
+        raise too_large
     try:
         reader = _UrlEncoded(begin) if kind == URLENCODED_FORM else _Multipart(parse_boundary(content_type), begin)
         async with asyncio.timeout(timeout):
-            await _read(request, reader, max_bytes)
+            await _read(request, reader, max_bytes, too_large)
         return reader.fields()
     except TimeoutError as error:
         raise UploadTimeoutError(f"the body did not arrive within {timeout:g} s; send it again") from error
@@ -95,13 +103,31 @@ async def refuse_body(request: Request) -> None:
         raise FieldInvalidError("this request takes no body: send it without one", subject="body")
 
 
-async def _read(request: Request, reader: _Multipart | _UrlEncoded, max_bytes: int) -> None:
+def _check_encoding(request: Request, content_type: str) -> None:
+    """Raise MediaTypeError for a body that is compressed, or whose text is said to be other than UTF-8."""
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in {"", "identity"}:
+        raise MediaTypeError(
+            f"the body is sent with the content encoding {coding[:40]}; send it as it is, without the header "
+            "Content-Encoding",
+            subject="content-encoding",
+        )
+    charset = find_charset(content_type)
+    if charset not in {"", "utf-8", "utf8", "us-ascii"}:
+        raise MediaTypeError(
+            f"the text of the body is said to be in {charset[:40]}; send UTF-8", subject="content-type"
+        )
+
+
+async def _read(
+    request: Request, reader: _Multipart | _UrlEncoded, max_bytes: int, too_large: BodyTooLargeError
+) -> None:
     byte_count = 0
     async for piece in request.stream():
         byte_count += len(piece)
         request.state.bytes_in = byte_count
         if byte_count > max_bytes:
-            raise _too_large(max_bytes)
+            raise too_large
         reader.write(piece)
 
 
@@ -118,8 +144,16 @@ class _Multipart:
 
 def _value(part: Part) -> Upload | str:
     if part.filename is not None:
-        return Upload(part.filename or part.name, part.pieces)
-    return decode_text(b"".join(part.pieces))
+        return Upload(part.filename or part.name, part.pieces, part.name)
+    return _decode_value(part.name, b"".join(part.pieces))
+
+
+def _decode_value(name: str, value: bytes) -> str:
+    """A field's text; raises FieldInvalidError unless it is UTF-8: read in another encoding, a key would be another."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise fields_error([field_problem(name, "not-utf-8", "is not UTF-8; send its text in UTF-8")]) from error
 
 
 class _UrlEncoded:
@@ -132,15 +166,23 @@ class _UrlEncoded:
 
     def fields(self) -> Fields:
         fields: Fields = []
-        for pair in filter(None, b"".join(self._pieces).decode("latin-1").split("&")):
-            name, _, value = pair.partition("=")
-            name = unquote_plus(name)
+        for pair in filter(None, b"".join(self._pieces).split(b"&")):
+            encoded_name, _, value = pair.replace(b"+", b" ").partition(b"=")
+            name = decode_text(unquote_to_bytes(encoded_name))
             self._begin(name)
-            fields.append((name, unquote_plus(value)))
+            fields.append((name, _decode_value(name, unquote_to_bytes(value))))
         return fields
 
 
 def _too_large(max_bytes: int) -> BodyTooLargeError:
     return BodyTooLargeError(
         f"the body is larger than the {max_bytes} bytes that this form may have; send smaller pictures", subject="body"
+    )
+
+
+def _too_long(max_bytes: int) -> BodyTooLargeError:
+    return BodyTooLargeError(
+        f"the body is larger than the {max_bytes} bytes that a form without files may have; send shorter values, or "
+        f"pictures as {MULTIPART_FORM}",
+        subject="body",
     )

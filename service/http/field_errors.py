@@ -9,6 +9,8 @@ from typing import Any
 from service.errors import FieldInvalidError
 
 UNKNOWN_CODE, REPEATED_CODE = "extra-forbidden", "repeated"
+_MAX_PROBLEMS = 10
+"""How many wrong fields a response names; the others are counted."""
 _MAX_SHOWN = 80
 """How many characters of a field's name are repeated in a response."""
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -47,8 +49,11 @@ def field_problem(name: str, code: str, message: str) -> dict[str, str]:
 
 def fields_error(problems: Sequence[dict[str, str]]) -> FieldInvalidError:
     """The error that names every wrong field."""
-    detail = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems)
-    return FieldInvalidError(detail, subject=problems[0]["field"], fields=list(problems))
+    shown = problems[:_MAX_PROBLEMS]
+    detail = "; ".join(f"{problem['field']}: {problem['message']}" for problem in shown)
+    if len(problems) > len(shown):
+        detail += f"; and {len(problems) - len(shown)} more"
+    return FieldInvalidError(detail, subject=problems[0]["field"], fields=list(shown))
 
 
 def validation_problems(
@@ -79,6 +84,19 @@ def unknown_message(name: str, known_names: Iterable[str], kind: str) -> str:
     names = list(known_names)
     if not names:
         return f"is unknown; this path has no {kind}s"
-    close = difflib.get_close_matches(name, names, n=1)
-    question = f"did you mean {close[0]}? " if close else ""
+    close = _closest(name, names)
+    question = f"did you mean {close}? " if close else ""
     return f"is unknown; {question}the {kind}s are {', '.join(names)}"
+
+
+def _closest(name: str, names: list[str]) -> str | None:
+    """The name that is most like an unknown one, if any is; of image_1 and image_2 the first one for image_a."""
+    close = difflib.get_close_matches(name, names)
+    stem, ordinal = name[:-1], _ordinal(name)
+    same_place = [other for other in close if ordinal and other[:-1] == stem and _ordinal(other) == ordinal]
+    return next(iter(same_place or close), None)
+
+
+def _ordinal(name: str) -> int:
+    """The place that a name's last character stands for: 1 for a and 1, 2 for b and 2; 0 for no place."""
+    return max("_abcdefghi".find(name[-1:]), "_123456789".find(name[-1:]), 0)

@@ -53,6 +53,12 @@ def parse_boundary(content_type: str) -> bytes:
     return boundary
 
 
+def find_charset(content_type: str) -> str:
+    """The charset that the header Content-Type names, in lower case; empty if it names none."""
+    _, options = parse_options_header(content_type[:_MAX_CONTENT_TYPE])
+    return options.get(b"charset", b"").decode("latin-1").strip().lower()
+
+
 class MultipartReader:
     """Parses a body piece by piece; its parts are complete when all of it has been written."""
 

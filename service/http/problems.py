@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from lookalike.encoder.int8.artifact import SUFFIX, is_quantised
 from lookalike.errors import LookalikeError
-from service.errors import FieldInvalidError, OverloadedError, RequestError
+from service.errors import FieldInvalidError, OverloadedError, RequestError, UploadError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -171,14 +171,17 @@ class Problem(BaseModel):
     )
 
 
-def problem_of(error: RequestError | LookalikeError, *, path: str, request_id: str) -> Problem:
+def problem_of(error: RequestError | LookalikeError | UploadError, *, path: str, request_id: str) -> Problem:
     """The problem document of an error."""
     status = STATUS[error.code]
     fields = error.fields if isinstance(error, FieldInvalidError) else []
+    detail = error.message if isinstance(error, UploadError) else detail_of(error)
+    if isinstance(error, UploadError):
+        fields = [{"field": error.field, "code": error.code, "message": error.message}]
     return Problem(
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=detail_of(error),
+        detail=detail,
         instance=path,
         code=error.code,
         request_id=request_id,
@@ -197,7 +200,7 @@ def detail_of(error: RequestError | LookalikeError) -> str:
     return f"{detail}; {_LOG_HINT}" if public.is_logged else detail
 
 
-def problem_response(error: RequestError | LookalikeError, *, path: str, request_id: str) -> Response:
+def problem_response(error: RequestError | LookalikeError | UploadError, *, path: str, request_id: str) -> Response:
     """The response for an error, with the headers that belong to its status."""
     problem = problem_of(error, path=path, request_id=request_id)
     headers = {"Cache-Control": "no-store"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from typing import Any
 
 import pytest
@@ -192,15 +193,87 @@ def test_what_is_quoted_back_is_cut_short(service: Service) -> None:
 
 
 @pytest.mark.parametrize("charset", ["utf-7", "punycode", "undefined", "no-such-codec", "latin-1"])
-def test_a_client_cannot_choose_the_codec_that_its_names_are_read_with(service: Service, charset: str) -> None:
+@pytest.mark.parametrize("kind", [MULTIPART["content-type"], "application/x-www-form-urlencoded"])
+def test_a_client_that_says_another_codec_than_utf_8_is_refused(service: Service, kind: str, charset: str) -> None:
     content = body(part("image", PICTURE, "+2AA-.png"), part("collection", "shöp".encode()))
-    headers = {"content-type": f"{MULTIPART['content-type']}; charset={charset}"}
+    refused = service.post("/search", headers={"content-type": f"{kind}; charset={charset}"}, content=content)
+    assert (refused.status_code, refused.json()["code"]) == (415, "media-type-unsupported")
+    assert f"is said to be in {charset}; send UTF-8" in refused.json()["detail"]
+    taken = service.post(
+        "/search", headers={"content-type": f"{MULTIPART['content-type']}; charset=UTF-8"}, content=content
+    )
+    assert "'shöp'" in taken.json()["detail"]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate, gzip"])
+def test_a_compressed_body_is_refused_not_taken_for_a_broken_form(service: Service, coding: str) -> None:
+    content = gzip.compress(body(part("image", PICTURE, "a.png")))
+    refused = service.post("/search", headers=MULTIPART | {"content-encoding": coding}, content=content)
+    assert (refused.status_code, refused.json()["code"]) == (415, "media-type-unsupported")
+    assert f"the content encoding {coding}; send it as it is" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "content"),
+    [
+        (MULTIPART, body(part("key", b"caf\xe9"))),
+        ({"content-type": "application/x-www-form-urlencoded"}, b"key=caf%E9"),
+        ({"content-type": "application/x-www-form-urlencoded"}, b"key=caf\xe9"),
+    ],
+)
+def test_a_key_that_is_not_utf_8_is_refused_not_looked_for_under_another_name(
+    service: Service, headers: dict[str, str], content: bytes
+) -> None:
     refused = service.post("/search", headers=headers, content=content)
-    assert refused.status_code == 404
-    assert "'shöp'" in refused.json()["detail"]
+    assert refused.status_code == 422
+    assert refused.json()["errors"] == [
+        {"field": "key", "code": "not-utf-8", "message": "is not UTF-8; send its text in UTF-8"}
+    ]
+    plain = service.post(
+        "/search", headers=headers | {}, content=content.replace(b"\xe9", "é".encode()).replace(b"%E9", b"%C3%A9")
+    )
+    assert (plain.status_code, "'café'" in plain.json()["detail"]) == (404, True)
+
+
+@pytest.mark.parametrize(("data", "code"), [(b"", "image-empty"), (b"no picture at all", "unsupported-format")])
+def test_a_file_that_is_no_picture_is_told_with_its_field_and_its_name(
+    service: Service, data: bytes, code: str
+) -> None:
+    for path, field, others in (
+        ("/compare", "image_b", {"image_a": ("good.png", PICTURE)}),
+        ("/search", "image", {}),
+        ("/embed", "image", {}),
+        ("/cosine_similarity_score", "image_1", {"image_2": ("good.png", PICTURE)}),
+    ):
+        refused = service.post(path, files=others | {field: ("bad.png", data)}).json()
+        assert refused["code"] == code
+        assert [(error["field"], error["code"]) for error in refused["errors"]] == [(field, code)]
+        assert "bad.png" in refused["errors"][0]["message"]
+        assert "bad.png" in refused["detail"]
+    entries = service.post("/search/batch", files=[("image", ("bad.png", data))]).json()["results"]
+    assert entries[0]["problem"]["errors"][0]["field"] == "image"
+
+
+def test_fields_of_the_other_route_are_told_the_name_of_the_same_place(service: Service) -> None:
+    files = {"image_a": PICTURE, "image_b": PICTURE}
+    messages = {error["field"]: error["message"] for error in wrong(service, "/cosine_similarity_score", files=files)}
+    assert "did you mean image_1?" in messages["image_a"]
+    assert "did you mean image_2?" in messages["image_b"]
+    files = {"image_1": PICTURE, "image_2": PICTURE}
+    messages = {error["field"]: error["message"] for error in wrong(service, "/compare", files=files)}
+    assert "did you mean image_a?" in messages["image_1"]
+    assert "did you mean image_b?" in messages["image_2"]
+
+
+def test_of_many_unknown_parameters_the_first_are_named_and_the_others_counted(service: Service) -> None:
+    refused = service.get("/collections?" + "&".join(f"x{number}=1" for number in range(60)))
+    assert refused.status_code == 422
+    assert [error["field"] for error in refused.json()["errors"]] == [f"x{number}" for number in range(10)]
+    assert refused.json()["detail"].endswith("; and 50 more")
 
 
 def test_a_form_without_files_may_not_be_as_large_as_one_with_a_picture(service: Service) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
     refused = service.post("/search", headers=headers, content=b"&" * (TEXT + 1))
     assert (refused.status_code, refused.json()["code"]) == (413, "body-too-large")
+    assert "a form without files may have; send shorter values" in refused.json()["detail"]
