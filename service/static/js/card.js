@@ -1,7 +1,7 @@
 // A picture of a collection as a card: the picture itself is a link that searches from it.
 
 import { button, h } from "./dom.js";
-import { score, sure } from "./format.js";
+import { score, shortKey, sure } from "./format.js";
 import { picture, sized } from "./pictures.js";
 import { t } from "./strings.js";
 
@@ -9,6 +9,9 @@ const SIDE = 256;
 
 /** What to call a row: its title, or else its key. */
 export const nameOf = ({ title, key }) => title || key;
+
+/** A title as it is, which the style sheet cuts at its end; a key without what would push its own end off the card. */
+const shownName = ({ title, key }) => title || shortKey(key);
 
 /** The picture of a row as a link to `href`, with its name below. */
 export function tile(row, href, { signal, label = t.start.searchFrom(nameOf(row)) }) {
@@ -34,7 +37,7 @@ export function resultCard(result, { href, threshold, signal, onCompare, onWhy, 
       confidenceOf(result),
       badge(result),
     ),
-    h("p", { class: "card-name", title: name }, name),
+    h("p", { class: "card-name", title: name }, shownName(result)),
     h(
       "div",
       { class: "card-actions" },
@@ -73,7 +76,7 @@ export function browseCard(row, { href, signal, onDetails }) {
     "li",
     { class: "card", data: { key: row.key } },
     tile(row, href, { signal }),
-    h("p", { class: "card-name", title: name }, name),
+    h("p", { class: "card-name", title: name }, shownName(row)),
     h(
       "div",
       { class: "card-actions" },

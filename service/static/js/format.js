@@ -69,3 +69,13 @@ const share = (fraction) => t.confidence.percent(fraction < 0.1 ? Number((100 * 
 
 // A threshold is a normalised score; its cosine is what the result cards show.
 export const cosineOf = (normalised) => 2 * normalised - 1;
+
+const KEY_LENGTH = 44;
+
+/** A long key cut where keys are alike: a path loses its first folders, another one its middle. */
+export function shortKey(key) {
+  const letters = Array.from(key);
+  if (letters.length <= KEY_LENGTH) return key;
+  const head = key.includes("/") ? 0 : KEY_LENGTH / 2;
+  return `${letters.slice(0, head).join("")}…${letters.slice(1 - KEY_LENGTH + head).join("")}`;
+}
