@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from lookalike.errors import LookalikeError, SourceShrunkError
+from lookalike.usage import unknown_variables
 
 YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 ROOT_OPTIONS = frozenset({"--help", "--version", "--runtime", "--install-completion", "--show-completion"})
@@ -37,10 +38,12 @@ def main() -> None:
 
     verbs = frozenset(command.__name__ for command in COMMANDS) | {"encoders"}
     arguments = with_verb(sys.argv[1:], verbs)
+    reporter = make_reporter("--json" in arguments or os.environ.get("LOOKALIKE_JSON", "") in YES)
+    for sentence in unknown_variables(os.environ):
+        reporter.say(f"warning: {sentence}")
     try:
         app(args=arguments, prog_name="python -m indexer")
     except LookalikeError as error:
-        reporter = make_reporter("--json" in arguments or os.environ.get("LOOKALIKE_JSON", "") in YES)
         reporter.say(f"error: {error.message}")
         reporter.event("error", code=error.code, message=error.message, subject=error.subject)
         sys.exit(EXIT_SHRUNK if isinstance(error, SourceShrunkError) else EXIT_FAILED)

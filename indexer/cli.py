@@ -23,11 +23,13 @@ from indexer.commands import (
     query,
     robustness,
 )
+from indexer.verb_group import VerbGroup
 from lookalike.options import RuntimeName
 from lookalike.wiring import prefer_runtime
 
 app = typer.Typer(
     name="indexer",
+    cls=VerbGroup,
     help="Image similarity search that people can rely on: index pictures, search them, prove the answers.\n\n"
     "With no command, every collection is brought up to date from the source it remembers.",
     no_args_is_help=False,

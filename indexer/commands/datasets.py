@@ -30,6 +30,7 @@ def sample(
     seed: Annotated[
         int, typer.Option("--seed", min=0, envvar="LOOKALIKE_SEED", help="Seed of the random numbers.")
     ] = 7,
+    force: Annotated[bool, typer.Option("--force", help="Replace a sample of another size or seed.")] = False,
 ) -> None:
     """Draw a sample corpus of synthetic product photos, with a manifest, ground truth and queries."""
     reporter = session.reporter
@@ -38,6 +39,7 @@ def sample(
             folder,
             products=products,
             seed=seed,
+            replace=force,
             progress=lambda count, total: progress.report("drawing pictures", count, total),
         )
     outcome = "drawn before" if summary.already_there else "drawn"

@@ -21,6 +21,7 @@ from indexer.commands.options import (
 )
 from indexer.commands.session import Session, with_collections, with_session
 from indexer.console.staged_progress import StagedProgress
+from indexer.verb_group import VerbGroup
 from lookalike.encoder.registry import BUNDLED, KNOWN
 from lookalike.errors import LookalikeError
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from indexer.encoder_comparison.switch import Switch
 
 app = typer.Typer(
-    help="List encoders, install the published weights of one, or compare two on a collection.", rich_markup_mode=None
+    cls=VerbGroup,
+    help="List encoders, install the published weights of one, or compare two on a collection.",
+    rich_markup_mode=None,
 )
 
 
@@ -40,8 +43,18 @@ def encoders(
     context: typer.Context,
 ) -> None:
     """List the encoders: those in the box, those that are installed, and those that can be."""
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        _list_encoders(session)
+
+
+@app.command("list", hidden=True)
+@with_session("encoders_dir")
+def list_encoders(session: Session) -> None:
+    """List the encoders, as without a verb."""
+    _list_encoders(session)
+
+
+def _list_encoders(session: Session) -> None:
     from lookalike.encoder.int8.artifact import in_the_box
     from lookalike.encoder.weights.installed import installed_names
 
@@ -166,11 +179,13 @@ def quantise(
     It is refused if its vectors or its answers differ too much from those of NAME.
     """
     from indexer.int8_encoder import quantise_and_measure
-    from lookalike.encoder.int8.artifact import SUFFIX, model_path
+    from lookalike.encoder.int8.artifact import SUFFIX, is_quantised, model_path
     from lookalike.encoder.weights.installed import record_quantised
     from lookalike.storage import disk_errors
 
     folder = session.places.encoders_dir
+    if is_quantised(name):
+        raise typer.BadParameter(f"{name} is int8 already: name {name.removesuffix(SUFFIX)}", param_hint="NAME")
     request = encoder_request(name, fusion, input_size)
     int8_name = request.name.partition(":")[0] + SUFFIX
     if out is None and name == BUNDLED:

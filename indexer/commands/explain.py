@@ -9,12 +9,10 @@ import typer
 
 from indexer.commands.options import EncoderOption, FusionOption, InputSizeOption, PictureOption, encoder_request
 from indexer.commands.session import Session, with_session
-from indexer.reports.contact_sheet import Tile
+from indexer.reports.contact_sheet import Tile, write_picture
 from indexer.reports.explanation_sheet import draw_explanation, words_of
 from lookalike.api import Encoder
 from lookalike.explanation import Explanation
-from lookalike.images import encode_png
-from lookalike.storage import disk_errors, write_atomically
 
 
 @with_session("encoders_dir")
@@ -36,8 +34,7 @@ def explain(
     explanation = image_encoder.explain(pixels[0], pixels[1])
     title = f"cosine {explanation.score:.3f}, encoder {image_encoder.spec.name}"
     tiles = [Tile(picture, path.name) for picture, path in zip(pixels, (first, second), strict=True)]
-    with disk_errors(out):
-        write_atomically(out, encode_png(draw_explanation(tiles[0], tiles[1], explanation, title)))
+    write_picture(out, draw_explanation(tiles[0], tiles[1], explanation, title))
     session.reporter.answer(
         _table(explanation, out),
         score=round(explanation.score, 6),

@@ -142,7 +142,8 @@ def rollback(
     with disk_errors(layout.root):
         layout.create_folders()
     with layout.hold_lock():
-        target = _target(session, collection) if to is None else to
+        target = _previous_generation(session, collection) if to is None else to
+        _check_generation(session, collection, target)
         with session.collection(collection, generation=target, whole=True) as open_collection:
             open_collection.check_rows()
         with disk_errors(layout.root):
@@ -150,6 +151,16 @@ def rollback(
     session.reporter.answer(
         f"{collection}: snapshot {target} is current{_until(layout, record)}", collection=collection, snapshot=target
     )
+
+
+def _check_generation(session: Session, collection: str, generation: int) -> None:
+    generations = session.layout(collection).complete_generations()
+    if generation not in generations:
+        raise SnapshotNotFoundError(
+            f"the collection {collection!r} has no snapshot {generation}; there are: "
+            f"{', '.join(map(str, generations)) or 'none'}",
+            subject=collection,
+        )
 
 
 def _until(layout: CollectionLayout, record: CollectionRecord) -> str:
@@ -171,7 +182,7 @@ def _until(layout: CollectionLayout, record: CollectionRecord) -> str:
     return text
 
 
-def _target(session: Session, collection: str) -> int:
+def _previous_generation(session: Session, collection: str) -> int:
     layout = session.layout(collection)
     complete = layout.complete_generations()
     try:

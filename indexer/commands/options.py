@@ -216,11 +216,22 @@ SizesOption = Annotated[
 
 # Files that a command writes
 
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+def _check_suffix(path: Path) -> Path:
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        raise typer.BadParameter(f"{path} has none of the endings {', '.join(PICTURE_SUFFIXES)}")
+    return path
+
+
 ReportOption = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Write an HTML report, in one file, to this path."),
 ]
-PictureOption = Annotated[Path, typer.Option("--out", "-o", help="The PNG file to write.")]
+PictureOption = Annotated[
+    Path, typer.Option("--out", "-o", help="The picture to write: .png, .jpg or .jpeg.", callback=_check_suffix)
+]
 
 
 def encoder_request(name: str | None, fusion: FusionName | None, input_size: int | None) -> EncoderRequest:

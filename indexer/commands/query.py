@@ -22,15 +22,14 @@ from indexer.commands.options import (
     encoder_request,
 )
 from indexer.commands.session import EXIT_DIFFERENT, Session, with_collections, with_session
-from indexer.reports.contact_sheet import Tile, draw_montage
+from indexer.reports.contact_sheet import Tile, draw_montage, write_picture
 from lookalike.api import RGB, Encoder, Judgement
 from lookalike.calibration import percent
 from lookalike.collection.searcher import Hit
 from lookalike.errors import LookalikeError
-from lookalike.images import decode, encode_png
+from lookalike.images import decode
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Source, printable
-from lookalike.storage import disk_errors, write_atomically
 from lookalike.thresholds import Threshold, normalise_score
 from lookalike.tiers import Tier
 
@@ -38,7 +37,11 @@ ImagesArgument = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="
 MinScoreOption = Annotated[
     float | None,
     typer.Option(
-        "--min-score", min=-1.0, max=1.0, envvar="LOOKALIKE_MIN_SCORE", help="Leave out neighbours with a lower cosine."
+        "--min-score",
+        min=-1.0,
+        max=1.0,
+        envvar="LOOKALIKE_MIN_SCORE",
+        help="Leave out neighbours with a lower cosine.",
     ),
 ]
 
@@ -205,22 +208,31 @@ def montage(
     out: PictureOption = Path("montage.png"),
     k: KOption = 8,
 ) -> None:
-    """Draw one or more pictures with their neighbours and scores, as one picture."""
+    """Draw one or more pictures with their neighbours and scores, as one picture.
+
+    The per cent beside a score is the share of pairs with that score that show the same thing.
+    """
     with session.collection(collection) as open_collection:
         answers = open_collection.search_many(images, k)
         with session.source(collection) as source:
             rows = [_row(image, hits, source, session) for image, hits in zip(images, answers, strict=True)]
         title = f"{collection}: {len(open_collection)} pictures, encoder {open_collection.manifest.encoder.name}"
-    with disk_errors(out):
-        write_atomically(out, encode_png(draw_montage(rows, title=title)))
+        threshold = open_collection.threshold()
+        title += f"; similar from {threshold.cosine:.3f}"
+    write_picture(out, draw_montage(rows, title=title))
     session.reporter.answer(str(out), path=str(out), queries=len(rows))
 
 
 def _row(image: Path, hits: Sequence[Hit], source: Source, session: Session) -> list[Tile]:
     tiles = [Tile(decode(image.read_bytes(), name=str(image)).pixels, "query", image.name)]
     for hit in hits:
-        tiles.append(Tile(_pixels(hit, source, session), f"{hit.score:.3f}", hit.title or hit.key))
+        tiles.append(Tile(_pixels(hit, source, session), _caption(hit), hit.title or hit.key))
     return tiles
+
+
+def _caption(hit: Hit) -> str:
+    share = "" if hit.confidence is None else f"  {100 * hit.confidence:.0f} %"
+    return f"{hit.score:.3f}{share}  {'similar' if hit.similar else 'different'}"
 
 
 def _pixels(hit: Hit, source: Source, session: Session) -> RGB:

@@ -6,9 +6,8 @@ import shlex
 from dataclasses import dataclass
 
 from lookalike.catalogue.records import CollectionRecord
-from lookalike.collection.index_command import source_flags
-from lookalike.index.planner import DEFAULT_RECALL
-from lookalike.options import MEBIBYTE, EncoderRequest, Places
+from lookalike.collection.index_command import settings_flags
+from lookalike.options import EncoderRequest, Places
 
 PROGRAM = ("python", "-m", "indexer")
 
@@ -52,16 +51,17 @@ def switch_of(record: CollectionRecord, before: EncoderRequest, after: EncoderRe
     """
     where = ["--collection", record.name, *_place_flags(places)]
     index = ["index", record.source.location, *where]
+    settings = [*_source_flags(record), *settings_flags(record.settings)]
 
     def command_line(*words: str) -> str:
         database = "" if places.database_url is None else ' --database "$LOOKALIKE_DATABASE_URL"'
         return shlex.join([*PROGRAM, *words]) + database
 
     return Switch(
-        rebuild=command_line(*index, *_encoder_flags(after), *_setting_flags(record), "--reencode"),
+        rebuild=command_line(*index, *_encoder_flags(after), *settings, "--reencode"),
         verify=command_line("verify", *where),
         back=command_line("rollback", *where),
-        stay=command_line(*index, *_encoder_flags(before), *_setting_flags(record), "--reencode"),
+        stay=command_line(*index, *_encoder_flags(before), *settings, "--reencode"),
         keep=record.settings.keep,
     )
 
@@ -77,17 +77,5 @@ def _encoder_flags(request: EncoderRequest) -> list[str]:
     return flags if request.input_size is None else [*flags, "--input-size", str(request.input_size)]
 
 
-def _setting_flags(record: CollectionRecord) -> list[str]:
-    """All settings: a setting that a run leaves out is reset to the default."""
-    settings = record.settings
-    root = [] if record.source.root is None else ["--images-root", record.source.root]
-    limits = [
-        "--max-megabytes",
-        str(settings.max_bytes // MEBIBYTE),
-        "--max-megapixels",
-        str(settings.max_pixels // 1_000_000),
-    ]
-    index = [] if settings.target_recall == DEFAULT_RECALL else ["--recall", f"{settings.target_recall:g}"]
-    index += [] if settings.memory is None else ["--memory", f"{settings.memory / 1e9:.9g}"]
-    source = source_flags(settings.source_options)
-    return [*root, "--engine", settings.engine, *index, "--keep", str(settings.keep), *limits, *source]
+def _source_flags(record: CollectionRecord) -> list[str]:
+    return [] if record.source.root is None else ["--images-root", record.source.root]

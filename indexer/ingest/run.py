@@ -204,7 +204,7 @@ def _run(
         with reporter.stage(f"{name}: encoding", counted_source.entries) as stage:
             timings = Pipeline(counted_source.source, builder, encoder, report, stage, options.pipeline).run()
         if not options.allow_empty and not any(report.counts[verdict] for verdict in ITEM_VERDICTS):
-            _refuse_without_pictures(counted_source.source.location, name, builder.live_count())
+            _refuse_without_pictures(counted_source.source.location, name, builder.live_count(), report)
         is_agreed = options.allow_empty or options.allow_removals
         remove_lost(builder, counted_source.source, report, reporter, are_removals_allowed=is_agreed)
         with StagedProgress(reporter, f"{name}: publishing") as progress:
@@ -213,14 +213,21 @@ def _run(
     return RunSummary(manifest, report, timings, time.monotonic() - counted_source.start, excluded)
 
 
-def _refuse_without_pictures(location: str, name: str, live_count: int) -> None:
-    """Raise if a source that still has files, but no usable picture, would empty the collection."""
+def _refuse_without_pictures(location: str, name: str, live_count: int, report: Report) -> None:
+    """Raise for a source that has files, but no usable picture: it would empty the collection, or leave it empty."""
+    count = report.counts[Verdict.REJECTED]
+    rejected = f" ({count} rejected, the first: {report.first_rejection})" if count else ""
     if live_count:
         raise SourceEmptyError(
-            f"{location} has no picture that can be used, but the collection {name!r} has {live_count}: is it the "
-            "right place, and a disk mounted? To empty the collection, say --allow-empty",
+            f"{location} has no picture that can be used{rejected}, but the collection {name!r} has {live_count}: is "
+            "it the right place, and a disk mounted? To empty the collection, say --allow-empty",
             subject=location,
         )
+    raise SourceEmptyError(
+        f"{location} has no picture that can be used{rejected}: every file's verdict is in {report.path}. To publish "
+        "a collection without pictures, say --allow-empty",
+        subject=location,
+    )
 
 
 def _report_path(layout: CollectionLayout, generation: int) -> Path:

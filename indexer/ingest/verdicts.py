@@ -51,8 +51,9 @@ _LINE = json.JSONEncoder(ensure_ascii=False)  # one instance: `json.dumps` makes
 class Report:
     """Counts verdicts, and writes a JSON line a file to ``path``: key, verdict, an error's code and message, a remark.
 
-    ``remarks`` counts the remarks on pictures that were indexed though something is wrong with their file.
-    ``unidentified_lines`` are those of a table that cannot be read, and may be about any picture.
+    ``first_rejection`` is the message of the first file that was rejected. ``remarks`` counts the remarks on pictures
+    that were indexed though something is wrong with their file. ``unidentified_lines`` are those of a table that cannot
+    be read, and may be about any picture.
     """
 
     path: Path
@@ -60,6 +61,7 @@ class Report:
     codes: Counter[str] = field(default_factory=Counter)
     remarks: Counter[str] = field(default_factory=Counter)
     unidentified_lines: list[str] = field(default_factory=list)
+    first_rejection: str | None = None
     _error_keys: set[str] = field(default_factory=set)
 
     def __enter__(self) -> Self:
@@ -80,6 +82,7 @@ class Report:
             line |= {"code": error.code, "message": error.message}
             if verdict is Verdict.REJECTED:
                 self.codes[error.code] += 1
+                self.first_rejection = self.first_rejection or error.message
         if remark:
             self.remarks[remark] += 1
             line["remark"] = remark

@@ -10,10 +10,14 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+
+from lookalike.images import encode_jpeg, encode_png
+from lookalike.storage import disk_errors, write_atomically
 
 _Colour = tuple[int, int, int]
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -32,6 +36,7 @@ _GAP = 12
 _LINE = 16
 _MIN_SIDE = 32
 _ELLIPSIS = "…"
+_JPEG_QUALITY = 92
 _MISSING_GLYPH = "\uffff"
 
 
@@ -106,19 +111,36 @@ def draw_montage(rows: Sequence[Sequence[Tile]], *, side: int = 160, title: str 
     return np.asarray(sheet, np.uint8).copy()
 
 
+def write_picture(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
+    """Write (h, w, 3) uint8 RGB as PNG, or as JPEG for the endings .jpg and .jpeg; raises as ``disk_errors`` does."""
+    is_jpeg = path.suffix.lower() in {".jpg", ".jpeg"}
+    with disk_errors(path):
+        write_atomically(path, encode_jpeg(pixels, _JPEG_QUALITY) if is_jpeg else encode_png(pixels))
+
+
 def shorten(text: str, font: _Font, width: float) -> str:
-    """Put ``text`` on one line, cut at the end with an ellipsis if it is wider than ``width`` pixels in ``font``."""
+    """Put ``text`` on one line, cut with an ellipsis if it is wider than ``width`` pixels in ``font``.
+
+    It is cut in the middle, since keys differ at their end; a path loses its first folders.
+    """
     line = " ".join(text.split())
     if font.getlength(line) <= width:
         return line
     low, high = 0, len(line)
     while low < high:
         middle = (low + high + 1) // 2
-        if font.getlength(line[:middle].rstrip() + _ELLIPSIS) <= width:
+        if font.getlength(_cut(line, middle)) <= width:
             low = middle
         else:
             high = middle - 1
-    return line[:low].rstrip() + _ELLIPSIS
+    return _cut(line, low)
+
+
+def _cut(line: str, length: int) -> str:
+    """``length`` characters of a line: the last ones of a path, else as many of its begin as of its end."""
+    head = 0 if "/" in line else (length + 1) // 2
+    tail = length - head
+    return line[:head].rstrip() + _ELLIPSIS + (line[-tail:].lstrip() if tail else "")
 
 
 def replace_missing_glyphs(text: str) -> str:

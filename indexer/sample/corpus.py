@@ -90,14 +90,15 @@ class _Photo:
 
 
 def write_sample(
-    folder: Path, *, products: int = 156, seed: int = 7, progress: Progress | None = None
+    folder: Path, *, products: int = 156, seed: int = 7, replace: bool = False, progress: Progress | None = None
 ) -> SampleSummary:
     """Draw the sample into ``folder``; the same seed gives the same bytes with the same version of Pillow.
 
-    A complete sample of the same seed and size is left as it is; another or an unfinished one is written anew. Each
-    file is written under another name and renamed. The callback ``progress`` gets (pictures written, pictures in all).
+    A complete sample of the same seed and size is left as it is, an unfinished one is written anew, and another one
+    with ``replace`` only: its pictures are lost. Each file is written under another name and renamed. The callback
+    ``progress`` gets (pictures written, pictures in all).
 
-    Raises DataPathError if ``folder`` is a file, cannot be written, or holds something other than a sample,
+    Raises DataPathError if ``folder`` is a file, cannot be written, or holds another sample or something else,
     DiskFullError if the disk is full, and ValueError if ``products`` is outside 1 to ``MAX_PRODUCTS``.
     """
     if not 1 <= products <= MAX_PRODUCTS:
@@ -110,6 +111,8 @@ def write_sample(
         _check_folder(folder)
         is_present = _is_complete(folder, marker, photos + queries)
         if not is_present:
+            if not replace:
+                _check_no_other_sample(folder, marker)
             _write_all(folder, marker, photos, queries, progress)
         size = sum((folder / photo.path).stat().st_size for photo in photos + queries)
     except OSError as error:
@@ -149,14 +152,33 @@ def _check_folder(folder: Path) -> None:
         )
 
 
+def _check_no_other_sample(folder: Path, marker: Mapping[str, object]) -> None:
+    """Raise DataPathError if the folder has a complete sample of another seed, size or version."""
+    stored_marker = _read_marker(folder)
+    if stored_marker is None or not stored_marker.get("complete") or stored_marker == marker:
+        return
+    products, seed = stored_marker.get("products"), stored_marker.get("seed")
+    version = "" if stored_marker.get("version") == VERSION else ", drawn by another version of lookalike"
+    raise DataPathError(
+        f"{folder} has a sample of {products} products with seed {seed}{version}: name another folder, or say --force "
+        "to draw this one in its place, which deletes its pictures",
+        subject=str(folder),
+    )
+
+
+def _read_marker(folder: Path) -> dict[str, object] | None:
+    """What the marker file says of the sample in a folder; None if it cannot be read."""
+    try:
+        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
 def _is_complete(folder: Path, marker: Mapping[str, object], photos: Sequence[_Photo]) -> bool:
     tables = ("manifest.csv", "truth.csv", "queries/truth.csv")
-    try:
-        stored_marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return False
     names = [*tables, *(photo.path for photo in photos)]
-    return bool(stored_marker == marker) and all((folder / name).is_file() for name in names)
+    return _read_marker(folder) == marker and all((folder / name).is_file() for name in names)
 
 
 def _write_all(

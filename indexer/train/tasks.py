@@ -90,7 +90,7 @@ class Work:
     @property
     def places(self) -> Places:
         """Folders of the test sets; the synthetic sample is written if it is missing."""
-        return Places(self.data, write_sample(self.work / "sample").folder)
+        return Places(self.data, write_sample(self.work / "sample", replace=True).folder)
 
 
 def make_targets(work: Work, log: Log) -> None:

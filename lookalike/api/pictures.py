@@ -12,7 +12,7 @@ import numpy as np
 from lookalike.encoder import preprocess
 from lookalike.encoder.base import RGB
 from lookalike.encoder.spec import EncoderSpec
-from lookalike.errors import EntryMissingError, EntryUnreadableError, VectorsInvalidError
+from lookalike.errors import EntryMissingError, EntryUnreadableError, ImageTooLargeError, VectorsInvalidError
 from lookalike.images import decode
 from lookalike.options import ImageLimits
 
@@ -96,10 +96,23 @@ def _path(image: str | os.PathLike[str]) -> Path:
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
-    """A file's content, cut one byte above the limit: enough for ``decode`` to refuse it."""
+    """A file's content, cut one byte above the limit; raises ImageTooLargeError with its size before it is read."""
     try:
         with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > max_bytes:
+                raise ImageTooLargeError(
+                    f"{path} has {size} bytes, more than the limit of {max_bytes}: save it as JPEG, or "
+                    "with fewer pixels; a collection takes the --max-megabytes that it was indexed with, and "
+                    "Encoder.load `limits`",
+                    subject=str(path),
+                )
             return file.read(max_bytes + 1)
+    except IsADirectoryError as error:
+        raise EntryUnreadableError(
+            f"{path} is a folder, and a picture is wanted: name a file in it; `python -m indexer index` takes folders",
+            subject=str(path),
+        ) from error
     except FileNotFoundError as error:
         raise EntryMissingError(f"there is no file {path}", subject=str(path)) from error
     except OSError as error:

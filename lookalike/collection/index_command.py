@@ -48,7 +48,7 @@ def index_command(
     words = ["index", source.location, "--collection", name]
     words += [] if data == DATA_FOLDER else ["--data", str(data)]
     words += [] if source.root is None else ["--images-root", source.root]
-    words += _encoder_flags(request) + _settings_flags(settings)
+    words += _encoder_flags(request) + settings_flags(settings)
     return shlex.join(["python", "-m", "indexer", *words, agreement])
 
 
@@ -60,13 +60,14 @@ def _encoder_flags(request: EncoderRequest) -> list[str]:
     return flags if request.input_size is None else [*flags, "--input-size", str(request.input_size)]
 
 
-def _settings_flags(settings: CollectionSettings) -> list[str]:
+def settings_flags(settings: CollectionSettings) -> list[str]:
+    """The flags of ``index`` that keep a collection's settings; none for the defaults."""
     limits = ImageLimits()
     memory = default_memory() if settings.memory is None else settings.memory
     values = (
         ("--engine", settings.engine, DEFAULT_ENGINE),
         ("--recall", f"{settings.target_recall:g}", f"{DEFAULT_RECALL:g}"),
-        ("--memory", f"{memory / 1e9:.9g}", f"{default_memory() / 1e9:.9g}"),
+        ("--memory", f"{memory / 1e9:.3g}", f"{default_memory() / 1e9:.3g}"),
         ("--keep", str(settings.keep), str(DEFAULT_KEEP)),
         ("--max-megabytes", str(settings.max_bytes // MEBIBYTE), str(limits.max_bytes // MEBIBYTE)),
         ("--max-megapixels", str(settings.max_pixels // 1_000_000), str(limits.max_pixels // 1_000_000)),

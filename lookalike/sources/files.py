@@ -89,7 +89,11 @@ def unreadable_error(name: str, error: Exception) -> EntryUnreadableError:
 
 
 def _outside_error(root: Path, name: str) -> EntryOutsideError:
-    return EntryOutsideError(f"{name} leads out of {printable(str(root))}; copy the file into it", subject=name)
+    return EntryOutsideError(
+        f"{name} leads out of {printable(str(root))}: copy the file into it; the paths of a manifest are relative "
+        "to its folder, or to the one that --images-root names",
+        subject=name,
+    )
 
 
 def _is_lexically_outside(root: Path, location: str) -> bool:

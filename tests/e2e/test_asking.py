@@ -233,6 +233,7 @@ def test_the_python_api_does_what_the_command_line_does(run: Run, shop: Path, tm
         (["index", "shop", "-c", "new", "--database", "mysql9://x"], "catalogue-unavailable"),
         (["rollback", "-c", "shop"], "snapshot-not-found"),
         (["rollback", "-c", "shop", "--to", "9"], "snapshot-not-found"),
+        (["index", "shop", "-c", "new", "--encoder", "bundled:shop/000.jpg"], "encoder-unknown"),
         (["verify", "-c", "boots"], "collection-not-found"),
         (["stats", "empty"], "source-empty"),
         (["reindex", "--data", "nodata"], "collection-not-found"),

@@ -11,7 +11,14 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
-from lookalike.encoder.registry import BUNDLED_NETWORKS, EncoderChoice, KnownEncoder, find_known, unknown_encoder
+from lookalike.encoder.registry import (
+    BUNDLED_INT8,
+    BUNDLED_NETWORKS,
+    EncoderChoice,
+    KnownEncoder,
+    find_known,
+    unknown_encoder,
+)
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.encoder.weights.file_format import file_digest, invalid_weights_error
 from lookalike.errors import EncoderNotInstalledError, EncoderUnknownError, WeightsInvalidError
@@ -71,14 +78,20 @@ def resolve(text: str, encoders_dir: Path) -> EncoderChoice:
     """The encoder that a name means on this machine.
 
     A name with a file may be of any network of timm's, which is checked when the file is loaded. Without a file it is a
-    network of the registry's table or an installed one. Raises EncoderUnknownError, which lists similar names, and
-    WeightsInvalidError for a record that cannot be read.
+    network of the registry's table or an installed one. Raises EncoderUnknownError, which lists similar names,
+    and WeightsInvalidError for a record that cannot be read.
     """
     if text in BUNDLED_NETWORKS:
         return EncoderChoice(text, None, "bundled")
     name, _, weights = text.partition(":")
     if weights not in {"", "hub"}:
-        if not name or name in BUNDLED_NETWORKS:
+        if name in (*BUNDLED_NETWORKS, BUNDLED_INT8):
+            raise EncoderUnknownError(
+                f"{name} is in the box and takes no file: name it without one, or give the network of the file, as in "
+                "resnet50:/path/to/weights",
+                subject=text,
+            )
+        if not name:
             raise _unknown_encoder_error(text, encoders_dir)
         encoder = find_known(name) or KnownEncoder(name, name, stages=None, input_size=None, licence=None)
         return EncoderChoice(text, encoder, Path(weights))

@@ -30,17 +30,35 @@ def read_published(path: Path) -> dict[str, torch.Tensor]:
     """
     if path.suffix == ".safetensors":
         return read_tensors(path)
+    _check_format(path)
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, UnpicklingError, ValueError, LookupError, AttributeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise invalid_weights_error(path, f"cannot be loaded as plain tensors ({reason})") from error
+        # PyTorch's own text advises to load it in a way that would run code from the file.
+        raise invalid_weights_error(
+            path,
+            "cannot be loaded as plain tensors: it is damaged or holds other objects; give a state dict of tensors, "
+            "saved by torch.save or safetensors",
+        ) from error
     for wrapper in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise invalid_weights_error(path, "has other content than tensors by name")
     return dict(content)
+
+
+def _check_format(path: Path) -> None:
+    """Raise WeightsInvalidError unless the file begins as what torch.save writes: a zip, or a pickle of old."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise invalid_weights_error(path, f"cannot be read ({error.strerror}); check the path") from error
+    if not head.startswith((b"PK", b"\x80")):
+        raise invalid_weights_error(
+            path, "is no weights file: it is neither safetensors nor what torch.save writes; check the path"
+        )
 
 
 def load_published(backbone: nn.Module, encoder: KnownEncoder, path: Path) -> None:

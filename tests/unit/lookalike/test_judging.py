@@ -9,8 +9,9 @@ import pytest
 
 from lookalike import Encoder, Tier
 from lookalike.api import RGB
-from lookalike.errors import EntryMissingError, UnsupportedFormatError
+from lookalike.errors import EntryMissingError, EntryUnreadableError, ImageTooLargeError, UnsupportedFormatError
 from lookalike.images import encode_jpeg, encode_png
+from lookalike.options import ImageLimits
 from lookalike.testing import TinyEncoder, make_picture
 from lookalike.thresholds import Threshold
 
@@ -72,5 +73,11 @@ def test_a_picture_that_cannot_be_judged_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.jpg").write_text("no picture")
     with pytest.raises(UnsupportedFormatError, match=r"notes\.jpg"):
         ENCODER.judge(PICTURE, tmp_path / "notes.jpg")
+    with pytest.raises(EntryUnreadableError, match=r"is a folder, and a picture is wanted: name a file in it"):
+        ENCODER.judge(tmp_path, PICTURE)
+    (tmp_path / "large.png").write_bytes(bytes(300))
+    small = Encoder(TinyEncoder(), limits=ImageLimits(max_bytes=100))
+    with pytest.raises(ImageTooLargeError, match=r"large\.png has 300 bytes, more than the limit of 100: save it as"):
+        small.judge(tmp_path / "large.png", PICTURE)
     with pytest.raises(EntryMissingError, match="gone"):
         ENCODER.judge(tmp_path / "gone.jpg", PICTURE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from indexer.encoder_comparison.comparison import Subject, answers, compare, unrelated_pairs, usable_label_rows
 from indexer.encoder_comparison.switch import switch_of
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, SourceRecord
-from lookalike.options import EncoderRequest, Places
+from lookalike.collection.index_command import default_memory
+from lookalike.options import EncoderRequest, ImageLimits, Places
 from lookalike.testing import TinyEncoder
 from lookalike.thresholds import Threshold
 
@@ -139,6 +141,18 @@ def test_the_commands_keep_the_collections_source_and_settings() -> None:
     assert switch.rebuild == f"{index} --encoder vgg16 --fusion last --input-size 160 {settings}"
     assert switch.back == f"python -m indexer rollback {where}"
     assert switch.stay == f"{index} --encoder bundled {settings}"
+
+
+def test_the_commands_leave_default_settings_out() -> None:
+    limits = ImageLimits()
+    settings = CollectionSettings("auto", 3, limits.max_bytes, limits.max_pixels, memory=default_memory())
+    kept = record(SourceRecord("folder", "/pics"), settings)
+    switch = switch_of(kept, EncoderRequest("bundled"), EncoderRequest("vgg16"), Places(Path("data")))
+    index = "python -m indexer index /pics --collection shop --data data --encoder vgg16"
+    assert switch.rebuild == f"{index} --reencode"
+    kept = record(SourceRecord("folder", "/pics"), replace(settings, memory=5_638_031_900))
+    switch = switch_of(kept, EncoderRequest("bundled"), EncoderRequest("vgg16"), Places(Path("data")))
+    assert switch.rebuild == f"{index} --memory 5.64 --reencode"
 
 
 def test_the_password_of_a_database_is_not_printed() -> None:

@@ -12,7 +12,7 @@ from indexer.ingest import run
 from indexer.ingest.pipeline import PipelineOptions
 from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import BuildOptions
-from lookalike.errors import EncoderMismatchError
+from lookalike.errors import EncoderMismatchError, SourceEmptyError
 from lookalike.images import encode_png
 from lookalike.options import EncoderRequest, ImageLimits, Places
 from lookalike.testing import TinyEncoder, make_picture
@@ -61,6 +61,17 @@ def indexed(tmp_path: Path, loading: Loading) -> Path:
     index(tmp_path, EncoderRequest("tiny"))
     loading.loaded.clear()
     return tmp_path
+
+
+def test_a_first_run_whose_pictures_are_all_rejected_publishes_nothing_and_says_the_first_reason(
+    tmp_path: Path, loading: Loading
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / "pictures" / name).write_bytes(b"words")
+    with pytest.raises(SourceEmptyError, match=r"be used \(2 rejected, the first: a\.jpg .*--allow-empty"):
+        index(tmp_path, EncoderRequest("tiny"))
+    assert not list((tmp_path / "data/collections/shop/snapshots").glob("*/manifest.json"))
 
 
 @pytest.mark.parametrize(

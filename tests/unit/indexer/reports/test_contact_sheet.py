@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import ImageFont
 
-from indexer.reports.contact_sheet import BACKGROUND, Tile, draw_montage, replace_missing_glyphs, shorten
+from indexer.reports.contact_sheet import BACKGROUND, Tile, draw_montage, replace_missing_glyphs, shorten, write_picture
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -67,14 +69,28 @@ def test_a_title_stays_within_the_sheet() -> None:
     assert _is_background(sheet[:, -_MARGIN:])
 
 
-def test_a_short_caption_is_kept_and_a_long_one_is_the_longest_start_that_fits() -> None:
+def test_a_short_caption_is_kept_and_a_long_one_is_cut_in_the_middle() -> None:
     font = ImageFont.load_default(13)
     text = "Striped ochre mug, tall, with a saucer"
     assert shorten(text, font, 1000) == text
     cut = shorten(text, font, 120)
-    kept = len(cut) - 1
-    assert cut == text[:kept] + "…"
-    assert font.getlength(cut) <= 120 < font.getlength(text[: kept + 2].rstrip() + "…")
+    head, tail = cut.split("…")
+    assert text.startswith(head)
+    assert text.endswith(tail)
+    assert min(len(head), len(tail)) > 4
+    assert 100 < font.getlength(cut) <= 120
+
+
+def test_a_path_that_is_too_long_keeps_the_name_of_its_file() -> None:
+    cut = shorten("shop/2024/autumn/collection/shoes/red-boot-0017.jpg", ImageFont.load_default(13), 130)
+    assert cut.startswith("…")
+    assert cut.endswith("red-boot-0017.jpg")
+
+
+@pytest.mark.parametrize(("name", "start"), [("a.png", b"\x89PNG"), ("a.jpg", b"\xff\xd8"), ("A.JPEG", b"\xff\xd8")])
+def test_a_picture_is_written_in_the_format_of_its_name(tmp_path: Path, name: str, start: bytes) -> None:
+    write_picture(tmp_path / name, _flat((10, 20, 30)))
+    assert (tmp_path / name).read_bytes().startswith(start)
 
 
 def test_line_breaks_in_a_caption_become_spaces() -> None:

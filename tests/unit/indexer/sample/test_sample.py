@@ -140,7 +140,11 @@ def test_another_sample_replaces_the_old_pictures_but_not_files_of_the_visitor(t
     write_sample(tmp_path, products=2)
     note = tmp_path / "images" / "notes.txt"
     note.write_text("mine", encoding="utf-8")
-    summary = write_sample(tmp_path, products=1, seed=8)
+    before = _digests(tmp_path)
+    with pytest.raises(DataPathError, match=r"has a sample of 2 products with seed 7: .* --force"):
+        write_sample(tmp_path, products=1, seed=8)
+    assert _digests(tmp_path) == before
+    summary = write_sample(tmp_path, products=1, seed=8, replace=True)
     assert len(list((tmp_path / "images").rglob("*.jpg"))) == summary.pictures
     assert note.read_text(encoding="utf-8") == "mine"
 

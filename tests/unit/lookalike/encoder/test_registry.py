@@ -217,6 +217,12 @@ def test_nonsense_is_no_encoder(wrong: str, tmp_path: Path) -> None:
         find_network(wrong)
 
 
+def test_an_encoder_in_the_box_takes_no_file(tmp_path: Path) -> None:
+    for name in ("bundled", "bundled-int8"):
+        with pytest.raises(EncoderUnknownError, match=f"{name} is in the box and takes no file: name it without one"):
+            resolve(f"{name}:/file", tmp_path)
+
+
 @pytest.mark.parametrize("size", [299, 80, 96, 304, 512])
 def test_possible_input_sizes(size: int) -> None:
     assert check_input_size(size, native=299, smallest=80) == size

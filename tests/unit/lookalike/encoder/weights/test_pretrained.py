@@ -15,7 +15,9 @@ from torch import nn
 from lookalike.encoder.load import load_network
 from lookalike.encoder.runtimes.torch_runtime import TorchEncoder
 from lookalike.errors import EncoderNotInstalledError, EncoderOptionsError, WeightsInvalidError
+from lookalike.images import encode_png
 from lookalike.options import EncoderRequest
+from lookalike.testing import make_picture
 from tests.helpers.encoder_files import classifier, write_published
 
 
@@ -182,6 +184,14 @@ class Bomb:
 
     def __init__(self, target: Path) -> None:
         self.target = str(target)
+
+
+def test_a_picture_in_place_of_weights_is_said_to_be_none_without_advice_to_run_its_code(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    path.write_bytes(encode_png(make_picture(1)))
+    with pytest.raises(WeightsInvalidError, match="is no weights file") as failure:
+        load_network(EncoderRequest(f"resnet18:{path}"), tmp_path)
+    assert "weights_only" not in failure.value.message
 
 
 def test_a_file_that_would_run_code_is_refused_and_does_not(tmp_path: Path) -> None:
