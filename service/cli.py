@@ -11,11 +11,26 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from lookalike.options import MEBIBYTE, ImageLimits, Places, RuntimeName
+from lookalike.usage import plain_message, unknown_variables
 from lookalike.wiring import prefer_runtime
 from service.process import few_arenas, few_collections
 from service.settings import Settings, SettingsError, default_hosts, read_keys
+
+
+class _PlainCommand(TyperCommand):
+    """A command whose usage errors are worded plainly."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See click's Command."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = plain_message(error.message)
+            raise
+
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 CORES = os.cpu_count() or 1
@@ -98,7 +113,7 @@ Format = Annotated[LogFormat | None, _flag("log-format", "json, or text; text on
 Level = Annotated[LogLevel, _flag("log-level", "debug, info, warning or error.")]
 
 
-@app.command()
+@app.command(cls=_PlainCommand)
 def serve(
     data: Data = Path("data"),
     host: Host = "127.0.0.1",
@@ -121,6 +136,8 @@ def serve(
     log_level: Level = LogLevel.INFO,
 ) -> None:
     """Serve the collections of a data folder: a page and an API."""
+    for sentence in unknown_variables(os.environ):
+        sys.stderr.write(f"warning: {sentence}\n")
     try:
         keys = read_keys(api_keys, api_keys_file)
         hosts = tuple(word.strip() for word in (allowed_hosts or "").split(",") if word.strip())
