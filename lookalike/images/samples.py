@@ -23,6 +23,7 @@ from lookalike.images.stored_profile import stored_profile
 Samples = npt.NDArray[Any]
 
 _NATIVE = "L" if sys.byteorder == "little" else "B"
+_DEEP = re.compile(";16[LBN]")  # BGR;16 is five, six and five bits in two bytes
 _SWAPPABLE = re.compile("(RGB|RGBA|CMYK);16[LBN]")
 _COLOUR_MODES = ("RGB", "L", "CMYK")
 
@@ -35,7 +36,7 @@ def deep_rawmode(image: ImageFile.ImageFile) -> str | None:
     """The unpacker of colour samples of 16 bits that the opened, not yet loaded ``image`` will use; None for others."""
     for tile in getattr(image, "tile", []):
         rawmode = tile[3][0] if isinstance(tile[3], tuple) and tile[3] else tile[3]
-        if isinstance(rawmode, str) and ";16" in rawmode and not rawmode.startswith(("I;", "F;")):
+        if isinstance(rawmode, str) and _DEEP.search(rawmode) and not rawmode.startswith(("I;", "F;")):
             return rawmode
     return None
 

@@ -14,6 +14,8 @@ _TYPES = {
     "TIFF": "image/tiff",
     "ICO": "image/x-icon",
     "JPEG2000": "image/jp2",
+    "HEIF": "image/heif",
+    "JPEGXL": "image/jxl",
 }
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from lookalike.errors import ImageError
-from lookalike.images import decode
+from lookalike.images import decode, digest_file
 
 pytestmark = pytest.mark.shared
 
@@ -92,6 +92,23 @@ def test_every_hostile_file_gets_its_verdict(hostile: Path) -> None:
     assert sum(counts.values()) == len(rows)
     assert counts["ok"] >= 925, counts
     assert set(counts) == {"ok", "unsupported-format", "image-corrupt", "image-truncated", "too-many-pixels"}
+
+
+def test_every_file_that_is_shown_has_a_digest_of_its_content(hostile: Path) -> None:
+    shown: dict[str, str] = {}
+    frames: Counter[bool] = Counter()
+    for path in sorted(path for path in hostile.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        try:
+            pixels = decode(data, name=path.name).pixels
+        except ImageError:
+            continue
+        digest = digest_file(data, pixels)
+        frames[digest.frames > 1] += 1
+        shown[digest.pixels_digest] = digest.shown_digest
+    assert frames[True] >= 90
+    assert sum(frames.values()) >= 925
+    assert len(set(shown.values())) < len(shown), "films with one first frame"
 
 
 def test_no_verdict_depends_on_how_small_a_picture_may_be(hostile: Path) -> None:
