@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from lookalike.copies import Difference
 from lookalike.thresholds import Threshold
 from lookalike.tiers import Tier, TierVerdict
 
@@ -13,17 +14,25 @@ from lookalike.tiers import Tier, TierVerdict
 class TierOutcome:
     """The tier of two pictures, or the reason why it cannot be decided; neither where no tier was asked for.
 
-    ``score_problem`` says why their score has no say: because they are copies, or one is of a single colour.
+    ``score_problem`` says why their score has no say: because they are copies, or one is of a single colour. Of copies,
+    ``keep_both`` says why neither can be dropped, and ``differs_at`` where they show something else.
     """
 
     tier: Tier | None = None
     problem: str | None = None
     score_problem: str | None = None
+    keep_both: str | None = None
+    differs_at: tuple[Difference, ...] = ()
 
     @classmethod
     def of(cls, verdict: TierVerdict) -> Self:
         """From the library's object."""
-        return cls(verdict.tier, score_problem=verdict.score_problem)
+        return cls(
+            verdict.tier,
+            score_problem=verdict.score_problem,
+            keep_both=verdict.keep_both,
+            differs_at=verdict.differs_at,
+        )
 
 
 def round_score(score: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -169,6 +169,8 @@ def compare(
         normalized_score=round(normalise_score(score), 6),
         similar=judgement.similar,
         tier=judgement.tier.value,
+        keep_both=judgement.keep_both,
+        differs_at=[asdict(difference) for difference in judgement.differs_at],
         **_confidence_fields(judgement.confidence, judgement.score_problem),
         threshold=_threshold(limit),
         encoder=image_encoder.spec.name,
@@ -182,7 +184,8 @@ def _verdict(judgement: Judgement) -> str:
     """The first line of ``compare``."""
     scores = f"cosine {judgement.score:.4f} (normalised {normalise_score(judgement.score):.4f})"
     if judgement.tier.is_copy:
-        return f"similar ({judgement.tier.value}: {COPIES[judgement.tier]}): {scores}"
+        but = "" if judgement.keep_both is None else f", but {judgement.keep_both}"
+        return f"similar ({judgement.tier.value}: {COPIES[judgement.tier]}{but}): {scores}"
     if judgement.score_problem is not None:
         return f"{judgement.tier.value}: {scores}, which does not count: {judgement.score_problem}"
     return f"{judgement.tier.value}: {scores}"

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from lookalike.api.pictures import Image, OpenPicture, check_many, open_picture
+from lookalike.copies import Difference
 from lookalike.encoder.base import RGB, ImageEncoder, Vectors
 from lookalike.encoder.embed import encode_pictures
 from lookalike.encoder.spec import EncoderSpec
@@ -30,7 +31,9 @@ class Judgement(ShortRepr):
 
     Copies are similar whatever their score, and a picture of one colour is similar to none. ``confidence`` is the
     share of pairs with this score that show the same thing, not of how sure the verdict is. It is None if the
-    encoder's scores are not calibrated, and where ``score_problem`` says why the score has no say.
+    encoder's scores are not calibrated, and where ``score_problem`` says why the score has no say. Of copies,
+    ``keep_both`` says why neither can be dropped for the other (None if one can), and ``differs_at`` are the places
+    in which they show something else, the largest first.
     """
 
     score: float
@@ -39,6 +42,8 @@ class Judgement(ShortRepr):
     confidence: float | None
     tier: Tier
     score_problem: str | None = None
+    keep_both: str | None = None
+    differs_at: tuple[Difference, ...] = ()
 
 
 class Encoder:
@@ -126,7 +131,16 @@ class Encoder:
         verdict = judge_tier(identities[0], identities[1], similar=limit.similar(score))
         confidence = limit.confidence(score) if verdict.score_problem is None else None
         is_similar = verdict.tier is not Tier.DIFFERENT
-        return Judgement(score, limit, is_similar, confidence, verdict.tier, verdict.score_problem)
+        return Judgement(
+            score,
+            limit,
+            is_similar,
+            confidence,
+            verdict.tier,
+            verdict.score_problem,
+            verdict.keep_both,
+            verdict.differs_at,
+        )
 
     def explain(self, first: Image, second: Image) -> Explanation:
         """Why the two have the score that they have: by part of the encoder, and by place in either picture."""

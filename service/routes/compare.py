@@ -18,6 +18,7 @@ from service.http.disconnect import run_while_connected
 from service.http.forms import form_schema
 from service.http.responses import json_response, png_uri
 from service.http.strict_route import StrictRoute
+from service.schemas.check_responses import DifferenceAnswer
 from service.schemas.requests import CompareForm, EmbedForm, ScoreForm
 from service.schemas.responses import CompareAnswer, EmbedAnswer, PartAnswer, ScoreAnswer
 from service.schemas.search_responses import ThresholdAnswer
@@ -66,6 +67,8 @@ async def _compare(services: Services, form: CompareForm) -> CompareAnswer:
         confidence_problem=confidence_problem(pair.threshold, outcome),
         tier=outcome.tier,
         tier_problem=outcome.problem,
+        keep_both=outcome.keep_both,
+        differs_at=[DifferenceAnswer.of(difference) for difference in outcome.differs_at],
         threshold=ThresholdAnswer.of(pair.threshold),
         parts=parts,
         rest=rest,

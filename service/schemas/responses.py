@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from lookalike.calibration import Calibration
 from lookalike.explanation import GRID
+from service.schemas.check_responses import DiffersAt, KeepBoth
 from service.schemas.search_responses import (
     Confidence,
     ConfidenceProblem,
@@ -54,6 +55,8 @@ class CompareAnswer(BaseModel):
     confidence_problem: ConfidenceProblem
     tier: TierField
     tier_problem: TierProblem
+    keep_both: KeepBoth
+    differs_at: DiffersAt
     threshold: ThresholdAnswer
     parts: list[PartAnswer] | None = Field(description="The parts of the encoder, the shallowest first.")
     rest: float | None = Field(description="What the encoder says of every picture: the score without the shares.")

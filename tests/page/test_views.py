@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+
+from PIL import Image
 from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.page.shop import HARD, PLAIN, Shop, ask, threshold_words
@@ -29,6 +32,29 @@ def test_two_copies_are_similar_and_two_others_are_not(visitor: Visitor, shop: S
     expect(page.locator(".answer-word")).to_have_text("No")
     expect(answer).to_contain_text("They are different.")
     expect(answer).to_contain_text("0.99 (given)")
+
+
+def test_where_two_copies_differ_is_drawn_over_both(visitor: Visitor, shop: Shop) -> None:
+    original = Image.open(io.BytesIO(shop.pictures["plain-03"])).convert("RGB")
+    changed = original.copy()
+    width, height = changed.size
+    changed.paste((255, 0, 0), (width // 2, height // 2, width // 2 + width // 16, height // 2 + height // 16))
+    file = io.BytesIO()
+    changed.save(file, "PNG")
+    page = visitor.open("#/compare")
+    drop(page, jpeg(shop.pictures["plain-03"]), on=FIRST)
+    drop(page, jpeg(file.getvalue(), "changed.png"), on=SECOND)
+    expect(page.locator(".answer")).to_contain_text("Keep both: they differ in 1 place.")
+    for zone in (FIRST, SECOND):
+        mark, image = page.locator(zone).locator(".differs"), page.locator(zone).locator(".zone-view img")
+        expect(mark).to_have_count(1)
+        box, frame = mark.bounding_box(), image.bounding_box()
+        assert box is not None
+        assert frame is not None
+        assert abs((box["x"] + box["width"] / 2 - frame["x"]) / frame["width"] - 17 / 32) < 0.05
+        assert abs((box["y"] + box["height"] / 2 - frame["y"]) / frame["height"] - 17 / 32) < 0.05
+    page.get_by_role("button", name="Remove the second picture").click()
+    expect(page.locator(".differs")).to_have_count(0)
 
 
 def test_pictures_are_pasted_where_the_focus_is_and_chosen_by_button(visitor: Visitor, shop: Shop) -> None:

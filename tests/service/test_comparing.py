@@ -32,6 +32,8 @@ def test_a_picture_is_like_itself(service: Service) -> None:
         "confidence_problem": "decided on pixels, whatever the score is",
         "tier": "same-bytes",
         "tier_problem": None,
+        "keep_both": None,
+        "differs_at": [],
         "threshold": DEFAULT,
         "parts": None,
         "rest": None,

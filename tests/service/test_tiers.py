@@ -194,6 +194,19 @@ def test_a_part_of_a_picture_is_no_file_and_may_be_a_copy(album: Album) -> None:
     assert {tiers.get(key) for key in ("one.png", "one.bmp")} == {"near-duplicate"}
 
 
+def test_an_edited_copy_is_told_with_the_places_that_differ(album: Album) -> None:
+    edited = ONE.copy()
+    edited[100:116, 60:80] = 255
+    edited[104:110, 66:74] = 0
+    answer = album.compare(encode_png(ONE), encode_png(edited))
+    assert (answer["tier"], answer["keep_both"]) == ("near-duplicate", "they differ in 1 place")
+    (place,) = answer["differs_at"]
+    assert place["first"] == pytest.approx([60 / 320, 100 / 240, 80 / 320, 116 / 240], abs=0.03)
+    assert place["second"] == pytest.approx(place["first"], abs=0.01)
+    plain = album.compare(encode_png(ONE), HALF)
+    assert (plain["tier"], plain["keep_both"], plain["differs_at"]) == ("near-duplicate", None, [])
+
+
 def test_what_was_looked_at_is_remembered_by_its_bytes(album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
     before = album.tiers(album.service.search(encode_png(ONE), k=4, tiers="true").json())
     opened: list[str] = []

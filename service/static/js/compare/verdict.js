@@ -23,6 +23,7 @@ export function verdict(answer, { collection, onWhy }) {
     h("p", { class: "answer-word" }, t.verdict[kind]),
     h("p", { class: "answer-text" }, sentence(answer)),
     problem && h("p", { class: "hint" }, t.compare.tierUnknown(problem)),
+    answer.keep_both && h("p", { class: "hint" }, t.compare.keepBoth(answer.keep_both)),
     bar(answer.normalized_score, threshold.value),
     facts([
       [t.compare.score, score(answer.score)],

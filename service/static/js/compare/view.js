@@ -104,6 +104,7 @@ export class CompareView {
 
   #wait() {
     this.notice.clear();
+    this.#mark([]);
     this.why.clear();
     this.answer.replaceChildren(h("p", { class: "hint waiting" }, t.compare.waiting));
   }
@@ -137,6 +138,7 @@ export class CompareView {
       clearTimeout(slow);
       this.notice.clear();
       this.answer.replaceChildren(this.#verdict(answer));
+      this.#mark(answer.differs_at);
       say(t.compare.said(sentence(answer), score(answer.score)));
       this.#explain(answer, signal);
     } catch (error) {
@@ -148,6 +150,11 @@ export class CompareView {
       clearTimeout(slow);
       if (!signal.aborted) this.answer.classList.remove("stale");
     }
+  }
+
+  #mark(places) {
+    this.zones.a.mark(places.map(({ first }) => first));
+    this.zones.b.mark(places.map(({ second }) => second));
   }
 
   #verdict(answer) {

@@ -60,9 +60,30 @@ export class Zone {
     else this.#showItem(usable, signal);
   }
 
+  /** Draw boxes ([x0, y0, x1, y1] as fractions) over the picture, in place of those there. */
+  mark(boxes) {
+    const places = boxes.map(([left, top, right, bottom]) => {
+      const place = h("span", { class: "differs" });
+      const percent = (part) => `${(100 * part).toFixed(2)}%`;
+      Object.assign(place.style, {
+        left: percent(left),
+        top: percent(top),
+        width: percent(right - left),
+        height: percent(bottom - top),
+      });
+      return place;
+    });
+    for (const place of this.view.querySelectorAll(".differs")) place.remove();
+    this.view.firstElementChild?.append(...places);
+  }
+
+  #frame(image) {
+    this.view.replaceChildren(h("div", { class: "zone-picture" }, image));
+  }
+
   async #showItem(source, signal) {
     const { collection, key } = source;
-    this.view.replaceChildren(picture(large(collection, key), key, { signal, eager: true }));
+    this.#frame(picture(large(collection, key), key, { signal, eager: true }));
     const title = await titleOf(source, signal);
     if (!signal.aborted && title !== null) this.name.textContent = title;
   }
@@ -73,6 +94,6 @@ export class Zone {
       this.view.replaceChildren(h("div", { class: "undrawn" }, icon("missing"), h("p", {}, t.compare.cannotDraw))),
     );
     setBlob(image, file);
-    this.view.replaceChildren(image);
+    this.#frame(image);
   }
 }
