@@ -16,6 +16,7 @@ import sys
 import threading
 from contextlib import suppress
 from io import BufferedIOBase
+from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
@@ -49,6 +50,7 @@ _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from lookalike.images.decoder_process import serve; serve()"
 )
+_OWN_FOLDER = str(Path(__file__).resolve().parents[2])
 _MAX_ANSWER_BYTES = 1 << 33
 
 
@@ -93,7 +95,8 @@ class DecoderProcess:
 
     def __init__(self) -> None:
         # Isolated mode: what lies in the current folder is not imported in place of the installed packages.
-        command = [sys.executable, "-I", "-c", _START, json.dumps([path for path in sys.path if path])]
+        import_path = [path for path in sys.path if path] + [_OWN_FOLDER]
+        command = [sys.executable, "-I", "-c", _START, json.dumps(import_path)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
