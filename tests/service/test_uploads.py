@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Iterator
 import numpy as np
 import pytest
 
-from lookalike.images import encode_png
+from lookalike.images import decode, encode_jpeg, encode_png
 from lookalike.options import ImageLimits
 from lookalike.testing import make_picture
 from service.http.body import Upload
+from tests.helpers import heic_files
 from tests.service.conftest import Shop
 from tests.service.harness import BOUNDARY, MULTIPART, Service, Trickle, body, part, serving
 
@@ -35,6 +36,13 @@ def test_an_upload_that_broke_off_finds_nothing(service: Service) -> None:
     assert service.post("/search", content=whole, headers=MULTIPART).status_code == 200
     broken = service.post("/search", content=whole[:-200], headers=MULTIPART)
     assert 400 <= broken.status_code < 500
+
+
+def test_what_index_takes_can_be_searched_with(service: Service) -> None:
+    photo = encode_jpeg(make_picture(1, (100, 60)).repeat(100, axis=0).repeat(100, axis=1), 50)
+    assert decode(photo, fit=100).width == 10_000  # 60 megapixels
+    for data in (photo, heic_files.UPRIGHT):
+        assert service.post("/search", files={"image": ("IMG_1", data)}).status_code == 200
 
 
 def test_an_upload_that_says_it_is_too_large_is_refused_unread(small: Service) -> None:
