@@ -12,7 +12,7 @@ import numpy as np
 
 from lookalike.duplicates.candidates import CandidatePairs, PairCollector
 from lookalike.duplicates.disjoint_sets import DisjointSets
-from lookalike.duplicates.keep_rules import CLIPPED_DIFFERENCE, COLOUR_SHARE, PIXEL_SHARE
+from lookalike.duplicates.keep_rules import COLOUR_SHARE, PIXEL_SHARE, most_clipped
 from lookalike.duplicates.marks import Marks, as_hashes
 from lookalike.duplicates.subjects import Subject
 
@@ -44,11 +44,13 @@ def _likely_original(numbers: Sequence[int], subjects: Sequence[Subject], marks:
     left = [number for number in numbers if subjects[number].is_reference] or list(numbers)
     known = {number: entry for number in left if (entry := marks[number]) is not None}
     if known:
-        left = [number for number, entry in known.items() if len(as_hashes(entry.whole)) == 1] or list(known)
+        left = [
+            number for number, entry in known.items() if len(as_hashes(entry.whole)) == 1 and not entry.strips
+        ] or list(known)
         most_colour = max(known[number].colourfulness for number in left)
         left = [number for number in left if known[number].colourfulness >= COLOUR_SHARE * most_colour]
         most_pixels = max(subjects[number].pixels for number in left)
         left = [number for number in left if subjects[number].pixels >= PIXEL_SHARE * most_pixels]
         least_clipped = min(known[number].clipped for number in left)
-        left = [number for number in left if known[number].clipped <= least_clipped + CLIPPED_DIFFERENCE]
+        left = [number for number in left if known[number].clipped <= most_clipped(least_clipped)]
     return max(left, key=lambda number: (subjects[number].item.byte_size, -number))

@@ -21,8 +21,8 @@ from lookalike.tiers import Tier
 
 Judge = Callable[[Subject, Subject], PairVerdict | None]
 
-_MORE = 0.05
-"""Share of a picture from which what it shows beyond another one counts."""
+_MORE = 0.1
+"""Share of a picture from which what it shows beyond another one counts; the edge of a border takes up to 0.08."""
 _ADDED = 0.02
 """Share of a picture from which a border, banner or caption counts."""
 _FINER = 1.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,23 +21,33 @@ class KeepRule(StrEnum):
     FOLDER = "folder"
 
 
-COLOUR_SHARE, PIXEL_SHARE, _SHARPNESS_SHARE = 0.5, 0.6, 0.85
-"""Shares of the best from which a picture has as much colour, resolution or sharpness as the best."""
-CLIPPED_DIFFERENCE = 0.01
-"""Share of the pixels by which a picture may be clipped more than the one with most tones."""
+COLOUR_SHARE, PIXEL_SHARE, _SHARPNESS_SHARE = 0.5, 0.9, 0.6
+"""Shares of the best from which a picture has as much colour, as many pixels or as much sharpness as the best."""
+_SMALLER, _ENLARGED, _ENLARGED_ALONE = 0.8, 1.1, 2.0
+"""A picture is enlarged if it resolves at most the second times what another one does that has at most the first share
+of its pixels; at most the third times, where most copies are of that other one's size and few of its own."""
+_CLIPPED_FACTOR, _CLIPPED_PIXELS = 1.3, 0.01
+"""A picture has as many tones as another if it is clipped so many times as much, and so large a share more."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeepCandidate:
     """What the rules go by: ``sharpness`` from 0 to 1, the marks' ``colourfulness`` and ``clipped``, whether EXIF data
-    says when it was taken, and the status of the file where it is one."""
+    says when it was taken, the digest of all pixels ("" if unknown), and the status of the file where it is one."""
 
     subject: Subject
     sharpness: float
     colourfulness: float
     clipped: float
     has_capture: bool
+    pixels_digest: str
     status: FileStatus | None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Its sides, the shorter one first: those of a turned copy are the same."""
+        shorter, longer = sorted((self.subject.item.width, self.subject.item.height))
+        return shorter, longer
 
     @property
     def resolved_pixels(self) -> float:
@@ -78,6 +89,10 @@ class KeepRules:
             KeepRule.FOLDER: (self._in_first_folder, "is in a preferred folder"),
         }
         usual = (KeepRule.FOLDER, KeepRule.PIXELS, KeepRule.SHARPNESS)
+        first: list[tuple[Narrow, str]] = [
+            (_with_colour, "has its colours"),
+            (_not_unpacked, "is the compressed file whose pixels another one has"),
+        ]
         order = dict.fromkeys((*self.order, *usual))
         last: list[tuple[Narrow, str]] = [
             (_with_most_tones, "has its tones, not clipped"),
@@ -87,7 +102,7 @@ class KeepRules:
             (_no_links, "is no link"),
             (_first_by_key, "comes first by name"),
         ]
-        return [(_with_colour, "has its colours"), *(chosen[rule] for rule in order), *last]
+        return [*first, *(chosen[rule] for rule in order), *last]
 
     def _in_first_folder(self, candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
         for folder in self.folders:
@@ -102,7 +117,25 @@ def _with_colour(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
 
 
 def _with_most_pixels(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
-    return _at_least(candidates, lambda entry: entry.resolved_pixels, PIXEL_SHARE)
+    counts = Counter(entry.size for entry in candidates)
+    genuine = [entry for entry in candidates if not any(_is_enlarged(entry, other, counts) for other in candidates)]
+    return _at_least(genuine or candidates, lambda entry: entry.subject.pixels, PIXEL_SHARE)
+
+
+def _is_enlarged(entry: KeepCandidate, other: KeepCandidate, counts: Counter[tuple[int, int]]) -> bool:
+    """Whether a picture adds only pixels to another one; ``counts`` is how many copies there are of each size."""
+    if other.subject.pixels > _SMALLER * entry.subject.pixels or counts[other.size] < counts[entry.size]:
+        return False
+    limit = _ENLARGED_ALONE if counts[other.size] > counts[entry.size] else _ENLARGED
+    return entry.resolved_pixels <= limit * other.resolved_pixels
+
+
+def _not_unpacked(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
+    """Without lossless files of the pixels of a JPEG: a JPEG made of such a file has other pixels."""
+    jpeg_digests = {entry.pixels_digest for entry in candidates if entry.subject.item.format == "JPEG"} - {""}
+    return [
+        entry for entry in candidates if entry.subject.item.format == "JPEG" or entry.pixels_digest not in jpeg_digests
+    ]
 
 
 def _sharpest(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
@@ -110,8 +143,13 @@ def _sharpest(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
 
 
 def _with_most_tones(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
-    most = min(entry.clipped for entry in candidates) + CLIPPED_DIFFERENCE
+    most = most_clipped(min(entry.clipped for entry in candidates))
     return [entry for entry in candidates if entry.clipped <= most]
+
+
+def most_clipped(least: float) -> float:
+    """The share of clipped pixels up to which a picture has as many tones as one with the share ``least``."""
+    return _CLIPPED_FACTOR * least + _CLIPPED_PIXELS
 
 
 def _with_capture(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:

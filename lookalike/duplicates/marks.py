@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.duplicates.edge_strips import strip_share
 from lookalike.duplicates.perceptual_hash import GREY_SIDE, HASH_BYTES, Hashes, hash_grey
 from lookalike.images import resize
 
@@ -44,7 +45,8 @@ class Marks:
     ``windows`` those of windows of a tall or wide picture. Each is a concatenation of hashes of 32 bytes.
 
     ``colourfulness`` is the mean distance between the channels, in levels; ``clipped`` the share of pixels at the ends
-    of the picture's own range, which making it lighter or raising its contrast adds to.
+    of the picture's own range, which making it lighter or raising its contrast adds to; ``strips`` the share that is
+    banners along its edges.
     ``is_plain`` says that nothing can be recognised: one colour, or fewer than ``MIN_SIDE`` pixels one way.
     ``taken_at`` is when the photograph was taken by its EXIF data, in seconds since 1970 by the camera's clock, and
     ``camera`` what took it; None and empty without.
@@ -55,6 +57,7 @@ class Marks:
     is_plain: bool
     colourfulness: float = 0.0
     clipped: float = 0.0
+    strips: float = 0.0
     taken_at: float | None = None
     camera: str = ""
 
@@ -89,6 +92,7 @@ def compute_marks(pixels: Pixels, *, taken_at: float | None = None, camera: str 
         is_plain=False,
         colourfulness=round(float((tiny.max(axis=2).astype(np.int16) - tiny.min(axis=2)).mean()), 1),
         clipped=round(_clipped_share(small[..., 1]), 4),
+        strips=round(strip_share(small), 3),
         taken_at=taken_at,
         camera=camera,
     )

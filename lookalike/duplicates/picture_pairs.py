@@ -25,16 +25,16 @@ BURST_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ShownPart:
-    """How a picture lies in another: ``covered`` is the share of it, 0 to 1, that the other shows as well, ``added``
-    the share that is border, banner or caption and not in the other."""
+    """How a picture lies in another: ``covered`` is the share of what it shows, 0 to 1, that the other shows as well,
+    ``added`` the share of its frame that is a border, banner or caption which the other does not have."""
 
     covered: float
     added: float
 
     @property
     def more(self) -> float:
-        """The share of it that is picture and not in the other."""
-        return max(0.0, 1.0 - self.covered - self.added)
+        """The share of what it shows that is not in the other."""
+        return 1.0 - self.covered
 
 
 _WHOLE = ShownPart(1.0, 0.0)
@@ -159,7 +159,12 @@ class PairJudge:
         if is_burst(self._marks[first.number], self._marks[second.number]):
             is_shot = verdict.tier.is_copy or self._are_similar(first.number, second.number)
             return _BURST if is_shot else _NO_COPY
-        return _pixel_verdict(verdict, max(identity.frames for identity in identities))
+        frames = max(identity.frames for identity in identities)
+        return _pixel_verdict(verdict, frames, (self._strips(first), self._strips(second)))
+
+    def _strips(self, subject: Subject) -> float:
+        entry = self._marks[subject.number]
+        return 0.0 if entry is None else entry.strips
 
     def _exclude(self, subject: Subject, warning: str) -> None:
         with self._lock:
@@ -169,8 +174,11 @@ class PairJudge:
             self._report(warning)
 
 
-def _pixel_verdict(verdict: TierVerdict, frames: int) -> PairVerdict:
-    """The verdict of the check on pixels; ``frames`` is how many the one with more of them has."""
+def _pixel_verdict(verdict: TierVerdict, frames: int, strips: tuple[float, float]) -> PairVerdict:
+    """The verdict of the check on pixels.
+
+    ``frames`` is how many the one with more of them has; ``strips`` is the share of either picture in added strips.
+    """
     copy_verdict = verdict.copy_verdict
     if copy_verdict is None or copy_verdict.extents is None:
         return _NO_COPY
@@ -179,7 +187,10 @@ def _pixel_verdict(verdict: TierVerdict, frames: int) -> PairVerdict:
         relation = Relation.EDITED
     elif frames > 1:
         relation = Relation.LOOK
-    first_part, second_part = (ShownPart(extent.covered, extent.added) for extent in copy_verdict.extents)
+    first_part, second_part = (
+        ShownPart(min(1.0, extent.covered + strip), max(extent.added, min(strip, 1.0 - extent.covered)))
+        for extent, strip in zip(copy_verdict.extents, strips, strict=True)
+    )
     return PairVerdict(relation, Tier.NEAR_DUPLICATE, copy_verdict.why, (first_part, second_part))
 
 

@@ -176,6 +176,7 @@ class _Search:
             colourfulness=0.0 if marks is None else marks.colourfulness,
             clipped=0.0 if marks is None else marks.clipped,
             has_capture=marks is not None and marks.taken_at is not None,
+            pixels_digest="" if view is None else view.identity.pixels_digest,
             status=file_status(subject),
         )
 

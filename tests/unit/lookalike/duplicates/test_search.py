@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from lookalike.catalogue.duplicate_store import digest_pair
 from lookalike.duplicates.keep_rules import KeepRule, KeepRules
@@ -218,3 +218,12 @@ def test_similar_shots_of_one_camera_within_seconds_are_a_burst(tmp_path: Path) 
     report = search_folder(write_files(tmp_path / "f", files), vectors=DrawnVectors(similar={frozenset((0, 1))}))
     assert [group.kind for group in report.groups] in ([], [GroupKind.BURST])
     assert report.dropped_count == 0
+
+
+def test_a_banner_beside_the_picture_does_not_make_it_the_one_to_keep(tmp_path: Path) -> None:
+    banner = Image.new("RGB", (SCENE.width, SCENE.height + 36), (20, 20, 120))
+    banner.paste(SCENE, (0, 0))
+    ImageDraw.Draw(banner).text((8, SCENE.height + 8), "SALE 20 PERCENT OFF", "white", font_size=18)
+    files = {"a.jpg": jpeg(SCENE), "banner.jpg": jpeg(banner, 95)}
+    report = search_folder(write_files(tmp_path / "f", files), vectors=DrawnVectors(2))
+    assert _copies(report) == [("a.jpg", {"banner.jpg"})]
