@@ -18,7 +18,10 @@ ROOT_OPTIONS = frozenset({"--help", "--version", "--runtime", "--install-complet
 
 
 def with_verb(arguments: list[str], verbs: frozenset[str]) -> list[str]:
-    """The arguments with a missing verb filled in: ``reindex`` for no arguments, ``index`` for a path."""
+    """The arguments with a missing verb filled in: ``reindex`` for no arguments, ``index`` for a path.
+
+    ``encoders list`` is ``encoders``, which lists without a verb of its own.
+    """
     leading_count = (
         2 if arguments[:1] == ["--runtime"] else 1 if arguments and arguments[0].startswith("--runtime=") else 0
     )
@@ -26,6 +29,8 @@ def with_verb(arguments: list[str], verbs: frozenset[str]) -> list[str]:
         return [*arguments[:leading_count], *with_verb(arguments[leading_count:], verbs)]
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ROOT_OPTIONS):
         return ["reindex", *arguments]
+    if arguments[:2] == ["encoders", "list"]:
+        return ["encoders", *arguments[2:]]
     if arguments[0] not in verbs | ROOT_OPTIONS and Path(arguments[0]).exists():
         return ["index", *arguments]
     return arguments

@@ -43,18 +43,8 @@ def encoders(
     context: typer.Context,
 ) -> None:
     """List the encoders: those in the box, those that are installed, and those that can be."""
-    if context.invoked_subcommand is None:
-        _list_encoders(session)
-
-
-@app.command("list", hidden=True)
-@with_session("encoders_dir")
-def list_encoders(session: Session) -> None:
-    """List the encoders, as without a verb."""
-    _list_encoders(session)
-
-
-def _list_encoders(session: Session) -> None:
+    if context.invoked_subcommand is not None:
+        return
     from lookalike.encoder.int8.artifact import in_the_box
     from lookalike.encoder.weights.installed import installed_names
 

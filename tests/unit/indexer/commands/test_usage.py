@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import indexer.cli
 import service.cli
+from indexer.__main__ import with_verb
 from lookalike.usage import VARIABLES, unknown_variables
 
 
@@ -26,12 +27,11 @@ def test_an_unknown_verb_is_answered_with_the_closest_one_and_all_there_are() ->
     assert "did you mean install? The verbs are install, quantise, compare" in words
 
 
-def test_encoders_list_lists_the_encoders(tmp_path: Path) -> None:
-    runner, folder = CliRunner(), ["--encoders-dir", str(tmp_path)]
-    listed = runner.invoke(indexer.cli.app, ["encoders", "list", *folder])
-    assert listed.exit_code == 0
-    assert "bundled-int8" in listed.output
-    assert listed.output == runner.invoke(indexer.cli.app, ["encoders", *folder]).output
+def test_encoders_list_is_encoders() -> None:
+    verbs = frozenset({"encoders", "index"})
+    assert with_verb(["encoders", "list", "--json"], verbs) == ["encoders", "--json"]
+    assert with_verb(["--runtime", "torch", "encoders", "list"], verbs) == ["--runtime", "torch", "encoders"]
+    assert with_verb(["encoders", "install", "list"], verbs) == ["encoders", "install", "list"]
 
 
 @pytest.mark.parametrize(
