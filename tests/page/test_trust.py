@@ -88,6 +88,7 @@ def test_what_is_calibrated_is_told_in_words_and_per_cent(visitor: Visitor, addr
     def calibrated(route: Route) -> None:
         answer: dict[str, Any] = route.fetch().json()
         answer["threshold"] |= {"value": 0.61, "source": "calibrated on collection shop (precision 0.99)"}
+        answer["threshold"] |= {"precision": 0.93, "recall": 0.0152}
         for number, hit in enumerate(answer.get("results", [answer])):
             hit["confidence"] = (0.9996, 0.874, 0.0001)[min(number, 2)]
         if "calibration" in answer:
@@ -100,11 +101,41 @@ def test_what_is_calibrated_is_told_in_words_and_per_cent(visitor: Visitor, addr
     page.goto(f"{visitor.address}#/search?collection=shop&key=plain-01&k=3")
     expect(cards(page).locator(".sure")).to_have_text(["> 99 %", "87 %", "< 1 %"])
     expect(page.locator(".options")).to_contain_text("calibrated on this collection, precision 0.99")
+    meaning = "of all pairs that reach it 93 % show the same thing, and it is reached by 1.5 % of all pairs that do"
+    expect(page.locator(".options")).to_contain_text(f"It is strict: {meaning}")
+    expect(page.locator(".results")).to_contain_text("of the pairs with that score so many show the same thing")
     page.goto(visitor.address + PAIR)
     expect(page.locator(".answer")).to_contain_text("> 99 % of pairs with this score show the same thing")
     _says(page, ".answer", "0.61 (calibrated on this collection, precision 0.99)")
     page.goto(f"{visitor.address}#/collections?name=shop")
     _says(page, ".browser", "precision 0.99, recall 0.72, from 1,500 pairs (300 of the same thing)")
+
+
+def test_why_there_is_no_confidence_is_told(visitor: Visitor, address: str) -> None:
+    def copied(route: Route) -> None:
+        answer: dict[str, Any] = route.fetch().json()
+        answer |= {"confidence": None, "confidence_problem": "decided on pixels, whatever the score is"}
+        route.fulfill(json=answer)
+
+    page = visitor.open()
+    page.route("**/compare", copied)
+    page.goto(visitor.address + PAIR)
+    expect(page.locator(".answer")).to_contain_text("decided on pixels, whatever the score is")
+
+
+def test_a_long_key_on_a_card_keeps_its_end(visitor: Visitor) -> None:
+    keys = ("shop/2024/autumn/collection/of/shoes/for/rain/red-boot-0017.jpg", "0123456789" * 6 + "-last")
+
+    def renamed(route: Route) -> None:
+        answer: dict[str, Any] = route.fetch().json()
+        for hit, key in zip(answer["results"], keys, strict=False):
+            hit |= {"key": key, "title": None}
+        route.fulfill(json=answer)
+
+    page = visitor.open()
+    page.route("**/search", renamed)
+    page.goto(f"{visitor.address}#/search?collection=shop&key=plain-01&k=2")
+    expect(page.locator(".card-name")).to_have_text([f"…{keys[0][-43:]}", f"{keys[1][:22]}…{keys[1][-21:]}"])
 
 
 def _says(page: Page, where: str, words: str) -> None:
