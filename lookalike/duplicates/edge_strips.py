@@ -32,13 +32,14 @@ def strip_share(pixels: Pixels) -> float:
 
 def _strip_depth(lines: npt.NDArray[np.int16]) -> int:
     """How many lines, from the first on, are a banner; 0 without one."""
-    ground = np.median(lines[:_SOFT_LINES].reshape(-1, 3), axis=0)
-    shares = (np.abs(lines - ground).max(axis=2) <= _TOLERANCE).mean(axis=1)
-    if shares[0] < _EDGE_SHARE:
-        return 0
+    ground = np.median(lines[0], axis=0)
+    if (np.abs(lines[0] - ground).max(axis=1) <= _TOLERANCE).mean() < _EDGE_SHARE:
+        return 0  # as in almost every picture, and cheap to see
+    near_edge = lines[: int(_MAX_DEPTH * len(lines)) + _SOFT_LINES + 1]
+    shares = (np.abs(near_edge - ground).max(axis=2) <= _TOLERANCE).mean(axis=1)
     behind = np.flatnonzero(shares < _TEXT_SHARE)
-    depth = int(behind[0]) if len(behind) else len(lines)
-    if not _MIN_LINES <= depth <= _MAX_DEPTH * len(lines):
+    depth = int(behind[0]) if len(behind) else len(near_edge)
+    if not _MIN_LINES <= depth < len(near_edge) - _SOFT_LINES:
         return 0
     has_text = int((shares[:depth] < _EDGE_SHARE).sum()) > _SOFT_LINES
     ends_even = shares[max(0, depth - 1 - _SOFT_LINES) : depth].max() >= _EDGE_SHARE
