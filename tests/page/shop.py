@@ -69,11 +69,11 @@ def make_shop(folder: Path) -> Shop:
     others = {key: encode_jpeg(make_picture(90 + number, SIZE), 92) for number, key in enumerate(OTHERS)}
     for name, files in (("shop", pictures), ("other", others)):
         manifest = _write(folder / name, files)
-        _index("index", str(manifest), "-c", name, "--data", str(folder / "data"))
+        run_indexer("index", str(manifest), "-c", name, "--data", str(folder / "data"))
     return Shop(folder / "data", pictures)
 
 
-def _index(*arguments: str) -> None:
+def run_indexer(*arguments: str) -> None:
     """``python -m indexer``, in this process: the network takes seconds to load."""
     with patch.object(sys, "argv", ["indexer", *arguments]), pytest.raises(SystemExit) as stop:
         main()

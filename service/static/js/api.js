@@ -69,6 +69,7 @@ function formOf(fields) {
   for (const [name, value] of Object.entries(fields)) {
     if (value === null || value === undefined || value === "") continue;
     if (value instanceof Blob) form.append(name, value, value.name || t.drop.pasted);
+    else if (Array.isArray(value)) for (const each of value) form.append(name, each);
     else form.append(name, String(value));
   }
   return form;
@@ -118,6 +119,14 @@ export const api = {
     return call(`${at(name)}/items?${query}`, options);
   },
   item: (name, key, options) => call(itemAt(name, key), options),
+  duplicates: (name, { limit, cursor = null }, options) => {
+    const query = new URLSearchParams({ limit, ...(cursor === null ? {} : { cursor }) });
+    return call(`${at(name)}/duplicates?${query}`, options);
+  },
+  decide: (name, keys, decision, options) =>
+    call(`${at(name)}/duplicates/decisions`, { form: { key: keys, decision }, ...options }),
+  difference: (name, first, second, options) =>
+    call(`${at(name)}/duplicates/difference?${new URLSearchParams({ first, second })}`, options),
   search: (form, options) => call("/search", { form, ...options }),
   compare: (form, options) => call("/compare", { form, ...options }),
 };

@@ -4,6 +4,7 @@ import { setKeyAsker } from "./api.js";
 import { CollectionsView } from "./collections/view.js";
 import { CompareView } from "./compare/view.js";
 import { fetchIcons } from "./dom.js";
+import { DuplicatesView } from "./duplicates/view.js";
 import { listenForPictures } from "./picture-input.js";
 import { askForKey } from "./key-dialog.js";
 import { announcer } from "./notice.js";
@@ -18,6 +19,7 @@ const views = {
   search: new SearchView({ onTitle: entitle }),
   compare: new CompareView(),
   collections: new CollectionsView(),
+  duplicates: new DuplicatesView(),
 };
 let shown = null;
 

@@ -1,7 +1,9 @@
-// Where the person is, kept in the address: #/search?collection=shop&key=sku-1. Behind the # because no server, and
-// no server's log, needs to see which key was looked at.
+// Where the person is, kept in the address: #/search?collection=shop&key=sku-1, or #/duplicates/shop. Behind the #
+// because no server, and no server's log, needs to see which key was looked at.
 
-const VIEWS = ["search", "compare", "collections"];
+const VIEWS = ["search", "compare", "collections", "duplicates"];
+// Views of one collection, whose name is a part of the path.
+const NAMED = ["duplicates"];
 const listeners = new Set();
 let seen = null;
 let fresh = false;
@@ -12,15 +14,30 @@ let fresh = false;
  */
 export function current() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split(/\?(.*)/s);
-  const view = VIEWS.includes(path) ? path : "search";
-  return { view, params: Object.fromEntries(new URLSearchParams(query)), uploads: history.state?.uploads ?? {}, fresh };
+  const [first, name = ""] = path.split(/\/(.*)/s);
+  const view = VIEWS.includes(first) ? first : "search";
+  const params = Object.fromEntries(new URLSearchParams(query));
+  if (NAMED.includes(view) && name) params.name = decoded(name);
+  return { view, params, uploads: history.state?.uploads ?? {}, fresh };
 }
 
 /** The address of a view; empty params are left out. */
 export function link(view, params = {}) {
-  const kept = Object.entries(params).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const isNamed = NAMED.includes(view) && params.name;
+  const kept = Object.entries(params).filter(
+    ([name, value]) => value !== null && value !== undefined && value !== "" && !(isNamed && name === "name"),
+  );
   const query = new URLSearchParams(kept).toString();
-  return `#/${view}${query ? `?${query}` : ""}`;
+  return `#/${view}${isNamed ? `/${encodeURIComponent(params.name)}` : ""}${query ? `?${query}` : ""}`;
+}
+
+// A name that somebody typed may not be one that can be decoded.
+function decoded(name) {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 /** Go there, as a new step that Back undoes, or in place of the present one. */

@@ -7,7 +7,7 @@ import { link } from "./route.js";
 import { currentKey, onKey, setKey } from "./session.js";
 import { t } from "./strings.js";
 
-const VIEWS = ["search", "compare", "collections"];
+const VIEWS = ["search", "compare", "collections", "duplicates"];
 
 /** Fill the header; returns a function that marks the view one is in. */
 export function fillHeader(header, main) {
