@@ -7,14 +7,14 @@ import io
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.conftest import running_on
 from tests.helpers.scenes import draw_scene, jpeg, png, scaled, write_files
@@ -169,6 +169,78 @@ def test_one_picture_of_each_group_stays(visitor: Visitor) -> None:
     page.keyboard.press("Space")
     assert [action for _, action in shown(page)] == ["Drop", "Stays", "Drop"]
     expect(members(page).first.locator(".reason")).to_have_text("your choice")
+
+
+def drawn(*groups: tuple[str, dict[str, str]]) -> Callable[[Route], None]:
+    """What answers with these groups: each a kind, and the action for each key."""
+
+    def answer(route: Route) -> None:
+        page = route.fetch().json()
+        known = {member["key"]: member for group in page["groups"] for member in group["members"]}
+        page["groups"] = [
+            {
+                "id": str(number),
+                "kind": kind,
+                "freed_bytes": 0,
+                "members": [known[key] | {"action": action} for key, action in actions.items()],
+            }
+            for number, (kind, actions) in enumerate(groups)
+        ]
+        route.fulfill(json=page)
+
+    return answer
+
+
+def test_a_picture_of_two_groups_is_never_the_last_one_of_either(visitor: Visitor) -> None:
+    page = newcomer(visitor, "#/compare")
+    first, second, third = SCENES
+    groups = (("copies", {first: "keep", second: "drop"}), ("burst", {first: "none", third: "none"}))
+    page.route("**/duplicates?*", drawn(*groups))
+    page.goto(f"{visitor.address}#/duplicates/album")
+    expect(page.locator(".group h2")).to_have_text("Group 1 of 2")
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Space")
+    expect(page.locator(".toast")).to_contain_text("One picture of each group stays")
+    page.keyboard.press("k")
+    page.keyboard.press("Space")
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Space")
+    assert shown(page) == [(first, "Drop"), (third, "Stays")]
+    page.keyboard.press("k")
+    assert shown(page) == [(first, "Drop"), (second, "Stays")]
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    assert shown(page) == [(first, "Drop"), (second, "Stays")]
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Space")
+    assert shown(page) == [(first, "Keep"), (second, "Stays")]
+
+
+def test_a_link_is_not_what_is_left_of_a_group(visitor: Visitor) -> None:
+    page = newcomer(visitor, "#/compare")
+    page.route("**/duplicates?*", drawn(("copies", {SCENES[0]: "keep", SCENES[1]: "same-file"})))
+    page.goto(f"{visitor.address}#/duplicates/album")
+    expect(members(page)).to_have_count(2)
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Space")
+    expect(page.locator(".toast")).to_contain_text("One picture of each group stays")
+    assert shown(page) == [(SCENES[0], "Keep"), (SCENES[1], "Stays")]
+
+
+def test_a_search_that_ends_meanwhile_is_shown_instead(visitor: Visitor) -> None:
+    visitor.forgive_failures()
+    page = newcomer(visitor, "#/compare")
+
+    def halve(route: Route) -> None:
+        answer = route.fetch().json()
+        route.fulfill(json=answer | {"groups": answer["groups"][:1], "next_cursor": "b2xk"})
+
+    page.route("**/duplicates?*", halve, times=1)
+    page.goto(f"{visitor.address}#/duplicates/album")
+    expect(page.locator(".toast")).to_contain_text("The collection has been searched again since.")
+    expect(page.locator(".group h2")).to_have_text("Group 1 of 4")
 
 
 def test_no_duplicates_are_remembered_by_the_service_until_that_is_undone(visitor: Visitor, album: Album) -> None:

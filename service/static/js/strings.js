@@ -330,6 +330,7 @@ export const t = {
     about: (searched, copies, freed, when) => `${searched} searched on ${when}: ${copies} may go, ${freed}.`,
     outdated: (count, command) =>
       `The collection has changed since; ${pictures(count)} left out here. Search it again with: ${command}`,
+    replaced: "The collection has been searched again since. These are the groups now.",
     command: (name) => `python -m indexer duplicates --collection ${name}`,
     notSearched: (name) => `${name} has not been searched for duplicates yet`,
     notSearchedText: "On the machine that has its data, run this; then the groups of duplicates appear here.",

@@ -67,6 +67,7 @@ export class Desk {
   clear() {
     this.#group = null;
     this.#isWhole = false;
+    this.#review = new Review();
     this.notice.clear();
     this.list.clear();
     this.element.hidden = this.columns.hidden = true;
@@ -130,7 +131,7 @@ export class Desk {
 
   #saySelected() {
     const { members } = this.#group;
-    const { action, reason } = wordsOf(this.#review, this.#group, this.#selected);
+    const { action, reason } = wordsOf(this.#review, this.#selected);
     say(t.duplicates.said(members.indexOf(this.#selected) + 1, members.length, this.#selected.key, action, reason));
   }
 

@@ -5,6 +5,7 @@ import { bytes } from "../format.js";
 import { t } from "../strings.js";
 import { listenForSwipes } from "./keys.js";
 import { Members } from "./members.js";
+import { freedBy } from "./review.js";
 import { Stage } from "./stage.js";
 
 export class GroupPanel {
@@ -53,7 +54,7 @@ export class GroupPanel {
 
   /** Show a group of a review with one of its pictures selected; it is number `index` of `count`. */
   show(collection, review, group, selected, { index, count }) {
-    const freed = review.dropped(group).reduce((sum, member) => sum + member.byte_size, 0);
+    const freed = review.dropped(group).reduce((sum, member) => sum + freedBy(member), 0);
     this.title.textContent = t.duplicates.groupTitle(index + 1, count);
     const sentences = [
       review.isDone(group) && `${t.duplicates.done}.`,
@@ -64,10 +65,10 @@ export class GroupPanel {
     this.element.classList.toggle("done", review.isDone(group));
     const kept = review.kept(group);
     const other = selected === kept ? group.members.find((member) => member !== kept) : selected;
-    const words = (member) => wordsOf(review, group, member);
+    const words = (member) => wordsOf(review, member);
     this.stage.show(collection, [kept, other], words);
     this.members.show(group, selected, words);
-    const isDropped = review.isDropped(group, selected);
+    const isDropped = review.isDropped(selected);
     this.toggle.textContent = isDropped ? t.duplicates.toKeep : t.duplicates.toDrop;
     const word = review.dropped(group).length ? t.duplicates.accept : t.duplicates.keepAll;
     this.accept.querySelector("span").textContent = word;
@@ -77,8 +78,8 @@ export class GroupPanel {
 }
 
 /** What becomes of a picture and why, in words: `{isDropped, action, reason}`. */
-export function wordsOf(review, group, member) {
-  const isDropped = review.isDropped(group, member);
+export function wordsOf(review, member) {
+  const isDropped = review.isDropped(member);
   const isProposed = isDropped === (member.action === "drop");
   const action = isDropped ? t.duplicates.drop : member.action === "keep" ? t.duplicates.keep : t.duplicates.stays;
   return { isDropped, action, reason: isProposed ? member.reason : t.duplicates.chosen };

@@ -2,6 +2,9 @@
 
 const TIERS = ["same-bytes", "same-pixels", "near-duplicate"];
 
+/** Bytes that dropping a picture frees: none for a link to the file that is kept. */
+export const freedBy = (member) => (member.action === "same-file" ? 0 : member.byte_size);
+
 /**
  * Groups as the service has them, and a choice for some of them: `{drop: [keys], done}`. A group without one is as it
  * was proposed. No group ever loses its last picture, also not one that shares pictures with others.
@@ -40,14 +43,13 @@ export class Review {
     return this.#choices.get(group.id)?.done ?? false;
   }
 
-  /** The pictures of a group that go, as it was proposed or as somebody has chosen. */
+  /** The pictures of a group that go, as was proposed or as somebody has chosen, here or in another group. */
   dropped(group) {
-    const chosen = this.#choices.get(group.id)?.drop;
-    return group.members.filter((member) => (chosen ? chosen.includes(member.key) : member.action === "drop"));
+    return group.members.filter((member) => this.isDropped(member));
   }
 
-  isDropped(group, member) {
-    return this.dropped(group).includes(member);
+  isDropped({ key }) {
+    return (this.#groupsOf.get(key) ?? []).some((group) => this.#chosen(group).includes(key));
   }
 
   /** The picture that stands for a group: the proposed one to keep while it is kept, else the first that is. */
@@ -58,13 +60,15 @@ export class Review {
 
   /** Drop a picture that was to be kept, or keep it after all; false where no other of a group would be left. */
   toggle(group, member) {
-    const keys = this.dropped(group).map(({ key }) => key);
-    if (keys.includes(member.key)) {
-      this.#choose([group], () => ({ drop: keys.filter((key) => key !== member.key), done: this.isDone(group) }));
+    const groups = this.#groupsOf.get(member.key);
+    const chosen = groups.filter((each) => this.#chosen(each).includes(member.key));
+    if (chosen.length === 0) {
+      if (!groups.every((each) => this.#staysWithout(each, member.key))) return false;
+      this.#choose([group], (each) => this.#choice([...this.#chosen(each), member.key], each));
       return true;
     }
-    if (!(this.#groupsOf.get(member.key) ?? []).every((other) => this.#staysWithout(other, member.key))) return false;
-    this.#choose([group], () => ({ drop: [...keys, member.key], done: this.isDone(group) }));
+    const without = (each) => this.#chosen(each).filter((key) => key !== member.key);
+    this.#choose(chosen, (each) => this.#choice(without(each), each));
     return true;
   }
 
@@ -120,19 +124,17 @@ export class Review {
 
   /** How many groups are done, of how many, and what goes with them: pictures and bytes. */
   get progress() {
-    const gone = new Map();
-    const done = this.#groups.filter((group) => this.isDone(group));
-    for (const group of done) for (const { key, byte_size: size } of this.dropped(group)) gone.set(key, size);
-    const bytes = [...gone.values()].reduce((sum, size) => sum + size, 0);
-    return { done: done.length, total: this.#groups.length, pictures: gone.size, bytes };
+    const gone = this.#gone();
+    const bytes = [...gone.values()].reduce((sum, { member }) => sum + freedBy(member), 0);
+    return { done: this.#done.length, total: this.#groups.length, pictures: gone.size, bytes };
   }
 
   /** What is decided, a row for each picture of each group that is done. */
   rows() {
-    const done = this.#groups.filter((group) => this.isDone(group));
-    return done.flatMap((group, index) =>
+    const gone = this.#gone();
+    return this.#done.flatMap((group, index) =>
       group.members.map((member) => {
-        const isDropped = this.isDropped(group, member);
+        const isDropped = gone.has(member.key);
         return { group: index + 1, member, isDropped, isProposed: isDropped === (member.action === "drop") };
       }),
     );
@@ -140,13 +142,32 @@ export class Review {
 
   /** The pictures that go, once each, with the one of their group that stays. */
   moves() {
-    const moves = new Map();
-    for (const group of this.#groups.filter((each) => this.isDone(each))) {
-      const kept = this.kept(group);
+    return [...this.#gone().values()];
+  }
+
+  get #done() {
+    return this.#groups.filter((group) => this.isDone(group));
+  }
+
+  // By key, what goes because a group that is done says so.
+  #gone() {
+    const gone = new Map();
+    for (const group of this.#done) {
+      const [kept, keys] = [this.kept(group), this.#chosen(group)];
       if (!this.#stays(kept)) continue;
-      for (const member of this.dropped(group)) moves.set(member.key, { member, kept });
+      for (const member of group.members) if (keys.includes(member.key)) gone.set(member.key, { member, kept });
     }
-    return [...moves.values()];
+    return gone;
+  }
+
+  // The keys of those that go by what was proposed or chosen in this group.
+  #chosen(group) {
+    const proposed = () => group.members.filter(({ action }) => action === "drop").map(({ key }) => key);
+    return this.#choices.get(group.id)?.drop ?? proposed();
+  }
+
+  #choice(drop, group) {
+    return { drop, done: this.isDone(group) };
   }
 
   #accepted(group) {
@@ -165,12 +186,7 @@ export class Review {
 
   // A link to the kept file is nothing without it.
   #stays(member) {
-    return member.action !== "same-file" && !this.#goes(member.key);
-  }
-
-  // In whichever group: a picture is in one of copies, and may be in another that is only shown.
-  #goes(key) {
-    return this.#groupsOf.get(key).some((group) => this.dropped(group).some((member) => member.key === key));
+    return member.action !== "same-file" && !this.isDropped(member);
   }
 
   #insert(group, place) {

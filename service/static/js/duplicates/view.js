@@ -4,7 +4,7 @@ import { api } from "../api.js";
 import { emptyState, showReason } from "../empty-state.js";
 import { h } from "../dom.js";
 import { bytes, date } from "../format.js";
-import { Notice, say } from "../notice.js";
+import { Notice, flash, say } from "../notice.js";
 import { go } from "../route.js";
 import { collections, usual } from "../store.js";
 import { t } from "../strings.js";
@@ -88,8 +88,15 @@ export class DuplicatesView {
       if (error.name === "AbortError") return;
       this.notice.clear();
       if (error.code === "duplicates-not-searched") this.#showNotSearched();
+      // A page after the first of a report that was replaced meanwhile.
+      else if (error.code === "field-invalid" && this.desk.count > 0) this.#startOver();
       else this.notice.problem(error, () => this.show(place));
     }
+  }
+
+  #startOver() {
+    flash(t.duplicates.replaced);
+    this.show(this.#place);
   }
 
   #clear() {
