@@ -8,6 +8,7 @@ keeps the shape of what is there; an edit is in one place, and does not.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -40,6 +41,8 @@ _USUAL_SHARE = 95.0
 """Per cent of the residuals of the other detail that are no larger than the usual ones."""
 _MAX_CORRELATION = 0.8
 """Correlation of two places from which they have the same shape."""
+_OTHER_RESIDUAL, _OTHER_CORRELATION = 30.0, 0.6
+"""Levels of grey residual, and correlation, from and below which a place shows something else in any case."""
 _MIN_COLOUR_SPREAD, _MIN_COLOUR_CORRELATION = 4.0, 0.5
 """Standard deviation, in levels, from which a plane of colour must correlate with the other picture's, and how much."""
 _GREY_SPREAD = 1.0
@@ -107,7 +110,7 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> D
         compared & ~corner_mask(grey.first, grey.second, (residuals >= _MIN_RESIDUAL) & compared, pair.inside),
     )
     places = _merge_overlapping(
-        _exceptional_places([grey], _GREY_FACTOR) + _colour_places(first, second, pair, grey.compared)
+        _exceptional_places([grey], _GREY_FACTOR, _OTHER_RESIDUAL) + _colour_places(first, second, pair, grey.compared)
     )
     places.sort(key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
     back = np.linalg.inv(pair.matrix)
@@ -155,10 +158,11 @@ def _is_coloured_alike(planes: _Planes) -> bool:
     return covariance >= _MIN_COLOUR_CORRELATION * max(1.0, spreads[0] * spreads[1])
 
 
-def _exceptional_places(planes: list[_Planes], factor: float) -> list[Box]:
+def _exceptional_places(planes: list[_Planes], factor: float, other_residual: float = math.inf) -> list[Box]:
     """Boxes, in pixels, around residuals of any of the ``planes``, ``factor`` times those of the other detail.
 
-    Unless they are ``_CERTAIN_FACTOR`` times as large as that, the place must have another shape too.
+    Unless they are ``_CERTAIN_FACTOR`` times as large as that, the place must have another shape too. From
+    ``other_residual`` on quite another shape is enough: where all of a page differs, residuals are large everywhere.
     """
     residuals = np.max([_residuals(plane) * plane.compared for plane in planes], axis=0).astype(np.float32)
     residuals = cv2.blur(residuals, (_SMOOTHING, _SMOOTHING)).astype(np.float32, copy=False)
@@ -168,22 +172,23 @@ def _exceptional_places(planes: list[_Planes], factor: float) -> list[Box]:
     has_detail = np.any([plane.compared & _has_detail(plane) for plane in planes], axis=0)
     merged = cv2.dilate(exceeding, np.ones((_MERGE_DISTANCE, _MERGE_DISTANCE), np.uint8)).astype(np.uint8, copy=False)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(merged)
+    near = cv2.dilate(exceeding, np.ones((2 * _PADDING + 1, 2 * _PADDING + 1), np.uint8)).astype(bool)
     places = []
     for label in range(1, len(boxes)):
         is_here = labels == label
         peak = float(residuals[is_here].max())
         elsewhere = residuals[has_detail & ~is_here]
         usual = float(np.percentile(elsewhere, _USUAL_SHARE)) if len(elsewhere) else 0.0
-        x, y, width, height, _ = (int(value) for value in boxes[label])
-        inset = _MERGE_DISTANCE // 2
-        box = (x + inset, y + inset, x + width - inset, y + height - inset)
-        if peak < factor * usual:
-            continue
+        correlation = min(_correlation(plane, is_here & near) for plane in planes)
+        ratio = peak / max(usual * factor, 1e-3)
         if (
-            peak >= _CERTAIN_FACTOR * factor * usual
-            or min(_correlation(plane, box) for plane in planes) < _MAX_CORRELATION
+            ratio >= _CERTAIN_FACTOR
+            or (ratio >= 1 and correlation < _MAX_CORRELATION)
+            or (peak >= other_residual and correlation < _OTHER_CORRELATION)
         ):
-            places.append((float(box[0]), float(box[1]), float(box[2]), float(box[3])))
+            x, y, width, height, _ = (float(value) for value in boxes[label])
+            inset = _MERGE_DISTANCE // 2
+            places.append((x + inset, y + inset, x + width - inset, y + height - inset))
     return places
 
 
@@ -228,11 +233,9 @@ def _has_detail(planes: _Planes) -> Mask:
     return np.asarray(np.maximum(*ranges) > _DETAIL_RANGE)
 
 
-def _correlation(planes: _Planes, box: tuple[int, int, int, int]) -> float:
-    """Correlation of the two planes in and around a box."""
-    x0, y0, x1, y1 = box
-    window = np.s_[max(0, y0 - _PADDING) : y1 + _PADDING, max(0, x0 - _PADDING) : x1 + _PADDING]
-    first, second = (grey[window].astype(np.float32) for grey in (planes.first, planes.second))
+def _correlation(planes: _Planes, place: Mask) -> float:
+    """Correlation of the two planes in a place."""
+    first, second = (grey[place].astype(np.float32) for grey in (planes.first, planes.second))
     first, second = first - first.mean(), second - second.mean()
     return float((first * second).mean() / np.sqrt((first * first).mean() * (second * second).mean() + _NOISE_VARIANCE))
 

@@ -123,6 +123,21 @@ def test_a_page_with_another_number_is_told_apart(change: str) -> None:
     assert not verdict.is_copy or verdict.differs_at
 
 
+def test_of_two_screens_with_one_layout_and_other_words_everywhere_none_is_a_plain_copy() -> None:
+    screens = []
+    for seed in (1, 2):
+        screen = np.full((800, 450, 3), 246, np.uint8)
+        screen[:60] = (30, 90, 200)
+        random = np.random.default_rng(seed)
+        for row in range(11):
+            centre = (40, 100 + 62 * row)
+            cv2.circle(screen, centre, 22, (40 + 20 * row, 120, 160), -1)
+            write(screen, " ".join(random.choice(WORDS, 3)), (75, centre[1] + 5), 0.55)
+        screens.append(screen)
+    verdict = compare(screens[0], screens[1])
+    assert not verdict.is_copy or verdict.differs_at
+
+
 def test_the_places_are_those_that_were_changed() -> None:
     first, second = page("3051-12", "418.20"), jpeg(page("3077-90", "418.20"))
     (place,) = compare(first, second).differs_at
