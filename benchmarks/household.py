@@ -122,7 +122,7 @@ def make_household(root: Path, pictures: list[Path], files: int) -> Household:
             chosen[-number - 1], f"albums/more/link-{number}.jpg", lambda source, target: target.symlink_to(source)
         )
         blank = Image.new("RGB", (640, 480), (0, 0, 0) if number % 2 else (255, 255, 255))
-        home.save(f"video stills/frame-{number:04d}.png", blank, Made(f"blank-{number}", "", 1.0, False, 1))
+        home.save(f"video stills/frame-{number:04d}.png", blank, Made(f"blank-{number % 2}", "", 1.0, False, 1))
         animation(home, number)
     for number in range(max(0, files - len(home.made))):
         source = chosen[number % len(chosen)]

@@ -35,6 +35,10 @@ _MAX_GAP = 7
 """Width, in pixels, of the gaps in a patch that are closed."""
 _TONE_DIFFERENCE = 24.0
 """Grey levels from which two pictures differ, after their tones were matched."""
+_RIM = 7
+"""Pixels across the line between a border and the picture that decide whether the border's colour goes on."""
+_GROUND_TOLERANCE, _MAX_GROUND_SHARE = 12.0, 0.5
+"""Grey levels within which it does, and the share of that line from which it is the picture's own ground."""
 _MIN_OVERLAP_SHARE = 0.1
 _MIN_CHROMA = 10.0
 """Distance from grey in CIELAB (8 bits) from which a pixel has colour."""
@@ -138,8 +142,18 @@ def _reached_share(grey: Bytes, reached_mask: Bytes) -> float:
 
 
 def _border_share(grey: Bytes, reached_mask: Bytes) -> float:
-    """The share of a picture's frame that is blank and not covered by the other."""
-    return float((_blank_mask(grey) & (reached_mask == 0)).mean())
+    """The share of a picture's frame that is a border: blank, and not covered by the other.
+
+    A blank ground that goes on inside what both show, as around a cut-out product, is no border.
+    """
+    beyond = reached_mask == 0
+    border = _blank_mask(grey) & beyond
+    if not border.any():
+        return 0.0
+    rim = (cv2.dilate(beyond.astype(np.uint8), _square(_RIM)) > 0) & ~beyond
+    level = float(np.median(grey[border]))
+    goes_on = np.abs(grey[rim].astype(np.float32) - level) <= _GROUND_TOLERANCE
+    return 0.0 if goes_on.size and goes_on.mean() > _MAX_GROUND_SHARE else float(border.mean())
 
 
 def _blur(grey: Bytes) -> Plane:

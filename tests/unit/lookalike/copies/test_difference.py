@@ -194,6 +194,14 @@ def test_a_banner_or_border_is_no_difference_and_counted_as_added(photo: RGB) ->
         assert least < decorated.added < 0.45
 
 
+def test_the_ground_of_a_product_is_no_border_that_was_added_to_its_crop(photo: RGB) -> None:
+    product = np.full((500, 500, 3), 255, np.uint8)
+    product[120:380, 130:370] = np.asarray(cv2.resize(photo, (240, 260), interpolation=cv2.INTER_AREA), np.uint8)
+    verdict = compare(product, product[60:440, 70:430])
+    assert verdict.extents is not None
+    assert [extent.added for extent in verdict.extents] == [0.0, 0.0]
+
+
 def test_what_was_cut_off_shows_in_the_extents(photo: RGB) -> None:
     verdict = compare(cropped(photo), photo)
     assert verdict.extents is not None
