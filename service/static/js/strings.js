@@ -348,6 +348,7 @@ export const t = {
       look: "They look alike, but have other frames, pages or hidden pixels. Nothing is proposed.",
       burst: "Shots of one scene within seconds. Nothing is proposed.",
     },
+    part: (first, last) => `Groups ${whole(first)} to ${whole(last)}`,
     frees: (freed) => `frees ${freed}`,
     goes: (freed) => `${freed} go.`,
     done: "Reviewed",

@@ -85,12 +85,13 @@ export class Desk {
   add(groups, { isWhole, first }) {
     this.#review.add(groups);
     this.#isWhole = isWhole;
+    if (isWhole || this.#group === null) this.#count();
     this.#show(first);
   }
 
   #show(first = null) {
     const { groups } = this.#review;
-    this.list.show(groups, (group) => this.#review.isDone(group));
+    this.list.show(groups);
     this.columns.hidden = groups.length === 0;
     if (this.#isWhole) this.#onEmpty(groups.length === 0);
     if (groups.length === 0) return;
@@ -98,18 +99,14 @@ export class Desk {
     else this.#goTo(groups.find(({ id }) => id === first) ?? this.#nextOpen(-1) ?? groups[0]);
   }
 
-  // The groups that are listed now: those of the kind that is chosen.
-  get #listed() {
-    return this.#review.groups.filter((group) => this.list.shows(group));
-  }
-
   #filter() {
     this.#show();
-    if (!this.#listed.includes(this.#group)) this.#goTo(this.#listed[0]);
+    if (!this.list.listed.includes(this.#group)) this.#goTo(this.list.listed[0]);
   }
 
   #goTo(group, focus = false) {
     if (!group) return;
+    if (!this.list.listed.includes(group)) this.list.showAll(this.#review.groups);
     this.#pick(group);
     note({ group: group.id });
     this.#draw();
@@ -136,11 +133,19 @@ export class Desk {
   }
 
   #draw() {
-    const listed = this.#listed;
-    this.list.mark(this.#group, this.#review.isDone(this.#group));
-    this.list.point(this.#group);
+    const { listed } = this.list;
+    this.list.point(this.#group, (group) => this.#review.isDone(group));
     const place = { index: listed.indexOf(this.#group), count: listed.length };
     this.panel.show(this.#name, this.#review, this.#group, this.#selected, place);
+  }
+
+  // After what changes a choice: to count all groups takes too long to be done for each key.
+  #changed() {
+    if (!rememberChoices(this.#name, this.#head.created_at, this.#review.choices)) flash(t.duplicates.notRemembered);
+    this.#count();
+  }
+
+  #count() {
     this.tools.show(this.#review, { isWhole: this.#isWhole, folder: this.#head.folder });
   }
 
@@ -161,7 +166,7 @@ export class Desk {
   }
 
   #step(by) {
-    const listed = this.#listed;
+    const { listed } = this.list;
     this.#goTo(listed[listed.indexOf(this.#group) + by]);
   }
 
@@ -172,7 +177,7 @@ export class Desk {
   }
 
   #nextOpen(index) {
-    const listed = this.#listed;
+    const { listed } = this.list;
     const isOpen = (group) => !this.#review.isDone(group);
     return listed.slice(index + 1).find(isOpen) ?? listed.find(isOpen) ?? null;
   }
@@ -182,16 +187,15 @@ export class Desk {
       flash(t.duplicates.lastOne);
       return;
     }
-    this.#remember();
+    this.#changed();
     this.#draw();
     this.#saySelected();
   }
 
   #accept() {
     this.#review.accept(this.#group);
-    this.#remember();
-    this.list.mark(this.#group, true);
-    const next = this.#nextOpen(this.#listed.indexOf(this.#group));
+    this.#changed();
+    const next = this.#nextOpen(this.list.listed.indexOf(this.#group));
     if (next) {
       this.#goTo(next);
       return;
@@ -203,7 +207,7 @@ export class Desk {
   #acceptAll(tier) {
     const groups = this.#review.openUpTo(tier);
     this.#review.acceptAll(groups);
-    this.#remember();
+    this.#changed();
     this.#show();
     flash(t.duplicates.accepted(groups.length));
   }
@@ -223,11 +227,11 @@ export class Desk {
     }
     this.#tell(async () => {
       await api.decide(this.#name, keys, "not-duplicates");
-      const place = this.#listed.indexOf(group);
+      const place = this.list.listed.indexOf(group);
       const gone = keys.length === group.members.length ? keys : keys.slice(1);
       const rest = this.#review.takeOut(group, gone, keys);
-      this.#remember();
-      this.#pick(rest ?? this.#listed[place] ?? this.#listed[place - 1] ?? null);
+      this.#changed();
+      this.#pick(rest ?? this.list.listed[place] ?? this.list.listed[place - 1] ?? null);
       this.#show();
       this.#goTo(this.#group);
       flash(t.duplicates.apartSaid(gone.length));
@@ -240,7 +244,7 @@ export class Desk {
     this.#tell(async () => {
       if (step.decided) await api.decide(this.#name, step.decided, "duplicates-after-all");
       this.#pick(this.#review.undo() ?? this.#group);
-      this.#remember();
+      this.#changed();
       this.#show();
       this.#goTo(this.#group);
       flash(t.duplicates.undone);
@@ -259,10 +263,6 @@ export class Desk {
     } finally {
       this.#busy = false;
     }
-  }
-
-  #remember() {
-    if (!rememberChoices(this.#name, this.#head.created_at, this.#review.choices)) flash(t.duplicates.notRemembered);
   }
 
   #save(ending, text, type) {

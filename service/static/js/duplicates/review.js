@@ -13,6 +13,7 @@ export class Review {
   #choices;
   #groups = [];
   #groupsOf = new Map();
+  #proposals = new Map();
   #steps = [];
 
   /** `choices` are those of an earlier visit by the id of their group. */
@@ -77,13 +78,18 @@ export class Review {
     this.#choose([group], (each) => this.#accepted(each));
   }
 
-  /** Groups of copies that are not done and propose nothing but pictures of this tier or a closer one. */
+  /** Groups that are not done, and of which nothing goes but pictures of this tier or a closer one. */
   openUpTo(tier) {
-    const closest = TIERS.slice(0, TIERS.indexOf(tier) + 1);
-    return this.#groups.filter((group) => {
-      const dropped = this.dropped(group);
-      return !this.isDone(group) && dropped.length > 0 && dropped.every((member) => closest.includes(member.tier));
-    });
+    return this.#groups.filter((group) => this.#widest(group) <= TIERS.indexOf(tier));
+  }
+
+  /** How many groups there are for each tier that `openUpTo` would give. */
+  countsUpTo() {
+    const counts = TIERS.map(() => 0);
+    for (const group of this.#groups) {
+      for (let tier = this.#widest(group); tier < TIERS.length; tier += 1) counts[tier] += 1;
+    }
+    return Object.fromEntries(TIERS.map((tier, index) => [tier, counts[index]]));
   }
 
   /** Take them all, as one step. */
@@ -160,18 +166,27 @@ export class Review {
     return gone;
   }
 
-  // The keys of those that go by what was proposed or chosen in this group.
-  #chosen(group) {
-    const proposed = () => group.members.filter(({ action }) => action === "drop").map(({ key }) => key);
-    return this.#choices.get(group.id)?.drop ?? proposed();
+  // The place among TIERS of the widest one that goes; infinite where nothing can be taken at once.
+  #widest(group) {
+    if (this.isDone(group)) return Infinity;
+    const places = this.dropped(group).map(({ tier }) => TIERS.indexOf(tier));
+    return places.length === 0 || places.includes(-1) ? Infinity : Math.max(...places);
   }
 
-  #choice(drop, group) {
-    return { drop, done: this.isDone(group) };
+  // The keys of those that go by what was proposed or chosen in this group.
+  #chosen(group) {
+    return this.#choices.get(group.id)?.drop ?? this.#proposals.get(group);
+  }
+
+  // What is as it was proposed is not written down: a browser remembers a few megabytes only.
+  #choice(keys, group, done = this.isDone(group)) {
+    const proposed = this.#proposals.get(group);
+    const isProposed = keys.length === proposed.length && keys.every((key) => proposed.includes(key));
+    return { drop: isProposed ? null : keys, done };
   }
 
   #accepted(group) {
-    return { drop: this.dropped(group).map(({ key }) => key), done: true };
+    return this.#choice(this.dropped(group).map(({ key }) => key), group, true);
   }
 
   #choose(groups, choiceOf) {
@@ -191,6 +206,7 @@ export class Review {
 
   #insert(group, place) {
     this.#groups.splice(place, 0, group);
+    this.#proposals.set(group, group.members.filter(({ action }) => action === "drop").map(({ key }) => key));
     for (const { key } of group.members) this.#groupsOf.set(key, [...(this.#groupsOf.get(key) ?? []), group]);
     // A choice of an earlier visit may be about pictures that have left the group since.
     if (!group.members.some((member) => this.#stays(member))) this.#choices.delete(group.id);

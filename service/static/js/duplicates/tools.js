@@ -31,12 +31,11 @@ export class Tools {
     this.bar.max = Math.max(1, total);
     this.bar.value = done;
     this.words.textContent = t.duplicates.progress(count(done), count(total), count(pictures), bytes(freed));
+    const open = review.countsUpTo();
     for (const [index, tier] of TIERS.entries()) {
-      const open = review.openUpTo(tier).length;
-      const closer = index === 0 ? 0 : review.openUpTo(TIERS[index - 1]).length;
-      this.bulk[index].textContent = t.duplicates.bulk[tier](open);
+      this.bulk[index].textContent = t.duplicates.bulk[tier](open[tier]);
       // A button that does what the one before it does says nothing.
-      this.bulk[index].hidden = open === 0 || open === closer;
+      this.bulk[index].hidden = open[tier] === 0 || open[tier] === open[TIERS[index - 1]];
       this.bulk[index].disabled = !isWhole;
     }
     this.table.disabled = !isWhole || done === 0;
