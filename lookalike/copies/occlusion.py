@@ -56,7 +56,7 @@ def banner_depth(grey: Bytes) -> int:
     height = len(grey)
     rim = _rim(grey)
     deepest = int(_MAX_DEPTH * height)
-    if height < 4 * rim:
+    if height < 4 * rim or not _is_even(grey[1 : 1 + rim]):
         return 0
     distances = np.abs(grey[: deepest + rim].astype(np.int16) - _ground(grey))
     flat_shares = (distances <= _FLAT_TOLERANCE).mean(axis=1)
@@ -70,6 +70,12 @@ def banner_depth(grey: Bytes) -> int:
             is_even = even_shares[:end].sum() >= _MIN_EVEN_SHARE * flat_shares[:end].sum()
             return end if is_even else 0
     return 0
+
+
+def _is_even(rows: Bytes) -> bool:
+    """Whether the first rows may be the ground of a banner: most pictures are told from it by these alone."""
+    distances = np.abs(rows.astype(np.int16) - np.int16(np.median(rows)))
+    return float((distances <= _EVEN_TOLERANCE).mean()) >= _MIN_FLAT_SHARE
 
 
 def _rim(grey: Bytes) -> int:

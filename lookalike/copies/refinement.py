@@ -16,10 +16,9 @@ Mask = npt.NDArray[np.bool_]
 
 SMALLEST_BLOCK, LARGEST_BLOCK = 12, 32
 """Side, in pixels, of the blocks that are matched: a sixth of the frame's shorter side, within these."""
-_GRID = 8
-"""The most textured block of each cell of a grid, of so many cells each way, is matched."""
-_STEPS = ((512, 6), (1024, 3))
-"""Longest side of the frame, and how far a block may lie from where the matrix puts it: pixels, coarse, then fine."""
+_STEPS = ((512, 6, 5), (1024, 3, 8))
+"""Coarse, then fine: longest side of the frame, and how far a block may lie from where the matrix puts it, in pixels;
+cells each way of a grid, of each of which the most textured block is matched."""
 _MIN_VARIANCE = 60.0
 """Squared grey levels of a block that has something to match."""
 _MIN_CORRELATION = 0.6
@@ -48,13 +47,15 @@ class AlignedPair:
 def align_details(first: Bytes, second: Bytes, matrix: Matrix) -> AlignedPair:
     """Refine ``matrix``, which maps ``first`` to ``second`` to within a hundredth of their sides."""
     blocks = np.empty((0, 2), np.int64)
-    for side, reach in _STEPS:
+    for side, reach, cells in _STEPS:
         scale = min(1.0, side / max(second.shape))
         frame_size = (max(1, round(second.shape[1] * scale)), max(1, round(second.shape[0] * scale)))
         to_frame = np.diag([frame_size[0] / second.shape[1], frame_size[1] / second.shape[0], 1.0])
         frame = second if scale == 1 else cv2.resize(second, frame_size, interpolation=cv2.INTER_AREA)
         frame_matrix = to_frame @ matrix
-        correction, blocks = _correct(warp(first, frame_matrix, frame_size), frame.astype(np.uint8, copy=False), reach)
+        correction, blocks = _correct(
+            warp(first, frame_matrix, frame_size), frame.astype(np.uint8, copy=False), reach, cells
+        )
         matrix = np.linalg.inv(to_frame) @ correction @ frame_matrix
     size = (second.shape[1], second.shape[0])
     inside = cv2.warpAffine(np.full_like(first, 255), matrix[:2], size, flags=cv2.INTER_NEAREST)
@@ -70,13 +71,15 @@ def warp(grey: Bytes, matrix: Matrix, size: tuple[int, int]) -> Bytes:
     return warped.astype(np.uint8, copy=False)
 
 
-def _correct(warped: Bytes, frame: Bytes, reach: int) -> tuple[Matrix, npt.NDArray[np.int64]]:
+def _correct(warped: Bytes, frame: Bytes, reach: int, cells: int) -> tuple[Matrix, npt.NDArray[np.int64]]:
     """The map (3, 3) that moves ``warped`` onto ``frame``, and the centres of blocks that it moves to their match.
 
     Without enough of those the map is the identity, and the centres are those of all blocks that were tried.
     """
     side = min(LARGEST_BLOCK, max(SMALLEST_BLOCK, min(frame.shape) // 6 // 2 * 2))
-    corners = _textured_blocks(warped[reach : frame.shape[0] - reach, reach : frame.shape[1] - reach], side) + reach
+    corners = (
+        _textured_blocks(warped[reach : frame.shape[0] - reach, reach : frame.shape[1] - reach], side, cells) + reach
+    )
     shifts = [_match_block(warped, frame, corner, side, reach) for corner in corners.tolist()]
     matched = np.array([shift is not None for shift in shifts], bool)
     unchanged = np.eye(3), corners + side // 2
@@ -96,8 +99,8 @@ def _correct(warped: Bytes, frame: Bytes, reach: int) -> tuple[Matrix, npt.NDArr
     return np.vstack([correction, [0.0, 0.0, 1.0]]), np.rint(targets[inliers.ravel() > 0]).astype(np.int64)
 
 
-def _textured_blocks(grey: Bytes, side: int) -> npt.NDArray[np.int64]:
-    """Upper left corners (n, 2), as (x, y), of the block with most variance in each cell of a grid."""
+def _textured_blocks(grey: Bytes, side: int, cells: int) -> npt.NDArray[np.int64]:
+    """Upper left corners (n, 2), as (x, y), of the block with most variance in each of ``cells`` × ``cells`` cells."""
     rows, columns = grey.shape[0] // side, grey.shape[1] // side
     if rows == 0 or columns == 0:
         return np.empty((0, 2), np.int64)
@@ -105,8 +108,8 @@ def _textured_blocks(grey: Bytes, side: int) -> npt.NDArray[np.int64]:
     mean = cv2.resize(blocks, (columns, rows), interpolation=cv2.INTER_AREA)
     variance = cv2.resize(blocks * blocks, (columns, rows), interpolation=cv2.INTER_AREA) - mean * mean
     corners = []
-    for cell_rows in np.array_split(np.arange(rows), min(_GRID, rows)):
-        for cell_columns in np.array_split(np.arange(columns), min(_GRID, columns)):
+    for cell_rows in np.array_split(np.arange(rows), min(cells, rows)):
+        for cell_columns in np.array_split(np.arange(columns), min(cells, columns)):
             cell = variance[np.ix_(cell_rows, cell_columns)]
             row, column = np.unravel_index(int(cell.argmax()), cell.shape)
             if cell[row, column] >= _MIN_VARIANCE:
