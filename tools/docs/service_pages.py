@@ -41,8 +41,8 @@ and query parameters are refused; the error names those that exist.
   of either picture.
 - `{{key}}` in a path is percent-encoded, a slash as `%2F`. `image_url` and `thumbnail_url` are so already.
 - Every answer has `X-Request-ID` (yours, if you sent one). Answers from a collection have `X-Snapshot`, answers that
-  took work `Server-Timing`. Collections, items, images, thumbnails, `/version` and `/encoders` have an `ETag` and
-  answer 304 to `If-None-Match`; searches, `/health`, `/ready` and `/metrics` do not.
+  took work `Server-Timing`. Collections, items, duplicates, images, thumbnails, `/version` and `/encoders` have an
+  `ETag` and answer 304 to `If-None-Match`; searches, `/health`, `/ready` and `/metrics` do not.
 - `took_ms` counts from when the body was read; `decode` and `encode` hold the time of waiting for a thread too,
   `pixels` is what tiers cost, and `explain` an explanation.
 - With API keys: `Authorization: Bearer KEY`. `/health`, `/ready`, `/version` and the page itself want none.

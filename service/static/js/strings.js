@@ -324,7 +324,6 @@ export const t = {
   },
 
   duplicates: {
-    title: "Duplicates",
     busy: "Fetching the groups …",
     loading: (count, total) => `Fetching the groups: ${whole(count)} of ${whole(total)} …`,
     about: (searched, copies, freed, when) => `${searched} searched on ${when}: ${copies} may go, ${freed}.`,
@@ -359,6 +358,7 @@ export const t = {
     stays: "Stays",
     drop: "Drop",
     chosen: "your choice",
+    original: "the others are copies of it",
     said: (number, count, key, action, reason) =>
       [`Picture ${number} of ${count}, ${key}: ${action}`, reason].filter(Boolean).join(", "),
 
@@ -366,8 +366,8 @@ export const t = {
     previous: "Previous group",
     accept: "Accept, next",
     keepAll: "Keep all, next",
-    toKeep: "Keep this one",
-    toDrop: "Drop this one",
+    toKeep: "Keep it",
+    toDrop: "Drop it",
     apart: "No duplicates",
     apartOne: "Not this one",
     undo: "Undo",

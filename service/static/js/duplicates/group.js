@@ -82,5 +82,6 @@ export function wordsOf(review, member) {
   const isDropped = review.isDropped(member);
   const isProposed = isDropped === (member.action === "drop");
   const action = isDropped ? t.duplicates.drop : member.action === "keep" ? t.duplicates.keep : t.duplicates.stays;
-  return { isDropped, action, reason: isProposed ? member.reason : t.duplicates.chosen };
+  const proposed = member.reason || (member.action === "keep" ? t.duplicates.original : "");
+  return { isDropped, action, reason: isProposed ? proposed : t.duplicates.chosen };
 }

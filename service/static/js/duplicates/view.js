@@ -38,7 +38,8 @@ export class DuplicatesView {
     this.desk = new Desk((isEmpty) => this.#showNone(isEmpty));
     this.nothing = h("div", { class: "panel nothing", hidden: true });
     this.empty = emptyState(() => this.show(this.#place));
-    const head = h("div", {}, h("h1", {}, t.duplicates.title), this.about);
+    this.heading = h("h1", {}, t.titles.duplicates);
+    const head = h("div", {}, this.heading, this.about);
     this.element = h(
       "div",
       { class: "view duplicates" },
@@ -73,6 +74,7 @@ export class DuplicatesView {
   async show(place) {
     this.#place = place;
     this.#name = place.params.name ?? null;
+    this.heading.textContent = this.title();
     this.desk.open();
     this.#clear();
     const signal = this.#latest.start();
