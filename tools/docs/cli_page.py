@@ -37,7 +37,7 @@ their output are made up.
 | 2 | wrong usage |
 | 3 | finished, but some pictures were rejected (`verify`: have changed since they were indexed) |
 | 4 | `compare`: not similar |
-| 5 | `index`: the source has lost so much that nothing was published ([why](operations.md#a-source-that-has-lost-pictures)) |
+| 5 | `index`: nothing was published: [the source has lost pictures](operations.md#a-source-that-has-lost-pictures) |
 | 130 | interrupted; run the same command to go on |
 
 Verdicts of `index`, one for every file, counted at the end and written to the report: {verdicts}.
