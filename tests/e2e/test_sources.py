@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
 import shlex
 import shutil
 import signal
-import threading
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -173,25 +174,29 @@ def test_a_dry_run_says_what_the_run_then_does_and_writes_nothing(run: Run, tmp_
 
 
 def test_a_watched_folder_is_indexed_when_it_changes_until_it_is_ended(run: Run, tmp_path: Path) -> None:
+    del run  # sets the environment that the process has
     root = tmp_path / "root"
     write_pictures(root, 2)
     snapshots = tmp_path / "data" / "collections" / "all" / "snapshots"
+    command = [sys.executable, "-m", "indexer", "index", str(root), "-c", "all", "--watch", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        try:
+            wait_for_snapshot(snapshots, 1, watching)
+            write_pictures(root, 1, start=10)
+            wait_for_snapshot(snapshots, 2, watching)
+            time.sleep(1)
+        finally:
+            watching.send_signal(signal.SIGTERM)
+        out, err = watching.communicate(timeout=60)
+    assert watching.returncode == 0, err
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [event["items"] for event in events if event["event"] == "answer"] == [2, 3]
 
-    def wait_for(generation: int) -> None:
-        deadline = time.monotonic() + 60
-        while not (snapshots / f"{generation:08d}" / "manifest.json").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
 
-    def change() -> None:
-        wait_for(1)
-        write_pictures(root, 1, start=10)
-        wait_for(2)
-        time.sleep(1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    thread = threading.Thread(target=change)
-    thread.start()
-    ended = run("index", root, "-c", "all", "--watch", "--json")
-    thread.join()
-    assert ended.code == 0
-    assert [event["items"] for event in ended.events if event["event"] == "answer"] == [2, 3]
+def wait_for_snapshot(snapshots: Path, generation: int, indexer: subprocess.Popen[str]) -> None:
+    """Wait until a snapshot is published; fails if the indexer ends before, or takes a minute."""
+    deadline = time.monotonic() + 60
+    while not (snapshots / f"{generation:08d}" / "manifest.json").exists():
+        assert indexer.poll() is None, "the indexer has ended"
+        assert time.monotonic() < deadline, f"snapshot {generation} was not published"
+        time.sleep(0.05)
