@@ -11,6 +11,8 @@ import pytest
 from tests.conftest import USERS_RUNTIME
 from tools.docs.api_examples import EXAMPLES, environment_of, kinds, recorded, run_examples
 
+pytestmark = pytest.mark.slow
+
 
 def agrees(now: Any, before: Any) -> bool:
     """Whether two answers have the same fields with values of the same kinds; one of them may have none."""

@@ -21,6 +21,8 @@ from tools.docs.cli_examples import EXAMPLES, mask, recorded, run_examples, show
 from tools.docs.cli_page import EVENTS
 from tools.docs.library_pages import DOCS
 
+pytestmark = pytest.mark.slow
+
 
 def test_see_also_names_verbs_and_pages() -> None:
     for example in EXAMPLES:

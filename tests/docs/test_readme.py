@@ -58,6 +58,7 @@ def products() -> list[str]:
     return [row.split(",")[0] for row in blocks("csv")[0].splitlines()[1:]]
 
 
+@pytest.mark.slow
 def test_the_commands_run_in_the_order_in_which_they_stand(run: Run, home: Path) -> None:
     lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("python -m indexer")]
     assert len(lines) >= 8
@@ -86,6 +87,7 @@ def test_the_python_block_runs(run: Run, home: Path, capsys: pytest.CaptureFixtu
     assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3", "4", "5"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 def test_the_requests_are_answered_by_a_service_over_what_was_indexed(run: Run, home: Path) -> None:
     assert run("index", home / "Pictures", "--collection", "pictures").code == 0

@@ -21,6 +21,8 @@ from tests.e2e.conftest import Run
 from tests.helpers.calibration import EACH, LABELS, run_calibrate, view, write_labelled
 from tests.service.harness import index
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -14,6 +14,8 @@ from lookalike.encoder.spec import EncoderSpec
 from tests.e2e.conftest import Ended, Run, write_pictures
 from tests.helpers.old_encoder import OLD_WEIGHTS, age_encoder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def old(shop: Path, tmp_path: Path) -> EncoderSpec:

@@ -131,6 +131,7 @@ def test_no_module_calls_anybody_when_it_is_imported(shop: Shop, verb_server: Ve
     assert shop.program.take_traces() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", verbs())
 def test_a_verb_calls_nobody_and_leaves_nothing_in_the_home(shop: Shop, verb_server: VerbServer, verb: str) -> None:
     assert verb in VERBS, f"say in VERBS how {verb} is used"

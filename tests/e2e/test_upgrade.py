@@ -28,6 +28,8 @@ from lookalike.wiring import load_encoder, open_catalogue
 from tests.e2e.conftest import Ended, Run
 from tests.helpers.encoder_files import TINY, write_tiny
 
+pytestmark = pytest.mark.slow
+
 PICTURES = 9
 
 

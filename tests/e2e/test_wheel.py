@@ -20,6 +20,8 @@ import torch
 import indexer, lookalike, lookalike.migrations, service
 from lookalike.encoder.network.operators import operator_status, require_operator
 from lookalike.images import describe_resize_library
+
+pytestmark = pytest.mark.slow
 require_operator()
 for module in (indexer, lookalike, lookalike.migrations, service):
     print(module.__file__)

@@ -129,6 +129,7 @@ def test_other_fusions_have_the_final_map_too(
     assert vectors.shape == (2, dimension)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["onnx", "onnx-operator"])
 def test_an_exported_network_has_the_final_map(tmp_path: Path, kind: Format) -> None:
     if kind == "onnx-operator":
