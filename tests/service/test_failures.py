@@ -26,6 +26,7 @@ from lookalike.testing import jpeg_bytes, make_picture
 from service.errors import request_errors
 from service.http.problems import INDEXER_CODES, STATUS
 from service.settings import ApiKeys
+from tests.helpers.raw_files import dng
 from tests.service.conftest import Shop
 from tests.service.damaged_collections import write_damaged_collections
 from tests.service.harness import MULTIPART, Service, Trickle, item_path, part, serving, starting
@@ -135,6 +136,7 @@ search_with("form-invalid", 400, content=b"--x\r\nno form", headers={"content-ty
 search_with("host-not-allowed", 400, files={"image": PICTURE}, headers={"Host": "pictures.example.org"})
 search_with("media-type-unsupported", 415, json={"key": "plain-0"})
 search_with("unsupported-format", 415, files={"image": b"dear diary"})
+search_with("raw-without-preview", 415, files={"image": dng(make_picture(1), previews=())})
 search_with("field-invalid", 422, files={"image": PICTURE}, data={"k": "0"})
 search_with("image-missing", 422, data={"k": "3"})
 search_with("image-empty", 422, files={"image": b""})
