@@ -279,7 +279,8 @@ def test_a_search_that_finds_nothing_gives_a_pipe_nothing(run: Run, shop: Path, 
 def test_an_empty_collection_says_that_it_is_empty(run: Run, shop: Path, tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad/bad.jpg").write_bytes(b"no picture")
-    assert run("index", tmp_path / "bad", "-c", "bad").code == 3
+    assert run("index", tmp_path / "bad", "-c", "bad").code == 1
+    assert run("index", tmp_path / "bad", "-c", "bad", "--allow-empty").code == 3
     assert run("search", shop / "000.jpg", "-c", "bad").out.strip().endswith("000.jpg: the collection has no pictures")
 
 
