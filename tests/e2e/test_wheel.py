@@ -11,6 +11,8 @@ from tests.conftest import REPOSITORY
 from tests.e2e.processes import Program
 from tests.helpers.wheel import packaged
 
+pytestmark = pytest.mark.slow
+
 OPERATOR = "lookalike/_operators.abi3.so"
 PIXELS = "lookalike/_resize.abi3.so"
 COMPILED = {OPERATOR, PIXELS, "lookalike/_hnsw_search.abi3.so", "lookalike/_openvino.abi3.so"}
@@ -20,9 +22,8 @@ import torch
 import indexer, lookalike, lookalike.migrations, service
 from lookalike.encoder.network.operators import operator_status, require_operator
 from lookalike.images import describe_resize_library
-
-pytestmark = pytest.mark.slow
 require_operator()
+
 for module in (indexer, lookalike, lookalike.migrations, service):
     print(module.__file__)
 print(*torch.ops.loaded_libraries, sep="\\n")

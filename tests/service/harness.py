@@ -113,7 +113,7 @@ def serving(data: Path, **options: Any) -> Iterator[Service]:
 
 
 def index(data: Path, name: str, source: Path, encoder: str = "bundled", *, reencode: bool = False) -> int:
-    """Index a source into a collection as the command does; the number of the snapshot."""
+    """Index a source into a collection as the command does, whatever it has lost; the number of the snapshot."""
     places = Places(data, encoders=data / "encoders")
     limits = ImageLimits()
     settings = CollectionSettings("faiss-flat", 3, limits.max_bytes, limits.max_pixels)
@@ -123,7 +123,11 @@ def index(data: Path, name: str, source: Path, encoder: str = "bundled", *, reen
             places,
             IndexRequest(name, str(source), None, EncoderRequest(encoder)),
             catalogue=catalogue,
-            options=RunOptions(PipelineOptions(limits=limits), BuildOptions(settings, allow_other_encoder=reencode)),
+            options=RunOptions(
+                PipelineOptions(limits=limits),
+                BuildOptions(settings, allow_other_encoder=reencode),
+                allow_removals=True,
+            ),
             reporter=JsonReporter(out=io.StringIO()),
         )
     finally:

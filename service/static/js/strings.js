@@ -1,5 +1,7 @@
 // Every visible word of the page. To translate the page, translate this file.
 
+import { duplicateTexts } from "./duplicate-texts.js";
+
 export const language = "en-GB";
 
 const pictures = (count) => (count === 1 ? "1 picture" : `${whole(count)} pictures`);
@@ -323,111 +325,7 @@ export const t = {
     changed: "The collection has changed since. This is how it is now.",
   },
 
-  duplicates: {
-    busy: "Fetching the groups …",
-    loading: (count, total) => `Fetching the groups: ${whole(count)} of ${whole(total)} …`,
-    about: (searched, copies, freed, when) => `${searched} searched on ${when}: ${copies} may go, ${freed}.`,
-    outdated: (count, command) =>
-      `The collection has changed since; ${pictures(count)} left out here. Search it again with: ${command}`,
-    replaced: "The collection has been searched again since. These are the groups now.",
-    command: (name) => `python -m indexer duplicates --collection ${name}`,
-    notSearched: (name) => `${name} has not been searched for duplicates yet`,
-    notSearchedText: "On the machine that has its data, run this; then the groups of duplicates appear here.",
-    none: "No duplicates",
-    noneText: (searched) => `${searched} were searched, and no two of them are left to decide about.`,
-
-    groups: "Groups",
-    kind: "Show",
-    kindAll: (count) => `all (${whole(count)})`,
-    kindCount: (kind, count) => `${t.duplicates.kinds[kind]} (${whole(count)})`,
-    kinds: { copies: "copies", edited: "edited copies", look: "look alike", burst: "one burst" },
-    kindMeaning: {
-      copies: "All are copies of the one that stays.",
-      edited: "Copies that differ in places, such as a number or a face. Nothing is proposed.",
-      look: "They look alike, but have other frames, pages or hidden pixels. Nothing is proposed.",
-      burst: "Shots of one scene within seconds. Nothing is proposed.",
-    },
-    part: (first, last) => `Groups ${whole(first)} to ${whole(last)}`,
-    frees: (freed) => `frees ${freed}`,
-    goes: (freed) => `${freed} go.`,
-    done: "Reviewed",
-    groupLabel: "Group",
-    groupTitle: (number, count) => `Group ${whole(number)} of ${whole(count)}`,
-    membersLabel: "Pictures of the group",
-    keep: "Keep",
-    stays: "Stays",
-    drop: "Drop",
-    chosen: "your choice",
-    original: "the others are copies of it",
-    said: (number, count, key, action, reason) =>
-      [`Picture ${number} of ${count}, ${key}: ${action}`, reason].filter(Boolean).join(", "),
-
-    next: "Next group",
-    previous: "Previous group",
-    accept: "Accept, next",
-    keepAll: "Keep all, next",
-    toKeep: "Keep it",
-    toDrop: "Drop it",
-    apart: "No duplicates",
-    apartOne: "Not this one",
-    undo: "Undo",
-    undone: "Undone.",
-    lastOne: "One picture of each group stays: keep another one first.",
-    apartSaid: (count) => `${pictures(count)} remembered as no duplicates.`,
-    tooMany: (most) => `That can be said of at most ${most} pictures at once.`,
-    allDone: "All groups are reviewed.",
-    accepted: (count) => (count === 1 ? "1 group accepted." : `${whole(count)} groups accepted.`),
-    notRemembered: "This browser remembers nothing: save the list before you leave.",
-
-    modesLabel: "How to look at the two",
-    modes: { beside: "Both", blink: "Blink", difference: "Difference" },
-    turn: "Swap",
-    comparing: "Looking for differences …",
-    equal: { "same-bytes": "The files are the same.", "same-pixels": "All pixels are the same." },
-    compared: {
-      "near-duplicate": "One is a copy of the other; no place shows something else.",
-      similar: "They are similar, but no copies.",
-      different: "They are no copies.",
-    },
-    differs: (count) => (count === 1 ? "They differ in 1 place." : `They differ in ${whole(count)} places.`),
-    notCompared: (why) => `They could not be compared. ${why}`,
-
-    progressLabel: "Groups reviewed",
-    progress: (done, total, gone, freed) => `${done} of ${total} reviewed: ${gone} to drop, ${freed}`,
-    bulkLabel: "Accept many groups",
-    bulk: {
-      "same-bytes": (count) => `Accept all same files (${whole(count)})`,
-      "same-pixels": (count) => `Accept all same pixels (${whole(count)})`,
-      "near-duplicate": (count) => `Accept all copies (${whole(count)})`,
-    },
-    exportLabel: "What is reviewed",
-    table: "Save the list",
-    saveScript: "Save the script",
-    nothingDeleted: "Nothing is deleted: the script moves the pictures to drop into a folder, and at first only says so.",
-    noScript: "The pictures are in an archive, so there is no script that moves them.",
-    file: (collection, ending) => `lookalike-duplicates-${collection}.${ending}`,
-    script: [
-      "Moves copies of pictures from SOURCE into TARGET; nothing is deleted, and no file is overwritten.",
-      "Without --move it only says what it would do. A picture stays where it is if the one that is kept is not",
-      "there, or if either has another size than when it was indexed.",
-    ],
-
-    keysTitle: "Keys",
-    or: "or",
-    keys: {
-      next: [["J"], "next group"],
-      previous: [["K"], "previous group"],
-      left: [["←", "H"], "previous picture"],
-      right: [["→", "L"], "next picture"],
-      toggle: [["Space"], "drop or keep the picture"],
-      accept: [["Enter"], "accept the group and go on"],
-      apart: [["N"], "these are no duplicates"],
-      apartOne: [["Shift N"], "this picture is no duplicate of the first"],
-      undo: [["U"], "undo the last step"],
-      mode: [["V"], "another way to look at the two"],
-      help: [["?"], "these keys"],
-    },
-  },
+  duplicates: duplicateTexts({ pictures, whole }),
 
   key: {
     title: "This service asks for a key",
