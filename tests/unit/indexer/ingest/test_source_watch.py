@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,31 @@ from indexer.ingest import source_watch
 from indexer.ingest.source_watch import SourceWatch
 from lookalike.options import SourceOptions
 
+_timers: list[threading.Timer] = []
+"""Those of the running test."""
+
+
+def after(seconds: float, act: Callable[[], object]) -> None:
+    """Call ``act`` later, from another thread, as changes come."""
+    timer = threading.Timer(seconds, act)
+    _timers.append(timer)
+    timer.start()
+
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Short waits; and a signal that comes when the watch has ended, as on a busy machine, ends no test."""
     monkeypatch.setattr(source_watch, "QUIET_MS", 150)
+    handlers = {number: signal.signal(number, lambda *_: None) for number in source_watch.SIGNALS}
+    try:
+        yield
+    finally:
+        for timer in _timers:
+            timer.cancel()
+            timer.join()
+        _timers.clear()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 class Runs:
@@ -30,9 +51,8 @@ class Runs:
     def __call__(self) -> None:
         self.count += 1
         step = self._steps.pop(0) if self._steps else None
-        # Later than the run, from another thread, as changes come.
         act = step if step is not None else lambda: os.kill(os.getpid(), self._number)
-        threading.Timer(0.6, act).start()
+        after(0.6, act)
 
 
 def watched(location: Path, runs: Runs, root: Path | None = None, **patterns: tuple[str, ...]) -> int:
@@ -63,7 +83,7 @@ def test_changes_of_excluded_files_and_of_the_data_folder_are_none(tmp_path: Pat
     def change() -> None:
         write_several(tmp_path / "pictures" / "@eaDir")
         write_several(tmp_path / "pictures" / "raw")
-        threading.Timer(0.6, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        after(0.6, lambda: os.kill(os.getpid(), signal.SIGINT))
 
     assert watched(tmp_path / "pictures", Runs(change), exclude=("raw/",)) == 1
     data = SourceWatch(tmp_path, None, tmp_path / "data", SourceOptions())
@@ -89,7 +109,7 @@ def test_a_manifest_is_watched_with_its_pictures_wherever_they_are(tmp_path: Pat
 
     def write_beside() -> None:
         (manifest.parent / "notes.txt").write_text("no part of it")
-        threading.Timer(0.6, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        after(0.6, lambda: os.kill(os.getpid(), signal.SIGINT))
 
     runs = Runs(replace, lambda: write_several(tmp_path / "img"), write_beside)
     assert watched(manifest, runs, root=tmp_path / "img") == 3
@@ -97,7 +117,7 @@ def test_a_manifest_is_watched_with_its_pictures_wherever_they_are(tmp_path: Pat
 
 def test_who_ends_it_during_a_run_interrupts_the_run(tmp_path: Path) -> None:
     def endless() -> None:
-        threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+        after(0.2, lambda: os.kill(os.getpid(), signal.SIGTERM))
         time.sleep(20)
 
     with pytest.raises(KeyboardInterrupt):
