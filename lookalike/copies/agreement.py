@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lookalike.copies.alignment import Matrix
 from lookalike.copies.fingerprint import Bytes, Fingerprint
+from lookalike.copies.warping import scale_between, warp
 
 Plane = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
@@ -84,7 +85,7 @@ def _measure_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> A
     reached_mask = _warp_mask(np.ones_like(first.grey), matrix, width, height)
     reached_by_second = _reached_pixels(second.grey, matrix, first.grey)
     overlap = cv2.erode(reached_mask, _square(5), borderType=cv2.BORDER_CONSTANT, borderValue=(1.0,)).astype(bool)
-    first_grey, second_grey = _warp(first.grey, matrix, width, height), second.grey
+    first_grey, second_grey = warp(first.grey, matrix, (width, height)), second.grey
     first_blurred, second_blurred = _blur(first_grey), _blur(second_grey)
     correlation, has_detail = _correlate(first_blurred, second_blurred, overlap)
     is_agreeing = has_detail & (correlation >= _AGREEING_CORRELATION)
@@ -113,15 +114,6 @@ def _measure_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> A
 
 def _square(side: int) -> Bytes:
     return np.ones((side, side), np.uint8)
-
-
-def _warp(grey: Bytes, matrix: Matrix, width: int, height: int) -> Bytes:
-    """``grey`` mapped into a frame; blurred first if it shrinks, against aliasing."""
-    shrink_factor = 1 / np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
-    if shrink_factor > 1.05:
-        grey = cv2.GaussianBlur(grey, (0, 0), 0.5 * float(np.sqrt(shrink_factor**2 - 1))).astype(np.uint8, copy=False)
-    warped = cv2.warpAffine(grey, matrix[:2], (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return warped.astype(np.uint8, copy=False)
 
 
 def _warp_mask(mask: Bytes, matrix: Matrix, width: int, height: int) -> Bytes:
@@ -215,7 +207,7 @@ def _correlate(first: Plane, second: Plane, mask: Mask) -> tuple[Plane, Mask]:
 def _colour_cosine(first: Fingerprint, second: Fingerprint, matrix: Matrix, mask: Mask) -> float | None:
     """Cosine of the colours' distances from grey where both have colour, or None if hardly anywhere."""
     height, width = second.colour.shape[:2]
-    first_scale, second_scale = _colour_scale(first), _colour_scale(second)
+    first_scale, second_scale = (scale_between(picture.grey, picture.colour) for picture in (first, second))
     warped = cv2.warpAffine(
         first.colour.astype(np.float32), (second_scale @ matrix @ np.linalg.inv(first_scale))[:2], (width, height)
     )
@@ -234,10 +226,3 @@ def _colour_cosine(first: Fingerprint, second: Fingerprint, matrix: Matrix, mask
         (first_colours * second_colours).sum()
         / np.sqrt((first_colours * first_colours).sum() * (second_colours * second_colours).sum())
     )
-
-
-def _colour_scale(fingerprint: Fingerprint) -> Matrix:
-    """From pixels of the grey picture to pixels of the colours."""
-    across = fingerprint.colour.shape[1] / fingerprint.grey.shape[1]
-    down = fingerprint.colour.shape[0] / fingerprint.grey.shape[0]
-    return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1.0]])

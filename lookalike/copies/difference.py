@@ -19,7 +19,8 @@ from lookalike.copies.alignment import Matrix
 from lookalike.copies.fingerprint import Bytes, Fingerprint
 from lookalike.copies.level_matching import match_levels, match_sharpness
 from lookalike.copies.occlusion import banner_masks, corner_mask
-from lookalike.copies.refinement import AlignedPair, Mask, align_details, warp
+from lookalike.copies.refinement import AlignedPair, Mask, align_details
+from lookalike.copies.warping import scale_between, warp
 
 Floats = npt.NDArray[np.float32]
 Box = tuple[float, float, float, float]
@@ -85,7 +86,9 @@ def compare_details(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> 
 
     What one of them shows beyond the other's edge, and a banner or border over it, is no difference.
     """
-    to_details = _between(second.grey, second.detail) @ matrix @ np.linalg.inv(_between(first.grey, first.detail))
+    to_details = (
+        scale_between(second.grey, second.detail) @ matrix @ np.linalg.inv(scale_between(first.grey, first.detail))
+    )
     if abs(np.linalg.det(to_details[:2, :2])) > 1:  # the finer one is scaled down
         swapped = _compare_finer(second, first, np.linalg.inv(to_details))
         differences = tuple(Difference(first=place.second, second=place.first) for place in swapped.differences)
@@ -128,8 +131,8 @@ def _match_grey(pair: AlignedPair, compared: Mask) -> _Planes:
 def _colour_places(first: Fingerprint, second: Fingerprint, pair: AlignedPair, compared: Mask) -> list[Box]:
     """Places, in pixels of ``second.detail``, whose colours differ and perhaps not their greys."""
     height, width = second.detail_colour.shape[:2]
-    to_colour = _between(second.detail, second.detail_colour)
-    matrix = to_colour @ pair.matrix @ np.linalg.inv(_between(first.detail, first.detail_colour))
+    to_colour = scale_between(second.detail, second.detail_colour)
+    matrix = to_colour @ pair.matrix @ np.linalg.inv(scale_between(first.detail, first.detail_colour))
     compared = _shrink(cv2.resize(compared.astype(np.uint8), (width, height), interpolation=cv2.INTER_AREA) > 0, 1)
     if not compared.any():
         return []
@@ -172,14 +175,14 @@ def _exceptional_places(planes: list[_Planes], factor: float, other_residual: fl
     has_detail = np.any([plane.compared & _has_detail(plane) for plane in planes], axis=0)
     merged = cv2.dilate(exceeding, np.ones((_MERGE_DISTANCE, _MERGE_DISTANCE), np.uint8)).astype(np.uint8, copy=False)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(merged)
-    near = cv2.dilate(exceeding, np.ones((2 * _PADDING + 1, 2 * _PADDING + 1), np.uint8)).astype(bool)
+    surroundings = cv2.dilate(exceeding, np.ones((2 * _PADDING + 1, 2 * _PADDING + 1), np.uint8)).astype(bool)
     places = []
     for label in range(1, len(boxes)):
         is_here = labels == label
         peak = float(residuals[is_here].max())
         elsewhere = residuals[has_detail & ~is_here]
         usual = float(np.percentile(elsewhere, _USUAL_SHARE)) if len(elsewhere) else 0.0
-        correlation = min(_correlation(plane, is_here & near) for plane in planes)
+        correlation = min(_correlation(plane, is_here & surroundings) for plane in planes)
         ratio = peak / max(usual * factor, 1e-3)
         if (
             ratio >= _CERTAIN_FACTOR
@@ -243,12 +246,6 @@ def _correlation(planes: _Planes, place: Mask) -> float:
 def _shrink(mask: Mask, margin: int) -> Mask:
     square = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
     return cv2.erode(mask.astype(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)).astype(bool)
-
-
-def _between(source: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> Matrix:
-    """From pixels of one size of a picture to pixels of another."""
-    across, down = target.shape[1] / source.shape[1], target.shape[0] / source.shape[0]
-    return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1.0]])
 
 
 def _map_box(box: Box, matrix: Matrix) -> Box:

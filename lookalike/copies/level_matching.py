@@ -46,11 +46,11 @@ def match_levels(first: Bytes, second: Bytes, mask: Mask) -> Bytes:
     counts = cv2.calcHist([first, second], [0, 1], mask.astype(np.uint8), [256, 256], [0.0, 256.0, 0.0, 256.0])
     totals = counts.sum(axis=1)
     medians = (counts.cumsum(axis=1) >= totals[:, None] / 2).argmax(axis=1)
-    known = np.flatnonzero(totals >= max(_MIN_LEVEL_PIXELS, _MIN_LEVEL_SHARE * totals.sum()))
-    if len(known) < 2:
+    levels = np.flatnonzero(totals >= max(_MIN_LEVEL_PIXELS, _MIN_LEVEL_SHARE * totals.sum()))
+    if len(levels) < 2:
         return first
-    table = np.interp(np.arange(256), known, medians[known])
-    low, high = int(known[0]), int(known[-1])
+    table = np.interp(np.arange(256), levels, medians[levels])
+    low, high = int(levels[0]), int(levels[-1])
     table[:low] = medians[low] - (low - np.arange(low))
     table[high + 1 :] = medians[high] + np.arange(1, 256 - high)
     return cv2.LUT(first, np.rint(table.clip(0, 255)).astype(np.uint8)).astype(np.uint8, copy=False)
@@ -60,8 +60,8 @@ def _patches(plane: Bytes, blocks: npt.NDArray[np.int64]) -> Floats:
     """The surroundings (side, side, n) of some of the blocks: OpenCV filters them as channels, in one call."""
     height, width = plane.shape
     half = min(_PATCH, height, width) // 2
-    chosen = blocks[:: max(1, len(blocks) // _PATCHES)][:_PATCHES]
-    centres = chosen.clip((half, half), (max(half, width - half), max(half, height - half)))
+    some_blocks = blocks[:: max(1, len(blocks) // _PATCHES)][:_PATCHES]
+    centres = some_blocks.clip((half, half), (max(half, width - half), max(half, height - half)))
     patches = [plane[y - half : y + half, x - half : x + half] for x, y in centres.tolist()]
     return np.stack(patches, axis=2).astype(np.float32) if patches and half else np.empty((0, 0, 0), np.float32)
 

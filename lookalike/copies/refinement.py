@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lookalike.copies.alignment import Matrix
 from lookalike.copies.fingerprint import Bytes
+from lookalike.copies.warping import warp
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -60,15 +61,6 @@ def align_details(first: Bytes, second: Bytes, matrix: Matrix) -> AlignedPair:
     size = (second.shape[1], second.shape[0])
     inside = cv2.warpAffine(np.full_like(first, 255), matrix[:2], size, flags=cv2.INTER_NEAREST)
     return AlignedPair(warp(first, matrix, size), second, matrix, inside > 0, blocks)
-
-
-def warp(grey: Bytes, matrix: Matrix, size: tuple[int, int]) -> Bytes:
-    """``grey`` mapped into a frame of ``size`` (width, height); blurred first if it shrinks, against aliasing."""
-    shrink_factor = 1 / np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
-    if shrink_factor > 1.05:
-        grey = cv2.GaussianBlur(grey, (0, 0), 0.5 * float(np.sqrt(shrink_factor**2 - 1))).astype(np.uint8, copy=False)
-    warped = cv2.warpAffine(grey, matrix[:2], size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return warped.astype(np.uint8, copy=False)
 
 
 def _correct(warped: Bytes, frame: Bytes, reach: int, cells: int) -> tuple[Matrix, npt.NDArray[np.int64]]:
