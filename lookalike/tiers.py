@@ -28,6 +28,11 @@ PLAIN_PROBLEM = "a picture of one colour shows nothing that a score could tell b
 """Why a score has no say: ``TierVerdict.score_problem``."""
 
 
+SAME_FIRST_FRAMES = "their first frames or pages are equal, others differ"
+SAME_LOOK = "they look the same, but transparent pixels or finer levels differ"
+"""Why both of two pictures are kept that look the same and are not."""
+
+
 class Tier(StrEnum):
     """From the closest to none; the values are those in responses and reports."""
 
@@ -109,23 +114,23 @@ def judge_tier(first: PictureIdentity, second: PictureIdentity, *, similar: bool
         return TierVerdict(Tier.SAME_BYTES, None, score_problem=COPY_PROBLEM)
     if first.pixels_digest == second.pixels_digest:
         return TierVerdict(Tier.SAME_PIXELS, None, score_problem=COPY_PROBLEM)
+    has_frames = first.frames > 1 or second.frames > 1
+    if first.shown_digest == second.shown_digest:
+        keep_both = SAME_FIRST_FRAMES if has_frames else SAME_LOOK
+        return TierVerdict(Tier.NEAR_DUPLICATE, None, keep_both, score_problem=COPY_PROBLEM)
     verdict = check_copy(first.fingerprint, second.fingerprint)
-    if verdict.is_copy or first.shown_digest == second.shown_digest:
+    if verdict.is_copy:
         return TierVerdict(
-            Tier.NEAR_DUPLICATE, verdict, _reason_to_keep_both(first, second, verdict), score_problem=COPY_PROBLEM
+            Tier.NEAR_DUPLICATE, verdict, _reason_to_keep_both(verdict, has_frames), score_problem=COPY_PROBLEM
         )
     if first.fingerprint.is_plain or second.fingerprint.is_plain:
         return TierVerdict(Tier.DIFFERENT, verdict, score_problem=PLAIN_PROBLEM)
     return TierVerdict(Tier.SIMILAR if similar else Tier.DIFFERENT, verdict)
 
 
-def _reason_to_keep_both(first: PictureIdentity, second: PictureIdentity, verdict: CopyVerdict) -> str | None:
+def _reason_to_keep_both(verdict: CopyVerdict, has_frames: bool) -> str | None:
+    """Why neither of two copies may be dropped; ``has_frames`` is whether one has several frames or pages."""
     if verdict.differs_at:
         count = len(verdict.differs_at)
         return f"they differ in {count} {'place' if count == 1 else 'places'}"
-    if first.frames > 1 or second.frames > 1:
-        is_first_equal = first.shown_digest == second.shown_digest
-        return f"their first frames or pages {'are equal' if is_first_equal else 'agree'}, others differ"
-    if first.shown_digest == second.shown_digest:
-        return "they look the same, but transparent pixels or finer levels differ"
-    return None
+    return "their first frames or pages agree, others differ" if has_frames else None

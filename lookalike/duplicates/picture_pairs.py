@@ -150,17 +150,15 @@ class PairJudge:
         first_view, second_view = self.view(first), self.view(second)
         if first_view is None or second_view is None:
             return None
-        identities = first_view.identity, second_view.identity
-        if identities[0].pixels_digest == identities[1].pixels_digest:
+        verdict = judge_tier(first_view.identity, second_view.identity, similar=False)
+        if verdict.tier is Tier.SAME_PIXELS:
             return _SAME_PIXELS
-        if identities[0].shown_digest == identities[1].shown_digest:
+        if verdict.tier is Tier.NEAR_DUPLICATE and verdict.copy_verdict is None:
             return _SAME_LOOK
-        verdict = judge_tier(*identities, similar=False)
         if is_burst(self._marks[first.number], self._marks[second.number]):
             is_shot = verdict.tier.is_copy or self._are_similar(first.number, second.number)
             return _BURST if is_shot else _NO_COPY
-        frames = max(identity.frames for identity in identities)
-        return _pixel_verdict(verdict, frames, (self._strips(first), self._strips(second)))
+        return _pixel_verdict(verdict, (self._strips(first), self._strips(second)))
 
     def _strips(self, subject: Subject) -> float:
         entry = self._marks[subject.number]
@@ -174,18 +172,15 @@ class PairJudge:
             self._report(warning)
 
 
-def _pixel_verdict(verdict: TierVerdict, frames: int, strips: tuple[float, float]) -> PairVerdict:
-    """The verdict of the check on pixels.
-
-    ``frames`` is how many the one with more of them has; ``strips`` is the share of either picture in added strips.
-    """
+def _pixel_verdict(verdict: TierVerdict, strips: tuple[float, float]) -> PairVerdict:
+    """The verdict of the check on pixels; ``strips`` is the share of either picture in added strips."""
     copy_verdict = verdict.copy_verdict
     if copy_verdict is None or copy_verdict.extents is None:
         return _NO_COPY
     relation = Relation.COPY
     if copy_verdict.differs_at:
         relation = Relation.EDITED
-    elif frames > 1:
+    elif verdict.keep_both is not None:
         relation = Relation.LOOK
     first_part, second_part = (
         ShownPart(min(1.0, extent.covered + strip), max(extent.added, min(strip, 1.0 - extent.covered)))
