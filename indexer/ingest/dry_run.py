@@ -185,8 +185,8 @@ class DryRun:
             is_same = item.draft.location == entry.location and dict(item.draft.metadata) == dict(entry.metadata)
             is_same &= (item.draft.title, item.draft.product_id) == (entry.title, entry.product_id)
             is_pending = self.collection is not None and item.created_generation > self.collection.generation
-            kept = Verdict.RESUMED if is_pending else Verdict.UNCHANGED
-            self.counts[kept if is_same else Verdict.UPDATED] += 1
+            same_verdict = Verdict.RESUMED if is_pending else Verdict.UNCHANGED
+            self.counts[same_verdict if is_same else Verdict.UPDATED] += 1
         elif not data or (sniff(data) is None and not has_picture_extension(entry.location)):
             self._locations.pop(entry.key)
             self.counts[Verdict.IGNORED] += 1

@@ -9,7 +9,8 @@ keeps the shape of what is there; an edit is in one place, and does not.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import cv2
 import numpy as np
@@ -66,11 +67,22 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Planes:
-    """One plane of both pictures in one frame, (h, w) uint8 each; ``compared`` (h, w) is where they are compared."""
+    """One plane of both pictures in one frame, (h, w) uint8 each; ``compared`` (h, w) is where they are compared.
+
+    ``residuals`` (h, w) uint8 is by how much each pixel of either is lighter or darker than all of the other's next to
+    it.
+    """
 
     first: Bytes
     second: Bytes
     compared: Mask
+    residuals: Bytes
+
+    @classmethod
+    def of(cls, first: Bytes, second: Bytes, compared: Mask) -> Self:
+        """The planes with their residuals, ``first`` with the levels of ``second``."""
+        first = match_levels(first, second, compared)
+        return cls(first, second, compared, np.maximum(_beyond(first, second), _beyond(second, first)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +117,9 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> D
     compared = _shrink(pair.inside, _MARGIN) & ~banner_of_first & ~banner_of_second
     if not compared.any():
         return DetailComparison(banners=banners)
-    grey = _match_grey(pair, compared)
-    residuals = _residuals(grey)
-    grey = _Planes(
-        grey.first,
-        grey.second,
-        compared & ~corner_mask(grey.first, grey.second, (residuals >= _MIN_RESIDUAL) & compared, pair.inside),
-    )
+    grey = _Planes.of(*match_sharpness(pair.warped, pair.second, pair.blocks), compared)
+    differs = (grey.residuals >= _MIN_RESIDUAL) & compared
+    grey = replace(grey, compared=compared & ~corner_mask(grey.first, grey.second, differs, pair.inside))
     places = _merge_overlapping(
         _exceptional_places([grey], _GREY_FACTOR, _OTHER_RESIDUAL) + _colour_places(first, second, pair, grey.compared)
     )
@@ -121,11 +129,6 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> D
         Difference(_fractions(_map_box(box, back), first.detail), _fractions(box, second.detail)) for box in places
     )
     return DetailComparison(differences, banners)
-
-
-def _match_grey(pair: AlignedPair, compared: Mask) -> _Planes:
-    warped, frame = match_sharpness(pair.warped, pair.second, pair.blocks)
-    return _Planes(match_levels(warped, frame, compared), frame, compared)
 
 
 def _colour_places(first: Fingerprint, second: Fingerprint, pair: AlignedPair, compared: Mask) -> list[Box]:
@@ -141,8 +144,7 @@ def _colour_places(first: Fingerprint, second: Fingerprint, pair: AlignedPair, c
     for channel in range(2):
         frame = np.ascontiguousarray(second.detail_colour[..., channel])
         warped = warp(np.ascontiguousarray(first.detail_colour[..., channel]), matrix, (width, height))
-        warped, frame = match_sharpness(warped, frame, blocks)
-        plane = _Planes(match_levels(warped, frame, compared), frame, compared)
+        plane = _Planes.of(*match_sharpness(warped, frame, blocks), compared)
         if _is_coloured_alike(plane):
             planes.append(plane)
     if not planes:
@@ -167,7 +169,7 @@ def _exceptional_places(planes: list[_Planes], factor: float, other_residual: fl
     Unless they are ``_CERTAIN_FACTOR`` times as large as that, the place must have another shape too. From
     ``other_residual`` on quite another shape is enough: where all of a page differs, residuals are large everywhere.
     """
-    residuals = np.max([_residuals(plane) * plane.compared for plane in planes], axis=0).astype(np.float32)
+    residuals = np.max([plane.residuals * plane.compared for plane in planes], axis=0).astype(np.float32)
     residuals = cv2.blur(residuals, (_SMOOTHING, _SMOOTHING)).astype(np.float32, copy=False)
     exceeding = (residuals >= _MIN_RESIDUAL).astype(np.uint8)
     if not exceeding.any():
@@ -215,11 +217,6 @@ def _merge_overlapping(boxes: list[Box]) -> list[Box]:
 def _gap(first: Box, second: Box) -> float:
     """The distance of two boxes in pixels along the axis on which they are farther apart; negative if they overlap."""
     return max(first[0] - second[2], second[0] - first[2], first[1] - second[3], second[1] - first[3])
-
-
-def _residuals(planes: _Planes) -> Bytes:
-    """By how much each pixel of either is lighter or darker than all of the other's next to it."""
-    return np.maximum(_beyond(planes.first, planes.second), _beyond(planes.second, planes.first))
 
 
 def _beyond(first: Bytes, second: Bytes) -> Bytes:

@@ -132,8 +132,10 @@ class _Search:
     def _add_neighbours(self, collector: PairCollector, takes_part: npt.NDArray[np.bool_]) -> None:
         advance = self._advance("neighbours found", len(self.subjects))
         for numbers, neighbour_numbers, scores in self.vectors.batches():
-            known = np.where(takes_part[numbers][:, None] & takes_part[neighbour_numbers], neighbour_numbers, -1)
-            add_neighbour_pairs(collector, numbers, np.where(neighbour_numbers < 0, -1, known), scores)
+            shown_neighbours = np.where(
+                takes_part[numbers][:, None] & takes_part[neighbour_numbers], neighbour_numbers, -1
+            )
+            add_neighbour_pairs(collector, numbers, shown_neighbours, scores)
             advance(len(numbers))
 
     def _groups(self, forest: Forest, marks: Sequence[Marks | None], judge: PairJudge) -> list[DuplicateGroup]:
@@ -161,8 +163,8 @@ class _Search:
         groups: list[DuplicateGroup] = []
         for numbers in sets:
             candidates.clear()
-            found = maker.groups([self.subjects[number] for number in numbers])
-            groups.extend(found)
+            set_groups = maker.groups([self.subjects[number] for number in numbers])
+            groups.extend(set_groups)
             advance(1)
         if any(subject.is_reference for subject in self.subjects):
             return [group for group in groups if group.keep is not None and group.keep.is_reference]
