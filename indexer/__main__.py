@@ -38,11 +38,10 @@ def with_verb(arguments: list[str], verbs: frozenset[str]) -> list[str]:
 
 def main() -> None:
     """Run, and exit."""
-    from indexer.cli import COMMANDS, app
+    from indexer.cli import VERBS, app
     from indexer.commands.session import EXIT_FAILED, EXIT_SHRUNK, make_reporter
 
-    verbs = frozenset(command.__name__ for command in COMMANDS) | {"encoders"}
-    arguments = with_verb(sys.argv[1:], verbs)
+    arguments = with_verb(sys.argv[1:], frozenset(VERBS))
     reporter = make_reporter("--json" in arguments or os.environ.get("LOOKALIKE_JSON", "") in YES)
     for sentence in unknown_variables(os.environ):
         reporter.say(f"warning: {sentence}")

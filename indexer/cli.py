@@ -1,35 +1,69 @@
-"""The command line: which verbs there are. What a verb does is in ``indexer.commands``."""
+"""The command line: which verbs there are. What a verb does is in ``indexer.commands``.
+
+A verb's module is imported when the verb is used or all are listed: importing all of them takes as long as a search.
+"""
 
 from __future__ import annotations
 
 import platform
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from indexer.commands import (
-    calibrate,
-    datasets,
-    doctor,
-    duplicates,
-    encoders,
-    evaluate,
-    explain,
-    export,
-    index,
-    inspect,
-    plan,
-    query,
-    robustness,
-)
 from indexer.verb_group import VerbGroup
 from lookalike.options import RuntimeName
 from lookalike.wiring import prefer_runtime
 
+VERBS = {
+    "index": "index",
+    "reindex": "index",
+    "plan": "plan",
+    "search": "query",
+    "compare": "query",
+    "explain": "explain",
+    "montage": "query",
+    "duplicates": "duplicates",
+    "evaluate": "evaluate",
+    "robustness": "robustness",
+    "calibrate": "calibrate",
+    "collections": "inspect",
+    "verify": "inspect",
+    "rollback": "inspect",
+    "sample": "datasets",
+    "fetch": "datasets",
+    "stats": "datasets",
+    "doctor": "doctor",
+    "export": "export",
+    "encoders": "encoders",
+}
+"""The verbs in the order of the help, and for each the module of ``indexer.commands`` with its function."""
+_GROUPS = frozenset({"encoders"})
+"""Verbs that have verbs of their own: the ``app`` of their module."""
+
+
+class _Verbs(VerbGroup):
+    """The verbs, each imported when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """See click's Group."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        """See click's Group."""
+        del ctx
+        if name in VERBS and name not in self.commands:
+            module = import_module(f"indexer.commands.{VERBS[name]}")
+            is_group = name in _GROUPS
+            self.commands[name] = typer.main.get_group(module.app) if is_group else _command(getattr(module, name))
+        return self.commands.get(name)
+
+
 app = typer.Typer(
     name="indexer",
-    cls=VerbGroup,
+    cls=_Verbs,
     help="Image similarity search that people can rely on: index pictures, search them, prove the answers.\n\n"
     "With no command, every collection is brought up to date from the source it remembers.",
     no_args_is_help=False,
@@ -37,31 +71,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-COMMANDS = (
-    index.index,
-    index.reindex,
-    plan.plan,
-    query.search,
-    query.compare,
-    explain.explain,
-    query.montage,
-    duplicates.duplicates,
-    evaluate.evaluate,
-    robustness.robustness,
-    calibrate.calibrate,
-    inspect.collections,
-    inspect.verify,
-    inspect.rollback,
-    datasets.sample,
-    datasets.fetch,
-    datasets.stats,
-    doctor.doctor,
-    export.export,
-)
 
-for command in COMMANDS:
-    app.command()(command)
-app.add_typer(encoders.app, name="encoders")
+def _command(verb: Any) -> Any:
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command()(verb)
+    return typer.main.get_command(alone)
+
+
+def all_commands() -> dict[str, Any]:
+    """Every verb's command by its name, as ``encoders install``, in the order of the help; imports all of them."""
+    root: Any = typer.main.get_command(app)
+    commands = {}
+    for name in VERBS:
+        commands[name] = root.get_command(None, name)
+        commands |= {f"{name} {below}": command for below, command in getattr(commands[name], "commands", {}).items()}
+    return commands
 
 
 def _version(asked: bool) -> None:

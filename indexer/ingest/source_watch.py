@@ -47,7 +47,7 @@ class SourceWatch:
         self.root = None if self.root is None else self.root.resolve()
 
     def run(self, index: Callable[[], None]) -> None:
-        """Call ``index`` now and after each change, until SIGINT or SIGTERM: it is interrupted by KeyboardInterrupt.
+        """Call ``index`` now and after each change, until ``end`` or a signal, which interrupts it (KeyboardInterrupt).
 
         Changes that come while it runs are followed by another run.
         """
@@ -69,6 +69,10 @@ class SourceWatch:
                 if is_first or changes:
                     is_first = False
                     self._index(index)
+
+    def end(self) -> None:
+        """Have ``run`` return when the call of ``index`` that goes on, if any, has; from any thread."""
+        self._stop.set()
 
     def _index(self, index: Callable[[], None]) -> None:
         self._is_running = True
@@ -96,15 +100,15 @@ class SourceWatch:
 
     @contextmanager
     def _handle_signals(self) -> Iterator[None]:
-        handlers = {number: signal.signal(number, self._end) for number in SIGNALS}
+        handlers = {number: signal.signal(number, self._end_now) for number in SIGNALS}
         try:
             yield
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
-    def _end(self, number: int, frame: FrameType | None) -> None:
+    def _end_now(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self._stop.set()
+        self.end()
         if self._is_running:
             raise KeyboardInterrupt

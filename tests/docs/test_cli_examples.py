@@ -7,13 +7,11 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
 from indexer.__main__ import main
-from indexer.cli import app
+from indexer.cli import all_commands
 from indexer.console.reporter import JsonReporter
 from lookalike.encoder import calibrations
 from tests.conftest import REPOSITORY, running_on
@@ -52,9 +50,7 @@ def test_the_events_have_the_fields_that_the_page_names(monkeypatch: pytest.Monk
 
 
 def test_every_verb_has_an_example() -> None:
-    root: Any = typer.main.get_command(app)
-    verbs = list(root.commands) + [f"encoders {verb}" for verb in root.commands["encoders"].commands]
-    assert sorted(example.verb for example in EXAMPLES) == sorted(verbs)
+    assert sorted(example.verb for example in EXAMPLES) == sorted(all_commands())
     assert set(recorded()) == {example.verb for example in EXAMPLES if example.runs}
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 import typer
 
+from indexer.cli import all_commands
 from indexer.cli import app as indexer_app
 from lookalike.errors import coded_errors
 from service.cli import app as service_app
@@ -47,13 +48,11 @@ yaml: Any = importlib.import_module("yaml")  # comes with timm, without types
 
 
 def variables(command: Any) -> set[str]:
-    """The environment variables that a command, or a command below it, can be told by."""
+    """The environment variables that a command can be told by."""
     found: set[str] = set()
     for parameter in command.params:
         named = parameter.envvar or []
         found |= {named} if isinstance(named, str) else set(named)
-    for below in getattr(command, "commands", {}).values():
-        found |= variables(below)
     return found
 
 
@@ -90,7 +89,8 @@ def compose_file() -> dict[str, Any]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_variable_that_is_named_exists(path: Path) -> None:
     named = set(re.findall(r"\bLOOKALIKE_[A-Z_]+\b", path.read_text(encoding="utf-8")))
-    assert named <= service_variables() | variables(typer.main.get_command(indexer_app))
+    commands = [typer.main.get_command(indexer_app), *all_commands().values()]
+    assert named <= service_variables().union(*map(variables, commands))
 
 
 def test_every_setting_of_the_service_can_be_given_through_compose() -> None:

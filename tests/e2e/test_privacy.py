@@ -11,12 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
 
 import pytest
-import typer
 
-from indexer.cli import app
+from indexer.cli import all_commands
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
 from tests.e2e.network_guard import OWN_FOLDER, VerbServer, WatchedProgram, serve_verbs, watch
@@ -109,15 +107,6 @@ def verb_server(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield server
 
 
-def verbs() -> list[str]:
-    """The names of all commands; those of a group come after the group's."""
-    root: Any = typer.main.get_command(app)
-    names = []
-    for name, command in root.commands.items():
-        names += [name, *(f"{name} {inner}" for inner in getattr(command, "commands", {}))]
-    return names
-
-
 def test_the_first_use_of_an_encoder_calls_nobody(shop: Shop) -> None:
     assert shop.first_traces == []
     exports = shop.program.home / OWN_FOLDER / "encoders" / "exports"
@@ -132,7 +121,7 @@ def test_no_module_calls_anybody_when_it_is_imported(shop: Shop, verb_server: Ve
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("verb", verbs())
+@pytest.mark.parametrize("verb", all_commands())
 def test_a_verb_calls_nobody_and_leaves_nothing_in_the_home(shop: Shop, verb_server: VerbServer, verb: str) -> None:
     assert verb in VERBS, f"say in VERBS how {verb} is used"
     code, printed = verb_server.run(shop.fill(VERBS[verb]))

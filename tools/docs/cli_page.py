@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
 import typer
 
-from indexer.cli import app
+from indexer.cli import all_commands, app
 from indexer.ingest.verdicts import Verdict
 from tools.docs.cli_examples import EXAMPLES, Example, example_lines, recorded
 
@@ -82,7 +81,7 @@ def cli_page() -> str:
     """docs/cli.md."""
     verdicts = ", ".join(f"`{verdict}`" for verdict in Verdict)
     root: Any = typer.main.get_command(app)
-    known_commands = dict(_commands(root))
+    known_commands = all_commands()
     commands = {example.verb: known_commands[example.verb] for example in EXAMPLES}  # in the order in which they ran
     shared = _shared_flags(commands)
     parts = [
@@ -93,14 +92,6 @@ def cli_page() -> str:
         *(_command(verb, command, shared) for verb, command in commands.items()),
     ]
     return "\n".join(parts)
-
-
-def _commands(root: Any) -> Iterator[tuple[str, Any]]:
-    """Every verb and its command, verbs of a verb after it."""
-    for name, command in root.commands.items():
-        yield name, command
-        for sub, inner in getattr(command, "commands", {}).items():
-            yield f"{name} {sub}", inner
 
 
 def _example(verb: str) -> Example:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,50 +16,56 @@ from indexer.ingest import source_watch
 from indexer.ingest.source_watch import SourceWatch
 from lookalike.options import SourceOptions
 
-_timers: list[threading.Timer] = []
-"""Those of the running test."""
+QUIET_MS = 150
+INTERRUPTED = f"""
+import signal, sys, time
+from pathlib import Path
+from indexer.ingest import source_watch
+from lookalike.options import SourceOptions
 
+source_watch.QUIET_MS = {QUIET_MS}
+handlers = [signal.getsignal(number) for number in source_watch.SIGNALS]
 
-def after(seconds: float, act: Callable[[], object]) -> None:
-    """Call ``act`` later, from another thread, as changes come."""
-    timer = threading.Timer(seconds, act)
-    _timers.append(timer)
-    timer.start()
+def index():
+    print("indexing", flush=True)
+    if "busy" in sys.argv:
+        time.sleep(60)
+
+folder = Path(sys.argv[1])
+try:
+    source_watch.SourceWatch(folder, None, folder.parent / "data", SourceOptions()).run(index)
+    print("returned")
+except KeyboardInterrupt:
+    print("interrupted")
+assert [signal.getsignal(number) for number in source_watch.SIGNALS] == handlers
+"""
+"""Signals go to a process of their own: one that comes late would end the tests."""
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Short waits; and a signal that comes when the watch has ended, as on a busy machine, ends no test."""
-    monkeypatch.setattr(source_watch, "QUIET_MS", 150)
-    handlers = {number: signal.signal(number, lambda *_: None) for number in source_watch.SIGNALS}
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_watch, "QUIET_MS", QUIET_MS)
+
+
+def count_runs(watch: SourceWatch, *steps: Callable[[], object]) -> int:
+    """Runs of a watch that ends some time after ``steps``, of which one comes soon after each run, are used up."""
+    remaining = [*steps, watch.end]
+    timers = []
+
+    def index() -> None:
+        timers.append(threading.Timer(0.6, remaining.pop(0)))
+        timers[-1].start()
+
     try:
-        yield
+        watch.run(index)
     finally:
-        for timer in _timers:
-            timer.cancel()
+        for timer in timers:
             timer.join()
-        _timers.clear()
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    return len(timers)
 
 
-class Runs:
-    """Counts runs, and ends the watch by a signal once ``steps``, one for each run, are used up."""
-
-    def __init__(self, *steps: Callable[[], object], number: signal.Signals = signal.SIGINT) -> None:
-        self.count, self._steps, self._number = 0, list(steps), number
-
-    def __call__(self) -> None:
-        self.count += 1
-        step = self._steps.pop(0) if self._steps else None
-        act = step if step is not None else lambda: os.kill(os.getpid(), self._number)
-        after(0.6, act)
-
-
-def watched(location: Path, runs: Runs, root: Path | None = None, **patterns: tuple[str, ...]) -> int:
-    options = SourceOptions(**patterns)  # type: ignore[arg-type]
-    SourceWatch(location, root, location.parent / "data", options).run(runs)
-    return runs.count
+def watching(location: Path, root: Path | None = None, **patterns: tuple[str, ...]) -> SourceWatch:
+    return SourceWatch(location, root, location.parent / "data", SourceOptions(**patterns))  # type: ignore[arg-type]
 
 
 def write_several(folder: Path) -> None:
@@ -67,34 +74,32 @@ def write_several(folder: Path) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_changes_that_come_together_make_one_run(number: signal.Signals, tmp_path: Path) -> None:
+def test_changes_that_come_together_make_one_run(tmp_path: Path) -> None:
     (tmp_path / "pictures" / "deep").mkdir(parents=True)
-    handler = signal.getsignal(number)
-    runs = Runs(lambda: write_several(tmp_path / "pictures" / "deep"), number=number)
-    assert watched(tmp_path / "pictures", runs) == 2
-    assert signal.getsignal(number) is handler, "and a signal means again what it meant before"
+    watch = watching(tmp_path / "pictures")
+    assert count_runs(watch, lambda: write_several(tmp_path / "pictures" / "deep")) == 2
 
 
 def test_changes_of_excluded_files_and_of_the_data_folder_are_none(tmp_path: Path) -> None:
     for name in ("pictures/@eaDir", "pictures/raw", "data"):
         (tmp_path / name).mkdir(parents=True)
+    watch = watching(tmp_path / "pictures", exclude=("raw/",))
 
-    def change() -> None:
+    def change_what_is_excluded() -> None:
         write_several(tmp_path / "pictures" / "@eaDir")
         write_several(tmp_path / "pictures" / "raw")
-        after(0.6, lambda: os.kill(os.getpid(), signal.SIGINT))
+        time.sleep(0.6)
+        watch.end()
 
-    assert watched(tmp_path / "pictures", Runs(change), exclude=("raw/",)) == 1
-    data = SourceWatch(tmp_path, None, tmp_path / "data", SourceOptions())
+    assert count_runs(watch, change_what_is_excluded) == 1
+    of_all = SourceWatch(tmp_path, None, tmp_path / "data", SourceOptions())
 
     def change_data() -> None:
         write_several(tmp_path / "data")
-        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.6)
+        of_all.end()
 
-    runs = Runs(change_data)
-    data.run(runs)
-    assert runs.count == 1
+    assert count_runs(of_all, change_data) == 1
 
 
 def test_a_manifest_is_watched_with_its_pictures_wherever_they_are(tmp_path: Path) -> None:
@@ -102,6 +107,7 @@ def test_a_manifest_is_watched_with_its_pictures_wherever_they_are(tmp_path: Pat
     (tmp_path / "img").mkdir()
     manifest = tmp_path / "tables" / "list.csv"
     manifest.write_text("path\n")
+    watch = watching(manifest, root=tmp_path / "img")
 
     def replace() -> None:
         (manifest.parent / "new.csv").write_text("path\na.jpg\n")
@@ -109,16 +115,23 @@ def test_a_manifest_is_watched_with_its_pictures_wherever_they_are(tmp_path: Pat
 
     def write_beside() -> None:
         (manifest.parent / "notes.txt").write_text("no part of it")
-        after(0.6, lambda: os.kill(os.getpid(), signal.SIGINT))
+        time.sleep(0.6)
+        watch.end()
 
-    runs = Runs(replace, lambda: write_several(tmp_path / "img"), write_beside)
-    assert watched(manifest, runs, root=tmp_path / "img") == 3
+    assert count_runs(watch, replace, lambda: write_several(tmp_path / "img"), write_beside) == 3
 
 
-def test_who_ends_it_during_a_run_interrupts_the_run(tmp_path: Path) -> None:
-    def endless() -> None:
-        after(0.2, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        time.sleep(20)
-
-    with pytest.raises(KeyboardInterrupt):
-        SourceWatch(tmp_path, None, tmp_path / "data", SourceOptions()).run(endless)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("state", "outcome"), [("idle", "returned"), ("busy", "interrupted")])
+def test_a_signal_ends_it_and_interrupts_a_run(
+    number: signal.Signals, state: str, outcome: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    program = [sys.executable, "-c", INTERRUPTED, str(tmp_path / "pictures"), state]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "indexing\n"
+        time.sleep(0.3)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert (out, err, process.returncode) == (f"{outcome}\n", "", 0)
