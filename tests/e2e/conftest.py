@@ -48,17 +48,20 @@ def users_runtime() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def encoders_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of encoders for a module: what runs the default encoder is found out once."""
+    return tmp_path_factory.mktemp("encoders")
+
+
 @pytest.fixture
 def run(
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoders_dir: Path
 ) -> Iterator[Run]:
     """Runs ``python -m indexer`` with these arguments, in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOOKALIKE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("LOOKALIKE_ENCODERS_DIR", str(tmp_path_factory.mktemp("encoders")))
+    monkeypatch.setenv("LOOKALIKE_ENCODERS_DIR", str(encoders_dir))
     # Tests of the service hide them for as long as their process lasts.
     monkeypatch.setattr(calibrations, "SHIPPED", REPOSITORY / "lookalike/encoder/bundled/calibrations")
 

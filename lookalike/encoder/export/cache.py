@@ -1,6 +1,7 @@
 """The cache of exported networks on this machine: exported once, stored next to the weights, read without PyTorch.
 
-``ENCODERS/exports/KEY/`` has ``model.onnx``, ``spec.json``, ``owner.json`` and, once it was measured, ``choice.json``.
+``ENCODERS/exports/KEY/`` has ``model.onnx``, ``spec.json``, ``owner.json`` and, once it was measured, ``choice.json``;
+for a runtime that was asked for by name, ``choice-NAME.json``.
 The key is of all that decides the file, so another encoder or another version of the export has another folder. What
 is of no more use is removed when the next folder is created.
 """
@@ -22,7 +23,7 @@ from typing import Any
 
 from lookalike.encoder.spec import NETWORK_DECODER, EncoderSpec
 from lookalike.encoder.weights.installed import find_weights, resolve
-from lookalike.options import EncoderRequest
+from lookalike.options import EncoderRequest, RuntimeName
 from lookalike.storage import LockedError, exclusive_lock, sha256_file, staged_folder, write_atomically, write_synced
 
 _LOG = logging.getLogger(__name__)
@@ -189,16 +190,20 @@ def _write_owner(folder: Path, spec: EncoderSpec) -> None:
     write_synced(folder / OWNER_FILE, (json.dumps(_owner(spec), indent=2) + "\n").encode())
 
 
-def read_choice(folder: Path) -> dict[str, Any]:
-    """The measurements of the runtimes; empty if there are none, or none that can be read."""
+def read_choice(folder: Path, runtime: RuntimeName = RuntimeName.AUTO) -> dict[str, Any]:
+    """What was chosen for a requested runtime; empty if nothing was yet, or nothing that can be read."""
     try:
-        fields = json.loads((folder / CHOICE_FILE).read_text(encoding="utf-8"))
+        fields = json.loads(_choice_file(folder, runtime).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return fields if isinstance(fields, dict) else {}
 
 
-def write_choice(folder: Path, choice: dict[str, Any]) -> None:
-    """Store the measurements of the runtimes; raises OSError if they cannot be written."""
+def write_choice(folder: Path, choice: dict[str, Any], runtime: RuntimeName = RuntimeName.AUTO) -> None:
+    """Keep what was chosen for a requested runtime; raises OSError if it cannot be written."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / CHOICE_FILE, (json.dumps(choice, indent=2) + "\n").encode())
+    write_atomically(_choice_file(folder, runtime), (json.dumps(choice, indent=2) + "\n").encode())
+
+
+def _choice_file(folder: Path, runtime: RuntimeName) -> Path:
+    return folder / (CHOICE_FILE if runtime == RuntimeName.AUTO else f"choice-{runtime}.json")

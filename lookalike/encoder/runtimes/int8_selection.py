@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from lookalike.encoder.base import ImageEncoder
 from lookalike.encoder.export.cache import EXPORTS, claim, read_choice, remove_compiled, write_choice
@@ -53,24 +54,29 @@ def load_quantised(request: EncoderRequest, encoders_dir: Path, runtime: Runtime
             f"torch cannot run {request.name}, which is an int8 network: choose {' or '.join(EXPORT_RUNTIMES)}",
             subject="runtime",
         )
-    if runtime in EXPORT_RUNTIMES:
-        candidates, rejected = find_candidates(open_candidate, quantised, (runtime,))
-        (name,) = candidates
-        why = f" (not in eight bits here: {rejected[runtime]})" if name != runtime else ""
-        reason = f"as requested{why}"
-        return _open_or_refuse(request.name, runtime, lambda: open_candidate(name, reason))
-    choice = read_choice(folder)
+    choice = read_choice(folder, runtime)
     if choice.get("depends") != benchmark.measurement_key():
+        choice = _choose(open_candidate, quantised, runtime, cache)
         if cache is not None:
-            remove_compiled(cache)
-        candidates, rejected = find_candidates(open_candidate, quantised, EXPORT_RUNTIMES)
-        pictures = benchmark.synthetic_pictures(quantised.spec.input_size)
-        choice = benchmark.describe_choice(benchmark.measure_costs(candidates, pictures), rejected)
-        if cache is not None:
-            write_choice(cache, choice)
+            write_choice(cache, choice, runtime)
     return _open_or_refuse(
         request.name, choice["runtime"], lambda: open_candidate(choice["runtime"], str(choice["reason"]))
     )
+
+
+def _choose(
+    open_candidate: Callable[[str], ImageEncoder], quantised: Quantised, runtime: RuntimeName, cache: Path | None
+) -> dict[str, Any]:
+    """What is to run an int8 encoder where ``runtime`` was asked for, and why; raises EncoderOptionsError."""
+    if runtime != RuntimeName.AUTO:
+        (name,), rejected = find_candidates(open_candidate, quantised, (runtime,))
+        reason = "as requested" + (f" (not in eight bits here: {rejected[runtime]})" if name != runtime else "")
+        return {"runtime": name, "reason": reason, "depends": benchmark.measurement_key()}
+    if cache is not None:
+        remove_compiled(cache)
+    candidates, rejected = find_candidates(open_candidate, quantised, EXPORT_RUNTIMES)
+    pictures = benchmark.synthetic_pictures(quantised.spec.input_size)
+    return benchmark.describe_choice(benchmark.measure_costs(candidates, pictures), rejected)
 
 
 def find_candidates(
