@@ -11,7 +11,7 @@ SETS := clothing_test grocery_test caltech101_eval trashnet_eval imagenette_val
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-full check lint types contracts operator-tests bench bench-full fuzz docs wheel train box evaluate-shared clean
+.PHONY: help install demo serve test test-page test-full check lint types contracts operator-tests bench bench-full fuzz docs wheel train box evaluate-shared clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,10 +39,13 @@ serve: install ## serve the page and the API over DATA=folder (demo/data)
 
 ## Prove
 # Two processes of one thread each: two threads in one process wait for each other more than they help.
-test: install ## run all tests but the slow ones (about 10 minutes on 2 cores)
+test: install ## run all tests but the slow ones and those in a browser (about 9 minutes on 2 cores)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 
-test-full: install ## run the slow tests too: every verb watched for calls, all examples of the pages (20 minutes)
+test-page: install ## run the tests of the page in a browser, Debian's Chromium (4 minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 -m browser tests/page
+
+test-full: install ## run all tests: every verb watched for calls, all examples of the pages (25 minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 -m ""
 
 check: install lint types contracts operator-tests ## format, lint, types, import rules, the operator is real

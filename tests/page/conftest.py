@@ -17,6 +17,13 @@ from tests.page.visitor import PATIENCE_MS, Visitor, Windows
 CHROMIUM = "/usr/bin/chromium"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a browser; those of its files do not."""
+    for item in items:
+        if "windows" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
 @pytest.fixture(scope="module")
 def windows() -> Iterator[Windows]:
     """Windows of Debian's Chromium, on no screen.

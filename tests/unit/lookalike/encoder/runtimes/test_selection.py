@@ -224,11 +224,13 @@ print(answer["encoder"], answer["input_size"], len(answer["vector"]), "torch" in
     return folder, done.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_service_does_not_load_pytorch_for_a_size_that_nobody_asked_for_before(asked: tuple[Path, str]) -> None:
     assert export_folder(EncoderRequest("bundled", None, 64), asked[0]).is_dir()
     assert asked[1] == "bundled 64 608 False"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
 def test_a_kept_export_serves_without_pytorch(runtime: str, asked: tuple[Path, str]) -> None:
     program = f"""
