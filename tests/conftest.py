@@ -57,6 +57,12 @@ def encoders_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("encoders")
 
 
+@pytest.fixture(scope="module")
+def encoders_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of encoders for a module: what runs the default encoder is found out once."""
+    return tmp_path_factory.mktemp("encoders")
+
+
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
     """The folder of real pictures beside the checkout; tests that need it skip without it."""

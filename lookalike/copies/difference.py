@@ -3,7 +3,8 @@
 Agreement in the mean hides them, so the worst places decide. The pictures are aligned to a fraction of a pixel, the
 sharper one is blurred, and one's levels are mapped to the other's; what then lies beyond all neighbouring pixels of the
 other is a residual, in grey or in colour. What JPEG, scaling or blur leave is everywhere where there is detail, and
-keeps the shape of what is there; an edit is in one place, and does not.
+keeps the shape of what is there; an edit is in one place, and does not. A plain ground of another colour, which mapped
+levels hide, is looked for by itself.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from lookalike.copies.alignment import Matrix
 from lookalike.copies.fingerprint import Bytes, Fingerprint
+from lookalike.copies.ground import changed_ground
 from lookalike.copies.level_matching import match_levels, match_sharpness
 from lookalike.copies.occlusion import banner_masks, corner_mask
 from lookalike.copies.refinement import AlignedPair, Mask, align_details
@@ -120,9 +122,13 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> D
     grey = _Planes.of(*match_sharpness(pair.warped, pair.second, pair.blocks), compared)
     differs = (grey.residuals >= _MIN_RESIDUAL) & compared
     grey = replace(grey, compared=compared & ~corner_mask(grey.first, grey.second, differs, pair.inside))
+    colours = _ColouredPair.of(first, second, pair, grey.compared)
     places = _merge_overlapping(
-        _exceptional_places([grey], _GREY_FACTOR, _OTHER_RESIDUAL) + _colour_places(first, second, pair, grey.compared)
+        _exceptional_places([grey], _GREY_FACTOR, _OTHER_RESIDUAL) + colours.exceptional_places(pair.blocks)
     )
+    ground = changed_ground(colours.first, colours.second, colours.compared)
+    if ground is not None:
+        places.append(_map_box(_box_around(ground), np.linalg.inv(colours.matrix)))
     places.sort(key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
     back = np.linalg.inv(pair.matrix)
     differences = tuple(
@@ -131,26 +137,53 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> D
     return DetailComparison(differences, banners)
 
 
-def _colour_places(first: Fingerprint, second: Fingerprint, pair: AlignedPair, compared: Mask) -> list[Box]:
-    """Places, in pixels of ``second.detail``, whose colours differ and perhaps not their greys."""
-    height, width = second.detail_colour.shape[:2]
-    to_colour = scale_between(second.detail, second.detail_colour)
-    matrix = to_colour @ pair.matrix @ np.linalg.inv(scale_between(first.detail, first.detail_colour))
-    compared = _shrink(cv2.resize(compared.astype(np.uint8), (width, height), interpolation=cv2.INTER_AREA) > 0, 1)
-    if not compared.any():
-        return []
-    blocks = np.rint(pair.blocks @ to_colour[:2, :2].T).astype(np.int64)
-    planes = []
-    for channel in range(2):
-        frame = np.ascontiguousarray(second.detail_colour[..., channel])
-        warped = warp(np.ascontiguousarray(first.detail_colour[..., channel]), matrix, (width, height))
-        plane = _Planes.of(*match_sharpness(warped, frame, blocks), compared)
-        if _is_coloured_alike(plane):
-            planes.append(plane)
-    if not planes:
-        return []
-    back = np.linalg.inv(to_colour)
-    return [_map_box(box, back) for box in _exceptional_places(planes, _COLOUR_FACTOR)]
+@dataclass(frozen=True, slots=True, eq=False)
+class _ColouredPair:
+    """Two aligned pictures (h, w, 3) uint8, grey, a and b, in the frame of the second's ``detail_colour``.
+
+    ``matrix`` (3, 3) maps pixels of the second's ``detail`` to it; ``compared`` (h, w) is where they are compared.
+    """
+
+    first: Bytes
+    second: Bytes
+    compared: Mask
+    matrix: Matrix
+
+    @classmethod
+    def of(cls, first: Fingerprint, second: Fingerprint, pair: AlignedPair, compared: Mask) -> Self:
+        """The aligned pictures with their colours."""
+        height, width = second.detail_colour.shape[:2]
+        matrix = scale_between(second.detail, second.detail_colour)
+        to_frame = matrix @ pair.matrix @ np.linalg.inv(scale_between(first.detail, first.detail_colour))
+        frame = (width, height)
+        greys = [cv2.resize(grey, frame, interpolation=cv2.INTER_AREA) for grey in (pair.warped, pair.second)]
+        warped = [warp(np.ascontiguousarray(first.detail_colour[..., which]), to_frame, frame) for which in range(2)]
+        reduced = cv2.resize(compared.astype(np.uint8), frame, interpolation=cv2.INTER_AREA) > 0
+        return cls(
+            np.dstack([greys[0], *warped]).astype(np.uint8, copy=False),
+            np.dstack([greys[1], second.detail_colour]).astype(np.uint8, copy=False),
+            _shrink(reduced, 1),
+            matrix,
+        )
+
+    def exceptional_places(self, blocks: npt.NDArray[np.int64]) -> list[Box]:
+        """Places, in pixels of the second's ``detail``, whose colours differ and perhaps not their greys.
+
+        ``blocks`` (n, 2) are the centres, in the same pixels, of blocks in which the pictures agree.
+        """
+        if not self.compared.any():
+            return []
+        blocks = np.rint(blocks @ self.matrix[:2, :2].T).astype(np.int64)
+        planes = []
+        for channel in (1, 2):
+            first, second = (np.ascontiguousarray(picture[..., channel]) for picture in (self.first, self.second))
+            plane = _Planes.of(*match_sharpness(first, second, blocks), self.compared)
+            if _is_coloured_alike(plane):
+                planes.append(plane)
+        if not planes:
+            return []
+        back = np.linalg.inv(self.matrix)
+        return [_map_box(box, back) for box in _exceptional_places(planes, _COLOUR_FACTOR)]
 
 
 def _is_coloured_alike(planes: _Planes) -> bool:
@@ -243,6 +276,11 @@ def _correlation(planes: _Planes, place: Mask) -> float:
 def _shrink(mask: Mask, margin: int) -> Mask:
     square = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
     return cv2.erode(mask.astype(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)).astype(bool)
+
+
+def _box_around(mask: Mask) -> Box:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
 def _map_box(box: Box, matrix: Matrix) -> Box:

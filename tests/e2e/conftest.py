@@ -48,12 +48,6 @@ def users_runtime() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def encoders_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of encoders for a module: what runs the default encoder is found out once."""
-    return tmp_path_factory.mktemp("encoders")
-
-
 @pytest.fixture
 def run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoders_dir: Path

@@ -196,6 +196,7 @@ def moved(program: Program, stock: Stock, tmp_path_factory: pytest.TempPathFacto
         served.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maker", ["openvino", "torch"])
 def test_a_collection_that_another_runtime_made_finds_its_own_pictures(moved: Served, stock: Stock, maker: str) -> None:
     assert moved.get("/health").json()["runtime"].split()[0] == "onnxruntime"

@@ -48,6 +48,7 @@ def verdict(path: Path, service: Service) -> str | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_no_file_harms_the_service_or_those_beside_it(shared_dir: Path, service: Service, shop: Shop) -> None:
     paths = sorted(path for path in (shared_dir / "data" / "hostile").rglob("*") if path.is_file())

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from indexer.cli import app
+from indexer.cli import all_commands
 from indexer.commands.options import encoder_request, image_limits, memory_budget, source_options
 from lookalike.catalogue.records import CollectionSettings, SourceRecord
 from lookalike.collection.index_command import reencode_command
@@ -27,8 +26,7 @@ def parsed(line: str) -> dict[str, Any]:
     """What ``python -m indexer`` makes of a line."""
     program = shlex.split(line)
     assert program[:4] == ["python", "-m", "indexer", "index"]
-    group: Any = typer.main.get_command(app)
-    params: dict[str, Any] = group.commands["index"].make_context("index", program[4:]).params
+    params: dict[str, Any] = all_commands()["index"].make_context("index", program[4:]).params
     return params
 
 
