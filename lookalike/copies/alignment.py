@@ -30,10 +30,33 @@ _QUARTER_TURN = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
-    """``matrix`` (3, 3) maps pixels of the first grey picture to pixels of the second; ``description`` is its text."""
+    """``matrix`` (3, 3) maps pixels of the first grey picture to pixels of the second."""
 
     matrix: Matrix
-    description: str
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether the second picture is mirrored."""
+        return bool(np.linalg.det(self.matrix[:2, :2]) < 0)
+
+    @property
+    def turned_by(self) -> int:
+        """Degrees, -180 to 180, by which the second picture is turned, after it was mirrored."""
+        linear = self.matrix[:2, :2] @ (_MIRROR[:2, :2] if self.is_mirrored else np.eye(2))
+        return round(float(np.degrees(np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1]))))
+
+    @property
+    def is_tilted(self) -> bool:
+        """Whether the second picture is turned, and by no quarter turn."""
+        return abs((self.turned_by + 45) % 90 - 45) > 1
+
+    @property
+    def description(self) -> str:
+        """Such as "mirrored", "turned by 90°", "as is"."""
+        words = ["mirrored"] if self.is_mirrored else []
+        if abs(self.turned_by) > 1:
+            words.append(f"turned by {self.turned_by}°")
+        return " and ".join(words) or "as is"
 
 
 def propose_alignments(first: Fingerprint, second: Fingerprint) -> Iterator[Alignment]:
@@ -59,7 +82,7 @@ def _align_boxes(first: Fingerprint, second: Fingerprint) -> Iterator[Alignment]
         if correlation >= _ICON_CORRELATION:
             linear = np.linalg.matrix_power(_QUARTER_TURN, -turns) @ (_MIRROR if mirror else np.eye(3))
             matrix = _from_unit(second_box) @ linear @ np.linalg.inv(_from_unit(first_box))
-            yield Alignment(matrix, _describe(matrix))
+            yield Alignment(matrix)
 
 
 def _full_box(fingerprint: Fingerprint) -> tuple[float, float, float, float]:
@@ -92,7 +115,7 @@ def _align_points(first: Fingerprint, second: Fingerprint) -> Iterator[Alignment
             continue
         matrix = _fit_affine(first.points[first_rows], second.points[second_rows])
         if matrix is not None:
-            yield Alignment(matrix, _describe(matrix))
+            yield Alignment(matrix)
 
 
 def _signed_bits(descriptors: Bytes) -> npt.NDArray[np.float32]:
@@ -138,14 +161,3 @@ def _is_plausible(matrix: Matrix) -> bool:
     parts = np.abs(linear)
     diagonal, off_diagonal = parts[0, 0] + parts[1, 1], parts[0, 1] + parts[1, 0]
     return bool(longest / shortest < 2.5 and min(diagonal, off_diagonal) < 0.08 * (diagonal + off_diagonal))
-
-
-def _describe(matrix: Matrix) -> str:
-    """Such as "mirrored", "turned by 90°", "as is"."""
-    is_mirrored = np.linalg.det(matrix[:2, :2]) < 0
-    linear = matrix[:2, :2] @ (_MIRROR[:2, :2] if is_mirrored else np.eye(2))
-    degrees = round(float(np.degrees(np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1]))))
-    words = ["mirrored"] if is_mirrored else []
-    if abs(degrees) > 1:
-        words.append(f"turned by {degrees}°")
-    return " and ".join(words) or "as is"

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from lookalike.copies.alignment import Matrix
 from lookalike.copies.fingerprint import Bytes, Fingerprint
-from lookalike.copies.ground import changed_ground
+from lookalike.copies.ground import are_coloured_alike, changed_ground
 from lookalike.copies.level_matching import match_levels, match_sharpness
 from lookalike.copies.occlusion import banner_masks, corner_mask
 from lookalike.copies.refinement import AlignedPair, Mask, align_details
@@ -47,10 +47,6 @@ _MAX_CORRELATION = 0.8
 """Correlation of two places from which they have the same shape."""
 _OTHER_RESIDUAL, _OTHER_CORRELATION = 30.0, 0.6
 """Levels of grey residual, and correlation, from and below which a place shows something else in any case."""
-_MIN_COLOUR_SPREAD, _MIN_COLOUR_CORRELATION = 4.0, 0.5
-"""Standard deviation, in levels, from which a plane of colour must correlate with the other picture's, and how much."""
-_GREY_SPREAD = 1.0
-"""Standard deviation, in levels, below which a plane has no colour."""
 _NOISE_VARIANCE = 200.0
 """Squared levels added to the variances of a place, so that flat places do not correlate."""
 _MERGE_DISTANCE = 15
@@ -178,22 +174,12 @@ class _ColouredPair:
         for channel in (1, 2):
             first, second = (np.ascontiguousarray(picture[..., channel]) for picture in (self.first, self.second))
             plane = _Planes.of(*match_sharpness(first, second, blocks), self.compared)
-            if _is_coloured_alike(plane):
+            if are_coloured_alike(plane.first[self.compared], plane.second[self.compared]):
                 planes.append(plane)
         if not planes:
             return []
         back = np.linalg.inv(self.matrix)
         return [_map_box(box, back) for box in _exceptional_places(planes, _COLOUR_FACTOR)]
-
-
-def _is_coloured_alike(planes: _Planes) -> bool:
-    """Whether colours can be compared: not those of a picture with its grey or toned copy."""
-    first, second = planes.first[planes.compared].astype(np.float32), planes.second[planes.compared].astype(np.float32)
-    spreads = float(first.std()), float(second.std())
-    if max(spreads) < _MIN_COLOUR_SPREAD:
-        return min(spreads) >= _GREY_SPREAD
-    covariance = float(((first - first.mean()) * (second - second.mean())).mean())
-    return covariance >= _MIN_COLOUR_CORRELATION * max(1.0, spreads[0] * spreads[1])
 
 
 def _exceptional_places(planes: list[_Planes], factor: float, other_residual: float = math.inf) -> list[Box]:

@@ -1,141 +1,130 @@
-"""The plain ground of a product photo: whether two aligned pictures show the same thing on grounds of another colour.
+"""The ground of a photo: whether two aligned pictures show one thing before another wall, paper or table.
 
-Levels of one are mapped to those of the other before they are compared, and a ground is one level: on it alone such a
-map hides what it should not. So what lies on the ground says how tones and colours were changed, and what that makes
-of the ground is compared with the other picture's.
+Each level of one is mapped to the other's before details are compared, and a plain ground is one level: just there such
+a map hides what it should not. So what both show in detail says how tones and colours were changed as a whole, and what
+that makes of the rest is compared with the rest of the other picture.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.copies.fingerprint import Bytes
+from lookalike.copies.level_matching import level_medians
 
 Floats = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
+Levels = npt.NDArray[np.int64]
 
-_EVEN_TOLERANCE = 4
-"""Grey levels by which a ground may vary within 3 × 3 pixels."""
-_MAX_SPREAD = 6.0
-"""Standard deviation of a plain ground's levels: a sky or a wall has more."""
-_MIN_SHARE = 0.1
-"""Share of what both show that a ground is at least."""
-_MIN_RIM_SHARE = 0.5
-"""Share of the pixels along the edge of what both show that a ground is at least."""
-_MIN_CONTENT_SHARE, _MIN_CONTENT_SPREAD = 0.02, 8.0
-"""Share of what both show, and standard deviation in grey levels, of what must lie on a ground."""
-_MIN_CONTENT_PIXELS = 300
-_MIN_SHIFT = 8.0
-"""Distance in CIELAB from which two grounds are of another colour: JPEG shifts one by up to half as much."""
+_DETAIL_RANGE = 12
+"""Grey levels between the darkest and the lightest of 5 × 5 pixels, from which there is detail."""
+_MIN_DETAIL_PIXELS = 300
+_MIN_DISTANCE = 10.0
+"""Distance in CIELAB, as good as, from which two grounds differ: that of strong JPEG is rarely larger."""
+_MIN_SHARE = 0.03
+"""Share of what both show, in one piece, that must differ."""
 _LIGHTNESS = 100 / 255
-"""Units of CIELAB's lightness, as good as, of a grey level."""
-_WHITE, _BLACK = 250, 5
-_NEUTRAL_TOLERANCE = 3
+"""CIELAB's lightness of a grey level, as good as."""
+_BLACK, _WHITE = 5, 250
+"""Grey levels at and beyond which a curve of tones may have been cut off."""
+_GREY_TOLERANCE = 3
+"""Levels from 128 within which a, or b, is that of grey."""
+_MIN_COLOUR_SPREAD, _MIN_COLOUR_CORRELATION, _GREY_SPREAD = 4.0, 0.5, 1.0
+"""Standard deviation, in levels, from which a plane of colour must correlate with the other picture's, how much, and
+below which it has no colour."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Channel:
-    """One channel of both pictures: levels (n,) on the ground and of what lies on it."""
-
-    first_ground: Floats
-    second_ground: Floats
-    first_content: Floats
-    second_content: Floats
-
-    def shift(self, *predict: Callable[[Floats, Floats, Floats], Floats | None]) -> float:
-        """The median distance of the second ground from the nearest of what is predicted of the first's."""
-        predictions = [make(self.first_content, self.second_content, self.first_ground) for make in predict]
-        return min(
-            abs(float(np.median(self.second_ground - prediction)))
-            for prediction in predictions
-            if prediction is not None
-        )
+Prediction = Callable[[Levels, Levels, Floats], Floats]
+"""What becomes of a plane (h, w), from levels (n,) and their medians (n,) in the other picture; NaN where unsaid."""
 
 
 def changed_ground(first: Bytes, second: Bytes, compared: Mask) -> Mask | None:
-    """The plain ground (h, w) of two aligned pictures if its colour differs, else None.
+    """Where (h, w) the grounds of two aligned pictures differ, None if they do not.
 
     Both are (h, w, 3) uint8: grey, and a and b of CIELAB plus 128. ``compared`` (h, w) is what both show.
     """
-    ground = _plain_ground(first, compared) & _plain_ground(second, compared)
-    content = compared & ~cv2.dilate(ground.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
-    count = int(compared.sum())
-    if ground.sum() < _MIN_SHARE * count or content.sum() < max(_MIN_CONTENT_PIXELS, _MIN_CONTENT_SHARE * count):
+    detail = _dilate(_has_detail(first) & _has_detail(second) & compared, 5) & compared
+    if detail.sum() < _MIN_DETAIL_PIXELS:
         return None
-    if min(float(picture[..., 0][content].std()) for picture in (first, second)) < _MIN_CONTENT_SPREAD:
+    distance = _distance(first[..., 0], second[..., 0], detail, _by_line, _by_gamma, _by_cut_off) * _LIGHTNESS
+    squares = distance**2
+    is_overexposed = (np.maximum(first[..., 0], second[..., 0]) >= _WHITE) & (distance < _MIN_DISTANCE / 2)
+    for channel in (1, 2):  # what overexposure has made white has lost its colour
+        planes = first[..., channel], second[..., channel]
+        if are_coloured_alike(planes[0][detail], planes[1][detail]):
+            squares += ~is_overexposed * _distance(*planes, detail, _by_line, _by_greyness) ** 2
+    distances = cv2.blur(np.sqrt(squares), (5, 5))
+    differs = ((distances >= _MIN_DISTANCE) & compared & ~detail).astype(np.uint8)
+    opened = cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)).astype(np.uint8, copy=False)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(opened)
+    sizes = boxes[1:, cv2.CC_STAT_AREA]
+    if not len(sizes) or sizes.max() < _MIN_SHARE * compared.sum():
         return None
-    grey, *colours = (
-        _Channel(
-            *(
-                picture[..., channel][mask].astype(np.float32)
-                for mask in (ground, content)
-                for picture in (first, second)
-            )
-        )
-        for channel in range(3)
-    )
-    shifts = [
-        _LIGHTNESS * grey.shift(_by_line, _by_gamma, _by_clipping),
-        *(colour.shift(_by_line, _by_neutrality) for colour in colours),
-    ]
-    return ground if float(np.hypot.reduce(shifts)) >= _MIN_SHIFT else None
+    return np.asarray(labels == 1 + sizes.argmax())
 
 
-def _plain_ground(picture: Bytes, compared: Mask) -> Mask:
-    """The even area of a picture that lies along the edge of what both show, if it is of one colour; else nothing."""
-    square = np.ones((3, 3), np.uint8)
-    grey = picture[..., 0]
-    even = (cv2.subtract(cv2.dilate(grey, square), cv2.erode(grey, square)) <= _EVEN_TOLERANCE) & compared
-    _, labels = cv2.connectedComponents(even.astype(np.uint8), connectivity=4)
-    rim = compared & ~cv2.erode(
-        compared.astype(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)
-    ).astype(bool)
-    counts = np.bincount(labels[rim & even], minlength=2)
-    ground: Mask = labels == counts.argmax()
-    nothing: Mask = np.zeros_like(ground)
-    if counts.max() < _MIN_RIM_SHARE * rim.sum():
-        return nothing
-    return nothing if float(grey[ground].std()) > _MAX_SPREAD else ground
+def are_coloured_alike(first: Bytes, second: Bytes) -> bool:
+    """Whether levels (n,) of one plane of colour can be compared: not those of a picture and its grey or toned copy."""
+    deviations = [levels - levels.mean(dtype=np.float32) for levels in (first, second)]
+    spreads = [float(deviation.std()) for deviation in deviations]
+    if max(spreads) < _MIN_COLOUR_SPREAD:
+        return min(spreads) >= _GREY_SPREAD
+    covariance = float((deviations[0] * deviations[1]).mean())
+    return covariance >= _MIN_COLOUR_CORRELATION * max(1.0, spreads[0] * spreads[1])
 
 
-def _by_line(first: Floats, second: Floats, ground: Floats) -> Floats:
-    """By contrast and brightness, or saturation and tint: a line through the levels, each of the same weight."""
-    levels = np.rint(first).astype(np.int64)
-    counts = np.bincount(levels, minlength=256)
-    known = np.flatnonzero(counts >= max(5, 1e-3 * len(first)))
-    means = np.bincount(levels, weights=second, minlength=256)[known] / counts[known]
-    is_unclipped = (means > _BLACK) & (means < _WHITE)
-    known, means = known[is_unclipped], means[is_unclipped]
-    if len(known) < 2:
-        return ground + float(np.median(second - first))
-    slope, offset = np.polyfit(known, means, 1)
-    prediction: Floats = np.clip(slope * ground + offset, 0, 255)
-    return prediction
+def _has_detail(picture: Bytes) -> Mask:
+    square = np.ones((5, 5), np.uint8)
+    grey = np.ascontiguousarray(picture[..., 0])
+    return np.asarray(cv2.subtract(cv2.dilate(grey, square), cv2.erode(grey, square)) > _DETAIL_RANGE)
 
 
-def _by_gamma(first: Floats, second: Floats, ground: Floats) -> Floats | None:
-    """By a power of the level."""
-    usable = (np.minimum(first, second) > _BLACK) & (np.maximum(first, second) < _WHITE)
-    if not usable.any():
-        return None
-    gamma = float(np.median(np.log(second[usable] / 255) / np.log(first[usable] / 255)))
-    prediction: Floats = 255 * (ground / 255) ** gamma
-    return prediction
+def _dilate(mask: Mask, side: int) -> Mask:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)).astype(bool)
 
 
-def _by_clipping(first: Floats, second: Floats, ground: Floats) -> Floats | None:
-    """White stays white and black black under any curve."""
-    del first, second
-    level = float(np.median(ground))
-    return ground if level >= _WHITE or level <= _BLACK else None
+def _distance(first: Bytes, second: Bytes, detail: Mask, *predictions: Prediction) -> Floats:
+    """By how many levels (h, w) the second plane is off the nearest of what is predicted of the first."""
+    levels, medians = level_medians(first, second, detail, 2e-4)
+    plane = first.astype(np.float32)
+    distances = [np.abs(second - predict(levels, medians, plane)) for predict in predictions]
+    return np.asarray(np.fmin.reduce(distances))
 
 
-def _by_neutrality(first: Floats, second: Floats, ground: Floats) -> Floats | None:
-    """What has no colour gets none."""
-    del first, second
-    return ground if abs(float(np.median(ground)) - 128) <= _NEUTRAL_TOLERANCE else None
+def _by_line(levels: Levels, medians: Levels, plane: Floats) -> Floats:
+    """Contrast and brightness, or saturation and tint: the median of the slopes between levels (Theil and Sen)."""
+    is_whole = (medians > _BLACK) & (medians < _WHITE)
+    levels, medians = levels[is_whole], medians[is_whole]
+    if len(levels) == 0:
+        return plane
+    rows, columns = np.triu_indices(len(levels), 1)
+    steps = levels[columns] - levels[rows]
+    is_far = steps >= max(3, int(np.ptp(levels)) // 8)
+    slopes = (medians[columns] - medians[rows])[is_far] / steps[is_far]
+    slope = float(np.median(slopes)) if len(levels) > 5 and len(slopes) else 1.0
+    offset = float(np.median(medians - slope * levels))
+    return np.asarray(np.clip(slope * plane + offset, 0, 255))
+
+
+def _by_gamma(levels: Levels, medians: Levels, plane: Floats) -> Floats:
+    """A power of the level."""
+    is_whole = (np.minimum(levels, medians) > _BLACK) & (np.maximum(levels, medians) < _WHITE)
+    if not is_whole.any():
+        return np.full_like(plane, np.nan)
+    gamma = float(np.median(np.log(medians[is_whole] / 255) / np.log(levels[is_whole] / 255)))
+    return np.asarray(255 * (plane / 255) ** gamma)
+
+
+def _by_cut_off(levels: Levels, medians: Levels, plane: Floats) -> Floats:
+    """White stays white and black stays black."""
+    del levels, medians
+    return np.where((plane >= _WHITE) | (plane <= _BLACK), plane, np.nan)
+
+
+def _by_greyness(levels: Levels, medians: Levels, plane: Floats) -> Floats:
+    """What is grey stays grey."""
+    del levels, medians
+    return np.where(np.abs(plane - 128) <= _GREY_TOLERANCE, plane, np.nan)

@@ -41,18 +41,29 @@ def match_sharpness(first: Bytes, second: Bytes, blocks: npt.NDArray[np.int64]) 
     return (blurred_plane, second) if is_first_sharper else (first, blurred_plane)
 
 
+def level_medians(
+    first: Bytes, second: Bytes, mask: Mask, min_share: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The levels (n,) of ``first`` within ``mask``, and the median (n,) of what ``second`` has in the places of each.
+
+    Levels of fewer pixels than ``min_share`` of the mask are left out.
+    """
+    planes = [np.ascontiguousarray(first), np.ascontiguousarray(second)]
+    counts = cv2.calcHist(planes, [0, 1], mask.astype(np.uint8), [256, 256], [0.0, 256.0, 0.0, 256.0])
+    totals = counts.sum(axis=1)
+    levels = np.flatnonzero(totals >= max(_MIN_LEVEL_PIXELS, min_share * totals.sum()))
+    return levels, (counts.cumsum(axis=1) >= totals[:, None] / 2).argmax(axis=1)[levels]
+
+
 def match_levels(first: Bytes, second: Bytes, mask: Mask) -> Bytes:
     """``first`` with each level replaced by the median of what ``second`` has in its places, within ``mask``."""
-    counts = cv2.calcHist([first, second], [0, 1], mask.astype(np.uint8), [256, 256], [0.0, 256.0, 0.0, 256.0])
-    totals = counts.sum(axis=1)
-    medians = (counts.cumsum(axis=1) >= totals[:, None] / 2).argmax(axis=1)
-    levels = np.flatnonzero(totals >= max(_MIN_LEVEL_PIXELS, _MIN_LEVEL_SHARE * totals.sum()))
+    levels, medians = level_medians(first, second, mask, _MIN_LEVEL_SHARE)
     if len(levels) < 2:
         return first
-    table = np.interp(np.arange(256), levels, medians[levels])
+    table = np.interp(np.arange(256), levels, medians)
     low, high = int(levels[0]), int(levels[-1])
-    table[:low] = medians[low] - (low - np.arange(low))
-    table[high + 1 :] = medians[high] + np.arange(1, 256 - high)
+    table[:low] = medians[0] - (low - np.arange(low))
+    table[high + 1 :] = medians[-1] + np.arange(1, 256 - high)
     return cv2.LUT(first, np.rint(table.clip(0, 255)).astype(np.uint8)).astype(np.uint8, copy=False)
 
 

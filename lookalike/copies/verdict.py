@@ -38,7 +38,7 @@ class CopyVerdict:
     """``why`` is a text for people; ``strength`` is the share, 0 to 1, of their common detail that agrees.
 
     ``differs_at`` are places where two copies show something else, the largest first; ``extents`` is what the first and
-    the second show, None if they are no copies.
+    the second show, None if they are no copies; ``is_tilted`` says that one is turned, by no quarter turn.
     """
 
     is_copy: bool
@@ -46,11 +46,13 @@ class CopyVerdict:
     strength: float
     differs_at: tuple[Difference, ...] = ()
     extents: tuple[Extent, Extent] | None = None
+    is_tilted: bool = False
 
     def swapped(self) -> CopyVerdict:
         """The verdict of the second and the first."""
         differs_at = tuple(Difference(place.second, place.first) for place in self.differs_at)
-        return replace(self, differs_at=differs_at, extents=None if self.extents is None else self.extents[::-1])
+        extents = None if self.extents is None else self.extents[::-1]
+        return replace(self, differs_at=differs_at, extents=extents)
 
 
 def check_copy(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
@@ -89,6 +91,7 @@ def _check_sorted(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
                 agreement.agreeing,
                 details.differences,
                 (_extent(agreement, details, 0), _extent(agreement, details, 1)),
+                alignment.is_tilted,
             )
         if agreement.agreeing > best.strength:
             best = CopyVerdict(False, f"aligned ({alignment.description}), {objection}", agreement.agreeing)

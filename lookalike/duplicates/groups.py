@@ -123,6 +123,9 @@ class GroupMaker:
         if part.more > _MORE:
             reason = f"{part.more:.0%} of it is not in the kept one"
             return Member(subject, Action.NONE, verdict.tier, reason)
+        if verdict.is_tilted:
+            reason = f"set straight by hand, or another shot: {verdict.why}"
+            return Member(subject, Action.NONE, verdict.tier, reason)
         share = part.covered / max(keep_part.covered, 0.01)
         # Both ways: a border or a banner has sharp edges of its own, and an enlarged picture pixels without detail.
         finer = share * min(subject.pixels / keep.pixels, candidate.resolved_pixels / kept.resolved_pixels)

@@ -52,12 +52,16 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PairVerdict:
-    """``tier`` and a text on why; ``parts`` says how the first and the second picture lie in the other."""
+    """``tier`` and a text on why; ``parts`` says how the first and the second picture lie in the other.
+
+    ``is_tilted`` says that one is turned by no quarter turn.
+    """
 
     relation: Relation
     tier: Tier
     why: str
     parts: tuple[ShownPart, ShownPart]
+    is_tilted: bool = False
 
     def reversed(self) -> PairVerdict:
         """The same verdict with the two pictures exchanged."""
@@ -186,7 +190,8 @@ def _pixel_verdict(verdict: TierVerdict, strips: tuple[float, float]) -> PairVer
         ShownPart(min(1.0, extent.covered + strip), max(extent.added, min(strip, 1.0 - extent.covered)))
         for extent, strip in zip(copy_verdict.extents, strips, strict=True)
     )
-    return PairVerdict(relation, Tier.NEAR_DUPLICATE, copy_verdict.why, (first_part, second_part))
+    parts = (first_part, second_part)
+    return PairVerdict(relation, Tier.NEAR_DUPLICATE, copy_verdict.why, parts, copy_verdict.is_tilted)
 
 
 def is_burst(first: Marks | None, second: Marks | None) -> bool:

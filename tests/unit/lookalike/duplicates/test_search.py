@@ -84,6 +84,17 @@ def test_a_part_with_finer_detail_than_the_whole_is_not_dropped(tmp_path: Path) 
     assert _dropped(report) == set()
 
 
+def test_a_picture_that_was_set_straight_is_not_dropped(tmp_path: Path) -> None:
+    crooked = draw_scene(3, (480, 360))
+    straight = cropped(cropped(crooked.rotate(6, Image.Resampling.BICUBIC)))
+    folder = write_files(tmp_path / "f", {"crooked.png": png(crooked), "straight.jpg": jpeg(straight)})
+    report = search_folder(folder, vectors=DrawnVectors(2))
+    (group,) = report.groups
+    assert group.kind is GroupKind.COPIES
+    assert _dropped(report) == set()
+    assert "set straight" in next(member.reason for member in group.members if member.action is Action.NONE)
+
+
 def test_plain_and_tiny_pictures_are_copies_only_of_equal_files(tmp_path: Path) -> None:
     black, dot = Image.new("RGB", (200, 150)), Image.new("RGB", (1, 1), "red")
     files = {"black.jpg": jpeg(black), "black.png": png(black), "dot.png": png(dot), "dot-again.png": png(dot)}
