@@ -31,10 +31,10 @@ from torch import nn
 
 from benchmarks.operator import machine
 from lookalike.encoder.base import RGB
-from lookalike.encoder.int8.artifact import in_the_box
 from lookalike.encoder.load import load_network
 from lookalike.encoder.network.multiscale import MultiScaleNetwork
 from lookalike.encoder.preprocess import normalise
+from lookalike.encoder.registry import BUNDLED, BUNDLED_INT8
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.encoder.telemetry import import_onnxruntime, import_openvino
 from lookalike.errors import EncoderOptionsError
@@ -66,16 +66,17 @@ def eager(network: MultiScaleNetwork, spec: EncoderSpec) -> Run:
 
 def candidates(encoders_dir: Path) -> tuple[dict[str, Run], EncoderSpec, float]:
     """What runs the encoder in the box, by name, with its spec and the operations of a picture."""
-    network, spec = load_network(EncoderRequest("bundled"), encoders_dir)
+    network, spec = load_network(EncoderRequest(BUNDLED), encoders_dir)
     runs: dict[str, Run] = {EAGER: eager(network, spec)}
-    for name in in_the_box():
+    for name in (BUNDLED, BUNDLED_INT8):
         for runtime in (RuntimeName.TORCH, RuntimeName.ONNXRUNTIME, RuntimeName.OPENVINO):
             try:
                 encoder = load_encoder(EncoderRequest(name), encoders_dir, runtime)
             except EncoderOptionsError as error:
                 print(f"left out: {error}")
                 continue
-            runs[f"{encoder.runtime.split(',')[0]} {encoder.spec.precision}"] = encoder.forward
+            arithmetic = ", in float32 arithmetic" if "in float32 arithmetic" in encoder.runtime else ""
+            runs[f"{encoder.runtime.split(',')[0]} {encoder.spec.precision}{arithmetic}"] = encoder.forward
     return runs, spec, operations(network, spec.input_size)
 
 

@@ -80,15 +80,15 @@ def _command(verb: Any) -> Any:
 
 def all_commands() -> dict[str, Any]:
     """Every verb's command by its name, as ``encoders install``, in the order of the help; imports all of them."""
-    root: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
     commands = {}
     for name in VERBS:
-        commands[name] = root.get_command(None, name)
+        commands[name] = group.get_command(None, name)
         commands |= {f"{name} {below}": command for below, command in getattr(commands[name], "commands", {}).items()}
     return commands
 
 
-def _version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"lookalike {version('lookalike')} (Python {platform.python_version()}, torch {version('torch')})")
         raise typer.Exit
@@ -104,9 +104,10 @@ def root(
             help="What runs encoders. auto: the fastest on this machine that gives the same vectors, measured once.",
         ),
     ] = RuntimeName.AUTO,
-    _version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print versions and exit.")
+    version_asked: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print versions and exit.")
     ] = False,
 ) -> None:
-    """Image similarity search that people can rely on: index pictures, search them, prove the answers."""
+    """Set what holds for every verb."""
+    del version_asked  # its callback ends the program
     prefer_runtime(runtime.value)

@@ -34,7 +34,8 @@ class VerbGroup(TyperGroup):
         """See click's Group; raises a usage error that names the verbs."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            verbs = [verb for verb in self.list_commands(ctx) if not self.get_command(ctx, verb).hidden]
+            commands = {verb: self.get_command(ctx, verb) for verb in self.list_commands(ctx)}
+            verbs = [verb for verb, command in commands.items() if command is not None and not command.hidden]
             close = difflib.get_close_matches(name, verbs, n=1)
             question = f"did you mean {close[0]}? " if close else ""
             ctx.fail(f"there is no verb {name!r}: {question}The verbs are {', '.join(verbs)}")

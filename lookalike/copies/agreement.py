@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from lookalike.copies.alignment import Matrix
 from lookalike.copies.fingerprint import Bytes, Fingerprint
+from lookalike.copies.masks import Mask, local_range, square
 from lookalike.copies.warping import scale_between, warp
 
 Plane = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
 
 WINDOW = 17
 """Side, in pixels, of the window in which correlations are computed."""
@@ -84,7 +84,7 @@ def _measure_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> A
     height, width = second.grey.shape
     reached_mask = _warp_mask(np.ones_like(first.grey), matrix, width, height)
     reached_by_second = _reached_pixels(second.grey, matrix, first.grey)
-    overlap = cv2.erode(reached_mask, _square(5), borderType=cv2.BORDER_CONSTANT, borderValue=(1.0,)).astype(bool)
+    overlap = cv2.erode(reached_mask, square(5), borderType=cv2.BORDER_CONSTANT, borderValue=(1.0,)).astype(bool)
     first_grey, second_grey = warp(first.grey, matrix, (width, height)), second.grey
     first_blurred, second_blurred = _blur(first_grey), _blur(second_grey)
     correlation, has_detail = _correlate(first_blurred, second_blurred, overlap)
@@ -110,10 +110,6 @@ def _measure_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> A
         colour_cosine=_colour_cosine(first, second, matrix, visible),
         windows=count / WINDOW**2,
     )
-
-
-def _square(side: int) -> Bytes:
-    return np.ones((side, side), np.uint8)
 
 
 def _warp_mask(mask: Bytes, matrix: Matrix, width: int, height: int) -> Bytes:
@@ -142,7 +138,7 @@ def _border_share(grey: Bytes, reached_mask: Bytes) -> float:
     border = _blank_mask(grey) & beyond
     if not border.any():
         return 0.0
-    rim = (cv2.dilate(beyond.astype(np.uint8), _square(_RIM)) > 0) & ~beyond
+    rim = (cv2.dilate(beyond.astype(np.uint8), square(_RIM)) > 0) & ~beyond
     level = float(np.median(grey[border]))
     goes_on = np.abs(grey[rim].astype(np.float32) - level) <= _GROUND_TOLERANCE
     return 0.0 if goes_on.size and goes_on.mean() > _MAX_GROUND_SHARE else float(border.mean())
@@ -167,22 +163,22 @@ def _occluded_mask(blank: Mask, tone_differs: Mask, overlap: Mask) -> Mask:
     That is a patch of another tone at the edge of the overlap, of which at least a quarter is blank in either: so a
     banner includes the text on it, and an object of another colour is no banner.
     """
-    closed_mask = cv2.morphologyEx(tone_differs.astype(np.uint8), cv2.MORPH_CLOSE, _square(_MAX_GAP))
+    closed_mask = cv2.morphologyEx(tone_differs.astype(np.uint8), cv2.MORPH_CLOSE, square(_MAX_GAP))
     _, patches = cv2.connectedComponents(closed_mask.astype(np.uint8), connectivity=4)
     flat = patches.ravel()
     sizes = np.bincount(flat)
     blanks = np.bincount(flat, weights=(blank & tone_differs).ravel(), minlength=len(sizes))
-    inner = cv2.erode(overlap.astype(np.uint8), _square(5), borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)) > 0
+    inner = cv2.erode(overlap.astype(np.uint8), square(5), borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)) > 0
     is_occluding = (blanks >= sizes / 4) & (sizes >= _MIN_BLANK_SIDE**2)
     is_occluding &= np.isin(np.arange(len(sizes)), patches[~inner])
     is_occluding[0] = False
-    return cv2.dilate(is_occluding[patches].astype(np.uint8), _square(5)).astype(bool)
+    return cv2.dilate(is_occluding[patches].astype(np.uint8), square(5)).astype(bool)
 
 
 def _blank_mask(grey: Bytes) -> Mask:
     """Where the picture is one colour over at least ``_MIN_BLANK_SIDE`` pixels each way."""
-    is_even = ((cv2.dilate(grey, _square(3)) - cv2.erode(grey, _square(3))) <= _BLANK_TOLERANCE).astype(np.uint8)
-    return cv2.morphologyEx(is_even, cv2.MORPH_OPEN, _square(_MIN_BLANK_SIDE)).astype(bool)
+    is_even = (local_range(grey, 3) <= _BLANK_TOLERANCE).astype(np.uint8)
+    return cv2.morphologyEx(is_even, cv2.MORPH_OPEN, square(_MIN_BLANK_SIDE)).astype(bool)
 
 
 def _window_mean(plane: Plane) -> Plane:

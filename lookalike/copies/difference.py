@@ -21,18 +21,16 @@ from lookalike.copies.alignment import Matrix
 from lookalike.copies.fingerprint import Bytes, Fingerprint
 from lookalike.copies.ground import are_coloured_alike, changed_ground
 from lookalike.copies.level_matching import match_levels, match_sharpness
+from lookalike.copies.masks import Mask, grow, has_detail, rows_and_columns, shrink, square
 from lookalike.copies.occlusion import banner_masks, corner_mask
-from lookalike.copies.refinement import AlignedPair, Mask, align_details
+from lookalike.copies.refinement import AlignedPair, align_details
 from lookalike.copies.warping import scale_between, warp
 
-Floats = npt.NDArray[np.float32]
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 as fractions of the upright picture's width and height."""
 
 _MARGIN = 3
 """Pixels at the edge of what both show that are not compared."""
-_DETAIL_RANGE = 12
-"""Levels between the darkest and the lightest of 5 × 5 pixels, from which there is detail."""
 _SMOOTHING = 3
 """Side, in pixels, over which residuals are averaged."""
 _MIN_RESIDUAL = 20.0
@@ -40,15 +38,15 @@ _MIN_RESIDUAL = 20.0
 _GREY_FACTOR, _COLOUR_FACTOR = 4.0, 10.0
 """How many times the usual residuals those of a place must be. Colours that overexposure clips have large ones."""
 _CERTAIN_FACTOR = 3.0
-"""How many times those it differs whatever its shape."""
-_USUAL_SHARE = 95.0
-"""Per cent of the residuals of the other detail that are no larger than the usual ones."""
+"""A place whose ratio reaches this differs whatever its shape."""
+_USUAL_PERCENTILE = 95.0
+"""Of the residuals of the other detail: what is usual."""
 _MAX_CORRELATION = 0.8
 """Correlation of two places from which they have the same shape."""
 _OTHER_RESIDUAL, _OTHER_CORRELATION = 30.0, 0.6
 """Levels of grey residual, and correlation, from and below which a place shows something else in any case."""
-_NOISE_VARIANCE = 200.0
-"""Squared levels added to the variances of a place, so that flat places do not correlate."""
+_NOISE_PRODUCT = 200.0
+"""Added to the product of the variances of a place, in squared levels each, so that flat places do not correlate."""
 _MERGE_DISTANCE = 15
 """Pixels between residuals that belong to one place."""
 _PADDING = 4
@@ -82,6 +80,11 @@ class _Planes:
         first = match_levels(first, second, compared)
         return cls(first, second, compared, np.maximum(_beyond(first, second), _beyond(second, first)))
 
+    @property
+    def has_detail(self) -> Mask:
+        """Where either is not even."""
+        return has_detail(self.first) | has_detail(self.second)
+
 
 @dataclass(frozen=True, slots=True)
 class DetailComparison:
@@ -112,7 +115,7 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> D
     banner_of_first, banner_of_second = banner_masks(pair.warped, pair.second, pair.inside)
     scale = abs(float(np.linalg.det(pair.matrix[:2, :2])))
     banners = (float(banner_of_first.sum() / scale / first.detail.size), float(banner_of_second.mean()))
-    compared = _shrink(pair.inside, _MARGIN) & ~banner_of_first & ~banner_of_second
+    compared = shrink(pair.inside, _MARGIN) & ~banner_of_first & ~banner_of_second
     if not compared.any():
         return DetailComparison(banners=banners)
     grey = _Planes.of(*match_sharpness(pair.warped, pair.second, pair.blocks), compared)
@@ -124,7 +127,8 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> D
     )
     ground = changed_ground(colours.first, colours.second, colours.compared)
     if ground is not None:
-        places.append(_map_box(_box_around(ground), np.linalg.inv(colours.matrix)))
+        top, bottom, left, right = rows_and_columns(ground)
+        places.append(_map_box((float(left), float(top), float(right), float(bottom)), np.linalg.inv(colours.matrix)))
     places.sort(key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
     back = np.linalg.inv(pair.matrix)
     differences = tuple(
@@ -158,7 +162,7 @@ class _ColouredPair:
         return cls(
             np.dstack([greys[0], *warped]).astype(np.uint8, copy=False),
             np.dstack([greys[1], second.detail_colour]).astype(np.uint8, copy=False),
-            _shrink(reduced, 1),
+            shrink(reduced, 1),
             matrix,
         )
 
@@ -193,16 +197,16 @@ def _exceptional_places(planes: list[_Planes], factor: float, other_residual: fl
     exceeding = (residuals >= _MIN_RESIDUAL).astype(np.uint8)
     if not exceeding.any():
         return []
-    has_detail = np.any([plane.compared & _has_detail(plane) for plane in planes], axis=0)
-    merged = cv2.dilate(exceeding, np.ones((_MERGE_DISTANCE, _MERGE_DISTANCE), np.uint8)).astype(np.uint8, copy=False)
+    detailed = np.any([plane.compared & plane.has_detail for plane in planes], axis=0)
+    merged = cv2.dilate(exceeding, square(_MERGE_DISTANCE)).astype(np.uint8, copy=False)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(merged)
-    surroundings = cv2.dilate(exceeding, np.ones((2 * _PADDING + 1, 2 * _PADDING + 1), np.uint8)).astype(bool)
+    surroundings = grow(exceeding > 0, 2 * _PADDING + 1)
     places = []
     for label in range(1, len(boxes)):
         is_here = labels == label
         peak = float(residuals[is_here].max())
-        elsewhere = residuals[has_detail & ~is_here]
-        usual = float(np.percentile(elsewhere, _USUAL_SHARE)) if len(elsewhere) else 0.0
+        elsewhere = residuals[detailed & ~is_here]
+        usual = float(np.percentile(elsewhere, _USUAL_PERCENTILE)) if len(elsewhere) else 0.0
         correlation = min(_correlation(plane, is_here & surroundings) for plane in planes)
         ratio = peak / max(usual * factor, 1e-3)
         if (
@@ -240,39 +244,23 @@ def _gap(first: Box, second: Box) -> float:
 
 def _beyond(first: Bytes, second: Bytes) -> Bytes:
     """By how much ``second`` is lighter or darker than every pixel of ``first`` next to it."""
-    neighbours = np.ones((3, 3), np.uint8)
+    neighbours = square(3)
     lighter = cv2.subtract(second, cv2.dilate(first, neighbours))
     darker = cv2.subtract(cv2.erode(first, neighbours), second)
     return np.maximum(lighter, darker).astype(np.uint8, copy=False)
-
-
-def _has_detail(planes: _Planes) -> Mask:
-    square = np.ones((5, 5), np.uint8)
-    ranges = [cv2.subtract(cv2.dilate(grey, square), cv2.erode(grey, square)) for grey in (planes.first, planes.second)]
-    return np.asarray(np.maximum(*ranges) > _DETAIL_RANGE)
 
 
 def _correlation(planes: _Planes, place: Mask) -> float:
     """Correlation of the two planes in a place."""
     first, second = (grey[place].astype(np.float32) for grey in (planes.first, planes.second))
     first, second = first - first.mean(), second - second.mean()
-    return float((first * second).mean() / np.sqrt((first * first).mean() * (second * second).mean() + _NOISE_VARIANCE))
-
-
-def _shrink(mask: Mask, margin: int) -> Mask:
-    square = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
-    return cv2.erode(mask.astype(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)).astype(bool)
-
-
-def _box_around(mask: Mask) -> Box:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+    return float((first * second).mean() / np.sqrt((first * first).mean() * (second * second).mean() + _NOISE_PRODUCT))
 
 
 def _map_box(box: Box, matrix: Matrix) -> Box:
-    """The box around a mapped box."""
-    x0, y0, x1, y1 = box
-    corners = matrix[:2] @ np.array([[x0, x1, x0, x1], [y0, y0, y1, y1], [1.0, 1.0, 1.0, 1.0]])
+    """The box around a mapped box: both by their edges, half a pixel from the centres that ``matrix`` maps."""
+    x0, y0, x1, y1 = (edge - 0.5 for edge in box)
+    corners = matrix[:2] @ np.array([[x0, x1, x0, x1], [y0, y0, y1, y1], [1.0, 1.0, 1.0, 1.0]]) + 0.5
     return float(corners[0].min()), float(corners[1].min()), float(corners[0].max()), float(corners[1].max())
 
 

@@ -15,20 +15,20 @@ import numpy.typing as npt
 
 from lookalike.copies.fingerprint import Bytes
 from lookalike.copies.level_matching import level_medians
+from lookalike.copies.masks import Mask, grow, has_detail, square
 
 Floats = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
 Levels = npt.NDArray[np.int64]
 
-_DETAIL_RANGE = 12
-"""Grey levels between the darkest and the lightest of 5 × 5 pixels, from which there is detail."""
 _MIN_DETAIL_PIXELS = 300
 _MIN_DISTANCE = 10.0
-"""Distance in CIELAB, as good as, from which two grounds differ: that of strong JPEG is rarely larger."""
+"""Distance in CIELAB, approximately, from which two grounds differ: that of strong JPEG is rarely larger."""
 _MIN_SHARE = 0.03
 """Share of what both show, in one piece, that must differ."""
-_LIGHTNESS = 100 / 255
-"""CIELAB's lightness of a grey level, as good as."""
+_LIGHTNESS_PER_LEVEL = 100 / 255
+"""CIELAB's lightness of a grey level, approximately."""
+_MIN_LEVEL_SHARE = 2e-4
+"""Share of the detail that a level needs for its counterpart to count."""
 _BLACK, _WHITE = 5, 250
 """Grey levels at and beyond which a curve of tones may have been cut off."""
 _GREY_TOLERANCE = 3
@@ -38,27 +38,28 @@ _MIN_COLOUR_SPREAD, _MIN_COLOUR_CORRELATION, _GREY_SPREAD = 4.0, 0.5, 1.0
 below which it has no colour."""
 
 Prediction = Callable[[Levels, Levels, Floats], Floats]
-"""What becomes of a plane (h, w), from levels (n,) and their medians (n,) in the other picture; NaN where unsaid."""
+"""What becomes of a plane (h, w), from levels (n,) and their medians (n,) in the other picture; NaN: nothing."""
 
 
 def changed_ground(first: Bytes, second: Bytes, compared: Mask) -> Mask | None:
-    """Where (h, w) the grounds of two aligned pictures differ, None if they do not.
+    """The largest area (h, w) of another ground in two aligned pictures; None if there is none, or too little detail.
 
     Both are (h, w, 3) uint8: grey, and a and b of CIELAB plus 128. ``compared`` (h, w) is what both show.
     """
-    detail = _dilate(_has_detail(first) & _has_detail(second) & compared, 5) & compared
+    greys = [np.ascontiguousarray(picture[..., 0]) for picture in (first, second)]
+    detail = grow(has_detail(greys[0]) & has_detail(greys[1]) & compared, 5) & compared
     if detail.sum() < _MIN_DETAIL_PIXELS:
         return None
-    distance = _distance(first[..., 0], second[..., 0], detail, _by_line, _by_gamma, _by_cut_off) * _LIGHTNESS
-    squares = distance**2
-    is_overexposed = (np.maximum(first[..., 0], second[..., 0]) >= _WHITE) & (distance < _MIN_DISTANCE / 2)
+    lightness = _LIGHTNESS_PER_LEVEL * _distance(greys[0], greys[1], detail, _by_line, _by_gamma, _by_cut_off)
+    squares = lightness**2
+    is_overexposed = (np.maximum(*greys) >= _WHITE) & (lightness < _MIN_DISTANCE / 2)
     for channel in (1, 2):  # what overexposure has made white has lost its colour
         planes = first[..., channel], second[..., channel]
         if are_coloured_alike(planes[0][detail], planes[1][detail]):
             squares += ~is_overexposed * _distance(*planes, detail, _by_line, _by_greyness) ** 2
     distances = cv2.blur(np.sqrt(squares), (5, 5))
     differs = ((distances >= _MIN_DISTANCE) & compared & ~detail).astype(np.uint8)
-    opened = cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)).astype(np.uint8, copy=False)
+    opened = cv2.morphologyEx(differs, cv2.MORPH_OPEN, square(5)).astype(np.uint8, copy=False)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(opened)
     sizes = boxes[1:, cv2.CC_STAT_AREA]
     if not len(sizes) or sizes.max() < _MIN_SHARE * compared.sum():
@@ -76,19 +77,9 @@ def are_coloured_alike(first: Bytes, second: Bytes) -> bool:
     return covariance >= _MIN_COLOUR_CORRELATION * max(1.0, spreads[0] * spreads[1])
 
 
-def _has_detail(picture: Bytes) -> Mask:
-    square = np.ones((5, 5), np.uint8)
-    grey = np.ascontiguousarray(picture[..., 0])
-    return np.asarray(cv2.subtract(cv2.dilate(grey, square), cv2.erode(grey, square)) > _DETAIL_RANGE)
-
-
-def _dilate(mask: Mask, side: int) -> Mask:
-    return cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)).astype(bool)
-
-
 def _distance(first: Bytes, second: Bytes, detail: Mask, *predictions: Prediction) -> Floats:
     """By how many levels (h, w) the second plane is off the nearest of what is predicted of the first."""
-    levels, medians = level_medians(first, second, detail, 2e-4)
+    levels, medians = level_medians(first, second, detail, _MIN_LEVEL_SHARE)
     plane = first.astype(np.float32)
     distances = [np.abs(second - predict(levels, medians, plane)) for predict in predictions]
     return np.asarray(np.fmin.reduce(distances))

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.copies.fingerprint import Bytes
+from lookalike.copies.masks import Mask
 
 Floats = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 _SIGMAS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
 """Standard deviations, in pixels, of the blurs that are tried on the sharper plane."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from lookalike.copies.fingerprint import Bytes
-
-Mask = npt.NDArray[np.bool_]
+from lookalike.copies.masks import Mask, grow, local_range, rows_and_columns
 
 _FLAT_TOLERANCE = 12
 """Grey levels by which a banner's ground may vary: what JPEG does to it beside a picture."""
@@ -40,7 +38,7 @@ def banner_masks(first: Bytes, second: Bytes, overlap: Mask) -> tuple[Mask, Mask
     covered = np.zeros(second.shape, bool), np.zeros(second.shape, bool)
     if not overlap.any():
         return covered
-    top, bottom, left, right = _extent(overlap)
+    top, bottom, left, right = rows_and_columns(overlap)
     frames = [grey[top:bottom, left:right] for grey in (first, second)]
     for turns in range(4):
         turned = [np.rot90(frame, turns) for frame in frames]
@@ -92,8 +90,7 @@ def corner_mask(first: Bytes, second: Bytes, differs: Mask, overlap: Mask) -> Ma
     covered = np.zeros(second.shape, bool)
     if not differs.any():
         return covered
-    top, bottom, left, right = _extent(overlap)
-    square = np.ones((3, 3), np.uint8)
+    top, bottom, left, right = rows_and_columns(overlap)
     closed = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
     _, labels = cv2.connectedComponents(closed.astype(np.uint8), connectivity=8)
     rim = max(2, round(_RIM_SHARE_OF_SIDE * max(differs.shape)))
@@ -101,16 +98,7 @@ def corner_mask(first: Bytes, second: Bytes, differs: Mask, overlap: Mask) -> Ma
     corners = (frame[:rim, :rim], frame[:rim, -rim:], frame[-rim:, :rim], frame[-rim:, -rim:])
     for label in {int(label) for corner in corners for label in np.unique(corner)} - {0}:
         patch = labels == label
-        blank = [
-            float(((cv2.dilate(grey, square) - cv2.erode(grey, square))[patch] <= _BLANK_TOLERANCE).mean())
-            for grey in (first, second)
-        ]
+        blank = [float((local_range(grey, 3)[patch] <= _BLANK_TOLERANCE).mean()) for grey in (first, second)]
         if max(blank) >= _MIN_CORNER_BLANK and min(blank) < _MIN_CORNER_BLANK:
-            covered |= cv2.dilate(patch.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+            covered |= grow(patch, 9)
     return covered
-
-
-def _extent(mask: Mask) -> tuple[int, int, int, int]:
-    """First and last row (exclusive), first and last column (exclusive) of a mask that is not empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from lookalike.copies.alignment import Matrix
 from lookalike.copies.fingerprint import Bytes
+from lookalike.copies.masks import Mask
 from lookalike.copies.warping import warp
 
 Floats = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 SMALLEST_BLOCK, LARGEST_BLOCK = 12, 32
 """Side, in pixels, of the blocks that are matched: a sixth of the frame's shorter side, within these."""

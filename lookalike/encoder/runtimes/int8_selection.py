@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,28 +38,28 @@ def load_quantised(request: EncoderRequest, encoders_dir: Path, runtime: Runtime
     Raises EncoderNotInstalledError, WeightsInvalidError, and EncoderOptionsError if nothing here can run it or it is
     asked for with another fusion or size.
     """
-    quantised = read_quantised(request.name, encoders_dir)
-    check_form(quantised, request)
-    reference = torch_loader(quantised.origin, encoders_dir)
-    folder = encoders_dir / EXPORTS / quantised.spec.weights_digest[:32]
-
-    cache = _claim_folder(folder, quantised.spec)
-
-    def open_candidate(name: str, reason: str = "") -> ImageEncoder:
-        arithmetic = "in float32 arithmetic, " if name in FLOAT32_VARIANTS.values() else ""
-        runner = runners.open_runner(name, quantised.model, cache)
-        return ExportedEncoder(quantised.spec, runner, reason=arithmetic + reason, reference=reference)
-
     if runtime == RuntimeName.TORCH:
         raise EncoderOptionsError(
             f"torch cannot run {request.name}, which is an int8 network: choose {' or '.join(EXPORT_RUNTIMES)}",
             subject="runtime",
         )
+    quantised = read_quantised(request.name, encoders_dir)
+    check_form(quantised, request)
+    load_reference = torch_loader(quantised.origin, encoders_dir)
+    folder = encoders_dir / EXPORTS / quantised.spec.weights_digest[:32]
+    cache = _claim_folder(folder, quantised.spec)
+
+    def open_candidate(name: str, reason: str = "") -> ImageEncoder:
+        arithmetic = "in float32 arithmetic, " if name in FLOAT32_VARIANTS.values() else ""
+        runner = runners.open_runner(name, quantised.model, cache)
+        return ExportedEncoder(quantised.spec, runner, reason=arithmetic + reason, reference=load_reference)
+
     choice = read_choice(folder, runtime)
     if choice.get("depends") != benchmark.measurement_key():
         choice = _choose(open_candidate, quantised, runtime, cache)
         if cache is not None:
-            write_choice(cache, choice, runtime)
+            with suppress(OSError):  # it is found out again the next time
+                write_choice(cache, choice, runtime)
     return _open_or_refuse(
         request.name, choice["runtime"], lambda: open_candidate(choice["runtime"], str(choice["reason"]))
     )
@@ -69,7 +70,8 @@ def _choose(
 ) -> dict[str, Any]:
     """What is to run an int8 encoder where ``runtime`` was asked for, and why; raises EncoderOptionsError."""
     if runtime != RuntimeName.AUTO:
-        (name,), rejected = find_candidates(open_candidate, quantised, (runtime,))
+        candidates, rejected = find_candidates(open_candidate, quantised, (runtime,))
+        name = next(iter(candidates))
         reason = "as requested" + (f" (not in eight bits here: {rejected[runtime]})" if name != runtime else "")
         return {"runtime": name, "reason": reason, "depends": benchmark.measurement_key()}
     if cache is not None:
@@ -80,7 +82,7 @@ def _choose(
 
 
 def find_candidates(
-    open_candidate: Callable[[str], ImageEncoder], quantised: Quantised, names: Sequence[str]
+    open_candidate: Callable[[str], ImageEncoder], quantised: Quantised, names: Sequence[RuntimeName]
 ) -> tuple[dict[str, Run], dict[str, str]]:
     """Those of ``names`` that give an int8 encoder's own vectors; if none does, the same in float32 arithmetic.
 
@@ -89,7 +91,7 @@ def find_candidates(
     candidates, rejected = benchmark.find_correct(open_candidate, quantised.check, MIN_COSINE_INT8, names)
     if not candidates:
         candidates, rejected_in_float32 = benchmark.find_correct(
-            open_candidate, quantised.check, MIN_COSINE_INT8, [FLOAT32_VARIANTS[RuntimeName(name)] for name in names]
+            open_candidate, quantised.check, MIN_COSINE_INT8, [FLOAT32_VARIANTS[name] for name in names]
         )
         rejected |= rejected_in_float32
     if not candidates:

@@ -23,7 +23,7 @@ from lookalike.encoder.export.cache import (
 )
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderNotInstalledError
-from lookalike.options import EncoderRequest
+from lookalike.options import EncoderRequest, RuntimeName
 from lookalike.testing import TinyEncoder
 
 SPEC = TinyEncoder().spec
@@ -140,9 +140,10 @@ def test_a_file_that_is_open_can_be_read_on_when_its_export_goes(tmp_path: Path)
 def test_a_folder_for_what_is_kept_of_an_int8_network_goes_with_its_next_version(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: claim(tmp_path / "old", SPEC), range(24)))
-    write_choice(tmp_path / "old", {"runtime": "openvino"})
+    choice = {"runtime": "openvino", "reason": "the fastest", "depends": {}}
+    write_choice(tmp_path / "old", choice)
     claim(tmp_path / "old", SPEC)
-    assert read_choice(tmp_path / "old") == {"runtime": "openvino"}
+    assert read_choice(tmp_path / "old") == choice
     claim(tmp_path / "new", OTHER_WEIGHTS)
     assert folders(tmp_path) == ["new"]
 
@@ -173,8 +174,11 @@ def test_another_encoder_is_kept_in_another_folder(tmp_path: Path) -> None:
 def test_a_measurement_is_read_as_it_was_written_and_nonsense_as_none(tmp_path: Path) -> None:
     folder = tmp_path / "key"
     assert read_choice(folder) == {}
-    write_choice(folder, {"runtime": "openvino"})
-    assert read_choice(folder) == {"runtime": "openvino"}
+    choice = {"runtime": "openvino", "reason": "the fastest", "depends": {}}
+    write_choice(folder, choice)
+    write_choice(folder, choice | {"runtime": "onnxruntime"}, RuntimeName.ONNXRUNTIME)
+    assert read_choice(folder)["runtime"] == "openvino"
+    assert read_choice(folder, RuntimeName.ONNXRUNTIME)["runtime"] == "onnxruntime"
     for nonsense in ("[1]", "{", ""):
         (folder / "choice.json").write_text(nonsense)
         assert read_choice(folder) == {}

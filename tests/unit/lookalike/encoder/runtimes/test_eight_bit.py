@@ -116,6 +116,9 @@ def test_where_eight_bit_products_overflow_it_is_computed_in_float32_and_says_so
     assert "in float32" in encoder.runtime
     assert encoder.spec.precision == "int8"
     assert opened == [runtime, FLOAT32_VARIANTS[runtime], FLOAT32_VARIANTS[runtime]]
+    opened.clear()
+    assert load_on_runtime(bundled_int8, tmp_path, runtime).runtime == encoder.runtime
+    assert opened == [FLOAT32_VARIANTS[runtime]], "what was found out is kept"
 
 
 def test_the_measured_reason_names_what_the_others_gave_and_is_kept(
