@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.copies.fingerprint import Bytes, Fingerprint, Points
+from lookalike.copies.fingerprint import LONG_ASPECT, Bytes, Fingerprint, Points
 
 Matrix = npt.NDArray[np.floating]
 
@@ -24,6 +24,11 @@ _MAX_REPROJECTION_ERROR = 2.0
 """Pixels of the grey picture between a mapped point and its match."""
 _RANSAC_ITERATIONS = 400
 
+_MIN_PART_SIDE, _MAX_LENGTH = 16, 8192
+"""Pixels of the grey picture that a part of a long one has at least each way, and of what is looked at at most."""
+_MIN_PART_CORRELATION = 0.6
+
+_SWAP = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 _MIRROR = np.array([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
 _QUARTER_TURN = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
 
@@ -60,8 +65,12 @@ class Alignment:
 
 
 def propose_alignments(first: Fingerprint, second: Fingerprint) -> Iterator[Alignment]:
-    """Candidates, the cheap ones first: frame to frame, content to content, then by keypoints, as is and mirrored."""
+    """Candidates, the cheap ones first: frame to frame, content to content, then by keypoints, as is and mirrored.
+
+    Of two pictures of which one is long, the shorter one is looked for along the other.
+    """
     yield from _align_boxes(first, second)
+    yield from _align_along(first.grey, second.grey)
     yield from _align_points(first, second)
 
 
@@ -83,6 +92,28 @@ def _align_boxes(first: Fingerprint, second: Fingerprint) -> Iterator[Alignment]
             linear = np.linalg.matrix_power(_QUARTER_TURN, -turns) @ (_MIRROR if mirror else np.eye(3))
             matrix = _from_unit(second_box) @ linear @ np.linalg.inv(_from_unit(first_box))
             yield Alignment(matrix)
+
+
+def _align_along(first: Bytes, second: Bytes) -> Iterator[Alignment]:
+    """The map, without a turn, of a part of a long picture, of its whole width, to its place in it."""
+    if max(max(grey.shape) / min(grey.shape) for grey in (first, second)) < LONG_ASPECT:
+        return
+    for is_tall in (True, False):
+        # Both with the width of the first, or lying down with its height.
+        pair = [first, second] if is_tall else [first.T, second.T]
+        scale = pair[0].shape[1] / pair[1].shape[1]
+        length = round(pair[1].shape[0] * scale)
+        if min(length, *pair[0].shape) < _MIN_PART_SIDE or length > _MAX_LENGTH:
+            continue
+        other = cv2.resize(pair[1], (pair[0].shape[1], length), interpolation=cv2.INTER_AREA)
+        whole, part = (pair[0], other) if len(pair[0]) >= length else (other, pair[0])
+        correlations = cv2.matchTemplate(np.ascontiguousarray(whole), np.ascontiguousarray(part), cv2.TM_CCOEFF_NORMED)
+        _, best, _, (_, offset) = cv2.minMaxLoc(correlations)
+        if not _MIN_PART_CORRELATION <= best <= 1:  # of an even part it is none
+            continue
+        shift = -float(offset) if whole is pair[0] else float(offset)
+        along = np.array([[1 / scale, 0, 0], [0, 1 / scale, shift / scale], [0, 0, 1.0]])
+        yield Alignment(along if is_tall else _SWAP @ along @ _SWAP)
 
 
 def _full_box(fingerprint: Fingerprint) -> tuple[float, float, float, float]:

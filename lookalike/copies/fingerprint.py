@@ -17,7 +17,11 @@ SIDE = 128
 DETAIL_SIDE = 1024
 """Most pixels of the longest side of the grey picture in which differences are looked for."""
 
-_DETECTION_SIDE = 2 * SIDE
+LONG_ASPECT = 8 / 3
+"""Longer by shorter side from which a picture is long, as the screenshot of a whole page: its sides grow with it."""
+_MOST_TIMES, _MOST_TIMES_DETAIL = 24.0, 6.0
+"""How many times the usual sides a long picture has at most, and its detail."""
+
 _COLOUR_SIDE = 32
 _KEYPOINTS = 400
 _PLAIN_SPREAD = 2.0
@@ -30,7 +34,7 @@ _BACKGROUND_TOLERANCE = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fingerprint:
-    """The input of the check for copies: 40 kB a picture, and ``detail``.
+    """The input of the check for copies: 40 kB a picture, and ``detail``; of a long one ``side_factor`` times as much.
 
     ``grey`` is (h, w) uint8 with the longest side ``SIDE``; ``detail`` is the same with at most ``DETAIL_SIDE``, never
     enlarged, and ``detail_colour`` (H, W, 2) uint8 its a and b of CIELAB plus 128, at half that size: up to 1.5 MB;
@@ -73,10 +77,12 @@ class Fingerprint:
 def compute_fingerprint(rgb: Bytes) -> Fingerprint:
     """The fingerprint of an upright (h, w, 3) uint8 picture of any size; equal pixels give equal fingerprints."""
     rgb = np.ascontiguousarray(rgb)
-    detailed = _resize_to_side(rgb, min(DETAIL_SIDE, max(rgb.shape[:2])))
-    small = _resize_to_side(rgb, _DETECTION_SIDE)
+    factor = side_factor(rgb.shape)
+    detail_side = round(min(factor, _MOST_TIMES_DETAIL) * DETAIL_SIDE)
+    detailed = _resize_to_side(rgb, min(detail_side, max(rgb.shape[:2])))
+    small = _resize_to_side(rgb, 2 * round(factor * SIDE))
     detection_grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
-    grey, colour = _resize_to_side(detection_grey, SIDE), _coarse_colour(small)
+    grey, colour = _resize_to_side(detection_grey, round(factor * SIDE)), _coarse_colour(small)
     points, descriptors, mirrored = _detect_keypoints(detection_grey)
     scale = np.array([grey.shape[1] / detection_grey.shape[1], grey.shape[0] / detection_grey.shape[0]], np.float32)
     return Fingerprint(
@@ -89,6 +95,12 @@ def compute_fingerprint(rgb: Bytes) -> Fingerprint:
         mirrored,
         _content_box(grey),
     )
+
+
+def side_factor(shape: tuple[int, ...]) -> float:
+    """How many times the usual sides a picture (height, width, ...) has: 1 unless it is long."""
+    aspect = max(shape[:2]) / min(shape[:2])
+    return max(1.0, min(aspect / LONG_ASPECT, _MOST_TIMES))
 
 
 def is_plain_picture(rgb: Bytes) -> bool:
@@ -114,7 +126,7 @@ def _has_no_spread(grey: Bytes, colour: npt.NDArray[np.int8]) -> bool:
 
 
 def _coarse_colour(small: Bytes) -> npt.NDArray[np.int8]:
-    lab = cv2.cvtColor(_resize_to_side(small, _COLOUR_SIDE), cv2.COLOR_RGB2LAB)
+    lab = cv2.cvtColor(_resize_to_side(small, round(side_factor(small.shape) * _COLOUR_SIDE)), cv2.COLOR_RGB2LAB)
     return (lab[..., 1:].astype(np.int16) - 128).astype(np.int8)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.copies.alignment import Matrix
-from lookalike.copies.fingerprint import Bytes
+from lookalike.copies.fingerprint import Bytes, side_factor
 from lookalike.copies.masks import Mask
 from lookalike.copies.warping import warp
 
@@ -49,7 +49,7 @@ def align_details(first: Bytes, second: Bytes, matrix: Matrix) -> AlignedPair:
     """Refine ``matrix``, which maps ``first`` to ``second`` to within a hundredth of their sides."""
     blocks = np.empty((0, 2), np.int64)
     for side, reach, cells in _STEPS:
-        scale = min(1.0, side / max(second.shape))
+        scale = min(1.0, side_factor(second.shape) * side / max(second.shape))
         frame_size = (max(1, round(second.shape[1] * scale)), max(1, round(second.shape[0] * scale)))
         to_frame = np.diag([frame_size[0] / second.shape[1], frame_size[1] / second.shape[0], 1.0])
         frame = second if scale == 1 else cv2.resize(second, frame_size, interpolation=cv2.INTER_AREA)
@@ -100,8 +100,10 @@ def _textured_blocks(grey: Bytes, side: int, cells: int) -> npt.NDArray[np.int64
     mean = cv2.resize(blocks, (columns, rows), interpolation=cv2.INTER_AREA)
     variance = cv2.resize(blocks * blocks, (columns, rows), interpolation=cv2.INTER_AREA) - mean * mean
     corners = []
-    for cell_rows in np.array_split(np.arange(rows), min(cells, rows)):
-        for cell_columns in np.array_split(np.arange(columns), min(cells, columns)):
+    along = round(cells * side_factor(grey.shape))  # a long picture has more cells, not longer ones
+    down, across = (along, cells) if rows > columns else (cells, along)
+    for cell_rows in np.array_split(np.arange(rows), min(down, rows)):
+        for cell_columns in np.array_split(np.arange(columns), min(across, columns)):
             cell = variance[np.ix_(cell_rows, cell_columns)]
             row, column = np.unravel_index(int(cell.argmax()), cell.shape)
             if cell[row, column] >= _MIN_VARIANCE:
@@ -119,7 +121,7 @@ def _match_block(
         frame[y - reach : y + side + reach, x - reach : x + side + reach], block, cv2.TM_CCOEFF_NORMED
     ).astype(np.float32, copy=False)
     _, best, _, (column, row) = cv2.minMaxLoc(correlations)
-    if best < _MIN_CORRELATION:
+    if best < _MIN_CORRELATION or {row, column} & {0, 2 * reach}:  # the best is farther off, or, on a ramp, anywhere
         return None
     return (
         column - reach + _peak_offset(correlations[row], column),
