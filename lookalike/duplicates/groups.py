@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from lookalike.duplicates.keep_rules import KeepCandidate, KeepRules
+from lookalike.duplicates.keep_rules import COLOUR_SHARE, LOSSLESS, KeepCandidate, KeepRules
 from lookalike.duplicates.picture_pairs import PairVerdict, Relation
 from lookalike.duplicates.report import Action, DuplicateGroup, GroupKind, Member
 from lookalike.duplicates.subjects import FileStatus, Subject
@@ -29,6 +29,10 @@ _FINER = 1.5
 """How many times the pixels of what both show make a picture the finer one."""
 _COARSER, _GREYER = 0.7, 0.5
 """Shares of the kept one's resolution and colour below which the other has less."""
+_MIN_CROP = 0.55
+"""Share of the kept picture that a part of it must show: one that shows less is a detail, or went into a collage."""
+_LESS_COMPRESSED, _AS_SHARP = 1.5, 0.9
+"""How many times the bytes, and the sharpness, of one with as many pixels make a picture the less compressed one."""
 _TRIES = 4
 """Pictures that are tried as the one to keep."""
 
@@ -90,6 +94,7 @@ class GroupMaker:
             best_verdicts = self._copies_of(best, subjects)
             if len(best_verdicts) >= len(verdicts):  # a miss of the check must not split the group
                 return best, best_verdicts, best_reason
+            return keep, verdicts, reason
         return keep, verdicts, reason or best_reason
 
     def _best(self, subjects: Sequence[Subject]) -> tuple[Subject, str]:
@@ -115,24 +120,45 @@ class GroupMaker:
 
     def _member(self, keep: Subject, subject: Subject, verdict: PairVerdict) -> Member:
         kept, candidate = self.candidate(keep), self.candidate(subject)
-        keep_part, part = verdict.parts
         if _are_one_file(kept.status, candidate.status):
             return Member(subject, Action.SAME_FILE, verdict.tier, "the same file, frees nothing")
         if subject.is_reference:
             return Member(subject, Action.NONE, verdict.tier, f"also in {subject.owner}")
-        if part.more > _MORE:
-            reason = f"{part.more:.0%} of it is not in the kept one"
-            return Member(subject, Action.NONE, verdict.tier, reason)
-        if verdict.is_tilted:
-            reason = f"set straight by hand, or another shot: {verdict.why}"
-            return Member(subject, Action.NONE, verdict.tier, reason)
-        share = part.covered / max(keep_part.covered, 0.01)
-        # Both ways: a border or a banner has sharp edges of its own, and an enlarged picture pixels without detail.
-        finer = share * min(subject.pixels / keep.pixels, candidate.resolved_pixels / kept.resolved_pixels)
-        if finer > _FINER:
-            reason = f"shows what is in both with {finer:.1f} times the pixels"
+        reason = _why_not_dropped(verdict, kept, candidate)
+        if reason is not None:
             return Member(subject, Action.NONE, verdict.tier, reason)
         return Member(subject, Action.DROP, verdict.tier, _drop_reason(verdict, kept, candidate))
+
+
+def _why_not_dropped(verdict: PairVerdict, kept: KeepCandidate, candidate: KeepCandidate) -> str | None:
+    """What a copy has that the kept one lacks, in words; None if nothing.
+
+    Kept may be a poor copy of all, or what a reference has, where good ones are no copies of each other.
+    """
+    keep_part, part = verdict.parts
+    # Both ways: a border or a banner has sharp edges of its own, and an enlarged picture pixels without detail.
+    finer = (part.covered / max(keep_part.covered, 0.01)) * min(
+        candidate.subject.pixels / kept.subject.pixels, candidate.resolved_pixels / kept.resolved_pixels
+    )
+    is_less_compressed = (
+        verdict.tier is Tier.NEAR_DUPLICATE
+        and kept.subject.item.format not in LOSSLESS
+        and candidate.size == kept.size
+        and candidate.sharpness >= _AS_SHARP * kept.sharpness
+        and candidate.subject.item.byte_size > _LESS_COMPRESSED * kept.subject.item.byte_size
+    )
+    reasons = (
+        (part.more > _MORE, f"{part.more:.0%} of it is not in the kept one"),
+        (verdict.is_tilted, f"set straight by hand, or another shot: {verdict.why}"),
+        (
+            keep_part.covered < _MIN_CROP,
+            f"a detail, or part of a collage: shows {keep_part.covered:.0%} of the kept one",
+        ),
+        (finer > _FINER, f"shows what is in both with {finer:.1f} times the pixels"),
+        (kept.colourfulness < COLOUR_SHARE * candidate.colourfulness, "has more colour than the kept one"),
+        (is_less_compressed, "is less compressed than the kept one"),
+    )
+    return next((reason for holds, reason in reasons if holds), None)
 
 
 def _advantage(verdict: PairVerdict) -> tuple[float, float]:

@@ -21,6 +21,8 @@ class KeepRule(StrEnum):
     FOLDER = "folder"
 
 
+LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM"})
+"""Formats without loss; a picture that was unpacked from a JPEG is left out before they count."""
 COLOUR_SHARE, PIXEL_SHARE, _SHARPNESS_SHARE = 0.5, 0.9, 0.6
 """Shares of the best from which a picture has as much colour, as many pixels or as much sharpness as the best."""
 _SMALLER, _ENLARGED, _ENLARGED_ALONE = 0.8, 1.1, 2.0
@@ -97,6 +99,7 @@ class KeepRules:
         last: list[tuple[Narrow, str]] = [
             (_with_most_tones, "has its tones, not clipped"),
             (_with_capture, "says when it was taken"),
+            (_without_loss, "is stored without loss"),
             chosen[KeepRule.BYTES],
             chosen[KeepRule.OLDEST],
             (_no_links, "is no link"),
@@ -154,6 +157,10 @@ def most_clipped(least: float) -> float:
 
 def _with_capture(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
     return [entry for entry in candidates if entry.has_capture] or list(candidates)
+
+
+def _without_loss(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
+    return [entry for entry in candidates if entry.subject.item.format in LOSSLESS] or list(candidates)
 
 
 def _with_most_bytes(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:

@@ -95,6 +95,55 @@ def test_a_picture_that_was_set_straight_is_not_dropped(tmp_path: Path) -> None:
     assert "set straight" in next(member.reason for member in group.members if member.action is Action.NONE)
 
 
+def _recoloured(image: Image.Image) -> Image.Image:
+    red, green, blue = image.convert("RGB").split()
+    return Image.merge("RGB", (blue, red, green))
+
+
+def test_a_poor_copy_of_two_good_pictures_replaces_neither(tmp_path: Path) -> None:
+    scene = draw_scene(4, (480, 360))
+    files = {
+        "one.jpg": jpeg(scene, 92),
+        "other.jpg": jpeg(_recoloured(scene), 92),
+        "grey.jpg": jpeg(scene.convert("L"), 95),
+        "poor.jpg": jpeg(scene, 12),
+    }
+    report = search_folder(write_files(tmp_path / "f", files), vectors=DrawnVectors(4))
+    assert _dropped(report) <= {"grey.jpg", "poor.jpg"}
+
+
+def test_an_archive_of_poor_copies_is_no_reason_to_drop_what_is_better(tmp_path: Path) -> None:
+    scenes = [draw_scene(seed, (480, 360)) for seed in (5, 6)]
+    folder = write_files(tmp_path / "f", {f"{n}.jpg": jpeg(scene, 92) for n, scene in enumerate(scenes)})
+    poor = {"x.jpg": jpeg(scenes[0].convert("L"), 95), "y.jpg": jpeg(scenes[1], 15)}
+    report = search_folder(folder, references=write_files(tmp_path / "archive", poor))
+    reasons = {member.subject.key: member.reason for group in report.groups for member in group.members}
+    assert _dropped(report) == set()
+    assert "more colour" in reasons["0.jpg"]
+    assert "less compressed" in reasons["1.jpg"]
+
+
+def test_a_lossless_picture_is_kept_before_a_jpeg_of_it(tmp_path: Path) -> None:
+    drawing = Image.new("RGB", (480, 360), "white")
+    random = np.random.default_rng(0)
+    for x, y, width, height, *colour in random.integers(0, 240, (60, 7)).tolist():
+        ImageDraw.Draw(drawing).rectangle((2 * x, y, 2 * x + width // 3, y + height // 2), fill=tuple(colour))
+    files = {"chart.png": png(drawing), "chart.jpg": jpeg(drawing, 90)}
+    assert len(files["chart.jpg"]) > len(files["chart.png"])
+    folder = write_files(tmp_path / "f", files)
+    assert _copies(search_folder(folder, vectors=DrawnVectors(2))) == [("chart.png", {"chart.jpg"})]
+
+
+def test_pictures_of_which_a_collage_was_made_are_not_dropped(tmp_path: Path) -> None:
+    scenes = [draw_scene(seed, (320, 240)) for seed in (7, 8, 9, 10)]
+    collage = Image.new("RGB", (640, 480))
+    for n, scene in enumerate(scenes):
+        collage.paste(scene, (320 * (n % 2), 240 * (n // 2)))
+    files = {f"{n}.jpg": jpeg(scene, 92) for n, scene in enumerate(scenes)} | {"collage.jpg": jpeg(collage, 92)}
+    report = search_folder(write_files(tmp_path / "f", files), vectors=DrawnVectors(5))
+    assert _dropped(report) == set()
+
+
 def test_plain_and_tiny_pictures_are_copies_only_of_equal_files(tmp_path: Path) -> None:
     black, dot = Image.new("RGB", (200, 150)), Image.new("RGB", (1, 1), "red")
     files = {"black.jpg": jpeg(black), "black.png": png(black), "dot.png": png(dot), "dot-again.png": png(dot)}
