@@ -3,8 +3,8 @@
 Agreement in the mean hides them, so the worst places decide. The pictures are aligned to a fraction of a pixel, the
 sharper one is blurred, and one's levels are mapped to the other's; what then lies beyond all neighbouring pixels of the
 other is a residual, in grey or in colour. What JPEG, scaling or blur leave is everywhere where there is detail, and
-keeps the shape of what is there; an edit is in one place, and does not. A plain ground of another colour, which mapped
-levels hide, is looked for by itself.
+keeps the shape of what is there; an edit is in one place, and does not. A ground of another colour, and other
+hues as a whole, which mapped levels hide, are looked for by themselves.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from lookalike.copies.alignment import Matrix
 from lookalike.copies.fingerprint import Bytes, Fingerprint
 from lookalike.copies.ground import are_coloured_alike, changed_ground
+from lookalike.copies.hue import turned_hues
 from lookalike.copies.level_matching import match_levels, match_sharpness
 from lookalike.copies.masks import Mask, grow, has_detail, rows_and_columns, shrink, square
 from lookalike.copies.occlusion import banner_masks, corner_mask
@@ -125,10 +126,12 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> D
     places = _merge_overlapping(
         _exceptional_places([grey], _GREY_FACTOR, _OTHER_RESIDUAL) + colours.exceptional_places(pair.blocks)
     )
-    ground = changed_ground(colours.first, colours.second, colours.compared)
-    if ground is not None:
-        top, bottom, left, right = rows_and_columns(ground)
-        places.append(_map_box((float(left), float(top), float(right), float(bottom)), np.linalg.inv(colours.matrix)))
+    for find in (changed_ground, turned_hues):
+        area = find(colours.first, colours.second, colours.compared)
+        if area is not None:
+            top, bottom, left, right = rows_and_columns(area)
+            box = (float(left), float(top), float(right), float(bottom))
+            places.append(_map_box(box, np.linalg.inv(colours.matrix)))
     places.sort(key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
     back = np.linalg.inv(pair.matrix)
     differences = tuple(

@@ -47,6 +47,15 @@ def test_a_product_on_another_ground_is_no_plain_copy(other: RGB) -> None:
     assert verdict.differs_at
 
 
+@pytest.mark.parametrize("shift", [12, 40, 110])
+def test_a_product_in_another_colour_is_no_plain_copy(shift: int) -> None:
+    picture = product(WHITE)
+    hue, saturation, value = cv2.split(cv2.cvtColor(picture, cv2.COLOR_RGB2HSV_FULL))
+    merged = cv2.merge([(hue + np.uint8(shift)).astype(np.uint8), saturation, value])
+    verdict = compare(picture, np.asarray(cv2.cvtColor(merged, cv2.COLOR_HSV2RGB_FULL), np.uint8))
+    assert not verdict.is_copy or verdict.differs_at
+
+
 TONES: dict[str, Callable[[RGB], npt.NDArray[np.floating]]] = {
     "darker": lambda picture: picture * 0.8,
     "lighter, until white": lambda picture: picture * 1.2,
