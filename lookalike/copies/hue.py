@@ -18,8 +18,8 @@ _MIN_SHARE = 0.02
 def turned_hues(first: Bytes, second: Bytes, compared: Mask) -> Mask | None:
     """Where (h, w) two aligned pictures have colours, if their hues differ, else None.
 
-    Both are (h, w, 3) uint8: grey, and a and b of CIELAB plus 128. The angle is that of the sum, over all pixels, of the
-    conjugate of one's chroma times the other's, as complex numbers a + ib: strong colours count most.
+    Both are (h, w, 3) uint8: grey, and a and b of CIELAB plus 128. The angle is that of the sum, over all pixels, of
+    one's conjugate chroma times the other's, as complex numbers a + ib: strong colours count most.
     """
     planes = [picture[..., 1:].astype(np.float32) - 128 for picture in (first, second)]
     chromas = [plane[..., 0] + 1j * plane[..., 1] for plane in planes]
