@@ -38,13 +38,13 @@ def load_quantised(request: EncoderRequest, encoders_dir: Path, runtime: Runtime
     Raises EncoderNotInstalledError, WeightsInvalidError, and EncoderOptionsError if nothing here can run it or it is
     asked for with another fusion or size.
     """
+    quantised = read_quantised(request.name, encoders_dir)
+    check_form(quantised, request)
     if runtime == RuntimeName.TORCH:
         raise EncoderOptionsError(
             f"torch cannot run {request.name}, which is an int8 network: choose {' or '.join(EXPORT_RUNTIMES)}",
             subject="runtime",
         )
-    quantised = read_quantised(request.name, encoders_dir)
-    check_form(quantised, request)
     load_reference = torch_loader(quantised.origin, encoders_dir)
     folder = encoders_dir / EXPORTS / quantised.spec.weights_digest[:32]
     cache = _claim_folder(folder, quantised.spec)

@@ -136,6 +136,7 @@ def hidden(picture: npt.NDArray[np.uint8], marked: npt.NDArray[np.bool_]) -> npt
     return changed
 
 
+@pytest.mark.slow
 def test_hiding_what_is_marked_costs_more_of_the_score_than_hiding_as_much_elsewhere() -> None:
     encoder = load_torch_encoder(EncoderRequest("bundled"), Path("none"))
     drops = []

@@ -115,6 +115,7 @@ def test_an_installation_that_lacks_a_file_of_the_box_says_so(monkeypatch: pytes
             load_network(EncoderRequest(name), tmp_path)
 
 
+@pytest.mark.slow
 def test_the_resnet18_in_the_box_is_exported_for_other_programs(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "resnet18.onnx"
     ended = run("export", out, "--encoder", "bundled-resnet18", "--json")

@@ -110,6 +110,7 @@ def test_weighted_moments_in_standard_operators_fit_maps_of_any_sizes() -> None:
         np.testing.assert_allclose(huge[:, :2], first.mean(axis=(2, 3)), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_weighted_moments_are_exported_in_standard_operators_for_any_number_of_pictures(tmp_path: Path) -> None:
     encoder = tiny(tmp_path, fusion="moments", colour_bins=4, weighted=True)
     encoder.write(tmp_path / "out.onnx", "onnx")

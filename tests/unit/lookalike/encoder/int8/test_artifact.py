@@ -193,6 +193,7 @@ def expected() -> tuple[list[np.ndarray], Vectors]:
     return pictures, reference.forward(np.stack(pictures))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", [RuntimeName.OPENVINO, RuntimeName.ONNXRUNTIME])
 def test_the_int8_encoder_in_the_box_is_near_the_float32_one(
     runtime: RuntimeName, expected: tuple[list[np.ndarray], Vectors], encoders_folder: Path

@@ -164,6 +164,7 @@ def test_exact_products_give_the_expected_vectors_on_every_processor(made: Quant
     assert least_cosine(runner.run(synthetic_pictures(made.spec.input_size)), made) >= 0.999
 
 
+@pytest.mark.slow
 def test_an_int8_encoder_is_made_with_exact_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_tiny(tmp_path / "tiny.safetensors", fusion="moments", colour_bins=4)
     request = EncoderRequest(f"test_resnet:{tmp_path / 'tiny.safetensors'}")
