@@ -39,7 +39,7 @@ serve: install ## serve the page and the API over DATA=folder (demo/data)
 
 ## Prove
 # Two processes of one thread each: two threads in one process wait for each other more than they help.
-test: install ## run all tests but the slow ones and those in a browser (about 9 minutes on 2 cores)
+test: install ## run all tests but the slow ones and those in a browser (about 10 minutes on 2 cores)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 
 test-page: install ## run the tests of the page in a browser, Debian's Chromium (4 minutes)

@@ -106,12 +106,14 @@ def _align_along(first: Bytes, second: Bytes) -> Iterator[Alignment]:
         if min(length, *pair[0].shape) < _MIN_PART_SIDE or length > _MAX_LENGTH:
             continue
         other = cv2.resize(pair[1], (pair[0].shape[1], length), interpolation=cv2.INTER_AREA)
-        whole, part = (pair[0], other) if len(pair[0]) >= length else (other, pair[0])
-        correlations = cv2.matchTemplate(np.ascontiguousarray(whole), np.ascontiguousarray(part), cv2.TM_CCOEFF_NORMED)
+        longer, shorter = (pair[0], other) if len(pair[0]) >= length else (other, pair[0])
+        correlations = cv2.matchTemplate(
+            np.ascontiguousarray(longer), np.ascontiguousarray(shorter), cv2.TM_CCOEFF_NORMED
+        )
         _, best, _, (_, offset) = cv2.minMaxLoc(correlations)
         if not _MIN_PART_CORRELATION <= best <= 1:  # of an even part it is none
             continue
-        shift = -float(offset) if whole is pair[0] else float(offset)
+        shift = -float(offset) if longer is pair[0] else float(offset)
         along = np.array([[1 / scale, 0, 0], [0, 1 / scale, shift / scale], [0, 0, 1.0]])
         yield Alignment(along if is_tall else _SWAP @ along @ _SWAP)
 

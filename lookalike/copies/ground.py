@@ -52,15 +52,16 @@ def changed_ground(first: Bytes, second: Bytes, compared: Mask) -> Mask | None:
         return None
     lightness = _LIGHTNESS_PER_LEVEL * _distance(greys[0], greys[1], detail, _by_line, _by_gamma, _by_cut_off)
     squares = lightness**2
+    # What overexposure has made white has lost its colour.
     is_overexposed = (np.maximum(*greys) >= _WHITE) & (lightness < _MIN_DISTANCE / 2)
-    for channel in (1, 2):  # what overexposure has made white has lost its colour
+    for channel in (1, 2):
         planes = first[..., channel], second[..., channel]
         if are_coloured_alike(planes[0][detail], planes[1][detail]):
             squares += ~is_overexposed * _distance(*planes, detail, _by_line, _by_greyness) ** 2
     distances = cv2.blur(np.sqrt(squares), (5, 5))
     differs = ((distances >= _MIN_DISTANCE) & compared & ~detail).astype(np.uint8)
-    opened = cv2.morphologyEx(differs, cv2.MORPH_OPEN, square(5)).astype(np.uint8, copy=False)
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(opened)
+    solid = cv2.morphologyEx(differs, cv2.MORPH_OPEN, square(5)).astype(np.uint8, copy=False)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(solid)
     sizes = boxes[1:, cv2.CC_STAT_AREA]
     if not len(sizes) or sizes.max() < _MIN_SHARE * compared.sum():
         return None
@@ -87,8 +88,8 @@ def _distance(first: Bytes, second: Bytes, detail: Mask, *predictions: Predictio
 
 def _by_line(levels: Levels, medians: Levels, plane: Floats) -> Floats:
     """Contrast and brightness, or saturation and tint: the median of the slopes between levels (Theil and Sen)."""
-    is_whole = (medians > _BLACK) & (medians < _WHITE)
-    levels, medians = levels[is_whole], medians[is_whole]
+    is_unclipped = (medians > _BLACK) & (medians < _WHITE)
+    levels, medians = levels[is_unclipped], medians[is_unclipped]
     if len(levels) == 0:
         return plane
     rows, columns = np.triu_indices(len(levels), 1)
@@ -102,10 +103,10 @@ def _by_line(levels: Levels, medians: Levels, plane: Floats) -> Floats:
 
 def _by_gamma(levels: Levels, medians: Levels, plane: Floats) -> Floats:
     """A power of the level."""
-    is_whole = (np.minimum(levels, medians) > _BLACK) & (np.maximum(levels, medians) < _WHITE)
-    if not is_whole.any():
+    is_unclipped = (np.minimum(levels, medians) > _BLACK) & (np.maximum(levels, medians) < _WHITE)
+    if not is_unclipped.any():
         return np.full_like(plane, np.nan)
-    gamma = float(np.median(np.log(medians[is_whole] / 255) / np.log(levels[is_whole] / 255)))
+    gamma = float(np.median(np.log(medians[is_unclipped] / 255) / np.log(levels[is_unclipped] / 255)))
     return np.asarray(255 * (plane / 255) ** gamma)
 
 

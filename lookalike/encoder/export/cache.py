@@ -196,8 +196,8 @@ def read_choice(folder: Path, runtime: RuntimeName = RuntimeName.AUTO) -> dict[s
         fields = json.loads(_choice_file(folder, runtime).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    is_whole = isinstance(fields, dict) and fields.keys() >= {"runtime", "reason", "depends"}
-    return fields if is_whole else {}
+    is_complete = isinstance(fields, dict) and fields.keys() >= {"runtime", "reason", "depends"}
+    return fields if is_complete else {}
 
 
 def write_choice(folder: Path, choice: dict[str, Any], runtime: RuntimeName = RuntimeName.AUTO) -> None:

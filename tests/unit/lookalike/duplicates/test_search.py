@@ -109,6 +109,9 @@ def test_a_poor_copy_of_two_good_pictures_replaces_neither(tmp_path: Path) -> No
         "poor.jpg": jpeg(scene, 12),
     }
     report = search_folder(write_files(tmp_path / "f", files), vectors=DrawnVectors(4))
+    copies = [group for group in report.groups if group.kind is GroupKind.COPIES]
+    members = {member.subject.key for group in copies for member in group.members}
+    assert members == set(files)
     assert _dropped(report) <= {"grey.jpg", "poor.jpg"}
 
 
@@ -141,6 +144,9 @@ def test_pictures_of_which_a_collage_was_made_are_not_dropped(tmp_path: Path) ->
         collage.paste(scene, (320 * (n % 2), 240 * (n // 2)))
     files = {f"{n}.jpg": jpeg(scene, 92) for n, scene in enumerate(scenes)} | {"collage.jpg": jpeg(collage, 92)}
     report = search_folder(write_files(tmp_path / "f", files), vectors=DrawnVectors(5))
+    (group,) = report.groups
+    parts = {member.subject.key for member in group.members if "collage" in member.reason}
+    assert parts == set(files) - {"collage.jpg"}
     assert _dropped(report) == set()
 
 
