@@ -41,7 +41,7 @@ class ReviewGroup:
     @cached_property
     def freed_bytes(self) -> int:
         """Bytes that dropping them frees."""
-        return sum(member.byte_size for member in self.dropped)
+        return sum(member.byte_size for member in self.dropped if not member.shares_file)
 
     @cached_property
     def sort_key(self) -> SortKey:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated
 
 import typer
@@ -27,7 +27,7 @@ from lookalike.duplicates.keep_rules import KeepRule, KeepRules
 from lookalike.duplicates.report import DuplicateReport, GroupKind
 from lookalike.duplicates.search import SearchOptions, find_duplicates
 from lookalike.duplicates.stored_report import store_report
-from lookalike.duplicates.subjects import subjects_of
+from lookalike.duplicates.subjects import Subject, subjects_of
 from lookalike.sources.open_source import open_source
 from lookalike.storage import disk_errors, write_atomically
 from lookalike.tiers import Tier
@@ -139,6 +139,8 @@ def duplicates(
         raise typer.BadParameter("keys need --not-duplicates or --duplicates-after-all", param_hint="KEY")
     if (script is None) != (move_to is None):
         raise typer.BadParameter("--script and --move-to need each other: give both")
+    if KeepRule.FOLDER in (keep or ()) and not prefer_folder:
+        raise typer.BadParameter("folder needs --prefer-folder: give the folder", param_hint="--keep")
     folders = tuple(str(folder.absolute()) for folder in prefer_folder or ())
     options = SearchOptions(Tier(tier), KeepRules(tuple(keep or ()), folders), threads=workers)
     report = _search(session, collection, _Request(neighbours, against, options))
@@ -157,6 +159,7 @@ def _search(session: Session, name: str, request: _Request) -> DuplicateReport:
     ):
         items = [item.draft for item in collection.items()]
         subjects = subjects_of(items, collection.origin, source.read, owner=name)
+        _check_folders(request.options.rules.folders, [*subjects, *(() if reference is None else reference.subjects)])
         threshold = collection.threshold()
         vectors = CollectionVectors(
             collection.searcher,
@@ -182,6 +185,13 @@ def _search(session: Session, name: str, request: _Request) -> DuplicateReport:
         if reference is None:
             store_report(session.layout(name).root, report, collection.manifest.generation)
     return report
+
+
+def _check_folders(folders: Sequence[str], subjects: Sequence[Subject]) -> None:
+    """A preferred folder without a picture would silently prefer nothing."""
+    for folder in folders:
+        if not any(PurePath(subject.path).is_relative_to(folder) for subject in subjects):
+            raise typer.BadParameter(f"no picture that is compared is in {folder}", param_hint="--prefer-folder")
 
 
 @contextmanager

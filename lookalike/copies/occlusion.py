@@ -26,8 +26,9 @@ _SEAM = 4
 """Rows beyond a banner that JPEG and scaling mix with it."""
 _BLANK_TOLERANCE = 4
 """Grey levels by which a blank area may vary within 3 × 3 pixels."""
-_MIN_CORNER_BLANK = 0.8
-"""Share of a corner that is blank where a turned picture does not reach."""
+_MIN_CORNER_BLANK, _MAX_SHOWN_BLANK = 0.8, 0.6
+"""Share of a corner that is blank where a turned picture does not reach, and the most of it where it does: the ground
+of a banner is blank as well, but for the text on it."""
 
 
 def banner_masks(first: Bytes, second: Bytes, overlap: Mask) -> tuple[Mask, Mask]:
@@ -99,6 +100,6 @@ def corner_mask(first: Bytes, second: Bytes, differs: Mask, overlap: Mask) -> Ma
     for label in {int(label) for corner in corners for label in np.unique(corner)} - {0}:
         patch = labels == label
         blank = [float((local_range(grey, 3)[patch] <= _BLANK_TOLERANCE).mean()) for grey in (first, second)]
-        if max(blank) >= _MIN_CORNER_BLANK and min(blank) < _MIN_CORNER_BLANK:
+        if max(blank) >= _MIN_CORNER_BLANK and min(blank) < _MAX_SHOWN_BLANK:
             covered |= grow(patch, 9)
     return covered

@@ -38,7 +38,8 @@ class CopyVerdict:
     """``why`` is a text for people; ``strength`` is the share, 0 to 1, of their common detail that agrees.
 
     ``differs_at`` are places where two copies show something else, the largest first; ``extents`` is what the first and
-    the second show, None if they are no copies; ``is_tilted`` says that one is turned, by no quarter turn.
+    the second show, None if they are no copies; ``is_tilted`` says that one is turned, by no quarter turn, and
+    ``is_mirrored`` that one is mirrored.
     """
 
     is_copy: bool
@@ -47,6 +48,7 @@ class CopyVerdict:
     differs_at: tuple[Difference, ...] = ()
     extents: tuple[Extent, Extent] | None = None
     is_tilted: bool = False
+    is_mirrored: bool = False
 
     def swapped(self) -> CopyVerdict:
         """The verdict of the second and the first."""
@@ -92,6 +94,7 @@ def _check_sorted(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
                 details.differences,
                 (_extent(agreement, details, 0), _extent(agreement, details, 1)),
                 alignment.is_tilted,
+                alignment.is_mirrored,
             )
         if agreement.agreeing > best.strength:
             best = CopyVerdict(False, f"aligned ({alignment.description}), {objection}", agreement.agreeing)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lookalike.duplicates.keep_rules import COLOUR_SHARE, LOSSLESS, KeepCandidate, KeepRules
+from lookalike.duplicates.keep_rules import COLOUR_SHARE, LOSSLESS, NOISE, KeepCandidate, KeepRules
 from lookalike.duplicates.picture_pairs import PairVerdict, Relation
 from lookalike.duplicates.report import Action, DuplicateGroup, GroupKind, Member
 from lookalike.duplicates.subjects import FileStatus, Subject
@@ -113,9 +113,17 @@ class GroupMaker:
 
     def _members(self, keep: Subject, copies: Sequence[Subject], verdicts: dict[int, PairVerdict]) -> list[Member]:
         members: list[Member] = []
+        dropped_files: set[tuple[int, int]] = set()
         for subject in sorted(copies, key=lambda subject: (-subject.pixels, -subject.item.byte_size, subject.key)):
-            if not any(self.are_apart(member.subject, subject) for member in members):
-                members.append(self._member(keep, subject, verdicts[subject.number]))
+            if any(self.are_apart(member.subject, subject) for member in members):
+                continue
+            member = self._member(keep, subject, verdicts[subject.number])
+            status = self.candidate(subject).status
+            if member.action is Action.DROP and status is not None:
+                if status.identity in dropped_files:
+                    member = replace(member, shares_file=True, reason="another name of a file that goes too")
+                dropped_files.add(status.identity)
+            members.append(member)
         return members
 
     def _member(self, keep: Subject, subject: Subject, verdict: PairVerdict) -> Member:
@@ -149,6 +157,11 @@ def _why_not_dropped(verdict: PairVerdict, kept: KeepCandidate, candidate: KeepC
     )
     reasons = (
         (part.more > _MORE, f"{part.more:.0%} of it is not in the kept one"),
+        # With the camera's data the kept one is the original; without, only a person sees which way round it was.
+        (
+            verdict.is_mirrored and (candidate.has_capture or not kept.has_capture),
+            f"mirrored: look which of the two is the right way round; {verdict.why}",
+        ),
         (verdict.is_tilted, f"set straight by hand, or another shot: {verdict.why}"),
         (
             keep_part.covered < _MIN_CROP,
@@ -157,6 +170,10 @@ def _why_not_dropped(verdict: PairVerdict, kept: KeepCandidate, candidate: KeepC
         (finer > _FINER, f"shows what is in both with {finer:.1f} times the pixels"),
         (kept.colourfulness < COLOUR_SHARE * candidate.colourfulness, "has more colour than the kept one"),
         (is_less_compressed, "is less compressed than the kept one"),
+        (
+            verdict.tier is Tier.NEAR_DUPLICATE and candidate.noise > kept.noise + NOISE,
+            "has noise: look whether it was added, or smoothed away in the kept one",
+        ),
     )
     return next((reason for holds, reason in reasons if holds), None)
 

@@ -28,17 +28,21 @@ COLOUR_SHARE, PIXEL_SHARE, _SHARPNESS_SHARE = 0.5, 0.9, 0.6
 _SMALLER, _ENLARGED, _ENLARGED_ALONE = 0.8, 1.1, 2.0
 """A picture is enlarged if it resolves at most the second times what another one does that has at most the first share
 of its pixels; at most the third times, where most copies are of that other one's size and few of its own."""
+NOISE = 3.0
+"""Levels of noise that one picture has more than another from which it is the noisy one."""
 _CLIPPED_FACTOR, _CLIPPED_PIXELS = 1.3, 0.01
 """A picture has as many tones as another if it is clipped so many times as much, and so large a share more."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeepCandidate:
-    """What the rules go by: ``sharpness`` from 0 to 1, the marks' ``colourfulness`` and ``clipped``, whether EXIF data
-    says when it was taken, the digest of all pixels ("" if unknown), and the status of the file where it is one."""
+    """What the rules go by: ``sharpness`` from 0 to 1, ``noise`` in levels, the marks' ``colourfulness`` and
+    ``clipped``, whether EXIF data says when it was taken, the digest of all pixels ("" if unknown), and the status of
+    the file where it is one."""
 
     subject: Subject
     sharpness: float
+    noise: float
     colourfulness: float
     clipped: float
     has_capture: bool
@@ -97,9 +101,11 @@ class KeepRules:
         ]
         order = dict.fromkeys((*self.order, *usual))
         last: list[tuple[Narrow, str]] = [
+            (_without_noise, "has no noise added"),
             (_with_most_tones, "has its tones, not clipped"),
             (_with_capture, "says when it was taken"),
             (_without_loss, "is stored without loss"),
+            (_smallest_of_equal_pixels, "is the smallest file of the same pixels"),
             chosen[KeepRule.BYTES],
             chosen[KeepRule.OLDEST],
             (_no_links, "is no link"),
@@ -145,6 +151,11 @@ def _sharpest(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
     return _at_least(candidates, lambda entry: entry.sharpness, _SHARPNESS_SHARE)
 
 
+def _without_noise(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
+    least = min(entry.noise for entry in candidates)
+    return [entry for entry in candidates if entry.noise <= least + NOISE]
+
+
 def _with_most_tones(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
     most = most_clipped(min(entry.clipped for entry in candidates))
     return [entry for entry in candidates if entry.clipped <= most]
@@ -161,6 +172,15 @@ def _with_capture(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
 
 def _without_loss(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
     return [entry for entry in candidates if entry.subject.item.format in LOSSLESS] or list(candidates)
+
+
+def _smallest_of_equal_pixels(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
+    """Of several lossless files of the same pixels the smallest: bytes say nothing of these."""
+    digests = {entry.pixels_digest for entry in candidates}
+    if len(digests) > 1 or digests == {""} or any(entry.subject.item.format not in LOSSLESS for entry in candidates):
+        return list(candidates)
+    smallest = min(entry.subject.item.byte_size for entry in candidates)
+    return [entry for entry in candidates if entry.subject.item.byte_size == smallest]
 
 
 def _with_most_bytes(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:

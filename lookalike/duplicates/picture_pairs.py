@@ -10,6 +10,7 @@ from threading import Lock
 from cachetools import LRUCache
 
 from lookalike.duplicates.marks import Marks
+from lookalike.duplicates.noise import measure_noise
 from lookalike.duplicates.sharpness import measure_sharpness
 from lookalike.duplicates.subjects import Subject, changed_warning
 from lookalike.errors import LookalikeError
@@ -54,7 +55,7 @@ class Relation(StrEnum):
 class PairVerdict:
     """``tier`` and a text on why; ``parts`` says how the first and the second picture lie in the other.
 
-    ``is_tilted`` says that one is turned by no quarter turn.
+    ``is_tilted`` says that one is turned by no quarter turn, ``is_mirrored`` that one is mirrored.
     """
 
     relation: Relation
@@ -62,6 +63,7 @@ class PairVerdict:
     why: str
     parts: tuple[ShownPart, ShownPart]
     is_tilted: bool = False
+    is_mirrored: bool = False
 
     def reversed(self) -> PairVerdict:
         """The same verdict with the two pictures exchanged."""
@@ -70,10 +72,11 @@ class PairVerdict:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureView:
-    """A picture as it was read: its identity, and its sharpness from 0 to 1."""
+    """A picture as it was read: its identity, its sharpness from 0 to 1, and its noise in levels."""
 
     identity: PictureIdentity
     sharpness: float
+    noise: float
 
 
 SAME_BYTES = PairVerdict(Relation.COPY, Tier.SAME_BYTES, "the files are equal", (_WHOLE, _WHOLE))
@@ -144,7 +147,7 @@ class PairJudge:
         if identity.content_digest != subject.digest:
             self._exclude(subject, changed_warning(subject))
             return None
-        view = PictureView(identity, measure_sharpness(pixels))
+        view = PictureView(identity, measure_sharpness(pixels), measure_noise(pixels))
         with self._lock:
             if _view_bytes(view) <= self._views.maxsize:
                 self._views[subject.digest] = view
@@ -191,7 +194,14 @@ def _pixel_verdict(verdict: TierVerdict, strips: tuple[float, float]) -> PairVer
         for extent, strip in zip(copy_verdict.extents, strips, strict=True)
     )
     parts = (first_part, second_part)
-    return PairVerdict(relation, Tier.NEAR_DUPLICATE, copy_verdict.why, parts, copy_verdict.is_tilted)
+    return PairVerdict(
+        relation,
+        Tier.NEAR_DUPLICATE,
+        copy_verdict.why,
+        parts,
+        is_tilted=copy_verdict.is_tilted,
+        is_mirrored=copy_verdict.is_mirrored,
+    )
 
 
 def is_burst(first: Marks | None, second: Marks | None) -> bool:

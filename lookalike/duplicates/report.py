@@ -41,12 +41,21 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A picture of a group; ``tier`` is that with the kept one, None for itself and where there is none."""
+    """A picture of a group; ``tier`` is that with the kept one, None for itself and where there is none.
+
+    ``shares_file`` says that the file is a member before it as well, by another name: a link.
+    """
 
     subject: Subject
     action: Action
     tier: Tier | None
     reason: str
+    shares_file: bool = False
+
+    @property
+    def freed_bytes(self) -> int:
+        """Bytes that dropping it frees, if it is proposed."""
+        return self.subject.item.byte_size if self.action is Action.DROP and not self.shares_file else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +92,4 @@ class DuplicateReport:
     @property
     def freed_bytes(self) -> int:
         """Bytes that dropping them frees."""
-        return sum(member.subject.item.byte_size for group in self.groups for member in group.dropped)
+        return sum(member.freed_bytes for group in self.groups for member in group.members)

@@ -175,6 +175,7 @@ class _Search:
         return KeepCandidate(
             subject,
             sharpness=1.0 if view is None else view.sharpness,
+            noise=0.0 if view is None else view.noise,
             colourfulness=0.0 if marks is None else marks.colourfulness,
             clipped=0.0 if marks is None else marks.clipped,
             has_capture=marks is not None and marks.taken_at is not None,

@@ -27,6 +27,7 @@ class StoredMember(msgspec.Struct, frozen=True, kw_only=True):
     width: int
     height: int
     byte_size: int
+    shares_file: bool = False
 
 
 class StoredGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,4 +94,5 @@ def _stored_member(member: Member) -> StoredMember:
         width=item.width,
         height=item.height,
         byte_size=item.byte_size,
+        shares_file=member.shares_file,
     )

@@ -166,6 +166,7 @@ def _member_answer(collection: str, member: StoredMember) -> DuplicateMemberAnsw
         width=member.width,
         height=member.height,
         byte_size=member.byte_size,
+        shares_file=member.shares_file,
         location=member.location,
         image_url=image_url,
         thumbnail_url=thumbnail_url,

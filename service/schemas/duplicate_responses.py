@@ -26,6 +26,9 @@ class DuplicateMemberAnswer(BaseModel):
     width: int
     height: int
     byte_size: int
+    shares_file: bool = Field(
+        description="Whether a member before it is the same file by another name: dropping both frees its bytes once."
+    )
     location: str = Field(description="Its place in the source: a path below `folder`, or a member of the zip.")
     image_url: str
     thumbnail_url: str

@@ -97,10 +97,18 @@ def test_the_script_moves_the_copies(run: Run, shop: Path, tmp_path: Path) -> No
         ("--not-duplicates", "--duplicates-after-all", "original.jpg", "other.jpg"),
         ("--script", "x.sh"),
         ("--keep", "prettiest"),
+        ("--keep", "folder"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(run: Run, flags: tuple[str, ...]) -> None:
     assert run("duplicates", "-c", "shop", *flags).code == 2
+
+
+def test_a_preferred_folder_without_a_picture_is_refused(run: Run, shop: Path) -> None:
+    missing = run("duplicates", "-c", "shop", "--prefer-folder", shop / "nowhere")
+    assert missing.code == 2
+    assert "nowhere" in missing.err
+    assert run("duplicates", "-c", "shop", "--keep", "folder", "--prefer-folder", shop / "sub").code == 0
 
 
 def test_an_unknown_key_and_an_unknown_reference_are_named(run: Run, shop: Path) -> None:

@@ -3,7 +3,7 @@
 const TIERS = ["same-bytes", "same-pixels", "near-duplicate"];
 
 /** Bytes that dropping a picture frees: none for a link to the file that is kept. */
-export const freedBy = (member) => (member.action === "same-file" ? 0 : member.byte_size);
+export const freedBy = (member) => (member.action === "same-file" || member.shares_file ? 0 : member.byte_size);
 
 /**
  * Groups as the service has them, and a choice for some of them: `{drop: [keys], done}`. A group without one is as it

@@ -62,7 +62,31 @@ def test_turned_and_mirrored_copies_are_found_without_an_encoder(tmp_path: Path)
     files = {f"turned-{turn.name}.jpg": jpeg(SCENE.transpose(turn), 85) for turn in turns}
     files |= {"mirrored.jpg": jpeg(ImageOps.mirror(SCENE), 85), "a.jpg": jpeg(SCENE, 95)}
     report = search_folder(write_files(tmp_path / "f", files))
-    assert _copies(report) == [("a.jpg", set(files) - {"a.jpg"})]
+    assert _copies(report) == [("a.jpg", set(files) - {"a.jpg", "mirrored.jpg"})]
+    assert keys(report.groups[0], Action.NONE) == {"mirrored.jpg"}
+
+
+def test_a_mirrored_copy_may_go_only_where_the_camera_says_which_one_is_the_original(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2024:05:01 10:00:00"
+    files = {"camera.jpg": jpeg(SCENE, 80, exif), "mirrored.jpg": jpeg(ImageOps.mirror(SCENE), 80)}
+    assert _copies(search_folder(write_files(tmp_path / "f", files))) == [("camera.jpg", {"mirrored.jpg"})]
+
+
+@pytest.mark.parametrize("deviation", [20, 30])
+def test_noise_is_no_quality(tmp_path: Path, deviation: int) -> None:
+    noise = np.random.default_rng(1).normal(0, deviation, (*SCENE.size[::-1], 3))
+    noisy = Image.fromarray(np.clip(np.asarray(SCENE) + noise, 0, 255).astype(np.uint8))
+    files = {"noisy.jpg": jpeg(noisy, 95), "clean.jpg": jpeg(SCENE, 80), "half.jpg": jpeg(scaled(SCENE, 0.5), 80)}
+    report = search_folder(write_files(tmp_path / "f", files), vectors=DrawnVectors(3))
+    assert _copies(report) == [("clean.jpg", {"half.jpg"})]
+    assert keys(report.groups[0], Action.NONE) == {"noisy.jpg"}
+
+
+def test_of_lossless_files_of_equal_pixels_the_smallest_is_kept(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "f", {"b.png": png(SCENE)})
+    SCENE.save(folder / "a.bmp")
+    assert _copies(search_folder(folder)) == [("b.png", {"a.bmp"})]
 
 
 def test_forty_sizes_of_one_picture_are_one_group(tmp_path: Path) -> None:
@@ -215,6 +239,16 @@ def test_a_link_to_the_kept_file_is_the_same_file(tmp_path: Path, link: object) 
     assert len(keys(group, Action.SAME_FILE)) == 1
     if link is os.symlink:
         assert keys(group, Action.KEEP) == {"b.jpg"}
+    assert report.freed_bytes == (folder / "c.jpg").stat().st_size
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_a_link_to_a_dropped_file_goes_with_it_and_frees_nothing_more(tmp_path: Path, link: object) -> None:
+    folder = write_files(tmp_path / "f", {"b.jpg": jpeg(SCENE), "c.jpg": jpeg(scaled(SCENE, 0.5))})
+    link(folder / "c.jpg", folder / "d.jpg")  # type: ignore[operator]
+    report = search_folder(folder)
+    assert _copies(report) == [("b.jpg", {"c.jpg", "d.jpg"})]
+    assert [member.shares_file for member in report.groups[0].dropped] == [False, True]
     assert report.freed_bytes == (folder / "c.jpg").stat().st_size
 
 
