@@ -89,6 +89,13 @@ OUR_COPIES = Peer("ours", "this project: index, then duplicates", OURS, "ours_pa
 COPIES = (
     Peer("imagededup-phash", "imagededup, PHash", "imagededup", "imagededup_pairs", arguments=("--method", "phash")),
     Peer(
+        "czkawka-method",
+        "czkawka's method, gradient hashes",
+        "imagehash",
+        "gradient_pairs",
+        note="by ImageHash: 256 bits, distance 5",
+    ),
+    Peer(
         "imagededup-cnn",
         "imagededup, CNN",
         "imagededup",

@@ -132,10 +132,11 @@ def indexes_table() -> str:
 def copies_found_table() -> str:
     """Copies among pictures: how many are found, and how many of those are copies."""
     compared = results_of("peers")["copies"]
-    rows = [["finds copies by", "precision", "recall", "F1", "seconds"]]
+    rows = [["finds copies by", "precision", "recall", "F1", "seconds", "memory at most, MB"]]
     for row in compared["rows"]:
         label = f"{row['label']} ({row['note']})" if row.get("note") else row["label"]
-        rows.append([label, *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")), f"{row['seconds']:.0f}"])
+        shares = [f"{row[name]:.3f}" for name in ("precision", "recall", "f1")]
+        rows.append([label, *shares, f"{row['seconds']:.0f}", f"{row['peak_rss_mb']:.0f}"])
     pictures = compared["pictures"]
     return (
         f"{table(rows)}\n\n{pictures['count']} pictures with {pictures['pairs']} pairs of copies.{_missing(compared)}"
