@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 
 from indexer.train import layer_task, tasks
-from indexer.train.distil import Settings
+from indexer.train.distil import Settings, phases_up_to
 from indexer.train.export import export
 from indexer.train.quality import quality_table
+from indexer.train.student import NETWORKS
 from lookalike.errors import LookalikeError
 from lookalike.options import Places as Library
 
@@ -30,6 +31,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with pool/ and the test sets")
     parser.add_argument("--teacher", type=Path, default=Path("../shared/teacher") / TEACHER, help="teacher's .npz file")
     parser.add_argument("--work", type=Path, default=Path("../train"), help="folder for caches and checkpoints")
+    parser.add_argument(
+        "--network",
+        choices=NETWORKS,
+        default=tasks.TEACHER_NETWORK,
+        help="published network to start from, which is installed",
+    )
     parser.add_argument("--threads", type=int, default=2, help="threads for computing")
     parser.add_argument("--seed", type=int, default=0, help="seed of the order, the augmentation and the samples")
     parser.add_argument("--encoders-dir", type=Path, help="folder of installed encoders, if not the default")
@@ -83,11 +90,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> None:
     """Run the task that ``options`` names."""
     encoders = Library(Path(), encoders=options.encoders_dir).encoders_dir
-    work = tasks.Work(options.data, options.teacher, options.work, encoders)
+    work = tasks.Work(options.data, options.teacher, options.work, encoders, options.network)
     if options.task == "targets":
         tasks.make_targets(work, say)
     elif options.task == "distil":
-        tasks.distil(work, Settings(seconds=60 * options.minutes, seed=options.seed, rate=options.rate), say)
+        phases = phases_up_to(work.architecture.input_size)
+        settings = Settings(seconds=60 * options.minutes, seed=options.seed, rate=options.rate, phases=phases)
+        tasks.distil(work, settings, say)
     elif options.task == "quality":
         report = {"student": tasks.measure_student(work, tasks.load_student(options.weights, work), say)}
         sys.stdout.write(json.dumps(report, indent=1) + "\n")

@@ -28,6 +28,15 @@ from indexer.train.views import make_view
 PHASES = ((160, 0.6), (192, 0.85), (224, 1.0))
 """Picture size in pixels, and the share of the time until which it is used: small, cheap pictures first."""
 
+SIZE_STEP = 16
+"""Sizes of pictures in training are multiples of this."""
+
+
+def phases_up_to(size: int) -> tuple[tuple[int, float], ...]:
+    """``PHASES`` scaled so that the last size is ``size``."""
+    largest = PHASES[-1][0]
+    return tuple((round(size * side / largest / SIZE_STEP) * SIZE_STEP, end) for side, end in PHASES)
+
 
 @dataclass(frozen=True)
 class Settings:

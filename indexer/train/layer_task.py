@@ -39,7 +39,7 @@ PRODUCT_VIEW, RECOLOURED, RECOLOURED_VIEW = 1, 77, 5
 class FeatureCache:
     """A backbone's features of pictures as files in ``folder``, float16, computed on the first call.
 
-    Their names have the backbone's ``digest``, so that another backbone's are never taken for them.
+    Their names have the ``digest`` of backbone and input size, so that those of another are never taken for them.
     """
 
     folder: Path
@@ -49,8 +49,8 @@ class FeatureCache:
 
     @classmethod
     def of(cls, student: Student, folder: Path, log: Log) -> FeatureCache:
-        """The cache of a student's backbone."""
-        digest = hashlib.sha256()
+        """The cache of a student's backbone at its input size."""
+        digest = hashlib.sha256(str(student.architecture.input_size).encode())
         for name, tensor in sorted(student.backbone.state_dict().items()):
             digest.update(name.encode() + tensor.numpy().tobytes())
         return cls(folder, digest.hexdigest()[:12], features.feature_runner(student), log)
@@ -94,7 +94,7 @@ def load_layer_data(
         return ((unscaled - centre) / deviation).astype(np.float32)
 
     # Kept like the features of these products: to try all pictures takes minutes.
-    products = np.array(cached_rows(cache.folder / "recolourable-products.npy", lambda: find_products(data)))
+    products = np.array(cached_rows(cache.folder / f"recolourable-products-{size}.npy", lambda: find_products(data)))
     recolourable = [int(row) for row in rows[products]]
     return LayerData(
         pictures=scale(pictures),

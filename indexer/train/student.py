@@ -23,7 +23,6 @@ from lookalike.encoder.registry import KnownEncoder
 from lookalike.encoder.weights.pretrained import load_published
 from lookalike.errors import SourceNotFoundError, WeightsInvalidError
 
-DIMENSION = 608
 COLOUR_BINS = 8
 HALF = (0.5, 0.5, 0.5)
 
@@ -35,6 +34,7 @@ class Architecture:
     backbone: str
     channels: tuple[int, ...]
     input_size: int
+    dimension: int = 608
     stages: tuple[int, ...] = (1, 2, 3, 4, 5)
     mean: tuple[float, float, float] = HALF
     std: tuple[float, float, float] = HALF
@@ -43,6 +43,12 @@ class Architecture:
 
 LITE2 = Architecture("tf_efficientnet_lite2", (24, 48, 120, 352, 1280), input_size=224)
 """Architecture of the encoder ``bundled``; see docs/decisions/0018-backbone.md."""
+
+LITE0 = Architecture("tf_efficientnet_lite0", (24, 40, 112, 320, 1280), input_size=176, dimension=384)
+"""Architecture of the encoder ``bundled-fast``."""
+
+NETWORKS = {"efficientnet_lite2": LITE2, "efficientnet_lite0": LITE0}
+"""The architectures that can be trained, by the name of the published network that training starts from."""
 
 
 def normalise_planes(pixels: torch.Tensor, architecture: Architecture = LITE2) -> torch.Tensor:
@@ -86,10 +92,10 @@ class Student(nn.Module):
         return self.projection.weight.detach() * self.scale
 
 
-def new_student(architecture: Architecture = LITE2, dimension: int = DIMENSION) -> Student:
-    """Make a student with random weights."""
+def new_student(architecture: Architecture = LITE2, dimension: int | None = None) -> Student:
+    """Make a student with random weights; ``dimension`` replaces the architecture's."""
     backbone, _ = build_backbone(architecture.backbone, architecture.stages)
-    student = Student(backbone, architecture, dimension)
+    student = Student(backbone, architecture, dimension or architecture.dimension)
     nn.utils.convert_conv2d_weight_memory_format(student, torch.channels_last)
     return student
 
@@ -126,7 +132,7 @@ def load_weights(path: Path, architecture: Architecture = LITE2) -> Student:
     Raises SourceNotFoundError without the file, WeightsInvalidError if it is of another network.
     """
     tensors = _tensors(path)
-    dimension = tensors["projection.bias"].shape[0] if "projection.bias" in tensors else DIMENSION
+    dimension = tensors["projection.bias"].shape[0] if "projection.bias" in tensors else None
     student = new_student(architecture, dimension)
     if path.suffix != ".pt":
         tensors["scale"] = student.scale  # folded into the projection

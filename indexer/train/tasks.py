@@ -24,9 +24,17 @@ from indexer.train import features
 from indexer.train.closed_form import Affine, output_layer, ridge
 from indexer.train.distil import Data, Distiller, Settings
 from indexer.train.losses import Heads
-from indexer.train.pool import Pool, decode_pool, make_pool, pictures, read_manifest, squash
+from indexer.train.pool import Pool, Row, decode_pool, make_pool, pictures, read_manifest, squash
 from indexer.train.quality import Figures, Places, all_sets, colour_histogram, measure
-from indexer.train.student import COLOUR_BINS, LITE2, Student, load_published_student, load_weights
+from indexer.train.student import (
+    COLOUR_BINS,
+    LITE2,
+    NETWORKS,
+    Architecture,
+    Student,
+    load_published_student,
+    load_weights,
+)
 from indexer.train.teacher import INPUT_SIZE, Runtime, embed_pixels, load_teacher, make_runner
 from lookalike.api import Encoder
 from lookalike.encoder.int8.artifact import in_the_box
@@ -34,8 +42,8 @@ from lookalike.encoder.registry import KnownEncoder
 from lookalike.encoder.weights.installed import installed_names, resolve, weights_path
 from lookalike.images import decode
 
-START = "efficientnet_lite2"
-"""The published network that is both the starting point and the teacher."""
+TEACHER_NETWORK = "efficientnet_lite2"
+"""The published network that is the teacher, at the size of ``LITE2``; also the starting point if none is named."""
 
 UNTRAINED_NETWORKS = ("efficientnet_lite0", "efficientnet_lite2")
 """Published networks that the table has as baselines: their embeddings at 224 px, minus the pool's mean."""
@@ -47,7 +55,6 @@ MEAN_PICTURES = 2_000
 VIEW_SHARE = 0.3
 """Share of the pictures of which the closed form is also fitted to views; with all of them recall@1 is .002 to .003
 lower and mAP .004 higher."""
-SERVED_SIZE = LITE2.input_size
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -58,24 +65,30 @@ Log = Callable[[str], None]
 @dataclass(frozen=True)
 class Work:
     """Paths of a run: the data (with ``pool/``), the old teacher's file, the output folder ``work``, and the folder of
-    installed encoders."""
+    installed encoders. ``network`` is the name of the published network to start from, one of ``NETWORKS``."""
 
     data: Path
     teacher: Path
     work: Path
     encoders: Path
+    network: str = TEACHER_NETWORK
+
+    @property
+    def architecture(self) -> Architecture:
+        """That of the network to train."""
+        return NETWORKS[self.network]
 
     @property
     def pool(self) -> Path:
         return self.data / "pool"
 
     @property
-    def pixels(self) -> Path:
-        return self.work / f"pool-{SERVED_SIZE}.npy"
-
-    @property
     def checkpoint(self) -> Path:
-        return self.work / "checkpoint.pt"
+        return self.work / ("checkpoint.pt" if self.network == TEACHER_NETWORK else f"checkpoint-{self.network}.pt")
+
+    def pixels(self, rows: tuple[Row, ...], size: int) -> Pixels:
+        """The pool's pictures (n, size, size, 3), decoded at the first call."""
+        return decode_pool(self.pool, rows, size, self.work / f"pool-{size}.npy")
 
     def embeddings(self, name: str) -> Path:
         """File of a network's embeddings of the pool, (n, 1280) float32."""
@@ -94,23 +107,31 @@ class Work:
 
 
 def make_targets(work: Work, log: Log) -> None:
-    """Decode the pool and embed it with the published network; steps that are done are skipped."""
+    """Decode the pool and embed it with the teacher; steps that are done are skipped."""
     rows = read_manifest(work.pool)
-    known_encoder, weights = work.published_weights(START)
+    work.published_weights(work.network)  # nothing is decoded for a run that cannot be
+    known_encoder, weights = work.published_weights(TEACHER_NETWORK)
     work.work.mkdir(parents=True, exist_ok=True)
-    pixels = decode_pool(work.pool, rows, SERVED_SIZE, work.pixels)
-    log(f"{len(rows)} pictures decoded to {work.pixels}")
-    cached_rows(work.embeddings(START), lambda: features.embedding_runner(known_encoder, weights, LITE2)(pixels))
-    log(f"the published network's embeddings are in {work.embeddings(START)}")
+    size = work.architecture.input_size
+    work.pixels(rows, size)
+    log(f"{len(rows)} pictures decoded to {size} pixels in {work.work}")
+    path = work.embeddings(TEACHER_NETWORK)
+
+    def embed() -> Floats:
+        run = features.embedding_runner(known_encoder, weights, LITE2)
+        return run(work.pixels(rows, LITE2.input_size))
+
+    cached_rows(path, embed)
+    log(f"the teacher's embeddings are in {path}")
 
 
 def load_data(work: Work) -> tuple[Pool, Data]:
     """Load the pool and its training data; raises SourceNotFoundError without the pool."""
     rows = read_manifest(work.pool)
     pool = make_pool(rows)
-    embedding = np.load(work.embeddings(START), mmap_mode="r")
+    embedding = np.load(work.embeddings(TEACHER_NETWORK), mmap_mode="r")
     data = Data(
-        pixels=decode_pool(work.pool, rows, SERVED_SIZE, work.pixels),
+        pixels=work.pixels(rows, work.architecture.input_size),
         embedding=_centre(embedding, pool.trainable),
         classes=pool.classes,
         sources=pool.sources,
@@ -121,7 +142,7 @@ def load_data(work: Work) -> tuple[Pool, Data]:
 
 def start_student(work: Work) -> Student:
     """Make a student with the published backbone and a random output layer."""
-    return load_published_student(*work.published_weights(START))
+    return load_published_student(*work.published_weights(work.network), work.architecture)
 
 
 def distil(work: Work, settings: Settings, log: Log) -> None:
@@ -223,7 +244,7 @@ def set_linear(layer: torch.nn.Linear, affine: Affine) -> None:
 def measure_student(work: Work, student: Student, log: Log) -> Figures:
     """Measure ``student`` on every test set, at the served input size."""
     run = features.vector_runner(student)
-    sets = all_sets(work.places, make_pool(read_manifest(work.pool)), SERVED_SIZE)
+    sets = all_sets(work.places, make_pool(read_manifest(work.pool)), student.architecture.input_size)
     figures = measure(lambda pixels: run(iter(pixels)), sets)
     log("student measured")
     return figures
@@ -233,7 +254,7 @@ def measure_baselines(work: Work, runtime: Runtime, log: Log) -> dict[str, Figur
     """Measure the baselines: colour histogram, untrained published networks, and the old teacher."""
     rows = read_manifest(work.pool)
     pool = make_pool(rows)
-    report = {"colour_histogram": measure(colour_histogram, all_sets(work.places, pool, SERVED_SIZE))}
+    report = {"colour_histogram": measure(colour_histogram, all_sets(work.places, pool, LITE2.input_size))}
     log("colour histogram measured")
     for name in UNTRAINED_NETWORKS:
         run = features.embedding_runner(*work.published_weights(name), LITE2)
@@ -267,7 +288,7 @@ def measure_product_encoders(work: Work, log: Log) -> dict[str, Figures]:
 
 def load_student(path: Path | None, work: Work) -> Student:
     """Load the student from a file, or make the untrained one."""
-    return start_student(work) if path is None else load_weights(path)
+    return start_student(work) if path is None else load_weights(path, work.architecture)
 
 
 def _measure_centred_embeddings(work: Work, pool: Pool, run: features.Run) -> Figures:

@@ -49,5 +49,5 @@ def test_a_network_that_is_not_installed_is_told_with_the_command(
     assert run_in(tmp_path, *arguments) == 1
     message = capsys.readouterr().err
     assert is_one_sentence(message, "encoder-not-installed")
-    assert f"`python -m indexer encoders install {tasks.START}`" in message
+    assert f"`python -m indexer encoders install {tasks.TEACHER_NETWORK}`" in message
     assert not (tmp_path / "pool-224.npy").exists(), "nothing is decoded for a run that cannot be"

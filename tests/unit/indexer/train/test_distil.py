@@ -15,7 +15,7 @@ from safetensors import safe_open
 from torch import nn
 from torch.nn import functional
 
-from indexer.train.distil import Data, Distiller, Settings
+from indexer.train.distil import PHASES, Data, Distiller, Settings, phases_up_to
 from indexer.train.export import export
 from indexer.train.losses import WEIGHTS, Batch, Heads, Queue, class_loss, divergence, losses, total
 from indexer.train.student import Architecture, Student, load_state, load_weights, new_student, normalise_planes
@@ -84,6 +84,11 @@ def test_run_ends_when_its_time_is_spent(tmp_path: Path) -> None:
     assert facts[0]["size"] == 8
     assert facts[2]["size"] == 16
     assert [fact["pictures_per_second"] for fact in facts[:-1]] == [8.0] * 4
+
+
+def test_a_network_for_smaller_pictures_is_trained_on_smaller_ones_and_last_at_its_own_size() -> None:
+    assert phases_up_to(224) == PHASES
+    assert phases_up_to(176) == ((128, 0.6), (144, 0.85), (176, 1.0))
 
 
 def test_stopped_run_continues_at_its_step_as_if_never_stopped(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from indexer.train import features, tasks
 from indexer.train.distil import Data, Settings
 from indexer.train.losses import Heads
 from indexer.train.pool import Pool
-from indexer.train.student import Architecture, Student
+from indexer.train.student import LITE0, LITE2, Architecture, Student
 from lookalike.encoder.weights.installed import Record
 from lookalike.errors import EncoderNotInstalledError
 from tests.unit.indexer.train.test_pool import write_pool
@@ -76,7 +78,7 @@ def install_record(encoders: Path, name: str) -> None:
 
 def test_a_network_that_is_not_installed_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(EncoderNotInstalledError, match="python -m indexer encoders install efficientnet_lite2"):
-        work_in(tmp_path).published_weights(tasks.START)
+        work_in(tmp_path).published_weights(tasks.TEACHER_NETWORK)
 
 
 def test_an_installed_network_is_taken_from_the_folder_of_encoders(tmp_path: Path) -> None:
@@ -87,7 +89,7 @@ def test_an_installed_network_is_taken_from_the_folder_of_encoders(tmp_path: Pat
 
 
 def test_targets_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install_record(tmp_path / "encoders", tasks.START)
+    install_record(tmp_path / "encoders", tasks.TEACHER_NETWORK)
     (tmp_path / "data" / "pool").mkdir(parents=True)
     write_pool(tmp_path / "data" / "pool")
     asked: list[tuple[str, Path]] = []
@@ -99,21 +101,62 @@ def test_targets_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(features, "embedding_runner", runner)
     work, lines = work_in(tmp_path), list[str]()
     tasks.make_targets(work, lines.append)
-    assert asked == [("tf_efficientnet_lite2", tmp_path / "encoders" / tasks.START / "weights.safetensors")]
-    assert "2 pictures decoded" in lines[0]
-    np.testing.assert_allclose(np.load(work.embeddings(tasks.START)), [[10, 20, 30], [200, 200, 200]], atol=0.1)
+    assert asked == [("tf_efficientnet_lite2", tmp_path / "encoders" / tasks.TEACHER_NETWORK / "weights.safetensors")]
+    assert "2 pictures decoded to 224 pixels" in lines[0]
+    np.testing.assert_allclose(
+        np.load(work.embeddings(tasks.TEACHER_NETWORK)), [[10, 20, 30], [200, 200, 200]], atol=0.1
+    )
     tasks.make_targets(work, lines.append)
     assert len(asked) == 1
     assert sorted(path.name for path in work.work.iterdir()) == sorted(
-        [work.pixels.name, f"embeddings-{tasks.START}.npy"]
+        ["pool-224.npy", f"embeddings-{tasks.TEACHER_NETWORK}.npy"]
     )
 
     pool, loaded = tasks.load_data(work)
-    assert loaded.pixels.shape == (2, tasks.SERVED_SIZE, tasks.SERVED_SIZE, 3)
+    assert loaded.pixels.shape == (2, 224, 224, 3)
     assert loaded.training_rows.tolist() == pool.trainable.tolist() == [0, 1]
     # Two rows less their mean are opposite; at unit length each is the other's negative.
     np.testing.assert_allclose(loaded.embedding[0], -loaded.embedding[1], atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(loaded.embedding, axis=1), 1, atol=1e-6)
+
+
+def test_another_network_sees_its_own_size_and_learns_from_the_same_teacher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (tasks.TEACHER_NETWORK, "efficientnet_lite0"):
+        install_record(tmp_path / "encoders", name)
+    (tmp_path / "data" / "pool").mkdir(parents=True)
+    write_pool(tmp_path / "data" / "pool")
+    sides: list[int] = []
+
+    def runner(_: object, weights: Path, architecture: Architecture) -> features.Run:
+        assert weights.parent.name == tasks.TEACHER_NETWORK
+        assert architecture == LITE2
+
+        def run(pictures: Iterable[features.Pixels]) -> features.Floats:
+            stack = np.stack(list(pictures))
+            sides.append(stack.shape[1])
+            return np.asarray(stack.mean(axis=(1, 2)), np.float32)
+
+        return run
+
+    monkeypatch.setattr(features, "embedding_runner", runner)
+    work = dataclasses.replace(work_in(tmp_path), network="efficientnet_lite0")
+    tasks.make_targets(work, lambda _: None)
+    assert sides == [224]
+    size = LITE0.input_size
+    assert tasks.load_data(work)[1].pixels.shape == (2, size, size, 3)
+    assert work.checkpoint != work_in(tmp_path).checkpoint
+
+
+def test_a_network_that_is_to_be_trained_must_be_installed_like_its_teacher(tmp_path: Path) -> None:
+    install_record(tmp_path / "encoders", tasks.TEACHER_NETWORK)
+    (tmp_path / "data" / "pool").mkdir(parents=True)
+    write_pool(tmp_path / "data" / "pool")
+    work = dataclasses.replace(work_in(tmp_path), network="efficientnet_lite0")
+    with pytest.raises(EncoderNotInstalledError, match="python -m indexer encoders install efficientnet_lite0"):
+        tasks.make_targets(work, lambda _: None)
+    assert not work.work.exists()
 
 
 def test_a_share_of_the_pictures_has_a_view_and_those_on_a_plain_ground_three(
