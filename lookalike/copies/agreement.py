@@ -38,8 +38,10 @@ _TONE_DIFFERENCE = 24.0
 """Grey levels from which two pictures differ, after their tones were matched."""
 _RIM = 7
 """Pixels across the line between a border and the picture that decide whether the border's colour goes on."""
+_BESIDE = 15
+"""Side, in pixels, of the square around a pixel of that rim in which the border's level is taken."""
 _GROUND_TOLERANCE, _MAX_GROUND_SHARE = 12.0, 0.5
-"""Grey levels within which it does, and the share of that line from which it is the picture's own ground."""
+"""Grey levels within which it goes on, and the share of that line from which it is the picture's own ground."""
 _MIN_OVERLAP_SHARE = 0.1
 _MIN_CHROMA = 10.0
 """Distance from grey in CIELAB (8 bits) from which a pixel has colour."""
@@ -123,7 +125,11 @@ def _reached_pixels(frame: Bytes, matrix: Matrix, target: Bytes) -> Bytes:
 
 
 def _reached_share(grey: Bytes, reached_mask: Bytes) -> float:
-    """The share of a picture that the other covers; blank areas (borders) count only if there is little else."""
+    """The share of a picture that the other covers; blank areas (borders) count only if there is little else.
+
+    The line along which a border ends is of neither.
+    """
+    reached_mask = cv2.dilate(reached_mask, square(_RIM)).astype(np.uint8, copy=False)
     textured = ~_blank_mask(grey)
     counted_pixels = textured if textured.mean() > _MIN_OVERLAP_SHARE else np.ones_like(textured)
     return float(reached_mask[counted_pixels].mean())
@@ -139,8 +145,11 @@ def _border_share(grey: Bytes, reached_mask: Bytes) -> float:
     if not border.any():
         return 0.0
     rim = (cv2.dilate(beyond.astype(np.uint8), square(_RIM)) > 0) & ~beyond
-    level = float(np.median(grey[border]))
-    goes_on = np.abs(grey[rim].astype(np.float32) - level) <= _GROUND_TOLERANCE
+    weights = border.astype(np.float32)
+    nearby = cv2.boxFilter(weights, -1, (_BESIDE, _BESIDE))
+    levels = cv2.boxFilter(weights * grey, -1, (_BESIDE, _BESIDE)) / np.maximum(nearby, 1e-6)
+    rim &= nearby > 0
+    goes_on = np.abs(grey[rim] - levels[rim]) <= _GROUND_TOLERANCE
     return 0.0 if goes_on.size and goes_on.mean() > _MAX_GROUND_SHARE else float(border.mean())
 
 

@@ -140,10 +140,8 @@ def _from_unit(box: tuple[float, float, float, float]) -> Matrix:
 def _align_points(first: Fingerprint, second: Fingerprint) -> Iterator[Alignment]:
     if min(len(first.points), len(second.points)) < _MIN_POINTS:
         return
-    bits, count = _signed_bits(first.descriptors), len(second.points)
-    similarity = bits @ _signed_bits(np.concatenate([second.descriptors, second.mirrored_descriptors])).T
-    for distances in ((256 - similarity[:, :count]) / 2, (256 - similarity[:, count:]) / 2):
-        first_rows, second_rows = _match_points(distances)
+    for descriptors in (second.descriptors, second.mirrored_descriptors):
+        first_rows, second_rows = _match_points(first.descriptors, descriptors)
         if len(first_rows) < _MIN_POINTS:
             continue
         matrix = _fit_affine(first.points[first_rows], second.points[second_rows])
@@ -151,19 +149,12 @@ def _align_points(first: Fingerprint, second: Fingerprint) -> Iterator[Alignment
             yield Alignment(matrix)
 
 
-def _signed_bits(descriptors: Bytes) -> npt.NDArray[np.float32]:
-    """Bits as -1 and 1: the inner product of two rows of 256 is 256 less twice their Hamming distance."""
-    return np.unpackbits(descriptors, axis=1).astype(np.float32) * 2 - 1
-
-
-def _match_points(distances: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows and their columns where the nearest is much closer than the next nearest."""
-    rows = np.arange(len(distances))
-    nearest = distances.argmin(axis=1)
-    best = distances[rows, nearest].copy()
-    distances[rows, nearest] = np.inf
-    is_match = (best <= _MAX_HAMMING) & (best < _NEAREST_RATIO * distances.min(axis=1))
-    return rows[is_match], nearest[is_match]
+def _match_points(first: Bytes, second: Bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows of the first descriptors, and of the second's nearest, where that is much closer than the next nearest."""
+    # Not as a matrix product of bits: the threads of its library wait actively, and a search has threads of its own.
+    distances, nearest = cv2.batchDistance(first, second, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2)
+    is_match = (distances[:, 0] <= _MAX_HAMMING) & (distances[:, 0] < _NEAREST_RATIO * distances[:, 1])
+    return np.flatnonzero(is_match), nearest[is_match, 0].astype(np.int64)
 
 
 def _fit_affine(first_points: Points, second_points: Points) -> Matrix | None:

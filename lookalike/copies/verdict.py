@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lookalike.copies.agreement import Agreement, measure_agreement
-from lookalike.copies.alignment import propose_alignments
+from lookalike.copies.alignment import Alignment, propose_alignments
 from lookalike.copies.difference import DetailComparison, Difference, compare_details
 from lookalike.copies.fingerprint import Fingerprint
 
@@ -19,6 +19,8 @@ _MAX_OCCLUDED = 0.75
 _MAX_TONE_CHANGED = 0.1
 _MIN_COLOUR_COSINE = 0.8
 _MIN_WINDOWS = 5.0
+_CLOSE_ENOUGH, _CLOSER = 0.9, 0.05
+"""Closeness from which no other alignment is tried, and by how much another one must be closer to be taken."""
 _MIN_SIDE = 16
 
 
@@ -75,30 +77,43 @@ def _check_sorted(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
             return CopyVerdict(False, f"a picture of less than {_MIN_SIDE} pixels a side shows too little to tell", 0.0)
         if fingerprint.is_plain:
             return CopyVerdict(False, "a plain picture shows nothing to tell a copy by", 0.0)
-    best = CopyVerdict(False, "no alignment of the two pictures was found", 0.0)
+    refused = CopyVerdict(False, "no alignment of the two pictures was found", 0.0)
+    accepted: tuple[Alignment, Agreement] | None = None
     for alignment in propose_alignments(first, second):
         agreement = measure_agreement(first, second, alignment.matrix)
         if agreement is None:
             continue
         objection = _find_objection(agreement)
-        if objection is None:
-            reason = f"aligned ({alignment.description}), {agreement.agreeing:.0%} of their detail agrees"
-            occlusion = f", with {agreement.occluded:.0%} covered" if agreement.occluded >= 0.02 else ""
-            details = compare_details(first, second, alignment.matrix)
-            count = len(details.differences)
-            places = f"; they differ in {count} {'place' if count == 1 else 'places'}" if count else ""
-            return CopyVerdict(
-                True,
-                reason + occlusion + places,
-                agreement.agreeing,
-                details.differences,
-                (_extent(agreement, details, 0), _extent(agreement, details, 1)),
-                alignment.is_tilted,
-                alignment.is_mirrored,
-            )
-        if agreement.agreeing > best.strength:
-            best = CopyVerdict(False, f"aligned ({alignment.description}), {objection}", agreement.agreeing)
-    return best
+        if objection is not None:
+            if agreement.agreeing > refused.strength:
+                refused = CopyVerdict(False, f"aligned ({alignment.description}), {objection}", agreement.agreeing)
+        elif accepted is None or _closeness(agreement) > _closeness(accepted[1]) + _CLOSER:
+            accepted = alignment, agreement
+        if accepted is not None and _closeness(accepted[1]) >= _CLOSE_ENOUGH:
+            break
+    return refused if accepted is None else _accept(first, second, *accepted)
+
+
+def _closeness(agreement: Agreement) -> float:
+    """How well two copies lie on each other: frames of which one has a border do so only roughly."""
+    return agreement.closely_agreeing - agreement.occluded
+
+
+def _accept(first: Fingerprint, second: Fingerprint, alignment: Alignment, agreement: Agreement) -> CopyVerdict:
+    reason = f"aligned ({alignment.description}), {agreement.agreeing:.0%} of their detail agrees"
+    occlusion = f", with {agreement.occluded:.0%} covered" if agreement.occluded >= 0.02 else ""
+    details = compare_details(first, second, alignment.matrix)
+    count = len(details.differences)
+    places = f"; they differ in {count} {'place' if count == 1 else 'places'}" if count else ""
+    return CopyVerdict(
+        True,
+        reason + occlusion + places,
+        agreement.agreeing,
+        details.differences,
+        (_extent(agreement, details, 0), _extent(agreement, details, 1)),
+        alignment.is_tilted,
+        alignment.is_mirrored,
+    )
 
 
 def _find_objection(agreement: Agreement) -> str | None:

@@ -174,6 +174,27 @@ def test_pictures_of_which_a_collage_was_made_are_not_dropped(tmp_path: Path) ->
     assert _dropped(report) == set()
 
 
+def _product(ground: np.ndarray) -> Image.Image:
+    """A small thing in the middle of a (240, 200, 3) ground."""
+    thing = np.asarray(draw_scene(7, (70, 90)))
+    pixels = ground.astype(np.uint8)
+    pixels[75:165, 65:135] = thing
+    return Image.fromarray(pixels)
+
+
+def test_a_border_around_a_product_on_a_dark_ground_is_no_part_of_it(tmp_path: Path) -> None:
+    product = _product(np.zeros((240, 200, 3)))
+    files = {"a.jpg": jpeg(bordered(product), 92), "b.jpg": jpeg(product, 92)}
+    assert _copies(search_folder(write_files(tmp_path / "f", files))) == [("b.jpg", {"a.jpg"})]
+
+
+def test_the_shaded_ground_of_a_product_is_no_border_around_its_crop(tmp_path: Path) -> None:
+    product = _product(np.tile(np.linspace(180, 235, 200)[None, :, None], (240, 1, 3)))
+    part = product.crop((16, 24, 180, 220))
+    folder = write_files(tmp_path / "f", {"a.jpg": jpeg(part, 92), "b.jpg": jpeg(product, 95)})
+    assert _copies(search_folder(folder, vectors=DrawnVectors(2))) == [("b.jpg", {"a.jpg"})]
+
+
 def test_plain_and_tiny_pictures_are_copies_only_of_equal_files(tmp_path: Path) -> None:
     black, dot = Image.new("RGB", (200, 150)), Image.new("RGB", (1, 1), "red")
     files = {"black.jpg": jpeg(black), "black.png": png(black), "dot.png": png(dot), "dot-again.png": png(dot)}
