@@ -50,6 +50,7 @@
     │   ├── CollectionNotReadyError     collection-not-ready    nothing published yet
     │   ├── CollectionBusyError         collection-busy
     │   ├── ItemNotFoundError           item-not-found
+    │   ├── FilterInvalidError          filter-invalid
     │   ├── SnapshotNotFoundError       snapshot-not-found
     │   └── SnapshotDamagedError        snapshot-damaged
     └── ResourceError               disk space and permissions
@@ -62,7 +63,6 @@ to what, and what to do. The branches are for ``except``: their docstrings say w
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import ClassVar
 
 
@@ -73,12 +73,10 @@ class LookalikeError(Exception):
 
     def __init__(self, message: str, *, subject: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
-        self.subject = subject
+        self.message, self.subject = message, subject
 
     def __repr__(self) -> str:
-        text = self.message if len(self.message) <= 200 else f"{self.message[:200]}..."  # ``str`` has all of it
-        return f"{type(self).__name__}({text!r})"
+        return f"{type(self).__name__}({self.message[:200] + '...' * (len(self.message) > 200)!r})"  # ``str`` has all
 
 
 class ImageError(LookalikeError):
@@ -216,10 +214,7 @@ class KeyDuplicateError(SourceError):
 
 
 class EncoderError(LookalikeError):
-    """An encoder cannot be loaded, run or used here: catch it to choose, install or calibrate another one.
-
-    A failed download of a data set is here too: catch ``DownloadError`` first where one is fetched.
-    """
+    """An encoder cannot be used here, or a download failed: catch it to choose, install or calibrate another one."""
 
 
 class EncoderUnknownError(EncoderError):
@@ -333,7 +328,7 @@ class CatalogueOutdatedError(CatalogueError):
 
 
 class CollectionError(LookalikeError):
-    """A collection, item or snapshot cannot be served: catch it to choose another one, or to index first."""
+    """A collection, item or snapshot cannot be served as asked: catch it to choose another one, or to index first."""
 
 
 class CollectionNameError(CollectionError):
@@ -366,6 +361,12 @@ class ItemNotFoundError(CollectionError):
     code = "item-not-found"
 
 
+class FilterInvalidError(CollectionError):
+    """A filter cannot be read, or names a column, operator or value that its collection does not have."""
+
+    code = "filter-invalid"
+
+
 class SnapshotNotFoundError(CollectionError):
     """The collection has no such snapshot."""
 
@@ -396,5 +397,4 @@ class DataPathError(ResourceError):
 
 def coded_errors(root: type[LookalikeError] = LookalikeError) -> list[type[LookalikeError]]:
     """All error classes below ``root`` with a code of their own, in the order of the tree."""
-    trees = ([child] * ("code" in vars(child)) + coded_errors(child) for child in root.__subclasses__())
-    return list(chain.from_iterable(trees))
+    return [kind for child in root.__subclasses__() for kind in [child] * ("code" in vars(child)) + coded_errors(child)]

@@ -14,11 +14,13 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     DateTime,
+    Double,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     text,
 )
@@ -27,8 +29,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 # SQLite assigns row ids only to a column declared exactly INTEGER.
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
+# Compared by code points, as SQLite compares all text: ranges of text are those of its beginnings.
+PlainText = String().with_variant(String(collation="C"), "postgresql")
+
 KEY_LENGTH = 1024
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The revision of the newest migration, which these tables correspond to."""
 
 
@@ -109,6 +114,24 @@ class ItemRow(Base):
     removed_generation: Mapped[int | None] = mapped_column(Integer)
     seen_run: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+
+
+class ItemValueRow(Base):
+    """One value by which an item can be filtered; see ``lookalike.catalogue.item_values``.
+
+    The key is the index that filters read, and in SQLite the whole table. It has no reference to ``items``, which would
+    need a second index as large as the first: ids are never used again, so values of an item that is gone are harmless.
+    """
+
+    __tablename__ = "item_values"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(PlainText, primary_key=True)
+    kind: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    number: Mapped[float] = mapped_column(Double, primary_key=True)
+    text: Mapped[str] = mapped_column(PlainText, primary_key=True)
+    item_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
 
 
 class VectorRow(Base):

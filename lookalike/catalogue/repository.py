@@ -17,8 +17,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.duplicate_store import DuplicateStore
+from lookalike.catalogue.item_values import value_rows
 from lookalike.catalogue.lost_items import LostItems
-from lookalike.catalogue.models import CollectionRow, ItemRow, VectorRow, utc_now
+from lookalike.catalogue.models import CollectionRow, ItemRow, ItemValueRow, VectorRow, utc_now
 from lookalike.catalogue.records import (
     CollectionRecord,
     CollectionSettings,
@@ -27,13 +28,16 @@ from lookalike.catalogue.records import (
     NewItem,
     SourceRecord,
 )
+from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet, SnapshotFilter
 from lookalike.catalogue.visible_items import BY_CONTENT, CHUNK, VisibleItems, to_item_record, without_index
 from lookalike.errors import CollectionNotFoundError
+from lookalike.filters.conditions import Condition
 from lookalike.options import EncoderRequest
 
 # By columns, not by mapped objects, which cost three times as much.
 _INSERT_ITEMS = insert(ItemRow).returning(ItemRow.id, sort_by_parameter_order=True)
 _INSERT_VECTORS = insert(VectorRow)
+_INSERT_VALUES = insert(ItemValueRow)
 
 PAGE = 10_000  # rows of one query when a whole collection is iterated
 
@@ -135,6 +139,7 @@ class Catalogue:
             vectors = (np.ascontiguousarray(item.vector, dtype="<f4").tobytes() for item in items)
             pairs = [{"item_id": row_id, "vector": vector} for row_id, vector in zip(ids, vectors, strict=True)]
             session.connection().execute(_INSERT_VECTORS, pairs)
+            session.connection().execute(_INSERT_VALUES, list(value_rows(zip(ids, rows, strict=True))))
             return ids
 
     def mark_present(self, collection: CollectionRecord, ids: Sequence[int]) -> None:
@@ -193,6 +198,10 @@ class Catalogue:
                 ItemRow.removed_generation <= oldest_generation,
                 ItemRow.removed_generation <= ItemRow.created_generation,
             )
+            unseen_ids = collection_ids.where(unseen)
+            if session.scalar(unseen_ids.limit(1)) is not None:
+                values = delete(ItemValueRow).where(ItemValueRow.collection_id == collection_id)
+                session.execute(values.where(ItemValueRow.item_id.in_(unseen_ids)))
             session.execute(delete(ItemRow).where(ItemRow.collection_id == collection_id, unseen))
 
     def close_items(self, ids: Sequence[int], generation: int) -> None:
@@ -236,6 +245,29 @@ class Catalogue:
     def snapshot_items(self, collection_id: int, generation: int) -> VisibleItems:
         """The items visible in a published snapshot, with a cache for repeated queries."""
         return VisibleItems(self._database, collection_id, generation)
+
+    def snapshot_filter(self, collection_id: int, ids: npt.NDArray[np.int64]) -> SnapshotFilter:
+        """Filters over the items of a published snapshot, given its ids in ascending order, with a cache of results."""
+        return SnapshotFilter(self._database, collection_id, ids)
+
+    def matching_ids(self, collection_id: int, generation: int, condition: Condition) -> npt.NDArray[np.int64]:
+        """Ids visible at a generation whose items pass, in ascending order."""
+        ids = self._all_visible_ids(collection_id, generation)
+        return ids[self.snapshot_filter(collection_id, ids).mask(condition)]
+
+    def columns(self, collection_id: int, generation: int) -> list[ColumnSummary]:
+        """See SnapshotFilter.columns."""
+        return self.snapshot_filter(collection_id, self._all_visible_ids(collection_id, generation)).columns()
+
+    def facets(
+        self, collection_id: int, generation: int, condition: Condition | None, names: Sequence[str], limit: int
+    ) -> dict[str, Facet]:
+        """See SnapshotFilter.facets."""
+        ids = self._all_visible_ids(collection_id, generation)
+        return self.snapshot_filter(collection_id, ids).facets(condition, names, limit)
+
+    def _all_visible_ids(self, collection_id: int, generation: int) -> npt.NDArray[np.int64]:
+        return np.concatenate(list(self.visible_ids(collection_id, generation)))
 
 
 def _is_live(collection_id: int) -> ColumnElement[bool]:
@@ -291,6 +323,7 @@ def _item_columns(
         "attributes": dict(draft.metadata),
         "created_generation": generation,
         "seen_run": collection.run,
+        "created_at": utc_now(),
     }
 
 

@@ -44,6 +44,7 @@ UNREACHABLE = {
     "pattern-invalid": "only the indexer lists a source",
     "collection-busy": "only the indexer locks a collection",
     "download-failed": "only the indexer downloads",
+    "filter-invalid": "no route takes a filter yet",
     "operator-unavailable": "the service goes on with the plain formula and says so in /health",
     "pairs-insufficient": "only the indexer calibrates",
     "quantised-too-far": "only the indexer rounds an encoder to int8",

@@ -1,0 +1,110 @@
+"""Comparisons of a filter as SQL over ``item_values``: the only module that knows both.
+
+Each comparison is a range, or a few, of the table's key, so its cost grows with the number of items that it passes. How
+``and``, ``or`` and ``not`` join them is left to ``SnapshotFilter``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, and_, cast, false, func, or_, select
+
+from lookalike.catalogue.item_values import IN_LIST, shorten, stored_name
+from lookalike.catalogue.models import ItemValueRow
+from lookalike.filters.conditions import Comparison, Equals, Exists, Field, HasPrefix, InOrder, Order
+from lookalike.filters.values import TypedValue, ValueType
+
+_values = ItemValueRow.__table__.c
+# Fetched as one text: a quarter of the time that a row an id takes, with both databases.
+_ID_LIST = func.aggregate_strings(cast(_values.item_id, String), ",").label("ids")
+
+
+def select_ids(collection_id: int, comparison: Comparison) -> Select[Any]:
+    """One text with the ids, between commas and possibly repeated, of the items that pass; None without any."""
+    condition = and_(_is_field(collection_id, comparison.field), _passes(comparison))
+    return select(_ID_LIST).where(condition)
+
+
+def select_values(collection_id: int, field: Field) -> Select[Any]:
+    """Each value of a field, with the ids of the items that have it: (kind, number, text, ids)."""
+    value = (_values.kind, _values.number, _values.text)
+    return select(*value, _ID_LIST).where(_is_field(collection_id, field)).group_by(*value)
+
+
+def select_next_kind(collection_id: int, name: str, kind: int) -> Select[Any]:
+    """The first (name, kind) of the same stored name with a kind above this one: a step in the index."""
+    is_above = and_(_values.name == name, _values.kind > kind)
+    return _select_first_kind(collection_id, is_above)
+
+
+def select_next_name(collection_id: int, name: str) -> Select[Any]:
+    """The first (name, kind) of a stored name above this one: a step in the index.
+
+    Both in one comparison of rows would make SQLite read all values of the name.
+    """
+    return _select_first_kind(collection_id, _values.name > name)
+
+
+def _select_first_kind(collection_id: int, condition: ColumnElement[bool]) -> Select[Any]:
+    column = (_values.name, _values.kind)
+    return select(*column).where(_values.collection_id == collection_id, condition).order_by(*column).limit(1)
+
+
+def _is_field(collection_id: int, field: Field) -> ColumnElement[bool]:
+    return and_(_values.collection_id == collection_id, _values.name == stored_name(field))
+
+
+def _passes(comparison: Comparison) -> ColumnElement[bool]:
+    match comparison:
+        case Exists():
+            return _values.kind >= 0
+        case Equals(_, values):
+            groups = ((kind, [value for value in values if value.type is kind]) for kind in ValueType)
+            return or_(false(), *(_equals(kind, group) for kind, group in groups if group))
+        case HasPrefix(_, prefix):
+            # All text has the number 0, which leads to its part of the index.
+            is_text = and_(_is_kind(ValueType.TEXT), _values.number == 0.0)
+            return and_(or_(is_text, _is_kind(ValueType.DATE)), _begins_with(prefix))
+        case InOrder(_, order, value):
+            return and_(_is_kind(value.type), _in_order(order, value.number))
+
+
+def _is_kind(kind: ValueType) -> ColumnElement[bool]:
+    return _values.kind.in_([kind.value, kind.value + IN_LIST])
+
+
+def _equals(kind: ValueType, values: Iterable[TypedValue]) -> ColumnElement[bool]:
+    if kind is ValueType.TEXT:
+        is_equal = and_(_values.number == 0.0, _values.text.in_([shorten(value.text) for value in values]))
+    else:
+        is_equal = _values.number.in_([value.number for value in values])
+    return and_(_is_kind(kind), is_equal)
+
+
+def _in_order(order: Order, number: float) -> ColumnElement[bool]:
+    match order:
+        case Order.LT:
+            return _values.number < number
+        case Order.LTE:
+            return _values.number <= number
+        case Order.GT:
+            return _values.number > number
+        case Order.GTE:
+            return _values.number >= number
+
+
+def _begins_with(prefix: str) -> ColumnElement[bool]:
+    """By a range: LIKE ignores case in SQLite, and uses no index where it does not."""
+    end = _next_text(prefix)
+    return _values.text >= prefix if end is None else and_(_values.text >= prefix, _values.text < end)
+
+
+def _next_text(prefix: str) -> str | None:
+    """The first text, by code points, after all that begin with this; None if there is none."""
+    stem = prefix.rstrip("\U0010ffff")
+    if not stem:
+        return None
+    code = ord(stem[-1]) + 1
+    return stem[:-1] + chr(0xE000 if code == 0xD800 else code)  # surrogates are in no valid text

@@ -1,0 +1,213 @@
+"""Filters over the items of one snapshot: which of them pass, and how many by value.
+
+Each comparison is asked of the database, and the results are joined here as masks over the snapshot's ids. Measured
+with a million items in SQLite, ``and`` of 1 % and 50 % took 0.2 s so and 1.0 to 1.3 s as one query, ``not`` of 1 % some
+10 ms and 1.8 s: databases materialise lists of ids, and look every item up to see whether the snapshot has it. The
+items of a published snapshot never change, so masks are cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from cachetools import LRUCache
+
+from lookalike.catalogue.database import Database
+from lookalike.catalogue.filter_sql import select_ids, select_next_kind, select_next_name, select_values
+from lookalike.catalogue.item_values import INDEXED_CHARACTERS, column_name, element_type
+from lookalike.filters.builder import ConditionBuilder
+from lookalike.filters.conditions import And, Comparison, Condition, Exists, Field, Not, Or, canonical
+from lookalike.filters.fields import ElementType, ElementTypes, KnownFields
+from lookalike.filters.values import Scalar, TypedValue, ValueType
+from lookalike.options import MEBIBYTE
+
+Ids = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+CACHE_BYTES = 64 * MEBIBYTE
+_FEW = 32
+"""How many items there are for one that passes where only a few pass."""
+_VALUE_BYTES = 300
+"""About the bytes of one value of a column in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSummary:
+    """A metadata column: the types of its values, and how many items of the snapshot have one."""
+
+    name: str
+    types: ElementTypes
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """A value, and how many of the items that pass have it; text beyond 200 characters is cut there."""
+
+    value: Scalar
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """The most frequent values of a field among the items that pass, and how many different ones there are."""
+
+    values: tuple[FacetValue, ...]
+    distinct: int
+
+
+@dataclass(frozen=True, slots=True)
+class _ColumnCodes:
+    """A field's values in the snapshot: item ``positions[i]`` has the value ``values[codes[i]]``."""
+
+    values: Sequence[TypedValue]
+    codes: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int64]
+
+    @property
+    def nbytes(self) -> int:
+        return self.codes.nbytes + self.positions.nbytes + _VALUE_BYTES * len(self.values)
+
+
+class SnapshotFilter:
+    """Filters over the items with these ``ids``, ascending; safe from several threads at once."""
+
+    def __init__(self, database: Database, collection_id: int, ids: Ids, *, memory: int = CACHE_BYTES) -> None:
+        """``memory`` is about the most bytes that cached results may take."""
+        self._database = database
+        self._collection_id = collection_id
+        self._ids = ids
+        self._cache: LRUCache[Condition | Field, Any] = LRUCache(memory, getsizeof=lambda cached: int(cached.nbytes))
+        self._lock = Lock()
+
+    @cached_property
+    def fields(self) -> KnownFields:
+        """What may be filtered: the columns of the collection, those of its other snapshots too, with their types."""
+        types: dict[str, set[ElementType]] = {}
+        name, kind = "", -1
+        while rows := (
+            self._database.fetch_rows(select_next_kind(self._collection_id, name, kind))
+            or self._database.fetch_rows(select_next_name(self._collection_id, name))
+        ):
+            name, kind = rows[0].name, rows[0].kind
+            column = column_name(name)
+            if column is not None:
+                types.setdefault(column, set()).add(element_type(kind))
+        return KnownFields({column: frozenset(kinds) for column, kinds in types.items()})
+
+    def mask(self, condition: Condition) -> Mask:
+        """Which items pass, (len(ids),) bool; not to be written to."""
+        return self._mask(canonical(condition))
+
+    def columns(self) -> list[ColumnSummary]:
+        """The metadata columns of which some item of the snapshot has a value, by name."""
+        summaries = []
+        for name, types in sorted(self.fields.columns.items()):
+            count = int(np.count_nonzero(self._mask(Exists(Field(name)))))
+            if count:
+                summaries.append(ColumnSummary(name, types, count))
+        return summaries
+
+    def facets(self, condition: Condition | None, names: Sequence[str], limit: int) -> dict[str, Facet]:
+        """By field, its ``limit`` most frequent values among the items that pass, frequent ones first.
+
+        An item counts once for each of its values. Raises FilterInvalidError for a name that is no field's.
+        """
+        mask = None if condition is None else self.mask(condition)
+        builder = ConditionBuilder(self.fields)
+        return {name: self._facet(mask, builder.find_field(name, f"facets.{name[:60]}"), limit) for name in names}
+
+    def _mask(self, condition: Condition) -> Mask:
+        mask: Mask | None = self._cached(condition)
+        if mask is None:
+            mask = self._compute(condition)
+            mask.flags.writeable = False
+            self._remember(condition, mask)
+        return mask
+
+    def _compute(self, condition: Condition) -> Mask:
+        match condition:
+            case And(parts):
+                mask = self._mask(parts[0]).copy()
+                for part in parts[1:]:
+                    if mask.any():
+                        mask &= self._mask(part)
+                return mask
+            case Or(parts):
+                mask = self._mask(parts[0]).copy()
+                for part in parts[1:]:
+                    mask |= self._mask(part)
+                return mask
+            case Not(part):
+                return ~self._mask(part)
+            case _:
+                return self._ask(condition)
+
+    def _ask(self, comparison: Comparison) -> Mask:
+        ((text,),) = self._database.fetch_rows(select_ids(self._collection_id, comparison))
+        ids = _to_ids([text])
+        if len(ids) * _FEW > len(self._ids):
+            return np.isin(self._ids, ids)
+        mask = np.zeros(len(self._ids), dtype=np.bool_)
+        places = np.searchsorted(self._ids, ids)  # few: the same in less time than a pass over all
+        is_inside = places < len(self._ids)
+        places, ids = places[is_inside], ids[is_inside]
+        mask[places[self._ids[places] == ids]] = True
+        return mask
+
+    def _facet(self, mask: Mask | None, field: Field, limit: int) -> Facet:
+        column = self._column(field)
+        codes = column.codes if mask is None else column.codes[mask[column.positions]]
+        counts = np.bincount(codes, minlength=len(column.values))
+        # The values are in ascending order, which a stable sort keeps among those of one count.
+        order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+        values = [FacetValue(_to_scalar(column.values[code]), int(counts[code])) for code in order[:limit].tolist()]
+        return Facet(tuple(values), len(order))
+
+    def _column(self, field: Field) -> _ColumnCodes:
+        column: _ColumnCodes | None = self._cached(field)
+        if column is None:
+            column = self._read_column(field)
+            self._remember(field, column)
+        return column
+
+    def _read_column(self, field: Field) -> _ColumnCodes:
+        rows = self._database.fetch_rows(select_values(self._collection_id, field))
+        row_values = [TypedValue(element_type(row.kind).type, row.number, row.text) for row in rows]
+        values = sorted(set(row_values))  # a list and a scalar may have the same
+        code_of = {value: code for code, value in enumerate(values)}
+        id_counts = [row.ids.count(",") + 1 for row in rows]
+        codes = np.repeat(np.array([code_of[value] for value in row_values], dtype=np.int64), id_counts)
+        ids = _to_ids(row.ids for row in rows)
+        is_visible = np.isin(ids, self._ids)
+        return _ColumnCodes(values, codes[is_visible], np.searchsorted(self._ids, ids[is_visible]))
+
+    def _cached(self, key: Condition | Field) -> Any:
+        with self._lock:
+            return self._cache.get(key)
+
+    def _remember(self, key: Condition | Field, result: Mask | _ColumnCodes) -> None:
+        with self._lock, suppress(ValueError):  # larger than the cache
+            self._cache[key] = result
+
+
+def _to_ids(texts: Iterable[str | None]) -> Ids:
+    """The ids of such texts as ``select_ids`` returns, one after the other."""
+    return np.fromstring(",".join(filter(None, texts)), dtype=np.int64, sep=",")
+
+
+def _to_scalar(value: TypedValue) -> Scalar:
+    match value.type:
+        case ValueType.NUMBER:
+            return int(value.number) if value.number.is_integer() else value.number
+        case ValueType.BOOLEAN:
+            return value.number == 1.0
+        case _:
+            return value.text[:INDEXED_CHARACTERS]
