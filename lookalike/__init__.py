@@ -3,6 +3,7 @@
 from lookalike.api import Collection, Encoder, Judgement, prepare
 from lookalike.calibration import Calibration
 from lookalike.catalogue.records import ItemRecord
+from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet, FacetValue
 from lookalike.collection.searcher import Hit
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import EncoderSpec
@@ -16,9 +17,12 @@ from lookalike.tiers import Tier
 __all__ = [
     "Calibration",
     "Collection",
+    "ColumnSummary",
     "Encoder",
     "EncoderSpec",
     "Explanation",
+    "Facet",
+    "FacetValue",
     "Hit",
     "ImageLimits",
     "ItemRecord",

@@ -44,6 +44,15 @@ MinScoreOption = Annotated[
         help="Leave out neighbours with a lower cosine.",
     ),
 ]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="FILTER",
+        envvar="LOOKALIKE_WHERE",
+        help='Only neighbours whose metadata pass: "category = mug and price < 60"; see docs/filters.md.',
+    ),
+]
 
 
 COPIES = {
@@ -67,6 +76,7 @@ def search(
     collection: CollectionOption,
     k: KOption = 10,
     min_score: MinScoreOption = None,
+    where: WhereOption = None,
     threshold: ThresholdOption = None,
     output: Annotated[
         SearchFormat,
@@ -76,7 +86,7 @@ def search(
     """Find the pictures most similar to one or more given ones."""
     with session.collection(collection) as open_collection:
         limit = open_collection.threshold(threshold)
-        answers, origin = open_collection.search_many(images, k), open_collection.origin
+        answers, origin = open_collection.search_many(images, k, where=where), open_collection.origin
     for image, neighbours in zip(images, answers, strict=True):
         hits = [replace(hit, threshold=limit) for hit in neighbours if min_score is None or hit.score >= min_score]
         paths = [origin.path_of(hit.location) for hit in hits]
@@ -86,13 +96,15 @@ def search(
             session.reporter.answer("\n".join(paths), **fields)
         else:
             session.reporter.answer(
-                _table(image, hits, limit) if hits else _no_hits_text(image, min_score, neighbours), **fields
+                _table(image, hits, limit) if hits else _no_hits_text(image, min_score, where, neighbours), **fields
             )
 
 
-def _no_hits_text(image: Path, min_score: float | None, neighbours: Sequence[Hit]) -> str:
+def _no_hits_text(image: Path, min_score: float | None, where: str | None, neighbours: Sequence[Hit]) -> str:
     if neighbours:
         return f"{image}: nothing above {min_score}; the best is {neighbours[0].score:.3f}"
+    if where is not None:
+        return f"{image}: no picture passes --where {where!r}"
     return f"{image}: the collection has no pictures"
 
 

@@ -27,6 +27,7 @@ from lookalike.filters.conditions import And, Comparison, Condition, Exists, Fie
 from lookalike.filters.fields import ElementType, ElementTypes, KnownFields
 from lookalike.filters.values import Scalar, TypedValue, ValueType
 from lookalike.options import MEBIBYTE
+from lookalike.short_repr import ShortRepr
 
 Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -38,8 +39,8 @@ _VALUE_BYTES = 300
 """About the bytes of one value of a column in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnSummary:
+@dataclass(frozen=True, slots=True, repr=False)
+class ColumnSummary(ShortRepr):
     """A metadata column: the types of its values, and how many items of the snapshot have one."""
 
     name: str
@@ -47,16 +48,16 @@ class ColumnSummary:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class FacetValue:
+@dataclass(frozen=True, slots=True, repr=False)
+class FacetValue(ShortRepr):
     """A value, and how many of the items that pass have it; text beyond 200 characters is cut there."""
 
     value: Scalar
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Facet:
+@dataclass(frozen=True, slots=True, repr=False)
+class Facet(ShortRepr):
     """The most frequent values of a field among the items that pass, and how many different ones there are."""
 
     values: tuple[FacetValue, ...]

@@ -9,9 +9,11 @@ import numpy as np
 
 from lookalike.catalogue.records import ItemRecord, Metadata, folder_of
 from lookalike.catalogue.repository import Catalogue
+from lookalike.catalogue.snapshot_filter import SnapshotFilter
 from lookalike.catalogue.visible_items import VisibleItems
 from lookalike.collection.snapshot import Snapshot, check_ids
 from lookalike.errors import ItemNotFoundError, SnapshotDamagedError, VectorsInvalidError
+from lookalike.filters import Condition, Where, parse_filter
 from lookalike.index.base import Neighbours, VectorIndex, Vectors
 from lookalike.short_repr import ShortRepr
 from lookalike.thresholds import Threshold, normalise_score
@@ -75,26 +77,39 @@ class Searcher:
     catalogue: Catalogue
     collection_id: int
     visible_items: VisibleItems = field(init=False, repr=False, compare=False)
+    item_filter: SnapshotFilter = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         visible_items = self.catalogue.snapshot_items(self.collection_id, self.snapshot.manifest.generation)
         object.__setattr__(self, "visible_items", visible_items)
+        object.__setattr__(self, "item_filter", self.catalogue.snapshot_filter(self.collection_id, self.snapshot.ids))
 
     def __len__(self) -> int:
         return self.snapshot.manifest.count
 
-    def neighbours(self, queries: Vectors, k: int, *, exclude: int | None = None) -> Neighbours:
+    def condition(self, where: Where) -> Condition:
+        """A filter, checked against the collection's columns; raises FilterInvalidError."""
+        return parse_filter(where, self.item_filter.fields)
+
+    def count(self, condition: Condition) -> int:
+        """Number of items that pass."""
+        return int(np.count_nonzero(self.item_filter.mask(condition)))
+
+    def neighbours(
+        self, queries: Vectors, k: int, *, exclude: int | None = None, condition: Condition | None = None
+    ) -> Neighbours:
         """The first half of a search: positions and scores of the k best for each of (n, D) unit-length queries.
 
-        Fewer than k come back only if the collection has no more. ``exclude`` is the id of an item that is not
-        returned. Raises VectorsInvalidError for k below 1 or wrong vectors.
+        Fewer than k come back only if the collection has no more that pass the ``condition``. ``exclude`` is the id of
+        an item that is not returned. Raises VectorsInvalidError for k below 1 or wrong vectors.
         """
         if k < 1:
             raise VectorsInvalidError(f"k must be at least 1, got {k}", subject="k")
+        mask = None if condition is None else self.item_filter.mask(condition)
         if exclude is None:
-            return self.index.search(queries, k)
+            return self.index.search(queries, k, mask=mask)
         # Searching for one more neighbour and removing the item costs less than a filter over all positions.
-        return _without(self.index.search(queries, k + 1), self.snapshot.position(exclude))
+        return _without(self.index.search(queries, k + 1, mask=mask), self.snapshot.position(exclude))
 
     def hits(
         self, neighbours: Neighbours, *, min_score: float | None = None, threshold: Threshold | None = None

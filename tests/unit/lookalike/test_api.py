@@ -17,9 +17,12 @@ import lookalike
 from lookalike import (
     Calibration,
     Collection,
+    ColumnSummary,
     Encoder,
     EncoderSpec,
     Explanation,
+    Facet,
+    FacetValue,
     Hit,
     ImageLimits,
     ItemRecord,
@@ -44,6 +47,8 @@ from lookalike.collection.snapshot_manifest import FileStamp
 from lookalike.encoder import preprocess
 from lookalike.encoder.export_formats import description
 from lookalike.errors import VectorsInvalidError
+from lookalike.filters.fields import ElementType
+from lookalike.filters.values import ValueType
 from lookalike.images import encode_png
 from lookalike.index.recall import Recall
 from lookalike.options import EncoderRequest
@@ -106,6 +111,7 @@ def collection(tmp_path: Path) -> Iterator[Collection]:
 
 EXAMPLES: dict[str, Callable[[], object]] = {
     "Calibration": calibration,
+    "ColumnSummary": lambda: ColumnSummary(LONG, frozenset({ElementType(kind) for kind in ValueType}), 1),
     "Encoder": lambda: Encoder(TinyEncoder()),
     "EncoderSpec": lambda: dataclasses.replace(SPEC, name=LONG, channels=tuple(range(2000))),
     "Explanation": lambda: Explanation(
@@ -114,6 +120,8 @@ EXAMPLES: dict[str, Callable[[], object]] = {
         0.1,
         (np.zeros((36, 36), np.float32), np.zeros((36, 36), np.float32)),
     ),
+    "Facet": lambda: Facet(tuple(FacetValue(LONG, number) for number in range(99)), 99),
+    "FacetValue": lambda: FacetValue(LONG, 1),
     "Hit": lambda: Hit(1, LONG, 1 / 3, LONG, LONG, MANY, LONG, Threshold.choose(None, calibration())),
     "ImageLimits": ImageLimits,
     "ItemRecord": item,
