@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.duplicate_store import DuplicateStore
-from lookalike.catalogue.item_values import value_rows
+from lookalike.catalogue.item_values import insert_values
 from lookalike.catalogue.lost_items import LostItems
 from lookalike.catalogue.models import CollectionRow, ItemRow, ItemValueRow, VectorRow, utc_now
 from lookalike.catalogue.records import (
@@ -37,7 +37,6 @@ from lookalike.options import EncoderRequest
 # By columns, not by mapped objects, which cost three times as much.
 _INSERT_ITEMS = insert(ItemRow).returning(ItemRow.id, sort_by_parameter_order=True)
 _INSERT_VECTORS = insert(VectorRow)
-_INSERT_VALUES = insert(ItemValueRow)
 
 PAGE = 10_000  # rows of one query when a whole collection is iterated
 
@@ -139,7 +138,7 @@ class Catalogue:
             vectors = (np.ascontiguousarray(item.vector, dtype="<f4").tobytes() for item in items)
             pairs = [{"item_id": row_id, "vector": vector} for row_id, vector in zip(ids, vectors, strict=True)]
             session.connection().execute(_INSERT_VECTORS, pairs)
-            session.connection().execute(_INSERT_VALUES, list(value_rows(zip(ids, rows, strict=True))))
+            insert_values(session.connection(), zip(ids, rows, strict=True))
             return ids
 
     def mark_present(self, collection: CollectionRecord, ids: Sequence[int]) -> None:
@@ -251,7 +250,10 @@ class Catalogue:
         return SnapshotFilter(self._database, collection_id, ids)
 
     def matching_ids(self, collection_id: int, generation: int, condition: Condition) -> npt.NDArray[np.int64]:
-        """Ids visible at a generation whose items pass, in ascending order."""
+        """Ids visible at a generation whose items pass, in ascending order.
+
+        All visible ids are read first: who has them already asks ``snapshot_filter``.
+        """
         ids = self._all_visible_ids(collection_id, generation)
         return ids[self.snapshot_filter(collection_id, ids).mask(condition)]
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import partial
 
+from lookalike.filters.values import parse_iso
 from lookalike.sources.base import Value
 
 LIST_SUFFIX = "[]"
@@ -84,11 +85,10 @@ def _boolean(true: str, false: str, needs_both: bool) -> ColumnType:
 
 
 def _parse_iso(text: str) -> str:
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
-        return date.fromisoformat(text).isoformat()
-    if re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?", text, re.ASCII):
-        return datetime.fromisoformat(text).isoformat()
-    raise ValueError(text)
+    moment = parse_iso(text)
+    if moment is None:
+        raise ValueError(text)
+    return moment.isoformat()
 
 
 def _parse_date(text: str, separator: str, day: int, month: int) -> str:

@@ -11,7 +11,7 @@ from alembic import op
 
 # Not copied here: how values are stored belongs to the queries of the version that runs this, and a version that
 # stores them otherwise fills the table again.
-from lookalike.catalogue.item_values import value_rows
+from lookalike.catalogue.item_values import insert_values
 
 revision = "0004"
 down_revision = "0003"
@@ -40,7 +40,7 @@ ITEMS = sa.table(
 
 def upgrade() -> None:
     """Make the table and fill it, page by page."""
-    values = op.create_table(
+    op.create_table(
         "item_values",
         sa.Column("collection_id", ROW_ID, nullable=False),
         sa.Column("name", PLAIN_TEXT, nullable=False),
@@ -57,7 +57,7 @@ def upgrade() -> None:
     connection, last = op.get_bind(), 0
     page = sa.select(ITEMS).where(ITEMS.c.id > sa.bindparam("last")).order_by(ITEMS.c.id).limit(PAGE)
     while items := connection.execute(page, {"last": last}).mappings().all():
-        connection.execute(sa.insert(values), list(value_rows((item["id"], item) for item in items)))
+        insert_values(connection, ((item["id"], item) for item in items))
         last = items[-1]["id"]
 
 
