@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, func, select
 
 from lookalike.catalogue.item_values import IN_LIST, shorten, stored_name
 from lookalike.catalogue.models import ItemValueRow
@@ -21,10 +21,13 @@ _values = ItemValueRow.__table__.c
 _ID_LIST = func.aggregate_strings(cast(_values.item_id, String), ",").label("ids")
 
 
-def select_ids(collection_id: int, comparison: Comparison) -> Select[Any]:
-    """One text with the ids, between commas and possibly repeated, of the items that pass; None without any."""
-    condition = and_(_is_field(collection_id, comparison.field), _passes(comparison))
-    return select(_ID_LIST).where(condition)
+def select_ids(collection_id: int, comparison: Comparison) -> list[Select[Any]]:
+    """Statements that together return the ids of the items that pass.
+
+    Each returns one text with ids, between commas and possibly repeated; None without any.
+    """
+    is_field = _is_field(collection_id, comparison.field)
+    return [select(_ID_LIST).where(is_field, condition) for condition in _ranges(comparison)]
 
 
 def select_values(collection_id: int, field: Field) -> Select[Any]:
@@ -56,19 +59,21 @@ def _is_field(collection_id: int, field: Field) -> ColumnElement[bool]:
     return and_(_values.collection_id == collection_id, _values.name == stored_name(field))
 
 
-def _passes(comparison: Comparison) -> ColumnElement[bool]:
+def _ranges(comparison: Comparison) -> list[ColumnElement[bool]]:
+    """Conditions that each are a range of the key; of ``or`` between them databases make a scan of the whole field."""
     match comparison:
         case Exists():
-            return _values.kind >= 0
+            return [_values.kind >= 0]
         case Equals(_, values):
             groups = ((kind, [value for value in values if value.type is kind]) for kind in ValueType)
-            return or_(false(), *(_equals(kind, group) for kind, group in groups if group))
+            return [_equals(kind, group) for kind, group in groups if group]
         case HasPrefix(_, prefix):
-            # All text has the number 0, which leads to its part of the index.
+            has_prefix = _begins_with(prefix)
+            # All text has the number 0, which leads to its part of the key.
             is_text = and_(_is_kind(ValueType.TEXT), _values.number == 0.0)
-            return and_(or_(is_text, _is_kind(ValueType.DATE)), _begins_with(prefix))
+            return [and_(is_text, has_prefix), and_(_is_kind(ValueType.DATE), has_prefix)]
         case InOrder(_, order, value):
-            return and_(_is_kind(value.type), _in_order(order, value.number))
+            return [and_(_is_kind(value.type), _in_order(order, value.number))]
 
 
 def _is_kind(kind: ValueType) -> ColumnElement[bool]:

@@ -152,8 +152,8 @@ class SnapshotFilter:
                 return self._ask(condition)
 
     def _ask(self, comparison: Comparison) -> Mask:
-        ((text,),) = self._database.fetch_rows(select_ids(self._collection_id, comparison))
-        ids = _to_ids([text])
+        statements = select_ids(self._collection_id, comparison)
+        ids = _to_ids(row.ids for statement in statements for row in self._database.fetch_rows(statement))
         if len(ids) * _FEW > len(self._ids):
             return np.isin(self._ids, ids)
         mask = np.zeros(len(self._ids), dtype=np.bool_)

@@ -18,6 +18,7 @@ from lookalike.catalogue import repository
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
+from lookalike.filters import parse_filter
 from lookalike.options import EncoderRequest
 
 FEW, MANY = 500, 5_000
@@ -105,6 +106,32 @@ def test_reading_a_few_rows_does_not_depend_on_how_many_there_are(
             assert found.id == first + 100
         else:
             assert [item.id for item in rows.page(first + 99, 10)] == list(range(first + 100, first + 110))
+        taken.append(steps.count)
+    assert taken[0] > 0
+    assert taken[1] < 1.5 * taken[0] + 10, f"{taken} steps for {FEW} and {MANY} rows"
+
+
+@pytest.mark.parametrize("where", ["key prefix '00010'", "key in ('000100.jpg', '000300.jpg')", "byte_size > 1000"])
+def test_a_filter_that_few_pass_does_not_depend_on_how_many_there_are(
+    where: str, steps: Steps, catalogues: Catalogues
+) -> None:
+    taken = []
+    for count, catalogue, record in catalogues:
+        filters = catalogue.snapshot_filter(record.id, np.arange(count + 1, 2 * count + 1))
+        condition = parse_filter(where, filters.fields)
+        steps.count = 0
+        assert np.count_nonzero(filters.mask(condition)) in (0, 2, 10)
+        taken.append(steps.count)
+    assert taken[1] < 1.5 * taken[0] + 10, f"{taken} steps for {FEW} and {MANY} rows"
+
+
+def test_finding_out_the_columns_does_not_depend_on_how_many_items_there_are(
+    steps: Steps, catalogues: Catalogues
+) -> None:
+    taken = []
+    for _, catalogue, record in catalogues:
+        steps.count = 0
+        assert catalogue.snapshot_filter(record.id, np.arange(1)).fields.columns == {}
         taken.append(steps.count)
     assert taken[0] > 0
     assert taken[1] < 1.5 * taken[0] + 10, f"{taken} steps for {FEW} and {MANY} rows"
