@@ -16,6 +16,8 @@ from lookalike.catalogue.records import SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.calibration_store import collection_calibration
 from lookalike.collection.layout import CollectionLayout
+from lookalike.collection.origin import Origin
+from lookalike.collection.picture_store import PictureStore
 from lookalike.encoder.base import RGB, ImageEncoder
 from lookalike.encoder.calibrations import default_calibration
 from lookalike.encoder.export_formats import Format
@@ -174,6 +176,13 @@ def open_catalogue(places: Places, *, collection: str | None = None) -> Catalogu
     return Catalogue(Database.open(places.catalogue))
 
 
-def open_origin(origin: SourceRecord) -> Source:
-    """The source that a collection remembers, open; raises a leaf of SourceError if it is no longer there."""
-    return open_source(origin.location, images_root=None if origin.root is None else Path(origin.root))
+def open_origin(origin: SourceRecord, layout: CollectionLayout) -> Origin:
+    """What reads a collection's pictures: from the source that it remembers, and from its own store.
+
+    Its methods raise a leaf of SourceError if the source is no longer there.
+    """
+
+    def open_remembered() -> Source:
+        return open_source(origin.location, images_root=None if origin.root is None else Path(origin.root))
+
+    return Origin(origin.kind, origin.location, open_remembered, PictureStore(layout.pictures))

@@ -115,7 +115,7 @@ class OpenSnapshot:
         """Where the pictures are read from, opened once; raises a leaf of SourceError."""
         async with self._source_lock:
             if self._source is None:
-                self._source = await asyncio.to_thread(open_origin, self.collection.origin)
+                self._source = await asyncio.to_thread(open_origin, self.collection.origin, self.collection.layout)
             return self._source
 
     def close(self) -> None:

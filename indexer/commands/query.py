@@ -84,7 +84,7 @@ def search(
     ] = SearchFormat.TABLE,
 ) -> None:
     """Find the pictures most similar to one or more given ones."""
-    with session.collection(collection) as open_collection:
+    with session.collection(collection, live=True) as open_collection:
         limit = open_collection.threshold(threshold)
         answers, origin = open_collection.search_many(images, k, where=where), open_collection.origin
     for image, neighbours in zip(images, answers, strict=True):
@@ -227,7 +227,7 @@ def montage(
 
     The per cent beside a score is the share of pairs with that score that show the same thing.
     """
-    with session.collection(collection) as open_collection:
+    with session.collection(collection, live=True) as open_collection:
         answers = open_collection.search_many(images, k)
         with session.source(collection) as source:
             rows = [_row(image, hits, source, session) for image, hits in zip(images, answers, strict=True)]

@@ -43,11 +43,20 @@ class Session:
         return self.places.database_url is None and not self.places.data.is_dir()
 
     def collection(
-        self, name: str, *, generation: int | None = None, limits: ImageLimits | None = None, whole: bool = False
+        self,
+        name: str,
+        *,
+        generation: int | None = None,
+        limits: ImageLimits | None = None,
+        whole: bool = False,
+        live: bool = False,
     ) -> Collection:
-        """An open collection: its current snapshot, or the one of a generation; ``whole`` reads every byte of it."""
+        """An open collection: its current snapshot, or the one of a generation; ``whole`` reads every byte of it.
+
+        With ``live`` it has the changes since, too.
+        """
         places = self.places
-        return Collection.open(
+        collection = Collection.open(
             places.data,
             name,
             generation=generation,
@@ -56,13 +65,16 @@ class Session:
             limits=limits,
             whole=whole,
         )
+        if not live:
+            collection.leave_out_live_changes()
+        return collection
 
     @contextmanager
     def source(self, name: str) -> Iterator[Source]:
         """A context with the open source of a collection."""
         with self.catalogue(name) as catalogue:
             origin = catalogue.collection(name).source
-        source = open_origin(origin)
+        source = open_origin(origin, self.layout(name))
         try:
             yield source
         finally:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lookalike.catalogue.live_changes import digest_of_source
 from lookalike.catalogue.records import ItemDraft, ItemRecord, NewItem
 from lookalike.collection.builder import Builder
 from lookalike.encoder.base import RGB, ImageEncoder
@@ -23,7 +24,8 @@ READ_AHEAD_BYTES = 16 * MEBIBYTE
 class EntryOutcome:
     """A worker's result for one entry; exactly one of ``is_unchanged`` to ``picture`` is set.
 
-    ``is_unchanged``: neither the file nor its metadata has changed. ``duplicate``: another item has the same bytes, and
+    ``is_unchanged``: neither the file nor its metadata has changed. ``is_removed``: nor have they since the item was
+    removed live. ``duplicate``: another item has the same bytes, and
     so the same vector. ``picture``: the prepared pixels to encode, with a ``remark`` if something is wrong
     with their file.
     """
@@ -33,6 +35,7 @@ class EntryOutcome:
     read_s: float
     decode_s: float = 0.0
     is_unchanged: bool = False
+    is_removed: bool = False
     error: LookalikeError | None = None
     duplicate: NewItem | None = None
     picture: tuple[ItemDraft, RGB] | None = None
@@ -60,12 +63,17 @@ class DecodeWorker:
     encoder: ImageEncoder
     limits: ImageLimits = field(default_factory=ImageLimits)
 
-    def examine(self, entries: Sequence[Entry], items: Mapping[str, ItemRecord]) -> list[EntryOutcome]:
-        """One outcome for each entry, in their order; ``items`` are the live ones by key. Raises catalogue errors."""
+    def examine(
+        self, entries: Sequence[Entry], items: Mapping[str, ItemRecord], removals: Mapping[str, str]
+    ) -> list[EntryOutcome]:
+        """One outcome for each entry, in their order; ``items`` are the live ones by key. Raises catalogue errors.
+
+        ``removals`` has the keys that were removed live, with a digest of what the source said of each.
+        """
         outcomes: dict[int, EntryOutcome] = {}
         files: list[_ReadFile] = []
         for position, entry in enumerate(entries):
-            result = self._read(position, entry, items.get(entry.key))
+            result = self._read(position, entry, items.get(entry.key), removals.get(entry.key))
             if isinstance(result, EntryOutcome):
                 outcomes[position] = result
                 continue
@@ -76,7 +84,9 @@ class DecodeWorker:
         outcomes |= self._decode_files(files)
         return [outcomes[position] for position in range(len(entries))]
 
-    def _read(self, position: int, entry: Entry, item: ItemRecord | None) -> EntryOutcome | _ReadFile:
+    def _read(
+        self, position: int, entry: Entry, item: ItemRecord | None, removal: str | None
+    ) -> EntryOutcome | _ReadFile:
         start = time.perf_counter()
         try:
             data = self.source.read(entry.location, self.limits.max_bytes)
@@ -84,9 +94,18 @@ class DecodeWorker:
             return EntryOutcome(entry, item, time.perf_counter() - start, error=error)
         digest = hashlib.sha256(data).hexdigest()
         read_s = time.perf_counter() - start
-        if item is not None and self.builder.is_current(item, digest) and _describes(item.draft, entry):
+        file = _ReadFile(position, entry, item, data, digest, read_s)
+        if item is None and removal is not None and removal == _digest_of_source(file):
+            return EntryOutcome(entry, item, read_s, is_removed=True)
+        if item is not None and self._is_unchanged(file, item):
             return EntryOutcome(entry, item, read_s, is_unchanged=True)
-        return _ReadFile(position, entry, item, data, digest, read_s)
+        return file
+
+    def _is_unchanged(self, file: _ReadFile, item: ItemRecord) -> bool:
+        """Whether the source says of an item what it said in its last run: a live change of it is a later one."""
+        if item.source_digest is None:
+            return self.builder.is_current(item, file.digest) and _describes(item.draft, file.entry)
+        return item.source_digest == _digest_of_source(file)
 
     def _decode_files(self, files: Sequence[_ReadFile]) -> dict[int, EntryOutcome]:
         """Outcomes by position: files whose bytes an item has already are not decoded."""
@@ -123,6 +142,10 @@ def _describes(draft: ItemDraft, entry: Entry) -> bool:
     """Whether the stored metadata of a picture is still that of its source."""
     draft_metadata = (draft.location, draft.title, draft.product_id, dict(draft.metadata))
     return draft_metadata == (entry.location, entry.title, entry.product_id, dict(entry.metadata))
+
+
+def _digest_of_source(file: _ReadFile) -> str:
+    return digest_of_source(_draft(file, (0, 0, "")))
 
 
 def _draft(file: _ReadFile, size_and_format: tuple[int, int, str]) -> ItemDraft:

@@ -75,6 +75,7 @@ class Pipeline:
     timings: Timings = field(default_factory=Timings)
     _batch_items: list[BatchItem] = field(default_factory=list)
     _prepared_pictures: list[RGB] = field(default_factory=list)
+    _removed_keys: list[str] = field(default_factory=list)
 
     def run(self) -> Timings:
         """Read, encode and store the whole source; items that are gone are left to ``Builder.remove_absent``."""
@@ -91,6 +92,7 @@ class Pipeline:
                     self._writer.advance()
                 self._encode_batch()
                 self._writer.finish()
+                self.builder.mark_removals_present(self._removed_keys)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
             self.timings.encoded_count = self._writer.encoded_count
@@ -105,12 +107,15 @@ class Pipeline:
         max_pending = 2 * self.options.workers + -(-self.options.batch // GROUP)
         entries = self.source.entries()
         while page := list(islice(entries, PAGE)):
-            items = self.builder.live_items([entry.key for entry in page if isinstance(entry, Entry)])
+            keys = [entry.key for entry in page if isinstance(entry, Entry)]
+            items, removals = self.builder.live_items(keys), self.builder.removals(keys)
             size = max(1, min(GROUP, len(page) // (2 * self.options.workers)))
             for group in _split_page(page, size):
                 readable_entries = [entry for entry in group if isinstance(entry, Entry)]
                 refused_entries: _GroupResult = [entry for entry in group if isinstance(entry, RefusedEntry)]
-                pending_groups.append(refused_entries or pool.submit(decode_worker.examine, readable_entries, items))
+                pending_groups.append(
+                    refused_entries or pool.submit(decode_worker.examine, readable_entries, items, removals)
+                )
                 if len(pending_groups) > max_pending:
                     yield _await_group(pending_groups.popleft())
         while pending_groups:
@@ -122,6 +127,9 @@ class Pipeline:
         key, item = outcome.entry.key, outcome.item
         if outcome.error is not None:
             self._record_error(outcome.entry, item, outcome.error)
+        elif outcome.is_removed:
+            self._removed_keys.append(key)
+            self.report.record(key, Verdict.IGNORED, remark="removed live, and not changed in the source since")
         elif outcome.is_unchanged and item is not None:
             self._writer.mark_unchanged(item)
             self.report.record(key, Verdict.RESUMED if self.builder.is_resumed(item) else Verdict.UNCHANGED)

@@ -12,6 +12,7 @@ from typing import Any
 from indexer.console.reporter import Reporter
 from indexer.console.staged_progress import StagedProgress
 from indexer.console.units import clock
+from indexer.ingest.live_items import encode_live_items
 from indexer.ingest.pipeline import Pipeline, PipelineOptions, Timings
 from indexer.ingest.removals import remove_lost
 from indexer.ingest.verdicts import Report, Verdict
@@ -33,7 +34,7 @@ from lookalike.sources.base import Source
 from lookalike.sources.exclusions import describe_excluded
 from lookalike.sources.open_source import open_source
 from lookalike.storage import disk_errors
-from lookalike.wiring import INDEX_TYPES, load_encoder
+from lookalike.wiring import INDEX_TYPES, load_encoder, open_origin
 
 MAX_REPORTS = 10
 """Maximum number of reports of a collection; older ones are deleted."""
@@ -203,6 +204,9 @@ def _run(
     with disk_errors(builder.layout.root), Report(_report_path(builder.layout, builder.generation)) as report:
         with reporter.stage(f"{name}: encoding", counted_source.entries) as stage:
             timings = Pipeline(counted_source.source, builder, encoder, report, stage, options.pipeline).run()
+        origin = open_origin(builder.source, builder.layout)
+        timings.encoded_count += encode_live_items(origin, builder, encoder, report, options.pipeline.limits)
+        origin.close()
         if not options.allow_empty and not any(report.counts[verdict] for verdict in ITEM_VERDICTS):
             _refuse_without_pictures(counted_source.source.location, name, builder.live_count(), report)
         is_agreed = options.allow_empty or options.allow_removals

@@ -16,9 +16,11 @@ from lookalike.api.pictures import Image, check_many
 from lookalike.calibration import Calibration
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemRecord, SourceRecord
 from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet
+from lookalike.collection.builder import is_pinned
 from lookalike.collection.encoder_check import check_same_encoder
 from lookalike.collection.index_command import reencode_command
 from lookalike.collection.layout import CollectionLayout
+from lookalike.collection.picture_store import PictureStore, is_stored
 from lookalike.collection.searcher import Hit, Searcher
 from lookalike.collection.snapshot import Snapshot, open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
@@ -75,7 +77,8 @@ class Collection:
     ) -> Self:
         """The collection's current snapshot, or the one of a ``generation``, checked file by file.
 
-        Files above 64 MB are checked by their length and a sample, unless ``whole``.
+        Files above 64 MB are checked by their length and a sample, unless ``whole``. The current one has the live
+        changes that were made since it was published.
 
         ``encoder`` shares one that is loaded already; one that is loaded here has ``limits``, or those that the
         collection was indexed with. Raises CollectionNotFoundError, CollectionNotReadyError,
@@ -94,7 +97,9 @@ class Collection:
             manifest = snapshot.manifest
             index = INDEX_TYPES.load(manifest.engine, snapshot.index_path, snapshot.vectors, manifest.settings)
             limits = limits or ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
-            searcher = Searcher(snapshot, index, catalogue, record.id)
+            searcher = Searcher.of(snapshot, index, catalogue, record.id)
+            if generation is None and not is_pinned(layout):
+                searcher = searcher.with_live_changes() or searcher
             return cls(searcher, record, layout, encoders_dir=places.encoders_dir, limits=limits, encoder=encoder)
         except BaseException:
             catalogue.close()
@@ -122,6 +127,15 @@ class Collection:
     def close(self) -> None:
         """Give the catalogue's connections back."""
         self.searcher.catalogue.close()
+
+    def leave_out_live_changes(self) -> None:
+        """Answer from the snapshot alone from now on, as it was published."""
+        self.searcher = self.searcher.without_live_changes()
+
+    @property
+    def layout(self) -> CollectionLayout:
+        """Where its files are."""
+        return self._layout
 
     @property
     def manifest(self) -> Manifest:
@@ -248,14 +262,16 @@ class Collection:
 
     def columns(self) -> list[ColumnSummary]:
         """The metadata columns by name, with the types of their values and the number of items that have one."""
-        return self.searcher.item_filter.columns()
+        return self.searcher.live_filter.columns()
 
     def facets(self, names: Sequence[str], *, where: Where | None = None, limit: int = 20) -> dict[str, Facet]:
         """By field, its most frequent values among the items that pass, and their counts; raises FilterInvalidError."""
-        return self.searcher.item_filter.facets(self._condition(where), names, limit)
+        return self.searcher.live_filter.facets(self._condition(where), names, limit)
 
     def path(self, picture: Hit | ItemRecord) -> str:
         """The absolute path of a picture's file, as its source had it; in a zip ``/path/of.zip!/member``."""
+        if is_stored(picture.location):
+            return str(PictureStore(self._layout.pictures).path_of(picture.location))
         return self.origin.path_of(picture.location)
 
     def item(self, key: str) -> ItemRecord:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from lookalike.catalogue.database import Database
+from lookalike.catalogue.live_changes import NEVER_IN_SOURCE
 from lookalike.catalogue.models import ItemRow
 from lookalike.catalogue.records import CollectionRecord
 
@@ -65,7 +66,10 @@ class LostItems:
 
 
 def _is_published(row: type[ItemRow], lost: LostItems) -> ColumnElement[bool]:
+    """Whether the snapshot before this run has the item, and a source had it, which was not removed live."""
     return and_(
+        row.removed_change.is_(None),
+        or_(row.source_digest.is_(None), row.source_digest != NEVER_IN_SOURCE),
         row.collection_id == lost.collection.id,
         row.created_generation < lost.generation,
         or_(row.removed_generation.is_(None), row.removed_generation >= lost.generation),

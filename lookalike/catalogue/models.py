@@ -2,7 +2,8 @@
 
 An item's row is one version of one picture. It is visible to the snapshots whose generation lies in
 [created_generation, removed_generation), so that an old snapshot keeps its rows until it is pruned. A change of a
-picture or of its metadata closes the old row and opens a new one; ids are never used twice.
+picture or of its metadata closes the old row and opens a new one; ids are never used twice. What ``change`` and
+``removed_change`` are is told in ``lookalike.catalogue.live_changes``.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 PlainText = String().with_variant(String(collation="C"), "postgresql")
 
 KEY_LENGTH = 1024
-SCHEMA = "0004"
+SCHEMA = "0005"
 """The revision of the newest migration, which these tables correspond to."""
 
 
@@ -68,6 +69,8 @@ class CollectionRow(Base):
     encoder_request: Mapped[dict[str, Any]] = mapped_column(JSON)
     settings: Mapped[dict[str, Any]] = mapped_column(JSON)
     run: Mapped[int] = mapped_column(Integer, default=0)
+    change: Mapped[int] = mapped_column(BigInteger, default=0)
+    live_generation: Mapped[int] = mapped_column(Integer, default=1)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
 
@@ -94,6 +97,20 @@ class ItemRow(Base):
             sqlite_where=text("removed_generation IS NOT NULL"),
             postgresql_where=text("removed_generation IS NOT NULL"),
         ),
+        Index(
+            "ix_items_change",
+            "collection_id",
+            "change",
+            sqlite_where=text("change IS NOT NULL"),
+            postgresql_where=text("change IS NOT NULL"),
+        ),
+        Index(
+            "ix_items_removed_change",
+            "collection_id",
+            "removed_change",
+            sqlite_where=text("removed_change IS NOT NULL"),
+            postgresql_where=text("removed_change IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -113,6 +130,9 @@ class ItemRow(Base):
     created_generation: Mapped[int] = mapped_column(Integer)
     removed_generation: Mapped[int | None] = mapped_column(Integer)
     seen_run: Mapped[int] = mapped_column(Integer)
+    change: Mapped[int | None] = mapped_column(BigInteger)
+    removed_change: Mapped[int | None] = mapped_column(BigInteger)
+    source_digest: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
 
 
@@ -132,6 +152,17 @@ class ItemValueRow(Base):
     number: Mapped[float] = mapped_column(Double, primary_key=True)
     text: Mapped[str] = mapped_column(PlainText, primary_key=True)
     item_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+
+
+class LiveRemovalRow(Base):
+    """A key that was removed live, and what its source said of it: it stays gone until that is something else."""
+
+    __tablename__ = "live_removals"
+
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(KEY_LENGTH), primary_key=True)
+    source_digest: Mapped[str] = mapped_column(String(64))
+    seen_run: Mapped[int] = mapped_column(Integer)
 
 
 class VectorRow(Base):

@@ -104,13 +104,19 @@ class ItemDraft(ShortRepr):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ItemRecord(ShortRepr):
-    """One version of one picture, as stored."""
+    """One version of one picture, as stored.
+
+    ``change`` is the number of the live change that made it, None without one, and ``source_digest`` what the source
+    said of its key before: see ``lookalike.catalogue.live_changes``.
+    """
 
     id: int
     draft: ItemDraft
     encoder_digest: str
     created_generation: int
     removed_generation: int | None
+    change: int | None = None
+    source_digest: str | None = None
 
     @property
     def key(self) -> str:
@@ -145,8 +151,12 @@ class ItemRecord(ShortRepr):
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
-    """A draft with its unit-length vector, (D,) float32, and the id of the version that it replaces."""
+    """A draft with its unit-length vector, (D,) float32, and the id of the version that it replaces.
+
+    ``source_digest`` is that of ``ItemRecord``: set where a version that was made live is encoded again.
+    """
 
     draft: ItemDraft
     vector: npt.NDArray[np.float32]
     replaces: int | None = None
+    source_digest: str | None = None

@@ -18,6 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.duplicate_store import DuplicateStore
 from lookalike.catalogue.item_values import insert_values
+from lookalike.catalogue.live_changes import NEVER_IN_SOURCE, LiveChanges, forget_absent_removals, without_later_changes
 from lookalike.catalogue.lost_items import LostItems
 from lookalike.catalogue.models import CollectionRow, ItemRow, ItemValueRow, VectorRow, utc_now
 from lookalike.catalogue.records import (
@@ -92,6 +93,10 @@ class Catalogue:
         with self._database.write_session() as session:
             _set_source_and_options(session.get_one(CollectionRow, collection_id), source, encoder, settings)
 
+    def live_changes(self, collection_id: int) -> LiveChanges:
+        """The changes of single items of a collection, over the same connections."""
+        return LiveChanges(self._database, collection_id)
+
     def duplicate_store(self) -> DuplicateStore:
         """What is remembered of duplicates, over the same connections: not to be closed by itself."""
         return DuplicateStore(self._database)
@@ -112,6 +117,13 @@ class Catalogue:
             # SQLite's LIKE ignores case.
             return [_item_record(row) for row in rows if row.key.startswith(prefix)]
 
+    def live_versions(self, collection_id: int) -> list[ItemRecord]:
+        """The live rows of versions that were made live, by id."""
+        was_made_live = ItemRow.source_digest.is_not(None)
+        with self._database.read_session() as session:
+            rows = session.scalars(select(ItemRow).where(_is_live(collection_id), was_made_live).order_by(ItemRow.id))
+            return [_item_record(row) for row in rows]
+
     def live_by_content(
         self, collection_id: int, content_digests: Sequence[str], encoder_digest: str
     ) -> dict[str, ItemRecord]:
@@ -128,12 +140,16 @@ class Catalogue:
     def store(
         self, collection: CollectionRecord, generation: int, encoder_digest: str, items: Sequence[NewItem]
     ) -> list[int]:
-        """Add new versions with their vectors, and close the versions that they replace; the new ids, in order."""
+        """Add new versions with their vectors, and close the versions that they replace; the new ids, in order.
+
+        An item that was changed live since its version was read is left out: the later change stays.
+        """
         with self._database.write_session() as session:
+            items = without_later_changes(session, collection.id, items)
             _close_rows(session, [item.replaces for item in items if item.replaces is not None], generation)
             if not items:
                 return []
-            rows = [_item_columns(collection, generation, encoder_digest, item.draft) for item in items]
+            rows = [_item_columns(collection, generation, encoder_digest, item) for item in items]
             ids = [row_id for (row_id,) in session.connection().execute(_INSERT_ITEMS, rows)]
             vectors = (np.ascontiguousarray(item.vector, dtype="<f4").tobytes() for item in items)
             pairs = [{"item_id": row_id, "vector": vector} for row_id, vector in zip(ids, vectors, strict=True)]
@@ -149,11 +165,16 @@ class Catalogue:
                 session.execute(update(ItemRow).where(is_in_chunk).values(seen_run=collection.run))
 
     def remove_absent(self, collection: CollectionRecord, generation: int) -> list[str]:
-        """Close every live row that this run has not marked as present; returns the keys of these rows, sorted."""
-        is_absent = and_(_is_live(collection.id), ItemRow.seen_run != collection.run)
+        """Close every live row that this run has not marked as present; returns the keys of these rows, sorted.
+
+        Items that were sent, and that no source has had, stay.
+        """
+        was_in_source = or_(ItemRow.source_digest.is_(None), ItemRow.source_digest != NEVER_IN_SOURCE)
+        is_absent = and_(_is_live(collection.id), ItemRow.seen_run != collection.run, was_in_source)
         with self._database.write_session() as session:
             keys = list(session.scalars(select(ItemRow.key).where(is_absent).order_by(ItemRow.key)))
             session.execute(update(ItemRow).where(is_absent).values(removed_generation=generation))
+            forget_absent_removals(session, collection)
             return keys
 
     def lost_items(self, collection: CollectionRecord, generation: int) -> LostItems:
@@ -307,9 +328,8 @@ def _in_chunks(
         yield from session.scalars(query.where(column.in_(values[start : start + CHUNK])))
 
 
-def _item_columns(
-    collection: CollectionRecord, generation: int, encoder_digest: str, draft: ItemDraft
-) -> dict[str, Any]:
+def _item_columns(collection: CollectionRecord, generation: int, encoder_digest: str, item: NewItem) -> dict[str, Any]:
+    draft = item.draft
     return {
         "collection_id": collection.id,
         "key": draft.key,
@@ -325,6 +345,7 @@ def _item_columns(
         "attributes": dict(draft.metadata),
         "created_generation": generation,
         "seen_run": collection.run,
+        "source_digest": item.source_digest,
         "created_at": utc_now(),
     }
 
@@ -347,6 +368,8 @@ def _item_record(row: ItemRow) -> ItemRecord:
         encoder_digest=row.encoder_digest,
         created_generation=row.created_generation,
         removed_generation=row.removed_generation,
+        change=row.change,
+        source_digest=row.source_digest,
     )
 
 

@@ -36,7 +36,7 @@ def without_index(collection_id: ColumnElement[int] | InstrumentedAttribute[int]
 
 
 _items = ItemRow.__table__.c
-_COLUMNS = (
+ITEM_COLUMNS = (
     _items.id,
     _items.key,
     _items.location,
@@ -51,6 +51,8 @@ _COLUMNS = (
     _items.encoder_digest,
     _items.created_generation,
     _items.removed_generation,
+    _items.change,
+    _items.source_digest,
 )
 _in_collection = _items.collection_id == bindparam("collection")
 _is_created = _items.created_generation <= bindparam("generation")
@@ -58,25 +60,25 @@ _is_live = _items.removed_generation.is_(None)
 _is_removed_later = _items.removed_generation > bindparam("generation")
 _is_visible = and_(_is_created, or_(_is_live, _is_removed_later))
 Items = Select[Any]
-_by_key: Items = select(*_COLUMNS).where(_in_collection, _is_created, _items.key == bindparam("key"))
+_by_key: Items = select(*ITEM_COLUMNS).where(_in_collection, _is_created, _items.key == bindparam("key"))
 # Live versions have one index by key and removed ones another: a query for both at once would use neither.
 BY_KEY: tuple[Items, ...] = (_by_key.where(_is_live), _by_key.where(_is_removed_later))
-_by_keys: Items = select(*_COLUMNS).where(
+_by_keys: Items = select(*ITEM_COLUMNS).where(
     _in_collection, _is_created, _items.key.in_(bindparam("keys", expanding=True))
 )
 BY_KEYS: tuple[Items, ...] = (_by_keys.where(_is_live), _by_keys.where(_is_removed_later))
-BY_ID: Items = select(*_COLUMNS).where(
+BY_ID: Items = select(*ITEM_COLUMNS).where(
     without_index(_items.collection_id) == bindparam("collection"),
     _is_visible,
     _items.id.in_(bindparam("ids", expanding=True)),
 )
 AFTER: Items = (
-    select(*_COLUMNS)
+    select(*ITEM_COLUMNS)
     .where(without_index(_items.collection_id) == bindparam("collection"), _is_visible, _items.id > bindparam("after"))
     .order_by(_items.id)
     .limit(bindparam("limit"))
 )
-BY_CONTENT: Items = select(*_COLUMNS).where(
+BY_CONTENT: Items = select(*ITEM_COLUMNS).where(
     _in_collection, _is_live, _items.content_digest.in_(bindparam("contents", expanding=True))
 )
 

@@ -67,6 +67,7 @@ class Builder:
     options: BuildOptions
     index_types: IndexTypes
     _snapshots: list[Snapshot] = field(default_factory=list)
+    _lost_ids: set[int] = field(default_factory=set)
 
     def live_items(self, keys: Sequence[str]) -> dict[str, ItemRecord]:
         """The live items with these keys, whichever encoder made their vectors."""
@@ -79,6 +80,14 @@ class Builder:
         else:
             items = self.catalogue.live_below(self.record.id, key_or_folder)
         return [item for item in items if item.encoder_digest == self.spec.digest]
+
+    def removals(self, keys: Sequence[str]) -> dict[str, str]:
+        """Of these keys those that were removed live, and a digest of what the source said of each then."""
+        return self.catalogue.live_changes(self.record.id).removals(keys)
+
+    def mark_removals_present(self, keys: Sequence[str]) -> None:
+        """Record that the source still says the same of keys that were removed live."""
+        self.catalogue.live_changes(self.record.id).mark_removals_present(keys, self.record.run)
 
     def is_current(self, item: ItemRecord, content_digest: str) -> bool:
         """Whether the item's vector was made of a file with this digest by this run's encoder."""
@@ -109,6 +118,18 @@ class Builder:
     def mark_present(self, items: Sequence[ItemRecord]) -> None:
         """Record that the source still has these items."""
         self.catalogue.mark_present(self.record, [item.id for item in items])
+
+    def stale_live_items(self) -> list[ItemRecord]:
+        """Versions that were made live and whose vectors are of another encoder, or lost."""
+        return [
+            item
+            for item in self.catalogue.live_versions(self.record.id)
+            if item.encoder_digest != self.spec.digest or item.id in self._lost_ids
+        ]
+
+    def remove(self, item: ItemRecord) -> None:
+        """Remove an item from the pending generation on."""
+        self.catalogue.close_items([item.id], self.generation)
 
     def live_count(self) -> int:
         """Number of items in the pending generation."""
@@ -174,7 +195,10 @@ class Builder:
         self.catalogue.prune(self.record.id, published_generation=current, oldest_generation=min(kept_generations))
 
     def _drop_lost(self) -> int:
-        """Close live rows whose vector is lost, so that this run encodes them again; returns their number."""
+        """Close live rows whose vector is lost, so that this run encodes them again; returns their number.
+
+        Not those of versions that were made live: no source has them, see ``stale_live_items``.
+        """
         lost_ids: list[int] = []
         for ids in self.catalogue.visible_ids(self.record.id, self.generation):
             in_snapshot = np.zeros(len(ids), dtype=bool)
@@ -183,7 +207,10 @@ class Builder:
             other_ids = [int(item_id) for item_id in ids[~in_snapshot]]
             pending_vectors = self.catalogue.pending_vectors(other_ids)
             lost_ids += [item_id for item_id in other_ids if item_id not in pending_vectors]
-        self.catalogue.close_items(lost_ids, self.generation)
+        if lost_ids:
+            made_live = {item.id for item in self.catalogue.live_versions(self.record.id)}
+            self._lost_ids = made_live.intersection(lost_ids)
+            self.catalogue.close_items([item_id for item_id in lost_ids if item_id not in made_live], self.generation)
         return len(lost_ids)
 
     def _open_snapshots(self) -> list[str]:
@@ -267,6 +294,12 @@ def find_rolled_back(layout: CollectionLayout) -> Manifest | None:
         if current is not None and complete and current < complete[-1]:
             return read_manifest(layout, current)
     return None
+
+
+def is_pinned(layout: CollectionLayout) -> bool:
+    """Whether an older snapshot than the newest one is current: then live changes are neither made nor seen."""
+    current, complete = layout.current_or_none(), layout.complete_generations()
+    return current is not None and bool(complete) and current < complete[-1]
 
 
 def check_request_fits_collection(layout: CollectionLayout, request: EncoderRequest) -> None:

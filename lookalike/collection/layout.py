@@ -5,6 +5,7 @@ collections/NAME/
     current.json            {"generation": 12}: replaced by rename, so that a reader sees one or the other
     snapshots/00000012/     index, vectors.npy, ids.npy, and manifest.json written last
     reports/                one line a file: its verdict
+    pictures/               those that were sent to it, by the SHA-256 of their content
     calibrations/           fitted thresholds: one file for each encoder of its vectors, by digest
     duplicates.json         the last search for duplicates: see ``lookalike.duplicates.stored_report``
 """
@@ -86,6 +87,11 @@ class CollectionLayout:
     def reports(self) -> Path:
         """The folder of run reports."""
         return self.root / "reports"
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of pictures that were sent to the collection."""
+        return self.root / "pictures"
 
     @property
     def snapshots(self) -> Path:

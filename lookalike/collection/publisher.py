@@ -55,6 +55,7 @@ class Publisher:
         """
         folder = self.layout.snapshot(self.generation)
         folder.mkdir()
+        self.catalogue.live_changes(self.record.id).seal(self.generation)
         pages = list(self.catalogue.visible_ids(self.record.id, self.generation))
         ids = np.concatenate(pages).astype(np.int64)
         write_npy(folder / IDS, ids.shape, np.int64, [ids])

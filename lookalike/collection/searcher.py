@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
+import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
@@ -11,10 +14,11 @@ from lookalike.catalogue.records import ItemRecord, Metadata, folder_of
 from lookalike.catalogue.repository import Catalogue
 from lookalike.catalogue.snapshot_filter import SnapshotFilter
 from lookalike.catalogue.visible_items import VisibleItems
+from lookalike.collection.overlay import Overlay
 from lookalike.collection.snapshot import Snapshot, check_ids
 from lookalike.errors import ItemNotFoundError, SnapshotDamagedError, VectorsInvalidError
 from lookalike.filters import Condition, Where, parse_filter
-from lookalike.index.base import Neighbours, VectorIndex, Vectors
+from lookalike.index.base import Neighbours, Positions, VectorIndex, Vectors
 from lookalike.short_repr import ShortRepr
 from lookalike.thresholds import Threshold, normalise_score
 
@@ -70,30 +74,66 @@ class Hit(ShortRepr):
 
 @dataclass(frozen=True, slots=True)
 class Searcher:
-    """Answers queries from one snapshot, and says what it can answer at once; safe from several threads at once."""
+    """Answers queries from one snapshot, and says what it can answer at once; safe from several threads at once.
+
+    ``overlay`` are the live changes on top of it. ``visible_items`` and ``item_filter`` are of the snapshot alone,
+    ``live_filter`` filters all items.
+    """
 
     snapshot: Snapshot
     index: VectorIndex
     catalogue: Catalogue
     collection_id: int
-    visible_items: VisibleItems = field(init=False, repr=False, compare=False)
-    item_filter: SnapshotFilter = field(init=False, repr=False, compare=False)
+    overlay: Overlay
+    visible_items: VisibleItems = field(repr=False, compare=False)
+    item_filter: SnapshotFilter = field(repr=False, compare=False)
+    live_filter: SnapshotFilter = field(repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        visible_items = self.catalogue.snapshot_items(self.collection_id, self.snapshot.manifest.generation)
-        object.__setattr__(self, "visible_items", visible_items)
-        object.__setattr__(self, "item_filter", self.catalogue.snapshot_filter(self.collection_id, self.snapshot.ids))
+    @classmethod
+    def of(cls, snapshot: Snapshot, index: VectorIndex, catalogue: Catalogue, collection_id: int) -> Self:
+        """The searcher of a snapshot without live changes."""
+        item_filter = catalogue.snapshot_filter(collection_id, snapshot.ids)
+        return cls(
+            snapshot,
+            index,
+            catalogue,
+            collection_id,
+            Overlay.empty(snapshot.ids, snapshot.manifest.dimension),
+            catalogue.snapshot_items(collection_id, snapshot.manifest.generation),
+            item_filter,
+            item_filter,
+        )
+
+    def with_live_changes(self) -> Self | None:
+        """The searcher with all that was changed by now: itself if there is nothing new.
+
+        None if that can no longer be said of this snapshot, since a later one is published.
+        """
+        live = self.catalogue.live_changes(self.collection_id)
+        if live.number() == self.overlay.change:
+            return self
+        changes = live.since(self.overlay.change, self.snapshot.manifest.generation)
+        if changes is None:
+            return None
+        overlay = self.overlay.with_changes(changes)
+        ids = np.union1d(self.snapshot.ids[overlay.snapshot_mask], overlay.ids)
+        return replace(self, overlay=overlay, live_filter=self.catalogue.snapshot_filter(self.collection_id, ids))
+
+    def without_live_changes(self) -> Self:
+        """The searcher of the snapshot alone."""
+        overlay = Overlay.empty(self.snapshot.ids, self.snapshot.manifest.dimension)
+        return replace(self, overlay=overlay, live_filter=self.item_filter)
 
     def __len__(self) -> int:
-        return self.snapshot.manifest.count
+        return self.snapshot.manifest.count + self.overlay.count_change
 
     def condition(self, where: Where) -> Condition:
         """A filter, checked against the collection's columns; raises FilterInvalidError."""
-        return parse_filter(where, self.item_filter.fields)
+        return parse_filter(where, self.live_filter.fields)
 
     def count(self, condition: Condition) -> int:
         """Number of items that pass."""
-        return int(np.count_nonzero(self.item_filter.mask(condition)))
+        return int(np.count_nonzero(self.live_filter.mask(condition)))
 
     def neighbours(
         self, queries: Vectors, k: int, *, exclude: int | None = None, condition: Condition | None = None
@@ -105,11 +145,21 @@ class Searcher:
         """
         if k < 1:
             raise VectorsInvalidError(f"k must be at least 1, got {k}", subject="k")
-        mask = None if condition is None else self.item_filter.mask(condition)
         if exclude is None:
-            return self.index.search(queries, k, mask=mask)
+            return self._search(queries, k, condition)
         # Searching for one more neighbour and removing the item costs less than a filter over all positions.
-        return _without(self.index.search(queries, k + 1, mask=mask), self.snapshot.position(exclude))
+        position = max(self.snapshot.position(exclude), self.overlay.position(exclude))
+        return _without(self._search(queries, k + 1, condition), position)
+
+    def _search(self, queries: Vectors, k: int, condition: Condition | None) -> Neighbours:
+        mask = None if condition is None else self.item_filter.mask(condition)
+        if self.overlay.is_empty:
+            return self.index.search(queries, k, mask=mask)
+        masks = None
+        if condition is not None and mask is not None:
+            added = self.catalogue.snapshot_filter(self.collection_id, self.overlay.ids)
+            masks = (mask, added.mask(condition))
+        return self.overlay.search(self.index, queries, k, masks)
 
     def hits(
         self, neighbours: Neighbours, *, min_score: float | None = None, threshold: Threshold | None = None
@@ -121,7 +171,7 @@ class Searcher:
         is_hit = neighbours.positions >= 0
         if min_score is not None:
             is_hit &= neighbours.scores >= min_score
-        ids = self.snapshot.ids[np.maximum(neighbours.positions, 0)] if len(self) else neighbours.positions
+        ids = self._ids_at(np.maximum(neighbours.positions, 0)) if len(self) else neighbours.positions
         items = self._items(ids[is_hit].tolist())
         return [
             [
@@ -139,11 +189,12 @@ class Searcher:
 
     def has_cached_item(self, key: str) -> bool:
         """Whether ``item`` needs no query of the catalogue for this key."""
-        return self.visible_items.has_cached_key(key)
+        return key in self.overlay.by_key or self.visible_items.has_cached_key(key)
 
     def has_cached_hits(self, neighbours: Neighbours) -> bool:
         """Whether ``hits`` needs no query of the catalogue for these neighbours."""
-        ids = self.snapshot.ids[neighbours.positions[neighbours.positions >= 0]]
+        positions = neighbours.positions
+        ids = self.snapshot.ids[positions[(positions >= 0) & (positions < len(self.snapshot.ids))]]
         return self.visible_items.has_cached_ids(ids.tolist())
 
     def check_rows(self) -> None:
@@ -159,31 +210,59 @@ class Searcher:
 
     def item(self, key: str) -> ItemRecord:
         """The item under this key; raises ItemNotFoundError."""
-        item = self.visible_items.by_key(key)
-        if item is None:
+        item = self._added_item(key) or self.visible_items.by_key(key)
+        if item is None or item.id in self.overlay.removed_ids:
             name = self.snapshot.manifest.collection
             raise ItemNotFoundError(f"the collection {name!r} has no item {key!r}", subject=key)
         return item
 
     def page(self, after: int, limit: int) -> list[ItemRecord]:
-        """At most ``limit`` items of the snapshot, by ascending id, from the first whose id is above ``after``."""
-        return self.visible_items.page(after, limit)
+        """At most ``limit`` items, by ascending id, from the first whose id is above ``after``."""
+        rows: list[ItemRecord] = []
+        last, removed_ids = after, self.overlay.removed_ids
+        while len(rows) < limit:
+            page = self.visible_items.page(last, limit)
+            rows += [item for item in page if item.id not in removed_ids]
+            if len(page) < limit:
+                break
+            last = page[-1].id
+        rows += [item for item in self.overlay.records if item.id > after]
+        return sorted(rows, key=lambda item: item.id)[:limit]
 
     def items(self) -> Iterator[ItemRecord]:
-        """All items of the snapshot, by ascending id."""
-        return self.catalogue.visible_items(self.collection_id, self.snapshot.manifest.generation)
+        """All items, by ascending id."""
+        rows = self.catalogue.visible_items(self.collection_id, self.snapshot.manifest.generation)
+        left = (item for item in rows if item.id not in self.overlay.removed_ids)
+        return heapq.merge(left, self.overlay.records, key=lambda item: item.id)
 
     def vector(self, item_id: int) -> Vectors:
-        """The (D,) vector of an item of this snapshot; raises ItemNotFoundError."""
+        """The (D,) vector of an item; raises ItemNotFoundError."""
+        place = self.overlay.position(item_id) - len(self.snapshot.ids)
+        if place >= 0:
+            added_vector: Vectors = self.overlay.vectors[place]
+            return added_vector
         vector = self.snapshot.vector(item_id)
-        if vector is None:
+        if vector is None or item_id in self.overlay.removed_ids:
             raise ItemNotFoundError(f"the snapshot has no item {item_id}", subject=str(item_id))
         return vector
+
+    def _ids_at(self, positions: Positions) -> Positions:
+        return self.snapshot.ids[positions] if self.overlay.is_empty else self.overlay.ids_at(positions)
+
+    def _added_item(self, key: str) -> ItemRecord | None:
+        """As ``VisibleItems.by_key``: an accent may be a letter's own or a character beside it."""
+        by_key = self.overlay.by_key
+        if not by_key:
+            return None
+        forms = (key, unicodedata.normalize("NFC", key), unicodedata.normalize("NFD", key))
+        return next((by_key[form] for form in forms if form in by_key), None)
 
     def _items(self, ids: list[int]) -> dict[int, ItemRecord]:
         """The rows of these items by id; raises SnapshotDamagedError where the catalogue lacks one."""
         # By generation too: in a catalogue that was lost or restored, an id may belong to a later picture.
-        rows = self.visible_items.by_id(list(dict.fromkeys(ids)))
+        added = self.overlay.by_id
+        rows = {item_id: added[item_id] for item_id in ids if item_id in added}
+        rows |= self.visible_items.by_id([item_id for item_id in dict.fromkeys(ids) if item_id not in added])
         missing_count = sum(number not in rows for number in set(ids))
         if missing_count:
             manifest = self.snapshot.manifest

@@ -61,7 +61,10 @@ class Source(Protocol):
 
     kind: str
     location: str
-    excluded: Counter[str]
+
+    @property
+    def excluded(self) -> Counter[str]:
+        """How many files were left out, by pattern."""
 
     @property
     def exclusions(self) -> Exclusions:

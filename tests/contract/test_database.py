@@ -70,7 +70,13 @@ def test_a_filled_catalogue_of_the_first_schema_is_brought_up_to_date(database_u
     assert [item.id for item in again.visible_items(shoes.id, 2)] == [second]
     again.close()
     names = {index["name"] for index in inspect(engine).get_indexes("items")}
-    assert names == {"uq_items_live_key", "ix_items_content", "ix_items_removed_key"}
+    assert names == {
+        "uq_items_live_key",
+        "ix_items_content",
+        "ix_items_removed_key",
+        "ix_items_change",
+        "ix_items_removed_change",
+    }
     engine.dispose()
 
 

@@ -89,7 +89,7 @@ class Shop:
         index = INDEX_TYPES.load(
             snapshot.manifest.engine, snapshot.index_path, snapshot.vectors, snapshot.manifest.settings
         )
-        return Searcher(snapshot, index, self.catalogue, self.catalogue.collection(self.layout.name).id)
+        return Searcher.of(snapshot, index, self.catalogue, self.catalogue.collection(self.layout.name).id)
 
     def find(self, content: str, k: int = 1, generation: int | None = None) -> list[Hit]:
         return search(self.searcher(generation), vector(content), k)

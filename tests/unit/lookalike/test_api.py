@@ -104,7 +104,7 @@ def collection(tmp_path: Path) -> Iterator[Collection]:
     record: CollectionRecord = catalogue.collection("shop")
     snapshot = open_snapshot(shop.layout, shop.layout.current())
     index = INDEX_TYPES.load(snapshot.manifest.engine, snapshot.index_path, snapshot.vectors)
-    searcher = Searcher(snapshot, index, catalogue, record.id)
+    searcher = Searcher.of(snapshot, index, catalogue, record.id)
     with Collection(searcher, record, shop.layout, encoders_dir=tmp_path, limits=None) as opened:
         yield opened
 

@@ -200,7 +200,7 @@ def test_entries_keep_their_order_whatever_becomes_of_them(tmp_path: Path) -> No
     (tmp_path / "1.png").write_bytes(b"words")
     entries = [Entry(f"{number}.png", f"{number}.png") for number in range(5)]
     books = Books()
-    found = DecodeWorker(FolderSource(tmp_path), cast(Builder, books), TinyEncoder()).examine(entries, {})
+    found = DecodeWorker(FolderSource(tmp_path), cast(Builder, books), TinyEncoder()).examine(entries, {}, {})
     assert [outcome.entry.key for outcome in found] == [entry.key for entry in entries]
     codes = [None if outcome.error is None else outcome.error.code for outcome in found]
     assert codes == [None, "unsupported-format", None, "entry-missing", None]
@@ -215,6 +215,6 @@ def test_a_worker_holds_few_bytes_however_large_the_files_are(tmp_path: Path, mo
     monkeypatch.setattr(decode_worker, "READ_AHEAD_BYTES", len(files[0]) + 1)  # reached by every second file
     books = Books()
     entries = [Entry(f"{number}.png", f"{number}.png") for number in range(5)]
-    found = DecodeWorker(FolderSource(tmp_path), cast(Builder, books), TinyEncoder()).examine(entries, {})
+    found = DecodeWorker(FolderSource(tmp_path), cast(Builder, books), TinyEncoder()).examine(entries, {}, {})
     assert books.asked == [2, 2, 1]
     assert [outcome.entry.key for outcome in found] == [f"{number}.png" for number in range(5)]

@@ -1,0 +1,72 @@
+"""Pictures that were sent to a collection, kept in its folder by the SHA-256 of their content."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from lookalike.errors import EntryMissingError, EntryUnreadableError, ImageTooLargeError
+from lookalike.storage import disk_errors, sync_folder, write_atomically
+
+STORED = "stored:"
+"""What the location of a stored picture begins with; the digest of its content follows."""
+
+
+def is_stored(location: str) -> bool:
+    """Whether a location is that of a stored picture rather than of a file in a source."""
+    return location.startswith(STORED)
+
+
+class PictureStore:
+    """The stored pictures of one collection, each once, as ``folder/ab/abcdef...``; safe from several processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, data: bytes) -> str:
+        """Keep a picture and return its location; raises DiskFullError and DataPathError."""
+        digest = hashlib.sha256(data).hexdigest()
+        path = self.path_of(STORED + digest)
+        with disk_errors(path):
+            if not path.is_file():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                sync_folder(self._folder)
+                write_atomically(path, data)
+        return STORED + digest
+
+    def read(self, location: str, max_bytes: int) -> bytes:
+        """A picture's bytes.
+
+        Raises EntryMissingError, EntryUnreadableError, and ImageTooLargeError for one of more than ``max_bytes``.
+        """
+        path = self.path_of(location)
+        try:
+            size = path.stat().st_size
+            if size > max_bytes:
+                raise ImageTooLargeError(
+                    f"{path} has {size} bytes, more than the {max_bytes} that are allowed: raise --max-megabytes",
+                    subject=str(path),
+                )
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise EntryMissingError(
+                f"the stored picture {path} is gone: restore it from a backup, or send it again", subject=str(path)
+            ) from error
+        except OSError as error:
+            raise EntryUnreadableError(
+                f"{path} cannot be read ({error.strerror}): check its permissions", subject=str(path)
+            ) from error
+
+    def path_of(self, location: str) -> Path:
+        """The file of a stored picture."""
+        digest = location.removeprefix(STORED)
+        return self._folder / digest[:2] / digest
+
+    def remove_unused(self, used_digests: set[str]) -> int:
+        """Remove pictures that no item has any more; returns their number."""
+        removed = 0
+        for path in sorted(self._folder.glob("??/*")):
+            if path.name not in used_digests and not path.name.startswith("."):
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
