@@ -107,7 +107,7 @@ class LiveChanges:
     ) -> list[ChangeOutcome]:
         """Make changes in their order, in one transaction; one outcome each.
 
-        ``published_generation`` is that of the snapshot that is served. Drafts without vectors are refused.
+        ``published_generation`` is that of the snapshot that the caller serves; a later one may be there already.
         """
         with self._database.write_session() as session:
             collection = session.scalars(
@@ -204,13 +204,13 @@ class _Step:
         if change.draft is None:
             if visible is None:
                 return ChangeOutcome(ChangeStatus.MISSING)
-            self._close(rows, visible)
+            self._close(rows)
             self._remember_removal(change.key, _source_digest(visible))
             return ChangeOutcome(ChangeStatus.REMOVED)
         if change.vector is None:
             raise ValueError("a new version needs its vector")
         source_digest = _source_digest(visible) if visible is not None else self._forget_removal(change.key)
-        self._close(rows, visible)
+        self._close(rows)
         item_id = self._insert(change.draft, change.vector, encoder_digest, source_digest)
         status = ChangeStatus.CREATED if visible is None else ChangeStatus.REPLACED
         return ChangeOutcome(status, item_id)
@@ -221,20 +221,21 @@ class _Step:
         return and_(ItemRow.collection_id == self.collection.id, ItemRow.key == key, is_recent)
 
     def _visible(self, rows: Sequence[ItemRow]) -> ItemRow | None:
-        """The version that a reader sees."""
+        """The version that a reader sees, or will see as soon as what is being published is there."""
         for row in reversed(rows):
-            if row.removed_change is not None:
-                continue
-            if row.created_generation <= self.published_generation or row.change is not None:
+            is_made = row.created_generation < self.generation or row.change is not None
+            is_left = row.removed_generation is None or row.removed_generation >= self.generation
+            if is_made and is_left and row.removed_change is None:
                 return row
         return None
 
-    def _close(self, rows: Sequence[ItemRow], visible: ItemRow | None) -> None:
+    def _close(self, rows: Sequence[ItemRow]) -> None:
+        """End all versions, also those that only readers of an older or of the next snapshot would see."""
         for row in rows:
             if row.removed_generation is None:
                 row.removed_generation = self.generation
-        if visible is not None:
-            visible.removed_change = self.number
+            if row.removed_change is None:
+                row.removed_change = self.number
         # Before the new version is inserted: of one key only one row may be live.
         self.session.flush()
 
