@@ -6,6 +6,7 @@ codes of more components, and its candidates are scored again by their vectors.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -26,6 +27,13 @@ from lookalike.index.vector_check import check_vectors
 LINKS = 32  # of a node in layer 0; half as many in each layer above
 WIDTH = 256  # components that the graph is built on
 CONSTRUCTION = 200  # efConstruction: size of the candidate queue while the graph is built
+MASKED_CANDIDATES = 1.5
+"""Admitted nodes that the queue should have for each that is scored.
+
+A longer queue finds nearer nodes anyway: with 60 000 clustered vectors no mask, of 10 % or 50 % of the rows or of the
+nearest or farthest clusters, had less recall than none, and one of 10 % took half the time of a queue that is longer by
+the share of the mask.
+"""
 VISITS = 12.0  # distances that are computed for each candidate of the queue, roughly
 
 
@@ -112,6 +120,9 @@ class FaissHnswIndex(RerankedIndex):
 
     def _effort_for(self, effort: int, depth: int) -> int:
         return max(effort, depth)
+
+    def _masked_effort(self, effort: int, depth: int, share: float) -> int:
+        return max(effort, math.ceil(min(effort, MASKED_CANDIDATES * depth) / share))
 
     def _search_codes(self, queries: Vectors, effort: int, depth: int, k: int, mask: Mask | None) -> Neighbours:
         return self._walk.search(queries, effort, depth, k, mask)

@@ -100,6 +100,10 @@ class RerankedIndex(ABC):
     def _search_codes(self, queries: Vectors, effort: int, depth: int, k: int, mask: Mask | None, /) -> Neighbours:
         """The k best of the first ``depth`` candidates that ``mask`` admits; fewer if there are no more."""
 
+    def _masked_effort(self, effort: int, _depth: int, share: float) -> int:
+        """The effort that finds as many of the rows that a mask admits, a ``share`` of all, as ``effort`` of all."""
+        return math.ceil(effort / share)
+
     def search(self, queries: Vectors, k: int, *, mask: Mask | None = None) -> Neighbours:
         """See VectorIndex.search."""
         queries = check_vectors(queries, self._dimension)
@@ -110,7 +114,7 @@ class RerankedIndex(ABC):
         if not self._is_cheaper_than_scan(effort, depth, reachable):
             return self._search_exactly(queries, k, mask, reachable)
         if mask is not None:
-            effort = min(self._count, math.ceil(effort * self._count / reachable))
+            effort = min(self._count, self._masked_effort(effort, depth, reachable / self._count))
         neighbours = self._search_codes(queries, effort, min(depth, self._count), k, mask)
         self._complete(neighbours, queries, k, mask, reachable)
         return neighbours
