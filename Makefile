@@ -7,11 +7,14 @@ DATA ?= demo/data
 SHARED ?= ../shared
 EMBEDDINGS ?= build/embeddings
 SETS := clothing_test grocery_test caltech101_eval trashnet_eval imagenette_val
+TRAIN_FAST = $(BIN)/python -m indexer.train --network efficientnet_lite0
+QUANTISE = $(BIN)/python -m indexer encoders quantise --sample 1000 \
+  $(foreach zip,0 1 2,--pictures $(SHARED)/data/pool/pool-$(zip).zip) $(foreach set,$(SETS),--labelled $(SHARED)/data/$(set)/labels.csv)
 # uv looks for local wheels under another name than pip does.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-page test-full check lint types contracts operator-tests bench bench-full fuzz docs wheel train box evaluate-shared clean
+.PHONY: help install demo serve test test-page test-full check lint types contracts operator-tests bench bench-full fuzz docs wheel train train-fast box box-fast calibrations evaluate-shared clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,7 +117,7 @@ wheel: install ## build the wheel into build/dist
 	@PATH="$(abspath $(BIN)):$$PATH" DIST_EXTRA_CONFIG=build/wheel/setup.cfg $(BIN)/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir build/dist .
 	@ls build/dist/*.whl
 
-train: install ## fit and train the output layer of the encoder in the box again (MINUTES=n trains the network before)
+train: install ## fit and train the output layers of the encoders in the box again (MINUTES=n trains the default's network before)
 	@$(BIN)/python -m pip install --quiet --editable ".[dev]" --no-build-isolation
 	@$(BIN)/python -m indexer encoders install efficientnet_lite2
 	@mkdir -p build
@@ -122,14 +125,28 @@ train: install ## fit and train the output layer of the encoder in the box again
 	@$(BIN)/python -m indexer.train finish build/closed-form.safetensors $(if $(MINUTES),--weights ../train/checkpoint.pt)
 	@$(BIN)/python -m indexer.train tune build/bundled.safetensors --weights build/closed-form.safetensors
 	@$(MAKE) --no-print-directory box WEIGHTS=build/bundled.safetensors
+	@$(MAKE) --no-print-directory train-fast
 	@$(MAKE) --no-print-directory evaluate-shared
+
+train-fast: install ## the same for bundled-fast alone
+	@for name in efficientnet_lite0 efficientnet_lite2; do $(BIN)/python -m indexer encoders install $$name || exit 1; done
+	@mkdir -p build
+	@$(TRAIN_FAST) finish build/fast-closed-form.safetensors
+	@$(TRAIN_FAST) tune build/bundled-fast.safetensors --weights build/fast-closed-form.safetensors
+	@$(MAKE) --no-print-directory box-fast WEIGHTS=build/bundled-fast.safetensors
 
 box: install ## put WEIGHTS=file into the box, with its int8 form and calibrations (given the pictures)
 	@cp "$(WEIGHTS)" lookalike/encoder/bundled/bundled.safetensors
-	@$(BIN)/python -m indexer encoders quantise bundled --out lookalike/encoder/bundled/bundled-int8.onnx --sample 1000 \
-	  $(foreach zip,0 1 2,--pictures $(SHARED)/data/pool/pool-$(zip).zip) $(foreach set,$(SETS),--labelled $(SHARED)/data/$(set)/labels.csv)
+	@$(QUANTISE) bundled --out lookalike/encoder/bundled/bundled-int8.onnx
+	@$(MAKE) --no-print-directory calibrations
+
+box-fast: install ## put the int8 form of WEIGHTS=file into the box as bundled-fast, with its calibration
+	@$(QUANTISE) "efficientnet_lite0:$(WEIGHTS)" --out lookalike/encoder/bundled/bundled-fast.onnx
+	@$(MAKE) --no-print-directory calibrations
+
+calibrations: install ## calibrate the encoders in the box again (given the pictures)
 	@rm -f lookalike/encoder/bundled/calibrations/*.json
-	@for encoder in bundled bundled-int8; do \
+	@for encoder in bundled bundled-int8 bundled-fast; do \
 	  $(BIN)/python -m indexer.calibration $(foreach set,$(SETS),$(SHARED)/data/$(set)/labels.csv) --encoder $$encoder --precision 0.9 || exit 1; \
 	done
 

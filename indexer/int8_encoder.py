@@ -90,7 +90,8 @@ def quantise_and_measure(
     """Write the int8 form of an encoder to ``model``, with its description beside it, unless it loses too much.
 
     ``pictures`` are sources to calibrate the quantisation with, and the number of pictures to take;
-    ``labelled_sources`` are sources of labelled pictures to measure recall@1 on. Raises QuantisedTooFarError,
+    ``labelled_sources`` are sources of labelled pictures to measure recall@1 on. The description names the encoder that
+    it was made of, but no file of this machine where ``model`` is to be handed on. Raises QuantisedTooFarError,
     SourceEmptyError, errors of loading and of sources, and OSError.
     """
     encoder = float_encoder(request, encoders_dir)
@@ -114,8 +115,12 @@ def quantise_and_measure(
         sets = sets or {"": (holdout_pictures, ())}
         cost = measure_cost(encoder, int8_encoder, sets, reporter)
         cost.check(request.name)
+        is_name = request.name.partition(":")[2] in {"", "hub"}
         described_encoder = dataclasses.replace(
-            quantised_encoder, model=model, measured=dataclasses.asdict(cost) | {"lost": cost.recall_loss}
+            quantised_encoder,
+            model=model,
+            origin=request if is_name or model.is_relative_to(encoders_dir) else None,
+            measured=dataclasses.asdict(cost) | {"lost": cost.recall_loss},
         )
         model.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(temporary_model, model)

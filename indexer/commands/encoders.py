@@ -169,13 +169,14 @@ def quantise(
     It is refused if its vectors or its answers differ too much from those of NAME.
     """
     from indexer.int8_encoder import quantise_and_measure
-    from lookalike.encoder.int8.artifact import SUFFIX, is_quantised, model_path
+    from lookalike.encoder.int8.artifact import SUFFIX, float_name, is_quantised, model_path
     from lookalike.encoder.weights.installed import record_quantised
     from lookalike.storage import disk_errors
 
     folder = session.places.encoders_dir
     if is_quantised(name):
-        raise typer.BadParameter(f"{name} is int8 already: name {name.removesuffix(SUFFIX)}", param_hint="NAME")
+        advice = f": name {float_name(name)}" if float_name(name) else ""
+        raise typer.BadParameter(f"{name} is int8 already{advice}", param_hint="NAME")
     request = encoder_request(name, fusion, input_size)
     int8_name = request.name.partition(":")[0] + SUFFIX
     if out is None and name == BUNDLED:

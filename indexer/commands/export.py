@@ -19,8 +19,8 @@ ExportedOption = Annotated[
     typer.Option(
         "--encoder",
         envvar="LOOKALIKE_ENCODER",
-        help="bundled, bundled-int8, bundled-resnet18, NAME (once installed), or NAME:/path/to/weights. int8 ones: "
-        "--format onnx only.",
+        help="bundled, bundled-int8, bundled-fast, bundled-resnet18, NAME (once installed), or NAME:/path/to/weights. "
+        "int8 ones, bundled-fast among them: --format onnx only.",
     ),
 ]
 

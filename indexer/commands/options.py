@@ -43,7 +43,9 @@ class Engine(StrEnum):
 
 
 _INPUT_SIZES = f"the network's own, or a multiple of {INPUT_STEP} from {SMALLEST_INPUT} to {LARGEST_INPUT}"
-_ENCODER_NAMES = "bundled-int8, bundled, bundled-resnet18, NAME (once installed), or NAME:/path/to/weights"
+_ENCODER_NAMES = (
+    "bundled-int8, bundled, bundled-fast, bundled-resnet18, NAME (once installed), or NAME:/path/to/weights"
+)
 _DEFAULT_ENCODER = "Without it: bundled-int8, or bundled with another fusion or input size."
 
 # Where things lie, and how a command answers: what makes a Session

@@ -17,7 +17,9 @@ from typing import Literal
 from lookalike.errors import EncoderOptionsError, EncoderUnknownError
 
 BUNDLED, BUNDLED_INT8, BUNDLED_RESNET18 = "bundled", "bundled-int8", "bundled-resnet18"
+BUNDLED_FAST = "bundled-fast"
 BUNDLED_NETWORKS = (BUNDLED, BUNDLED_RESNET18)
+BUNDLED_QUANTISED = (BUNDLED_INT8, BUNDLED_FAST)
 """The float32 encoders that ship with lookalike."""
 SMALLEST_INPUT, LARGEST_INPUT, INPUT_STEP = 32, 512, 16
 """Pixels: the sizes that a network may be given besides its own. Larger ones cost memory that belongs to all."""
@@ -171,7 +173,7 @@ def find_known(name: str) -> KnownEncoder | None:
 
 def unknown_encoder(name: str, more_names: Iterable[str], advice: str) -> EncoderUnknownError:
     """The error for a name that nobody has, with names alike out of the table and ``more_names``."""
-    names = [*BUNDLED_NETWORKS, BUNDLED_INT8, *(word for known in KNOWN for word in (known.name, *known.aliases))]
+    names = [*BUNDLED_NETWORKS, *BUNDLED_QUANTISED, *(word for known in KNOWN for word in (known.name, *known.aliases))]
     alike = difflib.get_close_matches(name, names, n=4) or difflib.get_close_matches(name, list(more_names), n=4)
     hint = f"alike are {', '.join(alike)}" if alike else f"there are {', '.join(names[:6])} and others"
     return EncoderUnknownError(f"there is no encoder {name!r}: {hint}; {advice}", subject=name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast, get_args
 
-from lookalike.encoder.int8.artifact import SUFFIX, is_quantised, model_path
+from lookalike.encoder.int8.artifact import float_name, is_quantised, model_path
 from lookalike.encoder.registry import SMALLEST_INPUT, check_input_size
 from lookalike.encoder.spec import Fusion
 from lookalike.encoder.weights.file_format import read_recipe
@@ -25,8 +25,9 @@ def check_request(request: EncoderRequest, encoders_dir: Path) -> None:
     EncoderUnknownError, EncoderNotInstalledError, EncoderOptionsError and WeightsInvalidError.
     """
     if is_quantised(request.name):
-        if not model_path(request.name, encoders_dir).exists():
-            resolve(request.name.removesuffix(SUFFIX), encoders_dir)  # nothing could be rounded to get this one
+        float32 = float_name(request.name)
+        if float32 is not None and not model_path(request.name, encoders_dir).exists():
+            resolve(float32, encoders_dir)  # nothing could be rounded to get this one
         return
     if request.fusion is not None:
         check_fusion(request.fusion)

@@ -91,6 +91,7 @@ MAKERS: dict[str, Maker] = {
             ("tiny concat", TINY_CONCAT),
             ("tiny weighted", TINY_WEIGHTED),
             ("int8", "bundled-int8"),
+            ("fast", "bundled-fast"),
         )
     },
 }

@@ -21,6 +21,7 @@ DEFAULT = "bundled-int8"
 ENCODERS = {
     DEFAULT: "in the box, the default, 608 numbers",
     "bundled": "the same in float32",
+    "bundled-fast": "`bundled-fast`, 384 numbers",
     "efficientnet_lite0, untrained": "EfficientNet-Lite0 as published, 1280 numbers",
     "efficientnet_lite2, untrained": "EfficientNet-Lite2 as published, 1280 numbers",
     "colour_histogram": "colour histogram",

@@ -38,7 +38,8 @@ def quantise(
     content = quantise_model(export.model.read_bytes(), batches)
     model.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
-    spec = dataclasses.replace(export.spec, name=request.name + SUFFIX, precision="int8", weights_digest=digest)
+    name = request.name.partition(":")[0] + SUFFIX
+    spec = dataclasses.replace(export.spec, name=name, precision="int8", weights_digest=digest)
     runner = OnnxRuntimeRunner(model, exact_products=True)
     encoder = ExportedEncoder(spec, runner, reason="just made", reference=reference)
     check = encoder.forward(synthetic_pictures(spec.input_size))

@@ -20,7 +20,7 @@ from lookalike.encoder.runtimes.benchmark import Run
 from lookalike.encoder.runtimes.exported import ExportedEncoder
 from lookalike.encoder.runtimes.runners import EXPORT_RUNTIMES, FLOAT32_VARIANTS
 from lookalike.encoder.runtimes.subprocess_call import shorten
-from lookalike.encoder.runtimes.torch_runtime import torch_loader
+from lookalike.encoder.runtimes.torch_runtime import TorchEncoder, torch_loader
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderOptionsError
 from lookalike.options import EncoderRequest, RuntimeName
@@ -45,7 +45,7 @@ def load_quantised(request: EncoderRequest, encoders_dir: Path, runtime: Runtime
             f"torch cannot run {request.name}, which is an int8 network: choose {' or '.join(EXPORT_RUNTIMES)}",
             subject="runtime",
         )
-    load_reference = torch_loader(quantised.origin, encoders_dir)
+    load_reference = _reference_loader(quantised, encoders_dir)
     folder = encoders_dir / EXPORTS / quantised.spec.weights_digest[:32]
     cache = _claim_folder(folder, quantised.spec)
 
@@ -63,6 +63,19 @@ def load_quantised(request: EncoderRequest, encoders_dir: Path, runtime: Runtime
     return _open_or_refuse(
         request.name, choice["runtime"], lambda: open_candidate(choice["runtime"], str(choice["reason"]))
     )
+
+
+def _reference_loader(quantised: Quantised, encoders_dir: Path) -> Callable[[], ImageEncoder]:
+    """What loads the network in PyTorch, for explanations: the origin, or else the int8 network's own numbers."""
+    if quantised.origin is not None:
+        return torch_loader(quantised.origin, encoders_dir)
+
+    def load() -> ImageEncoder:
+        from lookalike.encoder.int8.dequantised_network import load_dequantised
+
+        return TorchEncoder(load_dequantised(quantised.model, quantised.spec), quantised.spec)
+
+    return load
 
 
 def _choose(

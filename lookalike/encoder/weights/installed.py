@@ -12,8 +12,8 @@ from importlib import resources
 from pathlib import Path
 
 from lookalike.encoder.registry import (
-    BUNDLED_INT8,
     BUNDLED_NETWORKS,
+    BUNDLED_QUANTISED,
     EncoderChoice,
     KnownEncoder,
     find_known,
@@ -85,7 +85,7 @@ def resolve(text: str, encoders_dir: Path) -> EncoderChoice:
         return EncoderChoice(text, None, "bundled")
     name, _, weights = text.partition(":")
     if weights not in {"", "hub"}:
-        if name in (*BUNDLED_NETWORKS, BUNDLED_INT8):
+        if name in (*BUNDLED_NETWORKS, *BUNDLED_QUANTISED):
             raise EncoderUnknownError(
                 f"{name} is in the box and takes no file: name it without one, or give the network of the file, as in "
                 "resnet50:/path/to/weights",

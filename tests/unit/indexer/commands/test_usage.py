@@ -58,6 +58,8 @@ def test_a_wrong_value_for_the_service_is_told_in_plain_words() -> None:
 
 
 def test_an_int8_encoder_is_not_made_int8_again() -> None:
+    fast = usage_error("encoders", "quantise", "bundled-fast", "--pictures", "shop")
+    assert fast.endswith("bundled-fast is int8 already")
     assert "bundled-int8 is int8 already: name bundled" in usage_error(
         "encoders", "quantise", "bundled-int8", "--pictures", "shop"
     )

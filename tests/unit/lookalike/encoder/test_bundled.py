@@ -25,7 +25,7 @@ from tests.e2e.conftest import Run, run
 
 __all__ = ["run"]
 
-BOX = ["bundled", "bundled-int8", "bundled-resnet18"]
+BOX = ["bundled", "bundled-int8", "bundled-fast", "bundled-resnet18"]
 
 
 def test_the_encoder_in_the_box_is_whole_and_works_offline(tmp_path: Path) -> None:
@@ -94,9 +94,9 @@ def test_the_list_says_what_is_in_the_box_first(run: Run, tmp_path: Path) -> Non
     ended = run("encoders", "--encoders-dir", tmp_path, "--json")
     assert ended.code == 0
     rows = [event for event in ended.events if "name" in event]
-    assert [row["name"] for row in rows[:3]] == BOX
-    assert all(row["installed"] for row in rows[:3])
-    assert not any(row["installed"] for row in rows[3:])
+    assert [row["name"] for row in rows[: len(BOX)]] == BOX
+    assert all(row["installed"] for row in rows[: len(BOX)])
+    assert not any(row["installed"] for row in rows[len(BOX) :])
     lines = [line.split() for line in run("encoders", "--encoders-dir", tmp_path).out.splitlines()]
     assert ["bundled-resnet18", "in", "the", "box"] in lines
 
@@ -104,7 +104,9 @@ def test_the_list_says_what_is_in_the_box_first(run: Run, tmp_path: Path) -> Non
 def test_a_name_almost_right_is_answered_with_those_in_the_box(tmp_path: Path) -> None:
     with pytest.raises(EncoderUnknownError, match="alike are bundled-resnet18"):
         resolve("bundled-resnet1", tmp_path)
-    with pytest.raises(EncoderUnknownError, match=r"there are bundled, bundled-resnet18, bundled-int8, resnet18"):
+    with pytest.raises(
+        EncoderUnknownError, match=r"there are bundled, bundled-resnet18, bundled-int8, bundled-fast, resnet18"
+    ):
         resolve("zzz", tmp_path)
 
 

@@ -218,7 +218,7 @@ def test_nonsense_is_no_encoder(wrong: str, tmp_path: Path) -> None:
 
 
 def test_an_encoder_in_the_box_takes_no_file(tmp_path: Path) -> None:
-    for name in ("bundled", "bundled-int8"):
+    for name in ("bundled", "bundled-int8", "bundled-fast"):
         with pytest.raises(EncoderUnknownError, match=f"{name} is in the box and takes no file: name it without one"):
             resolve(f"{name}:/file", tmp_path)
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from onnx import GraphProto, NodeProto, TensorProto, helper
 
+from indexer import int8_encoder
+from indexer.console.reporter import JsonReporter
 from indexer.int8_encoder import Cost
 from lookalike.encoder.base import Vectors
 from lookalike.encoder.int8.artifact import (
@@ -30,6 +35,7 @@ from lookalike.errors import (
     QuantisedTooFarError,
     WeightsInvalidError,
 )
+from lookalike.images import encode_png
 from lookalike.options import EncoderRequest, RuntimeName
 from lookalike.testing import TinyEncoder, make_picture
 
@@ -96,13 +102,20 @@ def test_a_decoder_of_another_version_is_refused_by_name(tmp_path: Path) -> None
 
 def test_the_length_of_its_vectors_is_told_of_the_file_of_each_encoder_in_the_box(tmp_path: Path) -> None:
     lengths = {name: dimension_in_the_box(name, tmp_path) for name in in_the_box()}
-    assert lengths == {"bundled": 608, "bundled-int8": 608, "bundled-resnet18": 512}
+    assert lengths == {"bundled": 608, "bundled-int8": 608, "bundled-fast": 384, "bundled-resnet18": 512}
 
 
 def test_only_names_end_in_int8_and_no_paths() -> None:
     assert is_quantised("bundled-int8")
+    assert is_quantised("bundled-fast")
     assert not is_quantised("bundled")
     assert not is_quantised("resnet18:/weights/of-int8")
+
+
+def test_an_int8_encoder_that_the_installation_lacks_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("lookalike.encoder.int8.artifact.BOX", tmp_path)
+    with pytest.raises(WeightsInvalidError, match=r"bundled-fast\.json is missing from .*; install lookalike again"):
+        load_on_runtime(EncoderRequest("bundled-fast"), tmp_path, RuntimeName.AUTO)
 
 
 def test_the_precision_changes_the_digest_and_float32_keeps_the_old_one() -> None:
@@ -185,6 +198,35 @@ def test_an_int8_encoder_that_loses_a_hair_is_kept() -> None:
     Cost(100, 0.999, 0.98, 0.97, {"a": (0.90, 0.95)}).check("resnet50")
 
 
+@pytest.mark.parametrize(("name", "is_told"), [("resnet50", True), ("resnet50:hub", True), ("resnet50:{}", False)])
+def test_a_file_to_be_handed_on_names_no_file_of_the_machine_where_it_was_made(
+    name: str, is_told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def quantise(
+        request: EncoderRequest, _: Path, batches: Iterable[np.ndarray], model: Path
+    ) -> tuple[Quantised, TinyEncoder]:
+        assert sum(len(batch) for batch in batches) == 6
+        model.write_bytes(b"network")
+        return Quantised(model, spec(), request, np.full((8, 32), 0.125, np.float32), {}), TinyEncoder()
+
+    monkeypatch.setattr(int8_encoder, "float_encoder", lambda *_: TinyEncoder())
+    monkeypatch.setattr(int8_encoder, "quantise_encoder", quantise)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for seed in range(8):
+        (folder / f"{seed}.png").write_bytes(encode_png(make_picture(seed)))
+    request = EncoderRequest(name.format(tmp_path / "weights.safetensors"))
+    for model, is_origin in (
+        (tmp_path / "handed-on.onnx", is_told),
+        (tmp_path / "encoders" / "resnet50-int8" / "model.onnx", True),
+    ):
+        int8_encoder.quantise_and_measure(
+            request, tmp_path / "encoders", model, ([folder], 8), [], JsonReporter(out=io.StringIO())
+        )
+        origin = json.loads(model.with_suffix(".json").read_text())["origin"]
+        assert origin == (dataclasses.asdict(request) if is_origin else None)
+
+
 @pytest.fixture(scope="module")
 def expected() -> tuple[list[np.ndarray], Vectors]:
     """Twelve pictures, and their vectors by the float32 network in the box."""
@@ -210,3 +252,5 @@ def test_pytorch_and_other_sizes_are_refused_for_an_int8_encoder(encoders_folder
         load_on_runtime(EncoderRequest("bundled-int8"), encoders_folder, RuntimeName.TORCH)
     with pytest.raises(EncoderOptionsError, match="leave both out"):
         load_on_runtime(EncoderRequest("bundled-int8", None, 96), encoders_folder, RuntimeName.AUTO)
+    with pytest.raises(EncoderOptionsError, match=r"leave both out$"):
+        load_on_runtime(EncoderRequest("bundled-fast", None, 96), encoders_folder, RuntimeName.AUTO)

@@ -10,7 +10,7 @@ import pytest
 from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.int8 import float_arithmetic
 from lookalike.encoder.int8.artifact import Quantised, read_quantised
-from lookalike.encoder.registry import BUNDLED_INT8
+from lookalike.encoder.registry import BUNDLED_QUANTISED
 from lookalike.encoder.runtimes import int8_build, runners
 from lookalike.encoder.runtimes.benchmark import synthetic_pictures
 from lookalike.encoder.runtimes.exported import NetworkRunner
@@ -27,14 +27,14 @@ COSINE = 0.98
 assert COSINE < MIN_COSINE_INT8
 
 
-@pytest.fixture(scope="module")
-def made() -> Quantised:
-    return read_quantised(BUNDLED_INT8, Path("none"))
+@pytest.fixture(scope="module", params=BUNDLED_QUANTISED)
+def made(request: pytest.FixtureRequest) -> Quantised:
+    return read_quantised(request.param, Path("none"))
 
 
 @pytest.fixture
-def bundled_int8(tmp_path: Path) -> EncoderRequest:
-    return EncoderRequest(BUNDLED_INT8)
+def int8_request(made: Quantised) -> EncoderRequest:
+    return EncoderRequest(made.spec.name)
 
 
 @pytest.fixture(scope="module")
@@ -108,33 +108,33 @@ def test_weights_and_bounds_are_those_of_the_whole_numbers() -> None:
 
 @pytest.mark.parametrize("runtime", list(EXPORT_RUNTIMES))
 def test_where_eight_bit_products_overflow_it_is_computed_in_float32_and_says_so(
-    runtime: RuntimeName, bundled_int8: EncoderRequest, tmp_path: Path, made: Quantised, opened: list[str]
+    runtime: RuntimeName, int8_request: EncoderRequest, tmp_path: Path, made: Quantised, opened: list[str]
 ) -> None:
-    encoder = load_on_runtime(bundled_int8, tmp_path, runtime)
+    encoder = load_on_runtime(int8_request, tmp_path, runtime)
     assert least_cosine(encoder.forward(synthetic_pictures(made.spec.input_size)), made) >= MIN_COSINE_INT8
     assert encoder.runtime.startswith(f"{runtime} ")
     assert "in float32" in encoder.runtime
     assert encoder.spec.precision == "int8"
     assert opened == [runtime, FLOAT32_VARIANTS[runtime], FLOAT32_VARIANTS[runtime]]
     opened.clear()
-    assert load_on_runtime(bundled_int8, tmp_path, runtime).runtime == encoder.runtime
+    assert load_on_runtime(int8_request, tmp_path, runtime).runtime == encoder.runtime
     assert opened == [FLOAT32_VARIANTS[runtime]], "what was found out is kept"
 
 
 def test_the_measured_reason_names_what_the_others_gave_and_is_kept(
-    bundled_int8: EncoderRequest, tmp_path: Path, opened: list[str], wrong: str
+    int8_request: EncoderRequest, tmp_path: Path, opened: list[str], wrong: str
 ) -> None:
-    said = load_on_runtime(bundled_int8, tmp_path, RuntimeName.AUTO).runtime
+    said = load_on_runtime(int8_request, tmp_path, RuntimeName.AUTO).runtime
     assert f"openvino rejected: {wrong}, onnxruntime rejected: {wrong})" in said
     opened.clear()
-    assert load_on_runtime(bundled_int8, tmp_path, RuntimeName.AUTO).runtime == said
+    assert load_on_runtime(int8_request, tmp_path, RuntimeName.AUTO).runtime == said
     (runner,) = opened
     assert runner in FLOAT32_VARIANTS.values()
 
 
 @pytest.mark.parametrize("runtime", [RuntimeName.AUTO, RuntimeName.ONNXRUNTIME])
 def test_float32_arithmetic_is_not_opened_where_eight_bit_products_are_right(
-    runtime: RuntimeName, bundled_int8: EncoderRequest, tmp_path: Path, made: Quantised, monkeypatch: pytest.MonkeyPatch
+    runtime: RuntimeName, int8_request: EncoderRequest, tmp_path: Path, made: Quantised, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names: list[str] = []
 
@@ -147,16 +147,16 @@ def test_float32_arithmetic_is_not_opened_where_eight_bit_products_are_right(
         return Right(made)
 
     monkeypatch.setattr(runners, "open_runner", open_here)
-    assert "float32" not in load_on_runtime(bundled_int8, tmp_path, runtime).runtime
+    assert "float32" not in load_on_runtime(int8_request, tmp_path, runtime).runtime
     assert not set(names) & set(FLOAT32_VARIANTS.values())
 
 
 def test_an_encoder_that_not_even_float32_arithmetic_gives_back_is_refused(
-    bundled_int8: EncoderRequest, tmp_path: Path, made: Quantised, wrong: str, monkeypatch: pytest.MonkeyPatch
+    int8_request: EncoderRequest, tmp_path: Path, made: Quantised, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runners, "open_runner", lambda *_: Overflowing(made))
     with pytest.raises(EncoderOptionsError, match=f"; onnxruntime-float32: {wrong}"):
-        load_on_runtime(bundled_int8, tmp_path, RuntimeName.AUTO)
+        load_on_runtime(int8_request, tmp_path, RuntimeName.AUTO)
 
 
 def test_exact_products_give_the_expected_vectors_on_every_processor(made: Quantised) -> None:
