@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
+from lookalike.api import Collection
 from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.searcher import Hit
 from lookalike.encoder.base import Vectors
@@ -140,6 +141,11 @@ class Search:
     query: Query
     options: SearchOptions
     stopwatch: Stopwatch
+    collection: Collection = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Taken once: positions are those of one state of the collection, which live changes replace.
+        object.__setattr__(self, "collection", self.snapshot.collection)
 
     async def run(self) -> SearchResult:
         """The neighbours of the query.
@@ -148,8 +154,8 @@ class Search:
         errors of ``OpenSnapshot.encoder``.
         """
         query, ranking = await self._run_query()
-        threshold = self.snapshot.collection.threshold(self.options.threshold)
-        candidates = len(self.snapshot.collection) - (query.item is not None)
+        threshold = self.collection.threshold(self.options.threshold)
+        candidates = len(self.collection) - (query.item is not None)
         return SearchResult(
             snapshot=self.snapshot,
             query=query.summary,
@@ -180,14 +186,14 @@ class Search:
     async def _rank_item_part(self, key: str, box: Box) -> tuple[EncodedQuery, Ranking]:
         """The hits by a new vector of a part of an indexed picture."""
         with self.stopwatch.stage("catalogue"):
-            item = await self.services.search_in_thread(self.snapshot.collection.item, key)
+            item = await self.services.search_in_thread(self.collection.item, key)
         with self.stopwatch.stage("decode"):
             upload = await read_item_picture(self.services, self.snapshot, item)
         return await self._rank_picture(upload, box, item)
 
     async def _rank_by_stored_vector(self, key: str) -> tuple[EncodedQuery, Ranking]:
         """The hits by an item's stored vector; with tiers its file is read for its fingerprint."""
-        if self._is_inline() and self.snapshot.searcher.has_cached_item(key):
+        if self._is_inline() and self.collection.searcher.has_cached_item(key):
             query = self._read_stored(key)
             ranking = await self._rank(query)
         else:
@@ -225,31 +231,30 @@ class Search:
 
     def _read_stored(self, key: str) -> EncodedQuery:
         with self.stopwatch.stage("catalogue"):
-            collection = self.snapshot.collection
-            item = collection.item(key)
+            item = self.collection.item(key)
             summary = QueryAnswer(width=item.draft.width, height=item.draft.height, box=WHOLE_PICTURE, key=key)
-            return EncodedQuery(vector=collection.vector(item), summary=summary, item=item)
+            return EncodedQuery(vector=self.collection.vector(item), summary=summary, item=item)
 
     async def _rank(self, query: EncodedQuery) -> Ranking:
         """The hits: at once in a small collection whose rows are in memory, else in a thread."""
         if not self._is_inline():
             return await self.services.search_in_thread(lambda: self._read_hits(self._find_neighbours(query)))
         neighbours = self._find_neighbours(query)
-        if self.snapshot.searcher.has_cached_hits(neighbours):
+        if self.collection.searcher.has_cached_hits(neighbours):
             return self._read_hits(neighbours)
         return await self.services.search_in_thread(self._read_hits, neighbours)
 
     def _is_inline(self) -> bool:
         """Whether the search takes less time than a change of thread, and so delays no other request."""
-        return self.options.k <= _MAX_INLINE_NEIGHBOURS and self.snapshot.searcher.is_light()
+        return self.options.k <= _MAX_INLINE_NEIGHBOURS and self.collection.searcher.is_light()
 
     def _find_neighbours(self, query: EncodedQuery) -> Neighbours:
         with self.stopwatch.stage("search"):
-            return self.snapshot.collection.neighbours(query.vector[None], self.options.k, exclude=query.item)
+            return self.collection.neighbours(query.vector[None], self.options.k, exclude=query.item)
 
     def _read_hits(self, neighbours: Neighbours) -> Ranking:
         with self.stopwatch.stage("catalogue"):
-            hits = self.snapshot.collection.hits(neighbours, min_score=self.options.min_score)[0]
+            hits = self.collection.hits(neighbours, min_score=self.options.min_score)[0]
         return Ranking(float(neighbours.scores[0, 0]), hits)
 
     async def _decide_tiers(self, query: EncodedQuery, hits: list[Hit], threshold: Threshold) -> list[TierOutcome]:
@@ -277,6 +282,6 @@ class Search:
 
         with self.stopwatch.stage("pixels"):
             keys = [hit.key for hit in first_hits]
-            items = await self.services.search_in_thread(lambda: [self.snapshot.collection.item(key) for key in keys])
+            items = await self.services.search_in_thread(lambda: [self.collection.item(key) for key in keys])
             decisions = (decide(hit, item) for hit, item in zip(first_hits, items, strict=True))
             return [*await asyncio.gather(*decisions), *rest]

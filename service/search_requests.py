@@ -47,7 +47,7 @@ async def run_search(
         search = Search(services=services, snapshot=snapshot, query=query, options=options, stopwatch=stopwatch)
         encoded_result = encode_result(await search.run())
         if cache_key is not None:
-            snapshot.response_cache.keep(cache_key, encoded_result.body)
+            snapshot.response_cache.keep((cache_key, search.collection.change), encoded_result.body)
         return encoded_result
 
     if result is None:
@@ -71,7 +71,7 @@ async def run_batch(request: Request, services: Services, form: BatchForm) -> Re
 
 
 def _find_cached(snapshot: OpenSnapshot | None, cache_key: Hashable) -> EncodedResult | None:
-    body = None if snapshot is None else snapshot.response_cache.get(cache_key)
+    body = None if snapshot is None else snapshot.response_cache.get((cache_key, snapshot.collection.change))
     return None if snapshot is None or body is None else EncodedResult(body, snapshot.generation)
 
 

@@ -1,6 +1,7 @@
 """The open collections: each has one current snapshot, which polling replaces when the indexer publishes a newer one.
 
-A new calibration of a collection replaces its current snapshot as well.
+A new calibration of a collection replaces its current snapshot as well. Live changes, of this process and of others,
+are taken up at each poll; they replace the snapshot's ``collection`` and nothing else.
 
 A request *leases* the current snapshot until it ends. When the indexer publishes, the new snapshot is opened while the
 old one is still leased, later leases get the new one, and the old one is closed when its last lease ends.
@@ -66,6 +67,7 @@ class _Slot:
     problem: LookalikeError | None = None
     attempt_time: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    live_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Snapshots:
@@ -78,6 +80,7 @@ class Snapshots:
         self._slots: dict[str, _Slot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="open")
+        self._live_thread = ThreadPoolExecutor(1, thread_name_prefix="live")
 
     def names(self) -> list[str]:
         """The names of all collections, also of those without a current snapshot."""
@@ -119,9 +122,18 @@ class Snapshots:
     async def refresh(self, name: str) -> None:
         """Make the newest snapshot of a collection the current one; raises the error of opening it."""
         await self._run_detached(self._poll(name, force=True))
+        await self.take_changes(name)
         slot = self._slots.get(name)
         if slot is not None and slot.problem is not None:
             raise slot.problem.with_traceback(None)
+
+    async def take_changes(self, name: str) -> None:
+        """Let the next request see all live changes of a collection that were made by now."""
+        slot = self._slots.get(name)
+        if slot is not None:
+            async with slot.live_lock:
+                if slot.current is not None:
+                    await self._take_changes(slot.current)
 
     async def poll_all(self) -> None:
         """Poll once for new collections and new snapshots, and close collections that no longer exist.
@@ -135,6 +147,8 @@ class Snapshots:
             return
         for name in names:
             await self._poll(name)
+            with suppress(CatalogueError):  # it is asked again at the next poll
+                await self.take_changes(name)
         for name in set(self._slots) - set(names):
             slot = self._slots.pop(name)
             self._metrics.remove_snapshot(name)
@@ -154,6 +168,7 @@ class Snapshots:
                 slot.current.close()
         self._slots.clear()
         self._thread.shutdown(wait=True)
+        self._live_thread.shutdown(wait=True)
 
     async def _only(self) -> str:
         if not self._slots:
@@ -245,7 +260,9 @@ class Snapshots:
         except BaseException:
             await self._in_thread(newest.close)
             raise
-        slot.current = newest
+        async with slot.live_lock:
+            await self._take_changes(newest)
+            slot.current = newest
         self._metrics.set_snapshot(name, newest.generation, len(newest.collection))
         self._metrics.set_searchable(name, newest.encoder_problem is None)
         _LOG.info(
@@ -258,6 +275,13 @@ class Snapshots:
             },
         )
         await self._retire(previous)
+
+    async def _take_changes(self, snapshot: OpenSnapshot) -> None:
+        loop = asyncio.get_running_loop()
+        collection = await loop.run_in_executor(self._live_thread, snapshot.collection.with_live_changes)
+        if collection is not snapshot.collection:
+            snapshot.collection = collection
+            self._metrics.set_snapshot(snapshot.name, snapshot.generation, len(collection))
 
     async def _try_encoder(self, snapshot: OpenSnapshot) -> None:
         await _try_encoder(snapshot)

@@ -147,7 +147,7 @@ def rollback(
         with session.collection(collection, generation=target, whole=True) as open_collection:
             open_collection.check_rows()
         with disk_errors(layout.root):
-            layout.point_to(target)
+            layout.point_to(target, pinned=target < layout.complete_generations()[-1])
     session.reporter.answer(
         f"{collection}: snapshot {target} is current{_until(layout, record)}", collection=collection, snapshot=target
     )

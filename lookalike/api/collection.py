@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,9 +15,9 @@ from typing import Self
 from lookalike.api.encoder import Encoder
 from lookalike.api.pictures import Image, check_many
 from lookalike.calibration import Calibration
+from lookalike.catalogue.live_changes import ChangeOutcome, LiveChange
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemRecord, SourceRecord
 from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet
-from lookalike.collection.builder import is_pinned
 from lookalike.collection.encoder_check import check_same_encoder
 from lookalike.collection.index_command import reencode_command
 from lookalike.collection.layout import CollectionLayout
@@ -98,7 +99,7 @@ class Collection:
             index = INDEX_TYPES.load(manifest.engine, snapshot.index_path, snapshot.vectors, manifest.settings)
             limits = limits or ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
             searcher = Searcher.of(snapshot, index, catalogue, record.id)
-            if generation is None and not is_pinned(layout):
+            if generation is None and not layout.is_pinned():
                 searcher = searcher.with_live_changes() or searcher
             return cls(searcher, record, layout, encoders_dir=places.encoders_dir, limits=limits, encoder=encoder)
         except BaseException:
@@ -127,6 +128,35 @@ class Collection:
     def close(self) -> None:
         """Give the catalogue's connections back."""
         self.searcher.catalogue.close()
+
+    @property
+    def change(self) -> int:
+        """The number of the last live change that it has."""
+        return self.searcher.overlay.change
+
+    def with_live_changes(self) -> Self:
+        """The collection with all that was changed by now: itself if there is nothing new; none while it is pinned.
+
+        The snapshot stays: one that was published meanwhile is opened with ``open``. For who keeps a collection open.
+        """
+        if self._layout.is_pinned():
+            searcher = self.searcher if self.searcher.overlay.is_empty else self.searcher.without_live_changes()
+        else:
+            searcher = self.searcher.with_live_changes() or self.searcher
+        if searcher is self.searcher:
+            return self
+        changed = copy.copy(self)
+        changed.searcher = searcher
+        return changed
+
+    def change_items(self, changes: Sequence[LiveChange]) -> list[ChangeOutcome]:
+        """Make changes in one transaction, one outcome each; ``with_live_changes`` shows them.
+
+        Raises the catalogue's errors.
+        """
+        return self.searcher.catalogue.live_changes(self.searcher.collection_id).apply(
+            changes, published_generation=self.manifest.generation, encoder_digest=self.manifest.encoder.digest
+        )
 
     def leave_out_live_changes(self) -> None:
         """Answer from the snapshot alone from now on, as it was published."""

@@ -25,12 +25,12 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.item_values import value_rows
-from lookalike.catalogue.models import CollectionRow, ItemRow, ItemValueRow, LiveRemovalRow, VectorRow, utc_now
+from lookalike.catalogue.item_values import insert_values
+from lookalike.catalogue.models import CollectionRow, ItemRow, LiveRemovalRow, VectorRow, utc_now
 from lookalike.catalogue.records import CollectionRecord, ItemDraft, ItemRecord, NewItem
 from lookalike.catalogue.visible_items import CHUNK, ITEM_COLUMNS, to_item_record
 
@@ -263,7 +263,7 @@ class _Step:
         self.session.flush()
         self.session.add(VectorRow(item_id=row.id, vector=np.ascontiguousarray(vector, dtype="<f4").tobytes()))
         columns = {name: getattr(row, name) for name in ItemRow.__table__.columns.keys()}  # noqa: SIM118  # no mapping
-        self.session.connection().execute(insert(ItemValueRow), list(value_rows([(row.id, columns)])))
+        insert_values(self.session.connection(), [(row.id, columns)])
         return row.id
 
     def _remember_removal(self, key: str, source_digest: str) -> None:

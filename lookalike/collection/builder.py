@@ -296,12 +296,6 @@ def find_rolled_back(layout: CollectionLayout) -> Manifest | None:
     return None
 
 
-def is_pinned(layout: CollectionLayout) -> bool:
-    """Whether an older snapshot than the newest one is current: then live changes are neither made nor seen."""
-    current, complete = layout.current_or_none(), layout.complete_generations()
-    return current is not None and bool(complete) and current < complete[-1]
-
-
 def check_request_fits_collection(layout: CollectionLayout, request: EncoderRequest) -> None:
     """Raise EncoderMismatchError if the requested encoder cannot be the collection's, without loading it.
 

@@ -2,7 +2,8 @@
 
 collections/NAME/
     lock                    held by the indexer that works on it
-    current.json            {"generation": 12}: replaced by rename, so that a reader sees one or the other
+    current.json            {"generation": 12, "pinned": false}: replaced by rename, so that a reader sees one or the
+                            other; pinned after a rollback to an older snapshot
     snapshots/00000012/     index, vectors.npy, ids.npy, and manifest.json written last
     reports/                one line a file: its verdict
     pictures/               those that were sent to it, by the SHA-256 of their content
@@ -150,7 +151,14 @@ class CollectionLayout:
         except CollectionNotReadyError:
             return None
 
-    def point_to(self, generation: int) -> None:
+    def is_pinned(self) -> bool:
+        """Whether somebody has gone back to the current snapshot: then live changes are neither made nor seen."""
+        try:
+            return bool(json.loads((self.root / CURRENT).read_text()).get("pinned", False))
+        except (OSError, ValueError, AttributeError):  # ``current`` says what is wrong
+            return False
+
+    def point_to(self, generation: int, *, pinned: bool = False) -> None:
         """Make a complete snapshot the current one."""
         if generation not in self.complete_generations():
             known_generations = ", ".join(map(str, self.complete_generations())) or "none"
@@ -158,7 +166,7 @@ class CollectionLayout:
                 f"the collection {self.name!r} has no snapshot {generation}; there are: {known_generations}",
                 subject=str(generation),
             )
-        write_atomically(self.root / CURRENT, (json.dumps({"generation": generation}) + "\n").encode())
+        write_atomically(self.root / CURRENT, _pointer(generation, pinned=pinned))
 
     def clear_unfinished(self) -> None:
         """Remove what an interrupted publish left: snapshot folders without a manifest, a pointer not yet in place."""
@@ -178,3 +186,7 @@ class CollectionLayout:
     def _generations(self) -> list[Path]:
         """The snapshots' folders, complete or not; other files beside them are left alone."""
         return [path for path in self.snapshots.iterdir() if GENERATION.fullmatch(path.name) and path.is_dir()]
+
+
+def _pointer(generation: int, *, pinned: bool) -> bytes:
+    return (json.dumps({"generation": generation, "pinned": pinned}) + "\n").encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
-from typing import Annotated, Any, TypeVar, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 from starlette.requests import Request
@@ -38,9 +38,17 @@ class Form(BaseModel):
     @cache
     def repeat_limits(cls) -> dict[str, int]:
         """Names of the fields that may come several times, and how often each may."""
-        lists = [name for name, field in cls.model_fields.items() if get_origin(field.annotation) is list]
+        lists = [name for name, field in cls.model_fields.items() if _is_repeated(field.annotation)]
         schemas = cls.model_json_schema()["properties"] if lists else {}
         return {name: schemas[name]["maxItems"] for name in lists}
+
+
+def _is_repeated(annotation: object) -> bool:
+    """Whether a field is a list of files or texts; a list of objects is JSON in one text."""
+    if get_origin(annotation) is not list:
+        return False
+    (entry,) = get_args(annotation)
+    return not (isinstance(entry, type) and issubclass(entry, BaseModel))
 
 
 class FieldCounter:

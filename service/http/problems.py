@@ -90,6 +90,7 @@ STATUS = {
 INDEXER_CODES = frozenset(
     {
         "collection-busy",
+        "collection-exists",
         "collection-name-invalid",
         "data-path-invalid",
         "disk-full",

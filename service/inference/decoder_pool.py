@@ -27,7 +27,7 @@ THUMBNAIL_MEMORY = 64 * MEBIBYTE
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedPicture:
-    """A picture in the form that an encoder takes, and its upright size before it was cropped.
+    """A picture in the form that an encoder takes, its upright size before it was cropped, and its file's format.
 
     ``is_plain`` says that the part to search is of one colour.
     ``fingerprint`` identifies copies of it, if requested; ``fingerprint_ms`` is the time that it took in milliseconds.
@@ -37,6 +37,7 @@ class PreparedPicture:
     width: int
     height: int
     is_plain: bool = False
+    format: str = ""
     fingerprint: PictureIdentity | None = None
     fingerprint_ms: float = 0.0
 
@@ -71,14 +72,16 @@ class DecoderPool:
             part = crop(picture.pixels, box)
             pixels, is_plain = encoder.prepare(part), is_plain_picture(part)
             if not with_fingerprint:
-                return PreparedPicture(pixels, picture.width, picture.height, is_plain)
+                return PreparedPicture(pixels, picture.width, picture.height, is_plain, picture.format)
             begin = time.perf_counter()
             is_full = picture.is_full_resolution
             full_resolution = picture if is_full else decode(data, limits=self.limits, name=name)
             # A part of a picture has no file: only by its pixels can it be the same as another picture.
             fingerprint = identify_picture(data if box == WHOLE_PICTURE else b"", crop(full_resolution.pixels, box))
             fingerprint_ms = (time.perf_counter() - begin) * 1000
-            return PreparedPicture(pixels, picture.width, picture.height, is_plain, fingerprint, fingerprint_ms)
+            return PreparedPicture(
+                pixels, picture.width, picture.height, is_plain, picture.format, fingerprint, fingerprint_ms
+            )
 
         return await self._run(self._decoder_threads, work)
 

@@ -80,7 +80,7 @@ def _row(services: Services, name: str, path: str) -> CollectionRow:
     return CollectionRow(
         name=name,
         ready=True,
-        count=manifest.count,
+        count=len(current.collection),
         snapshot=manifest.generation,
         encoder=manifest.encoder.name,
         created_at=manifest.created_at,
@@ -95,8 +95,10 @@ def _collection(snapshot: OpenSnapshot) -> CollectionAnswer:
     spec, picture_problem = manifest.encoder, snapshot.picture_problem
     return CollectionAnswer(
         name=manifest.collection,
-        count=manifest.count,
+        count=len(snapshot.collection),
         snapshot=manifest.generation,
+        change=snapshot.collection.change,
+        pending=snapshot.searcher.overlay.pending_count,
         created_at=manifest.created_at,
         made_by=manifest.made_by,
         encoder=EncoderAnswer(

@@ -18,6 +18,7 @@ from service.http.media_type import media_type
 from service.http.path_params import Key, Name
 from service.http.responses import PRIVATE, is_cached_by_client, item_urls, json_response, not_modified, tag_response
 from service.http.strict_route import StrictRoute
+from service.item_changes import item_tag
 from service.open_snapshot import OpenSnapshot
 from service.schemas.requests import SimilarQuery
 from service.schemas.responses import ItemAnswer, ItemsAnswer
@@ -47,7 +48,7 @@ async def list_items(
         answer = ItemsAnswer(
             collection=snapshot.name,
             snapshot=snapshot.generation,
-            items=[_row(snapshot.name, item) for item in page[:limit]],
+            items=[item_answer(snapshot.name, item) for item in page[:limit]],
             next_cursor=_cursor(snapshot.generation, page[limit - 1].id) if len(page) > limit else None,
         )
         return tag_response(request, json_response(answer, snapshot=snapshot.generation))
@@ -126,14 +127,20 @@ async def get_item(request: Request, services: ServicesDependency, name: Name, k
     """An item's row."""
     async with services.snapshots.lease(name) as snapshot:
         item = await services.search_in_thread(snapshot.collection.item, key)
-        return tag_response(request, json_response(_row(snapshot.name, item), snapshot=snapshot.generation))
+        headers = {"ETag": item_tag(item), "Cache-Control": PRIVATE}
+        if is_cached_by_client(request, headers["ETag"]):
+            return not_modified(headers)
+        response = json_response(item_answer(snapshot.name, item), snapshot=snapshot.generation)
+        response.headers.update(headers)
+        return response
 
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _row(collection: str, item: ItemRecord) -> ItemAnswer:
+def item_answer(collection: str, item: ItemRecord) -> ItemAnswer:
+    """An item's row as JSON."""
     draft = item.draft
     image_url, thumbnail_url = item_urls(collection, draft.key)
     return ItemAnswer(

@@ -180,6 +180,8 @@ class CollectionAnswer(BaseModel):
     name: str
     count: int
     snapshot: int
+    change: int = Field(description="The number of the last change of an item that is seen here.")
+    pending: int = Field(description="How many items were added or removed since the snapshot was published.")
     created_at: datetime
     made_by: str
     encoder: EncoderAnswer

@@ -1,0 +1,243 @@
+"""Changes of items: pictures are stored and encoded, then all changes of a request are made in one transaction.
+
+When a request is answered, every search of this process sees its changes; other processes see them at their next poll.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lookalike.api import Collection
+from lookalike.catalogue.live_changes import ChangeOutcome, ChangeStatus, LiveChange
+from lookalike.catalogue.metadata import merge_metadata
+from lookalike.catalogue.records import ItemDraft, ItemRecord
+from lookalike.collection.picture_store import PictureStore
+from lookalike.encoder.base import Vectors
+from lookalike.errors import (
+    CollectionPinnedError,
+    ItemNotFoundError,
+    LookalikeError,
+    VersionMismatchError,
+)
+from service.embedding import embed_picture
+from service.errors import ImageMissingError, RequestError, UploadError
+from service.http.body import Upload
+from service.open_snapshot import OpenSnapshot
+from service.services import Services
+from service.telemetry.timing import Stopwatch
+
+_CONCURRENT_PICTURES = 8
+_TRIES = 4
+"""How often a change that keeps a part of the item is made anew, where another one came between."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ItemChange:
+    """One change of one item; what is None stays as it is.
+
+    ``metadata`` replaces what there is, or with ``is_patch`` the columns that it names. ``if_match`` are the tags of
+    versions that the change is meant for, None for any; "*" is any version that there is.
+    """
+
+    key: str
+    is_removal: bool = False
+    is_patch: bool = False
+    upload: Upload | None = None
+    title: str | None = None
+    product_id: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    if_match: frozenset[str] | None = None
+
+    @property
+    def keeps_a_part(self) -> bool:
+        """Whether the new version depends on the one before."""
+        parts = (self.upload, self.title, self.product_id, self.metadata)
+        return not self.is_removal and (self.is_patch or None in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """A picture that was stored: its place, what is known of it, and its vector."""
+
+    draft: ItemDraft
+    vector: Vectors
+
+
+ChangeResult = ChangeStatus | LookalikeError | RequestError | UploadError
+
+
+def item_tag(item: ItemRecord) -> str:
+    """What identifies a version of an item over HTTP, as the header ETag has it."""
+    return f'"{item.id:x}-{item.draft.content_digest[:16]}"'
+
+
+async def change_items(
+    services: Services, snapshot: OpenSnapshot, changes: Sequence[ItemChange], stopwatch: Stopwatch
+) -> list[ChangeResult]:
+    """Make changes, in their order and in one transaction; for each a status, or why it was not made.
+
+    Raises CollectionPinnedError, and the errors of ``OpenSnapshot.encoder`` and of the catalogue.
+    """
+    if await services.search_in_thread(snapshot.collection.layout.is_pinned):
+        raise CollectionPinnedError(
+            f"the collection {snapshot.name!r} was rolled back to snapshot {snapshot.generation}, and takes no changes "
+            "until its next index run",
+            subject=snapshot.name,
+        )
+    encoded = await _encode_all(services, snapshot, changes, stopwatch)
+    results: list[ChangeResult | None] = [
+        outcome if isinstance(outcome, (LookalikeError, RequestError, UploadError)) else None for outcome in encoded
+    ]
+    for _ in range(_TRIES):
+        open_places = [place for place, result in enumerate(results) if result is None]
+        if not open_places:
+            break
+        await services.snapshots.take_changes(snapshot.name)
+        with stopwatch.stage("catalogue"):
+            outcomes = await services.search_in_thread(
+                _apply, snapshot.collection, [(changes[place], encoded[place]) for place in open_places]
+            )
+        for place, outcome in zip(open_places, outcomes, strict=True):
+            results[place] = outcome
+    await services.snapshots.take_changes(snapshot.name)
+    return [_busy(change) if result is None else result for change, result in zip(changes, results, strict=True)]
+
+
+async def _encode_all(
+    services: Services, snapshot: OpenSnapshot, changes: Sequence[ItemChange], stopwatch: Stopwatch
+) -> list[Any]:
+    """For each change its encoded picture, None without one, or the error of its picture."""
+    if all(change.upload is None for change in changes):
+        return [None] * len(changes)
+    await snapshot.encoder()
+    semaphore = asyncio.Semaphore(_CONCURRENT_PICTURES)
+
+    async def encode(change: ItemChange) -> _Encoded | RequestError | UploadError | None:
+        if change.upload is None:
+            return None
+        async with semaphore:
+            try:
+                return await _encode(services, snapshot, change.key, change.upload, stopwatch)
+            except (RequestError, UploadError) as error:
+                return error
+
+    return list(await asyncio.gather(*(encode(change) for change in changes)))
+
+
+async def _encode(
+    services: Services, snapshot: OpenSnapshot, key: str, upload: Upload, stopwatch: Stopwatch
+) -> _Encoded:
+    vector, picture = await embed_picture(services, await snapshot.encoder(), upload, stopwatch)
+    data = upload.read()
+    store = PictureStore(snapshot.collection.layout.pictures)
+    location = await services.search_in_thread(store.put, data)
+    draft = ItemDraft(
+        key=key,
+        location=location,
+        content_digest=hashlib.sha256(data).hexdigest(),
+        byte_size=len(data),
+        width=picture.width,
+        height=picture.height,
+        format=picture.format,
+    )
+    return _Encoded(draft, vector)
+
+
+def _apply(collection: Collection, changes: Sequence[tuple[ItemChange, _Encoded | None]]) -> list[ChangeResult | None]:
+    """One result for each change; None for one that has to be tried again."""
+    results: list[ChangeResult | None] = [None] * len(changes)
+    made: list[tuple[int, LiveChange]] = []
+    earlier: set[str] = set()
+    for place, (change, encoded) in enumerate(changes):
+        if change.key in earlier and (change.keeps_a_part or change.if_match is not None):
+            continue  # it depends on what a change before it in this request makes of the item: the next turn
+        earlier.add(change.key)
+        try:
+            made.append((place, _live_change(collection, change, encoded)))
+        except (LookalikeError, RequestError) as error:
+            results[place] = error
+    outcomes = collection.change_items([live_change for _, live_change in made])
+    for (place, _), outcome in zip(made, outcomes, strict=True):
+        results[place] = _result(changes[place][0], outcome)
+    return results
+
+
+def _live_change(collection: Collection, change: ItemChange, encoded: _Encoded | None) -> LiveChange:
+    """Raises ItemNotFoundError, VersionMismatchError, and ImageMissingError for a new item without a picture."""
+    current = _find(collection, change.key)
+    _check_version(change, current)
+    if change.is_removal:
+        return LiveChange(change.key, expected_id=None if change.if_match is None or current is None else current.id)
+    if current is None and (change.is_patch or encoded is None):
+        if change.is_patch:
+            raise ItemNotFoundError(f"there is no item {change.key!r} to change", subject=change.key)
+        raise ImageMissingError(f"there is no item {change.key!r} yet: send its picture as image", subject="image")
+    base = encoded.draft if encoded is not None else _draft_of(current)
+    old = base if current is None else current.draft
+    draft = replace(
+        base,
+        title=old.title if change.title is None else change.title,
+        product_id=old.product_id if change.product_id is None else change.product_id,
+        metadata=_metadata(change, old),
+    )
+    vector = encoded.vector if encoded is not None else collection.vector(_required(current))
+    depends = change.keeps_a_part or change.if_match is not None
+    return LiveChange(change.key, draft, vector, current.id if depends and current is not None else None)
+
+
+def _find(collection: Collection, key: str) -> ItemRecord | None:
+    try:
+        item = collection.item(key)
+    except ItemNotFoundError:
+        return None
+    return item if item.key == key else None  # not one of the same letters with other accents
+
+
+def _check_version(change: ItemChange, current: ItemRecord | None) -> None:
+    if change.if_match is None:
+        return
+    if current is None or not change.if_match & {"*", item_tag(current)}:
+        state = "there is none" if current is None else f"it is {item_tag(current)}"
+        raise VersionMismatchError(
+            f"the item {change.key!r} is not the version of If-Match ({state}): read it again", subject=change.key
+        )
+
+
+def _required(item: ItemRecord | None) -> ItemRecord:
+    if item is None:
+        raise TypeError("a change without a picture needs the item that it changes")
+    return item
+
+
+def _draft_of(item: ItemRecord | None) -> ItemDraft:
+    return _required(item).draft
+
+
+def _metadata(change: ItemChange, old: ItemDraft) -> Mapping[str, Any]:
+    if change.metadata is None:
+        return old.metadata
+    return merge_metadata(old.metadata, change.metadata) if change.is_patch else change.metadata
+
+
+def _result(change: ItemChange, outcome: ChangeOutcome) -> ChangeResult | None:
+    if outcome.status is ChangeStatus.CONFLICT:
+        return None if change.if_match is None else _mismatch(change)
+    if outcome.status is ChangeStatus.MISSING:
+        if not change.is_removal and change.if_match is None:
+            return None  # it was removed meanwhile: looked at again
+        return ItemNotFoundError(f"there is no item {change.key!r}", subject=change.key)
+    return outcome.status
+
+
+def _mismatch(change: ItemChange) -> VersionMismatchError:
+    return VersionMismatchError(f"the item {change.key!r} was changed meanwhile: read it again", subject=change.key)
+
+
+def _busy(change: ItemChange) -> VersionMismatchError:
+    return VersionMismatchError(
+        f"the item {change.key!r} is being changed by others all the time: send the change again", subject=change.key
+    )

@@ -1,0 +1,99 @@
+"""Requests that change items of a collection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from lookalike.catalogue.metadata import check_metadata
+from lookalike.catalogue.records import Metadata
+from service.http.forms import File, Form
+from service.schemas.requests import Key
+
+MAX_CHANGES = 256
+MAX_CHANGE_PICTURES = 64
+_MAX_TITLE = 2048
+
+
+def _parse_json(text: object) -> Any:
+    if not isinstance(text, str):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        place = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
+        raise ValueError(f"is not JSON{place}") from error
+
+
+def _parse_metadata(value: object) -> Metadata:
+    return check_metadata(_parse_json(value))
+
+
+MetadataField = Annotated[
+    Mapping[str, Any],
+    BeforeValidator(_parse_metadata),
+    WithJsonSchema({"type": "string", "format": "json", "examples": ['{"category": "mug", "price": 59.9}']}),
+]
+"""A JSON object as a form's text."""
+_SENT_METADATA = "The metadata, a JSON object of columns with text, numbers, booleans or lists of these."
+Title = Annotated[str | None, Field(max_length=_MAX_TITLE, description="The title; not sent: it stays.")]
+Product = Annotated[str | None, Field(max_length=_MAX_TITLE, description="The product's id; not sent: it stays.")]
+
+
+class ItemForm(Form):
+    """A new version of an item: what is not sent stays as it is. A new item needs a picture."""
+
+    image: File | None = Field(default=None, description="The picture; without one, that of the item stays.")
+    title: Title = None
+    product_id: Product = None
+    metadata: MetadataField | None = Field(default=None, description=f"{_SENT_METADATA} It replaces what there is.")
+
+
+class ItemPatchForm(Form):
+    """Changes of an item's metadata; nothing is encoded."""
+
+    title: Title = None
+    product_id: Product = None
+    metadata: MetadataField | None = Field(
+        default=None, description=f"{_SENT_METADATA} Each replaces the column of its name; null takes one away."
+    )
+
+
+class Operation(StrEnum):
+    """What a change of a batch does: as PUT, PATCH and DELETE of the item's own path."""
+
+    PUT = "put"
+    PATCH = "patch"
+    DELETE = "delete"
+
+
+class Change(BaseModel):
+    """One change of a batch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    op: Operation
+    key: Key
+    image: str | None = Field(default=None, description="The file name of its picture among the `image` parts.")
+    title: Title = None
+    product_id: Product = None
+    metadata: (
+        Annotated[Mapping[str, Any], BeforeValidator(check_metadata), WithJsonSchema({"type": "object"})] | None
+    ) = Field(default=None, description=_SENT_METADATA)
+
+
+class ChangesForm(Form):
+    """Several changes, made in one transaction: those that cannot be made are told, and the others are made."""
+
+    changes: Annotated[
+        list[Change],
+        BeforeValidator(_parse_json),
+        Field(min_length=1, max_length=MAX_CHANGES, description="A JSON list of changes."),
+    ]
+    image: list[File] = Field(
+        default_factory=list, max_length=MAX_CHANGE_PICTURES, description="The pictures, each with its file name."
+    )
