@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lookalike.calibration import Calibration
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.records import SourceRecord
+from lookalike.catalogue.records import NO_SOURCE, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.calibration_store import collection_calibration
 from lookalike.collection.layout import CollectionLayout
@@ -33,7 +33,7 @@ from lookalike.encoder.registry import BUNDLED, BUNDLED_INT8
 from lookalike.encoder.request_check import check_request
 from lookalike.encoder.runtimes.selection import load_on_runtime
 from lookalike.encoder.spec import EncoderSpec
-from lookalike.errors import CollectionNotFoundError, EncoderOptionsError
+from lookalike.errors import CollectionNotFoundError, EncoderOptionsError, SourceNotFoundError
 from lookalike.index.index_types import IndexType, IndexTypes
 from lookalike.options import EncoderRequest, Places, RuntimeName
 from lookalike.sources.base import Source
@@ -183,6 +183,10 @@ def open_origin(origin: SourceRecord, layout: CollectionLayout) -> Origin:
     """
 
     def open_remembered() -> Source:
+        if origin.kind == NO_SOURCE:
+            raise SourceNotFoundError(
+                f"the collection {layout.name!r} has no source: its pictures were sent to it", subject=layout.name
+            )
         return open_source(origin.location, images_root=None if origin.root is None else Path(origin.root))
 
     return Origin(origin.kind, origin.location, open_remembered, PictureStore(layout.pictures))

@@ -20,7 +20,18 @@ from service.http.middleware import RequestMiddleware
 from service.http.problems import LOGGED_CODES, problem_response
 from service.http.strict_route import PARAMETER
 from service.openapi import describe
-from service.routes import check, collections, compare, duplicates, item_changes, items, operations, page, search
+from service.routes import (
+    check,
+    collection_changes,
+    collections,
+    compare,
+    duplicates,
+    item_changes,
+    items,
+    operations,
+    page,
+    search,
+)
 from service.services import run_services
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
@@ -49,7 +60,18 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     # All in one list: a router within a router is searched twice.
-    for module in (search, compare, check, collections, duplicates, items, item_changes, operations, page):
+    for module in (
+        search,
+        compare,
+        check,
+        collections,
+        collection_changes,
+        duplicates,
+        items,
+        item_changes,
+        operations,
+        page,
+    ):
         app.router.routes.extend(module.router.routes)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     app.mount("/docs/assets", StaticFiles(directory=page.REFERENCE_FILES), name="reference")

@@ -106,6 +106,15 @@ EncodersKept = Annotated[
     _flag("encoders-kept", "Encoders that stay loaded besides those of collections.", min=1),
 ]
 Decoders = Annotated[int, _flag("decoders", "Threads that decode pictures.", min=1)]
+FoldAfter = Annotated[
+    int,
+    _flag(
+        "fold-after", "Changed items of a collection from which a new snapshot is published; 0: only on demand.", min=0
+    ),
+]
+FoldSeconds = Annotated[
+    float, _flag("fold-seconds", "Seconds after which fewer changes are folded into a new snapshot, too.", min=1)
+]
 Runtime = Annotated[
     RuntimeName, _flag("runtime", "What runs encoders. auto: the fastest on this machine, measured once.")
 ]
@@ -131,6 +140,8 @@ def serve(
     upload_timeout: UploadTimeout = 30.0,
     encoders_kept: EncodersKept = 3,
     decoders: Decoders = CORES,
+    fold_after: FoldAfter = 1000,
+    fold_seconds: FoldSeconds = 600.0,
     runtime: Runtime = RuntimeName.AUTO,
     log_format: Format = None,
     log_level: Level = LogLevel.INFO,
@@ -154,6 +165,8 @@ def serve(
             upload_timeout=upload_timeout,
             encoders_kept=encoders_kept,
             decoders=decoders,
+            fold_after=fold_after,
+            fold_seconds=fold_seconds,
         )
         settings.check()
         prefer_runtime(runtime.value)

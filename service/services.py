@@ -20,6 +20,7 @@ from lookalike.errors import LookalikeError
 from lookalike.options import EncoderRequest
 from lookalike.wiring import default_encoder
 from service.errors import InternalError, StartingError
+from service.folding import Folding
 from service.http.body import TEXT_BYTES
 from service.inference.admission import Admission
 from service.inference.batcher import Batcher
@@ -56,6 +57,7 @@ class Services:
         self.reading = Admission(READS_PER_PERMIT * settings.capacity)
         self.encoders = EncoderPool(settings.places.encoders_dir, settings.encoders_kept)
         self.snapshots = Snapshots(settings.places, self.encoders, metrics)
+        self.folding = Folding(settings, self.snapshots)
         self.decoder_pool = DecoderPool(settings.decoders, settings.limits)
         # Half as many threads as decoders: checks for copies must not slow down searches.
         self.copy_checker = CopyChecker(max(1, settings.decoders // 2))
@@ -114,6 +116,7 @@ class Services:
         """Stop polling for snapshots, finish the running batches, and close everything."""
         self._background.cancel()
         await asyncio.gather(self._background, return_exceptions=True)
+        await self.folding.close()
         await self.batcher.close()
         self.decoder_pool.close()
         self.copy_checker.close()
@@ -134,7 +137,9 @@ class Services:
             await self.snapshots.poll_all()
             self._startup_done.set()
             _LOG.info("started", extra={"seconds": round(time.perf_counter() - begin, 2)})
-            await self.snapshots.poll_forever()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.snapshots.poll_forever())
+                tasks.create_task(self.folding.run_forever())
         except Exception:
             _LOG.exception("polling for new snapshots stopped")
             raise

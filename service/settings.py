@@ -69,7 +69,8 @@ class Settings:
 
     ``capacity`` is the number of permits for work at once; ``request_timeout`` and ``upload_timeout`` are seconds;
     ``encoders_kept`` is how many encoders stay loaded that no collection needs; ``decoders`` is a number of threads.
-    ``allowed_hosts`` are names that a Host header may have, empty for any.
+    ``allowed_hosts`` are names that a Host header may have, empty for any. ``fold_after`` is how many live changes of a
+    collection are folded into a snapshot at once, 0 for none; fewer are after ``fold_seconds``.
     """
 
     places: Places
@@ -84,6 +85,8 @@ class Settings:
     upload_timeout: float = 30.0
     encoders_kept: int = 3
     decoders: int = 2
+    fold_after: int = 1000
+    fold_seconds: float = 600.0
 
     def check(self) -> None:
         """Raise SettingsError for what would be unsafe, or cannot work."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from indexer.commands.live import fold_collection
 from indexer.commands.options import (
     DEFAULT_WORKERS,
     BatchOption,
@@ -44,7 +45,7 @@ from indexer.ingest.pipeline import PipelineOptions
 from indexer.ingest.run import IndexRequest, RunOptions, RunSummary, index_collection, open_requested
 from indexer.ingest.source_watch import SourceWatch
 from indexer.ingest.verdicts import Verdict
-from lookalike.catalogue.records import CollectionSettings
+from lookalike.catalogue.records import NO_SOURCE, CollectionSettings
 from lookalike.collection.builder import BuildOptions
 from lookalike.collection.index_command import DEFAULT_KEEP
 from lookalike.errors import CollectionNotFoundError, LookalikeError, SourceShrunkError
@@ -167,6 +168,9 @@ def reindex(
     rejected_count, failure_count, shrunk_count = 0, 0, 0
     for record in collections:
         try:
+            if record.source.kind == NO_SOURCE:
+                fold_collection(session, record.name)
+                continue
             limits = ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
             options = RunOptions(PipelineOptions(batch, workers, limits), BuildOptions(record.settings))
             request = IndexRequest(record.name, record.source.location, record.source.root, record.encoder)

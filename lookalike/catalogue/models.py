@@ -34,6 +34,8 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 PlainText = String().with_variant(String(collation="C"), "postgresql")
 
 KEY_LENGTH = 1024
+DELETED_MARK = ".deleted-"
+"""Part of the name of a collection that was deleted, and is kept until it is purged; no other name has a dot."""
 SCHEMA = "0005"
 """The revision of the newest migration, which these tables correspond to."""
 

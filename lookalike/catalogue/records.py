@@ -18,6 +18,10 @@ MetadataValue = str | int | float | bool | list[str | int | float | bool] | None
 Metadata = Mapping[str, MetadataValue]
 
 
+NO_SOURCE = "none"
+"""The kind of source of a collection that is filled by sending pictures."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
     """Where a collection's pictures come from; ``root`` is the folder that a manifest's paths start at."""

@@ -15,12 +15,13 @@ import numpy.typing as npt
 from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from lookalike.catalogue.collection_store import CollectionStore
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.duplicate_store import DuplicateStore
 from lookalike.catalogue.item_values import insert_values
 from lookalike.catalogue.live_changes import NEVER_IN_SOURCE, LiveChanges, forget_absent_removals, without_later_changes
 from lookalike.catalogue.lost_items import LostItems
-from lookalike.catalogue.models import CollectionRow, ItemRow, ItemValueRow, VectorRow, utc_now
+from lookalike.catalogue.models import DELETED_MARK, CollectionRow, ItemRow, ItemValueRow, VectorRow, utc_now
 from lookalike.catalogue.records import (
     CollectionRecord,
     CollectionSettings,
@@ -39,6 +40,8 @@ from lookalike.options import EncoderRequest
 _INSERT_ITEMS = insert(ItemRow).returning(ItemRow.id, sort_by_parameter_order=True)
 _INSERT_VECTORS = insert(VectorRow)
 
+_is_not_deleted = CollectionRow.name.not_like(f"%{DELETED_MARK}%")
+
 PAGE = 10_000  # rows of one query when a whole collection is iterated
 
 
@@ -55,18 +58,18 @@ class Catalogue:
     # Collections
 
     def collections(self) -> list[CollectionRecord]:
-        """All collections by name."""
+        """All collections by name, without those that were deleted."""
+        query = select(CollectionRow).where(_is_not_deleted).order_by(CollectionRow.name)
         with self._database.read_session() as session:
-            return [
-                _collection_record(row) for row in session.scalars(select(CollectionRow).order_by(CollectionRow.name))
-            ]
+            return [_collection_record(row) for row in session.scalars(query)]
 
     def collection(self, name: str) -> CollectionRecord:
         """The collection of that name; raises CollectionNotFoundError."""
         with self._database.read_session() as session:
             row = session.scalar(select(CollectionRow).where(CollectionRow.name == name))
             if row is None:
-                names = list(session.scalars(select(CollectionRow.name).order_by(CollectionRow.name)))
+                query = select(CollectionRow.name).where(_is_not_deleted).order_by(CollectionRow.name)
+                names = list(session.scalars(query))
                 existing = f"there are: {', '.join(names)}" if names else "none has been indexed yet"
                 raise CollectionNotFoundError(f"no collection is called {name!r}; {existing}", subject=name)
             return _collection_record(row)
@@ -92,6 +95,10 @@ class Catalogue:
         """Store the source and the options of the last run; called when the run has published, not when it begins."""
         with self._database.write_session() as session:
             _set_source_and_options(session.get_one(CollectionRow, collection_id), source, encoder, settings)
+
+    def collection_store(self) -> CollectionStore:
+        """What is asked of and done to whole collections, over the same connections."""
+        return CollectionStore(self._database)
 
     def live_changes(self, collection_id: int) -> LiveChanges:
         """The changes of single items of a collection, over the same connections."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from pathlib import Path
 
 from lookalike.errors import EntryMissingError, EntryUnreadableError, ImageTooLargeError
 from lookalike.storage import disk_errors, sync_folder, write_atomically
 
+_GRACE_SECONDS = 3600.0
 STORED = "stored:"
 """What the location of a stored picture begins with; the digest of its content follows."""
 
@@ -28,10 +31,12 @@ class PictureStore:
         digest = hashlib.sha256(data).hexdigest()
         path = self.path_of(STORED + digest)
         with disk_errors(path):
-            if not path.is_file():
+            if path.is_file():
+                os.utime(path)  # it is about to be used, and not to be removed
+            else:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 sync_folder(self._folder)
-                write_atomically(path, data)
+                self._write(path, data)
         return STORED + digest
 
     def read(self, location: str, max_bytes: int) -> bytes:
@@ -63,10 +68,21 @@ class PictureStore:
         return self._folder / digest[:2] / digest
 
     def remove_unused(self, used_digests: set[str]) -> int:
-        """Remove pictures that no item has any more; returns their number."""
-        removed = 0
+        """Remove pictures that no item has any more; returns their number.
+
+        Not those of the last hour: their items may be about to be stored.
+        """
+        removed, latest = 0, time.time() - _GRACE_SECONDS
         for path in sorted(self._folder.glob("??/*")):
-            if path.name not in used_digests and not path.name.startswith("."):
+            if path.name not in used_digests and path.stat().st_mtime < latest:
                 path.unlink(missing_ok=True)
                 removed += 1
         return removed
+
+    @staticmethod
+    def _write(path: Path, data: bytes) -> None:
+        try:
+            write_atomically(path, data)
+        except FileNotFoundError:
+            if not path.is_file():  # another thread has just written the same picture
+                raise

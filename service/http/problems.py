@@ -17,7 +17,6 @@ MEDIA_TYPE = "application/problem+json"
 STATUS = {
     "form-invalid": 400,
     "host-not-allowed": 400,
-    "collection-name-invalid": 404,
     "key-invalid": 404,
     "unauthorized": 401,
     "forbidden": 403,
@@ -46,6 +45,7 @@ STATUS = {
     "unsupported-format": 415,
     "raw-without-preview": 415,
     "field-invalid": 422,
+    "collection-name-invalid": 422,
     "filter-invalid": 422,
     "image-missing": 422,
     "image-empty": 422,
@@ -89,11 +89,6 @@ STATUS = {
 
 INDEXER_CODES = frozenset(
     {
-        "collection-busy",
-        "collection-exists",
-        "collection-name-invalid",
-        "data-path-invalid",
-        "disk-full",
         "download-failed",
         "filter-invalid",
         "key-duplicate",
@@ -149,6 +144,7 @@ _PUBLIC_DETAILS = {
     "archive-damaged": _PublicDetail("the archive that is the collection's source is damaged"),
     "archive-unsafe": _PublicDetail("the archive that is the collection's source is no longer safe to read"),
     "data-path-invalid": _PublicDetail("the service's data folder cannot be used", is_logged=True),
+    "disk-full": _PublicDetail("no room is left for the service's data; nothing was lost", is_logged=True),
 }
 LOGGED_CODES = frozenset(code for code, detail in _PUBLIC_DETAILS.items() if detail.is_logged)
 """Codes of errors whose message is logged, and whose response refers to the log."""

@@ -41,7 +41,7 @@ async def list_collections(request: Request, services: ServicesDependency) -> Re
 async def get_collection(request: Request, services: ServicesDependency, name: Name) -> Response:
     """A collection: its snapshot, encoder, index, measured recall and threshold."""
     async with services.snapshots.lease(name) as snapshot:
-        return tag_response(request, json_response(_collection(snapshot), snapshot=snapshot.generation))
+        return tag_response(request, json_response(collection_answer(snapshot), snapshot=snapshot.generation))
 
 
 @router.post(
@@ -55,7 +55,7 @@ async def refresh_collection(services: ServicesDependency, name: Name) -> Respon
     with services.admission.permit():
         await services.snapshots.refresh(name)
     async with services.snapshots.lease(name) as snapshot:
-        return json_response(_collection(snapshot), snapshot=snapshot.generation)
+        return json_response(collection_answer(snapshot), snapshot=snapshot.generation)
 
 
 def _row(services: Services, name: str, path: str) -> CollectionRow:
@@ -90,7 +90,8 @@ def _row(services: Services, name: str, path: str) -> CollectionRow:
     )
 
 
-def _collection(snapshot: OpenSnapshot) -> CollectionAnswer:
+def collection_answer(snapshot: OpenSnapshot) -> CollectionAnswer:
+    """A collection as JSON."""
     manifest, origin = snapshot.collection.manifest, snapshot.collection.origin
     spec, picture_problem = manifest.encoder, snapshot.picture_problem
     return CollectionAnswer(

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from lookalike.catalogue.metadata import check_metadata
 from lookalike.catalogue.records import Metadata
 from service.http.forms import File, Form
-from service.schemas.requests import Key
+from service.schemas.requests import EncoderName, InputSize, Key
 
 MAX_CHANGES = 256
 MAX_CHANGE_PICTURES = 64
@@ -42,6 +42,13 @@ MetadataField = Annotated[
 _SENT_METADATA = "The metadata, a JSON object of columns with text, numbers, booleans or lists of these."
 Title = Annotated[str | None, Field(max_length=_MAX_TITLE, description="The title; not sent: it stays.")]
 Product = Annotated[str | None, Field(max_length=_MAX_TITLE, description="The product's id; not sent: it stays.")]
+
+
+class CollectionForm(Form):
+    """A new collection, to be filled by sending pictures."""
+
+    encoder: EncoderName = None
+    input_size: InputSize = None
 
 
 class ItemForm(Form):

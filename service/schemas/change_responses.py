@@ -32,3 +32,10 @@ class ChangesAnswer(BaseModel):
 
     collection: str
     results: list[ChangeEntry]
+
+
+class CollectionDeletedAnswer(BaseModel):
+    """A collection that is out of service."""
+
+    collection: str
+    restorable: bool = Field(description="Whether the command `restore` can bring it back.")

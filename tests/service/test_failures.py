@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import shutil
 import sqlite3
@@ -18,6 +19,8 @@ import httpx
 import pytest
 
 from lookalike.catalogue.database import Database
+from lookalike.collection import picture_store
+from lookalike.collection.layout import CollectionLayout
 from lookalike.encoder.runtimes import torch_runtime
 from lookalike.errors import ImageError, coded_errors
 from lookalike.images import encode_png
@@ -36,13 +39,11 @@ JPEG = jpeg_bytes(1)
 READ = {"Authorization": "Bearer reading-is-all-i-may-do"}
 
 UNREACHABLE = {
-    "collection-name-invalid": "a name that no collection can have is, over HTTP, a collection that is not there",
     "key-invalid": "only the indexer reads keys from a source; an item without one does not come to be",
     "key-duplicate": "only the indexer reads keys from a source",
     "source-empty": "only the indexer counts what a source has",
     "source-shrunk": "only the indexer counts what a source has",
     "pattern-invalid": "only the indexer lists a source",
-    "collection-busy": "only the indexer locks a collection",
     "download-failed": "only the indexer downloads",
     "filter-invalid": "no route takes a filter yet",
     "operator-unavailable": "the service goes on with the plain formula and says so in /health",
@@ -50,8 +51,6 @@ UNREACHABLE = {
     "quantised-too-far": "only the indexer rounds an encoder to int8",
     "recall-too-low": "only the indexer builds and measures an index",
     "labels-missing": "only the indexer asks for labels",
-    "disk-full": "the service writes nothing",
-    "data-path-invalid": "the service writes nothing",
 }
 
 
@@ -293,6 +292,66 @@ def _(world: World) -> httpx.Response:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(world.service.services.encoders, "encoder_rows", planted)
         return world.service.get("/encoders")
+
+
+@provokes("collection-name-invalid", 422)
+def _(world: World) -> httpx.Response:
+    return world.service.request("PUT", "/collections/No Name")
+
+
+@provokes("collection-exists", 409)
+def _(world: World) -> httpx.Response:
+    return world.service.request("PUT", "/collections/shop", data={"encoder": "bundled-int8"})
+
+
+def _changed(world: World) -> Service:
+    """Over a shop of its own, which may be changed."""
+    if "changed" not in world.made:
+        world.serving("changed", Path(shutil.copytree(world.shop.data, world.folder / "changed")))
+    running: Service = world.made["changed"]
+    return running
+
+
+@provokes("collection-busy", 409)
+def _(world: World) -> httpx.Response:
+    service = _changed(world)
+    with CollectionLayout.of(service.settings.places.collections_dir, "shop").hold_lock():
+        return service.request("DELETE", "/collections/shop?confirm=shop")
+
+
+@provokes("collection-pinned", 409)
+def _(world: World) -> httpx.Response:
+    service = _changed(world)
+    layout = CollectionLayout.of(service.settings.places.collections_dir, "shop")
+    layout.point_to(1, pinned=True)
+    try:
+        return service.request("DELETE", item_path("plain-0"))
+    finally:
+        layout.point_to(1)
+
+
+@provokes("version-mismatch", 412)
+def _(world: World) -> httpx.Response:
+    return _changed(world).request("DELETE", item_path("plain-0"), headers={"if-match": '"another"'})
+
+
+@provokes("disk-full", 503)
+def _(world: World) -> httpx.Response:
+    return _refused_write(world, OSError(errno.ENOSPC, "No space left on device"))
+
+
+@provokes("data-path-invalid", 503)
+def _(world: World) -> httpx.Response:
+    return _refused_write(world, PermissionError(errno.EACCES, "Permission denied"))
+
+
+def _refused_write(world: World, error: OSError) -> httpx.Response:
+    def refuse(*_: object) -> NoReturn:
+        raise error
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(picture_store, "write_atomically", refuse)
+        return _changed(world).request("PUT", item_path("new"), files={"image": ("a.png", PICTURE)})
 
 
 def test_every_code_is_provoked_or_told_why_it_cannot_be() -> None:

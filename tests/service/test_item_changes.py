@@ -257,3 +257,38 @@ def test_changes_need_a_key_of_scope_write(tmp_path: Path) -> None:
             assert shelf.put("a", NEW, headers).status_code == status
             assert shelf.delete("000.jpg", headers).status_code == status
         assert shelf.put("a", NEW, {"authorization": "Bearer " + "w" * 20}).status_code == 201
+
+
+def test_a_collection_is_made_filled_folded_and_deleted(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as service:
+        made = service.request("PUT", "/collections/shelf", data={"encoder": "bundled"})
+        assert (made.status_code, made.json()["count"], made.json()["encoder"]["name"]) == (201, 0, "bundled")
+        assert service.request("PUT", "/collections/shelf").status_code == 200
+        assert service.request("PUT", "/collections/shelf", data={"encoder": "bundled-int8"}).status_code == 409
+        shelf = Shelf(service, tmp_path / "data", tmp_path)
+        assert shelf.best(NEW, k=5) == []
+        shelf.put("a", NEW, metadata={"n": 1})
+        shelf.put("b", OTHER)
+        shelf.delete("b")
+        assert shelf.best(NEW, k=5) == [("a", 1.0)]
+        folded = service.post("/collections/shelf/fold").json()
+        assert (folded["snapshot"], folded["count"], folded["pending"]) == (2, 1, 0)
+        assert shelf.best(NEW, k=5) == [("a", 1.0)]
+        assert service.request("DELETE", "/collections/shelf?confirm=shelv").status_code == 422
+        assert service.request("DELETE", "/collections/shelf?confirm=shelf").json()["restorable"] is True
+        assert service.get("/collections/shelf").status_code == 404
+        assert service.get("/collections").json()["collections"] == []
+
+
+def test_many_changes_are_folded_in_without_anybody_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.folding._LOOK_SECONDS", 0.05)
+    write_pictures(tmp_path / "pictures", 2)
+    index(tmp_path / "data", "shelf", tmp_path / "pictures")
+    with serving(tmp_path / "data", fold_after=2) as service:
+        shelf = Shelf(service, tmp_path / "data", tmp_path)
+        shelf.put("a", NEW)
+        assert service.get("/collections/shelf").json()["snapshot"] == 1
+        shelf.put("b", OTHER)
+        service.wait_for(lambda: service.get("/collections/shelf").json()["snapshot"] == 2, "changes are folded in")
+        assert shelf.best(NEW) == [("a", 1.0)]
+        assert service.get("/collections/shelf").json()["pending"] == 0

@@ -1,0 +1,123 @@
+"""Collections that are changed live: ``create``, ``fold``, ``delete`` and ``restore``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from indexer.commands.options import (
+    CollectionOption,
+    EncoderOption,
+    Engine,
+    EngineOption,
+    FusionOption,
+    InputSizeOption,
+    MaxMegabytesOption,
+    MaxMegapixelsOption,
+    RecallOption,
+    encoder_request,
+    image_limits,
+)
+from indexer.commands.session import Session, with_collections
+from indexer.console.staged_progress import StagedProgress
+from lookalike.catalogue.records import CollectionSettings
+from lookalike.collection.builder import CollectionEncoder
+from lookalike.collection.index_command import DEFAULT_KEEP
+from lookalike.collection.lifecycle import (
+    create_collection,
+    delete_collection,
+    fold_changes,
+    purge_collection,
+    restore_collection,
+)
+from lookalike.collection.snapshot_manifest import Manifest
+from lookalike.index.planner import DEFAULT_RECALL
+from lookalike.wiring import INDEX_TYPES, load_encoder
+
+ConfirmOption = Annotated[str, typer.Option("--confirm", help="The collection's name once more, to be sure.")]
+PurgeOption = Annotated[
+    bool,
+    typer.Option(
+        "--purge",
+        help="Remove it from the disk for good, with all that were deleted under this name before. Without it: "
+        "`restore` brings it back.",
+    ),
+]
+
+
+@with_collections
+def create(
+    session: Session,
+    collection: CollectionOption,
+    encoder: EncoderOption = None,
+    fusion: FusionOption = None,
+    input_size: InputSizeOption = None,
+    engine: EngineOption = Engine.AUTO,
+    recall: RecallOption = DEFAULT_RECALL,
+    max_megabytes: MaxMegabytesOption = 64,
+    max_megapixels: MaxMegapixelsOption = 100,
+) -> None:
+    """Make an empty collection, to be filled by sending pictures to the service.
+
+    Whoever has a folder, a zip or a table needs no `create`: `index` makes the collection.
+    """
+    request = encoder_request(encoder, fusion, input_size)
+    limits = image_limits(max_megabytes, max_megapixels)
+    settings = CollectionSettings(engine.value, DEFAULT_KEEP, limits.max_bytes, limits.max_pixels, recall)
+    identity = CollectionEncoder(request, load_encoder(request, session.places.encoders_dir).spec)
+    with session.catalogue() as catalogue:
+        manifest = create_collection(session.layout(collection), catalogue, identity, settings, INDEX_TYPES)
+    session.reporter.answer(
+        f"{collection}: empty, with the encoder {manifest.encoder.name}; send pictures with "
+        f"PUT /collections/{collection}/items/KEY",
+        collection=collection,
+        snapshot=manifest.generation,
+        encoder=manifest.encoder.name,
+    )
+
+
+@with_collections
+def fold(session: Session, collection: CollectionOption) -> None:
+    """Publish a snapshot that has the changes that were made live; the service does it by itself after a while."""
+    manifest = fold_collection(session, collection)
+    session.reporter.answer(
+        f"{collection}: {manifest.count} pictures in snapshot {manifest.generation}",
+        collection=collection,
+        snapshot=manifest.generation,
+        items=manifest.count,
+    )
+
+
+def fold_collection(session: Session, name: str) -> Manifest:
+    """Fold a collection's changes in, and say how far it is."""
+    with (
+        session.catalogue(name) as catalogue,
+        StagedProgress(session.reporter, f"{name}: publishing") as progress,
+    ):
+        return fold_changes(session.layout(name), catalogue, INDEX_TYPES, progress.report)
+
+
+@with_collections
+def delete(session: Session, collection: CollectionOption, confirm: ConfirmOption, purge: PurgeOption = False) -> None:
+    """Take a collection out of service; it can be restored until it is purged. The source's files stay as they are."""
+    if confirm != collection:
+        raise typer.BadParameter(
+            f"say the name of the collection that is to be deleted: {collection}", param_hint="--confirm"
+        )
+    layout = session.layout(collection)
+    with session.catalogue(collection) as catalogue:
+        is_there = any(record.name == collection for record in catalogue.collections())
+        if is_there or not purge:
+            delete_collection(layout, catalogue)
+        purged = purge_collection(layout, catalogue) if purge else 0
+    text = f"{collection}: removed for good" if purge else f"{collection}: deleted; `restore` brings it back"
+    session.reporter.answer(text, collection=collection, purged=purged)
+
+
+@with_collections
+def restore(session: Session, collection: CollectionOption) -> None:
+    """Bring back the collection that was deleted last under this name."""
+    with session.catalogue(collection) as catalogue:
+        restore_collection(session.layout(collection), catalogue)
+    session.reporter.answer(f"{collection}: restored", collection=collection)

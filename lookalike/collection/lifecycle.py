@@ -1,0 +1,122 @@
+"""A collection's life apart from runs over a source: it is made empty, live changes are folded in, it is deleted."""
+
+from __future__ import annotations
+
+import shutil
+
+from lookalike.catalogue.models import DELETED_MARK
+from lookalike.catalogue.records import NO_SOURCE, CollectionSettings, SourceRecord
+from lookalike.catalogue.repository import Catalogue
+from lookalike.collection.builder import Builder, BuildOptions, CollectionEncoder
+from lookalike.collection.layout import CollectionLayout
+from lookalike.collection.picture_store import STORED, PictureStore
+from lookalike.collection.snapshot import read_manifest
+from lookalike.collection.snapshot_manifest import Manifest
+from lookalike.errors import CollectionExistsError, CollectionNotFoundError, EncoderMismatchError
+from lookalike.index.base import ProgressCallback, ignore_progress
+from lookalike.index.index_types import IndexTypes
+from lookalike.storage import disk_errors
+
+
+def create_collection(
+    layout: CollectionLayout,
+    catalogue: Catalogue,
+    encoder: CollectionEncoder,
+    settings: CollectionSettings,
+    index_types: IndexTypes,
+) -> Manifest:
+    """Publish an empty collection, to be filled by sending pictures.
+
+    Raises CollectionExistsError if there is one of this name, CollectionBusyError, and what publishing raises.
+    """
+    if any(record.name == layout.name for record in catalogue.collections()):
+        raise CollectionExistsError(
+            f"there is a collection {layout.name!r} already: choose another name, or delete it first",
+            subject=layout.name,
+        )
+    source = SourceRecord(NO_SOURCE, str(layout.pictures))
+    with Builder.open(layout, catalogue, source, encoder, index_types, BuildOptions(settings)) as (builder, _):
+        return builder.publish()
+
+
+def fold_changes(
+    layout: CollectionLayout,
+    catalogue: Catalogue,
+    index_types: IndexTypes,
+    report_progress: ProgressCallback = ignore_progress,
+) -> Manifest:
+    """Publish a snapshot that has the live changes made by now; without changes it is the one that there is.
+
+    Pictures that were sent and that no item has any more are removed. Raises CollectionNotFoundError,
+    CollectionNotReadyError, CollectionBusyError, EncoderMismatchError if a run with another encoder was interrupted,
+    and what publishing raises.
+    """
+    record = catalogue.collection(layout.name)
+    manifest = read_manifest(layout, layout.current())
+    encoder = CollectionEncoder(record.encoder, manifest.encoder)
+    options = BuildOptions(record.settings)
+    with Builder.open(layout, catalogue, record.source, encoder, index_types, options) as (builder, _):
+        if catalogue.collection_store().has_other_encoder(record.id, manifest.encoder.digest):
+            raise EncoderMismatchError(
+                f"a run with another encoder over {layout.name!r} was interrupted: run it again, it takes the changes "
+                "in with it",
+                subject=layout.name,
+            )
+        published = builder.publish(report_progress)
+        _remove_unused_pictures(layout, catalogue, record.id)
+        return published
+
+
+def delete_collection(layout: CollectionLayout, catalogue: Catalogue) -> None:
+    """Take a collection out of service; it stays on the disk until ``purge_collection``.
+
+    Raises CollectionNotFoundError, CollectionBusyError and DataPathError.
+    """
+    record = catalogue.collection(layout.name)
+    name = f"{_deleted_prefix(layout)}{record.id}"
+    with layout.hold_lock(), disk_errors(layout.root):
+        catalogue.collection_store().rename(record.id, name)
+        layout.root.rename(layout.root.with_name(name))
+
+
+def restore_collection(layout: CollectionLayout, catalogue: Catalogue) -> None:
+    """Bring the collection that was deleted last under this name back.
+
+    Raises CollectionNotFoundError, CollectionExistsError if there is another one of this name now, and DataPathError.
+    """
+    store = catalogue.collection_store()
+    deleted = store.ids_by_prefix(_deleted_prefix(layout))
+    if not deleted:
+        raise CollectionNotFoundError(f"no collection {layout.name!r} was deleted", subject=layout.name)
+    if any(record.name == layout.name for record in catalogue.collections()):
+        raise CollectionExistsError(
+            f"there is a collection {layout.name!r} again: delete it before the one of before is restored",
+            subject=layout.name,
+        )
+    collection_id, name = deleted[-1]
+    hidden = layout.root.with_name(name)
+    with disk_errors(layout.root):
+        if hidden.exists():  # not where deleting was interrupted between catalogue and folder
+            hidden.rename(layout.root)
+        store.rename(collection_id, layout.name)
+
+
+def purge_collection(layout: CollectionLayout, catalogue: Catalogue) -> int:
+    """Remove for good all collections that were deleted under this name; returns their number. Raises DataPathError."""
+    store = catalogue.collection_store()
+    deleted = store.ids_by_prefix(_deleted_prefix(layout))
+    for collection_id, name in deleted:
+        store.remove(collection_id)
+        with disk_errors(layout.root):
+            if (hidden := layout.root.with_name(name)).exists():
+                shutil.rmtree(hidden)
+    return len(deleted)
+
+
+def _deleted_prefix(layout: CollectionLayout) -> str:
+    return f"{layout.name}{DELETED_MARK}"
+
+
+def _remove_unused_pictures(layout: CollectionLayout, catalogue: Catalogue, collection_id: int) -> None:
+    used = catalogue.collection_store().locations(collection_id, STORED)
+    PictureStore(layout.pictures).remove_unused({location.removeprefix(STORED) for location in used})

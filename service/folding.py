@@ -1,0 +1,104 @@
+"""Folding live changes into the next snapshot, by rule or on demand, in a process of its own.
+
+Building an index takes all of a core for a while, which would delay searches; a process can be stopped, and its
+failure costs nothing: changes are seen with or without it. The collection's lock lets one process work at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from contextlib import suppress
+
+from service.settings import Settings
+from service.snapshots import Snapshots
+
+_LOG = logging.getLogger(__name__)
+_LOOK_SECONDS = 5.0
+"""Seconds between two looks at how much there is to fold in."""
+_RETRY_SECONDS = 60.0
+"""Seconds until a collection is tried again after a failure, such as an indexer that works on it."""
+
+
+class Folding:
+    """Starts ``python -m indexer fold`` for collections; methods are for the event loop's thread."""
+
+    def __init__(self, settings: Settings, snapshots: Snapshots) -> None:
+        self._settings = settings
+        self._snapshots = snapshots
+        self._first_seen: dict[str, float] = {}
+        self._not_before: dict[str, float] = {}
+        self._running: dict[str, asyncio.Task[bool]] = {}
+
+    async def run_forever(self) -> None:
+        """Fold what is due, until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for name in self._snapshots.names():
+                if self._is_due(name):
+                    await self.fold(name)
+
+    async def fold(self, name: str) -> bool:
+        """Fold a collection's changes in; whether that was done. A caller that is cancelled does not end it."""
+        task = self._running.get(name)
+        if task is None:
+            task = self._running[name] = asyncio.create_task(self._run(name))
+            task.add_done_callback(lambda _: self._running.pop(name, None))
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Stop what is running: it will be done again."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _is_due(self, name: str) -> bool:
+        current = self._snapshots.current(name)
+        pending = 0 if current is None else current.searcher.overlay.pending_count
+        now = time.monotonic()
+        if not pending or not self._settings.fold_after:
+            self._first_seen.pop(name, None)
+            return False
+        first_seen = self._first_seen.setdefault(name, now)
+        is_many = pending >= self._settings.fold_after
+        is_old = now - first_seen >= self._settings.fold_seconds
+        return (is_many or is_old) and now >= self._not_before.get(name, 0.0)
+
+    async def _run(self, name: str) -> bool:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "indexer", "fold", "--collection", name, "--data", str(self._settings.places.data)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env=self._environment(),
+        )
+        try:
+            _, errors = await process.communicate()
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.terminate()
+                await process.wait()
+        self._first_seen.pop(name, None)
+        if process.returncode:
+            self._not_before[name] = time.monotonic() + _RETRY_SECONDS
+            why = errors.decode(errors="replace").strip().splitlines()[-1:]
+            _LOG.warning("changes not folded in", extra={"collection": name, "why": " ".join(why)})
+            return False
+        await self._snapshots.poll(name)
+        return True
+
+    def _environment(self) -> dict[str, str]:
+        """The address of the database goes by the environment: it may have a password in it, and others see flags."""
+        places = self._settings.places
+        environment = dict(os.environ)
+        if places.database_url is not None:
+            environment["LOOKALIKE_DATABASE_URL"] = places.database_url
+        if places.encoders is not None:
+            environment["LOOKALIKE_ENCODERS_DIR"] = str(places.encoders)
+        return environment
