@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from lookalike.api import Collection
 from lookalike.catalogue.live_changes import ChangeOutcome, ChangeStatus, LiveChange
-from lookalike.catalogue.metadata import merge_metadata
 from lookalike.catalogue.records import ItemDraft, ItemRecord
+from lookalike.collection.item_edit import ItemEdit
 from lookalike.collection.picture_store import PictureStore
 from lookalike.encoder.base import Vectors
 from lookalike.errors import (
@@ -39,24 +39,20 @@ _TRIES = 4
 class ItemChange:
     """One change of one item; what is None stays as it is.
 
-    ``metadata`` replaces what there is, or with ``is_patch`` the columns that it names. ``if_match`` are the tags of
-    versions that the change is meant for, None for any; "*" is any version that there is.
+    ``edit`` is what is said besides the picture. ``if_match`` are the tags of versions that the change is meant for,
+    None for any; "*" is any version that there is.
     """
 
     key: str
     is_removal: bool = False
-    is_patch: bool = False
     upload: Upload | None = None
-    title: str | None = None
-    product_id: str | None = None
-    metadata: Mapping[str, Any] | None = None
+    edit: ItemEdit = field(default_factory=ItemEdit)
     if_match: frozenset[str] | None = None
 
     @property
     def keeps_a_part(self) -> bool:
         """Whether the new version depends on the one before."""
-        parts = (self.upload, self.title, self.product_id, self.metadata)
-        return not self.is_removal and (self.is_patch or None in parts)
+        return not self.is_removal and (self.upload is None or self.edit.keeps_a_part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,18 +168,12 @@ def _live_change(collection: Collection, change: ItemChange, encoded: _Encoded |
     _check_version(change, current)
     if change.is_removal:
         return LiveChange(change.key, expected_id=None if change.if_match is None or current is None else current.id)
-    if current is None and (change.is_patch or encoded is None):
-        if change.is_patch:
+    if current is None and (change.edit.is_patch or encoded is None):
+        if change.edit.is_patch:
             raise ItemNotFoundError(f"there is no item {change.key!r} to change", subject=change.key)
         raise ImageMissingError(f"there is no item {change.key!r} yet: send its picture as image", subject="image")
-    base = encoded.draft if encoded is not None else _draft_of(current)
-    old = base if current is None else current.draft
-    draft = replace(
-        base,
-        title=old.title if change.title is None else change.title,
-        product_id=old.product_id if change.product_id is None else change.product_id,
-        metadata=_metadata(change, old),
-    )
+    picture = encoded.draft if encoded is not None else _required(current).draft
+    draft = change.edit.apply(picture, None if current is None else current.draft)
     vector = encoded.vector if encoded is not None else collection.vector(_required(current))
     depends = change.keeps_a_part or change.if_match is not None
     return LiveChange(change.key, draft, vector, current.id if depends and current is not None else None)
@@ -211,16 +201,6 @@ def _required(item: ItemRecord | None) -> ItemRecord:
     if item is None:
         raise TypeError("a change without a picture needs the item that it changes")
     return item
-
-
-def _draft_of(item: ItemRecord | None) -> ItemDraft:
-    return _required(item).draft
-
-
-def _metadata(change: ItemChange, old: ItemDraft) -> Mapping[str, Any]:
-    if change.metadata is None:
-        return old.metadata
-    return merge_metadata(old.metadata, change.metadata) if change.is_patch else change.metadata
 
 
 def _result(change: ItemChange, outcome: ChangeOutcome) -> ChangeResult | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +13,16 @@ from types import TracebackType
 from typing import Self
 
 from lookalike.api.encoder import Encoder
+from lookalike.api.live import create_empty, make_change, new_version
 from lookalike.api.pictures import Image, check_many
 from lookalike.calibration import Calibration
 from lookalike.catalogue.live_changes import ChangeOutcome, LiveChange
-from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemRecord, SourceRecord
+from lookalike.catalogue.metadata import check_metadata
+from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemRecord, MetadataValue, SourceRecord
 from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet
 from lookalike.collection.encoder_check import check_same_encoder
 from lookalike.collection.index_command import reencode_command
+from lookalike.collection.item_edit import ItemEdit
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.picture_store import PictureStore, is_stored
 from lookalike.collection.searcher import Hit, Searcher
@@ -28,7 +31,10 @@ from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.copies import is_plain_picture
 from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.spec import EncoderSpec
-from lookalike.errors import SnapshotDamagedError, SnapshotNotFoundError
+from lookalike.errors import (
+    SnapshotDamagedError,
+    SnapshotNotFoundError,
+)
 from lookalike.filters import Condition, Where
 from lookalike.index.base import Neighbours, VectorIndex
 from lookalike.options import ImageLimits, Places
@@ -100,11 +106,30 @@ class Collection:
             limits = limits or ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
             searcher = Searcher.of(snapshot, index, catalogue, record.id)
             if generation is None and not layout.is_pinned():
-                searcher = searcher.with_live_changes() or searcher
+                changed = searcher.with_live_changes()
+                searcher = searcher if changed is None else changed
             return cls(searcher, record, layout, encoders_dir=places.encoders_dir, limits=limits, encoder=encoder)
         except BaseException:
             catalogue.close()
             raise
+
+    @classmethod
+    def create(
+        cls,
+        data_dir: str | os.PathLike[str],
+        name: str,
+        *,
+        encoder: str | None = None,
+        database_url: str | None = None,
+        encoders_dir: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """A new, empty collection, to be filled with ``upsert``; without ``encoder`` that is the default one.
+
+        Raises CollectionExistsError, CollectionNameError and the errors of loading the encoder.
+        """
+        places = Places(Path(data_dir), database_url, None if encoders_dir is None else Path(encoders_dir))
+        create_empty(places, name, encoder)
+        return cls.open(data_dir, name, database_url=database_url, encoders_dir=encoders_dir)
 
     def __repr__(self) -> str:
         manifest = self.manifest
@@ -140,10 +165,10 @@ class Collection:
         The snapshot stays: one that was published meanwhile is opened with ``open``. For who keeps a collection open.
         """
         if self._layout.is_pinned():
-            searcher = self.searcher if self.searcher.overlay.is_empty else self.searcher.without_live_changes()
+            searcher = None if self.searcher.overlay.is_empty else self.searcher.without_live_changes()
         else:
-            searcher = self.searcher.with_live_changes() or self.searcher
-        if searcher is self.searcher:
+            searcher = self.searcher.with_live_changes()
+        if searcher is None or searcher is self.searcher:
             return self
         changed = copy.copy(self)
         changed.searcher = searcher
@@ -157,6 +182,34 @@ class Collection:
         return self.searcher.catalogue.live_changes(self.searcher.collection_id).apply(
             changes, published_generation=self.manifest.generation, encoder_digest=self.manifest.encoder.digest
         )
+
+    def upsert(
+        self,
+        key: str,
+        image: Image | None = None,
+        *,
+        title: str | None = None,
+        product_id: str | None = None,
+        metadata: Mapping[str, MetadataValue] | None = None,
+    ) -> ItemRecord:
+        """Add an item, or replace its picture, its metadata or both; what is not given stays. Searches see it at once.
+
+        Raises ItemNotFoundError for a new item without a picture, VersionMismatchError if somebody else changes it at
+        the same time, leaves of ImageError, ValueError for metadata that cannot be stored, and CollectionPinnedError.
+        """
+        checked = None if metadata is None else check_metadata(metadata)
+        edit = ItemEdit(title=title, product_id=product_id, metadata=checked)
+        make_change(self, new_version(self._refreshed(), key, image, edit))
+        return self._refreshed().item(key)
+
+    def delete(self, key: str) -> None:
+        """Remove an item; raises ItemNotFoundError, and CollectionPinnedError."""
+        make_change(self, LiveChange(key))
+        self._refreshed()
+
+    def _refreshed(self) -> Self:
+        self.searcher = self.with_live_changes().searcher
+        return self
 
     def leave_out_live_changes(self) -> None:
         """Answer from the snapshot alone from now on, as it was published."""
@@ -292,7 +345,7 @@ class Collection:
 
     def columns(self) -> list[ColumnSummary]:
         """The metadata columns by name, with the types of their values and the number of items that have one."""
-        return self.searcher.live_filter.columns()
+        return self.searcher.columns()
 
     def facets(self, names: Sequence[str], *, where: Where | None = None, limit: int = 20) -> dict[str, Facet]:
         """By field, its most frequent values among the items that pass, and their counts; raises FilterInvalidError."""

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from lookalike.catalogue.live_changes import ChangeStatus
+from lookalike.collection.item_edit import ItemEdit
 from lookalike.errors import ItemNotFoundError, LookalikeError
 from service.dependencies.admit import admit_form
 from service.dependencies.auth import require
@@ -57,9 +58,7 @@ async def put_item(
         change = ItemChange(
             key=key,
             upload=form.image,
-            title=form.title,
-            product_id=form.product_id,
-            metadata=form.metadata,
+            edit=ItemEdit(title=form.title, product_id=form.product_id, metadata=form.metadata),
             if_match=_tags(if_match),
         )
         return await _change_one(request, services, name, change)
@@ -75,10 +74,7 @@ async def patch_item(
     async with admit_form(request, services, ItemPatchForm, pictures=0, weight=lambda _: 1) as form:
         change = ItemChange(
             key=key,
-            is_patch=True,
-            title=form.title,
-            product_id=form.product_id,
-            metadata=form.metadata,
+            edit=ItemEdit(title=form.title, product_id=form.product_id, metadata=form.metadata, is_patch=True),
             if_match=_tags(if_match),
         )
         return await _change_one(request, services, name, change)
@@ -181,11 +177,13 @@ def _batch_change(index: int, change: Change, uploads: dict[str, Upload]) -> Ite
     return ItemChange(
         key=change.key,
         is_removal=change.op is Operation.DELETE,
-        is_patch=change.op is Operation.PATCH,
         upload=None if change.image is None else uploads[change.image],
-        title=change.title,
-        product_id=change.product_id,
-        metadata=change.metadata,
+        edit=ItemEdit(
+            title=change.title,
+            product_id=change.product_id,
+            metadata=change.metadata,
+            is_patch=change.op is Operation.PATCH,
+        ),
     )
 
 

@@ -1,0 +1,93 @@
+"""What ``Collection`` does to be changed live: it is made, its items get new versions, and are removed."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lookalike.api.pictures import Image, open_picture
+from lookalike.catalogue.live_changes import ChangeStatus, LiveChange
+from lookalike.catalogue.records import CollectionSettings, ItemDraft, ItemRecord
+from lookalike.collection.builder import CollectionEncoder
+from lookalike.collection.index_command import DEFAULT_KEEP
+from lookalike.collection.item_edit import ItemEdit
+from lookalike.collection.layout import CollectionLayout
+from lookalike.collection.lifecycle import create_collection
+from lookalike.collection.picture_store import PictureStore
+from lookalike.encoder.base import Vectors
+from lookalike.errors import CollectionPinnedError, ItemNotFoundError, VersionMismatchError
+from lookalike.images import decode, encode_png
+from lookalike.options import EncoderRequest, ImageLimits, Places
+from lookalike.wiring import INDEX_TYPES, default_encoder, load_encoder, open_catalogue
+
+if TYPE_CHECKING:
+    from lookalike.api.collection import Collection
+
+
+def create_empty(places: Places, name: str, encoder: str | None) -> None:
+    """Publish an empty collection; raises CollectionExistsError and the errors of loading the encoder."""
+    request = EncoderRequest(encoder or default_encoder())
+    spec = load_encoder(request, places.encoders_dir).spec
+    limits = ImageLimits()
+    settings = CollectionSettings("auto", DEFAULT_KEEP, limits.max_bytes, limits.max_pixels)
+    layout = CollectionLayout.of(places.collections_dir, name)
+    catalogue = open_catalogue(places)
+    try:
+        create_collection(layout, catalogue, CollectionEncoder(request, spec), settings, INDEX_TYPES)
+    finally:
+        catalogue.close()
+
+
+def make_change(collection: Collection, change: LiveChange) -> None:
+    """Raises CollectionPinnedError, ItemNotFoundError and VersionMismatchError."""
+    name = collection.layout.name
+    if collection.layout.is_pinned():
+        raise CollectionPinnedError(
+            f"the collection {name!r} was rolled back, and takes no changes until its next index run", subject=name
+        )
+    (outcome,) = collection.change_items([change])
+    if outcome.status is ChangeStatus.MISSING:
+        raise ItemNotFoundError(f"there is no item {change.key!r}", subject=change.key)
+    if outcome.status is ChangeStatus.CONFLICT:
+        raise VersionMismatchError(f"the item {change.key!r} was changed meanwhile: try again", subject=change.key)
+
+
+def new_version(collection: Collection, key: str, image: Image | None, edit: ItemEdit) -> LiveChange:
+    """The change that puts a picture, what ``edit`` says, or both; raises ItemNotFoundError without any picture."""
+    current = find_exactly(collection, key)
+    if image is not None:
+        picture, vector = _store_picture(collection, key, image)
+    elif current is not None:
+        picture, vector = current.draft, collection.vector(current)
+    else:
+        raise ItemNotFoundError(f"there is no item {key!r} yet: give its picture", subject=key)
+    expected = current.id if current is not None and (image is None or edit.keeps_a_part) else None
+    return LiveChange(key, edit.apply(picture, None if current is None else current.draft), vector, expected)
+
+
+def find_exactly(collection: Collection, key: str) -> ItemRecord | None:
+    """The item of this key, and not one of the same letters with other accents; None without one."""
+    try:
+        item = collection.item(key)
+    except ItemNotFoundError:
+        return None
+    return item if item.key == key else None
+
+
+def _store_picture(collection: Collection, key: str, image: Image) -> tuple[ItemDraft, Vectors]:
+    limits = collection.limits
+    data = encode_png(image) if isinstance(image, np.ndarray) else open_picture(image, limits, None).data
+    picture = decode(data, limits=limits, name=key)
+    (vector,) = collection.encoder.encode([picture.pixels])
+    draft = ItemDraft(
+        key=key,
+        location=PictureStore(collection.layout.pictures).put(data),
+        content_digest=hashlib.sha256(data).hexdigest(),
+        byte_size=len(data),
+        width=picture.width,
+        height=picture.height,
+        format=picture.format,
+    )
+    return draft, vector

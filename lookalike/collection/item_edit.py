@@ -1,0 +1,40 @@
+"""What a change says of an item, and the draft that comes of it: what is not said stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lookalike.catalogue.metadata import merge_metadata
+from lookalike.catalogue.records import ItemDraft
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemEdit:
+    """``metadata`` replaces what there is, or with ``is_patch`` the columns that it names; None keeps."""
+
+    title: str | None = None
+    product_id: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    is_patch: bool = False
+
+    @property
+    def keeps_a_part(self) -> bool:
+        """Whether anything of the item stays."""
+        return self.is_patch or None in (self.title, self.product_id, self.metadata)
+
+    def apply(self, picture: ItemDraft, old: ItemDraft | None) -> ItemDraft:
+        """``picture``, the draft of the new or the old picture, with what is said here and otherwise by ``old``."""
+        kept = picture if old is None else old
+        return replace(
+            picture,
+            title=kept.title if self.title is None else self.title,
+            product_id=kept.product_id if self.product_id is None else self.product_id,
+            metadata=self._metadata(kept),
+        )
+
+    def _metadata(self, kept: ItemDraft) -> Mapping[str, Any]:
+        if self.metadata is None:
+            return kept.metadata
+        return merge_metadata(kept.metadata, self.metadata) if self.is_patch else self.metadata

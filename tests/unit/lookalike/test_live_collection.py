@@ -1,0 +1,106 @@
+"""A collection that is made and changed with the Python API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lookalike import Collection
+from lookalike.collection.lifecycle import delete_collection, fold_changes, purge_collection, restore_collection
+from lookalike.errors import (
+    CollectionExistsError,
+    CollectionNotFoundError,
+    CollectionPinnedError,
+    ImageEmptyError,
+    ItemNotFoundError,
+)
+from lookalike.images import encode_png
+from lookalike.options import Places
+from lookalike.testing import make_picture
+from lookalike.wiring import INDEX_TYPES, open_catalogue
+
+MUG, SHOE = make_picture(1), make_picture(2)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Collection]:
+    with Collection.create(tmp_path, "shop") as collection:
+        yield collection
+
+
+def test_what_is_put_is_found_at_once_by_whoever_has_it_open(shop: Collection, tmp_path: Path) -> None:
+    with Collection.open(tmp_path, "shop") as other:
+        shop.upsert("mug", MUG, title="A mug", metadata={"price": 12, "tags": ["red"]})
+        shop.upsert("shoe", encode_png(SHOE), product_id="p-2", metadata={"price": 70})
+        (hit,) = shop.search(MUG, k=1)
+        assert (hit.key, hit.title, round(hit.score, 3)) == ("mug", "A mug", 1.0)
+        assert [found.key for found in shop.search(MUG, where="price > 50")] == ["shoe"]
+        assert len(other) == 0
+        seen = other.with_live_changes()
+        assert (len(seen), seen.item("shoe").product_id) == (2, "p-2")
+        assert np.array_equal(seen.vector("mug"), shop.vector("mug"))
+    with Collection.open(tmp_path, "shop") as later:
+        assert [item.key for item in later.items()] == ["mug", "shoe"]
+        assert later.count("tags contains red") == 1
+        assert {column.name: column.count for column in later.columns()} == {"price": 2, "tags": 1}
+
+
+def test_a_part_of_an_item_is_replaced_and_the_item_removed(shop: Collection) -> None:
+    shop.upsert("a", MUG, title="First", metadata={"price": 1})
+    assert dict(shop.upsert("a", metadata={"stock": True}).metadata) == {"stock": True}
+    assert shop.upsert("a", SHOE).title == "First"
+    assert round(shop.search(SHOE, k=1)[0].score, 3) == 1.0
+    shop.delete("a")
+    assert shop.search(SHOE) == []
+    for wrong in (lambda: shop.delete("a"), lambda: shop.upsert("a", title="no picture")):
+        with pytest.raises(ItemNotFoundError):
+            wrong()
+    with pytest.raises(ImageEmptyError):
+        shop.upsert("a", b"")
+    with pytest.raises(ValueError, match="price"):
+        shop.upsert("a", MUG, metadata={"price": {"amount": 1}})  # type: ignore[dict-item]
+    assert len(shop) == 0
+
+
+def test_changes_are_folded_into_a_snapshot_and_stay(shop: Collection, tmp_path: Path) -> None:
+    shop.upsert("a", MUG)
+    shop.upsert("b", SHOE)
+    shop.delete("b")
+    catalogue = open_catalogue(Places(tmp_path))
+    manifest = fold_changes(shop.layout, catalogue, INDEX_TYPES)
+    assert (manifest.generation, manifest.count) == (2, 1)
+    assert fold_changes(shop.layout, catalogue, INDEX_TYPES).generation == 2
+    catalogue.close()
+    with Collection.open(tmp_path, "shop") as folded:
+        assert folded.searcher.overlay.is_empty
+        assert folded.search(MUG, k=1)[0].key == "a"
+        folded.layout.point_to(1, pinned=True)
+        with pytest.raises(CollectionPinnedError):
+            folded.upsert("c", SHOE)
+
+
+def test_a_deleted_collection_comes_back_until_it_is_purged(shop: Collection, tmp_path: Path) -> None:
+    shop.upsert("a", MUG)
+    catalogue = open_catalogue(Places(tmp_path))
+    with pytest.raises(CollectionExistsError):
+        Collection.create(tmp_path, "shop")
+    delete_collection(shop.layout, catalogue)
+    with pytest.raises(CollectionNotFoundError):
+        Collection.open(tmp_path, "shop")
+    restore_collection(shop.layout, catalogue)
+    with Collection.open(tmp_path, "shop") as restored:
+        assert restored.search(MUG, k=1)[0].key == "a"
+    delete_collection(shop.layout, catalogue)
+    Collection.create(tmp_path, "shop").close()
+    with pytest.raises(CollectionExistsError):
+        restore_collection(shop.layout, catalogue)
+    assert purge_collection(shop.layout, catalogue) == 1
+    delete_collection(shop.layout, catalogue)
+    assert purge_collection(shop.layout, catalogue) == 1
+    with pytest.raises(CollectionNotFoundError):
+        restore_collection(shop.layout, catalogue)
+    assert [path.name for path in (tmp_path / "collections").iterdir()] == []
+    catalogue.close()
