@@ -8,7 +8,7 @@ items of a published snapshot never change, so masks are cached.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,12 +31,18 @@ from lookalike.short_repr import ShortRepr
 
 Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Check = Callable[[], None]
+"""Called before each step of a long operation; what it raises ends the operation."""
 
 CACHE_BYTES = 64 * MEBIBYTE
 _FEW = 32
 """How many items there are for one that passes where only a few pass."""
 _VALUE_BYTES = 300
 """About the bytes of one value of a column in memory."""
+
+
+def ignore_check() -> None:
+    """A ``Check`` that never ends anything."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -103,15 +109,18 @@ class SnapshotFilter:
                 types.setdefault(column, set()).add(element_type(kind))
         return KnownFields({column: frozenset(kinds) for column, kinds in types.items()})
 
-    def mask(self, condition: Condition) -> Mask:
-        """Which items pass, (len(ids),) bool; not to be written to."""
-        return self._mask(canonical(condition))
+    def mask(self, condition: Condition, check: Check = ignore_check) -> Mask:
+        """Which items pass, (len(ids),) bool; not to be written to.
+
+        ``check`` is called before each comparison that the database is asked for.
+        """
+        return self._mask(canonical(condition), check)
 
     def columns(self) -> list[ColumnSummary]:
         """The metadata columns of which some item of the snapshot has a value, by name."""
         summaries = []
         for name, types in sorted(self.fields.columns.items()):
-            count = int(np.count_nonzero(self._mask(Exists(Field(name)))))
+            count = int(np.count_nonzero(self._mask(Exists(Field(name)), ignore_check)))
             if count:
                 summaries.append(ColumnSummary(name, types, count))
         return summaries
@@ -125,33 +134,36 @@ class SnapshotFilter:
         builder = ConditionBuilder(self.fields)
         return {name: self._facet(mask, builder.find_field(name, f"facets.{name[:60]}"), limit) for name in names}
 
-    def _mask(self, condition: Condition) -> Mask:
+    def _mask(self, condition: Condition, check: Check) -> Mask:
         mask: Mask | None = self._cached(condition)
         if mask is None:
-            mask = self._compute(condition)
+            mask = self._compute(condition, check)
             mask.flags.writeable = False
             self._remember(condition, mask)
         return mask
 
-    def _compute(self, condition: Condition) -> Mask:
+    def _compute(self, condition: Condition, check: Check) -> Mask:
         match condition:
             case And(parts):
-                mask = self._mask(parts[0]).copy()
+                mask = self._mask(parts[0], check).copy()
                 for part in parts[1:]:
                     if mask.any():
-                        mask &= self._mask(part)
+                        mask &= self._mask(part, check)
                 return mask
             case Or(parts):
-                mask = self._mask(parts[0]).copy()
+                mask = self._mask(parts[0], check).copy()
                 for part in parts[1:]:
-                    mask |= self._mask(part)
+                    mask |= self._mask(part, check)
                 return mask
             case Not(part):
-                return ~self._mask(part)
+                return ~self._mask(part, check)
             case _:
+                check()
                 return self._ask(condition)
 
     def _ask(self, comparison: Comparison) -> Mask:
+        if not len(self._ids):
+            return np.zeros(0, dtype=np.bool_)
         statements = select_ids(self._collection_id, comparison)
         ids = _to_ids(row.ids for statement in statements for row in self._database.fetch_rows(statement))
         if len(ids) * _FEW > len(self._ids):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -12,13 +12,15 @@ import numpy as np
 
 from lookalike.catalogue.records import ItemRecord, Metadata, folder_of
 from lookalike.catalogue.repository import Catalogue
-from lookalike.catalogue.snapshot_filter import SnapshotFilter
+from lookalike.catalogue.snapshot_filter import Check, ColumnSummary, SnapshotFilter, ignore_check
 from lookalike.catalogue.visible_items import VisibleItems
 from lookalike.collection.overlay import Overlay
 from lookalike.collection.snapshot import Snapshot, check_ids
 from lookalike.errors import ItemNotFoundError, SnapshotDamagedError, VectorsInvalidError
 from lookalike.filters import Condition, Where, parse_filter
-from lookalike.index.base import Neighbours, Positions, VectorIndex, Vectors
+from lookalike.filters.conditions import Exists, Field
+from lookalike.filters.values import Scalar
+from lookalike.index.base import Mask, Neighbours, Positions, VectorIndex, Vectors
 from lookalike.short_repr import ShortRepr
 from lookalike.thresholds import Threshold, normalise_score
 
@@ -32,6 +34,8 @@ class Hit(ShortRepr):
 
     ``score_problem`` says why the score has no say, where the query is a picture of one colour; None otherwise.
     ``location`` is where its source has it: a path below the folder or the manifest's root, or a member of the zip.
+    The last three are of a search with a ``Refinement``: the value that it was grouped by, whether it passed the
+    filter, and the score with its boosts.
     """
 
     rank: int
@@ -43,6 +47,9 @@ class Hit(ShortRepr):
     location: str
     threshold: Threshold | None = field(default=None, repr=False)
     score_problem: str | None = field(default=None, repr=False)
+    group: Scalar | None = field(default=None, repr=False)
+    passed_filter: bool = field(default=True, repr=False)
+    boosted_score: float | None = field(default=None, repr=False)
 
     @property
     def normalized_score(self) -> float:
@@ -77,7 +84,7 @@ class Searcher:
     """Answers queries from one snapshot, and says what it can answer at once; safe from several threads at once.
 
     ``overlay`` are the live changes on top of it. ``visible_items`` and ``item_filter`` are of the snapshot alone,
-    ``live_filter`` filters all items.
+    ``added_filter`` filters the items that were added, ``live_filter`` all items.
     """
 
     snapshot: Snapshot
@@ -87,20 +94,23 @@ class Searcher:
     overlay: Overlay
     visible_items: VisibleItems = field(repr=False, compare=False)
     item_filter: SnapshotFilter = field(repr=False, compare=False)
+    added_filter: SnapshotFilter = field(repr=False, compare=False)
     live_filter: SnapshotFilter = field(repr=False, compare=False)
 
     @classmethod
     def of(cls, snapshot: Snapshot, index: VectorIndex, catalogue: Catalogue, collection_id: int) -> Self:
         """The searcher of a snapshot without live changes."""
         item_filter = catalogue.snapshot_filter(collection_id, snapshot.ids)
+        overlay = Overlay.empty(snapshot.ids, snapshot.manifest.dimension)
         return cls(
             snapshot,
             index,
             catalogue,
             collection_id,
-            Overlay.empty(snapshot.ids, snapshot.manifest.dimension),
+            overlay,
             catalogue.snapshot_items(collection_id, snapshot.manifest.generation),
             item_filter,
+            catalogue.snapshot_filter(collection_id, overlay.ids),
             item_filter,
         )
 
@@ -117,12 +127,18 @@ class Searcher:
             return None
         overlay = self.overlay.with_changes(changes)
         ids = np.union1d(self.snapshot.ids[overlay.snapshot_mask], overlay.ids)
-        return replace(self, overlay=overlay, live_filter=self.catalogue.snapshot_filter(self.collection_id, ids))
+        return replace(
+            self,
+            overlay=overlay,
+            added_filter=self.catalogue.snapshot_filter(self.collection_id, overlay.ids),
+            live_filter=self.catalogue.snapshot_filter(self.collection_id, ids),
+        )
 
     def without_live_changes(self) -> Self:
         """The searcher of the snapshot alone."""
         overlay = Overlay.empty(self.snapshot.ids, self.snapshot.manifest.dimension)
-        return replace(self, overlay=overlay, live_filter=self.item_filter)
+        added_filter = self.catalogue.snapshot_filter(self.collection_id, overlay.ids)
+        return replace(self, overlay=overlay, added_filter=added_filter, live_filter=self.item_filter)
 
     def __len__(self) -> int:
         return self.snapshot.manifest.count + self.overlay.count_change
@@ -131,9 +147,27 @@ class Searcher:
         """A filter, checked against the collection's columns; raises FilterInvalidError."""
         return parse_filter(where, self.live_filter.fields)
 
-    def count(self, condition: Condition) -> int:
+    def count(self, condition: Condition, check: Check = ignore_check) -> int:
         """Number of items that pass."""
-        return int(np.count_nonzero(self.live_filter.mask(condition)))
+        return int(np.count_nonzero(self.mask(condition, check)))
+
+    def mask(self, condition: Condition | None, check: Check = ignore_check) -> Mask:
+        """Which positions hold an item that is left and passes, those of added items behind those of the snapshot.
+
+        A new array of (n + m) bool; for ``check`` see ``SnapshotFilter.mask``.
+        """
+        if condition is None:
+            return np.concatenate([self.overlay.snapshot_mask, np.ones(len(self.overlay.records), dtype=np.bool_)])
+        passing = self.item_filter.mask(condition, check)
+        if len(self.overlay.removed_positions):
+            passing = passing & self.overlay.snapshot_mask
+        return np.concatenate([passing, self.added_filter.mask(condition, check)])
+
+    def columns(self, check: Check = ignore_check) -> list[ColumnSummary]:
+        """The metadata columns of which some item has a value, by name."""
+        known = sorted(self.live_filter.fields.columns.items())
+        summaries = (ColumnSummary(name, types, self.count(Exists(Field(name)), check)) for name, types in known)
+        return [summary for summary in summaries if summary.count]
 
     def neighbours(
         self, queries: Vectors, k: int, *, exclude: int | None = None, condition: Condition | None = None
@@ -148,7 +182,7 @@ class Searcher:
         if exclude is None:
             return self._search(queries, k, condition)
         # Searching for one more neighbour and removing the item costs less than a filter over all positions.
-        position = max(self.snapshot.position(exclude), self.overlay.position(exclude))
+        position = self.position(exclude)
         return _without(self._search(queries, k + 1, condition), position)
 
     def _search(self, queries: Vectors, k: int, condition: Condition | None) -> Neighbours:
@@ -157,9 +191,15 @@ class Searcher:
             return self.index.search(queries, k, mask=mask)
         masks = None
         if condition is not None and mask is not None:
-            added = self.catalogue.snapshot_filter(self.collection_id, self.overlay.ids)
-            masks = (mask, added.mask(condition))
+            masks = (mask, self.added_filter.mask(condition))
         return self.overlay.search(self.index, queries, k, masks)
+
+    def neighbours_among(self, queries: Vectors, k: int, mask: Mask) -> Neighbours:
+        """As ``neighbours``, among the items at the positions of a mask such as ``mask`` returns."""
+        count = len(self.snapshot.ids)
+        if self.overlay.is_empty:
+            return self.index.search(queries, k, mask=mask[:count])
+        return self.overlay.search(self.index, queries, k, (mask[:count], mask[count:]))
 
     def hits(
         self, neighbours: Neighbours, *, min_score: float | None = None, threshold: Threshold | None = None
@@ -171,8 +211,8 @@ class Searcher:
         is_hit = neighbours.positions >= 0
         if min_score is not None:
             is_hit &= neighbours.scores >= min_score
-        ids = self._ids_at(np.maximum(neighbours.positions, 0)) if len(self) else neighbours.positions
-        items = self._items(ids[is_hit].tolist())
+        ids = self.ids_at(np.maximum(neighbours.positions, 0)) if len(self) else neighbours.positions
+        items = self.records(ids[is_hit].tolist())
         return [
             [
                 _hit(rank, score, items[item_id], threshold)
@@ -216,8 +256,14 @@ class Searcher:
             raise ItemNotFoundError(f"the collection {name!r} has no item {key!r}", subject=key)
         return item
 
-    def page(self, after: int, limit: int) -> list[ItemRecord]:
-        """At most ``limit`` items, by ascending id, from the first whose id is above ``after``."""
+    def page(self, after: int, limit: int, condition: Condition | None = None) -> list[ItemRecord]:
+        """At most ``limit`` items that pass, by ascending id, from the first whose id is above ``after``."""
+        if condition is not None:
+            passing_ids = np.sort(self.ids_at(np.flatnonzero(self.mask(condition))))
+            start = int(np.searchsorted(passing_ids, after, side="right"))
+            ids = passing_ids[start : start + limit].tolist()
+            items = self.records(ids)
+            return [items[item_id] for item_id in ids]
         rows: list[ItemRecord] = []
         last, removed_ids = after, self.overlay.removed_ids
         while len(rows) < limit:
@@ -235,6 +281,16 @@ class Searcher:
         left = (item for item in rows if item.id not in self.overlay.removed_ids)
         return heapq.merge(left, self.overlay.records, key=lambda item: item.id)
 
+    def position(self, item_id: int) -> int:
+        """The position of an item, -1 for one that is not there."""
+        return max(self.snapshot.position(item_id), self.overlay.position(item_id))
+
+    def positions_of(self, keys: Sequence[str]) -> list[int]:
+        """The positions of those of these keys, exactly as they are, that there are."""
+        items = self.visible_items.by_keys(keys)
+        items |= {key: self.overlay.by_key[key] for key in keys if key in self.overlay.by_key}
+        return [self.position(item.id) for item in items.values()]
+
     def vector(self, item_id: int) -> Vectors:
         """The (D,) vector of an item; raises ItemNotFoundError."""
         place = self.overlay.position(item_id) - len(self.snapshot.ids)
@@ -246,7 +302,8 @@ class Searcher:
             raise ItemNotFoundError(f"the snapshot has no item {item_id}", subject=str(item_id))
         return vector
 
-    def _ids_at(self, positions: Positions) -> Positions:
+    def ids_at(self, positions: Positions) -> Positions:
+        """The ids of the items at these positions."""
         return self.snapshot.ids[positions] if self.overlay.is_empty else self.overlay.ids_at(positions)
 
     def _added_item(self, key: str) -> ItemRecord | None:
@@ -257,7 +314,7 @@ class Searcher:
         forms = (key, unicodedata.normalize("NFC", key), unicodedata.normalize("NFD", key))
         return next((by_key[form] for form in forms if form in by_key), None)
 
-    def _items(self, ids: list[int]) -> dict[int, ItemRecord]:
+    def records(self, ids: Sequence[int]) -> dict[int, ItemRecord]:
         """The rows of these items by id; raises SnapshotDamagedError where the catalogue lacks one."""
         # By generation too: in a catalogue that was lost or restored, an id may belong to a later picture.
         added = self.overlay.by_id

@@ -1,0 +1,113 @@
+"""The candidates of one search, best first: in rounds that grow, so that none comes twice and none is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lookalike.catalogue.snapshot_filter import Check, ignore_check
+from lookalike.collection.searcher import Searcher
+from lookalike.filters.values import Scalar
+from lookalike.index.base import Mask, Neighbours, Vectors
+
+MAX_ROUND = 16384
+"""The most candidates of one round: their rows are read together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An item with its cosine; ``rank_score`` is what it is ranked by, another number where there are boosts."""
+
+    item_id: int
+    score: float
+    rank_score: float
+    group: Scalar | None = None
+    passed_filter: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryVectors:
+    """What is searched with: (m, D) unit vectors, of which an item's best cosine counts, times ``scale``."""
+
+    vectors: Vectors
+    scale: float = 1.0
+
+    @classmethod
+    def mean(cls, vectors: Vectors) -> QueryVectors:
+        """An item's score is the mean of its cosines with these vectors: its product with their mean."""
+        mean = vectors.mean(axis=0, dtype=np.float64)
+        length = max(float(np.linalg.norm(mean)), 1e-12)
+        return cls((mean / length).astype(np.float32)[None], length)
+
+
+class CandidateRounds:
+    """The candidates among the items at the positions of a mask.
+
+    ``first`` are the neighbours of the first round, where the caller has them already.
+    """
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        queries: QueryVectors,
+        mask: Mask,
+        size: int,
+        *,
+        first: Neighbours | None = None,
+        check: Check = ignore_check,
+    ) -> None:
+        """``size`` is the number of candidates of the first round."""
+        self._searcher = searcher
+        self._queries = queries
+        self._left = mask.copy()
+        self._left_count = int(np.count_nonzero(mask))
+        self._size = size
+        self._first = first
+        self._check = check
+
+    def __iter__(self) -> Iterator[list[Candidate]]:
+        """One list a round, which is empty for the first round of none."""
+        while self._left_count:
+            self._check()
+            count = min(self._size, self._left_count, MAX_ROUND)
+            neighbours = self._first or self._searcher.neighbours_among(self._queries.vectors, count, self._left)
+            scores, positions = _merge(neighbours, count)
+            if not len(positions):
+                return
+            self._first, self._size = None, 2 * self._size
+            self._left[positions] = False
+            self._left_count -= len(positions)
+            scaled = scores.astype(np.float64) * self._queries.scale if self._queries.scale != 1.0 else scores
+            yield [
+                Candidate(item_id, score, score)
+                for item_id, score in zip(self._searcher.ids_at(positions).tolist(), scaled.tolist(), strict=True)
+            ]
+
+    def leave_out(self, mask: Mask) -> None:
+        """Take items out of what is left."""
+        self._left &= ~mask
+        self._left_count = int(np.count_nonzero(self._left))
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether nothing is left."""
+        return self._left_count == 0
+
+
+def _merge(neighbours: Neighbours, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and positions of the ``count`` best over all queries, each position once with its best score.
+
+    The best of the queries' own ``count`` best are those of the best scores: each is among those of one query.
+    """
+    scores, positions = neighbours.scores.ravel(), neighbours.positions.ravel()
+    is_hit = positions >= 0
+    scores, positions = scores[is_hit], positions[is_hit]
+    if len(neighbours.scores) == 1:
+        return scores[:count], positions[:count]
+    order = np.lexsort((positions, -scores))
+    scores, positions = scores[order], positions[order]
+    _, first_places = np.unique(positions, return_index=True)
+    places = np.sort(first_places)[:count]
+    return scores[places], positions[places]

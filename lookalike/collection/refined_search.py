@@ -1,0 +1,258 @@
+"""One search with a ``Refinement``: a list of groups, made as far as it is asked for, of which pages are slices.
+
+Candidates come in rounds. In windows of these, boosts reorder them; copies and groups that were seen are left out, each
+new group gets its other members, and in windows of groups diversity reorders them. Every step depends on the query and
+on the size of the first page alone, so the list is the same whenever it is made again, and no page has gaps or doubles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+
+from lookalike.catalogue.records import ItemRecord
+from lookalike.catalogue.snapshot_filter import Check, ignore_check
+from lookalike.collection.candidates import Candidate, CandidateRounds, QueryVectors
+from lookalike.collection.diversity import diverse_order
+from lookalike.collection.refinement import (
+    PLAIN,
+    FieldReader,
+    GroupKey,
+    Refinement,
+    boost_readers,
+    boosted,
+    group_key,
+)
+from lookalike.collection.searcher import Hit, Searcher
+from lookalike.filters.conditions import Condition
+from lookalike.filters.values import TypedValue
+from lookalike.index.base import Mask
+
+BOOST_WINDOW, LEAST_BOOST_WINDOW = 10, 200
+"""Boosts rank so many candidates together for each hit of the first page, and at least so many."""
+DIVERSITY_WINDOW, LEAST_DIVERSITY_WINDOW = 4, 100
+"""Likewise diversity."""
+MAX_WINDOW = 2000
+_CONDITION_VALUES = 500
+
+Group = tuple[Candidate, ...]
+
+
+class RefinedSearch:
+    """The hits of one query, as groups: of one item each where nothing is grouped. For one thread at a time."""
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        queries: QueryVectors,
+        k: int,
+        refinement: Refinement = PLAIN,
+        *,
+        condition: Condition | None = None,
+        exclude: int | None = None,
+        check: Check = ignore_check,
+    ) -> None:
+        """``k`` is the number of groups of the first page, ``exclude`` the id of an item that is no hit.
+
+        ``check`` is called between the steps. Raises FilterInvalidError for fields that cannot be used.
+        """
+        self._searcher = searcher
+        self._queries = queries
+        self._k = k
+        self._refinement = refinement
+        self.check = check
+        fields = searcher.live_filter.fields
+        group_by = refinement.group_by
+        self._group_reader = None if group_by is None else FieldReader.of(group_by, fields, "group_by")
+        self._boosts = boost_readers(refinement.boosts, fields)
+        self._is_plain = refinement.keeps_order and condition is None and not refinement.exclude_keys
+        self._exclude = exclude
+        self._candidates_mask = searcher.mask(None)
+        excluded = [] if exclude is None else [searcher.position(exclude)]
+        excluded += searcher.positions_of(refinement.exclude_keys) if refinement.exclude_keys else []
+        self._candidates_mask[[position for position in excluded if position >= 0]] = False
+        self._passing = self._candidates_mask
+        if condition is not None:
+            self._passing = self._candidates_mask & searcher.mask(condition, self._run_check)
+        self.best_score: float | None = None
+        self.is_relaxed = False
+        self._keys: set[GroupKey] = set()
+        self._new_values: list[TypedValue] = []
+        self._digests: set[str] = set()
+        self._repeat_count = 0
+        self._group_count = 0
+        self._groups: list[Group] = []
+        self._source = self._ranked_groups()
+
+    def __len__(self) -> int:
+        """Number of items that may be hits: those that pass the filter and are not excluded."""
+        return int(np.count_nonzero(self._passing))
+
+    def page(self, start: int, count: int) -> list[Candidate]:
+        """The items of so many groups from the one at ``start``."""
+        self._make(start + count)
+        return [candidate for group in self._groups[start : start + count] for candidate in group]
+
+    def has_more(self, stop: int) -> bool:
+        """Whether there is a group at ``stop``."""
+        self._make(stop)
+        if len(self._groups) < stop:
+            return False
+        refinement = self._refinement
+        if refinement.keeps_order and refinement.min_score is None and not refinement.relax_filter:
+            return len(self) > stop  # known without another round
+        self._make(stop + 1)
+        return len(self._groups) > stop
+
+    def hits(self, candidates: list[Candidate], first_rank: int = 1) -> list[Hit]:
+        """The candidates of a page with their rows; raises SnapshotDamagedError."""
+        items = self._searcher.records([candidate.item_id for candidate in candidates])
+        has_boosts = bool(self._boosts)
+        return [_hit(rank, one, items[one.item_id], has_boosts) for rank, one in enumerate(candidates, first_rank)]
+
+    def _make(self, count: int) -> None:
+        if count > len(self._groups):
+            self._groups.extend(islice(self._source, count - len(self._groups)))
+
+    def _run_check(self) -> None:
+        self.check()
+
+    def _ranked_groups(self) -> Iterator[Group]:
+        yield from self._rank(self._passing)
+        if self._refinement.relax_filter and self._group_count < self._k:
+            for group in self._rank(self._candidates_mask & ~self._passing):
+                self.is_relaxed = True
+                yield tuple(replace(candidate, passed_filter=False) for candidate in group)
+
+    def _rank(self, mask: Mask) -> Iterator[Group]:
+        candidates = self._boosted(self._read_rounds(mask))
+        if self._group_reader is None and not self._refinement.dedupe:
+            groups: Iterator[Group] = ((candidate,) for candidate in self._count_groups(candidates))
+        else:
+            groups = self._make_groups(candidates, mask)
+        return self._diversified(groups) if self._refinement.diversity else groups
+
+    def _count_groups(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+        for candidate in candidates:
+            self._group_count += 1
+            yield candidate
+
+    def _read_rounds(self, mask: Mask) -> Iterator[Candidate]:
+        """All candidates; items of groups that are complete are left out once most of a round were such."""
+        if not mask.any():
+            return
+        size = self._k if self._refinement.keeps_order else 2 * self._k + 8
+        first = None
+        if self._is_plain and len(self._queries.vectors) == 1:
+            # The same neighbours as a search without a refinement has: its later pages are of this search.
+            first = self._searcher.neighbours(self._queries.vectors, self._k, exclude=self._exclude)
+        rounds = CandidateRounds(self._searcher, self._queries, mask, size, first=first, check=self._run_check)
+        for candidates in rounds:
+            if self.best_score is None:
+                self.best_score = candidates[0].score
+            if self._is_too_low(candidates[0]):
+                return
+            self._repeat_count = 0
+            yield from (candidate for candidate in candidates if not self._is_too_low(candidate))
+            if 2 * self._repeat_count > len(candidates):
+                self._leave_out_groups(rounds)
+
+    def _is_too_low(self, candidate: Candidate) -> bool:
+        min_score = self._refinement.min_score
+        return min_score is not None and candidate.score < float(np.float32(min_score))
+
+    def _leave_out_groups(self, rounds: CandidateRounds) -> None:
+        values, self._new_values = self._new_values, []
+        if self._group_reader is not None:
+            for start in range(0, len(values), _CONDITION_VALUES):
+                condition = self._group_reader.condition(values[start : start + _CONDITION_VALUES])
+                rounds.leave_out(self._searcher.mask(condition, self._run_check))
+
+    def _boosted(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
+        if not self._boosts:
+            yield from candidates
+            return
+        size = min(max(BOOST_WINDOW * self._k, LEAST_BOOST_WINDOW), MAX_WINDOW)
+        while window := list(islice(candidates, size)):
+            items = self._searcher.records([candidate.item_id for candidate in window])
+            scored = [replace(one, rank_score=boosted(one.score, items[one.item_id], self._boosts)) for one in window]
+            yield from sorted(scored, key=lambda candidate: -candidate.rank_score)
+
+    def _make_groups(self, candidates: Iterable[Candidate], mask: Mask) -> Iterator[Group]:
+        """A group for each candidate that is of none before, and no copy of an item before."""
+        for candidate, item in self._with_items(candidates):
+            if self._is_copy(item):
+                continue
+            value = None if self._group_reader is None else self._group_reader.read(item)
+            if value is None:
+                group: Group = (candidate,)
+            else:
+                typed = TypedValue.of(value)
+                if group_key(typed) in self._keys:
+                    self._repeat_count += 1
+                    continue
+                self._keys.add(group_key(typed))
+                self._new_values.append(typed)
+                group = (replace(candidate, group=value),)
+            self._digests.add(item.draft.content_digest)
+            if value is not None and self._refinement.group_size > 1:
+                group = (*group, *self._other_members(group[0], TypedValue.of(value), mask))
+            self._group_count += 1
+            yield group
+
+    def _other_members(self, head: Candidate, value: TypedValue, mask: Mask) -> Iterator[Candidate]:
+        """The best of the group after its first."""
+        assert self._group_reader is not None
+        mask = mask & self._searcher.mask(self._group_reader.condition([value]), self._run_check)
+        mask[self._searcher.position(head.item_id)] = False
+        wanted = self._refinement.group_size - 1
+        rounds = CandidateRounds(self._searcher, self._queries, mask, 2 * wanted, check=self._run_check)
+        # Within a round scores descend: the first that is too low ends the group.
+        members = (candidate for candidates in rounds for candidate in candidates if not self._is_too_low(candidate))
+        for candidate, item in self._with_items(self._boosted(members), chunk=2 * wanted):
+            if wanted == 0:
+                return
+            if not self._is_copy(item):
+                self._digests.add(item.draft.content_digest)
+                wanted -= 1
+                yield replace(candidate, group=head.group)
+
+    def _is_copy(self, item: ItemRecord) -> bool:
+        return self._refinement.dedupe and item.draft.content_digest in self._digests
+
+    def _with_items(
+        self, candidates: Iterable[Candidate], chunk: int | None = None
+    ) -> Iterator[tuple[Candidate, ItemRecord]]:
+        """Candidates with their rows, which are read in chunks."""
+        source = iter(candidates)
+        while batch := list(islice(source, chunk or 2 * self._k + 8)):
+            items = self._searcher.records([candidate.item_id for candidate in batch])
+            for candidate in batch:
+                yield candidate, items[candidate.item_id]
+
+    def _diversified(self, groups: Iterator[Group]) -> Iterator[Group]:
+        size = min(max(DIVERSITY_WINDOW * self._k, LEAST_DIVERSITY_WINDOW), MAX_WINDOW)
+        while window := list(islice(groups, size)):
+            vectors = np.stack([self._searcher.vector(group[0].item_id) for group in window])
+            scores = np.array([group[0].rank_score for group in window])
+            for place in diverse_order(scores, vectors, self._refinement.diversity):
+                yield window[place]
+
+
+def _hit(rank: int, candidate: Candidate, item: ItemRecord, has_boosts: bool) -> Hit:
+    draft = item.draft
+    return Hit(
+        rank,
+        draft.key,
+        candidate.score,
+        draft.title,
+        draft.product_id,
+        draft.metadata,
+        draft.location,
+        group=candidate.group,
+        passed_filter=candidate.passed_filter,
+        boosted_score=candidate.rank_score if has_boosts else None,
+    )

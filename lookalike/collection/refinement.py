@@ -1,0 +1,137 @@
+"""What a search may ask for beyond the nearest items: groups, no copies, diversity, boosts, a way out of a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lookalike.catalogue.records import ItemRecord
+from lookalike.errors import FilterInvalidError
+from lookalike.filters.builder import ConditionBuilder
+from lookalike.filters.conditions import Condition, Equals, Field
+from lookalike.filters.fields import KnownFields
+from lookalike.filters.values import Scalar, TypedValue, ValueType
+
+MAX_BOOSTS = 4
+MAX_WEIGHT = 0.5
+"""The most that all boosts of a search together may add to a cosine, or take from it."""
+_NOT_IN_RECORDS = frozenset({"created_at"})
+
+GroupKey = tuple[ValueType, float, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boost:
+    """A numeric field that moves scores: ``weight`` · clip(value / ``scale``, 0, 1) is added; 0 without a value."""
+
+    field: str
+    weight: float
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refinement:
+    """How hits are chosen beyond their scores; the defaults leave a search as it is.
+
+    - ``min_score``: leave out items with a lower cosine.
+    - ``exclude_keys``: leave out these items.
+    - ``group_by``, ``group_size``: k groups of items with the same value of a field, the best ``group_size`` of each.
+      An item without a value is a group of its own.
+    - ``dedupe``: leave out items whose file has the same bytes as that of a better hit.
+    - ``diversity``: from 0 to 1, how much likeness to the hits before counts against an item (maximal marginal
+      relevance, Carbonell and Goldstein 1998).
+    - ``relax_filter``: where fewer than k pass, go on with the best that do not.
+    - ``boosts``: fields that move scores.
+    """
+
+    min_score: float | None = None
+    exclude_keys: tuple[str, ...] = ()
+    group_by: str | None = None
+    group_size: int = 1
+    dedupe: bool = False
+    diversity: float = 0.0
+    relax_filter: bool = False
+    boosts: tuple[Boost, ...] = ()
+
+    @property
+    def keeps_order(self) -> bool:
+        """Whether each item that passes is a hit, in the order of the scores."""
+        return self.group_by is None and not self.dedupe and not self.diversity and not self.boosts
+
+
+PLAIN = Refinement()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldReader:
+    """Reads one field of items."""
+
+    field: Field
+
+    @classmethod
+    def of(cls, name: str, fields: KnownFields, place: str, wanted: frozenset[ValueType] | None = None) -> FieldReader:
+        """The reader of a field by its name in a filter; raises FilterInvalidError.
+
+        Lists have no one value, so a field with lists is refused; so is one that has no values of the ``wanted`` types.
+        """
+        field = ConditionBuilder(fields).find_field(name, place)
+        types = fields.types(field) or frozenset()
+        if field.is_built_in and field.name in _NOT_IN_RECORDS:
+            raise FilterInvalidError(f"{place}: {field.name} cannot be used here", subject=place)
+        if any(element.in_list for element in types):
+            raise FilterInvalidError(f"{place}: {field.name[:60]!r} has lists: name a column without", subject=place)
+        if wanted is not None and not wanted & {element.type for element in types}:
+            nouns = " or ".join(kind.noun for kind in sorted(wanted))
+            raise FilterInvalidError(f"{place}: no value of {field.name[:60]!r} is {nouns}", subject=place)
+        return cls(field)
+
+    def read(self, item: ItemRecord) -> Scalar | None:
+        """The item's value; None without one."""
+        if self.field.is_built_in:
+            built_in: Scalar | None = getattr(item.draft, self.field.name)
+            return built_in
+        value = item.metadata.get(self.field.name)
+        return None if isinstance(value, list) else value
+
+    def number(self, item: ItemRecord) -> float:
+        """The item's value if it is a finite number, else 0."""
+        value = self.read(item)
+        if value is None or isinstance(value, str | bool):
+            return 0.0
+        number = TypedValue.of(value).number
+        return number if np.isfinite(number) else 0.0
+
+    def condition(self, values: list[TypedValue]) -> Condition:
+        """What the items with one of these values pass."""
+        return Equals(self.field, tuple(values))
+
+
+def group_key(value: TypedValue) -> GroupKey:
+    """Equal for values that a filter takes as equal: dates are their moments, however they are written."""
+    return (value.type, value.number, value.text if value.type is ValueType.TEXT else "")
+
+
+def boost_readers(boosts: Sequence[Boost], fields: KnownFields) -> list[tuple[Boost, FieldReader]]:
+    """The boosts with their fields; raises FilterInvalidError for those that are out of range or have no numbers."""
+    if len(boosts) > MAX_BOOSTS:
+        raise FilterInvalidError(f"boost: at most {MAX_BOOSTS} are possible", subject="boost")
+    # A sum of decimals may be a hair above the decimal that is meant.
+    if sum(abs(boost.weight) for boost in boosts) > MAX_WEIGHT + 1e-9:
+        raise FilterInvalidError(
+            f"boost: the weights must be at most {MAX_WEIGHT} in sum, signs aside", subject="boost"
+        )
+    if not all(boost.scale > 0 for boost in boosts):
+        raise FilterInvalidError("boost: a scale must be above 0", subject="boost")
+    numbers = frozenset({ValueType.NUMBER})
+    return [
+        (boost, FieldReader.of(boost.field, fields, f"boost[{place}].field", numbers))
+        for place, boost in enumerate(boosts)
+    ]
+
+
+def boosted(score: float, item: ItemRecord, readers: Sequence[tuple[Boost, FieldReader]]) -> float:
+    """The score with what its boosts add."""
+    added = sum(boost.weight * min(1.0, max(0.0, reader.number(item) / boost.scale)) for boost, reader in readers)
+    return score + added
