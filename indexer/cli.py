@@ -31,6 +31,7 @@ VERBS = {
     "collections": "inspect",
     "verify": "inspect",
     "rollback": "inspect",
+    "unpin": "inspect",
     "create": "live",
     "fold": "live",
     "delete": "live",

@@ -81,7 +81,7 @@ async def change_items(
     if await services.search_in_thread(snapshot.collection.layout.is_pinned):
         raise CollectionPinnedError(
             f"the collection {snapshot.name!r} was rolled back to snapshot {snapshot.generation}, and takes no changes "
-            "until its next index run",
+            f"until `python -m indexer unpin --collection {snapshot.name}`",
             subject=snapshot.name,
         )
     encoded = await _encode_all(services, snapshot, changes, stopwatch)

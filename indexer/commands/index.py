@@ -155,7 +155,7 @@ def reindex(
 ) -> None:
     """Bring every collection up to date from the source, and with the settings, that it remembers.
 
-    This is what runs when no command is given.
+    One that was rolled back is left as it is, until `unpin` or `index`. This is what runs when no command is given.
     """
     if session.has_no_data():
         raise CollectionNotFoundError(
@@ -165,9 +165,13 @@ def reindex(
         )
     with session.catalogue() as catalogue:
         collections = catalogue.collections()
-    rejected_count, failure_count, shrunk_count = 0, 0, 0
+    rejected_count, failure_count, shrunk_count, pinned_count = 0, 0, 0, 0
     for record in collections:
         try:
+            if session.layout(record.name).is_pinned():
+                pinned_count += 1
+                _say_pinned(session, record.name)
+                continue
             if record.source.kind == NO_SOURCE:
                 fold_collection(session, record.name)
                 continue
@@ -180,15 +184,24 @@ def reindex(
             shrunk_count += isinstance(error, SourceShrunkError)
             session.reporter.say(f"error: {record.name}: {error.message}")
             session.reporter.event("error", collection=record.name, code=error.code, message=error.message)
+    current_count = len(collections) - failure_count - pinned_count
     session.reporter.answer(
-        f"{len(collections) - failure_count} of {len(collections)} collections are up to date",
+        f"{current_count} of {len(collections)} collections are up to date",
         collections=len(collections),
         failed=failure_count,
+        pinned=pinned_count,
     )
     if failure_count:
         raise typer.Exit(EXIT_SHRUNK if shrunk_count == failure_count else EXIT_FAILED)
     if rejected_count:
         raise typer.Exit(EXIT_REJECTED)
+
+
+def _say_pinned(session: Session, name: str) -> None:
+    generation = session.layout(name).current()
+    session.reporter.say(
+        f"{name}: left at snapshot {generation}, to which it was rolled back: `unpin --collection {name}` ends that"
+    )
 
 
 def _rehearse(session: Session, request: IndexRequest, options: RunOptions) -> None:

@@ -1,4 +1,4 @@
-"""Commands that look at collections and keep them whole: ``collections``, ``verify``, ``rollback``."""
+"""Commands that look at collections and keep them whole: ``collections``, ``verify``, ``rollback``, ``unpin``."""
 
 from __future__ import annotations
 
@@ -132,9 +132,9 @@ def rollback(
         typer.Option("--to", help="Snapshot to go back to. Without it: the one before the current."),
     ] = None,
 ) -> None:
-    """Make an older snapshot the current one, after checking it, until the next index or reindex.
+    """Make an older snapshot the current one, after checking it, until `unpin` or the next index of this collection.
 
-    These go forward again, to what the source then holds: stop the job that runs them, and mend the source, first.
+    The job that brings all collections up to date leaves it there, and it takes no live changes.
     """
     with session.catalogue(collection) as catalogue:
         record = catalogue.collection(collection)
@@ -150,6 +150,22 @@ def rollback(
             layout.point_to(target, pinned=target < layout.complete_generations()[-1])
     session.reporter.answer(
         f"{collection}: snapshot {target} is current{_until(layout, record)}", collection=collection, snapshot=target
+    )
+
+
+@with_collections
+def unpin(session: Session, collection: CollectionOption) -> None:
+    """End a rollback: make the newest snapshot the current one again."""
+    with session.catalogue(collection) as catalogue:
+        catalogue.collection(collection)
+    layout = session.layout(collection)
+    with layout.hold_lock():
+        complete = layout.complete_generations()
+        _check_generation(session, collection, complete[-1] if complete else 0)
+        with disk_errors(layout.root):
+            layout.point_to(complete[-1])
+    session.reporter.answer(
+        f"{collection}: snapshot {complete[-1]} is current", collection=collection, snapshot=complete[-1]
     )
 
 
@@ -169,7 +185,7 @@ def _until(layout: CollectionLayout, record: CollectionRecord) -> str:
     if current is None:
         return ""
     newest = layout.complete_generations()[-1]
-    text = f" until the next index or reindex, which goes on from snapshot {newest}"
+    text = f" until `unpin`, or an index of this collection, which goes on from snapshot {newest}"
     with suppress(SnapshotDamagedError):
         newest_encoder = read_manifest(layout, newest).encoder
         if newest_encoder.digest != current.encoder.digest:

@@ -45,7 +45,8 @@ def make_change(collection: Collection, change: LiveChange) -> None:
     name = collection.layout.name
     if collection.layout.is_pinned():
         raise CollectionPinnedError(
-            f"the collection {name!r} was rolled back, and takes no changes until its next index run", subject=name
+            f"the collection {name!r} was rolled back, and takes no changes until `python -m indexer unpin -c {name}`",
+            subject=name,
         )
     (outcome,) = collection.change_items([change])
     if outcome.status is ChangeStatus.MISSING:

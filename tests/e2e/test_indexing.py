@@ -156,12 +156,20 @@ def test_what_undoes_a_rollback_says_so(run: Run, shop: Path) -> None:
     assert "rollback" not in run("index", shop, "-c", "shop").err
     rolled_back = run("rollback", "-c", "shop")
     assert rolled_back.out == (
-        "shop: snapshot 1 is current until the next index or reindex, which goes on from snapshot 2\n"
+        "shop: snapshot 1 is current until `unpin`, or an index of this collection, which goes on from snapshot 2\n"
     )
-    ended = run("reindex")
+    for _ in range(2):
+        ended = run("reindex")
+        assert (ended.code, ended.out) == (0, "0 of 1 collections are up to date\n")
+        assert "shop: left at snapshot 1, to which it was rolled back" in ended.err
+        assert "snapshot 1 of" in run("collections").out
+    ended = run("index", shop, "-c", "shop")
     assert "shop: the rollback to snapshot 1 ends with this run, which goes on from snapshot 2" in ended.err
     assert "7 pictures in snapshot 2" in ended.out
-    assert "rollback" not in run("reindex").err
+    assert "rolled back" not in run("reindex").err
+    assert run("rollback", "-c", "shop").code == 0
+    assert run("unpin", "-c", "shop").out == "shop: snapshot 2 is current\n"
+    assert run("reindex").out.endswith("1 of 1 collections are up to date\n")
 
 
 def test_one_collection_without_its_source_does_not_keep_the_others_back(run: Run, shop: Path, tmp_path: Path) -> None:
