@@ -160,7 +160,37 @@ EXAMPLES = (
         "rollback",
         "Serve the snapshot before.",
         "rollback --collection shop",
-        related=("collections", "reindex", "operations.md"),
+        related=("unpin", "collections", "reindex", "operations.md"),
+    ),
+    Example(
+        "unpin",
+        "Serve the newest snapshot again after a rollback.",
+        "unpin --collection shop",
+        related=("rollback",),
+    ),
+    Example(
+        "create",
+        "Make an empty collection, to send pictures to.",
+        "create --collection mugs",
+        related=("fold", "delete", "live.md"),
+    ),
+    Example(
+        "fold",
+        "Publish a snapshot with the changes that were made live.",
+        "fold --collection mugs",
+        related=("create", "live.md"),
+    ),
+    Example(
+        "delete",
+        "Take a collection out of service.",
+        "delete --collection mugs --confirm mugs",
+        related=("restore", "live.md"),
+    ),
+    Example(
+        "restore",
+        "Bring a deleted collection back.",
+        "restore --collection mugs",
+        related=("delete",),
     ),
     Example(
         "fetch",
