@@ -51,6 +51,7 @@ class Node:
     data: Path
     environment: dict[str, str]
     port: int = 0
+    fold_after: int = 200
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -60,7 +61,7 @@ class Node:
                 probe.bind(("127.0.0.1", 0))
                 self.port = probe.getsockname()[1]
         command = [sys.executable, "-m", "service", "--data", str(self.data), "--port", str(self.port)]
-        flags = ["--fold-after", "200", "--fold-seconds", "60", "--log-level", "error"]
+        flags = ["--fold-after", str(self.fold_after), "--fold-seconds", "60", "--log-level", "error"]
         self.process = subprocess.Popen([*command, *flags], env=self.environment)
         for _ in range(600):
             try:

@@ -280,8 +280,10 @@ class _Step:
         """What the source said of a key when it was removed, which is remembered with its new version from now on."""
         is_removed = _removals(self.collection.id, [key])
         source_digest = self.session.scalar(select(LiveRemovalRow.source_digest).where(*is_removed))
+        if source_digest is None:
+            return NEVER_IN_SOURCE
         self.session.execute(delete(LiveRemovalRow).where(*is_removed))
-        return source_digest or NEVER_IN_SOURCE
+        return source_digest
 
 
 def _source_digest(row: ItemRow) -> str:
