@@ -18,7 +18,7 @@ from lookalike.images import resize
 Pixels = npt.NDArray[np.uint8]
 Grey = npt.NDArray[np.float32]
 
-MARKS_VERSION = 1
+MARKS_VERSION = 2
 """Changes whenever the same file would get other marks."""
 MIN_SIDE = 16
 """Pixels; a smaller picture has too little on it to be anybody's copy."""
@@ -29,6 +29,8 @@ _GROUND_TOLERANCE = 16
 """Levels by which the colour of a uniform ground may vary: what JPEG and soft shadows do to it."""
 _MIN_GROUND = 0.1
 """Share of the content's box from which the ground is masked out: a cut-out on black and on white have one mask."""
+_FILLED = 0.5
+"""Share of a row or column that is no ground, from which it belongs to a picture shown on the ground."""
 _TALL = 2.5
 """Aspect ratio from which windows of the picture have hashes too."""
 _MAX_WINDOWS = 256
@@ -41,8 +43,9 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """``whole`` has hashes of the picture, of its content without a border and of the content without its ground;
-    ``windows`` those of windows of a tall or wide picture. Each is a concatenation of hashes of 32 bytes.
+    """``whole`` has hashes of the picture, of its content without a border, of the content without its ground, and of
+    what a viewer shows in the middle of a screen; ``windows`` those of windows of a tall or wide picture. Each is a
+    concatenation of hashes of 32 bytes.
 
     ``colourfulness`` is the mean distance between the channels, in levels; ``clipped`` the share of pixels at the ends
     of the picture's own range, which making it lighter or raising its contrast adds to; ``strips`` the share that is
@@ -116,7 +119,10 @@ def _grey(pixels: Pixels) -> Grey:
 
 
 def _content_greys(small: Pixels) -> list[Grey]:
-    """What a uniform ground surrounds, as it is and with the ground in the mean of the rest; empty without a ground."""
+    """What a uniform ground surrounds, as it is and with the ground in the mean of the rest; empty without a ground.
+
+    Third what fills most of a run of rows and columns: a photo on a telephone's screen, without the time above it.
+    """
     corners = small[[0, 0, -1, -1], [0, -1, 0, -1]].astype(np.int16)
     if np.ptp(corners, axis=0).max() > _GROUND_TOLERANCE:
         return []
@@ -130,7 +136,22 @@ def _content_greys(small: Pixels) -> list[Grey]:
     if mask.mean() < 1 - _MIN_GROUND:
         filled = np.where(mask[..., None], content, content[mask].mean(axis=0).astype(np.uint8))
         greys.append(_grey(filled))
+    rows_run = _longest_run(mask.mean(axis=1) >= _FILLED)
+    columns_run = _longest_run(mask[rows_run].mean(axis=0) >= _FILLED) if rows_run != slice(0, 0) else rows_run
+    shown = content[rows_run, columns_run]
+    if min(shown.shape[:2]) >= MIN_SIDE and shown.shape != content.shape:
+        greys.append(_grey(shown))
     return greys
+
+
+def _longest_run(is_filled: npt.NDArray[np.bool_]) -> slice:
+    """The longest run of True, empty if there is none."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], is_filled, [False]]).astype(np.int8)))
+    starts, ends = edges[::2], edges[1::2]
+    if not len(starts):
+        return slice(0, 0)
+    longest = int((ends - starts).argmax())
+    return slice(int(starts[longest]), int(ends[longest]))
 
 
 def _window_greys(pixels: Pixels) -> list[Grey]:

@@ -89,6 +89,21 @@ def test_of_lossless_files_of_equal_pixels_the_smallest_is_kept(tmp_path: Path) 
     assert _copies(search_folder(folder)) == [("b.png", {"a.bmp"})]
 
 
+@pytest.mark.parametrize("ground", ["black", "white"])
+def test_a_screenshot_of_a_photo_is_found_without_an_encoder(tmp_path: Path, ground: str) -> None:
+    screen, ink = Image.new("RGB", (540, 1170), ground), "white" if ground == "black" else "black"
+    photo = draw_scene(1, (960, 720))
+    shown = scaled(photo, 540 / photo.width)
+    screen.paste(shown, (0, (1170 - shown.height) // 2))
+    draw = ImageDraw.Draw(screen)
+    draw.text((20, 15), "12:41", fill=ink)
+    draw.text((460, 15), "87 %", fill=ink)
+    for left in (80, 200, 320, 440):
+        draw.ellipse((left, 1100, left + 24, 1124), outline=ink, width=3)
+    files = {"photo.jpg": jpeg(photo, 90), "screenshot.png": png(screen)}
+    assert _copies(search_folder(write_files(tmp_path / "f", files))) == [("photo.jpg", {"screenshot.png"})]
+
+
 def test_forty_sizes_of_one_picture_are_one_group(tmp_path: Path) -> None:
     files = {f"size-{n:02d}.jpg": jpeg(scaled(SCENE, 0.4 + n / 50)) for n in range(40)}
     files |= {f"other-{n}.jpg": jpeg(draw_scene(100 + n, (120, 90))) for n in range(20)}
