@@ -44,11 +44,11 @@ PICTURES = 400
 REQUESTS = {10: 400, 100: 100}
 _ANSWER = (
     b'{"collection":%b,"snapshot":%d,"encoder":%b,"results":[%b],"threshold":%b,"query":%b,"best_score":%b,'
-    b'"exhausted":%b,"took_ms":'
+    b'"exhausted":%b,"next_cursor":%b,"passing":null,"facets":null,"fallback":null,"took_ms":'
 )
 _HIT = (
     b'{"rank":%d,%b,"score":%a,"normalized_score":%a,"similar":%b,"confidence":%b,'
-    b'"confidence_problem":%b,"tier":%b,"tier_problem":%b,%b}'
+    b'"confidence_problem":%b,"tier":%b,"tier_problem":%b,%b,"group":null,"passed_filter":true,"boosted_score":null}'
 )
 _rows: dict[str, tuple[bytes, bytes]] = {}
 
@@ -56,7 +56,7 @@ _rows: dict[str, tuple[bytes, bytes]] = {}
 def encode_with_templates(result: SearchResult) -> EncodedResult:
     """The same JSON by format strings."""
     threshold, hits = result.threshold, []
-    for hit, outcome in zip(result.hits, result.tiers, strict=True):
+    for hit, outcome in zip(result.ranking.hits, result.tiers, strict=True):
         if (row := _rows.get(hit.key)) is None:
             image_url, thumbnail_url = item_urls(result.snapshot.name, hit.key)
             fields: dict[str, Any] = {"title": hit.title, "product_id": hit.product_id, "metadata": dict(hit.metadata)}
@@ -76,7 +76,7 @@ def encode_with_templates(result: SearchResult) -> EncodedResult:
             row[1],
         )
         hits.append(_HIT % values)
-    best_score = result.best_score
+    best_score = result.ranking.best_score
     answer = _ANSWER % (
         to_json(result.snapshot.name),
         result.snapshot.generation,
@@ -85,7 +85,8 @@ def encode_with_templates(result: SearchResult) -> EncodedResult:
         to_json(dataclasses.asdict(ThresholdAnswer.of(threshold))),
         to_json(result.query),
         b"null" if best_score is None else b"%a" % round_score(best_score),
-        b"true" if result.exhausted else b"false",
+        b"true" if result.ranking.exhausted else b"false",
+        to_json(result.ranking.next_cursor),
     )
     return EncodedResult(answer, result.snapshot.generation)
 

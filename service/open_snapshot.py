@@ -21,6 +21,7 @@ from service.duplicate_review import ReportCache
 from service.http.problems import detail_of
 from service.http.responses import ResponseCache
 from service.inference.encoder_pool import EncoderPool
+from service.page_cache import PageCache
 from service.schemas.responses import PictureProblem
 
 _LOG = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class OpenSnapshot:
     encoders: EncoderPool
     calibration: Calibration | None = None
     response_cache: ResponseCache = field(default_factory=ResponseCache)
+    page_cache: PageCache = field(default_factory=PageCache)
     report_cache: ReportCache = field(default_factory=ReportCache)
     leases: int = 0
     is_retired: bool = False

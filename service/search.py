@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from typing import Self
 
 from lookalike.api import Collection
 from lookalike.catalogue.records import ItemRecord
+from lookalike.collection.candidates import QueryVectors
 from lookalike.collection.searcher import Hit
 from lookalike.encoder.base import Vectors
 from lookalike.index.base import Neighbours
 from lookalike.thresholds import Threshold
 from lookalike.tiers import PLAIN_PROBLEM
 from service.box import WHOLE_PICTURE, Box
+from service.cancellation import search_with_check
 from service.embedding import (
     NO_FINGERPRINT,
     FingerprintOutcome,
@@ -27,9 +28,10 @@ from service.embedding import (
 )
 from service.http.body import Upload
 from service.open_snapshot import OpenSnapshot
-from service.schemas.requests import BatchForm, SearchForm, SimilarQuery
+from service.refined_ranking import PageMaker, Ranking
 from service.schemas.search_responses import QueryAnswer
 from service.scores import TierOutcome
+from service.search_options import SearchOptions
 from service.services import Services
 from service.telemetry.timing import Stopwatch
 
@@ -43,28 +45,17 @@ _MAX_INLINE_NEIGHBOURS = 50
 """How many neighbours are looked up in the event loop's own thread, where all are in memory."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchOptions:
-    """How to search: ``min_score`` is a cosine, ``threshold`` a normalised score, None for the collection's own."""
-
-    k: int
-    min_score: float | None
-    threshold: float | None
-    tiers: bool = False
-
-    @classmethod
-    def from_request(cls, request: SearchForm | BatchForm | SimilarQuery) -> Self:
-        """The options that a form or a query string has."""
-        tiers = not isinstance(request, BatchForm) and request.tiers
-        return cls(k=request.k, min_score=request.min_score, threshold=request.threshold, tiers=tiers)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureQuery:
     """Search with an uploaded picture, or with a part of it."""
 
     upload: Upload
     box: Box = WHOLE_PICTURE
+
+    @property
+    def identity(self) -> str:
+        """What is searched with, apart from the picture: a cursor recognises that by its vector."""
+        return f"picture {self.box}"
 
     def cache_key(self, _options: SearchOptions) -> None:
         """Not cached: uploads rarely come twice."""
@@ -75,6 +66,11 @@ class KeyQuery:
     """Search with an indexed item, by its stored vector."""
 
     key: str
+
+    @property
+    def identity(self) -> str:
+        """What is searched with."""
+        return f"key {self.key}"
 
     def cache_key(self, options: SearchOptions) -> Hashable | None:
         """Not cached with tiers: the files that they are decided by may change."""
@@ -87,6 +83,11 @@ class ItemPartQuery:
 
     key: str
     box: Box
+
+    @property
+    def identity(self) -> str:
+        """What is searched with."""
+        return f"key {self.box} {self.key}"
 
     def cache_key(self, _options: SearchOptions) -> None:
         """Not cached: the item's file may change."""
@@ -111,25 +112,15 @@ class EncodedQuery:
     is_plain: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ranking:
-    """Hits, best first; ``best_score`` is the best cosine in the index, even where ``min_score`` left its item out."""
-
-    best_score: float
-    hits: list[Hit]
-
-
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SearchResult:
-    """The hits, best first, with an entry of ``tiers`` for each; ``best_score`` is None in an empty collection."""
+    """The hits of a ranking, with an entry of ``tiers`` for each."""
 
     snapshot: OpenSnapshot
     query: QueryAnswer
-    hits: list[Hit]
+    ranking: Ranking
     tiers: list[TierOutcome]
     threshold: Threshold
-    best_score: float | None
-    exhausted: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -155,15 +146,12 @@ class Search:
         """
         query, ranking = await self._run_query()
         threshold = self.collection.threshold(self.options.threshold)
-        candidates = len(self.collection) - (query.item is not None)
         return SearchResult(
             snapshot=self.snapshot,
             query=query.summary,
-            hits=ranking.hits,
+            ranking=ranking,
             tiers=await self._decide_tiers(query, ranking.hits, threshold),
             threshold=threshold,
-            best_score=ranking.best_score if candidates else None,
-            exhausted=len(ranking.hits) < self.options.k or self.options.k >= candidates,
         )
 
     async def _run_query(self) -> tuple[EncodedQuery, Ranking]:
@@ -196,6 +184,9 @@ class Search:
         if self._is_inline() and self.collection.searcher.has_cached_item(key):
             query = self._read_stored(key)
             ranking = await self._rank(query)
+        elif not self.options.is_plain:
+            query = await self.services.search_in_thread(self._read_stored, key)
+            ranking = await self._rank(query)
         else:
             # All of it in one thread: three changes of thread cost as much as the search.
             query, ranking = await self.services.search_in_thread(self._read_and_rank, key)
@@ -227,7 +218,7 @@ class Search:
 
     def _read_and_rank(self, key: str) -> tuple[EncodedQuery, Ranking]:
         query = self._read_stored(key)
-        return query, self._read_hits(self._find_neighbours(query))
+        return query, self._read_hits(query, self._find_neighbours(query))
 
     def _read_stored(self, key: str) -> EncodedQuery:
         with self.stopwatch.stage("catalogue"):
@@ -237,25 +228,51 @@ class Search:
 
     async def _rank(self, query: EncodedQuery) -> Ranking:
         """The hits: at once in a small collection whose rows are in memory, else in a thread."""
+        if not self.options.is_plain:
+            with self.stopwatch.stage("search"):
+                return await search_with_check(self.services, self._page_maker(query).refined_page)
         if not self._is_inline():
-            return await self.services.search_in_thread(lambda: self._read_hits(self._find_neighbours(query)))
+            return await self.services.search_in_thread(lambda: self._read_hits(query, self._find_neighbours(query)))
         neighbours = self._find_neighbours(query)
         if self.collection.searcher.has_cached_hits(neighbours):
-            return self._read_hits(neighbours)
-        return await self.services.search_in_thread(self._read_hits, neighbours)
+            return self._read_hits(query, neighbours)
+        return await self.services.search_in_thread(self._read_hits, query, neighbours)
 
     def _is_inline(self) -> bool:
         """Whether the search takes less time than a change of thread, and so delays no other request."""
-        return self.options.k <= _MAX_INLINE_NEIGHBOURS and self.collection.searcher.is_light()
+        options = self.options
+        return options.k <= _MAX_INLINE_NEIGHBOURS and self.collection.searcher.is_light() and options.is_plain
 
     def _find_neighbours(self, query: EncodedQuery) -> Neighbours:
         with self.stopwatch.stage("search"):
             return self.collection.neighbours(query.vector[None], self.options.k, exclude=query.item)
 
-    def _read_hits(self, neighbours: Neighbours) -> Ranking:
+    def _read_hits(self, query: EncodedQuery, neighbours: Neighbours) -> Ranking:
+        options = self.options
+        candidate_count = len(self.collection) - (query.item is not None)
         with self.stopwatch.stage("catalogue"):
-            hits = self.collection.hits(neighbours, min_score=self.options.min_score)[0]
-        return Ranking(float(neighbours.scores[0, 0]), hits)
+            hits = self.collection.hits(neighbours, min_score=options.min_score)[0]
+        exhausted = len(hits) < options.k or options.k >= candidate_count
+        next_cursor = None
+        if not exhausted:
+            page_maker = self._page_maker(query)
+            next_cursor = str(page_maker.next_cursor(options.k, options.k, page_maker.queries))
+        return Ranking(
+            best_score=float(neighbours.scores[0, 0]) if candidate_count else None,
+            hits=hits,
+            exhausted=exhausted,
+            next_cursor=next_cursor,
+        )
+
+    def _page_maker(self, query: EncodedQuery) -> PageMaker:
+        return PageMaker(
+            snapshot=self.snapshot,
+            collection=self.collection,
+            options=self.options,
+            queries=QueryVectors(query.vector[None]),
+            identity=self.query.identity,
+            exclude=None if query.item is None else query.item.id,
+        )
 
     async def _decide_tiers(self, query: EncodedQuery, hits: list[Hit], threshold: Threshold) -> list[TierOutcome]:
         """One outcome for each hit; those behind the first ``MAX_TIERS`` have no tier."""

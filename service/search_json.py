@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service.http.responses import encode_json, item_urls
-from service.schemas.search_responses import HitAnswer, SearchAnswer, ThresholdAnswer
+from service.schemas.search_responses import FacetAnswer, HitAnswer, SearchAnswer, ThresholdAnswer
 from service.scores import confidence_problem, is_similar, round_score, rounded_confidence
 from service.search import SearchResult
 
@@ -26,7 +26,8 @@ def encode_result(result: SearchResult) -> EncodedResult:
 
 def search_answer(result: SearchResult, took_ms: dict[str, float]) -> SearchAnswer:
     """A result in the fields of the wire format."""
-    best_score = result.best_score
+    ranking, facets = result.ranking, result.ranking.facets
+    best_score = ranking.best_score
     return SearchAnswer(
         collection=result.snapshot.name,
         snapshot=result.snapshot.generation,
@@ -35,7 +36,11 @@ def search_answer(result: SearchResult, took_ms: dict[str, float]) -> SearchAnsw
         threshold=ThresholdAnswer.of(result.threshold),
         query=result.query,
         best_score=None if best_score is None else round_score(best_score),
-        exhausted=result.exhausted,
+        exhausted=ranking.exhausted,
+        next_cursor=ranking.next_cursor,
+        passing=ranking.passing,
+        facets=None if facets is None else {name: FacetAnswer.of(facet) for name, facet in facets.items()},
+        fallback=ranking.fallback,
         took_ms=took_ms,
     )
 
@@ -43,7 +48,7 @@ def search_answer(result: SearchResult, took_ms: dict[str, float]) -> SearchAnsw
 def _hit_answers(result: SearchResult) -> list[HitAnswer]:
     collection, threshold = result.snapshot.name, result.threshold
     answers = []
-    for hit, outcome in zip(result.hits, result.tiers, strict=True):
+    for hit, outcome in zip(result.ranking.hits, result.tiers, strict=True):
         score = hit.score
         image_url, thumbnail_url = item_urls(collection, hit.key)
         answers.append(
@@ -62,6 +67,9 @@ def _hit_answers(result: SearchResult) -> list[HitAnswer]:
                 metadata=dict(hit.metadata),
                 image_url=image_url,
                 thumbnail_url=thumbnail_url,
+                group=hit.group,
+                passed_filter=hit.passed_filter,
+                boosted_score=None if hit.boosted_score is None else round(hit.boosted_score, 6),
             )
         )
     return answers

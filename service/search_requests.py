@@ -9,6 +9,7 @@ from typing import TypeVar
 from fastapi import Request, Response
 
 from lookalike.errors import ItemNotFoundError, SnapshotDamagedError
+from service.cancellation import search_with_check
 from service.errors import RequestError, UploadError
 from service.http.body import Upload
 from service.http.disconnect import run_while_connected
@@ -17,8 +18,9 @@ from service.http.responses import json_response, timed_response
 from service.open_snapshot import OpenSnapshot
 from service.schemas.requests import BatchForm
 from service.schemas.search_responses import BatchAnswer, BatchEntry, SearchAnswer
-from service.search import STAGES, PictureQuery, Query, Search, SearchOptions
+from service.search import STAGES, PictureQuery, Query, Search
 from service.search_json import EncodedResult, encode_result, search_answer
+from service.search_options import SearchOptions
 from service.services import Services
 from service.telemetry.timing import Stopwatch
 
@@ -101,6 +103,7 @@ async def _search_batch(
 ) -> BatchAnswer:
     await snapshot.encoder()
     options = SearchOptions.from_request(form)
+    await _prepare_filter(services, snapshot, options)
     semaphore = asyncio.Semaphore(CONCURRENT_PICTURES)
 
     async def search_picture(index: int, upload: Upload) -> BatchEntry:
@@ -120,6 +123,13 @@ async def _search_batch(
         results=entries,
         took_ms=stopwatch.took_ms(),
     )
+
+
+async def _prepare_filter(services: Services, snapshot: OpenSnapshot, options: SearchOptions) -> None:
+    """Ask the catalogue once for what the pictures have in common; raises FilterInvalidError for all of them."""
+    filter_text, searcher = options.filter, snapshot.collection.searcher
+    if filter_text is not None:
+        await search_with_check(services, lambda check: searcher.count(filter_text.condition(searcher), check))
 
 
 async def _search_picture(

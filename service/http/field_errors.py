@@ -32,6 +32,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "string_pattern_mismatch": lambda _: "contains a character that is not allowed",
     "too_short": lambda limits: f"must be sent at least {limits['min_length']} times",
     "too_long": lambda limits: f"must be sent at most {limits['max_length']} times",
+    "enum": lambda limits: f"must be {limits['expected']}",
     "value_error": lambda limits: str(limits["error"]),
 }
 """By pydantic's type of error, given its ``ctx``. ``value_error`` is what validators of this project raise."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from lookalike.encoder.int8.artifact import SUFFIX, is_quantised
-from lookalike.errors import LookalikeError
+from lookalike.errors import FilterInvalidError, LookalikeError
 from service.errors import FieldInvalidError, OverloadedError, RequestError, UploadError
 
 MEDIA_TYPE = "application/problem+json"
@@ -90,7 +90,6 @@ STATUS = {
 INDEXER_CODES = frozenset(
     {
         "download-failed",
-        "filter-invalid",
         "key-duplicate",
         "key-invalid",
         "labels-missing",
@@ -178,6 +177,8 @@ def problem_of(error: RequestError | LookalikeError | UploadError, *, path: str,
     status = STATUS[error.code]
     fields = error.fields if isinstance(error, FieldInvalidError) else []
     detail = error.message if isinstance(error, UploadError) else detail_of(error)
+    if isinstance(error, FilterInvalidError):
+        fields = [{"field": error.subject or "filter", "code": error.code, "message": error.message}]
     if isinstance(error, UploadError):
         fields = [{"field": error.field, "code": error.code, "message": error.message}]
     return Problem(

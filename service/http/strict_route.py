@@ -14,6 +14,8 @@ from starlette.types import Receive, Scope, Send
 from service.http.field_errors import REPEATED_CODE, UNKNOWN_CODE, field_problem, fields_error, unknown_message
 
 PARAMETER = "parameter"
+FILTER, FILTER_PAIR = "filter", "filter["
+"""Where there is a parameter ``filter``, there are ``filter[NAME]`` and ``filter[NAME][OPERATOR]`` too."""
 
 
 class StrictRoute(APIRoute):
@@ -27,7 +29,10 @@ class StrictRoute(APIRoute):
 
     def check_parameters(self, parameters: QueryParams) -> None:
         """Raise FieldInvalidError for parameters that are unknown or repeated."""
-        counts = Counter(name for name, _ in parameters.multi_items())
+        has_filter = FILTER in self.parameter_names
+        counts = Counter(
+            name for name, _ in parameters.multi_items() if not (has_filter and name.startswith(FILTER_PAIR))
+        )
         problems = [
             field_problem(name, UNKNOWN_CODE, self._unknown_message(name))
             if name not in self.parameter_names

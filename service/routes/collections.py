@@ -6,8 +6,11 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from lookalike.catalogue.snapshot_filter import ColumnSummary
+from service.cancellation import search_with_check
 from service.dependencies.auth import READERS, require
 from service.http.body import refuse_body
+from service.http.disconnect import run_while_connected
 from service.http.path_params import Name
 from service.http.problems import problem_of
 from service.http.responses import json_response, tag_response
@@ -19,6 +22,7 @@ from service.schemas.responses import (
     CollectionProblem,
     CollectionRow,
     CollectionsAnswer,
+    ColumnAnswer,
     EncoderAnswer,
     SourceAnswer,
 )
@@ -39,9 +43,15 @@ async def list_collections(request: Request, services: ServicesDependency) -> Re
 
 @router.get("/{name}", operation_id="get_collection", response_model=CollectionAnswer)
 async def get_collection(request: Request, services: ServicesDependency, name: Name) -> Response:
-    """A collection: its snapshot, encoder, index, measured recall and threshold."""
-    async with services.snapshots.lease(name) as snapshot:
-        return tag_response(request, json_response(collection_answer(snapshot), snapshot=snapshot.generation))
+    """A collection: its snapshot, encoder, index, columns, measured recall and threshold."""
+
+    async def work() -> Response:
+        async with services.snapshots.lease(name) as snapshot:
+            columns = await search_with_check(services, snapshot.searcher.columns)
+            answer = collection_answer(snapshot, [_column(column) for column in columns])
+            return tag_response(request, json_response(answer, snapshot=snapshot.generation))
+
+    return await run_while_connected(request, work(), timeout=services.settings.request_timeout)
 
 
 @router.post(
@@ -90,7 +100,11 @@ def _row(services: Services, name: str, path: str) -> CollectionRow:
     )
 
 
-def collection_answer(snapshot: OpenSnapshot) -> CollectionAnswer:
+def _column(column: ColumnSummary) -> ColumnAnswer:
+    return ColumnAnswer(name=column.name, types=sorted(map(str, column.types)), count=column.count)
+
+
+def collection_answer(snapshot: OpenSnapshot, columns: list[ColumnAnswer] | None = None) -> CollectionAnswer:
     """A collection as JSON."""
     manifest, origin = snapshot.collection.manifest, snapshot.collection.origin
     spec, picture_problem = manifest.encoder, snapshot.picture_problem
@@ -113,6 +127,7 @@ def collection_answer(snapshot: OpenSnapshot) -> CollectionAnswer:
         engine=manifest.engine,
         plan=manifest.plan,
         recall=None if manifest.recall is None else asdict(manifest.recall),
+        columns=columns,
         threshold=ThresholdAnswer.of(snapshot.collection.threshold()),
         calibration=None if snapshot.calibration is None else CalibrationAnswer.of(snapshot.calibration),
         bytes=sum(stamp.bytes for stamp in manifest.files.values()),

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from lookalike.catalogue.records import ItemRecord
+from lookalike.catalogue.snapshot_filter import Check
+from service.cancellation import search_with_check
 from service.dependencies.auth import READERS
 from service.dependencies.fast_route import FastRoute
 from service.embedding import read_item_picture
@@ -20,10 +22,12 @@ from service.http.responses import PRIVATE, is_cached_by_client, item_urls, json
 from service.http.strict_route import StrictRoute
 from service.item_changes import item_tag
 from service.open_snapshot import OpenSnapshot
+from service.schemas.refinement_fields import FilterField
 from service.schemas.requests import SimilarQuery
 from service.schemas.responses import ItemAnswer, ItemsAnswer
 from service.schemas.search_responses import SearchAnswer
-from service.search import TIERS_WEIGHT, KeyQuery, SearchOptions
+from service.search import TIERS_WEIGHT, KeyQuery
+from service.search_options import FilterText, SearchOptions
 from service.search_requests import run_search
 from service.services import ServicesDependency
 
@@ -40,18 +44,37 @@ async def list_items(
     name: Name,
     limit: Annotated[int, Query(ge=1, le=500, description="Items a page.")] = 50,
     cursor: Annotated[str | None, Query(max_length=80, description="`next_cursor` of the page before.")] = None,
+    filter: Annotated[FilterField, Query()] = None,
 ) -> Response:
-    """A collection's items, in the order in which they came. A cursor belongs to one snapshot: pages never shift."""
-    async with services.snapshots.lease(name) as snapshot:
-        after = 0 if cursor is None else _position(cursor, snapshot)
-        page = await services.search_in_thread(lambda: snapshot.collection.page(after=after, limit=limit + 1))
-        answer = ItemsAnswer(
-            collection=snapshot.name,
-            snapshot=snapshot.generation,
-            items=[item_answer(snapshot.name, item) for item in page[:limit]],
-            next_cursor=_cursor(snapshot.generation, page[limit - 1].id) if len(page) > limit else None,
-        )
-        return tag_response(request, json_response(answer, snapshot=snapshot.generation))
+    """A collection's items that pass a filter, in the order in which they came.
+
+    A cursor belongs to one snapshot: pages never shift.
+    """
+    filter_text = FilterText.of(filter, request.query_params.multi_items())
+
+    async def work() -> Response:
+        async with services.snapshots.lease(name) as snapshot:
+            after = 0 if cursor is None else _position(cursor, snapshot)
+            searcher = snapshot.collection.searcher
+
+            def read(check: Check) -> tuple[list[ItemRecord], int]:
+                if filter_text is None:
+                    return searcher.page(after, limit + 1), len(searcher)
+                condition = filter_text.condition(searcher)
+                count = searcher.count(condition, check)
+                return searcher.page(after, limit + 1, condition), count
+
+            page, count = await search_with_check(services, read)
+            answer = ItemsAnswer(
+                collection=snapshot.name,
+                snapshot=snapshot.generation,
+                count=count,
+                items=[item_answer(snapshot.name, item) for item in page[:limit]],
+                next_cursor=_cursor(snapshot.generation, page[limit - 1].id) if len(page) > limit else None,
+            )
+            return tag_response(request, json_response(answer, snapshot=snapshot.generation))
+
+    return await run_while_connected(request, work(), timeout=services.settings.request_timeout)
 
 
 @router.get("/{key:path}/image", operation_id="get_item_image", response_class=Response, responses=_PICTURE)
@@ -109,7 +132,7 @@ async def get_similar_items(
 ) -> Response:
     """The k items most similar to this one, itself left out; nothing is encoded."""
     with services.admission.permit(TIERS_WEIGHT if parameters.tiers else 1):
-        options = SearchOptions.from_request(parameters)
+        options = SearchOptions.from_request(parameters, request.query_params.multi_items())
         return await run_search(request, services, name, KeyQuery(key), options)
 
 

@@ -1,17 +1,26 @@
-"""``POST /search`` and ``POST /search/batch``."""
+"""Searches in all collections or in one, and the facets of one."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
 
+from fastapi import APIRouter, Request, Response
+from fastapi import Query as QueryString
+
+from lookalike.catalogue.snapshot_filter import Check
 from service.box import WHOLE_PICTURE
+from service.cancellation import search_with_check
 from service.dependencies.admit import admit_form
 from service.dependencies.fast_route import FastRoute
 from service.errors import ImageMissingError
+from service.http.disconnect import run_while_connected
 from service.http.forms import form_schema
-from service.schemas.requests import BatchForm, SearchForm
-from service.schemas.search_responses import BatchAnswer, SearchAnswer
-from service.search import TIERS_WEIGHT, ItemPartQuery, KeyQuery, PictureQuery, Query, SearchOptions
+from service.http.path_params import Name
+from service.http.responses import json_response
+from service.schemas.requests import BatchForm, CollectionSearchForm, FacetsQuery, SearchForm
+from service.schemas.search_responses import BatchAnswer, FacetAnswer, FacetsAnswer, SearchAnswer
+from service.search import TIERS_WEIGHT, ItemPartQuery, KeyQuery, PictureQuery, Query
+from service.search_options import FilterText, SearchOptions
 from service.search_requests import run_batch, run_search
 from service.services import ServicesDependency
 
@@ -28,7 +37,19 @@ async def search(request: Request, services: ServicesDependency) -> Response:
         return await run_search(request, services, form.collection, _query_of(form), options)
 
 
-def _query_of(form: SearchForm) -> Query:
+@router.post(
+    "/collections/{name}/search",
+    operation_id="search_collection",
+    response_model=SearchAnswer,
+    openapi_extra=form_schema(CollectionSearchForm),
+)
+async def search_collection(request: Request, services: ServicesDependency, name: Name) -> Response:
+    """``/search`` in the collection of the path."""
+    async with admit_form(request, services, CollectionSearchForm, pictures=1, weight=_permits) as form:
+        return await run_search(request, services, name, _query_of(form), SearchOptions.from_request(form))
+
+
+def _query_of(form: CollectionSearchForm) -> Query:
     if form.image is not None and form.key is None:
         return PictureQuery(form.image, form.box or WHOLE_PICTURE)
     if form.key is not None and form.image is None:
@@ -36,7 +57,7 @@ def _query_of(form: SearchForm) -> Query:
     raise ImageMissingError("send exactly one of image (a file) and key (of an indexed picture)")
 
 
-def _permits(form: SearchForm) -> int:
+def _permits(form: CollectionSearchForm) -> int:
     return TIERS_WEIGHT if form.tiers else 1
 
 
@@ -47,3 +68,38 @@ async def search_batch(request: Request, services: ServicesDependency) -> Respon
     """``/search`` for up to 64 pictures; one that is bad has a problem in its place, and the others their answers."""
     async with admit_form(request, services, BatchForm, pictures=BATCH_WEIGHT) as form:
         return await run_batch(request, services, form)
+
+
+async def get_facets(
+    request: Request,
+    services: ServicesDependency,
+    name: Name,
+    parameters: Annotated[FacetsQuery, QueryString()],
+) -> Response:
+    """Counts of the values of columns, among all items or those that pass a filter."""
+    filter_text = FilterText.of(parameters.filter, request.query_params.multi_items())
+
+    async def work() -> Response:
+        async with services.snapshots.lease(name) as snapshot:
+            searcher = snapshot.collection.searcher
+
+            def count(check: Check) -> FacetsAnswer:
+                condition = None if filter_text is None else filter_text.condition(searcher)
+                passing_count = len(searcher) if condition is None else searcher.count(condition, check)
+                facets = searcher.live_filter.facets(condition, parameters.names, parameters.limit)
+                return FacetsAnswer(
+                    collection=snapshot.name,
+                    snapshot=snapshot.generation,
+                    count=passing_count,
+                    facets={column: FacetAnswer.of(facet) for column, facet in facets.items()},
+                )
+
+            return json_response(await search_with_check(services, count), snapshot=snapshot.generation)
+
+    with services.admission.permit():
+        return await run_while_connected(request, work(), timeout=services.settings.request_timeout)
+
+
+router.add_api_route(
+    "/collections/{name}/facets", get_facets, operation_id="get_facets", response_model=FacetsAnswer, methods=["GET"]
+)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, WithJsonSchema, model_validator
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
 from service.box import BoxField
 from service.http.forms import File, Form
+from service.schemas.refinement_fields import MAX_FACETS, FacetNames, FilterField, PageFields, RefinementFields
 
 MAX_BATCH_PICTURES = 64
 Collection = Annotated[
@@ -46,21 +47,20 @@ GivenTiers = Annotated[
 ]
 
 
-class SimilarQuery(BaseModel):
-    """How to search with an indexed picture."""
-
+class _SimilarFields(BaseModel):
     k: K = 10
     min_score: MinScore = None
     threshold: GivenThreshold = None
     tiers: GivenTiers = False
 
 
-class SearchForm(Form):
-    """A picture, or the key of an indexed one, and how to search."""
+class SimilarQuery(PageFields, _SimilarFields):
+    """How to search with an indexed picture."""
 
+
+class _SearchFields(Form):
     image: File | None = Field(default=None, description="The picture to search with.")
     key: Key | None = Field(default=None, description="Instead of a picture: the key of an indexed one.")
-    collection: Collection = None
     k: K = 10
     min_score: MinScore = None
     threshold: GivenThreshold = None
@@ -68,14 +68,37 @@ class SearchForm(Form):
     tiers: GivenTiers = False
 
 
-class BatchForm(Form):
-    """Several pictures, and how to search with each."""
+class CollectionSearchForm(PageFields, _SearchFields):
+    """A picture, or the key of an indexed one, and how to search."""
 
+
+class SearchForm(CollectionSearchForm):
+    """A picture, or the key of an indexed one, and how and where to search."""
+
+    collection: Collection = None
+
+
+class _BatchFields(Form):
     image: list[File] = Field(min_length=1, max_length=MAX_BATCH_PICTURES, description="The pictures to search with.")
     collection: Collection = None
     k: K = 10
     min_score: MinScore = None
     threshold: GivenThreshold = None
+
+
+class BatchForm(RefinementFields, _BatchFields):
+    """Several pictures, and how to search with each."""
+
+
+class FacetsQuery(BaseModel):
+    """Which values to count, and among which items."""
+
+    names: FacetNames = Field(
+        min_length=1,
+        description=f"1 to {MAX_FACETS} columns, between commas or as a JSON list: their values are counted.",
+    )
+    filter: FilterField = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="How many values of each, the most frequent ones.")] = 20
 
 
 class CompareForm(Form):

@@ -174,6 +174,14 @@ class CalibrationAnswer(BaseModel):
         return cls(**{name: getattr(calibration, name) for name in cls.model_fields})
 
 
+class ColumnAnswer(BaseModel):
+    """A column of the items' metadata, by which they can be filtered, grouped and counted."""
+
+    name: str
+    types: list[str] = Field(description="Types of its values: text, number, boolean, date, and list of each.")
+    count: int = Field(ge=1, description="How many items have a value.")
+
+
 class CollectionAnswer(BaseModel):
     """A collection in full."""
 
@@ -188,6 +196,9 @@ class CollectionAnswer(BaseModel):
     engine: str
     plan: list[str]
     recall: dict[str, Any] | None = Field(description="Measured when the snapshot was published.")
+    columns: list[ColumnAnswer] | None = Field(
+        description="The columns of the metadata, by name; null in responses to changes of the collection."
+    )
     threshold: ThresholdAnswer
     calibration: CalibrationAnswer | None = Field(description="Null if neither it nor its encoder is calibrated.")
     bytes: int
@@ -217,6 +228,7 @@ class ItemsAnswer(BaseModel):
 
     collection: str
     snapshot: int
+    count: int = Field(description="How many items there are on all pages.")
     items: list[ItemAnswer]
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
 

@@ -10,9 +10,11 @@ import msgspec
 from pydantic import BaseModel, Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema
 
+from lookalike.catalogue.snapshot_filter import Facet
 from lookalike.thresholds import Threshold
 from lookalike.tiers import Tier
 from service.http.problems import Problem
+from service.schemas.refinement_fields import Fallback
 
 Score = Annotated[float, Field(ge=-1, le=1, description="Cosine score, -1 to 1.")]
 Normalized = Annotated[float, Field(ge=0, le=1, description="(cosine + 1) / 2, 0 to 1.")]
@@ -109,6 +111,12 @@ class HitAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     metadata: dict[str, Any]
     image_url: str
     thumbnail_url: str
+    group: Annotated[
+        str | bool | int | float | None,
+        Field(description="The value that it is grouped by; null where nothing is grouped, and for items without one."),
+    ]
+    passed_filter: Annotated[bool, Field(description="Whether it passed the filter; false only with `fallback`.")]
+    boosted_score: Annotated[float | None, Field(description="`score` with its boosts; null without `boost`.")]
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -135,6 +143,37 @@ class QueryAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class FacetValueAnswer:
+    """A value, and how many of the items that pass have it."""
+
+    value: str | bool | int | float
+    count: Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class FacetAnswer:
+    """The most frequent values of a column among the items that pass, and how many different ones there are."""
+
+    values: list[FacetValueAnswer]
+    distinct: Annotated[int, Field(ge=0)]
+
+    @classmethod
+    def of(cls, facet: Facet) -> Self:
+        """From the library's object."""
+        return cls([FacetValueAnswer(value.value, value.count) for value in facet.values], facet.distinct)
+
+
+@dataclass(frozen=True, slots=True)
+class FacetsAnswer:
+    """Counts of values among the items that pass the filter."""
+
+    collection: str
+    snapshot: Annotated[int, Field(ge=1)]
+    count: Annotated[int, Field(ge=0, description="How many items pass.")]
+    facets: dict[str, FacetAnswer]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchAnswer:
     """The neighbours, best first."""
 
@@ -144,8 +183,20 @@ class SearchAnswer:
     results: list[HitAnswer]
     threshold: ThresholdAnswer
     query: QueryAnswer
-    best_score: Annotated[Score | None, Field(description="The best score in the collection, even below min_score.")]
-    exhausted: Annotated[bool, Field(description="Whether the collection has no further neighbours.")]
+    best_score: Annotated[
+        Score | None, Field(description="The best score of an item that passes the filter, even below min_score.")
+    ]
+    exhausted: Annotated[
+        bool, Field(description="Whether there are no further hits: none that pass, or none that reach min_score.")
+    ]
+    next_cursor: Annotated[
+        str | None, Field(description="Send it as `cursor`, with the same query, for the next page; null on the last.")
+    ]
+    passing: Annotated[int | None, Field(ge=0, description="How many items pass the filter; null without one.")]
+    facets: Annotated[dict[str, FacetAnswer] | None, Field(description="By column; null where none was asked for.")]
+    fallback: Annotated[
+        Fallback | None, Field(description="relax_filter where hits were added that do not pass the filter; else null.")
+    ]
     took_ms: Milliseconds  # last, so that a cached response is completed with its times by appending them
 
 

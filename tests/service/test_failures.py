@@ -45,7 +45,6 @@ UNREACHABLE = {
     "source-shrunk": "only the indexer counts what a source has",
     "pattern-invalid": "only the indexer lists a source",
     "download-failed": "only the indexer downloads",
-    "filter-invalid": "no route takes a filter yet",
     "operator-unavailable": "the service goes on with the plain formula and says so in /health",
     "pairs-insufficient": "only the indexer calibrates",
     "quantised-too-far": "only the indexer rounds an encoder to int8",
@@ -138,6 +137,7 @@ search_with("media-type-unsupported", 415, json={"key": "plain-0"})
 search_with("unsupported-format", 415, files={"image": b"dear diary"})
 search_with("raw-without-preview", 415, files={"image": dng(make_picture(1), previews=())})
 search_with("field-invalid", 422, files={"image": PICTURE}, data={"k": "0"})
+search_with("filter-invalid", 422, data={"key": "plain-0", "filter": "colur = red"})
 search_with("image-missing", 422, data={"k": "3"})
 search_with("image-empty", 422, files={"image": b""})
 search_with("image-truncated", 422, files={"image": JPEG[: len(JPEG) // 2]})
@@ -380,7 +380,7 @@ def test_a_failure_says_what_it_is_and_nothing_that_is_nobodys_business(world: W
     assert 16 <= len(problem["detail"]) <= 400, "a sentence"
     for wrong in problem["errors"]:
         assert list(wrong) == ["field", "code", "message"]
-    assert bool(problem["errors"]) == (code == "field-invalid" or code in UPLOAD_CODES)
+    assert bool(problem["errors"]) == (code in {"field-invalid", "filter-invalid"} or code in UPLOAD_CODES)
     assert ("retry-after" in response.headers) == (status in {429, 503})
     assert ("allow" in response.headers) == (status == 405)
     assert ("www-authenticate" in response.headers) == (status == 401)

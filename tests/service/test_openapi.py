@@ -23,6 +23,8 @@ PICTURE = encode_png(make_picture(1))
 FORMS: dict[str, dict[str, Any]] = {
     "/search": {"files": {"image": PICTURE}},
     "/search/batch": {"files": {"image": PICTURE}},
+    "/collections/{name}/search": {"data": {"key": "plain-0", "facets": "colour"}},
+    "/collections/{name}/facets": {"params": {"names": "colour,price"}},
     "/compare": {"files": {"image_a": PICTURE, "image_b": PICTURE}},
     "/cosine_similarity_score": {"files": {"image_1": PICTURE, "image_2": PICTURE}},
     "/embed": {"files": {"image": PICTURE}},

@@ -29,7 +29,7 @@ def request(service: Service, route: StrictRoute, query: str) -> Any:
 
 
 def test_all_routes_but_the_pages_for_browsers_are_strict() -> None:
-    assert len(ROUTES) == 23
+    assert len(ROUTES) == 32
     others = {getattr(route, "path", "") for route in APP.routes if not isinstance(route, StrictRoute)}
     assert others == PAGES | {"/static", "/docs/assets"}
     assert {route.path for route in APP.routes if isinstance(route, Mount)} == {"/static", "/docs/assets"}
@@ -55,10 +55,15 @@ def test_an_unknown_parameter_is_refused_and_those_that_exist_are_named(service:
 
 def test_the_parameters_are_those_of_the_document() -> None:
     assert {route.path: route.parameter_names for route in ROUTES if route.parameter_names} == {
-        "/collections/{name}/items/{key:path}/similar": ["k", "min_score", "threshold", "tiers"],
+        "/collections/{name}/items/{key:path}/similar": [
+            *("k", "min_score", "threshold", "tiers", "filter", "fallback", "group_by", "group_size", "dedupe"),
+            *("exclude_keys", "diversity", "boost", "facets", "cursor"),
+        ],
+        "/collections/{name}/facets": ["names", "filter", "limit"],
         "/collections/{name}/duplicates": ["limit", "cursor", "kind"],
         "/collections/{name}/duplicates/difference": ["first", "second"],
-        "/collections/{name}/items": ["limit", "cursor"],
+        "/collections/{name}/items": ["limit", "cursor", "filter"],
+        "/collections/{name}": ["confirm"],
         "/collections/{name}/items/{key:path}/thumbnail": ["size"],
         "/cosine_similarity_score": ["model_name"],
     }

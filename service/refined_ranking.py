@@ -1,0 +1,106 @@
+"""The hits of one query with a filter, a refinement, facets or a cursor; ``service.search`` makes those without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from lookalike.api import Collection
+from lookalike.catalogue.snapshot_filter import Check, Facet
+from lookalike.collection.candidates import QueryVectors
+from lookalike.collection.refined_search import RefinedSearch
+from lookalike.collection.refinement import PLAIN
+from lookalike.collection.searcher import Hit
+from service.open_snapshot import OpenSnapshot
+from service.schemas.refinement_fields import Fallback
+from service.search_cursor import SearchCursor, query_digest, sign_vectors
+from service.search_options import SearchOptions
+
+FACET_VALUES = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Ranking:
+    """Hits, best first; ``best_score`` is the best cosine in the index, even where ``min_score`` left its item out.
+
+    ``passing`` is the number of items that pass the filter, None without one.
+    """
+
+    best_score: float | None
+    hits: list[Hit]
+    exhausted: bool
+    next_cursor: str | None = None
+    passing: int | None = None
+    facets: Mapping[str, Facet] | None = None
+    fallback: Fallback | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class PageMaker:
+    """Makes the pages of one search; ``identity`` says what it searches with, ``exclude`` is the item that it is."""
+
+    snapshot: OpenSnapshot
+    collection: Collection
+    options: SearchOptions
+    queries: QueryVectors
+    identity: str
+    exclude: int | None = None
+    _digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_digest", query_digest(self.identity + self.options.identity))
+
+    def next_cursor(self, first_k: int, start: int, queries: QueryVectors) -> SearchCursor:
+        """The cursor of the page that begins at group ``start``."""
+        cursor = SearchCursor(
+            self.snapshot.generation,
+            self.collection.change,
+            first_k,
+            start,
+            self._digest,
+            sign_vectors(queries.vectors),
+        )
+        self.snapshot.page_cache.keep_vectors(cursor.cache_key, queries)
+        return cursor
+
+    def refined_page(self, check: Check) -> Ranking:
+        """The page that the options ask for; takes what it takes, in a thread. Raises FilterInvalidError.
+
+        Raises FieldInvalidError for a cursor that is none of this search's.
+        """
+        options, searcher = self.options, self.collection.searcher
+        condition = None if options.filter is None else options.filter.condition(searcher)
+        facets = None
+        if options.facets:
+            facets = searcher.live_filter.facets(condition, options.facets, FACET_VALUES)
+        first_k, start, queries, kept_search = self._resume()
+        refinement = replace(options.refinement or PLAIN, min_score=options.min_score)
+        search = kept_search or RefinedSearch(
+            searcher, queries, first_k, refinement, condition=condition, exclude=self.exclude, check=check
+        )
+        search.check = check
+        stop = start + options.k
+        candidates, has_more = search.page(start, options.k), search.has_more(stop)
+        next_cursor = self.next_cursor(first_k, stop, queries) if has_more else None
+        if next_cursor is not None:
+            self.snapshot.page_cache.give_back(next_cursor.cache_key, search)
+        is_relaxed = any(not candidate.passed_filter for candidate in candidates)
+        return Ranking(
+            best_score=search.best_score,
+            hits=search.hits(candidates, first_rank=len(search.page(0, start)) + 1),
+            exhausted=not has_more,
+            next_cursor=None if next_cursor is None else str(next_cursor),
+            passing=None if condition is None else searcher.count(condition, check),
+            facets=facets,
+            fallback=Fallback.RELAX_FILTER if is_relaxed else None,
+        )
+
+    def _resume(self) -> tuple[int, int, QueryVectors, RefinedSearch | None]:
+        """The first page's k, where this page begins, the query's vectors, and the search if it is kept."""
+        if self.options.cursor is None:
+            return self.options.k, 0, self.queries, None
+        cursor = SearchCursor.parse(self.options.cursor)
+        signature = sign_vectors(self.queries.vectors)
+        cursor.check(self.snapshot.generation, self.collection.change, self._digest, signature)
+        queries = self.snapshot.page_cache.vectors(cursor.cache_key) or self.queries
+        return cursor.first_k, cursor.start, queries, self.snapshot.page_cache.take_search(cursor.cache_key)

@@ -1,0 +1,161 @@
+"""Fields of searches beyond the query: filter, facets, groups, copies, diversity, boosts and pages."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from lookalike.collection.refinement import MAX_BOOSTS, MAX_WEIGHT, Boost
+
+MAX_FACETS = 8
+MAX_EXCLUDED = 1000
+_MAX_NAME = 1024
+
+FilterField = Annotated[
+    str | None,
+    Field(
+        max_length=60_000,
+        description='What items have to pass: `category = mug and price < 60`, or JSON such as `{"category": "mug"}` '
+        "(docs/filters.md). In a query string also as `filter[category]=mug&filter[price][lt]=60`.",
+    ),
+]
+
+
+class Fallback(StrEnum):
+    """What to do where fewer than k items pass the filter."""
+
+    NONE = "none"
+    RELAX_FILTER = "relax_filter"
+
+
+def _parse_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("is not JSON") from error
+
+
+def _name_parser(max_count: int) -> Callable[[object], object]:
+    """A validator of names between commas, or in a JSON list where one has a comma."""
+
+    def parse(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names = _parse_json(value) if value.lstrip().startswith("[") else value.split(",")
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError("must be a list of texts")
+        names = [name.strip() if not value.lstrip().startswith("[") else name for name in names]
+        if len(names) > max_count:
+            raise ValueError(f"must have at most {max_count} names")
+        for name in names:
+            if not 0 < len(name) <= _MAX_NAME:
+                raise ValueError(f"each name must have 1 to {_MAX_NAME} characters")
+            if "\0" in name or any("\ud800" <= character <= "\udfff" for character in name):
+                raise ValueError("contains a character that is not allowed")
+        return tuple(dict.fromkeys(names))
+
+    return parse
+
+
+def _parse_boosts(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parsed = _parse_json(value)
+    entries = parsed if isinstance(parsed, list) else [parsed]
+    if not 0 < len(entries) <= MAX_BOOSTS:
+        raise ValueError(f"must be 1 to {MAX_BOOSTS} objects")
+    boosts = tuple(_parse_boost(entry) for entry in entries)
+    if sum(abs(boost.weight) for boost in boosts) > MAX_WEIGHT + 1e-9:
+        raise ValueError(f"the weights must be at most {MAX_WEIGHT} in sum, signs aside")
+    return boosts
+
+
+def _parse_boost(entry: object) -> Boost:
+    if not isinstance(entry, Mapping) or not {"field", "weight"} <= set(entry) <= {"field", "weight", "scale"}:
+        raise ValueError('must be objects such as {"field": "popularity", "weight": 0.1, "scale": 1000}')
+    field, weight, scale = entry["field"], entry["weight"], entry.get("scale", 1)
+    if not isinstance(field, str):
+        raise ValueError("field must be text")
+    if not (_is_finite(weight) and _is_finite(scale) and scale > 0):
+        raise ValueError("weight and scale must be finite numbers, and scale above 0")
+    return Boost(field=field, weight=float(weight), scale=float(scale))
+
+
+def _is_finite(number: object) -> bool:
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return False
+    try:
+        return math.isfinite(float(number))
+    except OverflowError:
+        return False
+
+
+FacetNames = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_FACETS)), WithJsonSchema({"type": "string"})]
+ExcludedKeys = Annotated[
+    tuple[str, ...], BeforeValidator(_name_parser(MAX_EXCLUDED)), WithJsonSchema({"type": "string"})
+]
+Boosts = Annotated[
+    tuple[Boost, ...],
+    BeforeValidator(_parse_boosts),
+    WithJsonSchema({"type": "string", "format": "json", "examples": ['{"field": "stars", "weight": 0.1, "scale": 5}']}),
+]
+
+
+class RefinementFields(BaseModel):
+    """How hits are chosen beyond their scores."""
+
+    filter: FilterField = None
+    fallback: Fallback = Field(
+        default=Fallback.NONE,
+        description="Where fewer than k pass the filter: none, or relax_filter to go on with the best that do not, "
+        "which have `passed_filter` false.",
+    )
+    group_by: str | None = Field(
+        default=None,
+        max_length=_MAX_NAME,
+        description="A column, or product_id: k groups of items with the same value of it. An item without a value is "
+        "a group of its own.",
+    )
+    group_size: int | None = Field(
+        default=None, ge=1, le=100, description="With group_by: how many items of each group, 1 if it is not sent."
+    )
+    dedupe: bool = Field(
+        default=False, description="Leave out items whose file has the same bytes as that of a better hit."
+    )
+    exclude_keys: ExcludedKeys = Field(
+        default=(),
+        description=f"Up to {MAX_EXCLUDED} keys of items to leave out, between commas or as a JSON list; of those that "
+        "are not there nothing is said.",
+    )
+    diversity: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="How much likeness to the hits before counts against an item (maximal marginal relevance): of 1, "
+        "nothing else counts. Ranked so among the best 4 k, of 100 at least and 2000 at most.",
+    )
+    boost: Boosts = Field(
+        default=(),
+        description=f"One to {MAX_BOOSTS} JSON objects in a list, or one alone: weight · clip(value / scale, 0, 1) of "
+        f"a numeric field is added to the score; the weights are at most {MAX_WEIGHT} in sum, signs aside. Ranked so "
+        "among the best 10 k, of 200 at least and 2000 at most.",
+    )
+
+
+class PageFields(RefinementFields):
+    """The same, with what belongs to the response to one search."""
+
+    facets: FacetNames = Field(
+        default=(),
+        description=f"Up to {MAX_FACETS} columns, between commas or as a JSON list: the 20 most frequent values of "
+        "each among the items that pass the filter.",
+    )
+    cursor: str | None = Field(
+        default=None, max_length=200, description="`next_cursor` of the page before, with the same query."
+    )

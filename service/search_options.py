@@ -1,0 +1,110 @@
+"""How to search, as a request says it: hashable, since it is a part of what responses are cached by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from lookalike.collection.refinement import PLAIN, Refinement
+from lookalike.collection.searcher import Searcher
+from lookalike.filters import Condition, parse_filter, parse_parameters
+from lookalike.filters.conditions import And
+from service.errors import FieldInvalidError
+from service.http.strict_route import FILTER_PAIR
+from service.schemas.refinement_fields import Fallback, PageFields, RefinementFields
+from service.schemas.requests import BatchForm, CollectionSearchForm, SearchForm, SimilarQuery
+
+MAX_HITS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class FilterText:
+    """A filter as it was sent: ``text`` in one piece, ``pairs`` of query parameters and their values, or both."""
+
+    text: str | None
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, text: str | None, parameters: Iterable[tuple[str, str]] = ()) -> Self | None:
+        """What was sent; None without any. Of ``parameters`` those count whose names begin with ``filter[``."""
+        pairs = tuple(pair for pair in parameters if pair[0].startswith(FILTER_PAIR))
+        return None if text is None and not pairs else cls(text, pairs)
+
+    def condition(self, searcher: Searcher) -> Condition:
+        """The condition in a collection; raises FilterInvalidError. Reads the catalogue."""
+        fields = searcher.live_filter.fields
+        parts = [] if self.text is None else [parse_filter(self.text, fields)]
+        of_pairs = parse_parameters(self.pairs, fields)
+        parts += [] if of_pairs is None else [of_pairs]
+        return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """How to search: ``min_score`` is a cosine, ``threshold`` a normalised score, None for the collection's own.
+
+    ``refinement`` has no ``min_score`` of its own; it is None where nothing but the scores decides.
+    """
+
+    k: int
+    min_score: float | None
+    threshold: float | None
+    tiers: bool = False
+    filter: FilterText | None = None
+    refinement: Refinement | None = None
+    facets: tuple[str, ...] = ()
+    cursor: str | None = None
+
+    @classmethod
+    def from_request(
+        cls,
+        request: SearchForm | CollectionSearchForm | BatchForm | SimilarQuery,
+        parameters: Iterable[tuple[str, str]] = (),
+    ) -> Self:
+        """The options that a form or a query string has; raises FieldInvalidError for those that do not go together.
+
+        ``parameters`` are the query string's, of which those of a filter are taken.
+        """
+        page = request if isinstance(request, PageFields) else None
+        return cls(
+            k=request.k,
+            min_score=request.min_score,
+            threshold=request.threshold,
+            tiers=not isinstance(request, BatchForm) and request.tiers,
+            filter=FilterText.of(request.filter, parameters),
+            refinement=_refinement(request, request.k),
+            facets=() if page is None else page.facets,
+            cursor=None if page is None else page.cursor,
+        )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the k nearest items are all that is asked for."""
+        return self.filter is None and self.refinement is None and not self.facets and self.cursor is None
+
+    @property
+    def identity(self) -> str:
+        """Equal for searches of which one's next page can be asked with the other's options."""
+        return repr((self.min_score, self.filter, self.refinement))
+
+
+def _refinement(request: RefinementFields, k: int) -> Refinement | None:
+    """None where nothing was asked for."""
+    group_size = request.group_size or 1
+    if request.group_by is None and request.group_size is not None:
+        raise FieldInvalidError("group_size needs group_by, the column to group by", subject="group_size")
+    if k * group_size > MAX_HITS:
+        raise FieldInvalidError(
+            f"k · group_size is {k * group_size}: at most {MAX_HITS} hits a page are possible", subject="group_size"
+        )
+    refinement = Refinement(
+        exclude_keys=request.exclude_keys,
+        group_by=request.group_by,
+        group_size=group_size,
+        dedupe=request.dedupe,
+        diversity=request.diversity,
+        relax_filter=request.fallback is Fallback.RELAX_FILTER,
+        boosts=request.boost,
+    )
+    return None if refinement == PLAIN else refinement
