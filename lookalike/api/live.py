@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
+from lookalike.api.encoder import Encoder
 from lookalike.api.pictures import Image, open_picture
-from lookalike.catalogue.live_changes import ChangeStatus, LiveChange
+from lookalike.catalogue.live_changes import ChangeOutcome, ChangeStatus, LiveChange
 from lookalike.catalogue.records import CollectionSettings, ItemDraft, ItemRecord
 from lookalike.collection.builder import CollectionEncoder
 from lookalike.collection.index_command import DEFAULT_KEEP
@@ -22,8 +24,24 @@ from lookalike.images import decode, encode_png
 from lookalike.options import EncoderRequest, ImageLimits, Places
 from lookalike.wiring import INDEX_TYPES, default_encoder, load_encoder, open_catalogue
 
-if TYPE_CHECKING:
-    from lookalike.api.collection import Collection
+
+class OpenCollection(Protocol):
+    """What these functions use of ``Collection``."""
+
+    @property
+    def layout(self) -> CollectionLayout: ...
+
+    @property
+    def limits(self) -> ImageLimits: ...
+
+    @property
+    def encoder(self) -> Encoder: ...
+
+    def item(self, key: str) -> ItemRecord: ...
+
+    def vector(self, item: str | ItemRecord) -> Vectors: ...
+
+    def change_items(self, changes: Sequence[LiveChange]) -> list[ChangeOutcome]: ...
 
 
 def create_empty(places: Places, name: str, encoder: str | None) -> None:
@@ -40,7 +58,7 @@ def create_empty(places: Places, name: str, encoder: str | None) -> None:
         catalogue.close()
 
 
-def make_change(collection: Collection, change: LiveChange) -> None:
+def make_change(collection: OpenCollection, change: LiveChange) -> None:
     """Raises CollectionPinnedError, ItemNotFoundError and VersionMismatchError."""
     name = collection.layout.name
     if collection.layout.is_pinned():
@@ -55,7 +73,7 @@ def make_change(collection: Collection, change: LiveChange) -> None:
         raise VersionMismatchError(f"the item {change.key!r} was changed meanwhile: try again", subject=change.key)
 
 
-def new_version(collection: Collection, key: str, image: Image | None, edit: ItemEdit) -> LiveChange:
+def new_version(collection: OpenCollection, key: str, image: Image | None, edit: ItemEdit) -> LiveChange:
     """The change that puts a picture, what ``edit`` says, or both; raises ItemNotFoundError without any picture."""
     current = find_exactly(collection, key)
     if image is not None:
@@ -68,7 +86,7 @@ def new_version(collection: Collection, key: str, image: Image | None, edit: Ite
     return LiveChange(key, edit.apply(picture, None if current is None else current.draft), vector, expected)
 
 
-def find_exactly(collection: Collection, key: str) -> ItemRecord | None:
+def find_exactly(collection: OpenCollection, key: str) -> ItemRecord | None:
     """The item of this key, and not one of the same letters with other accents; None without one."""
     try:
         item = collection.item(key)
@@ -77,7 +95,7 @@ def find_exactly(collection: Collection, key: str) -> ItemRecord | None:
     return item if item.key == key else None
 
 
-def _store_picture(collection: Collection, key: str, image: Image) -> tuple[ItemDraft, Vectors]:
+def _store_picture(collection: OpenCollection, key: str, image: Image) -> tuple[ItemDraft, Vectors]:
     limits = collection.limits
     data = encode_png(image) if isinstance(image, np.ndarray) else open_picture(image, limits, None).data
     picture = decode(data, limits=limits, name=key)
