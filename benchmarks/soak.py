@@ -229,6 +229,7 @@ class Client(threading.Thread):
 
     def reconcile(self, http: httpx.Client) -> None:
         """What is there of this client's items after a request was cut off: it may have been carried out or not."""
+        time.sleep(SEEN_BY_OTHERS_S)  # the other service may have made the change, and this one not seen it yet
         for _ in range(240):
             try:
                 items = list_items(http, self.random.choice(self.soak.nodes))

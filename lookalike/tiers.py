@@ -14,13 +14,13 @@ high with each other, so they are similar to none.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.copies import CopyVerdict, Difference, Fingerprint, check_copy, compute_fingerprint
+from lookalike.copies import CopyVerdict, Difference, Fingerprint, can_be_copies, check_copy, compute_fingerprint
 from lookalike.images import digest_file
 
 COPY_PROBLEM = "decided on pixels, whatever the score is"
@@ -62,6 +62,10 @@ class PictureIdentity:
     fingerprint: Fingerprint
     shown_digest: str
     frames: int = 1
+
+    def outline(self) -> PictureIdentity:
+        """The same with no more of the fingerprint than rules copies out: about a tenth of its bytes."""
+        return replace(self, fingerprint=self.fingerprint.outline())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,12 @@ def identify_picture(data: bytes, pixels: npt.NDArray[np.uint8]) -> PictureIdent
 def tier_of(first: PictureIdentity, second: PictureIdentity, *, similar: bool) -> Tier:
     """The closest tier that applies; ``similar`` is whether the encoder's score of the two reaches the threshold."""
     return judge_tier(first, second, similar=similar).tier
+
+
+def can_be_copies_at_all(first: PictureIdentity, second: PictureIdentity) -> bool:
+    """Whether ``judge_tier`` may call them copies, by digests and the outlines of their fingerprints."""
+    digests = ((first.pixels_digest, second.pixels_digest), (first.shown_digest, second.shown_digest))
+    return any(one == other for one, other in digests) or can_be_copies(first.fingerprint, second.fingerprint)
 
 
 def judge_tier(first: PictureIdentity, second: PictureIdentity, *, similar: bool) -> TierVerdict:

@@ -10,13 +10,14 @@ cannot tell the two apart; a comparison of aligned pixels can.
 
 from lookalike.copies.difference import Difference
 from lookalike.copies.fingerprint import Fingerprint, compute_fingerprint, is_plain_picture
-from lookalike.copies.verdict import CopyVerdict, Extent, check_copy
+from lookalike.copies.verdict import CopyVerdict, Extent, can_be_copies, check_copy
 
 __all__ = [
     "CopyVerdict",
     "Difference",
     "Extent",
     "Fingerprint",
+    "can_be_copies",
     "check_copy",
     "compute_fingerprint",
     "is_plain_picture",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -56,6 +56,10 @@ class Fingerprint:
     def is_plain(self) -> bool:
         """Whether the picture is of one colour, as good as without detail."""
         return _has_no_spread(self.grey, self.colour)
+
+    def outline(self) -> Fingerprint:
+        """The same without ``detail`` and its colours: enough to rule out that two pictures are copies."""
+        return replace(self, detail=np.empty((0, 0), np.uint8), detail_colour=np.empty((0, 0, 2), np.uint8))
 
     @property
     def nbytes(self) -> int:

@@ -71,12 +71,25 @@ def check_copy(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
     return _check_sorted(first, second)
 
 
+def can_be_copies(first: Fingerprint, second: Fingerprint) -> bool:
+    """Whether ``check_copy`` may call them copies, by their outlines alone; where it does not, it would not."""
+    if _sort_key(second) < _sort_key(first):
+        first, second = second, first
+    return not isinstance(_find_alignment(first, second), CopyVerdict)
+
+
 def _check_sorted(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
     for fingerprint in (first, second):
         if min(fingerprint.detail.shape) < _MIN_SIDE:
             return CopyVerdict(False, f"a picture of less than {_MIN_SIDE} pixels a side shows too little to tell", 0.0)
-        if fingerprint.is_plain:
-            return CopyVerdict(False, "a plain picture shows nothing to tell a copy by", 0.0)
+    found = _find_alignment(first, second)
+    return found if isinstance(found, CopyVerdict) else _accept(first, second, *found)
+
+
+def _find_alignment(first: Fingerprint, second: Fingerprint) -> tuple[Alignment, Agreement] | CopyVerdict:
+    """How the two lie on each other, and how well they agree so; or the verdict that they are no copies."""
+    if first.is_plain or second.is_plain:
+        return CopyVerdict(False, "a plain picture shows nothing to tell a copy by", 0.0)
     refused = CopyVerdict(False, "no alignment of the two pictures was found", 0.0)
     accepted: tuple[Alignment, Agreement] | None = None
     for alignment in propose_alignments(first, second):
@@ -91,7 +104,7 @@ def _check_sorted(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
             accepted = alignment, agreement
         if accepted is not None and _closeness(accepted[1]) >= _CLOSE_ENOUGH:
             break
-    return refused if accepted is None else _accept(first, second, *accepted)
+    return accepted or refused
 
 
 def _closeness(agreement: Agreement) -> float:

@@ -16,10 +16,12 @@ from lookalike.duplicates.subjects import Subject, changed_warning
 from lookalike.errors import LookalikeError
 from lookalike.images import decode
 from lookalike.options import MEBIBYTE, ImageLimits
-from lookalike.tiers import PictureIdentity, Tier, TierVerdict, identify_picture, judge_tier
+from lookalike.tiers import PictureIdentity, Tier, TierVerdict, can_be_copies_at_all, identify_picture, judge_tier
 
 CACHE_BYTES = 256 * MEBIBYTE
 """The most bytes of pixel fingerprints in memory."""
+_OUTLINES_SHARE = 0.75
+"""Share of it for outlines of fingerprints, by which most pairs are ruled out: there is room for ten times as many."""
 BURST_SECONDS = 10.0
 """Seconds between two photographs of one camera up to which they are shots of one scene."""
 
@@ -78,6 +80,10 @@ class PictureView:
     sharpness: float
     noise: float
 
+    def outline(self) -> PictureView:
+        """The same without the detail of its fingerprint."""
+        return replace(self, identity=self.identity.outline())
+
 
 SAME_BYTES = PairVerdict(Relation.COPY, Tier.SAME_BYTES, "the files are equal", (_WHOLE, _WHOLE))
 _SAME_PIXELS = PairVerdict(Relation.COPY, Tier.SAME_PIXELS, "the pixels are equal", (_WHOLE, _WHOLE))
@@ -109,7 +115,9 @@ class PairJudge:
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self._marks, self._are_similar, self._limits, self._report = marks, are_similar, limits, report
-        self._views: LRUCache[str, PictureView] = LRUCache(cache_bytes, getsizeof=_view_bytes)
+        outline_bytes = _OUTLINES_SHARE * cache_bytes
+        self._outlines: LRUCache[str, PictureView] = LRUCache(outline_bytes, getsizeof=_view_bytes)
+        self._views: LRUCache[str, PictureView] = LRUCache(cache_bytes - outline_bytes, getsizeof=_view_bytes)
         self._verdicts: dict[tuple[int, int], PairVerdict] = {}
         self._lock = Lock()
         self.unreadable: dict[int, str] = {}
@@ -128,6 +136,15 @@ class PairJudge:
         if verdict is not None and verdict.relation is not Relation.NONE:
             self._verdicts[pair] = verdict  # the others are many, and are not asked for again
         return verdict
+
+    def outline(self, subject: Subject) -> PictureView | None:
+        """A picture without the detail of its fingerprint, read now unless it is in the cache; None if it cannot be."""
+        with self._lock:
+            outline = self._outlines.get(subject.digest)
+        if outline is not None and subject.number not in self.unreadable:
+            return outline
+        view = self.view(subject)
+        return None if view is None else view.outline()
 
     def view(self, subject: Subject) -> PictureView | None:
         """A picture, read now unless it is in the cache; None if it cannot be read."""
@@ -149,23 +166,35 @@ class PairJudge:
             return None
         view = PictureView(identity, measure_sharpness(pixels), measure_noise(pixels))
         with self._lock:
-            if _view_bytes(view) <= self._views.maxsize:
-                self._views[subject.digest] = view
+            for cache, kept in ((self._views, view), (self._outlines, view.outline())):
+                if _view_bytes(kept) <= cache.maxsize:
+                    cache[subject.digest] = kept
         return view
 
     def _judge_pixels(self, first: Subject, second: Subject) -> PairVerdict | None:
+        first_outline, second_outline = self.outline(first), self.outline(second)
+        if first_outline is None or second_outline is None:
+            return None
+        if not can_be_copies_at_all(first_outline.identity, second_outline.identity):
+            is_shot = self._are_burst(first, second) and self._are_similar(first.number, second.number)
+            return _BURST if is_shot else _NO_COPY
         first_view, second_view = self.view(first), self.view(second)
         if first_view is None or second_view is None:
             return None
-        verdict = judge_tier(first_view.identity, second_view.identity, similar=False)
+        return self._verdict(first, second, judge_tier(first_view.identity, second_view.identity, similar=False))
+
+    def _verdict(self, first: Subject, second: Subject, verdict: TierVerdict) -> PairVerdict:
         if verdict.tier is Tier.SAME_PIXELS:
             return _SAME_PIXELS
         if verdict.tier is Tier.NEAR_DUPLICATE and verdict.copy_verdict is None:
             return _SAME_LOOK
-        if is_burst(self._marks[first.number], self._marks[second.number]):
+        if self._are_burst(first, second):
             is_shot = verdict.tier.is_copy or self._are_similar(first.number, second.number)
             return _BURST if is_shot else _NO_COPY
         return _pixel_verdict(verdict, (self._strips(first), self._strips(second)))
+
+    def _are_burst(self, first: Subject, second: Subject) -> bool:
+        return is_burst(self._marks[first.number], self._marks[second.number])
 
     def _strips(self, subject: Subject) -> float:
         entry = self._marks[subject.number]

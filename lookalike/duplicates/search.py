@@ -171,7 +171,7 @@ class _Search:
         return groups
 
     def _candidate(self, subject: Subject, marks: Marks | None, judge: PairJudge) -> KeepCandidate:
-        view = None if self.options.widest is Tier.SAME_BYTES else judge.view(subject)
+        view = None if self.options.widest is Tier.SAME_BYTES else judge.outline(subject)
         return KeepCandidate(
             subject,
             sharpness=1.0 if view is None else view.sharpness,
