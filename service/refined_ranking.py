@@ -37,7 +37,10 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class PageMaker:
-    """Makes the pages of one search; ``identity`` says what it searches with, ``exclude`` is the item that it is."""
+    """Makes the pages of one search; ``identity`` says what it searches with, ``exclude`` is the item that it is.
+
+    ``is_stored`` says that the vector is that of an item: it is the same each time.
+    """
 
     snapshot: OpenSnapshot
     collection: Collection
@@ -45,6 +48,7 @@ class PageMaker:
     queries: QueryVectors
     identity: str
     exclude: int | None = None
+    is_stored: bool = False
     _digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,10 +62,14 @@ class PageMaker:
             first_k,
             start,
             self._digest,
-            sign_vectors(queries.vectors),
+            self._signature(queries),
         )
-        self.snapshot.page_cache.keep_vectors(cursor.cache_key, queries)
+        if not self.is_stored:
+            self.snapshot.page_cache.keep_vectors(cursor.cache_key, queries)
         return cursor
+
+    def _signature(self, queries: QueryVectors) -> str:
+        return "" if self.is_stored else sign_vectors(queries.vectors)
 
     def refined_page(self, check: Check) -> Ranking:
         """The page that the options ask for; takes what it takes, in a thread. Raises FilterInvalidError.
@@ -100,7 +108,7 @@ class PageMaker:
         if self.options.cursor is None:
             return self.options.k, 0, self.queries, None
         cursor = SearchCursor.parse(self.options.cursor)
-        signature = sign_vectors(self.queries.vectors)
+        signature = self._signature(self.queries)
         cursor.check(self.snapshot.generation, self.collection.change, self._digest, signature)
         queries = self.snapshot.page_cache.vectors(cursor.cache_key) or self.queries
         return cursor.first_k, cursor.start, queries, self.snapshot.page_cache.take_search(cursor.cache_key)

@@ -114,13 +114,14 @@ class EncodedQuery:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SearchResult:
-    """The hits of a ranking, with an entry of ``tiers`` for each."""
+    """The hits of a ranking, with an entry of ``tiers`` for each; ``is_refined`` if more than scores decided."""
 
     snapshot: OpenSnapshot
     query: QueryAnswer
     ranking: Ranking
     tiers: list[TierOutcome]
     threshold: Threshold
+    is_refined: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -152,6 +153,7 @@ class Search:
             ranking=ranking,
             tiers=await self._decide_tiers(query, ranking.hits, threshold),
             threshold=threshold,
+            is_refined=not self.options.is_plain,
         )
 
     async def _run_query(self) -> tuple[EncodedQuery, Ranking]:
@@ -272,6 +274,7 @@ class Search:
             queries=QueryVectors(query.vector[None]),
             identity=self.query.identity,
             exclude=None if query.item is None else query.item.id,
+            is_stored=isinstance(self.query, KeyQuery),
         )
 
     async def _decide_tiers(self, query: EncodedQuery, hits: list[Hit], threshold: Threshold) -> list[TierOutcome]:

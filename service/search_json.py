@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from service.http.responses import encode_json, item_urls
 from service.schemas.search_responses import FacetAnswer, HitAnswer, SearchAnswer, ThresholdAnswer
 from service.scores import confidence_problem, is_similar, round_score, rounded_confidence
@@ -51,25 +53,29 @@ def _hit_answers(result: SearchResult) -> list[HitAnswer]:
     for hit, outcome in zip(result.ranking.hits, result.tiers, strict=True):
         score = hit.score
         image_url, thumbnail_url = item_urls(collection, hit.key)
-        answers.append(
-            HitAnswer(
-                rank=hit.rank,
-                key=hit.key,
-                score=round_score(score),
-                normalized_score=round_score(hit.normalized_score),
-                similar=is_similar(threshold, score, outcome),
-                confidence=rounded_confidence(threshold, score, outcome),
-                confidence_problem=confidence_problem(threshold, outcome),
-                tier=outcome.tier,
-                tier_problem=outcome.problem,
-                title=hit.title,
-                product_id=hit.product_id,
-                metadata=dict(hit.metadata),
-                image_url=image_url,
-                thumbnail_url=thumbnail_url,
+        answer = HitAnswer(
+            rank=hit.rank,
+            key=hit.key,
+            score=round_score(score),
+            normalized_score=round_score(hit.normalized_score),
+            similar=is_similar(threshold, score, outcome),
+            confidence=rounded_confidence(threshold, score, outcome),
+            confidence_problem=confidence_problem(threshold, outcome),
+            tier=outcome.tier,
+            tier_problem=outcome.problem,
+            title=hit.title,
+            product_id=hit.product_id,
+            metadata=dict(hit.metadata),
+            image_url=image_url,
+            thumbnail_url=thumbnail_url,
+        )
+        if result.is_refined:
+            # Apart, because of more than 15 keyword arguments the interpreter makes a dict: four times the time.
+            answer = replace(
+                answer,
                 group=hit.group,
                 passed_filter=hit.passed_filter,
                 boosted_score=None if hit.boosted_score is None else round(hit.boosted_score, 6),
             )
-        )
+        answers.append(answer)
     return answers

@@ -16,6 +16,7 @@ from service.schemas.refinement_fields import Fallback, PageFields, RefinementFi
 from service.schemas.requests import BatchForm, CollectionSearchForm, SearchForm, SimilarQuery
 
 MAX_HITS = 1000
+_REFINEMENT_FIELDS = frozenset(RefinementFields.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class FilterText:
     @classmethod
     def of(cls, text: str | None, parameters: Iterable[tuple[str, str]] = ()) -> Self | None:
         """What was sent; None without any. Of ``parameters`` those count whose names begin with ``filter[``."""
-        pairs = tuple(pair for pair in parameters if pair[0].startswith(FILTER_PAIR))
+        pairs = tuple([pair for pair in parameters if pair[0].startswith(FILTER_PAIR)])
         return None if text is None and not pairs else cls(text, pairs)
 
     def condition(self, searcher: Searcher) -> Condition:
@@ -91,6 +92,8 @@ class SearchOptions:
 
 def _refinement(request: RefinementFields, k: int) -> Refinement | None:
     """None where nothing was asked for."""
+    if request.model_fields_set.isdisjoint(_REFINEMENT_FIELDS):
+        return None  # at once: most searches
     group_size = request.group_size or 1
     if request.group_by is None and request.group_size is not None:
         raise FieldInvalidError("group_size needs group_by, the column to group by", subject="group_size")

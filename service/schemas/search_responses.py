@@ -114,9 +114,11 @@ class HitAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     group: Annotated[
         str | bool | int | float | None,
         Field(description="The value that it is grouped by; null where nothing is grouped, and for items without one."),
-    ]
-    passed_filter: Annotated[bool, Field(description="Whether it passed the filter; false only with `fallback`.")]
-    boosted_score: Annotated[float | None, Field(description="`score` with its boosts; null without `boost`.")]
+    ] = None
+    passed_filter: Annotated[bool, Field(description="Whether it passed the filter; false only with `fallback`.")] = (
+        True
+    )
+    boosted_score: Annotated[float | None, Field(description="`score` with its boosts; null without `boost`.")] = None
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
