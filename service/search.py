@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from lookalike.api import Collection
 from lookalike.catalogue.records import ItemRecord
@@ -29,6 +31,7 @@ from service.embedding import (
 from service.http.body import Upload
 from service.open_snapshot import OpenSnapshot
 from service.refined_ranking import PageMaker, Ranking
+from service.schemas.refinement_fields import Combine
 from service.schemas.search_responses import QueryAnswer
 from service.scores import TierOutcome
 from service.search_options import SearchOptions
@@ -56,6 +59,22 @@ class PictureQuery:
     def identity(self) -> str:
         """What is searched with, apart from the picture: a cursor recognises that by its vector."""
         return f"picture {self.box}"
+
+    def cache_key(self, _options: SearchOptions) -> None:
+        """Not cached: uploads rarely come twice."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PicturesQuery:
+    """Search with several uploaded pictures of one thing: an item's best cosine counts, or the mean of them."""
+
+    uploads: Sequence[Upload]
+    combine: Combine
+
+    @property
+    def identity(self) -> str:
+        """What is searched with, apart from the pictures: a cursor recognises these by their vectors."""
+        return f"pictures {len(self.uploads)} {self.combine}"
 
     def cache_key(self, _options: SearchOptions) -> None:
         """Not cached: uploads rarely come twice."""
@@ -93,7 +112,7 @@ class ItemPartQuery:
         """Not cached: the item's file may change."""
 
 
-Query = PictureQuery | KeyQuery | ItemPartQuery
+Query = PictureQuery | PicturesQuery | KeyQuery | ItemPartQuery
 """What is searched with; ``cache_key`` identifies the response in a snapshot's cache, None if it may not be cached."""
 
 
@@ -101,6 +120,7 @@ Query = PictureQuery | KeyQuery | ItemPartQuery
 class EncodedQuery:
     """A query as a vector (D,); ``item`` is the indexed item that it is, which is left out of the hits.
 
+    ``queries`` are set where there are several pictures, of which the other fields are of the first.
     ``fingerprint`` is empty where no tiers were asked for. ``is_plain`` says that the picture is known to be of one
     colour: of an indexed one, whose file is not read, it is not known.
     """
@@ -110,6 +130,7 @@ class EncodedQuery:
     item: ItemRecord | None = None
     fingerprint: FingerprintOutcome = NO_FINGERPRINT
     is_plain: bool = False
+    queries: QueryVectors | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -153,7 +174,7 @@ class Search:
             ranking=ranking,
             tiers=await self._decide_tiers(query, ranking.hits, threshold),
             threshold=threshold,
-            is_refined=not self.options.is_plain,
+            is_refined=self._is_refined(),
         )
 
     async def _run_query(self) -> tuple[EncodedQuery, Ranking]:
@@ -161,6 +182,8 @@ class Search:
         match self.query:
             case PictureQuery(upload, box):
                 return await self._rank_picture(upload, box)
+            case PicturesQuery(uploads, combine):
+                return await self._rank_pictures(uploads, combine)
             case KeyQuery(key):
                 return await self._rank_by_stored_vector(key)
             case ItemPartQuery(key, box):
@@ -171,6 +194,27 @@ class Search:
     ) -> tuple[EncodedQuery, Ranking]:
         """The hits by a new vector of a part of a picture: an uploaded one, or that of an ``item``."""
         query = await self._encode(upload, box, item)
+        return query, await self._rank(query)
+
+    async def _rank_pictures(self, uploads: Sequence[Upload], combine: Combine) -> tuple[EncodedQuery, Ranking]:
+        """The hits by the vectors of several pictures, which are encoded together."""
+        stopwatches = [Stopwatch() for _ in uploads]
+        encoding = (
+            replace(self, stopwatch=stopwatch)._encode(upload, WHOLE_PICTURE, None)
+            for upload, stopwatch in zip(uploads, stopwatches, strict=True)
+        )
+        # All of them end before the first error is raised, so that none works on for nobody.
+        outcomes = await asyncio.gather(*encoding, return_exceptions=True)
+        self.stopwatch.merge_concurrent(*stopwatches)
+        pictures: list[EncodedQuery] = []
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            pictures.append(outcome)
+        vectors = np.stack([picture.vector for picture in pictures])
+        queries = QueryVectors(vectors) if combine is Combine.BEST else QueryVectors.mean(vectors)
+        is_plain = all(picture.is_plain for picture in pictures)
+        query = replace(pictures[0], queries=queries, is_plain=is_plain)
         return query, await self._rank(query)
 
     async def _rank_item_part(self, key: str, box: Box) -> tuple[EncodedQuery, Ranking]:
@@ -186,7 +230,7 @@ class Search:
         if self._is_inline() and self.collection.searcher.has_cached_item(key):
             query = self._read_stored(key)
             ranking = await self._rank(query)
-        elif not self.options.is_plain:
+        elif self._is_refined():
             query = await self.services.search_in_thread(self._read_stored, key)
             ranking = await self._rank(query)
         else:
@@ -230,7 +274,7 @@ class Search:
 
     async def _rank(self, query: EncodedQuery) -> Ranking:
         """The hits: at once in a small collection whose rows are in memory, else in a thread."""
-        if not self.options.is_plain:
+        if self._is_refined():
             with self.stopwatch.stage("search"):
                 return await search_with_check(self.services, self._page_maker(query).refined_page)
         if not self._is_inline():
@@ -239,6 +283,10 @@ class Search:
         if self.collection.searcher.has_cached_hits(neighbours):
             return self._read_hits(query, neighbours)
         return await self.services.search_in_thread(self._read_hits, query, neighbours)
+
+    def _is_refined(self) -> bool:
+        """Whether more than the scores of one vector decides."""
+        return not self.options.is_plain or isinstance(self.query, PicturesQuery)
 
     def _is_inline(self) -> bool:
         """Whether the search takes less time than a change of thread, and so delays no other request."""
@@ -271,7 +319,7 @@ class Search:
             snapshot=self.snapshot,
             collection=self.collection,
             options=self.options,
-            queries=QueryVectors(query.vector[None]),
+            queries=query.queries or QueryVectors(query.vector[None]),
             identity=self.query.identity,
             exclude=None if query.item is None else query.item.id,
             is_stored=isinstance(self.query, KeyQuery),

@@ -12,14 +12,14 @@ from service.box import WHOLE_PICTURE
 from service.cancellation import search_with_check
 from service.dependencies.admit import admit_form
 from service.dependencies.fast_route import FastRoute
-from service.errors import ImageMissingError
+from service.errors import FieldInvalidError, ImageMissingError
 from service.http.disconnect import run_while_connected
 from service.http.forms import form_schema
 from service.http.path_params import Name
 from service.http.responses import json_response
 from service.schemas.requests import BatchForm, CollectionSearchForm, FacetsQuery, SearchForm
 from service.schemas.search_responses import BatchAnswer, FacetAnswer, FacetsAnswer, SearchAnswer
-from service.search import TIERS_WEIGHT, ItemPartQuery, KeyQuery, PictureQuery, Query
+from service.search import TIERS_WEIGHT, ItemPartQuery, KeyQuery, PictureQuery, PicturesQuery, Query
 from service.search_options import FilterText, SearchOptions
 from service.search_requests import run_batch, run_search
 from service.services import ServicesDependency
@@ -50,15 +50,21 @@ async def search_collection(request: Request, services: ServicesDependency, name
 
 
 def _query_of(form: CollectionSearchForm) -> Query:
-    if form.image is not None and form.key is None:
-        return PictureQuery(form.image, form.box or WHOLE_PICTURE)
-    if form.key is not None and form.image is None:
+    if bool(form.image) is (form.key is not None):
+        raise ImageMissingError("send exactly one of image (a file) and key (of an indexed picture)")
+    if form.key is not None:
         return KeyQuery(form.key) if form.box is None else ItemPartQuery(form.key, form.box)
-    raise ImageMissingError("send exactly one of image (a file) and key (of an indexed picture)")
+    if len(form.image) == 1:
+        return PictureQuery(form.image[0], form.box or WHOLE_PICTURE)
+    for field, is_sent in (("box", form.box is not None), ("tiers", form.tiers)):
+        if is_sent:
+            raise FieldInvalidError(f"{field} is possible with one picture only, not with several", subject=field)
+    return PicturesQuery(form.image, form.combine)
 
 
 def _permits(form: CollectionSearchForm) -> int:
-    return TIERS_WEIGHT if form.tiers else 1
+    """As many as pictures are decoded, up to those of a batch."""
+    return TIERS_WEIGHT if form.tiers else max(1, min(len(form.image), BATCH_WEIGHT))
 
 
 @router.post(

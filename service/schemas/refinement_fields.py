@@ -33,6 +33,13 @@ class Fallback(StrEnum):
     RELAX_FILTER = "relax_filter"
 
 
+class Combine(StrEnum):
+    """What the score of an item is where there are several pictures."""
+
+    BEST = "best"
+    MEAN = "mean"
+
+
 def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)

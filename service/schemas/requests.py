@@ -10,9 +10,10 @@ from pydantic import BaseModel, Field, WithJsonSchema, model_validator
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
 from service.box import BoxField
 from service.http.forms import File, Form
-from service.schemas.refinement_fields import MAX_FACETS, FacetNames, FilterField, PageFields, RefinementFields
+from service.schemas.refinement_fields import MAX_FACETS, Combine, FacetNames, FilterField, PageFields, RefinementFields
 
 MAX_BATCH_PICTURES = 64
+MAX_QUERY_PICTURES = 16
 Collection = Annotated[
     str | None, Field(description="Name of the collection; may be left out if there is only one.", max_length=64)
 ]
@@ -59,7 +60,16 @@ class SimilarQuery(PageFields, _SimilarFields):
 
 
 class _SearchFields(Form):
-    image: File | None = Field(default=None, description="The picture to search with.")
+    image: list[File] = Field(
+        default_factory=list,
+        max_length=MAX_QUERY_PICTURES,
+        description=f"The picture to search with; up to {MAX_QUERY_PICTURES} of one thing (front, side, detail), "
+        "together as large as one may be.",
+    )
+    combine: Combine = Field(
+        default=Combine.BEST,
+        description="With several pictures, the score of an item is the best of its cosines with them, or their mean.",
+    )
     key: Key | None = Field(default=None, description="Instead of a picture: the key of an indexed one.")
     k: K = 10
     min_score: MinScore = None

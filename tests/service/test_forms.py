@@ -16,8 +16,8 @@ PICTURE = encode_png(make_picture(1))
 FILE = {"image": ("a.png", PICTURE)}
 TEXT = 64 * 1024
 SEARCH_FIELDS = (
-    "image, key, k, min_score, threshold, box, tiers, filter, fallback, group_by, group_size, dedupe, exclude_keys, "
-    "diversity, boost, facets, cursor, collection"
+    "image, combine, key, k, min_score, threshold, box, tiers, filter, fallback, group_by, group_size, dedupe, "
+    "exclude_keys, diversity, boost, facets, cursor, collection"
 )
 
 
@@ -74,7 +74,7 @@ def test_all_wrong_fields_are_told_at_once(service: Service) -> None:
 def test_a_field_comes_once(service: Service) -> None:
     (twice,) = wrong(service, files=FILE, data={"k": ["1", "2"]})
     assert (twice["field"], twice["code"]) == ("k", "repeated")
-    (pictures,) = wrong(service, files=[("image", PICTURE), ("image", PICTURE)])
+    (pictures,) = wrong(service, "/embed", files=[("image", PICTURE), ("image", PICTURE)])
     assert (pictures["field"], pictures["code"]) == ("image", "repeated")
 
 
@@ -127,7 +127,7 @@ def test_a_body_that_is_no_form_is_refused(service: Service, headers: dict[str, 
 
 
 FIELDS = {
-    "/search": 18,
+    "/search": 19,
     "/search/batch": 13,
     "/compare": 7,
     "/cosine_similarity_score": 2,

@@ -343,6 +343,35 @@ def test_live_changes_are_filtered_counted_and_grouped(data: Path, tmp_path: Pat
         assert listed["count"] == len(listed["items"]) == 8
 
 
+@pytest.mark.parametrize("combine", ["best", "mean"])
+def test_several_pictures_of_one_thing_have_one_answer(refined: Service, data: Path, combine: str) -> None:
+    pictures = [encode_png(make_picture(number)) for number in (900, 901, 902)]
+    files = [("image", (f"{number}.png", picture)) for number, picture in enumerate(pictures)]
+    with Collection.open(data, "shop") as collection:
+        cosines = {
+            item.key: collection.encoder.encode(pictures) @ collection.vector(item) for item in collection.items()
+        }
+    scores = {key: float(row.max() if combine == "best" else row.mean()) for key, row in cosines.items()}
+    best = sorted(scores, key=lambda key: -scores[key])
+    fields = {"combine": combine, "k": "8", "filter": "price < 18"}
+    first = refined.post("/search", files=files, data=fields).json()
+    second = refined.post("/search", files=files, data=fields | {"cursor": first["next_cursor"]}).json()
+    hits = [*first["results"], *second["results"]]
+    assert [hit["key"] for hit in hits] == [key for key in best if number_of(key) < 18][:16]
+    assert [hit["score"] for hit in hits] == pytest.approx([scores[hit["key"]] for hit in hits], abs=1e-4)
+    products = refined.post(
+        "/search", files=files, data={"combine": combine, "group_by": "product_id", "k": "3"}
+    ).json()
+    assert products["results"][0]["key"] == best[0]
+    assert refined.post("/search", files=files[:2], data=fields | {"cursor": first["next_cursor"]}).status_code == 422
+    bad = refined.post("/search", files=[*files, ("image", ("bad.png", b"x"))], data=fields)
+    assert (bad.status_code, bad.json()["errors"][0]["field"]) == (415, "image")
+    for other in ({"tiers": "true"}, {"box": "0,0,0.5,0.5"}):
+        assert refined.post("/search", files=files, data=fields | other).json()["code"] == "field-invalid"
+    too_many = refined.post("/search", files=files * 6, data=fields)
+    assert too_many.json()["errors"][0]["message"] == "must be sent at most 16 times"
+
+
 def test_a_batch_is_filtered_and_grouped_too(refined: Service) -> None:
     files = [("image", (f"{number}.png", encode_png(make_picture(number)))) for number in (3, 6)]
     data = {"filter": "category = mug", "group_by": "product_id", "k": "2"}

@@ -79,7 +79,7 @@ PICTURE_BEGUN = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; 
     ("content", "code"),
     [
         (TINY * 2, "field-invalid"),
-        (part("image", PICTURE, "a.png") * 2, "field-invalid"),
+        (part("image", PICTURE, "a.png") * 17, "field-invalid"),
         (PICTURE_BEGUN + f"\r\n--{BOUNDARY}x".encode(), "form-invalid"),
         (PICTURE_BEGUN + f"\r\n--{BOUNDARY}".encode() + b" " * 1000, "form-invalid"),
         (f"--{BOUNDARY}\r\n".encode() + b"X: x\r\n" * 2000, "form-invalid"),
