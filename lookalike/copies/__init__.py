@@ -10,6 +10,7 @@ cannot tell the two apart; a comparison of aligned pixels can.
 
 from lookalike.copies.difference import Difference
 from lookalike.copies.fingerprint import Fingerprint, compute_fingerprint, is_plain_picture
+from lookalike.copies.likeness import Likeness
 from lookalike.copies.verdict import CopyVerdict, Extent, can_be_copies, check_copy
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Difference",
     "Extent",
     "Fingerprint",
+    "Likeness",
     "can_be_copies",
     "check_copy",
     "compute_fingerprint",

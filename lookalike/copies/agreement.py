@@ -129,7 +129,7 @@ def _reached_share(grey: Bytes, reached_mask: Bytes) -> float:
 
     The line along which a border ends is of neither.
     """
-    reached_mask = cv2.dilate(reached_mask, square(_RIM)).astype(np.uint8, copy=False)
+    reached_mask = cv2.dilate(reached_mask, square(3)).astype(np.uint8, copy=False)
     textured = ~_blank_mask(grey)
     counted_pixels = textured if textured.mean() > _MIN_OVERLAP_SHARE else np.ones_like(textured)
     return float(reached_mask[counted_pixels].mean())

@@ -8,6 +8,7 @@ from lookalike.copies.agreement import Agreement, measure_agreement
 from lookalike.copies.alignment import Alignment, propose_alignments
 from lookalike.copies.difference import DetailComparison, Difference, compare_details
 from lookalike.copies.fingerprint import Fingerprint
+from lookalike.copies.likeness import Likeness, flat_share, measure_shifts, stretch_of
 
 # Limits on the fields of `Agreement`; the correlations from which a window agrees are in `agreement`.
 _MIN_OVERLAP = 0.95
@@ -22,6 +23,8 @@ _MIN_WINDOWS = 5.0
 _CLOSE_ENOUGH, _CLOSER = 0.9, 0.05
 """Closeness from which no other alignment is tried, and by how much another one must be closer to be taken."""
 _MIN_SIDE = 16
+_COVERED = 0.02
+"""Share of a picture from which it counts that a banner or caption covers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class CopyVerdict:
 
     ``differs_at`` are places where two copies show something else, the largest first; ``extents`` is what the first and
     the second show, None if they are no copies; ``is_tilted`` says that one is turned, by no quarter turn, and
-    ``is_mirrored`` that one is mirrored.
+    ``is_mirrored`` that one is mirrored; ``likeness`` says of copies whether they look the same.
     """
 
     is_copy: bool
@@ -51,6 +54,7 @@ class CopyVerdict:
     extents: tuple[Extent, Extent] | None = None
     is_tilted: bool = False
     is_mirrored: bool = False
+    likeness: Likeness | None = None
 
     def swapped(self) -> CopyVerdict:
         """The verdict of the second and the first."""
@@ -114,7 +118,7 @@ def _closeness(agreement: Agreement) -> float:
 
 def _accept(first: Fingerprint, second: Fingerprint, alignment: Alignment, agreement: Agreement) -> CopyVerdict:
     reason = f"aligned ({alignment.description}), {agreement.agreeing:.0%} of their detail agrees"
-    occlusion = f", with {agreement.occluded:.0%} covered" if agreement.occluded >= 0.02 else ""
+    occlusion = f", with {agreement.occluded:.0%} covered" if agreement.occluded >= _COVERED else ""
     details = compare_details(first, second, alignment.matrix)
     count = len(details.differences)
     places = f"; they differ in {count} {'place' if count == 1 else 'places'}" if count else ""
@@ -126,6 +130,13 @@ def _accept(first: Fingerprint, second: Fingerprint, alignment: Alignment, agree
         (_extent(agreement, details, 0), _extent(agreement, details, 1)),
         alignment.is_tilted,
         alignment.is_mirrored,
+        Likeness(
+            *measure_shifts(first, second, alignment.matrix),
+            stretch_of(alignment.matrix),
+            agreement.windows,
+            max(flat_share(first), flat_share(second)),
+            is_covered=agreement.occluded >= _COVERED or max(details.banners) >= _COVERED,
+        ),
     )
 
 

@@ -21,8 +21,8 @@ from lookalike.tiers import Tier
 
 Judge = Callable[[Subject, Subject], PairVerdict | None]
 
-_MORE = 0.1
-"""Share of a picture from which what it shows beyond another one counts; the edge of a border takes up to 0.08."""
+_MORE = 0.03
+"""Share of a picture from which what it shows beyond another one counts."""
 _ADDED = 0.02
 """Share of a picture from which a border, banner or caption counts."""
 _FINER = 1.5
@@ -157,11 +157,7 @@ def _why_not_dropped(verdict: PairVerdict, kept: KeepCandidate, candidate: KeepC
     )
     reasons = (
         (part.more > _MORE, f"{part.more:.0%} of it is not in the kept one"),
-        # With the camera's data the kept one is the original; without, only a person sees which way round it was.
-        (
-            verdict.is_mirrored and (candidate.has_capture or not kept.has_capture),
-            f"mirrored: look which of the two is the right way round; {verdict.why}",
-        ),
+        (verdict.is_mirrored, f"mirrored: look which of the two is the right way round; {verdict.why}"),
         (verdict.is_tilted, f"set straight by hand, or another shot: {verdict.why}"),
         (
             keep_part.covered < _MIN_CROP,
@@ -175,7 +171,9 @@ def _why_not_dropped(verdict: PairVerdict, kept: KeepCandidate, candidate: KeepC
             "has noise: look whether it was added, or smoothed away in the kept one",
         ),
     )
-    return next((reason for holds, reason in reasons if holds), None)
+    reason = next((reason for holds, reason in reasons if holds), None)
+    change = None if verdict.likeness is None else verdict.likeness.change()
+    return reason or (None if change is None else f"look at both: {change}; {verdict.why}")
 
 
 def _advantage(verdict: PairVerdict) -> tuple[float, float]:

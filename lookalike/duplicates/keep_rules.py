@@ -101,7 +101,6 @@ class KeepRules:
         ]
         order = dict.fromkeys((*self.order, *usual))
         last: list[tuple[Narrow, str]] = [
-            (_without_noise, "has no noise added"),
             (_with_most_tones, "has its tones, not clipped"),
             (_with_capture, "says when it was taken"),
             (_without_loss, "is stored without loss"),
@@ -111,7 +110,11 @@ class KeepRules:
             (_no_links, "is no link"),
             (_first_by_key, "comes first by name"),
         ]
-        return [*first, *(chosen[rule] for rule in order), *last]
+        without_noise: tuple[Narrow, str] = (_without_noise, "has no noise added")
+        steps = [*first, *(chosen[rule] for rule in order), *last]
+        # Noise looks sharp: of pictures of one resolution the noisy ones go before the sharpest are looked for.
+        place = steps.index(chosen[KeepRule.SHARPNESS])
+        return [*steps[:place], without_noise, *steps[place:]] if KeepRule.SHARPNESS not in self.order else steps
 
     def _in_first_folder(self, candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
         for folder in self.folders:

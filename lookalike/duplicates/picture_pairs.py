@@ -9,6 +9,7 @@ from threading import Lock
 
 from cachetools import LRUCache
 
+from lookalike.copies import Likeness
 from lookalike.duplicates.marks import Marks
 from lookalike.duplicates.noise import measure_noise
 from lookalike.duplicates.sharpness import measure_sharpness
@@ -57,7 +58,8 @@ class Relation(StrEnum):
 class PairVerdict:
     """``tier`` and a text on why; ``parts`` says how the first and the second picture lie in the other.
 
-    ``is_tilted`` says that one is turned by no quarter turn, ``is_mirrored`` that one is mirrored.
+    ``is_tilted`` says that one is turned by no quarter turn, ``is_mirrored`` that one is mirrored, and ``likeness``
+    whether they look the same; None for equal files and pixels.
     """
 
     relation: Relation
@@ -66,6 +68,7 @@ class PairVerdict:
     parts: tuple[ShownPart, ShownPart]
     is_tilted: bool = False
     is_mirrored: bool = False
+    likeness: Likeness | None = None
 
     def reversed(self) -> PairVerdict:
         """The same verdict with the two pictures exchanged."""
@@ -230,6 +233,7 @@ def _pixel_verdict(verdict: TierVerdict, strips: tuple[float, float]) -> PairVer
         parts,
         is_tilted=copy_verdict.is_tilted,
         is_mirrored=copy_verdict.is_mirrored,
+        likeness=copy_verdict.likeness,
     )
 
 
