@@ -1,8 +1,10 @@
 """Copies a data folder while the service and the indexer work: ``python backup.py DATA TARGET``.
 
-TARGET is made by this and holds, for each collection, the snapshot that is served, and the catalogue if it is SQLite's.
+TARGET is made by this and holds, for each collection, the snapshot that is served and the pictures that were sent to
+it, and the catalogue if it is SQLite's.
 Of a PostgreSQL catalogue make a dump *after* this. The order is what makes the copy whole: the catalogue still has the
 rows of the snapshots before the newest, whereas a snapshot that is newer than the catalogue's copy would lack its rows.
+Pictures come last: they are stored before their rows.
 
 Needs nothing but Python. Exits with 1, and leaves no TARGET, if the copy is not whole.
 """
@@ -40,6 +42,16 @@ def copy_snapshot(collection: Path, target: Path) -> int | None:
     return generation
 
 
+def copy_pictures(collection: Path, target: Path) -> int:
+    """Copy the pictures that were sent to a collection; their number."""
+    paths = [path for path in sorted(collection.glob("pictures/??/*")) if not path.name.startswith(".")]
+    for path in paths:
+        copy = target / path.relative_to(collection)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    return len(paths)
+
+
 def check(snapshot: Path) -> None:
     """Compare the copied files with the checksums of their manifest."""
     for name, stamp in json.loads((snapshot / "manifest.json").read_text())["files"].items():
@@ -62,7 +74,8 @@ def copy_catalogue(source: Path, target: Path) -> None:
 def back_up(data: Path, target: Path) -> list[str]:
     """Copy everything; what was copied, in words."""
     done = []
-    for collection in sorted(path for path in (data / "collections").iterdir() if path.is_dir()):
+    collections = sorted(path for path in (data / "collections").iterdir() if path.is_dir())
+    for collection in collections:
         generation = copy_snapshot(collection, target / "collections" / collection.name)
         done.append(f"{collection.name}: snapshot {generation}" if generation else f"{collection.name}: nothing yet")
     if (data / "catalogue.db").exists():
@@ -70,6 +83,9 @@ def back_up(data: Path, target: Path) -> list[str]:
         done.append("catalogue: SQLite")
     else:
         done.append("catalogue: not here; make a dump of the PostgreSQL database now")
+    for collection in collections:
+        if count := copy_pictures(collection, target / "collections" / collection.name):
+            done.append(f"{collection.name}: {count} pictures that were sent to it")
     return done
 
 

@@ -44,6 +44,9 @@ def _document(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
     for path in document["paths"].values():
         for operation in path.values():
             operation["responses"].pop("422", None)
+            # What forms refer to stands with them, since a route does not know the whole document.
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                schemas |= content["schema"].pop("$defs", {})
             operation["responses"]["default"] = {
                 "description": "What went wrong.",
                 "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

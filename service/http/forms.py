@@ -109,7 +109,7 @@ def unknown_fields(form: type[Form], names: Iterable[str]) -> FieldInvalidError:
 
 def form_schema(form: type[Form]) -> dict[str, Any]:
     """The ``requestBody`` of an OpenAPI operation that takes this form."""
-    schema = form.model_json_schema()
+    schema = form.model_json_schema(ref_template="#/components/schemas/{model}")
     content = {MULTIPART_FORM: {"schema": schema}}
     if not _needs_file(form):
         content[URLENCODED_FORM] = {"schema": schema}

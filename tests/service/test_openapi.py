@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +17,19 @@ from lookalike.duplicates.subjects import subjects_of
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
 from lookalike.tiers import Tier
-from service.routes import check, collections, compare, duplicates, items, operations, search
+from service.routes import (
+    check,
+    collection_changes,
+    collections,
+    compare,
+    duplicates,
+    item_changes,
+    items,
+    operations,
+    search,
+)
 from tests.service.conftest import Shop
-from tests.service.harness import Service
+from tests.service.harness import Service, serving
 from tools.docs.service_pages import DOCS, PAGES
 
 PICTURE = encode_png(make_picture(1))
@@ -57,7 +70,7 @@ def test_a_written_page_is_current(name: str) -> None:
 
 
 def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
-    modules = (check, collections, compare, duplicates, items, operations, search)
+    modules = (check, collection_changes, collections, compare, duplicates, item_changes, items, operations, search)
     routes = {
         (method, route.path.replace(":path", ""))
         for module in modules
@@ -65,8 +78,16 @@ def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     }
-    assert len(routes) == 22
+    assert len(routes) == 31
     assert {tuple(name.split(" ")) for name in operations_of(document)} == routes
+
+
+def test_everything_that_the_document_refers_to_is_in_it(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    names = set(re.findall(r'"\$ref": "([^"]*)"', text))
+    assert len(names) > 20
+    assert names <= {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert "$defs" not in text
 
 
 def test_every_operation_has_a_name_of_its_own_and_says_what_it_does(document: dict[str, Any]) -> None:
@@ -113,6 +134,11 @@ def test_forms_without_a_file_may_be_urlencoded_and_the_others_not(document: dic
         "POST /embed": {"multipart/form-data"},
         "POST /collections/{name}/check": {"multipart/form-data"},
         "POST /collections/{name}/duplicates/decisions": both,
+        "POST /collections/{name}/search": both,
+        "POST /collections/{name}/items": both,
+        "PUT /collections/{name}": both,
+        "PUT /collections/{name}/items/{key}": both,
+        "PATCH /collections/{name}/items/{key}": both,
     }
 
 
@@ -142,14 +168,38 @@ def test_answers_have_the_fields_that_the_document_promises(service: Service, do
     for name, operation in operations_of(document).items():
         method, path = name.split(" ")
         answer = operation["responses"]["200"]["content"].get("application/json", {}).get("schema", {})
-        if "$ref" not in answer:
+        if "$ref" not in answer or "changes" in operation["tags"]:
             continue
         url = path.replace("{name}", "shop").replace("{key}", "plain-0")
         response = service.request(method, url, **FORMS.get(path, {}))
         assert response.status_code == 200, name
         _compare(response.json(), answer, schemas, name)
         compared += 1
-    assert compared == 19
+    assert compared == 21
+
+
+def test_changes_have_the_answers_that_the_document_promises(tmp_path: Path, document: dict[str, Any]) -> None:
+    item = "/collections/{name}/items/{key}"
+    requests: list[tuple[str, str, dict[str, Any]]] = [
+        ("PUT", "/collections/{name}", {"data": {"encoder": "bundled"}}),
+        ("PUT", item, {"files": {"image": ("a.png", PICTURE)}}),
+        ("PATCH", item, {"data": {"metadata": '{"n": 1}'}}),
+        ("POST", "/collections/{name}/items", {"data": {"changes": '[{"op": "delete", "key": "no-such"}]'}}),
+        ("POST", "/collections/{name}/fold", {}),
+        ("DELETE", item, {}),
+        ("DELETE", "/collections/{name}", {"params": {"confirm": "own"}}),
+    ]
+    operations = operations_of(document)
+    assert {f"{method} {path}" for method, path, _ in requests} == {
+        name for name, operation in operations.items() if "changes" in operation["tags"]
+    }
+    with serving(tmp_path) as service:
+        for method, path, options in requests:
+            url = path.replace("{name}", "own").replace("{key}", "a")
+            response = service.request(method, url, **options)
+            assert response.is_success, f"{method} {path}: {response.text}"
+            answer = operations[f"{method} {path}"]["responses"]["200"]["content"]["application/json"]["schema"]
+            _compare(response.json(), answer, document["components"]["schemas"], f"{method} {path}")
 
 
 def _compare(value: Any, schema: dict[str, Any], schemas: dict[str, Any], where: str) -> None:

@@ -63,6 +63,24 @@ EXAMPLES: dict[str, str] = {
     "GET /version": f"curl -s {ADDRESS}/version",
     "GET /metrics": f"curl -s {ADDRESS}/metrics",
     "GET /encoders": f"curl -s {ADDRESS}/encoders",
+    "POST /collections/{name}/search": (
+        f"curl -s -F image=@{_QUERY} -F k=1 -F 'filter=price < 60' -F group_by=product_id "
+        f"{ADDRESS}/collections/shop/search"
+    ),
+    "GET /collections/{name}/facets": f"curl -s '{ADDRESS}/collections/shop/facets?names=product_id&limit=2'",
+    "PUT /collections/{name}": f"curl -s -X PUT {ADDRESS}/collections/mugs",
+    "PUT /collections/{name}/items/{key}": (
+        f"curl -s -X PUT -F image=@{_OTHER} -F title='A mug' {ADDRESS}/collections/mugs/items/sku-1"
+    ),
+    "PATCH /collections/{name}/items/{key}": (
+        f"curl -s -X PATCH -d 'metadata={{\"price\": 9.9}}' {ADDRESS}/collections/mugs/items/sku-1"
+    ),
+    "POST /collections/{name}/items": (
+        f"curl -s -F 'changes=[{{\"op\": \"delete\", \"key\": \"sku-2\"}}]' {ADDRESS}/collections/mugs/items"
+    ),
+    "POST /collections/{name}/fold": f"curl -s -X POST {ADDRESS}/collections/mugs/fold",
+    "DELETE /collections/{name}/items/{key}": f"curl -s -X DELETE {ADDRESS}/collections/mugs/items/sku-1",
+    "DELETE /collections/{name}": f"curl -s -X DELETE '{ADDRESS}/collections/mugs?confirm=mugs'",
 }
 _LONGEST_LIST, _LONGEST_TEXT, _LINES = 2, 72, 6
 _MOST_LINES = 56
