@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.live import fold_collection
 from indexer.commands.options import (
     DEFAULT_WORKERS,
     BatchOption,
@@ -41,6 +40,7 @@ from indexer.commands.session import (
     with_collections,
 )
 from indexer.ingest.dry_run import dry_run_collection
+from indexer.ingest.fold import fold_collection
 from indexer.ingest.pipeline import PipelineOptions
 from indexer.ingest.run import IndexRequest, RunOptions, RunSummary, index_collection, open_requested
 from indexer.ingest.source_watch import SourceWatch
@@ -173,7 +173,7 @@ def reindex(
                 _say_pinned(session, record.name)
                 continue
             if record.source.kind == NO_SOURCE:
-                fold_collection(session, record.name)
+                fold_collection(session.places, record.name, session.reporter)
                 continue
             limits = ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
             options = RunOptions(PipelineOptions(batch, workers, limits), BuildOptions(record.settings))

@@ -20,18 +20,16 @@ from indexer.commands.options import (
     image_limits,
 )
 from indexer.commands.session import Session, with_collections
-from indexer.console.staged_progress import StagedProgress
+from indexer.ingest.fold import fold_collection
 from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import CollectionEncoder
 from lookalike.collection.index_command import DEFAULT_KEEP
 from lookalike.collection.lifecycle import (
     create_collection,
     delete_collection,
-    fold_changes,
     purge_collection,
     restore_collection,
 )
-from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.index.planner import DEFAULT_RECALL
 from lookalike.wiring import INDEX_TYPES, load_encoder
 
@@ -80,22 +78,13 @@ def create(
 @with_collections
 def fold(session: Session, collection: CollectionOption) -> None:
     """Publish a snapshot that has the changes that were made live; the service does it by itself after a while."""
-    manifest = fold_collection(session, collection)
+    manifest = fold_collection(session.places, collection, session.reporter)
     session.reporter.answer(
         f"{collection}: {manifest.count} pictures in snapshot {manifest.generation}",
         collection=collection,
         snapshot=manifest.generation,
         items=manifest.count,
     )
-
-
-def fold_collection(session: Session, name: str) -> Manifest:
-    """Fold a collection's changes in, and say how far it is."""
-    with (
-        session.catalogue(name) as catalogue,
-        StagedProgress(session.reporter, f"{name}: publishing") as progress,
-    ):
-        return fold_changes(session.layout(name), catalogue, INDEX_TYPES, progress.report)
 
 
 @with_collections

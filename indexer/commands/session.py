@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 from indexer.commands.options import DEFAULT_DATA, DatabaseOption, DataOption, EncodersOption, JsonOption
 from indexer.console.reporter import HumanReporter, JsonReporter, Reporter
 from lookalike.api import Collection
+from lookalike.catalogue.records import NO_SOURCE
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.layout import CollectionLayout
 from lookalike.options import ImageLimits, Places
@@ -75,6 +76,8 @@ class Session:
         with self.catalogue(name) as catalogue:
             origin = catalogue.collection(name).source
         source = open_origin(origin, self.layout(name))
+        if origin.kind != NO_SOURCE:
+            source.open()
         try:
             yield source
         finally:

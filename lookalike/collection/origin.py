@@ -48,6 +48,10 @@ class Origin:
             return self._store.read(location, max_bytes)
         return self._opened().read(location, max_bytes)
 
+    def open(self) -> None:
+        """Open the source now; raises a leaf of SourceError."""
+        self._opened()
+
     def close(self) -> None:
         """Close the source, if it was opened."""
         if self._source is not None:

@@ -28,6 +28,8 @@ _MIN_PART_SIDE, _MAX_LENGTH = 16, 8192
 """Pixels of the grey picture that a part of a long one has at least each way, and of what is looked at at most."""
 _MIN_PART_CORRELATION = 0.6
 
+_MIN_TILT = 0.7
+"""Degrees from which a picture is turned on purpose: keypoints of small pictures find 0.4."""
 _SWAP = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 _MIRROR = np.array([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
 _QUARTER_TURN = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
@@ -46,14 +48,18 @@ class Alignment:
 
     @property
     def turned_by(self) -> int:
-        """Degrees, -180 to 180, by which the second picture is turned, after it was mirrored."""
-        linear = self.matrix[:2, :2] @ (_MIRROR[:2, :2] if self.is_mirrored else np.eye(2))
-        return round(float(np.degrees(np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1]))))
+        """Degrees, -180 to 180, by which the second picture is turned, after it was mirrored; rounded."""
+        return round(self._angle)
 
     @property
     def is_tilted(self) -> bool:
         """Whether the second picture is turned, and by no quarter turn."""
-        return abs((self.turned_by + 45) % 90 - 45) > 1
+        return abs((self._angle + 45) % 90 - 45) > _MIN_TILT
+
+    @property
+    def _angle(self) -> float:
+        linear = self.matrix[:2, :2] @ (_MIRROR[:2, :2] if self.is_mirrored else np.eye(2))
+        return float(np.degrees(np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])))
 
     @property
     def description(self) -> str:

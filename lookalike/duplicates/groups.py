@@ -157,6 +157,10 @@ def _why_not_dropped(verdict: PairVerdict, kept: KeepCandidate, candidate: KeepC
     )
     reasons = (
         (part.more > _MORE, f"{part.more:.0%} of it is not in the kept one"),
+        (
+            kept.taken_at is not None and candidate.taken_at is not None and kept.taken_at != candidate.taken_at,
+            "taken at another time than the kept one, by their EXIF data",
+        ),
         (verdict.is_mirrored, f"mirrored: look which of the two is the right way round; {verdict.why}"),
         (verdict.is_tilted, f"set straight by hand, or another shot: {verdict.why}"),
         (

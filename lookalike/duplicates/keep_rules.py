@@ -37,15 +37,15 @@ _CLIPPED_FACTOR, _CLIPPED_PIXELS = 1.3, 0.01
 @dataclass(frozen=True, slots=True)
 class KeepCandidate:
     """What the rules go by: ``sharpness`` from 0 to 1, ``noise`` in levels, the marks' ``colourfulness`` and
-    ``clipped``, whether EXIF data says when it was taken, the digest of all pixels ("" if unknown), and the status of
-    the file where it is one."""
+    ``clipped``, when it was taken if EXIF data say so, the digest of all pixels ("" if unknown), and the status of the
+    file where it is one."""
 
     subject: Subject
     sharpness: float
     noise: float
     colourfulness: float
     clipped: float
-    has_capture: bool
+    taken_at: float | None
     pixels_digest: str
     status: FileStatus | None
 
@@ -110,11 +110,15 @@ class KeepRules:
             (_no_links, "is no link"),
             (_first_by_key, "comes first by name"),
         ]
-        without_noise: tuple[Narrow, str] = (_without_noise, "has no noise added")
+        # Of one resolution the camera's own file comes first; and noise looks sharp, so the noisy ones go before the
+        # sharpest are looked for.
+        before_sharpness: list[tuple[Narrow, str]] = [
+            (_with_capture, "says when it was taken"),
+            (_without_noise, "has no noise added"),
+        ]
         steps = [*first, *(chosen[rule] for rule in order), *last]
-        # Noise looks sharp: of pictures of one resolution the noisy ones go before the sharpest are looked for.
         place = steps.index(chosen[KeepRule.SHARPNESS])
-        return [*steps[:place], without_noise, *steps[place:]] if KeepRule.SHARPNESS not in self.order else steps
+        return steps if KeepRule.SHARPNESS in self.order else [*steps[:place], *before_sharpness, *steps[place:]]
 
     def _in_first_folder(self, candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
         for folder in self.folders:
@@ -170,7 +174,7 @@ def most_clipped(least: float) -> float:
 
 
 def _with_capture(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:
-    return [entry for entry in candidates if entry.has_capture] or list(candidates)
+    return [entry for entry in candidates if entry.taken_at is not None] or list(candidates)
 
 
 def _without_loss(candidates: Sequence[KeepCandidate]) -> list[KeepCandidate]:

@@ -178,7 +178,7 @@ class _Search:
             noise=0.0 if view is None else view.noise,
             colourfulness=0.0 if marks is None else marks.colourfulness,
             clipped=0.0 if marks is None else marks.clipped,
-            has_capture=marks is not None and marks.taken_at is not None,
+            taken_at=None if marks is None else marks.taken_at,
             pixels_digest="" if view is None else view.identity.pixels_digest,
             status=file_status(subject),
         )

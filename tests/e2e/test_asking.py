@@ -271,7 +271,7 @@ def test_wrong_usage_is_exit_code_two(run: Run, arguments: list[str]) -> None:
 @pytest.mark.parametrize("said", [["--runtime", "onnxruntime"], ["--runtime=onnxruntime"]], ids=" ".join)
 def test_what_runs_encoders_is_said_before_the_verb_or_without_one(run: Run, shop: Path, said: list[str]) -> None:
     write_pictures(shop, 1, start=50)
-    assert run(*said, "--json").answer == {"event": "answer", "collections": 1, "failed": 0}
+    assert run(*said, "--json").answer == {"event": "answer", "collections": 1, "failed": 0, "pinned": 0}
     found = run(*said, "search", shop / "050.jpg", "-c", "shop", "-k", "1", "--json").answer["results"]
     assert [hit["key"] for hit in found] == ["050.jpg"]
 

@@ -152,7 +152,7 @@ def test_an_empty_source_is_refused_before_the_collection_is_told_of_it(run: Run
         ended = run("index", tmp_path / "empty", "-c", name, "--json")
         assert (ended.code, ended.events[-1]["code"]) == (1, "source-empty")
     assert run("collections", "--json").answer["source"] == str(shop)
-    assert run("--json").answer == {"event": "answer", "collections": 1, "failed": 0}
+    assert run("--json").answer == {"event": "answer", "collections": 1, "failed": 0, "pinned": 0}
 
 
 def test_pictures_in_a_folder_that_cannot_be_listed_stay(

@@ -16,7 +16,7 @@ import pytest
 
 from lookalike import errors
 
-ROOT = Path(errors.__file__).parents[1]
+ROOT = Path(errors.__file__).parents[2]
 
 NAMES = frozenset({"Imagenette", "Pillow", "Python", "Parquet"})
 """Words that are capital wherever they stand, besides those with a further capital, a digit or a dot."""

@@ -300,6 +300,25 @@ def test_shots_within_a_second_are_a_burst_and_not_copies(tmp_path: Path) -> Non
     assert keys(burst, Action.NONE) == {"1.jpg", "2.jpg"}
 
 
+def test_a_shot_of_the_same_scene_at_another_time_is_not_dropped(tmp_path: Path) -> None:
+    files = {}
+    for name, when in (("today.jpg", "2024:05:01 10:00:00"), ("next-week.jpg", "2024:05:08 10:00:00")):
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0x9003] = when
+        files[name] = jpeg(SCENE, 90 if name == "today.jpg" else 80, exif)
+    report = search_folder(write_files(tmp_path / "f", files))
+    assert {member.subject.key for group in report.groups for member in group.members} == set(files)
+    assert _dropped(report) == set()
+
+
+@pytest.mark.parametrize("degrees", [1.0, 1.4, 3.0])
+def test_a_picture_that_was_set_straight_by_little_is_not_dropped(tmp_path: Path, degrees: float) -> None:
+    picture = draw_scene(3, (640, 480))
+    turned = picture.rotate(degrees, Image.Resampling.BICUBIC).crop((20, 15, 620, 465))
+    files = {"a.jpg": jpeg(picture, 90), "straight.jpg": jpeg(turned, 90)}
+    assert _dropped(search_folder(write_files(tmp_path / "f", files), vectors=DrawnVectors(2))) == set()
+
+
 @pytest.mark.parametrize("link", [os.link, os.symlink])
 def test_a_link_to_the_kept_file_is_the_same_file(tmp_path: Path, link: object) -> None:
     folder = write_files(tmp_path / "f", {"b.jpg": jpeg(SCENE), "c.jpg": jpeg(scaled(SCENE, 0.5))})
