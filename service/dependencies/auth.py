@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
@@ -12,6 +13,13 @@ from service.services import services_of
 from service.settings import Scope
 
 SCHEME = {"type": "http", "scheme": "bearer", "description": "Only if the service has API keys."}
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """Raise ForbiddenError for what a page of another site sends: without keys a browser sends it for anybody."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise ForbiddenError("a page of another site may not change anything here")
 
 
 def may_read(request: Request) -> bool:
@@ -42,6 +50,8 @@ def check_key(request: Request, required_scope: Scope) -> None:
     """Raise UnauthorizedError or ForbiddenError unless a request has a key of this scope, or the service no keys."""
     keys = services_of(request).settings.keys
     if not keys:
+        if required_scope is Scope.WRITE:
+            _refuse_other_sites(request)
         return
     key = _key(request)
     if not key:

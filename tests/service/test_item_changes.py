@@ -247,6 +247,16 @@ def test_a_collection_that_was_rolled_back_takes_no_changes(shelf: Shelf) -> Non
     assert shelf.put("b", NEW).status_code == 201
 
 
+def test_a_page_of_another_site_changes_nothing(shelf: Shelf) -> None:
+    changes = {"changes": json.dumps([{"op": "delete", "key": "000.jpg"}])}
+    for origin in ("https://example.org", "http://localhost:81", "null"):
+        refused = shelf.service.post("/collections/shelf/items", data=changes, headers={"origin": origin})
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert len(shelf.list_keys()) == 6
+    own = shelf.service.post("/collections/shelf/items", data=changes, headers={"origin": "http://localhost"})
+    assert own.json()["results"][0]["status"] == "removed"
+
+
 def test_changes_need_a_key_of_scope_write(tmp_path: Path) -> None:
     write_pictures(tmp_path / "pictures", 1)
     index(tmp_path / "data", "shelf", tmp_path / "pictures")
