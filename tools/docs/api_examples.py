@@ -76,7 +76,7 @@ EXAMPLES: dict[str, str] = {
         f"curl -s -X PATCH -d 'metadata={{\"price\": 9.9}}' {ADDRESS}/collections/mugs/items/sku-1"
     ),
     "POST /collections/{name}/items": (
-        f"curl -s -F 'changes=[{{\"op\": \"delete\", \"key\": \"sku-2\"}}]' {ADDRESS}/collections/mugs/items"
+        f'curl -s -F \'changes=[{{"op": "delete", "key": "sku-2"}}]\' {ADDRESS}/collections/mugs/items'
     ),
     "POST /collections/{name}/fold": f"curl -s -X POST {ADDRESS}/collections/mugs/fold",
     "DELETE /collections/{name}/items/{key}": f"curl -s -X DELETE {ADDRESS}/collections/mugs/items/sku-1",
