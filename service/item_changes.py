@@ -1,4 +1,6 @@
-"""Changes of items: pictures are stored and encoded, then all changes of a request are made in one transaction.
+"""Changes of items: pictures are stored and encoded, then the changes of a request are made in one transaction.
+
+A change that depends on one before it of the same key, and what follows of that key, is made in the next one.
 
 When a request is answered, every search of this process sees its changes; other processes see them at their next poll.
 """
@@ -32,7 +34,7 @@ from service.telemetry.timing import Stopwatch
 
 _CONCURRENT_PICTURES = 8
 _TRIES = 4
-"""How often a change that keeps a part of the item is made anew, where another one came between."""
+"""How often changes that keep a part of their item are made anew, where others came between all of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -74,7 +76,7 @@ def item_tag(item: ItemRecord) -> str:
 async def change_items(
     services: Services, snapshot: OpenSnapshot, changes: Sequence[ItemChange], stopwatch: Stopwatch
 ) -> list[ChangeResult]:
-    """Make changes, in their order and in one transaction; for each a status, or why it was not made.
+    """Make changes, those of a key in their order; for each a status, or why it was not made.
 
     Raises CollectionPinnedError, and the errors of ``OpenSnapshot.encoder`` and of the catalogue.
     """
@@ -88,7 +90,8 @@ async def change_items(
     results: list[ChangeResult | None] = [
         outcome if isinstance(outcome, (LookalikeError, RequestError, UploadError)) else None for outcome in encoded
     ]
-    for _ in range(_TRIES):
+    tries = 0
+    while tries < _TRIES:
         open_places = [place for place, result in enumerate(results) if result is None]
         if not open_places:
             break
@@ -99,6 +102,7 @@ async def change_items(
             )
         for place, outcome in zip(open_places, outcomes, strict=True):
             results[place] = outcome
+        tries += all(outcome is None for outcome in outcomes)
     await services.snapshots.take_changes(snapshot.name)
     return [_busy(change) if result is None else result for change, result in zip(changes, results, strict=True)]
 
@@ -148,9 +152,13 @@ def _apply(collection: Collection, changes: Sequence[tuple[ItemChange, _Encoded 
     results: list[ChangeResult | None] = [None] * len(changes)
     made: list[tuple[int, LiveChange]] = []
     earlier: set[str] = set()
+    waiting: set[str] = set()
     for place, (change, encoded) in enumerate(changes):
         if change.key in earlier and (change.keeps_a_part or change.if_match is not None):
-            continue  # it depends on what a change before it in this request makes of the item: the next turn
+            # It depends on what a change before it in this request makes of the item: the next turn.
+            waiting.add(change.key)
+        if change.key in waiting:
+            continue
         earlier.add(change.key)
         try:
             made.append((place, _live_change(collection, change, encoded)))

@@ -94,7 +94,7 @@ class Change(BaseModel):
 
 
 class ChangesForm(Form):
-    """Several changes, made in one transaction: those that cannot be made are told, and the others are made."""
+    """Several changes, those of a key in their order: those that cannot be made are told, and the others are made."""
 
     changes: Annotated[
         list[Change],

@@ -190,6 +190,27 @@ def test_a_batch_says_of_each_change_what_became_of_it(shelf: Shelf) -> None:
     assert "000.jpg" not in shelf.list_keys()
 
 
+def test_the_changes_of_one_key_in_a_batch_are_made_in_their_order(shelf: Shelf) -> None:
+    whole = {"op": "put", "key": "a", "title": "t", "product_id": "p"}
+    answer = shelf.batch(
+        [
+            {**whole, "image": "a.png", "metadata": {"n": 1}},
+            *({"op": "patch", "key": "a", "metadata": {f"m{number}": number}} for number in range(6)),
+            {**whole, "image": "b.png", "metadata": {"last": True}},
+            {"op": "patch", "key": "001.jpg", "metadata": {"n": 1}},
+            {"op": "patch", "key": "001.jpg", "metadata": {"n": 2}},
+            {"op": "delete", "key": "001.jpg"},
+        ],
+        a_png=NEW,
+        b_png=OTHER,
+    ).json()
+    statuses = [entry["status"] or entry["problem"]["code"] for entry in answer["results"]]
+    assert statuses == ["created", *["replaced"] * 9, "removed"]
+    assert shelf.get("a").json()["metadata"] == {"last": True}
+    assert dict(shelf.best(OTHER))["a"] == 1.0
+    assert "001.jpg" not in shelf.list_keys()
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "message"),
     [
