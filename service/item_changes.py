@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lookalike.api import Collection
+from lookalike.api.live import find_exactly
 from lookalike.catalogue.live_changes import ChangeOutcome, ChangeStatus, LiveChange
 from lookalike.catalogue.records import ItemDraft, ItemRecord
 from lookalike.collection.item_edit import ItemEdit
@@ -172,7 +173,7 @@ def _apply(collection: Collection, changes: Sequence[tuple[ItemChange, _Encoded 
 
 def _live_change(collection: Collection, change: ItemChange, encoded: _Encoded | None) -> LiveChange:
     """Raises ItemNotFoundError, VersionMismatchError, and ImageMissingError for a new item without a picture."""
-    current = _find(collection, change.key)
+    current = find_exactly(collection, change.key)
     _check_version(change, current)
     if change.is_removal:
         return LiveChange(change.key, expected_id=None if change.if_match is None or current is None else current.id)
@@ -185,14 +186,6 @@ def _live_change(collection: Collection, change: ItemChange, encoded: _Encoded |
     vector = encoded.vector if encoded is not None else collection.vector(_required(current))
     depends = change.keeps_a_part or change.if_match is not None
     return LiveChange(change.key, draft, vector, current.id if depends and current is not None else None)
-
-
-def _find(collection: Collection, key: str) -> ItemRecord | None:
-    try:
-        item = collection.item(key)
-    except ItemNotFoundError:
-        return None
-    return item if item.key == key else None  # not one of the same letters with other accents
 
 
 def _check_version(change: ItemChange, current: ItemRecord | None) -> None:

@@ -97,7 +97,7 @@ async def delete_item(
 
 @router.post("", operation_id="change_items", response_model=ChangesAnswer, openapi_extra=form_schema(ChangesForm))
 async def change_several_items(request: Request, services: ServicesDependency, name: Name) -> Response:
-    """Up to 256 changes, those of a key in their order: for each its status or problem; one that fails stops no other."""
+    """Up to 256 changes, those of a key in order: for each its status or problem; one that fails stops no other."""
     async with admit_form(request, services, ChangesForm, pictures=BATCH_WEIGHT) as form:
         changes = _batch(form)
         stopwatch = Stopwatch(*STAGES)
