@@ -28,8 +28,8 @@ from lookalike.filters.fields import ElementType, ElementTypes, KnownFields
 from lookalike.filters.values import Scalar, TypedValue, ValueType
 from lookalike.options import MEBIBYTE
 from lookalike.short_repr import ShortRepr
+from lookalike.sorted_ids import Ids, find_positions
 
-Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Check = Callable[[], None]
 """Called before each step of a long operation; what it raises ends the operation."""
@@ -169,10 +169,8 @@ class SnapshotFilter:
         if len(ids) * _FEW > len(self._ids):
             return np.isin(self._ids, ids)
         mask = np.zeros(len(self._ids), dtype=np.bool_)
-        places = np.searchsorted(self._ids, ids)  # few: the same in less time than a pass over all
-        is_inside = places < len(self._ids)
-        places, ids = places[is_inside], ids[is_inside]
-        mask[places[self._ids[places] == ids]] = True
+        positions = find_positions(self._ids, ids)  # few: the same in less time than a pass over all
+        mask[positions[positions >= 0]] = True
         return mask
 
     def _facet(self, mask: Mask | None, field: Field, limit: int) -> Facet:

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from lookalike.catalogue.live_changes import ChangesSince
 from lookalike.catalogue.records import ItemRecord
 from lookalike.index.base import Mask, Neighbours, VectorIndex, Vectors
-
-Ids = npt.NDArray[np.int64]
+from lookalike.sorted_ids import Ids, find_positions
 
 FEW_REMOVED = 64
 """Up to so many removed items, an index is searched for as many more neighbours: that costs less than a mask."""
@@ -47,13 +45,13 @@ class Overlay:
         for item_id in changes.removed_ids:
             rows.pop(item_id, None)
         kept = [rows[item_id] for item_id in sorted(rows)]
-        positions = self._positions(np.array(changes.removed_ids, np.int64))
+        positions = find_positions(self.snapshot_ids, np.array(changes.removed_ids, np.int64))
         return Overlay(
             self.snapshot_ids,
             np.stack([vector for _, vector in kept]) if kept else self.vectors[:0],
             changes.change,
             tuple(record for record, _ in kept),
-            np.union1d(self.removed_positions, positions),
+            np.union1d(self.removed_positions, positions[positions >= 0]),
         )
 
     @property
@@ -135,11 +133,3 @@ class Overlay:
         best = np.lexsort((positions, -scores), axis=1)[:, :k]
         scores, positions = np.take_along_axis(scores, best, axis=1), np.take_along_axis(positions, best, axis=1)
         return Neighbours(scores.astype(np.float32), np.where(np.isneginf(scores), -1, positions).astype(np.int64))
-
-    def _positions(self, ids: Ids) -> Ids:
-        """The positions in the snapshot of those of these ids that it has."""
-        places = np.searchsorted(self.snapshot_ids, ids)
-        is_inside = places < len(self.snapshot_ids)
-        places, ids = places[is_inside], ids[is_inside]
-        positions: Ids = places[self.snapshot_ids[places] == ids].astype(np.int64)
-        return positions

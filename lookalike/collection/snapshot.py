@@ -14,6 +14,7 @@ from lookalike.collection.layout import IDS, INDEX, MANIFEST, VECTORS, Collectio
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.errors import SnapshotDamagedError, SnapshotNotFoundError
 from lookalike.index.vector_reader import VectorReader
+from lookalike.sorted_ids import find_positions
 from lookalike.storage import sample_file, sha256_file
 
 LARGE = 64 << 20
@@ -41,10 +42,7 @@ class Snapshot:
 
     def positions(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The positions of these items' vectors, -1 for those that the snapshot does not have."""
-        if len(self.ids) == 0:
-            return np.full(len(ids), -1, dtype=np.int64)
-        candidates = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-        return np.where(self.ids[candidates] == ids, candidates, -1)
+        return find_positions(self.ids, ids)
 
     def position(self, item_id: int) -> int:
         """The position of an item's vector, -1 if the snapshot has no such item."""
