@@ -69,6 +69,20 @@ class Folding:
         return (is_many or is_old) and now >= self._not_before.get(name, 0.0)
 
     async def _run(self, name: str) -> bool:
+        try:
+            problem = await self._run_process(name)
+        except OSError as error:  # such as no memory for another process
+            problem = str(error)
+        self._first_seen.pop(name, None)
+        if problem is not None:
+            self._not_before[name] = time.monotonic() + _RETRY_SECONDS
+            _LOG.warning("changes not folded in", extra={"collection": name, "why": problem})
+            return False
+        await self._snapshots.poll(name)
+        return True
+
+    async def _run_process(self, name: str) -> str | None:
+        """Fold in a process of its own; why that failed, None if it did not."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "indexer", "fold", "--collection", name, "--data", str(self._settings.places.data)),
@@ -84,14 +98,9 @@ class Folding:
                 with suppress(ProcessLookupError):
                     process.terminate()
                 await process.wait()
-        self._first_seen.pop(name, None)
-        if process.returncode:
-            self._not_before[name] = time.monotonic() + _RETRY_SECONDS
-            why = errors.decode(errors="replace").strip().splitlines()[-1:]
-            _LOG.warning("changes not folded in", extra={"collection": name, "why": " ".join(why)})
-            return False
-        await self._snapshots.poll(name)
-        return True
+        if not process.returncode:
+            return None
+        return " ".join(errors.decode(errors="replace").strip().splitlines()[-1:])
 
     def _environment(self) -> dict[str, str]:
         """The address of the database goes by the environment: it may have a password in it, and others see flags."""

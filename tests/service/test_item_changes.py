@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -323,3 +324,25 @@ def test_many_changes_are_folded_in_without_anybody_asking(tmp_path: Path, monke
         service.wait_for(lambda: service.get("/collections/shelf").json()["snapshot"] == 2, "changes are folded in")
         assert shelf.best(NEW) == [("a", 1.0)]
         assert service.get("/collections/shelf").json()["pending"] == 0
+
+
+def test_folding_goes_on_after_a_process_that_could_not_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, calls = asyncio.create_subprocess_exec, []
+
+    async def start_at_second_try(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise OSError("Cannot allocate memory")
+        return await start(*arguments, **options)
+
+    monkeypatch.setattr("service.folding._LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("service.folding._RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("asyncio.create_subprocess_exec", start_at_second_try)
+    write_pictures(tmp_path / "pictures", 2)
+    index(tmp_path / "data", "shelf", tmp_path / "pictures")
+    with serving(tmp_path / "data", fold_after=1) as service:
+        Shelf(service, tmp_path / "data", tmp_path).put("a", NEW)
+        service.wait_for(lambda: service.get("/collections/shelf").json()["snapshot"] == 2, "changes are folded in")
+    assert len(calls) == 2
