@@ -30,10 +30,9 @@ from lookalike.catalogue.records import (
     NewItem,
     SourceRecord,
 )
-from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet, SnapshotFilter
+from lookalike.catalogue.snapshot_filter import SnapshotFilter
 from lookalike.catalogue.visible_items import BY_CONTENT, CHUNK, VisibleItems, to_item_record, without_index
 from lookalike.errors import CollectionNotFoundError
-from lookalike.filters.conditions import Condition
 from lookalike.options import EncoderRequest
 
 # By columns, not by mapped objects, which cost three times as much.
@@ -276,28 +275,6 @@ class Catalogue:
     def snapshot_filter(self, collection_id: int, ids: npt.NDArray[np.int64]) -> SnapshotFilter:
         """Filters over the items of a published snapshot, given its ids in ascending order, with a cache of results."""
         return SnapshotFilter(self._database, collection_id, ids)
-
-    def matching_ids(self, collection_id: int, generation: int, condition: Condition) -> npt.NDArray[np.int64]:
-        """Ids visible at a generation whose items pass, in ascending order.
-
-        All visible ids are read first: who has them already asks ``snapshot_filter``.
-        """
-        ids = self._all_visible_ids(collection_id, generation)
-        return ids[self.snapshot_filter(collection_id, ids).mask(condition)]
-
-    def columns(self, collection_id: int, generation: int) -> list[ColumnSummary]:
-        """See SnapshotFilter.columns."""
-        return self.snapshot_filter(collection_id, self._all_visible_ids(collection_id, generation)).columns()
-
-    def facets(
-        self, collection_id: int, generation: int, condition: Condition | None, names: Sequence[str], limit: int
-    ) -> dict[str, Facet]:
-        """See SnapshotFilter.facets."""
-        ids = self._all_visible_ids(collection_id, generation)
-        return self.snapshot_filter(collection_id, ids).facets(condition, names, limit)
-
-    def _all_visible_ids(self, collection_id: int, generation: int) -> npt.NDArray[np.int64]:
-        return np.concatenate(list(self.visible_ids(collection_id, generation)))
 
 
 def _is_live(collection_id: int) -> ColumnElement[bool]:

@@ -23,7 +23,7 @@ from lookalike.catalogue.database import Database
 from lookalike.catalogue.filter_sql import select_ids, select_next_kind, select_next_name, select_values
 from lookalike.catalogue.item_values import INDEXED_CHARACTERS, column_name, element_type
 from lookalike.filters.builder import ConditionBuilder
-from lookalike.filters.conditions import And, Comparison, Condition, Exists, Field, Not, Or, canonical
+from lookalike.filters.conditions import And, Comparison, Condition, Field, Not, Or, canonical
 from lookalike.filters.fields import ElementType, ElementTypes, KnownFields
 from lookalike.filters.values import Scalar, TypedValue, ValueType
 from lookalike.options import MEBIBYTE
@@ -115,15 +115,6 @@ class SnapshotFilter:
         ``check`` is called before each comparison that the database is asked for.
         """
         return self._mask(canonical(condition), check)
-
-    def columns(self) -> list[ColumnSummary]:
-        """The metadata columns of which some item of the snapshot has a value, by name."""
-        summaries = []
-        for name, types in sorted(self.fields.columns.items()):
-            count = int(np.count_nonzero(self._mask(Exists(Field(name)), ignore_check)))
-            if count:
-                summaries.append(ColumnSummary(name, types, count))
-        return summaries
 
     def facets(self, condition: Condition | None, names: Sequence[str], limit: int) -> dict[str, Facet]:
         """By field, its ``limit`` most frequent values among the items that pass, frequent ones first.

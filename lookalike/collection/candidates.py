@@ -90,11 +90,6 @@ class CandidateRounds:
         self._left &= ~mask
         self._left_count = int(np.count_nonzero(self._left))
 
-    @property
-    def is_exhausted(self) -> bool:
-        """Whether nothing is left."""
-        return self._left_count == 0
-
 
 def _merge(neighbours: Neighbours, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Scores and positions of the ``count`` best over all queries, each position once with its best score.
