@@ -8,7 +8,6 @@ When a request is answered, every search of this process sees its changes; other
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +20,6 @@ from lookalike.collection.item_edit import ItemEdit
 from lookalike.collection.picture_store import PictureStore
 from lookalike.encoder.base import Vectors
 from lookalike.errors import (
-    CollectionPinnedError,
     ItemNotFoundError,
     LookalikeError,
     VersionMismatchError,
@@ -81,12 +79,7 @@ async def change_items(
 
     Raises CollectionPinnedError, and the errors of ``OpenSnapshot.encoder`` and of the catalogue.
     """
-    if await services.search_in_thread(snapshot.collection.layout.is_pinned):
-        raise CollectionPinnedError(
-            f"the collection {snapshot.name!r} was rolled back to snapshot {snapshot.generation}, and takes no changes "
-            f"until `python -m indexer unpin --collection {snapshot.name}`",
-            subject=snapshot.name,
-        )
+    await services.search_in_thread(snapshot.collection.layout.require_unpinned)
     encoded = await _encode_all(services, snapshot, changes, stopwatch)
     results: list[ChangeResult | None] = [
         outcome if isinstance(outcome, (LookalikeError, RequestError, UploadError)) else None for outcome in encoded
@@ -133,18 +126,9 @@ async def _encode(
     services: Services, snapshot: OpenSnapshot, key: str, upload: Upload, stopwatch: Stopwatch
 ) -> _Encoded:
     vector, picture = await embed_picture(services, await snapshot.encoder(), upload, stopwatch)
-    data = upload.read()
     store = PictureStore(snapshot.collection.layout.pictures)
-    location = await services.search_in_thread(store.put, data)
-    draft = ItemDraft(
-        key=key,
-        location=location,
-        content_digest=hashlib.sha256(data).hexdigest(),
-        byte_size=len(data),
-        width=picture.width,
-        height=picture.height,
-        format=picture.format,
-    )
+    size_and_format = (picture.width, picture.height, picture.format)
+    draft = await services.search_in_thread(store.put, key, upload.read(), size_and_format)
     return _Encoded(draft, vector)
 
 

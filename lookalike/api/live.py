@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -19,7 +18,7 @@ from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.lifecycle import create_collection
 from lookalike.collection.picture_store import PictureStore
 from lookalike.encoder.base import Vectors
-from lookalike.errors import CollectionPinnedError, ItemNotFoundError, VersionMismatchError
+from lookalike.errors import ItemNotFoundError, VersionMismatchError
 from lookalike.images import decode, encode_png
 from lookalike.options import EncoderRequest, ImageLimits, Places
 from lookalike.wiring import INDEX_TYPES, default_encoder, load_encoder, open_catalogue
@@ -60,12 +59,7 @@ def create_empty(places: Places, name: str, encoder: str | None) -> None:
 
 def make_change(collection: OpenCollection, change: LiveChange) -> None:
     """Raises CollectionPinnedError, ItemNotFoundError and VersionMismatchError."""
-    name = collection.layout.name
-    if collection.layout.is_pinned():
-        raise CollectionPinnedError(
-            f"the collection {name!r} was rolled back, and takes no changes until `python -m indexer unpin -c {name}`",
-            subject=name,
-        )
+    collection.layout.require_unpinned()
     (outcome,) = collection.change_items([change])
     if outcome.status is ChangeStatus.MISSING:
         raise ItemNotFoundError(f"there is no item {change.key!r}", subject=change.key)
@@ -100,13 +94,5 @@ def _store_picture(collection: OpenCollection, key: str, image: Image) -> tuple[
     data = encode_png(image) if isinstance(image, np.ndarray) else open_picture(image, limits, None).data
     picture = decode(data, limits=limits, name=key)
     (vector,) = collection.encoder.encode([picture.pixels])
-    draft = ItemDraft(
-        key=key,
-        location=PictureStore(collection.layout.pictures).put(data),
-        content_digest=hashlib.sha256(data).hexdigest(),
-        byte_size=len(data),
-        width=picture.width,
-        height=picture.height,
-        format=picture.format,
-    )
+    draft = PictureStore(collection.layout.pictures).put(key, data, (picture.width, picture.height, picture.format))
     return draft, vector

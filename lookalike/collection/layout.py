@@ -25,6 +25,7 @@ from lookalike.errors import (
     CollectionBusyError,
     CollectionNameError,
     CollectionNotReadyError,
+    CollectionPinnedError,
     SnapshotDamagedError,
     SnapshotNotFoundError,
 )
@@ -157,6 +158,15 @@ class CollectionLayout:
             return bool(json.loads((self.root / CURRENT).read_text()).get("pinned", False))
         except (OSError, ValueError, AttributeError):  # ``current`` says what is wrong
             return False
+
+    def require_unpinned(self) -> None:
+        """Raise CollectionPinnedError for a collection that takes no live changes."""
+        if self.is_pinned():
+            raise CollectionPinnedError(
+                f"the collection {self.name!r} was rolled back to snapshot {self.current()}, and takes no changes "
+                f"until `python -m indexer unpin --collection {self.name}`",
+                subject=self.name,
+            )
 
     def point_to(self, generation: int, *, pinned: bool = False) -> None:
         """Make a complete snapshot the current one."""

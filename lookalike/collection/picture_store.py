@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 
+from lookalike.catalogue.records import ItemDraft
 from lookalike.errors import EntryMissingError, EntryUnreadableError, ImageTooLargeError
 from lookalike.storage import disk_errors, sync_folder, write_atomically
 
@@ -26,8 +27,8 @@ class PictureStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def put(self, data: bytes) -> str:
-        """Keep a picture and return its location; raises DiskFullError and DataPathError."""
+    def put(self, key: str, data: bytes, size_and_format: tuple[int, int, str]) -> ItemDraft:
+        """Keep a picture of this width, height and format; what is known of it. Raises DiskFullError, DataPathError."""
         digest = hashlib.sha256(data).hexdigest()
         path = self.path_of(STORED + digest)
         with disk_errors(path):
@@ -37,7 +38,7 @@ class PictureStore:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 sync_folder(self._folder)
                 self._write(path, data)
-        return STORED + digest
+        return ItemDraft(key, STORED + digest, digest, len(data), *size_and_format)
 
     def read(self, location: str, max_bytes: int) -> bytes:
         """A picture's bytes.
