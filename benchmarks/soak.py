@@ -4,7 +4,7 @@
 
 Two services of one data folder are asked by several clients at once. Each client changes items of its own, so that it
 knows what must be there: what it has put must be the answer of the next search of the same service, and of the other
-one after two seconds. Meanwhile the collection's source changes, the indexer runs, changes are folded in, and now and
+one after three seconds. Meanwhile the collection's source changes, the indexer runs, changes are folded in, and now and
 then a service is killed and started again. At the end the collection must hold exactly what the clients and the source
 have left in it.
 """
