@@ -70,8 +70,9 @@ async def change_passing_items(services: Services, name: str, change: FilteredCh
     outcome = FilteredOutcome(len(ids))
     if change.dry_run:
         return outcome
-    for start in range(0, min(len(ids), CHANGES_PER_REQUEST), CHANGES_AT_ONCE):
-        if start and asyncio.get_running_loop().time() >= batches_end:
+    for start in range(0, len(ids), CHANGES_AT_ONCE):
+        # Items that need no change are not counted: where they come first, another request gets past them too.
+        if outcome.changed >= CHANGES_PER_REQUEST or (start and asyncio.get_running_loop().time() >= batches_end):
             break
         changed, unchanged = await _change_batch(services, name, ids[start : start + CHANGES_AT_ONCE], change.edit)
         outcome = FilteredOutcome(outcome.passing, outcome.changed + changed, outcome.unchanged + unchanged)

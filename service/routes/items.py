@@ -34,7 +34,6 @@ _PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/*": _BINAR
 _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": _BINARY}}}
 
 
-@router.get("", operation_id="list_items", response_model=ItemsAnswer)
 async def list_items(
     request: Request, services: ServicesDependency, name: Name, parameters: Annotated[ItemsQuery, Query()]
 ) -> Response:
@@ -61,6 +60,11 @@ async def list_items(
             return tag_response(request, json_response(answer, snapshot=snapshot.generation))
 
     return await run_while_connected(request, work(), timeout=services.settings.request_timeout)
+
+
+router.add_api_route(
+    "", list_items, operation_id="list_items", response_model=ItemsAnswer, route_class_override=FastRoute
+)
 
 
 @router.get("/{key:path}/image", operation_id="get_item_image", response_class=Response, responses=_PICTURE)
