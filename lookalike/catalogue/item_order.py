@@ -64,20 +64,22 @@ class ItemOrder:
 
     def _select(self, condition: ColumnElement[bool], limit: int) -> Select[Any]:
         order = [column.desc() if self._is_descending else column.asc() for column in _PLACE]
-        return select(*_PLACE).where(self._is_field, _values.kind < IN_LIST, condition).order_by(*order).limit(limit)
+        return select(*_PLACE).where(self._is_field, condition).order_by(*order).limit(limit)
 
     def _ranges(self, after: OrderPlace | None) -> list[ColumnElement[bool]]:
         """Conditions of which each is a range of the index, the nearest first.
 
-        In one comparison of rows, SQLite would read all items of the same number again for each page.
+        In one comparison of rows, SQLite would read all items of the same number again for each page; with a range of
+        types beside the type, it would read all items of the type, and sort them.
         """
+        is_scalar = _values.kind < IN_LIST
         if after is None:
-            return [_values.kind >= 0]
+            return [is_scalar]
         start = (after.kind, after.number, after.text, after.item_id)
-        return [
-            and_(
-                *(column == value for column, value in zip(_PLACE[:depth], start[:depth], strict=True)),
-                _PLACE[depth] < start[depth] if self._is_descending else _PLACE[depth] > start[depth],
-            )
-            for depth in reversed(range(len(_PLACE)))
-        ]
+        ranges = []
+        for depth in reversed(range(len(_PLACE))):
+            column, value = _PLACE[depth], start[depth]
+            same = [other == other_value for other, other_value in zip(_PLACE[:depth], start[:depth], strict=True)]
+            is_behind = column < value if self._is_descending else column > value
+            ranges.append(and_(*same, is_behind) if same else and_(is_scalar, is_behind))
+        return ranges

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine, event
 
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.item_order import OrderPlace
@@ -160,6 +163,36 @@ def test_many_equal_values_are_listed_once_each(catalogue: Catalogue, folder: Pa
         assert [key for page in pages for key in page] == expected
         pages = read_pages(searcher, "price", is_descending=True, limit=limit)
         assert [key for page in pages for key in page] == expected[::-1]
+
+
+@pytest.mark.parametrize("is_descending", [False, True])
+def test_a_page_is_a_range_of_the_index_and_nothing_is_sorted(tmp_path: Path, is_descending: bool) -> None:
+    catalogue = Catalogue(Database.open(tmp_path / "catalogue.db"))
+    searcher, _ = changed_shop(catalogue, tmp_path, [{"price": number % 3} for number in range(9)], [])
+    order = find_order(searcher, "price", is_descending=is_descending)
+    executed: list[tuple[str, Any]] = []
+
+    def keep(_connection: object, _cursor: object, statement: str, values: Any, *_others: object) -> None:
+        executed.append((statement, values))
+
+    event.listen(Engine, "before_cursor_execute", keep)
+    try:
+        first = order.read(2)
+        order.read(9, after=first[-1])
+    finally:
+        event.remove(Engine, "before_cursor_execute", keep)
+    catalogue.close()
+    with closing(sqlite3.connect(tmp_path / "catalogue.db")) as connection:
+        plans = [
+            [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+            for statement, values in executed
+        ]
+    assert len(plans) == 5
+    assert [len(plan) for plan in plans] == [1] * 5, "no step beside the search of the index"
+    fixed = ["kind=? AND number=? AND text=?", "kind=? AND number=?", "kind=?", ""]
+    for plan, columns in zip(plans[1:], fixed, strict=True):
+        assert "USING PRIMARY KEY" in plan[0]
+        assert columns in plan[0]
 
 
 def test_fields_that_every_item_has_are_orders_too(catalogue: Catalogue, folder: Path) -> None:
