@@ -267,7 +267,7 @@ OTHERS: dict[str, dict[str, Check]] = {
     "imagededup": {
         "`encode_images`, `find_duplicates`": lambda text: "sku-11" in text and "sku-12" in text,
         "the same as JSON": lambda answer: {"sku-11", "sku-12"} == group_keys(answer),
-        "`find_duplicates_to_remove`": lambda text: "sku-12" in text and Path("drop.sh").read_text(),
+        "`find_duplicates_to_remove`": lambda text: "sku-12" in text and "dropped" in Path("drop.sh").read_text(),
         "is this picture one of ours?": lambda answer: answer["matches"][0]["key"] == "sku-3",
         "compare two": lambda answer: answer["tier"] == "different",
     },

@@ -55,7 +55,9 @@ def test_an_unknown_parameter_is_refused_and_those_that_exist_are_named(service:
 
 def test_the_parameters_are_those_of_the_document() -> None:
     assert {
-        f"{' '.join(route.methods)} {route.path}": route.parameter_names for route in ROUTES if route.parameter_names
+        f"{' '.join(route.methods or ())} {route.path}": route.parameter_names
+        for route in ROUTES
+        if route.parameter_names
     } == {
         "GET /collections/{name}/items/{key:path}/similar": [
             *("k", "min_score", "threshold", "tiers", "filter", "fallback", "group_by", "group_size", "dedupe"),
