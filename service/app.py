@@ -21,6 +21,7 @@ from service.http.problems import LOGGED_CODES, problem_response
 from service.http.strict_route import PARAMETER
 from service.openapi import describe
 from service.routes import (
+    calibrations,
     check,
     collection_changes,
     collections,
@@ -31,6 +32,7 @@ from service.routes import (
     operations,
     page,
     search,
+    snapshots,
 )
 from service.services import run_services
 from service.settings import Settings
@@ -66,6 +68,8 @@ def create_app(settings: Settings) -> FastAPI:
         check,
         collections,
         collection_changes,
+        snapshots,
+        calibrations,
         duplicates,
         items,
         item_changes,

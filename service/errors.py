@@ -94,6 +94,18 @@ class ItemChangedError(RequestError):
     code = "item-changed"
 
 
+class SnapshotUnknownError(RequestError):
+    """The collection has no snapshot of this number, or has it no longer; the detail lists those that there are."""
+
+    code = "snapshot-unknown"
+
+
+class CalibrationMissingError(RequestError):
+    """Neither the collection nor its encoder is calibrated, or the collection has no calibration of its own."""
+
+    code = "calibration-missing"
+
+
 class DuplicatesNotSearchedError(RequestError):
     """The collection has not been searched for duplicates yet; the detail has the command that does it."""
 

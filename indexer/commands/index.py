@@ -18,6 +18,7 @@ from indexer.commands.options import (
     FusionOption,
     IncludeOption,
     InputSizeOption,
+    KeepOption,
     MaxMegabytesOption,
     MaxMegapixelsOption,
     MemoryOption,
@@ -47,22 +48,11 @@ from indexer.ingest.source_watch import SourceWatch
 from indexer.ingest.verdicts import Verdict
 from lookalike.catalogue.records import NO_SOURCE, CollectionSettings
 from lookalike.collection.builder import BuildOptions
-from lookalike.collection.index_command import DEFAULT_KEEP, MAX_KEEP, MIN_KEEP
+from lookalike.collection.index_command import DEFAULT_KEEP
 from lookalike.errors import CollectionNotFoundError, CollectionPinnedError, LookalikeError, SourceShrunkError
 from lookalike.index.planner import DEFAULT_RECALL
 from lookalike.options import ImageLimits
 
-KeepOption = Annotated[
-    int | None,
-    typer.Option(
-        "--keep",
-        envvar="LOOKALIKE_KEEP",
-        min=MIN_KEEP,
-        max=MAX_KEEP,
-        help="Number of snapshots to keep, the current one included. Without it: as many as the collection keeps "
-        f"already, {DEFAULT_KEEP} of a new one.",
-    ),
-]
 ReencodeOption = Annotated[
     bool,
     typer.Option("--reencode", help="Allow another encoder: encode all pictures again."),
