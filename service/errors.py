@@ -112,6 +112,18 @@ class DuplicatesNotSearchedError(RequestError):
     code = "duplicates-not-searched"
 
 
+class IdempotencyMismatchError(RequestError):
+    """The Idempotency-Key was sent with another request before."""
+
+    code = "idempotency-mismatch"
+
+
+class IdempotencyRunningError(RequestError):
+    """The request with this Idempotency-Key is still being worked on."""
+
+    code = "idempotency-running"
+
+
 class OverloadedError(RequestError):
     """The service is at capacity; ``retry_after`` is the number of seconds after which to try again."""
 

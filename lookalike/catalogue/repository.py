@@ -19,6 +19,7 @@ from lookalike.catalogue.collection_store import CollectionStore
 from lookalike.catalogue.column_store import declared_of, fit_items
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.duplicate_store import DuplicateStore
+from lookalike.catalogue.idempotency_store import IdempotencyStore
 from lookalike.catalogue.item_values import insert_values
 from lookalike.catalogue.live_changes import NEVER_IN_SOURCE, LiveChanges, forget_absent_removals, without_later_changes
 from lookalike.catalogue.lost_items import LostItems
@@ -116,6 +117,10 @@ class Catalogue:
     def live_changes(self, collection_id: int) -> LiveChanges:
         """The changes of single items of a collection, over the same connections."""
         return LiveChanges(self._database, collection_id)
+
+    def idempotency_store(self) -> IdempotencyStore:
+        """The answers to requests with an Idempotency-Key, over the same connections."""
+        return IdempotencyStore(self._database)
 
     def duplicate_store(self) -> DuplicateStore:
         """What is remembered of duplicates, over the same connections: not to be closed by itself."""

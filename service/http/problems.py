@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from lookalike.encoder.int8.artifact import SUFFIX, is_quantised
 from lookalike.errors import FilterInvalidError, LookalikeError, MetadataInvalidError
-from service.errors import FieldInvalidError, OverloadedError, RequestError, UploadError
+from service.errors import FieldInvalidError, IdempotencyRunningError, OverloadedError, RequestError, UploadError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -40,6 +40,7 @@ STATUS = {
     "calibration-mismatch": 409,
     "key-duplicate": 409,
     "item-changed": 409,
+    "idempotency-running": 409,
     "version-mismatch": 412,
     "body-too-large": 413,
     "image-too-large": 413,
@@ -50,6 +51,7 @@ STATUS = {
     "field-invalid": 422,
     "collection-name-invalid": 422,
     "filter-invalid": 422,
+    "idempotency-mismatch": 422,
     "metadata-invalid": 422,
     "image-missing": 422,
     "image-empty": 422,
@@ -215,6 +217,8 @@ def problem_response(error: RequestError | LookalikeError | UploadError, *, path
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, OverloadedError):
         headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, IdempotencyRunningError):
+        headers["Retry-After"] = "1"
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "2"
     if problem.status == HTTPStatus.UNAUTHORIZED:

@@ -19,11 +19,12 @@ from lookalike.options import EncoderRequest
 from lookalike.wiring import INDEX_TYPES, default_encoder, open_catalogue
 from service.dependencies.admit import admit_form
 from service.dependencies.auth import require
+from service.dependencies.idempotency import ONCE, answer_once
 from service.errors import FieldInvalidError
 from service.http.body import announced_bytes, refuse_body
-from service.http.forms import form_schema
+from service.http.forms import digest_form, form_schema
 from service.http.path_params import Name
-from service.http.responses import json_response, tag_response
+from service.http.responses import json_response
 from service.http.strict_route import StrictRoute
 from service.routes.collections import describe_collection
 from service.schemas.change_requests import CollectionForm, CollectionPatchForm
@@ -45,6 +46,7 @@ FOLD_WAIT_SECONDS = 20.0
     "/{name}",
     operation_id="put_collection",
     response_model=CollectionAnswer,
+    dependencies=[ONCE],
     responses={201: {"model": CollectionAnswer}},
     openapi_extra=form_schema(CollectionForm),
 )
@@ -53,15 +55,16 @@ async def put_collection(request: Request, services: ServicesDependency, name: N
     check_name(name)
     if announced_bytes(request, default=0) == 0 and "transfer-encoding" not in request.headers:
         with services.admission.permit():
-            return await _put(services, name, CollectionForm())
+            return await _put_once(request, services, name, CollectionForm())
     async with admit_form(request, services, CollectionForm, pictures=0, weight=lambda _: 1) as form:
-        return await _put(services, name, form)
+        return await _put_once(request, services, name, form)
 
 
 @router.patch(
     "/{name}",
     operation_id="patch_collection",
     response_model=CollectionAnswer,
+    dependencies=[ONCE],
     openapi_extra=form_schema(CollectionPatchForm),
 )
 async def patch_collection(request: Request, services: ServicesDependency, name: Name) -> Response:
@@ -70,15 +73,9 @@ async def patch_collection(request: Request, services: ServicesDependency, name:
     A column of which items have values of another type is not declared: 409, with their number and the first.
     """
     async with admit_form(request, services, CollectionPatchForm, pictures=0, weight=lambda _: 1) as form:
-        async with services.snapshots.lease(name) as snapshot:
-            searcher = snapshot.searcher
-            store = searcher.catalogue.collection_store()
-            change = partial(store.configure, searcher.collection_id, form.columns or {}, keep=form.keep)
-            await services.search_in_thread(change)
-        await services.snapshots.take_changes(name)
-        async with services.snapshots.lease(name) as snapshot:
-            answer = await describe_collection(services, snapshot, with_columns=True)
-            return tag_response(request, json_response(answer, snapshot=snapshot.generation))
+        work = partial(_patch, services, name, form)
+        timeout = services.settings.request_timeout
+        return await answer_once(request, services, work, body_digest=partial(digest_form, form), timeout=timeout)
 
 
 @router.delete(
@@ -150,6 +147,11 @@ async def fold_collection(services: ServicesDependency, name: Name) -> Response:
             return response
 
 
+async def _put_once(request: Request, services: Services, name: str, form: CollectionForm) -> Response:
+    work = partial(_put, services, name, form)
+    return await answer_once(request, services, work, body_digest=partial(digest_form, form), timeout=None)
+
+
 async def _put(services: Services, name: str, form: CollectionForm) -> Response:
     encoder_request = EncoderRequest(form.encoder or default_encoder(None, form.input_size), None, form.input_size)
     if name in services.snapshots.names():
@@ -164,6 +166,18 @@ async def _put(services: Services, name: str, form: CollectionForm) -> Response:
         response = json_response(await describe_collection(services, snapshot), snapshot=snapshot.generation)
         response.status_code = 201
         return response
+
+
+async def _patch(services: Services, name: str, form: CollectionPatchForm) -> Response:
+    async with services.snapshots.lease(name) as snapshot:
+        searcher = snapshot.searcher
+        store = searcher.catalogue.collection_store()
+        change = partial(store.configure, searcher.collection_id, form.columns or {}, keep=form.keep)
+        await services.search_in_thread(change)
+    await services.snapshots.take_changes(name)
+    async with services.snapshots.lease(name) as snapshot:
+        answer = await describe_collection(services, snapshot, with_columns=True)
+        return json_response(answer, snapshot=snapshot.generation)
 
 
 async def _existing(services: Services, name: str, encoder: EncoderRequest, form: CollectionForm) -> Response:
