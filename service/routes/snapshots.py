@@ -27,12 +27,12 @@ from service.services import Services, ServicesDependency
 from service.settings import Scope
 
 _LOG = logging.getLogger(__name__)
-router = APIRouter(prefix="/collections/{name}", tags=["snapshots"], dependencies=READERS, route_class=StrictRoute)
+router = APIRouter(prefix="/collections/{name}", dependencies=READERS, route_class=StrictRoute)
 WRITERS = [Depends(require(Scope.WRITE))]
 PIN_WAIT_SECONDS = 20.0
 
 
-@router.get("/snapshots", operation_id="list_snapshots", response_model=SnapshotsAnswer)
+@router.get("/snapshots", operation_id="list_snapshots", response_model=SnapshotsAnswer, tags=["collections"])
 async def get_snapshots(request: Request, services: ServicesDependency, name: Name) -> Response:
     """The snapshots on the disk, newest first, also of a collection that cannot be served at present."""
     return tag_response(request, await _snapshots_response(services, await services.snapshots.layout(name)))
@@ -43,6 +43,7 @@ async def get_snapshots(request: Request, services: ServicesDependency, name: Na
     operation_id="pin_collection",
     response_model=SnapshotsAnswer,
     responses={202: {"model": SnapshotsAnswer}},
+    tags=["changes"],
     dependencies=WRITERS,
     openapi_extra=form_schema(PinForm),
 )
@@ -65,6 +66,7 @@ async def pin_collection(request: Request, services: ServicesDependency, name: N
     operation_id="unpin_collection",
     response_model=SnapshotsAnswer,
     responses={202: {"model": SnapshotsAnswer}},
+    tags=["changes"],
     dependencies=[*WRITERS, Depends(refuse_body)],
 )
 async def unpin_collection(services: ServicesDependency, name: Name) -> Response:
