@@ -186,10 +186,15 @@ class ColumnTypes:
             for name, kind in kinds.items()
             if kind is not None and not kind.in_list
         }
-        self._candidates = {
-            name: [_LIST] if name.endswith(LIST_SUFFIX) else list(_TYPES) if kind is None else [_ARRAY]
+        self._lists = {
+            name: _LIST if name.endswith(LIST_SUFFIX) else _ARRAY
             for name, kind in kinds.items()
-            if name not in self._declared
+            if kind is not None and kind.in_list
+        }
+        self._candidates = {
+            name: [_LIST] if name.endswith(LIST_SUFFIX) else list(_TYPES)
+            for name, kind in kinds.items()
+            if kind is None
         }
         self._texts: dict[str, set[str]] = {name: set() for name in self._candidates}
 
@@ -207,12 +212,16 @@ class ColumnTypes:
     def settle(self) -> dict[str, ColumnType]:
         """The type of each column, `TEXT` for one without."""
         forms = {name: column.settle() for name, column in self._declared.items()}
-        return forms | {
-            name: next((kind for kind in candidates if kind.has_evidence(self._texts[name])), TEXT)
-            if self._texts[name]
-            else TEXT
-            for name, candidates in self._candidates.items()
-        }
+        return (
+            forms
+            | self._lists
+            | {
+                name: next((kind for kind in candidates if kind.has_evidence(self._texts[name])), TEXT)
+                if self._texts[name]
+                else TEXT
+                for name, candidates in self._candidates.items()
+            }
+        )
 
 
 def _fits(kind: ColumnType, text: str) -> bool:
