@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from lookalike.api.encoder import Encoder
-from lookalike.api.live import create_empty, make_change, new_version
+from lookalike.api.live import configure_collection, create_empty, make_change, new_version
 from lookalike.api.pictures import Image, check_many
 from lookalike.calibration import Calibration
 from lookalike.catalogue.live_changes import ChangeOutcome, LiveChange
@@ -32,7 +32,7 @@ from lookalike.copies import is_plain_picture
 from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.filters import Condition, Where
-from lookalike.filters.declared_columns import parse_columns, read_columns
+from lookalike.filters.declared_columns import read_columns
 from lookalike.index.base import Neighbours, VectorIndex
 from lookalike.options import ImageLimits, Places
 from lookalike.thresholds import Threshold
@@ -124,7 +124,7 @@ class Collection:
     ) -> Self:
         """A new, empty collection, to be filled with ``upsert``; without ``encoder`` that is the default one.
 
-        ``columns`` declares columns of metadata, see ``declare_columns``; ``keep`` is how many snapshots stay. Raises
+        ``columns`` declares columns of metadata, see ``configure``; ``keep`` is how many snapshots stay. Raises
         CollectionExistsError, CollectionNameError, ValueError and the errors of loading the encoder.
         """
         places = Places(Path(data_dir), database_url, None if encoders_dir is None else Path(encoders_dir))
@@ -208,14 +208,13 @@ class Collection:
         make_change(self, LiveChange(key))
         self._refreshed()
 
-    def declare_columns(self, columns: Mapping[str, str | None]) -> None:
-        """Declare the types of metadata columns, such as ``{"price": "number"}``; None takes a declaration away.
+    def configure(self, *, columns: Mapping[str, str | None] | None = None, keep: int | None = None) -> None:
+        """Declare the types of metadata columns, such as ``{"price": "number"}``, and set how many snapshots stay.
 
-        The types are text, number, boolean, date, and list of each; from now on no item is stored with another value.
-        Raises ValueError, and ColumnConflictError if items have values of another type.
+        Types are text, number, boolean, date, and list of each; None takes a declaration away. From then on no item is
+        stored with another value. Raises ValueError, and ColumnConflictError if items have values of another type.
         """
-        declared = parse_columns(columns, may_drop=True)
-        self.searcher.catalogue.collection_store().configure(self.searcher.collection_id, declared)
+        self._record = configure_collection(self.searcher.catalogue, self._record, columns or {}, keep)
         self._refreshed()
 
     def _refreshed(self) -> Self:
