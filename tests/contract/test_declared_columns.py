@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from alembic import command
 from sqlalchemy import create_engine, text
 
-from lookalike.catalogue import repository
-from lookalike.catalogue.database import Database
+from lookalike.catalogue.database import Database, migrations_config
+from lookalike.catalogue.item_values import insert_values
 from lookalike.catalogue.live_changes import ChangeOutcome, ChangeStatus, LiveChange
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
@@ -145,7 +146,7 @@ def test_the_database_and_python_agree_on_which_types_a_value_has(shop: Shop, va
     declared = set()
     for kind in kinds:
         column = kind.replace(" ", "_")
-        shop.declare(**{column: kind})
+        shop.declare(None, **{column: kind})
         is_made = shop.put("b", **{column: value}).status is not ChangeStatus.REFUSED
         try:
             shop.declare(before=kind)
@@ -168,14 +169,13 @@ def test_no_column_is_declared_while_a_run_stores_what_contradicts_it(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored, go_on = Event(), Event()
-    insert_values = repository.insert_values
 
     def wait_and_insert(*arguments: Any) -> None:
         stored.set()
         assert go_on.wait(20)
         insert_values(*arguments)
 
-    monkeypatch.setattr(repository, "insert_values", wait_and_insert)
+    monkeypatch.setattr("lookalike.catalogue.repository.insert_values", wait_and_insert)
     with ThreadPoolExecutor(2) as threads:
         run = threads.submit(shop.run, a={"price": "cheap"})
         assert stored.wait(20)
@@ -211,10 +211,6 @@ def test_a_declaration_counts_as_a_change_for_whoever_has_the_collection_open(sh
 
 
 def test_a_catalogue_of_the_schema_before_keeps_what_is_in_it(shop: Shop, database_url: str) -> None:
-    from alembic import command
-
-    from lookalike.catalogue.database import migrations_config
-
     shop.put("a", price=5)
     (stored,) = shop.run(b={"price": "cheap"})
     shop.declare(colour="text")

@@ -34,7 +34,7 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
 
 
 def is_replay(answer: httpx.Response) -> bool:
-    return answer.headers.get("idempotent-replayed") == "true"
+    return bool(answer.headers.get("idempotent-replayed") == "true")
 
 
 def number_of_changes(shelf: Shelf) -> int:

@@ -95,7 +95,7 @@ def test_columns_are_declared_later_unless_items_say_otherwise(shop: Collection)
     shop.upsert("a", metadata={"stock": "many"})
     for wrong in ({"columns": {"price": "nummer"}}, {"columns": {"": "text"}}, {"keep": 1}, {"keep": 1001}):
         with pytest.raises(ValueError, match=r"there are: text|cannot name|from 2 to 1000"):
-            shop.configure(**wrong)  # type: ignore[arg-type]
+            shop.configure(**wrong)
 
 
 def test_changes_are_folded_into_a_snapshot_and_stay(shop: Collection, tmp_path: Path) -> None:
