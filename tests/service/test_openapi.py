@@ -24,6 +24,7 @@ from service.routes import (
     collections,
     compare,
     duplicates,
+    filtered_changes,
     item_changes,
     items,
     operations,
@@ -77,17 +78,18 @@ def test_a_written_page_is_current(name: str) -> None:
 
 def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
     modules = (
-        calibrations,
-        check,
-        collection_changes,
-        collections,
-        compare,
-        duplicates,
-        item_changes,
-        items,
-        operations,
-        search,
-        snapshots,
+        *(
+            calibrations,
+            check,
+            collection_changes,
+            collections,
+            compare,
+            duplicates,
+            filtered_changes,
+            item_changes,
+            items,
+        ),
+        *(operations, search, snapshots),
     )
     routes = {
         (method, route.path.replace(":path", ""))
@@ -96,7 +98,7 @@ def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     }
-    assert len(routes) == 38
+    assert len(routes) == 40
     assert {tuple(name.split(" ")) for name in operations_of(document)} == routes
 
 
@@ -159,6 +161,7 @@ def test_forms_without_a_file_may_be_urlencoded_and_the_others_not(document: dic
         "PUT /collections/{name}/pin": both,
         "PUT /collections/{name}/items/{key}": both,
         "PATCH /collections/{name}/items/{key}": both,
+        "PATCH /collections/{name}/items": both,
     }
 
 
@@ -205,6 +208,8 @@ def test_changes_have_the_answers_that_the_document_promises(tmp_path: Path, doc
         ("PUT", item, {"files": {"image": ("a.png", PICTURE)}}),
         ("PATCH", item, {"data": {"metadata": '{"n": 1}'}}),
         ("POST", "/collections/{name}/items", {"data": {"changes": '[{"op": "delete", "key": "no-such"}]'}}),
+        ("PATCH", "/collections/{name}/items", {"data": {"filter": "key exists", "metadata": '{"n": 2}'}}),
+        ("DELETE", "/collections/{name}/items", {"params": {"filter": "n = 1"}}),
         ("POST", "/collections/{name}/fold", {}),
         ("DELETE", item, {}),
         ("PATCH", "/collections/{name}", {"data": {"columns": '{"price": "number"}'}}),
