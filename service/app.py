@@ -21,6 +21,7 @@ from service.http.problems import LOGGED_CODES, problem_response
 from service.http.strict_route import PARAMETER
 from service.openapi import describe
 from service.routes import (
+    calibrations,
     check,
     collection_changes,
     collections,
@@ -32,6 +33,7 @@ from service.routes import (
     operations,
     page,
     search,
+    snapshots,
 )
 from service.services import run_services
 from service.settings import Settings
@@ -67,6 +69,8 @@ def create_app(settings: Settings) -> FastAPI:
         check,
         collections,
         collection_changes,
+        snapshots,
+        calibrations,
         duplicates,
         items,
         filtered_changes,

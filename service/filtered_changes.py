@@ -91,4 +91,7 @@ async def _change_batch(services: Services, name: str, ids: Sequence[int], edit:
 def _apply(collection: Collection, ids: Sequence[int], edit: ItemEdit | None) -> tuple[int, int]:
     plan = plan_changes(collection.searcher, ids, edit)
     outcomes = collection.change_items(plan.changes)
+    problem = next((outcome.problem for outcome in outcomes if outcome.problem is not None), None)
+    if problem is not None:  # all items get the same values, so none of them was changed
+        raise problem
     return sum(outcome.status in _DONE for outcome in outcomes), plan.unchanged

@@ -115,6 +115,18 @@ class Snapshots:
             if snapshot.is_retired and snapshot.leases == 0:
                 await self._in_thread(snapshot.close)
 
+    async def layout(self, name: str) -> CollectionLayout:
+        """Where a collection's files are, also of one that cannot be served; raises CollectionNotFoundError."""
+        if name not in self._slots:
+            await self._run_detached(self._poll(name))
+        if name not in self._slots:
+            raise self._not_found(name)
+        return CollectionLayout.of(self._places.collections_dir, name)
+
+    async def run_to_end(self, work: Coroutine[None, None, None]) -> None:
+        """Await work that goes on if the caller is cancelled, and that ends before everything is closed."""
+        await self._run_detached(work)
+
     async def poll(self, name: str) -> None:
         """Make the newest snapshot of a collection the current one, if its files have changed."""
         await self._run_detached(self._poll(name))
@@ -189,8 +201,7 @@ class Snapshots:
             await self._run_detached(self._poll(name))
             slot = self._slots.get(name)
         if slot is None:
-            hint = f"the collections are {', '.join(self.names())}" if self._slots else "nothing has been indexed yet"
-            raise CollectionNotFoundError(f"collection {name[:80]!r} does not exist; {hint}", subject="collection")
+            raise self._not_found(name)
         if slot.current is not None:
             return slot.current
         if slot.problem is not None:
@@ -199,6 +210,10 @@ class Snapshots:
         raise CollectionNotReadyError(
             f"the collection {name!r} has published nothing yet: index it first", subject="collection"
         )
+
+    def _not_found(self, name: str) -> CollectionNotFoundError:
+        hint = f"the collections are {', '.join(self.names())}" if self._slots else "nothing has been indexed yet"
+        return CollectionNotFoundError(f"collection {name[:80]!r} does not exist; {hint}", subject="collection")
 
     async def _poll(self, name: str, *, force: bool = False) -> None:
         """Open the collection's newest snapshot if it is not the current one."""

@@ -168,10 +168,15 @@ class Searcher:
         return np.sort(self.ids_at(np.flatnonzero(self.mask(condition, check))))
 
     def columns(self, check: Check = ignore_check) -> list[ColumnSummary]:
-        """The metadata columns of which some item has a value, by name."""
-        known = sorted(self.live_filter.fields.columns.items())
-        summaries = (ColumnSummary(name, types, self.count(Exists(Field(name)), check)) for name, types in known)
-        return [summary for summary in summaries if summary.count]
+        """The metadata columns that are declared, or of which some item has a value, by name."""
+        declared = self.live_filter.declared
+        summaries = []
+        for name, types in sorted(self.live_filter.fields.columns.items()):
+            count, is_declared = self.count(Exists(Field(name)), check), name in declared
+            if count or is_declared:
+                shown_types = frozenset({declared[name]}) if is_declared else types
+                summaries.append(ColumnSummary(name, shown_types, count, is_declared))
+        return summaries
 
     def neighbours(
         self, queries: Vectors, k: int, *, exclude: int | None = None, condition: Condition | None = None

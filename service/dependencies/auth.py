@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +33,11 @@ def _key(request: Request) -> str:
     """The key that a request sends; empty if it sends none."""
     kind, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() if kind.lower() == "bearer" else ""
+
+
+def client_digest(request: Request) -> str:
+    """A digest of the key that a request sends; the same for all requests without one."""
+    return sha256(_key(request).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def require(scope: Scope) -> Callable[[Request], Coroutine[Any, Any, None]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -9,11 +11,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from lookalike.collection.item_edit import ItemEdit
 from service.dependencies.admit import admit_form
 from service.dependencies.auth import require
+from service.dependencies.idempotency import ONCE, answer_once, no_body
 from service.errors import FieldInvalidError
 from service.filtered_changes import FilteredChange, change_passing_items
 from service.http.body import refuse_body
-from service.http.disconnect import run_while_connected
-from service.http.forms import form_schema
+from service.http.forms import digest_form, form_schema
 from service.http.path_params import Name
 from service.http.responses import json_response
 from service.http.strict_route import StrictRoute
@@ -27,7 +29,7 @@ from service.telemetry.timing import Stopwatch
 router = APIRouter(
     prefix="/collections/{name}/items",
     tags=["changes"],
-    dependencies=[Depends(require(Scope.WRITE))],
+    dependencies=[Depends(require(Scope.WRITE)), ONCE],
     route_class=StrictRoute,
 )
 
@@ -49,7 +51,7 @@ async def delete_items(
         dry_run=parameters.dry_run,
     )
     with services.admission.permit():
-        return await _change(request, services, name, change)
+        return await _change(request, services, name, change, no_body)
 
 
 @router.patch(
@@ -69,7 +71,7 @@ async def patch_items(request: Request, services: ServicesDependency, name: Name
             at_most=form.at_most,
             dry_run=form.dry_run,
         )
-        return await _change(request, services, name, change)
+        return await _change(request, services, name, change, partial(digest_form, form))
 
 
 def _required(filter_text: FilterText | None) -> FilterText:
@@ -81,7 +83,9 @@ def _required(filter_text: FilterText | None) -> FilterText:
     return filter_text
 
 
-async def _change(request: Request, services: Services, name: str, change: FilteredChange) -> Response:
+async def _change(
+    request: Request, services: Services, name: str, change: FilteredChange, body_digest: Callable[[], str]
+) -> Response:
     stopwatch = Stopwatch()
 
     async def work() -> Response:
@@ -96,4 +100,5 @@ async def _change(request: Request, services: Services, name: str, change: Filte
         )
         return json_response(answer, took_ms=stopwatch.took_ms())
 
-    return await run_while_connected(request, work(), timeout=services.settings.request_timeout)
+    timeout = services.settings.request_timeout
+    return await answer_once(request, services, work, body_digest=body_digest, timeout=timeout)

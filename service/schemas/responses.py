@@ -179,7 +179,8 @@ class ColumnAnswer(BaseModel):
 
     name: str
     types: list[str] = Field(description="Types of its values: text, number, boolean, date, and list of each.")
-    count: int = Field(ge=1, description="How many items have a value.")
+    declared: bool = Field(description="Whether its type was declared, and is enforced; else it is that of its values.")
+    count: int = Field(ge=0, description="How many items have a value; 0 only of a declared column.")
 
 
 class CollectionAnswer(BaseModel):
@@ -201,6 +202,8 @@ class CollectionAnswer(BaseModel):
     )
     threshold: ThresholdAnswer
     calibration: CalibrationAnswer | None = Field(description="Null if neither it nor its encoder is calibrated.")
+    keep: int = Field(description="How many snapshots stay when the next one is published, that one included.")
+    pinned: bool = Field(description="Whether it stays at its snapshot, and takes no changes, until it is unpinned.")
     bytes: int
     source: SourceAnswer
     searchable_by_picture: SearchableByPicture
