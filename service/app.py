@@ -80,7 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(UploadError, _respond_to_error)
     app.add_exception_handler(RequestValidationError, _respond_to_validation_error)
     app.add_exception_handler(HTTPException, _respond_to_http_exception)
-    app.add_middleware(RequestMiddleware, metrics=metrics, allowed_hosts=settings.allowed_hosts)
+    app.add_middleware(RequestMiddleware, metrics=metrics, settings=settings)
     describe(app)
     # A request's path is compared with one route after the other: those with the most requests are first.
     app.router.routes.sort(key=lambda route: not isinstance(route, FastRoute))

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 
 from lookalike.options import MEBIBYTE, ImageLimits, Places
+from service.access import ALL_COLLECTIONS, CollectionAccess
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]", "::1")
 _SHORTEST_KEY = 16
@@ -29,38 +31,67 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """What a key may do, and in which collections."""
+
+    scope: Scope
+    access: CollectionAccess = ALL_COLLECTIONS
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """``read``, ``write``, or one of these with the collections it holds for; raises SettingsError."""
+        scope, at, patterns = text.partition("@")
+        if scope not in set(Scope):
+            raise SettingsError(_FORM)
+        if patterns == "*":
+            raise SettingsError(f"{text}: a key for all collections is written without @, as {scope}:KEY")
+        try:
+            return cls(Scope(scope), CollectionAccess.parse(patterns) if at else ALL_COLLECTIONS)
+        except ValueError as error:
+            raise SettingsError(f"an API key names a collection that there cannot be: {error}") from error
+
+
+_FORM = (
+    "an API key is written as read:KEY or write:KEY, or for some collections only as read@mugs+shop-*:KEY or "
+    "write@mugs:KEY"
+)
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKeys:
     """The keys that are let in, kept as digests only."""
 
-    digests: dict[bytes, Scope] = field(default_factory=dict, repr=False)
+    grants: dict[bytes, Grant] = field(default_factory=dict, repr=False)
 
     @classmethod
     def parse(cls, words: list[str]) -> ApiKeys:
-        """Keys as ``scope:key`` each; raises SettingsError."""
-        digests = {}
+        """Keys as ``scope:key`` or ``scope@collections:key`` each; raises SettingsError."""
+        grants: dict[bytes, Grant] = {}
         for word in words:
-            scope, colon, key = word.strip().partition(":")
-            if not colon or scope not in set(Scope):
-                raise SettingsError("an API key is written as read:KEY or write:KEY")
+            rights, colon, key = word.strip().partition(":")
+            if not colon:
+                raise SettingsError(_FORM)
+            grant = Grant.parse(rights)
             if len(key) < _SHORTEST_KEY or not key.isascii() or any(letter.isspace() for letter in key):
                 raise SettingsError(
                     f"an API key has at least {_SHORTEST_KEY} ASCII characters and no space; make one with "
                     '`python -c "import secrets; print(secrets.token_urlsafe(32))"`'
                 )
-            digests[_digest(key)] = Scope(scope)
-        return cls(digests)
+            if grants.setdefault(_digest(key), grant) != grant:
+                raise SettingsError(f"one API key is given twice, as {rights} and otherwise: make a key for each")
+        return cls(grants)
 
     def __len__(self) -> int:
-        return len(self.digests)
+        return len(self.grants)
 
-    def scope(self, key: str) -> Scope | None:
+    def grant(self, key: str) -> Grant | None:
         """What a key may do; None for one that is not known. Takes the same time for every wrong key."""
         key_digest = _digest(key)
-        key_scope = None
-        for digest, scope in self.digests.items():
+        key_grant = None
+        for digest, grant in self.grants.items():
             if hmac.compare_digest(digest, key_digest):
-                key_scope = scope
-        return key_scope
+                key_grant = grant
+        return key_grant
 
 
 @dataclass(frozen=True, slots=True)

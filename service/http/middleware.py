@@ -13,8 +13,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike.errors import LookalikeError
+from service.access import NO_COLLECTION, current_access
 from service.errors import FieldInvalidError, ForbiddenError, HostNotAllowedError, InternalError, RequestError
 from service.http.problems import problem_response
+from service.settings import Grant, Settings
+from service.settings import Scope as KeyScope
 from service.telemetry.logs import request_id as current_request_id
 from service.telemetry.metrics import Metrics
 
@@ -28,21 +31,23 @@ _SECURITY_HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
-_USED_HEADERS = frozenset({b"x-request-id", b"host", b"sec-fetch-site"})
+_USED_HEADERS = frozenset({b"x-request-id", b"host", b"sec-fetch-site", b"authorization"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_PARAMETERS = 64
 """How many parameters a query string may have, unknown ones included."""
 _RAW_PATH_PREFIX = "/collections/"
 _CLIENT_GONE = 499
+_WITHOUT_KEYS = Grant(KeyScope.WRITE)
 
 
 class RequestMiddleware:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, allowed_hosts: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, settings: Settings) -> None:
         self._app = app
         self._metrics = metrics
-        self._hosts = frozenset(host.lower() for host in allowed_hosts)
+        self._keys = settings.keys
+        self._hosts = frozenset(host.lower() for host in settings.allowed_hosts)
         # Unique: a random prefix for the process and a counter, which costs less than random bytes for each request.
         self._process, self._count = secrets.token_hex(4), itertools.count()
 
@@ -55,9 +60,12 @@ class RequestMiddleware:
         requested_id = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = requested_id if _REQUEST_ID.fullmatch(requested_id) else self._next_id()
         token = current_request_id.set(request_id)
+        grant = self._grant(headers.get(b"authorization", b"").decode("latin-1"))
+        access_token = current_access.set(NO_COLLECTION if grant is None else grant.access)
         begin = time.perf_counter()
         sender = _ResponseSender(send, request_id)
         inner = _inner_scope(scope, request_id)
+        inner["state"]["grant"] = grant
         try:
             if not self._host_allowed(headers.get(b"host", b"").decode("latin-1")):
                 await self._refuse(
@@ -80,7 +88,12 @@ class RequestMiddleware:
             await self._serve(inner, receive, sender)
         finally:
             self._record(inner, sender, time.perf_counter() - begin)
+            current_access.reset(access_token)
             current_request_id.reset(token)
+
+    def _grant(self, authorization: str) -> Grant | None:
+        """What a request may do, without keys everything; None if its key is missing or not known."""
+        return self._keys.grant(bearer_key(authorization)) if self._keys else _WITHOUT_KEYS
 
     def _next_id(self) -> str:
         return f"{self._process}{next(self._count) & 0xFFFFFFFF:08x}"
@@ -125,6 +138,12 @@ class RequestMiddleware:
             line = logging.LogRecord(_LOG.name, logging.INFO, "", 0, "request", (), None)
             vars(line).update(fields)
             _LOG.handle(line)
+
+
+def bearer_key(authorization: str) -> str:
+    """The key in a header Authorization; empty if there is none."""
+    kind, _, key = authorization.partition(" ")
+    return key.strip() if kind.lower() == "bearer" else ""
 
 
 class ClientGoneError(Exception):
