@@ -78,8 +78,8 @@ Keys = Annotated[
     str | None,
     _flag(
         "api-keys",
-        "read:KEY or write:KEY, several separated by commas; read@mugs+shop-*:KEY is for these collections only. Others "
-        "can see a flag: prefer the variable.",
+        "read:KEY or write:KEY, several separated by commas; read@mugs+shop-*:KEY is for these collections only. "
+        "Others can see a flag: prefer the variable.",
     ),
 ]
 KeysFile = Annotated[Path | None, _flag("api-keys-file", "File with one of these a line.")]

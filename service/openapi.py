@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
 from service.dependencies.auth import SCHEME
+from service.http.json_form import IN_JSON
 from service.http.problems import MEDIA_TYPE, Problem
 
 DESCRIPTION = """Image similarity search: post a picture, get the indexed pictures most like it.
@@ -51,4 +52,13 @@ def _document(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
                 "description": "What went wrong.",
                 "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
             }
+    _remove(document, IN_JSON)
     return document
+
+
+def _remove(value: Any, name: str) -> None:
+    """Remove members of this name at every depth."""
+    if isinstance(value, dict):
+        value.pop(name, None)
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _remove(part, name)

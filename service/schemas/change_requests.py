@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from lookalike.catalogue.metadata import check_metadata
 from lookalike.catalogue.records import Metadata
 from service.http.forms import File, Form
+from service.http.json_form import IN_JSON
 from service.schemas.requests import EncoderName, InputSize, Key
 
 MAX_CHANGES = 256
@@ -36,7 +37,14 @@ def _parse_metadata(value: object) -> Metadata:
 MetadataField = Annotated[
     Mapping[str, Any],
     BeforeValidator(_parse_metadata),
-    WithJsonSchema({"type": "string", "format": "json", "examples": ['{"category": "mug", "price": 59.9}']}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "json",
+            "examples": ['{"category": "mug", "price": 59.9}'],
+            IN_JSON: {"type": "object"},
+        }
+    ),
 ]
 """A JSON object as a form's text."""
 _SENT_METADATA = "The metadata, a JSON object of columns with text, numbers, booleans or lists of these."
