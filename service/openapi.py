@@ -20,13 +20,16 @@ Errors are `application/problem+json` with a stable `code`. Scores are cosines, 
 """
 
 
-def describe(app: FastAPI) -> None:
-    """Make ``app.openapi()`` give the whole document, its paths in the order in which the routes are now."""
+def describe(app: FastAPI, root_path: str) -> None:
+    """Make ``app.openapi()`` give the whole document, its paths in the order in which the routes are now.
+
+    The paths are below ``root_path``.
+    """
     routes = list(app.routes)
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app, routes)
+            app.openapi_schema = _document(app, routes) | ({"servers": [{"url": root_path}]} if root_path else {})
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # the framework's documented way

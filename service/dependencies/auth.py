@@ -19,9 +19,14 @@ SCHEME = {"type": "http", "scheme": "bearer", "description": "Only if the servic
 
 
 def _refuse_other_sites(request: Request) -> None:
-    """Raise ForbiddenError for what a page of another site sends: without keys a browser sends it for anybody."""
+    """Raise ForbiddenError for what a page of another site sends: without keys a browser sends it for anybody.
+
+    Sites that the settings name may send it.
+    """
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is None or origin in services_of(request).settings.cors_origins:
+        return
+    if urlsplit(origin).netloc != request.headers.get("host"):
         raise ForbiddenError("a page of another site may not change anything here")
 
 
