@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -25,12 +25,12 @@ def stripping_proxy(address: str, root: str) -> Iterator[str]:
             if not self.path.startswith(f"{root}/"):
                 self._answer(404, [], b"beside it")
                 return
-            connection = http.client.HTTPConnection(target)
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _PER_CONNECTION}
-            connection.request(self.command, self.path.removeprefix(root), body or None, headers)
-            response = connection.getresponse()
-            self._answer(response.status, response.getheaders(), response.read())
-            connection.close()
+            with closing(http.client.HTTPConnection(target)) as connection:
+                connection.request(self.command, self.path.removeprefix(root), body or None, headers)
+                response = connection.getresponse()
+                with suppress(ConnectionError):  # a browser that has closed its page
+                    self._answer(response.status, response.getheaders(), response.read())
 
         def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
             self.send_response(status)
