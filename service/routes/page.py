@@ -30,6 +30,7 @@ _REFERENCE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>lookalike: API reference</title>
+<link rel="icon" href="static/mark.svg" type="image/svg+xml">
 <link rel="stylesheet" href="docs/assets/swagger-ui.css">
 </head>
 <body>

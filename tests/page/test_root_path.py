@@ -46,7 +46,6 @@ def test_the_page_searches_compares_and_shows_pictures_below_a_path(guest: Visit
 
 
 def test_the_reference_is_drawn_below_a_path(guest: Visitor) -> None:
-    guest.forgive("")
     page = guest.open("")
     page.get_by_role("link", name="API").click()
     expect(page.locator("#operations-search-search")).to_be_visible()

@@ -21,6 +21,8 @@ from tests.service.conftest import Shop
 from tests.service.harness import MULTIPART, Service, Trickle, item_path, serving, without_times
 
 PICTURE, OTHER = encode_png(make_picture(1)), encode_png(make_picture(2))
+UNLIKE = encode_png(make_picture(500))
+"""A picture that no indexed one is: with two that are, the order of equal scores would be any."""
 PNG = {"content-type": "image/png"}
 NO_PICTURE = 'must be a picture: text in base64, or {"name": ..., "data": text in base64}'
 
@@ -69,9 +71,9 @@ def field(response: httpx.Response) -> tuple[str, str]:
         ),
         (
             "/search",
-            {"image": [text(PICTURE), url(OTHER)], "combine": "mean"},
+            {"image": [text(PICTURE), url(UNLIKE)], "combine": "mean"},
             {"combine": "mean"},
-            [("image", PICTURE), ("image", OTHER)],
+            [("image", PICTURE), ("image", UNLIKE)],
         ),
         ("/search", {"key": "plain-0", "image": None, "threshold": None, "k": 2}, {"key": "plain-0", "k": "2"}, None),
         (
