@@ -53,6 +53,7 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         *("--request-timeout", "1.5", "--upload-timeout", "2.5", "--encoders-kept", "1", "--decoders", "5"),
         *("--api-keys", f"read:{READ}", "--allowed-hosts", "a.example, b.example", "--database", "sqlite:///x.db"),
         *("--encoders-dir", "e", "--log-level", "error", "--log-format", "text"),
+        *("--cors-origins", "https://shop.example,http://localhost:3000", "--root-path", "/images/"),
     )
     by_variable = start(
         LOOKALIKE_DATA="d",
@@ -69,6 +70,8 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         LOOKALIKE_ENCODERS_DIR="e",
         LOOKALIKE_LOG_LEVEL="error",
         LOOKALIKE_LOG_FORMAT="text",
+        LOOKALIKE_CORS_ORIGINS="https://shop.example,http://localhost:3000",
+        LOOKALIKE_ROOT_PATH="/images/",
     )
     assert (by_flag.exit_code, by_variable.exit_code) == (0, 0)
     by_flags, by_variables = start.settings
@@ -82,6 +85,8 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         5,
     )
     assert by_flags.allowed_hosts == ("a.example", "b.example")
+    assert by_flags.cors_origins == ("https://shop.example", "http://localhost:3000")
+    assert by_flags.root_path == "/images"
     assert start.logs == [("error", False)] * 2
 
 
@@ -106,6 +111,9 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         ["--api-keys", "admin@mugs:" + READ],
         ["--api-keys", f"read:{READ},write:{READ}"],
         ["--api-keys", f"read:{READ},read@mugs:{READ}"],
+        ["--cors-origins", "*"],
+        ["--cors-origins", "https://shop.example/page"],
+        ["--root-path", "images"],
         ["--api-keys-file", "no-such-file"],
         ["--api-keys-file", "comments-alone"],
     ],
