@@ -41,6 +41,15 @@ def good(response: httpx.Response) -> Any:
     return answer if isinstance(answer, list) else without_times(answer)
 
 
+def close_to(value: Any) -> Any:
+    """What equals a value but for the last digits, in which pictures that are encoded together may differ."""
+    if isinstance(value, dict):
+        return {name: close_to(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [close_to(entry) for entry in value]
+    return pytest.approx(value, abs=1e-5) if isinstance(value, float) else value
+
+
 def problem(response: httpx.Response, status: int = 422, code: str = "field-invalid") -> dict[str, Any]:
     assert (response.status_code, response.json()["code"]) == (status, code), response.text
     details: dict[str, Any] = response.json()
@@ -161,7 +170,7 @@ def test_a_form_in_json_is_answered_as_the_same_form_in_parts(
         answer.pop("Time taken in milliseconds", None)
         for entry in answer.get("results", []) if path == "/search/batch" else []:
             entry["answer"].pop("took_ms")
-    assert answers[0] == answers[1]
+    assert answers[0] == close_to(answers[1])
 
 
 @pytest.mark.parametrize(
@@ -185,7 +194,7 @@ def test_a_picture_as_the_body_is_answered_as_a_form_with_its_fields(
     for answer in (as_body, as_form):
         for entry in answer["results"] if path == "/search/batch" else []:
             entry["answer"].pop("took_ms")
-    assert as_body == as_form
+    assert as_body == close_to(as_form)
 
 
 def test_fields_of_a_form_in_parts_stay_out_of_the_query_string(service: Service) -> None:
