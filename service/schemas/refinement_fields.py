@@ -15,6 +15,7 @@ from service.http.json_form import IN_JSON
 
 MAX_FACETS = 8
 MAX_EXCLUDED = 1000
+MAX_LISTED = 500
 _MAX_NAME = 1024
 _MAX_FILTER = 60_000
 
@@ -119,6 +120,11 @@ FacetNames = Annotated[
 ExcludedKeys = Annotated[
     tuple[str, ...],
     BeforeValidator(_name_parser(MAX_EXCLUDED)),
+    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
+]
+ListedKeys = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_name_parser(MAX_LISTED)),
     WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
 ]
 _BOOST_IN_JSON = {
