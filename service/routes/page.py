@@ -30,12 +30,13 @@ _REFERENCE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>lookalike: API reference</title>
-<link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+<link rel="icon" href="static/mark.svg" type="image/svg+xml">
+<link rel="stylesheet" href="docs/assets/swagger-ui.css">
 </head>
 <body>
 <div id="reference"></div>
-<script src="/docs/assets/swagger-ui-bundle.js"></script>
-<script src="/static/reference.js"></script>
+<script src="docs/assets/swagger-ui-bundle.js"></script>
+<script src="static/reference.js"></script>
 </body>
 </html>
 """

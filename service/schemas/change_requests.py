@@ -15,6 +15,7 @@ from lookalike.collection.index_command import MAX_KEEP, MIN_KEEP
 from lookalike.filters.declared_columns import COLUMN_TYPES, parse_columns
 from lookalike.filters.fields import ElementType
 from service.http.forms import File, Form
+from service.http.json_form import IN_JSON
 from service.schemas.refinement_fields import FilterField
 from service.schemas.requests import EncoderName, InputSize, Key
 
@@ -40,7 +41,14 @@ def _parse_metadata(value: object) -> Metadata:
 MetadataField = Annotated[
     Mapping[str, Any],
     BeforeValidator(_parse_metadata),
-    WithJsonSchema({"type": "string", "format": "json", "examples": ['{"category": "mug", "price": 59.9}']}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "json",
+            "examples": ['{"category": "mug", "price": 59.9}'],
+            IN_JSON: {"type": "object"},
+        }
+    ),
 ]
 """A JSON object as a form's text."""
 _SENT_METADATA = "The metadata, a JSON object of columns with text, numbers, booleans or lists of these."

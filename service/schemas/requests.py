@@ -5,11 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
-from service.box import BoxField
+from service.box import Box, parse_box
 from service.http.forms import File, Form
+from service.http.json_form import IN_JSON
 from service.schemas.refinement_fields import (
     MAX_FACETS,
     MAX_LISTED,
@@ -34,8 +35,14 @@ GivenThreshold = Annotated[
     float | None,
     Field(ge=0, le=1, allow_inf_nan=False, description="Normalised score from which two pictures count as similar."),
 ]
+_BOX_IN_JSON = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
+_BoxField = Annotated[
+    Box,
+    BeforeValidator(parse_box),
+    WithJsonSchema({"type": "string", "examples": ["0.1,0.2,0.9,0.8"], IN_JSON: _BOX_IN_JSON}),
+]
 GivenBox = Annotated[
-    BoxField | None,
+    _BoxField | None,
     Field(description="The part of the upright picture to use: x0,y0,x1,y1, fractions from 0 to 1."),
 ]
 Key = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00]+$")]

@@ -134,7 +134,7 @@ def request_damaged(code: str, status: int, path: str) -> None:
 
 search_with("form-invalid", 400, content=b"--x\r\nno form", headers={"content-type": "multipart/form-data; boundary=x"})
 search_with("host-not-allowed", 400, files={"image": PICTURE}, headers={"Host": "pictures.example.org"})
-search_with("media-type-unsupported", 415, json={"key": "plain-0"})
+search_with("media-type-unsupported", 415, content=b"<key>plain-0</key>", headers={"content-type": "text/xml"})
 search_with("unsupported-format", 415, files={"image": b"dear diary"})
 search_with("raw-without-preview", 415, files={"image": dng(make_picture(1), previews=())})
 search_with("field-invalid", 422, files={"image": PICTURE}, data={"k": "0"})
