@@ -218,7 +218,7 @@ class AsyncClient:
     async def change_items(self, collection: str, changes: Iterable[Change]) -> list[ChangeEntry]:
         """Make any number of changes, in batches; what became of each, in their order.
 
-        Raises ChangesInterruptedError where a batch is refused after others were made.
+        Raises ChangesInterruptedError where something ends it after some were made.
         """
         results: list[ChangeEntry] = []
         try:

@@ -54,6 +54,7 @@ from lookalike.client.options import (
     SimilarOptions,
     edit_texts,
     match_headers,
+    name_list,
     option_texts,
 )
 from lookalike.client.pictures import Key, Picture, picture_list
@@ -97,7 +98,7 @@ def get_facets(collection: str, names: Sequence[str], filter: Filter | None, lim
         method="GET",
         path=f"{path_of('collections', collection)}/facets",
         read=read_as(FacetsAnswer),
-        parameters=texts(names=json_text(list(names)), filter=filter_text(filter), limit=limit),
+        parameters=texts(names=json_text(name_list(names, "names")), filter=filter_text(filter), limit=limit),
     )
 
 
@@ -247,7 +248,7 @@ def list_duplicates(collection: str, kind: str | None, limit: int | None, cursor
 
 def decide_duplicates(collection: str, keys: Sequence[str], decision: str) -> Call[DecisionAnswer]:
     """A decision about pictures."""
-    fields: dict[str, Text] = {"key": list(keys), "decision": decision}
+    fields: dict[str, Text] = {"key": name_list(keys, "keys"), "decision": decision}
     return Call(
         method="POST",
         path=f"{path_of('collections', collection)}/duplicates/decisions",

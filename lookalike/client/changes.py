@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from lookalike.client.answers import ChangeEntry, ChangesAnswer
-from lookalike.client.errors import ChangesInterruptedError, ClientError
+from lookalike.client.errors import ChangesInterruptedError, ClientError, PictureError
 from lookalike.client.options import Metadata
 from lookalike.client.pictures import Picture, PictureFile, read_picture
 
@@ -94,7 +94,12 @@ def split_changes(changes: Iterable[Change]) -> Iterator[Batch]:
     batch = Batch()
     for number, change in enumerate(changes):
         image = change.image if isinstance(change, Put) else None
-        file = None if image is None else read_picture(image, str(number))
+        try:
+            file = None if image is None else read_picture(image, str(number))
+        except PictureError:
+            if batch.changes:
+                yield batch  # all before the one that cannot be read are made
+            raise
         if not batch.has_room_for(file):
             yield batch
             batch = Batch()
@@ -109,5 +114,5 @@ def number_entries(answer: ChangesAnswer, results: Sequence[ChangeEntry]) -> lis
 
 
 def interrupted(error: ClientError, results: Sequence[ChangeEntry]) -> ChangesInterruptedError:
-    """The exception for a batch that was refused after others had been made."""
-    return ChangesInterruptedError(f"{len(results)} changes were answered, then a batch was refused: {error}", results)
+    """The exception for what ended a list of changes after some had been made."""
+    return ChangesInterruptedError(f"the first {len(results)} changes were answered, and then: {error}", results)

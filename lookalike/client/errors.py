@@ -29,9 +29,9 @@ class AnswerInvalidError(ClientError):
 
 
 class ChangesInterruptedError(ClientError):
-    """A batch of changes was refused as a whole; ``results`` has what became of those in the batches before.
+    """Something ended a list of changes before its end; ``results`` has what became of those before.
 
-    ``__cause__`` is the refusal.
+    ``__cause__`` says why: a refused batch, a broken connection, a picture that cannot be read.
     """
 
     def __init__(self, message: str, results: Sequence[ChangeEntry]) -> None:

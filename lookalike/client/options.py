@@ -84,7 +84,7 @@ def option_texts(options: Mapping[str, Any]) -> dict[str, str]:
         values["box"] = ",".join(map(str, values["box"]))
     for name in ("exclude_keys", "facets"):
         if values.get(name) is not None:
-            values[name] = json_text(_names(values[name], name))
+            values[name] = json_text(name_list(values[name], name))
     if values.get("boost") is not None:
         boost = values["boost"]
         values["boost"] = json_text(dict(boost) if isinstance(boost, Mapping) else [dict(one) for one in boost])
@@ -107,7 +107,7 @@ def match_headers(edit: Mapping[str, Any]) -> dict[str, str]:
     return {"If-Match": tag}
 
 
-def _names(names: Sequence[str], option: str) -> list[str]:
+def name_list(names: Sequence[str], option: str) -> list[str]:
     if isinstance(names, str):
         raise TypeError(f"{option} must be a list of names, not the one text {names!r}")
     return list(names)
