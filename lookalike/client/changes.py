@@ -20,7 +20,9 @@ MAX_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Change:
+class Change:
+    """A change of one item; one of the classes below."""
+
     key: str
 
     def body(self) -> dict[str, Any]:
@@ -37,7 +39,7 @@ class _Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Put(_Change):
+class Put(Change):
     """Add an item, or replace its picture, its metadata or both; what is not given stays as it is."""
 
     image: Picture | None = None
@@ -47,7 +49,7 @@ class Put(_Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patch(_Change):
+class Patch(Change):
     """Change columns of an item's metadata, and its title or product."""
 
     title: str | None = None
@@ -56,11 +58,8 @@ class Patch(_Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delete(_Change):
+class Delete(Change):
     """Remove an item."""
-
-
-Change = Put | Patch | Delete
 
 
 @dataclass(slots=True)
