@@ -39,9 +39,11 @@ class RetryPolicy:
 
     def delay_after_response(self, response: httpx2.Response, attempt: int) -> float | None:
         """Seconds until the next try; None for an answer that stands. ``attempt`` counts from 0."""
-        if response.status_code not in _BUSY or attempt >= self.retries:
-            return None
         asked = retry_after(response)
+        # 409 with a time says that the same change, sent before, is still being made.
+        is_busy = response.status_code in _BUSY or (response.status_code == HTTPStatus.CONFLICT and asked is not None)
+        if not is_busy or attempt >= self.retries:
+            return None
         if asked is None:
             return _backoff(attempt)
         # Those who were refused together would else come back together.

@@ -10,7 +10,7 @@ import anyio
 import httpx2
 import pytest
 
-from lookalike.client import ConnectionFailedError, TooBusyError, UnavailableError
+from lookalike.client import ConflictError, ConnectionFailedError, TooBusyError, UnavailableError
 from lookalike.client.retries import FIRST_DELAY
 from tests.unit.lookalike.client.pretended import VERSION, Pretended, answer, problem
 
@@ -113,6 +113,18 @@ def test_each_try_of_a_change_is_the_same_request() -> None:
     assert first.content == second.content == third.content
     assert b"picture" in first.content
     assert other.method == "PATCH"
+
+
+def test_a_change_that_is_still_being_made_is_waited_for(slept: list[float]) -> None:
+    running = answer(409, problem(409, "idempotency-running"), retry_after="1")
+    service = Pretended([httpx2.ReadError, running, CHANGED])
+    with service.client() as client:
+        assert client.put_item("shop", "a", b"picture").status == "replaced"
+    assert 1 <= slept[1] <= 1 + FIRST_DELAY
+    service = Pretended([answer(409, problem(409, "collection-pinned"))])
+    with service.client() as client, pytest.raises(ConflictError):
+        client.put_item("shop", "a", b"picture")
+    assert len(service.requests) == 1
 
 
 def test_a_question_has_no_idempotency_key() -> None:
