@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Unpack
 
-import anyio
 import anyio.to_thread
-import httpx2
 
 from lookalike.client import calls
 from lookalike.client.answers import (
@@ -27,7 +24,7 @@ from lookalike.client.answers import (
     ItemsAnswer,
     SearchAnswer,
 )
-from lookalike.client.call import Call
+from lookalike.client.async_sender import AsyncSender
 from lookalike.client.changes import Change, interrupted, number_entries, split_changes
 from lookalike.client.collection_answers import (
     CollectionAnswer,
@@ -38,7 +35,6 @@ from lookalike.client.collection_answers import (
     ReadyAnswer,
     VersionAnswer,
 )
-from lookalike.client.connection import DEFAULT_RETRIES, DEFAULT_TIMEOUT, http_arguments, retry_policy
 from lookalike.client.errors import ClientError
 from lookalike.client.options import (
     CompareOptions,
@@ -50,44 +46,15 @@ from lookalike.client.options import (
     SimilarOptions,
     at_cursor,
 )
-from lookalike.client.pages import Page
 from lookalike.client.pictures import Key, Picture, read_once
-from lookalike.client.retries import check_status, connection_error
-
-T = TypeVar("T")
-P = TypeVar("P", bound=Page)
 
 
-class AsyncClient:
+class AsyncClient(AsyncSender):
     """A service, asked over HTTP; to be closed, or used in an ``async with``.
 
     ``timeout`` is in seconds, ``retries`` how often a request is sent again. Methods are named after the operations of
     docs/api.md, which says what their arguments and answers mean; all raise ``ClientError``.
     """
-
-    def __init__(
-        self,
-        base_url: str,
-        api_key: str | None = None,
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-        retries: int = DEFAULT_RETRIES,
-        transport: httpx2.AsyncBaseTransport | None = None,
-    ) -> None:
-        self._http = httpx2.AsyncClient(**http_arguments(base_url, api_key, timeout), transport=transport)
-        self._policy = retry_policy(retries)
-
-    async def aclose(self) -> None:
-        """Close its connections."""
-        await self._http.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def search(
         self,
@@ -272,31 +239,3 @@ class AsyncClient:
     async def metrics(self) -> str:
         """Metrics in Prometheus's text format."""
         return await self._send(calls.metrics())
-
-    async def _pages(self, page_call: Callable[[str | None], Call[P]]) -> AsyncIterator[P]:
-        cursor: str | None = None
-        while True:
-            page = await self._send(page_call(cursor))
-            yield page
-            cursor = page.next_cursor
-            if cursor is None:
-                return
-
-    async def _send(self, call: Call[T]) -> T:
-        arguments = await anyio.to_thread.run_sync(call.arguments) if call.pictures else call.arguments()
-        # One request for all tries: its boundary and its Idempotency-Key stay the same.
-        request = self._http.build_request(call.method, call.path, **arguments)
-        attempt = 0
-        while True:
-            try:
-                response = await self._http.send(request)
-            except httpx2.RequestError as error:
-                delay = self._policy.delay_after_error(call, error, attempt)
-                if delay is None:
-                    raise connection_error(call, self._http.base_url, error) from error
-            else:
-                delay = self._policy.delay_after_response(response, attempt)
-                if delay is None:
-                    return call.read(check_status(response))
-            await anyio.sleep(delay)
-            attempt += 1

@@ -114,7 +114,7 @@ def test_every_operation_of_the_service_has_a_method(document: dict[str, Any]) -
     names = set(operations_of(document))
     missing = {name for name in names if not callable(getattr(Client, name, None))}
     assert missing == set(LEFT_OUT)
-    methods = {name for name in vars(Client) if not name.startswith(("_", "iter_"))}
+    methods = {name for name in dir(Client) if not name.startswith(("_", "iter_"))}
     assert methods - names == {"close"}
 
 
