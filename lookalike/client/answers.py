@@ -281,6 +281,7 @@ class DuplicateMemberAnswer(Answer, frozen=True, kw_only=True):
     height: int
     byte_size: int
     shares_file: bool
+    content_digest: str
     location: str
     image_url: str
     thumbnail_url: str
