@@ -236,13 +236,20 @@ class ItemAnswer(Answer, frozen=True, kw_only=True):
     etag: str | None = None
 
 
+class ListedItemAnswer(ItemAnswer, frozen=True, kw_only=True):
+    """An item of a list; ``vector`` is None unless it was asked for."""
+
+    vector: tuple[float, ...] | None = None
+
+
 class ItemsAnswer(Answer, frozen=True, kw_only=True):
-    """A page of a collection's items."""
+    """A page of a collection's items; ``missing`` are those of ``keys`` that the collection does not have."""
 
     collection: str
     snapshot: int
     count: int
-    items: tuple[ItemAnswer, ...]
+    items: tuple[ListedItemAnswer, ...]
+    missing: tuple[str, ...] = ()
     next_cursor: str | None = None
 
 
@@ -262,6 +269,17 @@ class ChangeEntry(Answer, frozen=True, kw_only=True):
     key: str
     status: str | None = None
     problem: Problem | None = None
+
+
+class FilteredChangesAnswer(Answer, frozen=True, kw_only=True):
+    """What became of the items that passed a filter; the request is sent again until ``remaining`` is 0."""
+
+    collection: str
+    dry_run: bool
+    passing: int
+    changed: int
+    unchanged: int
+    remaining: int
 
 
 class ChangesAnswer(Answer, frozen=True, kw_only=True):

@@ -19,9 +19,11 @@ from lookalike.client.answers import (
     DuplicatesAnswer,
     EmbedAnswer,
     FacetsAnswer,
+    FilteredChangesAnswer,
     ItemAnswer,
     ItemChangeAnswer,
     ItemsAnswer,
+    ListedItemAnswer,
     SearchAnswer,
 )
 from lookalike.client.async_sender import AsyncSender
@@ -40,7 +42,9 @@ from lookalike.client.options import (
     CompareOptions,
     EmbedOptions,
     Filter,
+    FilteredEdit,
     ItemEdit,
+    ListingOptions,
     RefinementOptions,
     SearchOptions,
     SimilarOptions,
@@ -141,18 +145,34 @@ class AsyncClient(AsyncSender):
         return await self._send(calls.fold_collection(name))
 
     async def list_items(
-        self, collection: str, *, filter: Filter | None = None, limit: int | None = None, cursor: str | None = None
+        self, collection: str, *, cursor: str | None = None, **options: Unpack[ListingOptions]
     ) -> ItemsAnswer:
-        """A page of the items that pass a filter, in the order in which they came."""
-        return await self._send(calls.list_items(collection, filter, limit, cursor))
+        """A page of the items that pass a filter, in the order in which they came or of a field; or those of keys."""
+        return await self._send(calls.list_items(collection, cursor, options))
 
-    async def iter_items(
-        self, collection: str, *, filter: Filter | None = None, limit: int | None = None
-    ) -> AsyncIterator[ItemAnswer]:
+    async def iter_items(self, collection: str, **options: Unpack[ListingOptions]) -> AsyncIterator[ListedItemAnswer]:
         """All items that pass a filter; ``limit`` is how many are asked for at a time."""
-        async for page in self._pages(lambda cursor: calls.list_items(collection, filter, limit, cursor)):
+        async for page in self._pages(lambda cursor: calls.list_items(collection, cursor, options)):
             for item in page.items:
                 yield item
+
+    async def delete_items(
+        self, collection: str, filter: Filter, *, at_most: int | None = None, dry_run: bool | None = None
+    ) -> FilteredChangesAnswer:
+        """Remove all items that pass a filter; with ``dry_run`` only count them."""
+        return await self._send(calls.delete_items(collection, filter, at_most, dry_run))
+
+    async def patch_items(
+        self,
+        collection: str,
+        filter: Filter,
+        *,
+        at_most: int | None = None,
+        dry_run: bool | None = None,
+        **edit: Unpack[FilteredEdit],
+    ) -> FilteredChangesAnswer:
+        """Change columns of the metadata of all items that pass a filter, or their title or product."""
+        return await self._send(calls.patch_items(collection, filter, at_most, dry_run, edit))
 
     async def get_item(self, collection: str, key: str) -> ItemAnswer:
         """An item's row, with its ETag."""

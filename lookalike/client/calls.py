@@ -15,6 +15,7 @@ from lookalike.client.answers import (
     DuplicatesAnswer,
     EmbedAnswer,
     FacetsAnswer,
+    FilteredChangesAnswer,
     ItemAnswer,
     ItemChangeAnswer,
     ItemsAnswer,
@@ -48,7 +49,9 @@ from lookalike.client.options import (
     CompareOptions,
     EmbedOptions,
     Filter,
+    FilteredEdit,
     ItemEdit,
+    ListingOptions,
     RefinementOptions,
     SearchOptions,
     SimilarOptions,
@@ -182,13 +185,39 @@ def fold_collection(name: str) -> Call[CollectionAnswer]:
     return Call(method="POST", path=path, read=read_as(CollectionAnswer), is_write=True)
 
 
-def list_items(collection: str, filter: Filter | None, limit: int | None, cursor: str | None) -> Call[ItemsAnswer]:
+def list_items(collection: str, cursor: str | None, options: ListingOptions) -> Call[ItemsAnswer]:
     """A page of items."""
     return Call(
         method="GET",
         path=f"{path_of('collections', collection)}/items",
         read=read_as(ItemsAnswer),
-        parameters=texts(filter=filter_text(filter), limit=limit, cursor=cursor),
+        parameters=option_texts(options) | texts(cursor=cursor),
+    )
+
+
+def delete_items(
+    collection: str, filter: Filter, at_most: int | None, dry_run: bool | None
+) -> Call[FilteredChangesAnswer]:
+    """The items that pass, less."""
+    return Call(
+        method="DELETE",
+        path=f"{path_of('collections', collection)}/items",
+        read=read_as(FilteredChangesAnswer),
+        parameters=texts(filter=filter_text(filter), at_most=at_most, dry_run=dry_run),
+        is_write=True,
+    )
+
+
+def patch_items(
+    collection: str, filter: Filter, at_most: int | None, dry_run: bool | None, edit: FilteredEdit
+) -> Call[FilteredChangesAnswer]:
+    """Changed metadata of the items that pass."""
+    return Call(
+        method="PATCH",
+        path=f"{path_of('collections', collection)}/items",
+        read=read_as(FilteredChangesAnswer),
+        fields=texts(filter=filter_text(filter), at_most=at_most, dry_run=dry_run) | edit_texts(edit),
+        is_write=True,
     )
 
 

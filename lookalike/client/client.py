@@ -17,9 +17,11 @@ from lookalike.client.answers import (
     DuplicatesAnswer,
     EmbedAnswer,
     FacetsAnswer,
+    FilteredChangesAnswer,
     ItemAnswer,
     ItemChangeAnswer,
     ItemsAnswer,
+    ListedItemAnswer,
     SearchAnswer,
 )
 from lookalike.client.changes import Change, interrupted, number_entries, split_changes
@@ -37,7 +39,9 @@ from lookalike.client.options import (
     CompareOptions,
     EmbedOptions,
     Filter,
+    FilteredEdit,
     ItemEdit,
+    ListingOptions,
     RefinementOptions,
     SearchOptions,
     SimilarOptions,
@@ -136,17 +140,33 @@ class Client(Sender):
         return self._send(calls.fold_collection(name))
 
     def list_items(
-        self, collection: str, *, filter: Filter | None = None, limit: int | None = None, cursor: str | None = None
+        self, collection: str, *, cursor: str | None = None, **options: Unpack[ListingOptions]
     ) -> ItemsAnswer:
-        """A page of the items that pass a filter, in the order in which they came."""
-        return self._send(calls.list_items(collection, filter, limit, cursor))
+        """A page of the items that pass a filter, in the order in which they came or of a field; or those of keys."""
+        return self._send(calls.list_items(collection, cursor, options))
 
-    def iter_items(
-        self, collection: str, *, filter: Filter | None = None, limit: int | None = None
-    ) -> Iterator[ItemAnswer]:
+    def iter_items(self, collection: str, **options: Unpack[ListingOptions]) -> Iterator[ListedItemAnswer]:
         """All items that pass a filter; ``limit`` is how many are asked for at a time."""
-        for page in self._pages(lambda cursor: calls.list_items(collection, filter, limit, cursor)):
+        for page in self._pages(lambda cursor: calls.list_items(collection, cursor, options)):
             yield from page.items
+
+    def delete_items(
+        self, collection: str, filter: Filter, *, at_most: int | None = None, dry_run: bool | None = None
+    ) -> FilteredChangesAnswer:
+        """Remove all items that pass a filter; with ``dry_run`` only count them."""
+        return self._send(calls.delete_items(collection, filter, at_most, dry_run))
+
+    def patch_items(
+        self,
+        collection: str,
+        filter: Filter,
+        *,
+        at_most: int | None = None,
+        dry_run: bool | None = None,
+        **edit: Unpack[FilteredEdit],
+    ) -> FilteredChangesAnswer:
+        """Change columns of the metadata of all items that pass a filter, or their title or product."""
+        return self._send(calls.patch_items(collection, filter, at_most, dry_run, edit))
 
     def get_item(self, collection: str, key: str) -> ItemAnswer:
         """An item's row, with its ETag."""

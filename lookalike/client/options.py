@@ -44,6 +44,26 @@ class SearchOptions(SimilarOptions, total=False):
     combine: str
 
 
+class ListingOptions(TypedDict, total=False):
+    """Which items to list, in which order, and what of them."""
+
+    filter: Filter
+    limit: int
+    order_by: str
+    order: str
+    keys: Sequence[str]
+    sample: int
+    vectors: bool
+
+
+class FilteredEdit(TypedDict, total=False):
+    """What is changed of all items that pass a filter."""
+
+    title: str
+    product_id: str
+    metadata: Metadata
+
+
 class CompareOptions(TypedDict, total=False):
     """What two pictures are compared with."""
 
@@ -82,7 +102,7 @@ def option_texts(options: Mapping[str, Any]) -> dict[str, str]:
         values["filter"] = filter_text(values["filter"])
     if values.get("box") is not None:
         values["box"] = ",".join(map(str, values["box"]))
-    for name in ("exclude_keys", "facets"):
+    for name in ("exclude_keys", "facets", "keys"):
         if values.get(name) is not None:
             values[name] = json_text(name_list(values[name], name))
     if values.get("boost") is not None:
