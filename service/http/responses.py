@@ -119,7 +119,15 @@ def is_cached_by_client(request: Request, tag: str) -> bool:
 def not_modified(headers: Mapping[str, str]) -> Response:
     """304, with the headers that belong to it."""
     # A browser updates its cached copy with these: without its own policy, a page would get the one of the API.
-    names = {"etag", "cache-control", "x-snapshot", "vary", "content-security-policy"}
+    names = {
+        "etag",
+        "cache-control",
+        "x-snapshot",
+        "vary",
+        "content-security-policy",
+        "cross-origin-resource-policy",
+        "access-control-allow-origin",
+    }
     return Response(None, 304, {name: value for name, value in headers.items() if name.lower() in names})
 
 

@@ -65,6 +65,19 @@ async def reference() -> Response:
     return HTMLResponse(_REFERENCE, headers={"Content-Security-Policy": _REFERENCE_POLICY, "Cache-Control": "no-cache"})
 
 
+@router.get("/widget.js")
+async def widget(request: Request) -> Response:
+    """The element that shows similar pictures on the pages of a shop, which are of another origin."""
+    path = STATIC / "widget.js"
+    headers = {
+        "Cache-Control": "public, max-age=3600",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Access-Control-Allow-Origin": "*",
+    }
+    response = FileResponse(path, headers=headers, media_type="text/javascript", stat_result=path.stat())
+    return not_modified(response.headers) if is_cached_by_client(request, response.headers["ETag"]) else response
+
+
 @router.get("/favicon.ico")
 async def favicon(request: Request) -> Response:
     """The icon that browsers request by themselves."""
