@@ -6,8 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
