@@ -45,11 +45,18 @@ def index_command(
 
     A database's URL is not among them: it may have a password in it.
     """
-    words = ["index", source.location, "--collection", name]
+    words = index_arguments(name, source, request, settings)
     words += [] if data == DATA_FOLDER else ["--data", str(data)]
-    words += [] if source.root is None else ["--images-root", source.root]
-    words += _encoder_flags(request) + settings_flags(settings)
     return shlex.join(["python", "-m", "indexer", *words, agreement])
+
+
+def index_arguments(
+    name: str, source: SourceRecord, request: EncoderRequest, settings: CollectionSettings
+) -> list[str]:
+    """The arguments of that command, without the data folder: verb, source, and flags that differ from the defaults."""
+    words = ["index", source.location, "--collection", name]
+    words += [] if source.root is None else ["--images-root", source.root]
+    return words + _encoder_flags(request) + settings_flags(settings)
 
 
 def _encoder_flags(request: EncoderRequest) -> list[str]:
