@@ -28,9 +28,11 @@ from service.routes import (
     duplicates,
     item_changes,
     items,
+    jobs,
     operations,
     page,
     search,
+    uploads,
 )
 from service.services import run_services
 from service.settings import Settings
@@ -69,6 +71,8 @@ def create_app(settings: Settings) -> FastAPI:
         duplicates,
         items,
         item_changes,
+        jobs,
+        uploads,
         operations,
         page,
     ):

@@ -115,6 +115,18 @@ FoldAfter = Annotated[
 FoldSeconds = Annotated[
     float, _flag("fold-seconds", "Seconds after which fewer changes are folded into a new snapshot, too.", min=1)
 ]
+AllowSources = Annotated[
+    list[Path] | None,
+    _flag(
+        "allow-sources",
+        "Folder of this machine that jobs may index, with all below it; may be repeated, in the variable separated by "
+        "colons. Without it: none.",
+    ),
+]
+MaxUploadMegabytes = Annotated[int, _flag("max-upload-megabytes", "Refuse larger uploads of archives.", min=1)]
+MaxJobs = Annotated[
+    int, _flag("max-jobs", "Jobs that this process runs at once; 0 leaves them to other services.", min=0, max=16)
+]
 Runtime = Annotated[
     RuntimeName, _flag("runtime", "What runs encoders. auto: the fastest on this machine, measured once.")
 ]
@@ -142,6 +154,9 @@ def serve(
     decoders: Decoders = CORES,
     fold_after: FoldAfter = 1000,
     fold_seconds: FoldSeconds = 600.0,
+    allow_sources: AllowSources = None,
+    max_upload_megabytes: MaxUploadMegabytes = 4096,
+    max_jobs: MaxJobs = 1,
     runtime: Runtime = RuntimeName.AUTO,
     log_format: Format = None,
     log_level: Level = LogLevel.INFO,
@@ -167,6 +182,9 @@ def serve(
             decoders=decoders,
             fold_after=fold_after,
             fold_seconds=fold_seconds,
+            allow_sources=tuple(allow_sources or ()),
+            max_upload_bytes=max_upload_megabytes * MEBIBYTE,
+            max_jobs=max_jobs,
         )
         settings.check()
         prefer_runtime(runtime.value)

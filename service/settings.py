@@ -70,7 +70,9 @@ class Settings:
     ``capacity`` is the number of permits for work at once; ``request_timeout`` and ``upload_timeout`` are seconds;
     ``encoders_kept`` is how many encoders stay loaded that no collection needs; ``decoders`` is a number of threads.
     ``allowed_hosts`` are names that a Host header may have, empty for any. ``fold_after`` is how many live changes of a
-    collection are folded into a snapshot at once, 0 for none; fewer are after ``fold_seconds``.
+    collection are folded into a snapshot at once, 0 for none; fewer are after ``fold_seconds``. ``allow_sources`` are
+    folders of this machine that jobs may index, ``max_upload_bytes`` is the size of an upload, and ``max_jobs`` how
+    many jobs this process runs at once, 0 to leave them to others.
     """
 
     places: Places
@@ -87,6 +89,9 @@ class Settings:
     decoders: int = 2
     fold_after: int = 1000
     fold_seconds: float = 600.0
+    allow_sources: tuple[Path, ...] = ()
+    max_upload_bytes: int = 4096 * MEBIBYTE
+    max_jobs: int = 1
 
     def check(self) -> None:
         """Raise SettingsError for what would be unsafe, or cannot work."""

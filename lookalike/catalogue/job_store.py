@@ -79,12 +79,13 @@ class RunningJob(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """How a job ended: ``state`` is a final one."""
+    """How a job ended: ``state`` is a final one, ``progress`` how far it came, None for what is stored."""
 
     state: JobState
     problem: Mapping[str, Any] | None = None
     summary: Mapping[str, Any] | None = None
     has_report: bool = False
+    progress: Mapping[str, Any] | None = None
 
 
 class JobStore:
@@ -281,6 +282,8 @@ def _finish(row: JobRow, result: JobResult) -> None:
     row.problem = None if result.problem is None else dict(result.problem)
     row.summary = None if result.summary is None else dict(result.summary)
     row.has_report = result.has_report
+    if result.progress is not None:
+        row.progress = dict(result.progress)
 
 
 def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:

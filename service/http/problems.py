@@ -20,9 +20,13 @@ STATUS = {
     "key-invalid": 404,
     "unauthorized": 401,
     "forbidden": 403,
+    "source-not-allowed": 403,
     "not-found": 404,
     "collection-not-found": 404,
     "item-not-found": 404,
+    "job-not-found": 404,
+    "report-missing": 404,
+    "upload-not-found": 404,
     "duplicates-not-searched": 404,
     "encoder-unknown": 404,
     "entry-missing": 404,
@@ -37,6 +41,9 @@ STATUS = {
     "calibration-mismatch": 409,
     "key-duplicate": 409,
     "item-changed": 409,
+    "upload-incomplete": 409,
+    "upload-offset-mismatch": 409,
+    "upload-version-unsupported": 412,
     "version-mismatch": 412,
     "body-too-large": 413,
     "image-too-large": 413,
@@ -58,9 +65,12 @@ STATUS = {
     "source-shrunk": 422,
     "pattern-invalid": 422,
     "labels-missing": 422,
+    "upload-locked": 423,
     "overloaded": 429,
     "internal": 500,
     "encoding-failed": 500,
+    "job-abandoned": 500,
+    "job-failed": 500,
     "weights-invalid": 500,
     "operator-unavailable": 500,
     "download-failed": 502,
@@ -84,6 +94,7 @@ STATUS = {
     "data-path-invalid": 503,
     "disk-full": 503,
     "deadline-exceeded": 504,
+    "storage-insufficient": 507,
 }
 """The HTTP status of every error code; no other place has it."""
 
@@ -102,7 +113,10 @@ INDEXER_CODES = frozenset(
         "source-shrunk",
     }
 )
-"""Codes that only the indexer and the Python API raise; no request is answered with one."""
+"""Codes that only the indexer and the Python API raise; no request is answered with one, but jobs may fail with it."""
+
+JOB_CODES = frozenset({"job-abandoned", "job-failed"})
+"""Codes that only jobs fail with; no request is answered with one."""
 
 _LOG_HINT = "the operator of this service finds details in its log"
 

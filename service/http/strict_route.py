@@ -56,7 +56,7 @@ class StrictRoute(APIRoute):
     @cached_property
     def _form_fields(self) -> list[str]:
         contents = self._operation.get("requestBody", {}).get("content", {}).values()
-        return [name for content in contents for name in content["schema"]["properties"]]
+        return [name for content in contents for name in content["schema"].get("properties", ())]
 
     @cached_property
     def _operation(self) -> dict[str, Any]:
