@@ -40,7 +40,9 @@ class JobEvents:
                 }
             case "report":
                 self.report_path = str(event["path"])
-            case "summary" | "answer":
+            case "answer":
+                self.answer = {name: value for name, value in event.items() if name != "event"} | self.answer
+            case "summary":  # a short form of an answer that may be too long to come through
                 self.answer |= {name: value for name, value in event.items() if name != "event"}
             case "error":
                 self._error = dict(event)
