@@ -215,12 +215,14 @@ def _run(settings: Settings, level: str, *, as_json: bool) -> None:
 
     from service.app import create_app
     from service.http.protocol import raise_file_limit
+    from service.http.server import StoppingServer
     from service.telemetry.logs import configure
 
     raise_file_limit()
     configure(level, as_json=as_json)
-    config = uvicorn.Config(create_app(settings), host=settings.host, port=settings.port, **server_settings())
-    server = uvicorn.Server(config)
+    app = create_app(settings)
+    config = uvicorn.Config(app, host=settings.host, port=settings.port, **server_settings())
+    server = StoppingServer(config, lambda: app.state.services.jobs.end_streams())
     few_collections()
     # Once all is finished uvicorn raises the signal again that stopped it; to be stopped so is a good end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

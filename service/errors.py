@@ -138,6 +138,7 @@ class UploadVersionError(RequestError):
     """The client speaks another version of the tus protocol than this service."""
 
     code = "upload-version-unsupported"
+    supported: ClassVar[str] = "1.0.0"
 
 
 class StorageInsufficientError(RequestError):

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from lookalike.encoder.int8.artifact import SUFFIX, is_quantised
 from lookalike.errors import FilterInvalidError, LookalikeError
-from service.errors import FieldInvalidError, OverloadedError, RequestError, UploadError
+from service.errors import FieldInvalidError, OverloadedError, RequestError, UploadError, UploadVersionError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -225,6 +225,8 @@ def problem_response(error: RequestError | LookalikeError | UploadError, *, path
         headers["Retry-After"] = str(error.retry_after)
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "2"
+    if isinstance(error, UploadVersionError):
+        headers["Tus-Version"] = UploadVersionError.supported
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(problem.model_dump_json(), problem.status, headers, MEDIA_TYPE)

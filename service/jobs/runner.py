@@ -123,9 +123,13 @@ class JobRunner:
                     await self._wake.wait()
             self._wake.clear()
 
+    def end_streams(self) -> None:
+        """End the events of all jobs: the service is about to stop, and clients connect again to the next one."""
+        self.is_stopping.set()
+
     async def close(self) -> None:
         """Stop what runs, and put it back into the queue: whoever is there next goes on with it."""
-        self.is_stopping.set()
+        self.end_streams()
         tasks = list(self._runs)
         for task in tasks:
             task.cancel()

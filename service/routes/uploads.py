@@ -39,7 +39,7 @@ from service.settings import Scope
 router = APIRouter(
     prefix="/uploads", tags=["uploads"], dependencies=[Depends(require(Scope.WRITE))], route_class=StrictRoute
 )
-VERSION = "1.0.0"
+VERSION = UploadVersionError.supported
 EXTENSIONS = "creation,creation-with-upload,termination,expiration"
 _VERSION_HEADER = "tus-resumable"
 _PIECE = "application/offset+octet-stream"
