@@ -220,9 +220,13 @@ def _run(settings: Settings, level: str, *, as_json: bool) -> None:
 
     raise_file_limit()
     configure(level, as_json=as_json)
-    app = create_app(settings)
-    config = uvicorn.Config(app, host=settings.host, port=settings.port, **server_settings())
-    server = StoppingServer(config, lambda: app.state.services.jobs.end_streams())
+    application = create_app(settings)
+    config = uvicorn.Config(application, host=settings.host, port=settings.port, **server_settings())
+
+    def end_streams() -> None:
+        application.state.services.jobs.end_streams()
+
+    server = StoppingServer(config, end_streams)
     few_collections()
     # Once all is finished uvicorn raises the signal again that stopped it; to be stopped so is a good end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

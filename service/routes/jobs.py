@@ -10,7 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from starlette.types import Receive, Send
@@ -49,6 +49,7 @@ _REPORT: dict[int | str, dict[str, Any]] = {
         }
     }
 }
+JobId = Annotated[str, Path(description="The job's id.")]
 Limit = Annotated[int, Query(ge=1, le=100, description="Jobs a page.")]
 Cursor = Annotated[
     str | None, Query(max_length=20, pattern=r"^[0-9]{1,18}$", description="`next_cursor` of the page before.")
@@ -112,13 +113,13 @@ async def list_collection_jobs(
 
 
 @router.get("/jobs/{job_id}", operation_id="get_job", response_model=JobAnswer)
-async def get_job(request: Request, services: ServicesDependency, job_id: str) -> Response:
+async def get_job(request: Request, services: ServicesDependency, job_id: JobId) -> Response:
     """A job: how far it is, and what came of it."""
     return json_response(job_answer(await _find(request, services, job_id)))
 
 
 @router.get("/jobs/{job_id}/events", operation_id="follow_job", response_class=StreamingResponse, responses=_EVENTS)
-async def follow_job(request: Request, services: ServicesDependency, job_id: str) -> Response:
+async def follow_job(request: Request, services: ServicesDependency, job_id: JobId) -> Response:
     """The job as server-sent events: now, whenever it has gone on, and at last in its final state, which ends them.
 
     Each event's data is what GET /jobs/{job_id} answers. A client that connects again begins with the job as it is.
@@ -134,7 +135,7 @@ async def follow_job(request: Request, services: ServicesDependency, job_id: str
     response_model=JobAnswer,
     dependencies=[WRITER, Depends(refuse_body)],
 )
-async def cancel_job(request: Request, services: ServicesDependency, job_id: str) -> Response:
+async def cancel_job(request: Request, services: ServicesDependency, job_id: JobId) -> Response:
     """Cancel a job: one that is queued at once, one that runs as soon as it has stopped; a finished one stays.
 
     What was published stays as it is, and what a cancelled run has encoded is found again by the next one.
@@ -148,7 +149,7 @@ async def cancel_job(request: Request, services: ServicesDependency, job_id: str
     response_model=JobAnswer,
     dependencies=[WRITER, Depends(refuse_body)],
 )
-async def post_cancel_job(request: Request, services: ServicesDependency, job_id: str) -> Response:
+async def post_cancel_job(request: Request, services: ServicesDependency, job_id: JobId) -> Response:
     """The same, for clients that cannot send DELETE."""
     return await _cancel(request, services, job_id)
 
@@ -157,7 +158,7 @@ async def post_cancel_job(request: Request, services: ServicesDependency, job_id
 async def get_job_report(
     request: Request,
     services: ServicesDependency,
-    job_id: str,
+    job_id: JobId,
     report_format: Annotated[
         ReportFormat, Query(alias="format", description="json, or csv for a spreadsheet.")
     ] = ReportFormat.JSON,

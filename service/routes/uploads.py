@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from service.dependencies.auth import require
@@ -45,6 +45,8 @@ _VERSION_HEADER = "tus-resumable"
 _PIECE = "application/offset+octet-stream"
 _BODY = {"requestBody": {"content": {_PIECE: {"schema": {"type": "string", "format": "binary"}}}}}
 _LONGEST_METADATA = 4096
+UploadId = Annotated[str, Path(description="The upload's id.")]
+SentName = Annotated[str, Path(description="What the file is called; its ending says what it is.")]
 Filename = Annotated[
     str | None,
     Query(max_length=255, description="What the file is called; its ending says what it is. Without it: a zip."),
@@ -86,13 +88,13 @@ async def create_upload(request: Request, services: ServicesDependency, filename
 
 
 @router.put("/{filename}", operation_id="put_upload", status_code=201, response_model=UploadAnswer, openapi_extra=_BODY)
-async def put_upload(request: Request, services: ServicesDependency, filename: str) -> Response:
+async def put_upload(request: Request, services: ServicesDependency, filename: SentName) -> Response:
     """Send a file in one request, as `curl -T pictures.zip http://.../uploads/` does."""
     return await _receive_whole(request, services, decode_path_part(filename))
 
 
 @router.get("/{upload_id}", operation_id="get_upload", response_model=UploadAnswer, dependencies=[Depends(refuse_body)])
-async def get_upload(request: Request, services: ServicesDependency, upload_id: str) -> Response:
+async def get_upload(request: Request, services: ServicesDependency, upload_id: UploadId) -> Response:
     """How much of an upload has arrived; HEAD has that in the header Upload-Offset."""
     _check_version(request)
     upload = await asyncio.to_thread(services.upload_store.get, upload_id)
@@ -102,7 +104,7 @@ async def get_upload(request: Request, services: ServicesDependency, upload_id: 
 
 
 @router.patch("/{upload_id}", operation_id="append_to_upload", status_code=204, openapi_extra=_BODY)
-async def append_to_upload(request: Request, services: ServicesDependency, upload_id: str) -> Response:
+async def append_to_upload(request: Request, services: ServicesDependency, upload_id: UploadId) -> Response:
     """Send the next piece of an upload: it begins at Upload-Offset, which is how much has arrived.
 
     What arrives of a piece stays, also when the connection is lost.
@@ -116,7 +118,7 @@ async def append_to_upload(request: Request, services: ServicesDependency, uploa
 
 
 @router.delete("/{upload_id}", operation_id="delete_upload", status_code=204, dependencies=[Depends(refuse_body)])
-async def delete_upload(request: Request, services: ServicesDependency, upload_id: str) -> Response:
+async def delete_upload(request: Request, services: ServicesDependency, upload_id: UploadId) -> Response:
     """Remove an upload. A job that has not begun yet and names it will fail."""
     _check_version(request)
     await asyncio.to_thread(services.upload_store.remove, upload_id)
@@ -124,7 +126,7 @@ async def delete_upload(request: Request, services: ServicesDependency, upload_i
 
 
 @router.post("/{upload_id}", operation_id="override_upload_method", status_code=204, openapi_extra=_BODY)
-async def override_upload_method(request: Request, services: ServicesDependency, upload_id: str) -> Response:
+async def override_upload_method(request: Request, services: ServicesDependency, upload_id: UploadId) -> Response:
     """For clients that can only POST: the header X-HTTP-Method-Override says PATCH or DELETE."""
     match request.headers.get("x-http-method-override", "").upper():
         case "PATCH":

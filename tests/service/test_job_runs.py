@@ -21,7 +21,7 @@ from service.jobs import process, runner
 from tests.service.harness import Service, serving
 
 FINAL = ("succeeded", "failed", "cancelled")
-COMMAND = '''
+COMMAND = """
 import json, os, pathlib, signal, sys, time
 folder, name = pathlib.Path(sys.argv[1]), sys.argv[sys.argv.index("--collection") + 1]
 log = folder / name
@@ -49,7 +49,7 @@ if name.startswith("own-error"):
 if name.startswith(("slow", "stubborn")) or (name.startswith("first-slow") and starts == 0):
     time.sleep(600)
 event("answer", items=3, snapshot=1)
-'''
+"""
 
 
 @pytest.fixture

@@ -110,7 +110,11 @@ def test_a_second_zip_replaces_the_first_only_if_its_losses_are_agreed_to(servic
     (first,) = sources.glob("*.zip")
     smaller = upload(service, zip_of(picture_files(2, start=6) | picture_files(1, start=50)))
     refused = do(service, collection, kind="index", upload=smaller)
-    assert (refused["state"], refused["problem"]["code"], refused["problem"]["status"]) == ("failed", "source-shrunk", 422)
+    assert (refused["state"], refused["problem"]["code"], refused["problem"]["status"]) == (
+        "failed",
+        "source-shrunk",
+        422,
+    )
     assert "pictures.zip has lost 6 of the 8 pictures" in refused["problem"]["detail"]
     assert "send the job again with allow_removals=true" in refused["problem"]["detail"]
     assert str(service.settings.places.data) not in json.dumps(refused)
@@ -135,7 +139,9 @@ def test_a_zip_that_is_added_takes_nothing_away_and_survives_the_next_run(servic
     assert (job["state"], job["summary"]["verdicts"]["indexed"], job["summary"]["items"]) == ("succeeded", 2, 5)
     everything = ["000.jpg", "001.jpg", "002.jpg", "070.jpg", "071.jpg"]
     assert sorted(keys(service, collection)) == everything
-    again = do(service, collection, kind="index", mode="add", upload=upload(service, zip_of(picture_files(2, start=70))))
+    again = do(
+        service, collection, kind="index", mode="add", upload=upload(service, zip_of(picture_files(2, start=70)))
+    )
     assert again["summary"]["verdicts"]["unchanged"] == 2, "nothing is encoded twice"
     assert do(service, collection, kind="reindex")["state"] == "succeeded"
     assert sorted(keys(service, collection)) == everything
@@ -173,7 +179,9 @@ def test_a_manifest_is_uploaded_with_the_folder_of_its_pictures(service: Service
 def test_only_folders_that_the_operator_allows_are_read(service: Service, allowed: Path, path: str) -> None:
     refused = service.post("/collections/spy/jobs", data={"kind": "index", "path": str(allowed / path)})
     assert (refused.status_code, refused.json()["code"]) == (403, "source-not-allowed")
-    assert refused.json()["detail"] == "path: there is nothing at this path below the folders that --allow-sources names"
+    assert (
+        refused.json()["detail"] == "path: there is nothing at this path below the folders that --allow-sources names"
+    )
 
 
 def test_duplicates_are_found_and_their_table_is_read_without_the_server_s_paths(service: Service) -> None:
@@ -242,7 +250,7 @@ def test_another_encoder_needs_agreement(service: Service, allowed: Path) -> Non
         ({"kind": "index", "uplod": "x"}, "uplod", "did you mean upload?"),
         ({"kind": "duplicates", "reencode": "true"}, "reencode", "the fields are tier, neighbours"),
         ({"kind": "dance"}, "kind", "must be 'index'"),
-({"upload": "a"}, "kind", "is missing"),
+        ({"upload": "a"}, "kind", "is missing"),
         ({"kind": "index"}, "upload", "send either upload"),
         ({"kind": "index", "upload": "a", "path": "/b"}, "upload", "send either upload"),
         ({"kind": "calibrate", "precision": "0.2"}, "precision", "at least 0.5"),
@@ -296,7 +304,7 @@ def test_who_reads_may_look_and_only_who_writes_may_begin_and_cancel(tmp_path: P
     keys = ApiKeys.parse(["read:reading-is-all-i-may-do", "write:writing-is-what-i-may"])
     read, write = ({"Authorization": f"Bearer {key}"} for key in ("reading-is-all-i-may-do", "writing-is-what-i-may"))
 
-    def statuses(headers: dict[str, str]) -> list[int]:
+    def statuses(service: Service, headers: dict[str, str]) -> list[int]:
         answers: list[httpx.Response] = [
             service.get("/jobs", headers=headers),
             service.get("/collections/x/jobs", headers=headers),
@@ -307,8 +315,8 @@ def test_who_reads_may_look_and_only_who_writes_may_begin_and_cancel(tmp_path: P
         return [answer.status_code for answer in answers]
 
     with serving(tmp_path, keys=keys) as service:
-        assert statuses({}) == [401] * 5
-        assert statuses(read) == [200, 200, 403, 403, 403]
-        assert statuses(write) == [200, 200, 404, 404, 201]
+        assert statuses(service, {}) == [401] * 5
+        assert statuses(service, read) == [200, 200, 403, 403, 403]
+        assert statuses(service, write) == [200, 200, 404, 404, 201]
         other_site = write | {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
         assert service.post("/uploads", content=b"x", headers=other_site).status_code == 403

@@ -53,6 +53,7 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         *("--request-timeout", "1.5", "--upload-timeout", "2.5", "--encoders-kept", "1", "--decoders", "5"),
         *("--api-keys", f"read:{READ}", "--allowed-hosts", "a.example, b.example", "--database", "sqlite:///x.db"),
         *("--encoders-dir", "e", "--log-level", "error", "--log-format", "text"),
+        *("--allow-sources", "/a", "--allow-sources", "/b", "--max-upload-megabytes", "7", "--max-jobs", "2"),
     )
     by_variable = start(
         LOOKALIKE_DATA="d",
@@ -69,6 +70,9 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         LOOKALIKE_ENCODERS_DIR="e",
         LOOKALIKE_LOG_LEVEL="error",
         LOOKALIKE_LOG_FORMAT="text",
+        LOOKALIKE_ALLOW_SOURCES="/a:/b",
+        LOOKALIKE_MAX_UPLOAD_MEGABYTES="7",
+        LOOKALIKE_MAX_JOBS="2",
     )
     assert (by_flag.exit_code, by_variable.exit_code) == (0, 0)
     by_flags, by_variables = start.settings
@@ -82,6 +86,8 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         5,
     )
     assert by_flags.allowed_hosts == ("a.example", "b.example")
+    assert by_flags.allow_sources == (Path("/a"), Path("/b"))
+    assert (by_flags.max_upload_bytes, by_flags.max_jobs) == (7 * 1024 * 1024, 2)
     assert start.logs == [("error", False)] * 2
 
 

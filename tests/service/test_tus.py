@@ -36,12 +36,13 @@ def metadata(**values: str) -> str:
     return ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items())
 
 
-def create(service: Service, length: int = len(CONTENT), **headers: str) -> httpx.Response:
-    return service.post("/uploads", headers=TUS | {"Upload-Length": str(length)} | headers)
+def create(service: Service, length: int = len(CONTENT), metadata: str = "") -> httpx.Response:
+    headers = {"Upload-Length": str(length), "Upload-Metadata": metadata}
+    return service.post("/uploads", headers=TUS | headers)
 
 
-def send(service: Service, path: str, offset: int, content: Any, **headers: str) -> httpx.Response:
-    return service.request("PATCH", path, content=content, headers=PIECE | {"Upload-Offset": str(offset)} | headers)
+def send(service: Service, path: str, offset: int, content: Any) -> httpx.Response:
+    return service.request("PATCH", path, content=content, headers=PIECE | {"Upload-Offset": str(offset)})
 
 
 def files(service: Service) -> list[str]:
@@ -62,7 +63,7 @@ def test_the_service_says_what_it_can_do(service: Service) -> None:
 
 
 def test_an_upload_comes_in_pieces(service: Service) -> None:
-    made = create(service, **{"Upload-Metadata": metadata(filename="Schöne Bilder.ZIP", filetype="application/zip")})
+    made = create(service, metadata=metadata(filename="Schöne Bilder.ZIP", filetype="application/zip"))
     assert (made.status_code, made.headers["upload-offset"]) == (201, "0")
     path = made.headers["location"]
     assert path == f"/uploads/{made.json()['id']}"
@@ -111,7 +112,7 @@ def test_a_piece_that_does_not_begin_at_the_end_is_refused(service: Service) -> 
 def test_what_arrived_before_the_connection_was_lost_stays(service: Service) -> None:
     path = create(service).headers["location"]
 
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"type": "http.request", "body": CONTENT[:700], "more_body": True},
         {"type": "http.disconnect"},
     ]
@@ -188,7 +189,9 @@ def test_an_upload_that_stalls_is_ended_and_can_be_resumed(tmp_path: Path) -> No
         assert service.get(path).json()["offset"] == 10
 
 
-@pytest.mark.parametrize("headers", [{}, {"Upload-Offset": "-1"}, {"Upload-Offset": "ten"}, {"Upload-Offset": "9" * 30}])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Upload-Offset": "-1"}, {"Upload-Offset": "ten"}, {"Upload-Offset": "9" * 30}]
+)
 def test_an_offset_has_to_be_a_number(service: Service, headers: dict[str, str]) -> None:
     path = create(service).headers["location"]
     refused = service.request("PATCH", path, content=b"x", headers=PIECE | headers)
@@ -207,7 +210,7 @@ def test_what_is_no_tus_is_refused(service: Service) -> None:
     assert "-T pictures.zip" in form.json()["detail"]
     deferred = service.post("/uploads", headers=TUS | {"Upload-Defer-Length": "1"})
     assert deferred.status_code == 422
-    garbled = create(service, **{"Upload-Metadata": "filename ***"})
+    garbled = create(service, metadata="filename ***")
     assert (garbled.status_code, garbled.json()["errors"][0]["field"]) == (422, "upload-metadata")
     no_length = service.post("/uploads", content=Trickle(b"a", b"b"))
     assert (no_length.status_code, no_length.json()["errors"][0]["field"]) == (422, "content-length")

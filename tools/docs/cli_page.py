@@ -65,7 +65,7 @@ With `--json` stdout carries one JSON object a line. Its field `event` says of w
 
 | event | when | fields |
 | --- | --- | --- |
-| `progress` | a stage begins or ends, and every two seconds | {progress}; running totals such as `rejected` |
+| `progress` | a stage begins or ends, and every second | {progress}; running totals such as `rejected`, and `rejected_codes`, those by error code |
 | `answer` | a result; some verbs give several | those named at the end of each verb below |
 | `error` | something failed; the last line, if it ended the run | {error} |
 
