@@ -116,8 +116,8 @@ def _operation(title: str, operation: dict[str, Any], document: dict[str, Any]) 
         lines += ["| field | in | what | meaning |", "| --- | --- | --- | --- |"]
         lines += [f"| `{name}` | {where} | {_kind(schema)} | {meaning} |" for name, where, schema, meaning in rows]
         lines.append("")
-    contents = [response.get("content", {}) for status, response in operation["responses"].items() if status < "300"]
-    answer = next(iter(contents), {}).get("application/json", {}).get("schema", {})
+    good = next(response for status, response in operation["responses"].items() if status < "300")
+    answer = good.get("content", {}).get("application/json", {}).get("schema", {})
     if "$ref" in answer:
         properties = document["components"]["schemas"][answer["$ref"].rpartition("/")[2]]["properties"]
         lines += ["Answers " + ", ".join(f"`{name}`" for name in properties) + ".", ""]
