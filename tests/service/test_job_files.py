@@ -33,7 +33,9 @@ def test_a_cell_that_a_spreadsheet_would_run_is_plain_text(tmp_path: Path, start
     assert keep_report(tmp_path, ReportForm.VERDICTS, said)
     (row,) = csv.DictReader(io.StringIO("".join(csv_report(tmp_path / ROWS_FILE)), newline=""))
     assert row["key"] == f"'{evil}"
-    assert json.loads("".join(json_report(tmp_path / ROWS_FILE, {"job": "j"})))["rows"][0]["key"] == evil, "JSON is not run"
+    assert json.loads("".join(json_report(tmp_path / ROWS_FILE, {"job": "j"})))["rows"][0]["key"] == evil, (
+        "JSON is not run"
+    )
 
 
 def test_a_report_of_a_run_has_what_cannot_be_used_and_no_path_of_the_server(tmp_path: Path) -> None:
@@ -72,7 +74,9 @@ def test_a_job_that_wrote_nothing_has_no_report(tmp_path: Path) -> None:
 
 def test_figures_are_named_by_their_places(tmp_path: Path) -> None:
     said = events()
-    said.take({"event": "answer", "encoders": [{"map": {"value": 0.5}}], "report": "/srv/page.html", "worst": [{"k": 1}]})
+    said.take(
+        {"event": "answer", "encoders": [{"map": {"value": 0.5}}], "report": "/srv/page.html", "worst": [{"k": 1}]}
+    )
     assert keep_report(tmp_path, ReportForm.FIGURES, said)
     assert rows_of(tmp_path) == [{"name": "encoders.0.map.value", "value": 0.5}]
 
@@ -95,7 +99,9 @@ def test_a_message_names_options_of_a_job_and_no_path_of_the_server() -> None:
         "code": "source-shrunk",
         "detail": "pictures has lost 5 pictures. To let them go send the job again with allow_removals=true",
     }
-    assert said.translate("/srv/data/catalogue.db: agree with --reencode") == "DATA/catalogue.db: agree with reencode=true"
+    assert (
+        said.translate("/srv/data/catalogue.db: agree with --reencode") == "DATA/catalogue.db: agree with reencode=true"
+    )
 
 
 class Shelf:
