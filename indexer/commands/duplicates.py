@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from itertools import combinations
 from pathlib import Path, PurePath
 from typing import Annotated
@@ -22,6 +23,8 @@ from indexer.duplicates.table import group_fields, table
 from lookalike.api import Collection
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.duplicate_store import DuplicateStore, digest_pair
+from lookalike.catalogue.records import SourceRecord
+from lookalike.collection.origin import find_path
 from lookalike.duplicates.collection_vectors import CollectionVectors
 from lookalike.duplicates.keep_rules import KeepRule, KeepRules
 from lookalike.duplicates.report import DuplicateReport, GroupKind
@@ -73,7 +76,8 @@ FolderOption = Annotated[
     typer.Option(
         "--prefer-folder",
         envvar="LOOKALIKE_PREFER_FOLDER",
-        help="Keep copies in this folder rather than others; may be repeated, the first counts most.",
+        help="Keep copies in this folder, as it is called here or in the source, rather than others; may be repeated, "
+        "the first counts most.",
     ),
 ]
 AgainstOption = Annotated[
@@ -104,6 +108,7 @@ class _Request:
     neighbours: int
     against: str | None
     options: SearchOptions
+    preferred_folders: tuple[Path, ...]
 
 
 @with_collections
@@ -141,9 +146,8 @@ def duplicates(
         raise typer.BadParameter("--script and --move-to need each other: give both")
     if KeepRule.FOLDER in (keep or ()) and not prefer_folder:
         raise typer.BadParameter("folder needs --prefer-folder: give the folder", param_hint="--keep")
-    folders = tuple(str(folder.absolute()) for folder in prefer_folder or ())
-    options = SearchOptions(Tier(tier), KeepRules(tuple(keep or ()), folders), threads=workers)
-    report = _search(session, collection, _Request(neighbours, against, options))
+    options = SearchOptions(Tier(tier), KeepRules(tuple(keep or ())), threads=workers)
+    report = _search(session, collection, _Request(neighbours, against, options, tuple(prefer_folder or ())))
     if script is not None and move_to is not None:
         with disk_errors(script):
             write_atomically(script, move_script(report.groups, move_to, script.name).encode())
@@ -158,8 +162,11 @@ def _search(session: Session, name: str, request: _Request) -> DuplicateReport:
         _reference(session, request.against, collection) as reference,
     ):
         items = [item.draft for item in collection.items()]
-        subjects = subjects_of(items, collection.origin, source.read, owner=name)
-        _check_folders(request.options.rules.folders, [*subjects, *(() if reference is None else reference.subjects)])
+        subjects = subjects_of(
+            items, partial(find_path, source=collection.origin, layout=collection.layout), source.read, owner=name
+        )
+        references = [] if reference is None else reference.subjects
+        folders = _resolve_folders(request.preferred_folders, collection.origin, [*subjects, *references])
         threshold = collection.threshold()
         vectors = CollectionVectors(
             collection.searcher,
@@ -169,12 +176,13 @@ def _search(session: Session, name: str, request: _Request) -> DuplicateReport:
         )
         options = replace(
             request.options,
+            rules=replace(request.options.rules, folders=folders),
             limits=collection.limits,
             not_duplicates=store.not_duplicates(_collection_id(session, name)),
         )
         with StagedProgress(session.reporter, name) as progress:
             report = find_duplicates(
-                [*subjects, *(() if reference is None else reference.subjects)],
+                [*subjects, *references],
                 vectors,
                 store,
                 options,
@@ -187,11 +195,20 @@ def _search(session: Session, name: str, request: _Request) -> DuplicateReport:
     return report
 
 
-def _check_folders(folders: Sequence[str], subjects: Sequence[Subject]) -> None:
-    """A preferred folder without a picture would silently prefer nothing."""
-    for folder in folders:
-        if not any(PurePath(subject.path).is_relative_to(folder) for subject in subjects):
-            raise typer.BadParameter(f"no picture that is compared is in {folder}", param_hint="--prefer-folder")
+def _resolve_folders(folders: Sequence[Path], source: SourceRecord, subjects: Sequence[Subject]) -> tuple[str, ...]:
+    """The absolute paths: relative ones are below the current folder, or else below the source, as keys are.
+
+    A preferred folder without a picture would silently prefer nothing: it is refused.
+    """
+    return tuple(_resolve_folder(folder, source, subjects) for folder in folders)
+
+
+def _resolve_folder(folder: Path, source: SourceRecord, subjects: Sequence[Subject]) -> str:
+    # An absolute path stays itself below the source.
+    for path in (str(folder.absolute()), source.path_of(str(folder))):
+        if any(PurePath(subject.path).is_relative_to(path) for subject in subjects):
+            return path
+    raise typer.BadParameter(f"no picture that is compared is in {folder.absolute()}", param_hint="--prefer-folder")
 
 
 @contextmanager

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from lookalike.api import RGB, Collection, Vectors
 from lookalike.catalogue.records import ItemDraft, SourceRecord
+from lookalike.collection.origin import find_path
 from lookalike.duplicates.subjects import Subject, subjects_of
 from lookalike.errors import LookalikeError
 from lookalike.images import decode
@@ -30,7 +32,12 @@ def reference_collection(name: str, other: Collection, source: Source, collectio
     """The items of another open collection, for comparison with ``collection``, whose items are the first subjects."""
     items = [item.draft for item in other.items()]
     subjects = subjects_of(
-        items, other.origin, source.read, owner=name, is_reference=True, first_number=len(collection)
+        items,
+        partial(find_path, source=other.origin, layout=other.layout),
+        source.read,
+        owner=name,
+        is_reference=True,
+        first_number=len(collection),
     )
     has_same_encoder = other.manifest.encoder.digest == collection.manifest.encoder.digest
     return Reference(subjects, other.searcher.snapshot.vectors if has_same_encoder else None)
@@ -52,7 +59,7 @@ def reference_source(
         advance(len(batch))
     origin = SourceRecord(source.kind, source.location)
     subjects = subjects_of(
-        items, origin, source.read, owner=source.location, is_reference=True, first_number=len(collection)
+        items, origin.path_of, source.read, owner=source.location, is_reference=True, first_number=len(collection)
     )
     return Reference(subjects, np.concatenate(vectors) if vectors else None)
 

@@ -24,7 +24,7 @@ from lookalike.collection.encoder_check import check_same_encoder
 from lookalike.collection.index_command import reencode_command
 from lookalike.collection.item_edit import ItemEdit
 from lookalike.collection.layout import CollectionLayout
-from lookalike.collection.picture_store import PictureStore, is_stored
+from lookalike.collection.origin import find_path
 from lookalike.collection.searcher import Hit, Searcher
 from lookalike.collection.snapshot import Snapshot, open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
@@ -353,9 +353,7 @@ class Collection:
 
     def path(self, picture: Hit | ItemRecord) -> str:
         """The absolute path of a picture's file, as its source had it; in a zip ``/path/of.zip!/member``."""
-        if is_stored(picture.location):
-            return str(PictureStore(self._layout.pictures).path_of(picture.location))
-        return self.origin.path_of(picture.location)
+        return find_path(picture.location, self.origin, self._layout)
 
     def item(self, key: str) -> ItemRecord:
         """The item under this key; raises ItemNotFoundError."""

@@ -6,9 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from threading import Lock
 
+from lookalike.catalogue.records import SourceRecord
+from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.picture_store import PictureStore, is_stored
 from lookalike.sources.base import Entry, RefusedEntry, Source
 from lookalike.sources.exclusions import Exclusions
+
+
+def find_path(location: str, source: SourceRecord, layout: CollectionLayout) -> str:
+    """The absolute path of a picture's file, in its source or in the collection's own store."""
+    if is_stored(location):
+        return str(PictureStore(layout.pictures).path_of(location))
+    return source.path_of(location)
 
 
 class Origin:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lookalike.catalogue.records import ItemDraft, SourceRecord
+from lookalike.catalogue.records import ItemDraft
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,16 +67,16 @@ def file_status(subject: Subject) -> FileStatus | None:
 
 def subjects_of(
     items: list[ItemDraft],
-    origin: SourceRecord,
+    path_of: Callable[[str], str],
     read: Callable[[str, int], bytes],
     *,
     owner: str,
     is_reference: bool = False,
     first_number: int = 0,
 ) -> list[Subject]:
-    """The subjects of one source, numbered from ``first_number`` on."""
+    """The subjects of one collection or folder, numbered from ``first_number`` on; ``path_of`` is given locations."""
     return [
-        Subject(number, item, origin.path_of(item.location), owner, is_reference, read)
+        Subject(number, item, path_of(item.location), owner, is_reference, read)
         for number, item in enumerate(items, start=first_number)
     ]
 

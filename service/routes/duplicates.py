@@ -167,6 +167,7 @@ def _member_answer(collection: str, member: StoredMember) -> DuplicateMemberAnsw
         height=member.height,
         byte_size=member.byte_size,
         shares_file=member.shares_file,
+        content_digest=member.digest,
         location=member.location,
         image_url=image_url,
         thumbnail_url=thumbnail_url,

@@ -29,7 +29,11 @@ class DuplicateMemberAnswer(BaseModel):
     shares_file: bool = Field(
         description="Whether a member before it is the same file by another name: dropping both frees its bytes once."
     )
-    location: str = Field(description="Its place in the source: a path below `folder`, or a member of the zip.")
+    content_digest: str = Field(description="SHA-256 of the file.")
+    location: str = Field(
+        description="Its place in the source: a path below `folder`, or a member of the zip. `stored:` and a digest "
+        "for a picture that was sent to the collection."
+    )
     image_url: str
     thumbnail_url: str
 

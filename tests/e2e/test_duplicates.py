@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lookalike import Collection
 from tests.e2e.conftest import Run
 from tests.helpers.scenes import bordered, cropped, draw_scene, jpeg, scaled, write_files
 
@@ -109,6 +110,31 @@ def test_a_preferred_folder_without_a_picture_is_refused(run: Run, shop: Path) -
     assert missing.code == 2
     assert "nowhere" in missing.err
     assert run("duplicates", "-c", "shop", "--keep", "folder", "--prefer-folder", shop / "sub").code == 0
+
+
+def test_a_preferred_folder_may_be_named_as_it_is_in_the_source(run: Run, shop: Path) -> None:
+    assert not Path("sub").exists(), "the test wants a folder that is below the source alone"
+    (shop / "sub/again.jpg").write_bytes((shop / "other.jpg").read_bytes())
+    assert run("index", shop, "-c", "shop").code == 0
+    assert _rows(run("duplicates", "-c", "shop").out)["other.jpg"]["action"] == "keep"
+    rows = _rows(run("duplicates", "-c", "shop", "--prefer-folder", "sub").out)
+    assert (rows["sub/again.jpg"]["action"], rows["other.jpg"]["action"]) == ("keep", "drop")
+
+
+def test_a_picture_that_was_sent_is_named_and_never_moved(run: Run, shop: Path, tmp_path: Path) -> None:
+    with Collection.open(tmp_path / "data", "shop") as collection:
+        collection.upsert("sent/half.jpg", jpeg(scaled(SCENE, 0.6)))
+    assert run("fold", "-c", "shop").code == 0
+    script = tmp_path / "move.sh"
+    row = _rows(run("duplicates", "-c", "shop", "--script", script, "--move-to", tmp_path / "copies").out)[
+        "sent/half.jpg"
+    ]
+    assert row["action"] == "drop"
+    stored = Path(row["path"])
+    assert stored.is_relative_to(tmp_path / "data/collections/shop/pictures")
+    assert '# sent to the collection, where it can be deleted by its key: "sent/half.jpg"' in script.read_text()
+    subprocess.run(["sh", script, "--move"], check=True, capture_output=True)
+    assert stored.is_file()
 
 
 def test_an_unknown_key_and_an_unknown_reference_are_named(run: Run, shop: Path) -> None:

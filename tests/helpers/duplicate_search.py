@@ -60,11 +60,11 @@ def search_folder(
     """The report on a folder; what is remembered lies in a database beside it."""
     own = list(indexed_items(folder) if items is None else items)
     source = SourceRecord("folder", str(folder))
-    subjects = subjects_of(own, source, FolderSource(folder).read, owner="own")
+    subjects = subjects_of(own, source.path_of, FolderSource(folder).read, owner="own")
     if references is not None:
         subjects += subjects_of(
             indexed_items(references),
-            SourceRecord("folder", str(references)),
+            SourceRecord("folder", str(references)).path_of,
             FolderSource(references).read,
             owner="reference",
             is_reference=True,

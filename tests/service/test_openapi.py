@@ -164,7 +164,7 @@ def report(service: Service, shop: Shop) -> Iterator[None]:
     snapshot = service.services.snapshots.current("shop")
     assert snapshot is not None
     items = [snapshot.collection.item(key).draft for key in ("plain-0", "plain-1")]
-    keep, drop = subjects_of(items, snapshot.collection.origin, _read_nothing, owner="shop")
+    keep, drop = subjects_of(items, snapshot.collection.origin.path_of, _read_nothing, owner="shop")
     members = (Member(keep, Action.KEEP, None, "kept"), Member(drop, Action.DROP, Tier.NEAR_DUPLICATE, "a copy"))
     folder = shop.data / "collections/shop"
     group = DuplicateGroup(GroupKind.COPIES, members)

@@ -88,8 +88,9 @@ export function duplicateTexts({ pictures, whole }) {
     script: [
       "Moves copies of pictures from SOURCE into TARGET; nothing is deleted, and no file is overwritten.",
       "Without --move it only says what it would do. A picture stays where it is if the one that is kept is not",
-      "there, or if either has another size than when it was indexed.",
+      "there, or if the content of either is not what was indexed (SHA-256).",
     ],
+    sentPicture: (key) => `sent to the collection, where it can be deleted by its key: ${key}`,
 
     keysTitle: "Keys",
     or: "or",

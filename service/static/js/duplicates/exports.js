@@ -40,17 +40,26 @@ leave() {
   left=$((left + 1))
 }
 
-has_size() {
-  [ -f "$1" ] && [ "$(wc -c < "$1")" -eq "$2" ]
+if command -v sha256sum > /dev/null; then
+  digest() { sha256sum < "$1" | cut -c 1-64; }
+elif command -v shasum > /dev/null; then
+  digest() { shasum -a 256 < "$1" | cut -c 1-64; }
+else
+  echo "sha256sum or shasum is needed to compare the pictures with those that were indexed" >&2; exit 2
+fi
+
+has_content() {
+  [ -f "$1" ] && [ "$(digest "$1")" = "$2" ]
 }
 
-# the picture that stays, its bytes, the one to move, its bytes, its place below TARGET
+# the picture that stays, its digest, the one to move, its digest, its place below TARGET
 move() {
   find_path "$1"; kept=$path
   find_path "$3"; from=$path
   to=$TARGET/$5
-  if ! has_size "$kept" "$2"; then leave "$from" "the picture that stays, $kept, is not there as it was"; return; fi
-  if ! has_size "$from" "$4"; then leave "$from" "it is not there as it was"; return; fi
+  if ! has_content "$kept" "$2"; then leave "$from" "the picture that stays, $kept, is not there as it was"; return; fi
+  if ! has_content "$from" "$4"; then leave "$from" "it is not there as it was"; return; fi
+  if [ "$kept" -ef "$from" ]; then leave "$from" "it is the file that stays"; return; fi
   if [ -e "$to" ] || [ -L "$to" ]; then leave "$from" "$to is there already"; return; fi
   if [ "$action" != --move ]; then
     printf 'would move: %s -> %s\\n' "$from" "$to"
@@ -71,9 +80,11 @@ if [ "$action" = --move ]; then echo "$moved moved, $left left"; else echo "$mov
 export function scriptOf(folder, moves) {
   const source = folder.replace(/\/+$/, "") || "/";
   const lines = moves.map(({ member, kept }) =>
-    ["move", kept.location, kept.byte_size, member.location, member.byte_size, below(member.location)]
-      .map((word, index) => (index === 0 ? word : quoted(word)))
-      .join(" "),
+    isStored(member)
+      ? `# ${t.duplicates.sentPicture(JSON.stringify(member.key))}`
+      : ["move", ...[kept.location, kept.content_digest, member.location, member.content_digest].map(quoted)]
+          .concat(quoted(below(member.location)))
+          .join(" "),
   );
   return [
     "#!/bin/sh",
@@ -86,6 +97,9 @@ export function scriptOf(folder, moves) {
     TAIL,
   ].join("\n");
 }
+
+// A picture that was sent to the collection is no file of the folder.
+const isStored = (member) => member.location.startsWith("stored:");
 
 // Within single quotes a shell reads everything as it is, but for the quote itself.
 const quoted = (word) => `'${String(word).replaceAll("'", "'\\''")}'`;

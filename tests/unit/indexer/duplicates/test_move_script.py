@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,9 +30,9 @@ ODD_NAMES = (
 )
 
 
-def _subject(folder: Path, name: str, size: int = 4) -> Subject:
-    item = ItemDraft(name, name, "0" * 64, size, 10, 10, "JPEG")
-    return subjects_of([item], SourceRecord("folder", str(folder)), lambda *_: b"", owner="own")[0]
+def _subject(folder: Path, name: str, location: str | None = None) -> Subject:
+    item = ItemDraft(name, location or name, hashlib.sha256(b"four").hexdigest(), 4, 10, 10, "JPEG")
+    return subjects_of([item], SourceRecord("folder", str(folder)).path_of, lambda *_: b"", owner="own")[0]
 
 
 def _group(folder: Path, keep: str, *copies: str) -> DuplicateGroup:
@@ -96,12 +97,12 @@ def test_no_file_is_overwritten(script: Path, folder: Path) -> None:
     assert taken.read_text() == "mine"
 
 
-@pytest.mark.parametrize("change", ["gone", "changed"])
+@pytest.mark.parametrize("change", ["gone", "changed", "changed to as many bytes"])
 def test_nothing_is_moved_if_the_picture_to_keep_is_not_as_it_was(script: Path, folder: Path, change: str) -> None:
     if change == "gone":
         (folder / "keep.jpg").unlink()
     else:
-        (folder / "keep.jpg").write_text("other content")
+        (folder / "keep.jpg").write_text("other content" if change == "changed" else "FOUR")
     ended = _run(script, "--move")
     assert ended.returncode == 1
     assert _tree(folder) >= set(ODD_NAMES)
@@ -110,10 +111,11 @@ def test_nothing_is_moved_if_the_picture_to_keep_is_not_as_it_was(script: Path, 
 
 def test_a_changed_copy_and_a_link_to_the_kept_file_stay(script: Path, folder: Path) -> None:
     (folder / "*.jpg").write_text("edited meanwhile")
+    (folder / "it's.jpg").write_text("4our")
     (folder / "-rf.jpg").unlink()
     (folder / "-rf.jpg").symlink_to("keep.jpg")
     assert _run(script, "--move").returncode == 1
-    assert _tree(folder) == {"keep.jpg", "*.jpg", "-rf.jpg"}
+    assert _tree(folder) == {"keep.jpg", "*.jpg", "it's.jpg", "-rf.jpg"}
 
 
 def test_it_can_be_run_twice(script: Path, folder: Path) -> None:
@@ -133,3 +135,15 @@ def test_what_is_in_an_archive_is_named_and_left(tmp_path: Path, folder: Path) -
     text = move_script([_group(folder, "keep.jpg", "a.jpg")], tmp_path / "copies", "m.sh")
     assert "# not a file, left where it is: " in text
     assert "\nmove " not in text
+
+
+def test_a_name_with_a_line_break_runs_nothing(tmp_path: Path, folder: Path) -> None:
+    """Of a picture that cannot be moved the script has a comment, which such a name must not end."""
+    members = _group(folder, "keep.jpg", "gone\ntouch boom #.jpg", "a\r\ntouch boom").members
+    sent = Member(_subject(folder, "sent\ntouch boom", "stored:" + "0" * 64), Action.DROP, Tier.SAME_BYTES, "")
+    script = tmp_path / "m.sh"
+    script.write_text(move_script([DuplicateGroup(GroupKind.COPIES, (*members, sent))], tmp_path / "copies", "m.sh"))
+    ended = _run(script, "--move")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "0 moved, 0 left\n", "")
+    assert not list(tmp_path.rglob("boom*"))
+    assert "# sent to the collection, where it can be deleted by its key: " in script.read_text()

@@ -12,7 +12,7 @@ from lookalike.duplicates.subjects import subjects_of
 from lookalike.tiers import Tier
 
 ITEMS = [ItemDraft(key, f"in/{key}", key * 64, 100, 40, 30, "JPEG") for key in "abcd"]
-SUBJECTS = subjects_of(ITEMS, SourceRecord("folder", "/p"), lambda *_: b"", owner="shop")
+SUBJECTS = subjects_of(ITEMS, SourceRecord("folder", "/p").path_of, lambda *_: b"", owner="shop")
 COPIES = DuplicateGroup(
     GroupKind.COPIES,
     (
