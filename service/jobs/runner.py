@@ -209,9 +209,7 @@ class JobRunner:
             work = self._work(record.collection, record.kind, record.options, folder)
             await asyncio.to_thread(_make_empty, folder)
             command = await asyncio.to_thread(kind.command, work)
-            places = self._settings.places
-            hidden = {str(places.encoders_dir): "ENCODERS", str(places.data.absolute()): "DATA", **command.hidden}
-            run.events = JobEvents(record.collection, hidden)
+            run.events = JobEvents(record.collection, self._hidden(command))
             code = await self._run_process(run, command)
             if run.is_lost:
                 return None
@@ -299,6 +297,12 @@ class JobRunner:
                 _LOG.warning("job not stored", extra={"code": error.code, "why": error.message})
                 await asyncio.sleep(wait)
         await self.queue.call(work)
+
+    def _hidden(self, command: JobCommand) -> dict[str, str]:
+        """Words for paths of the server, each as it is written and with links followed."""
+        places = self._settings.places
+        words = {str(places.encoders_dir.absolute()): "ENCODERS", str(places.data.absolute()): "DATA", **command.hidden}
+        return {str(Path(path).resolve()): name for path, name in words.items()} | words
 
     def _work(self, collection: str, kind: str, options: Mapping[str, Any], folder: Path) -> JobWork:
         form = validate_options(kind, options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
@@ -17,6 +18,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as ConnectionScope
 
 from lookalike.catalogue.job_store import JobRecord, JobState, JobStore
+from lookalike.errors import CatalogueError
 from service.dependencies.admit import admit_form
 from service.dependencies.auth import READERS, require
 from service.dependencies.collection_access import may_see_collection
@@ -277,5 +279,5 @@ async def _events(services: Services, record: JobRecord | None) -> AsyncIterator
                 await jobs.is_stopping.wait()
         except TimeoutError:
             quiet_seconds += _LISTEN_SECONDS
-        job_id = record.id
-        record = await jobs.queue.look(partial(JobStore.get, job_id=job_id))
+        with suppress(CatalogueError):  # such as a database that is locked for a while: the job stays as it was seen
+            record = await jobs.queue.look(partial(JobStore.get, job_id=record.id))
