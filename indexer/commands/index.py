@@ -148,10 +148,7 @@ def index(
     )
     root = None if images_root is None else str(images_root.absolute())
     request = IndexRequest(collection, str(source), root, encoder_request(encoder, fusion, input_size))
-    if dry_run and watch:
-        raise typer.BadParameter("a dry run changes nothing that could be watched", param_hint="--watch")
-    if add and (dry_run or watch or reencode):
-        raise typer.BadParameter("--dry-run, --watch and --reencode are about its own source", param_hint="--add")
+    _check_together(add=add, dry_run=dry_run, watch=watch, reencode=reencode)
     if add:
         is_encoder_named = (encoder, fusion, input_size) != (None, None, None)
         _add(session, request, options, is_encoder_named=is_encoder_named)
@@ -161,6 +158,14 @@ def index(
         _rehearse(session, request, options)
     elif _run(session, request, options).rejected_count:
         raise typer.Exit(EXIT_REJECTED)
+
+
+def _check_together(*, add: bool, dry_run: bool, watch: bool, reencode: bool) -> None:
+    """Refuse flags that exclude each other."""
+    if dry_run and watch:
+        raise typer.BadParameter("a dry run changes nothing that could be watched", param_hint="--watch")
+    if add and (dry_run or watch or reencode):
+        raise typer.BadParameter("--dry-run, --watch and --reencode are about its own source", param_hint="--add")
 
 
 @with_collections
