@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from lookalike.catalogue.records import CollectionSettings, SourceRecord
@@ -45,16 +46,20 @@ def index_command(
 
     A database's URL is not among them: it may have a password in it.
     """
-    words = index_arguments(name, source, request, settings)
-    words += [] if data == DATA_FOLDER else ["--data", str(data)]
+    place = () if data == DATA_FOLDER else ("--data", str(data))
+    words = index_arguments(name, source, request, settings, place)
     return shlex.join(["python", "-m", "indexer", *words, agreement])
 
 
 def index_arguments(
-    name: str, source: SourceRecord, request: EncoderRequest, settings: CollectionSettings
+    name: str,
+    source: SourceRecord,
+    request: EncoderRequest,
+    settings: CollectionSettings,
+    place: Sequence[str] = (),
 ) -> list[str]:
-    """The arguments of that command, without the data folder: verb, source, and flags that differ from the defaults."""
-    words = ["index", source.location, "--collection", name]
+    """The arguments of that command: verb, source, and flags that differ from the defaults, ``place`` among them."""
+    words = ["index", source.location, "--collection", name, *place]
     words += [] if source.root is None else ["--images-root", source.root]
     return words + _encoder_flags(request) + settings_flags(settings)
 

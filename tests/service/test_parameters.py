@@ -29,7 +29,7 @@ def request(service: Service, route: StrictRoute, query: str) -> Any:
 
 
 def test_all_routes_but_the_pages_for_browsers_are_strict() -> None:
-    assert len(ROUTES) == 32
+    assert len(ROUTES) == 47
     others = {getattr(route, "path", "") for route in APP.routes if not isinstance(route, StrictRoute)}
     assert others == PAGES | {"/static", "/docs/assets"}
     assert {route.path for route in APP.routes if isinstance(route, Mount)} == {"/static", "/docs/assets"}
@@ -66,6 +66,10 @@ def test_the_parameters_are_those_of_the_document() -> None:
         "/collections/{name}": ["confirm"],
         "/collections/{name}/items/{key:path}/thumbnail": ["size"],
         "/cosine_similarity_score": ["model_name"],
+        "/jobs": ["limit", "cursor", "state"],
+        "/collections/{name}/jobs": ["limit", "cursor", "state"],
+        "/jobs/{job_id}/report": ["format"],
+        "/uploads": ["filename"],
     }
 
 
