@@ -18,6 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from lookalike.catalogue.collection_store import CollectionStore
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.duplicate_store import DuplicateStore
+from lookalike.catalogue.item_order import ItemOrder
 from lookalike.catalogue.item_values import insert_values
 from lookalike.catalogue.live_changes import NEVER_IN_SOURCE, LiveChanges, forget_absent_removals, without_later_changes
 from lookalike.catalogue.lost_items import LostItems
@@ -33,6 +34,7 @@ from lookalike.catalogue.records import (
 from lookalike.catalogue.snapshot_filter import SnapshotFilter
 from lookalike.catalogue.visible_items import BY_CONTENT, CHUNK, VisibleItems, to_item_record, without_index
 from lookalike.errors import CollectionNotFoundError
+from lookalike.filters.conditions import Field
 from lookalike.options import EncoderRequest
 
 # By columns, not by mapped objects, which cost three times as much.
@@ -102,6 +104,10 @@ class Catalogue:
     def live_changes(self, collection_id: int) -> LiveChanges:
         """The changes of single items of a collection, over the same connections."""
         return LiveChanges(self._database, collection_id)
+
+    def item_order(self, collection_id: int, field: Field, *, is_descending: bool) -> ItemOrder:
+        """The items of a collection in the order of a field, over the same connections."""
+        return ItemOrder(self._database, collection_id, field, is_descending=is_descending)
 
     def duplicate_store(self) -> DuplicateStore:
         """What is remembered of duplicates, over the same connections: not to be closed by itself."""

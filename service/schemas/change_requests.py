@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from lookalike.catalogue.metadata import check_metadata
 from lookalike.catalogue.records import Metadata
 from service.http.forms import File, Form
+from service.schemas.refinement_fields import FilterField
 from service.schemas.requests import EncoderName, InputSize, Key
 
 MAX_CHANGES = 256
@@ -68,6 +69,29 @@ class ItemPatchForm(Form):
     metadata: MetadataField | None = Field(
         default=None, description=f"{_SENT_METADATA} Each replaces the column of its name; null takes one away."
     )
+
+
+AtMost = Annotated[
+    int,
+    Field(ge=1, le=1_000_000_000, description="The most items that may pass: if more do, nothing is changed."),
+]
+DryRun = Annotated[bool, Field(description="Change nothing; only say how many items pass.")]
+
+
+class DeleteItemsQuery(BaseModel):
+    """Which items to remove."""
+
+    filter: FilterField = None
+    at_most: AtMost = 1000
+    dry_run: DryRun = False
+
+
+class PatchItemsForm(ItemPatchForm):
+    """Changes of the metadata of all items that pass a filter."""
+
+    filter: FilterField = None
+    at_most: AtMost = 1000
+    dry_run: DryRun = False
 
 
 class Operation(StrEnum):

@@ -14,6 +14,7 @@ from lookalike.collection.refinement import MAX_BOOSTS, MAX_WEIGHT, Boost
 
 MAX_FACETS = 8
 MAX_EXCLUDED = 1000
+MAX_LISTED = 500
 _MAX_NAME = 1024
 
 FilterField = Annotated[
@@ -106,6 +107,7 @@ FacetNames = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_FACETS)
 ExcludedKeys = Annotated[
     tuple[str, ...], BeforeValidator(_name_parser(MAX_EXCLUDED)), WithJsonSchema({"type": "string"})
 ]
+ListedKeys = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_LISTED)), WithJsonSchema({"type": "string"})]
 Boosts = Annotated[
     tuple[Boost, ...],
     BeforeValidator(_parse_boosts),

@@ -223,14 +223,21 @@ class ItemAnswer(BaseModel):
     thumbnail_url: str
 
 
+class ListedItemAnswer(ItemAnswer):
+    """An item of a list."""
+
+    vector: list[float] | None = Field(description="Its embedding, of unit length; null unless it was asked for.")
+
+
 class ItemsAnswer(BaseModel):
     """A page of a collection's items."""
 
     collection: str
     snapshot: int
-    count: int = Field(description="How many items there are on all pages.")
-    items: list[ItemAnswer]
+    count: int = Field(description="How many items there are on all pages; of a sample, how many it was taken from.")
+    items: list[ListedItemAnswer]
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
+    missing: list[str] = Field(description="Those of `keys` that the collection does not have.")
 
 
 class EncoderRow(BaseModel):

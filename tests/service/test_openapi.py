@@ -23,6 +23,7 @@ from service.routes import (
     collections,
     compare,
     duplicates,
+    filtered_changes,
     item_changes,
     items,
     jobs,
@@ -73,7 +74,7 @@ def test_a_written_page_is_current(name: str) -> None:
 
 def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
     modules = (
-        *(check, collection_changes, collections, compare, duplicates, item_changes, items),
+        *(check, collection_changes, collections, compare, duplicates, filtered_changes, item_changes, items),
         *(jobs, operations, search, uploads),
     )
     routes = {
@@ -83,7 +84,7 @@ def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     }
-    assert len(routes) == 46
+    assert len(routes) == 48
     assert {tuple(name.split(" ")) for name in operations_of(document)} == routes
 
 
@@ -151,6 +152,7 @@ def test_forms_without_a_file_may_be_urlencoded_and_the_others_not(document: dic
         "PUT /collections/{name}": both,
         "PUT /collections/{name}/items/{key}": both,
         "PATCH /collections/{name}/items/{key}": both,
+        "PATCH /collections/{name}/items": both,
     }
 
 
@@ -198,6 +200,8 @@ def test_changes_have_the_answers_that_the_document_promises(tmp_path: Path, doc
         ("PUT", item, {"files": {"image": ("a.png", PICTURE)}}),
         ("PATCH", item, {"data": {"metadata": '{"n": 1}'}}),
         ("POST", "/collections/{name}/items", {"data": {"changes": '[{"op": "delete", "key": "no-such"}]'}}),
+        ("PATCH", "/collections/{name}/items", {"data": {"filter": "key exists", "metadata": '{"n": 2}'}}),
+        ("DELETE", "/collections/{name}/items", {"params": {"filter": "n = 1"}}),
         ("POST", "/collections/{name}/fold", {}),
         ("DELETE", item, {}),
         ("DELETE", "/collections/{name}", {"params": {"confirm": "own"}}),

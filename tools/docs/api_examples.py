@@ -78,6 +78,12 @@ EXAMPLES: dict[str, str] = {
     "POST /collections/{name}/items": (
         f'curl -s -F \'changes=[{{"op": "delete", "key": "sku-2"}}]\' {ADDRESS}/collections/mugs/items'
     ),
+    "PATCH /collections/{name}/items": (
+        f"curl -s -X PATCH -d 'filter=price < 10' -d 'metadata={{\"sale\": true}}' {ADDRESS}/collections/mugs/items"
+    ),
+    "DELETE /collections/{name}/items": (
+        f"curl -s -X DELETE '{ADDRESS}/collections/mugs/items?filter[price][gt]=100&dry_run=true' -g"
+    ),
     "POST /collections/{name}/fold": f"curl -s -X POST {ADDRESS}/collections/mugs/fold",
     "DELETE /collections/{name}/items/{key}": f"curl -s -X DELETE {ADDRESS}/collections/mugs/items/sku-1",
     "DELETE /collections/{name}": f"curl -s -X DELETE '{ADDRESS}/collections/mugs?confirm=mugs'",
