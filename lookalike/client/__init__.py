@@ -35,12 +35,14 @@ from lookalike.client.async_client import AsyncClient
 from lookalike.client.changes import Change, Delete, Patch, Put
 from lookalike.client.client import Client
 from lookalike.client.collection_answers import (
+    CalibrationCurveAnswer,
     CollectionAnswer,
     CollectionDeletedAnswer,
     CollectionRow,
     EncoderRow,
     HealthAnswer,
     ReadyAnswer,
+    SnapshotsAnswer,
     VersionAnswer,
 )
 from lookalike.client.errors import (
@@ -60,6 +62,7 @@ from lookalike.client.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from lookalike.client.job_answers import JobAnswer, JobsAnswer, UploadAnswer
 from lookalike.client.pictures import Key, Picture
 
 __all__ = [
@@ -67,6 +70,7 @@ __all__ = [
     "AsyncClient",
     "BatchAnswer",
     "BatchEntry",
+    "CalibrationCurveAnswer",
     "Change",
     "ChangeEntry",
     "ChangesInterruptedError",
@@ -97,6 +101,8 @@ __all__ = [
     "ItemAnswer",
     "ItemChangeAnswer",
     "ItemsAnswer",
+    "JobAnswer",
+    "JobsAnswer",
     "Key",
     "ListedItemAnswer",
     "NotFoundError",
@@ -110,9 +116,11 @@ __all__ = [
     "SearchAnswer",
     "ServiceError",
     "ServiceFailedError",
+    "SnapshotsAnswer",
     "ThresholdAnswer",
     "TooBusyError",
     "UnauthorizedError",
     "UnavailableError",
+    "UploadAnswer",
     "VersionAnswer",
 ]

@@ -26,12 +26,10 @@ from lookalike.client.answers import (
     ListedItemAnswer,
     SearchAnswer,
 )
-from lookalike.client.async_sender import AsyncSender
+from lookalike.client.async_collection_methods import AsyncCollectionMethods
+from lookalike.client.async_job_methods import AsyncJobMethods
 from lookalike.client.changes import Change, interrupted, number_entries, split_changes
 from lookalike.client.collection_answers import (
-    CollectionAnswer,
-    CollectionDeletedAnswer,
-    CollectionRow,
     EncoderRow,
     HealthAnswer,
     ReadyAnswer,
@@ -53,7 +51,7 @@ from lookalike.client.options import (
 from lookalike.client.pictures import Key, Picture, read_once
 
 
-class AsyncClient(AsyncSender):
+class AsyncClient(AsyncCollectionMethods, AsyncJobMethods):
     """A service, asked over HTTP; to be closed, or used in an ``async with``.
 
     ``timeout`` is in seconds, ``retries`` how often a request is sent again. Methods are named after the operations of
@@ -117,32 +115,6 @@ class AsyncClient(AsyncSender):
     ) -> CheckAnswer:
         """Whether a picture is new to a collection, a copy of an indexed one, or similar to one."""
         return await self._send(calls.check_picture(collection, image, k, threshold))
-
-    async def list_collections(self) -> list[CollectionRow]:
-        """All collections, those that cannot serve at present too."""
-        return list((await self._send(calls.list_collections())).collections)
-
-    async def get_collection(self, name: str) -> CollectionAnswer:
-        """A collection: its snapshot, encoder, index, columns, recall and threshold."""
-        return await self._send(calls.get_collection(name))
-
-    async def put_collection(
-        self, name: str, *, encoder: str | None = None, input_size: int | None = None
-    ) -> CollectionAnswer:
-        """Make an empty collection; if there is one of this name with the same encoder, nothing changes."""
-        return await self._send(calls.put_collection(name, encoder, input_size))
-
-    async def delete_collection(self, name: str, *, confirm: str) -> CollectionDeletedAnswer:
-        """Take a collection out of service; ``confirm`` is its name once more."""
-        return await self._send(calls.delete_collection(name, confirm))
-
-    async def refresh_collection(self, name: str) -> CollectionAnswer:
-        """Serve the newest snapshot at once."""
-        return await self._send(calls.refresh_collection(name))
-
-    async def fold_collection(self, name: str) -> CollectionAnswer:
-        """Publish a snapshot that has the changes made by now; while it takes longer, ``pending`` is not 0."""
-        return await self._send(calls.fold_collection(name))
 
     async def list_items(
         self, collection: str, *, cursor: str | None = None, **options: Unpack[ListingOptions]

@@ -83,6 +83,38 @@ class EmbedOptions(TypedDict, total=False):
     box: Box
 
 
+class CollectionOptions(TypedDict, total=False):
+    """What a new collection is made with; ``columns`` are names and their types."""
+
+    encoder: str
+    input_size: int
+    columns: Mapping[str, str]
+    keep: int
+
+
+class JobOptions(TypedDict, total=False):
+    """The options of jobs; each kind has its own, which docs/api.md lists."""
+
+    upload: str
+    path: str
+    images_root: str
+    mode: str
+    encoder: str
+    input_size: int
+    reencode: bool
+    allow_removals: bool
+    allow_empty: bool
+    exclude: Sequence[str]
+    include: Sequence[str]
+    source_encoding: str
+    tier: str
+    neighbours: int
+    label: str
+    labels_from_folders: bool
+    precision: float
+    limit: int
+
+
 class ItemEdit(TypedDict, total=False):
     """What an item says beside its picture, and the version that a change is meant for; what is left out stays.
 
