@@ -43,6 +43,10 @@ from service.settings import Settings, SettingsError
 from service.telemetry.metrics import Metrics
 
 _LOG = logging.getLogger(__name__)
+ROUTE_MODULES = (
+    *(search, compare, check, collections, collection_changes, snapshots, calibrations, duplicates),
+    *(items, filtered_changes, item_changes, jobs, uploads, operations, page),
+)
 CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 CORS_REQUEST_HEADERS = (
     *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "X-Request-ID"),
@@ -76,29 +80,12 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     # All in one list: a router within a router is searched twice.
-    for module in (
-        search,
-        compare,
-        check,
-        collections,
-        collection_changes,
-        snapshots,
-        calibrations,
-        duplicates,
-        items,
-        filtered_changes,
-        item_changes,
-        jobs,
-        uploads,
-        operations,
-        page,
-    ):
+    for module in ROUTE_MODULES:
         app.router.routes.extend(module.router.routes)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     app.mount("/docs/assets", StaticFiles(directory=page.REFERENCE_FILES), name="reference")
-    app.add_exception_handler(LookalikeError, _respond_to_error)
-    app.add_exception_handler(RequestError, _respond_to_error)
-    app.add_exception_handler(UploadError, _respond_to_error)
+    for kind in (LookalikeError, RequestError, UploadError):
+        app.add_exception_handler(kind, _respond_to_error)
     app.add_exception_handler(RequestValidationError, _respond_to_validation_error)
     app.add_exception_handler(HTTPException, _respond_to_http_exception)
     app.add_middleware(RequestMiddleware, metrics=metrics, settings=settings)
