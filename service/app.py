@@ -14,10 +14,17 @@ from starlette.staticfiles import StaticFiles
 
 from lookalike.errors import LookalikeError
 from service.dependencies.fast_route import FastRoute
-from service.errors import FormInvalidError, MethodNotAllowedError, PathNotFoundError, RequestError, UploadError
+from service.errors import (
+    CollectionFailedError,
+    FormInvalidError,
+    MethodNotAllowedError,
+    PathNotFoundError,
+    RequestError,
+    UploadError,
+)
 from service.http.field_errors import fields_error, validation_problems
 from service.http.middleware import RequestMiddleware
-from service.http.problems import LOGGED_CODES, problem_response
+from service.http.problems import LOGGED_CODES, PublicError, problem_response
 from service.http.strict_route import PARAMETER
 from service.openapi import describe
 from service.routes import (
@@ -78,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(LookalikeError, _respond_to_error)
     app.add_exception_handler(RequestError, _respond_to_error)
     app.add_exception_handler(UploadError, _respond_to_error)
+    app.add_exception_handler(CollectionFailedError, _respond_to_error)
     app.add_exception_handler(RequestValidationError, _respond_to_validation_error)
     app.add_exception_handler(HTTPException, _respond_to_http_exception)
     app.add_middleware(RequestMiddleware, metrics=metrics, allowed_hosts=settings.allowed_hosts)
@@ -88,7 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 async def _respond_to_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, LookalikeError | RequestError | UploadError)
+    assert isinstance(error, PublicError)
     request.state.code = error.code
     if error.code in LOGGED_CODES:
         _LOG.error("refused", extra={"code": error.code, "why": error.message})

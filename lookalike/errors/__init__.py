@@ -53,6 +53,7 @@
     │   ├── CollectionPinnedError       collection-pinned       to a snapshot: takes no changes
     │   ├── VersionMismatchError        version-mismatch        the item has changed since
     │   ├── ItemNotFoundError           item-not-found
+    │   ├── ScoresNotComparableError    scores-not-comparable   of several collections
     │   ├── FilterInvalidError          filter-invalid
     │   ├── SnapshotNotFoundError       snapshot-not-found
     │   └── SnapshotDamagedError        snapshot-damaged
@@ -89,6 +90,7 @@ from lookalike.errors.collections import (
     ItemNotFoundError,
     RecallTooLowError,
     ResourceError,
+    ScoresNotComparableError,
     SnapshotDamagedError,
     SnapshotNotFoundError,
     VectorError,
@@ -184,6 +186,7 @@ __all__ = [
     "RawWithoutPreviewError",
     "RecallTooLowError",
     "ResourceError",
+    "ScoresNotComparableError",
     "SnapshotDamagedError",
     "SnapshotNotFoundError",
     "SourceEmptyError",

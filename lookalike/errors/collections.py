@@ -101,6 +101,12 @@ class ItemNotFoundError(CollectionError):
     code = "item-not-found"
 
 
+class ScoresNotComparableError(CollectionError):
+    """Collections cannot be ranked beside each other: one is not calibrated, or their encoders differ."""
+
+    code = "scores-not-comparable"
+
+
 class FilterInvalidError(CollectionError):
     """A filter cannot be read, or names a column, operator or value that its collection does not have."""
 

@@ -10,9 +10,11 @@ from starlette.responses import Response
 
 from lookalike.encoder.int8.artifact import SUFFIX, is_quantised
 from lookalike.errors import FilterInvalidError, LookalikeError
-from service.errors import FieldInvalidError, OverloadedError, RequestError, UploadError
+from service.errors import CollectionFailedError, FieldInvalidError, OverloadedError, RequestError, UploadError
 
 MEDIA_TYPE = "application/problem+json"
+PublicError = RequestError | LookalikeError | UploadError | CollectionFailedError
+"""What a request may be refused with."""
 
 STATUS = {
     "form-invalid": 400,
@@ -36,6 +38,7 @@ STATUS = {
     "encoder-mismatch": 409,
     "calibration-mismatch": 409,
     "key-duplicate": 409,
+    "scores-not-comparable": 409,
     "item-changed": 409,
     "version-mismatch": 412,
     "body-too-large": 413,
@@ -172,15 +175,21 @@ class Problem(BaseModel):
     )
 
 
-def problem_of(error: RequestError | LookalikeError | UploadError, *, path: str, request_id: str) -> Problem:
+def problem_of(error: PublicError, *, path: str, request_id: str) -> Problem:
     """The problem document of an error."""
     status = STATUS[error.code]
     fields = error.fields if isinstance(error, FieldInvalidError) else []
-    detail = error.message if isinstance(error, UploadError) else detail_of(error)
+    if isinstance(error, UploadError):
+        detail = error.message
+        fields = [{"field": error.field, "code": error.code, "message": detail}]
+    elif isinstance(error, CollectionFailedError):
+        detail = f"collection {error.collection!r}: {detail_of(error.error)}"
+        field = error.error.subject if isinstance(error.error, FilterInvalidError) else None
+        fields = [{"field": field or "collections", "code": error.code, "message": detail}]
+    else:
+        detail = detail_of(error)
     if isinstance(error, FilterInvalidError):
         fields = [{"field": error.subject or "filter", "code": error.code, "message": error.message}]
-    if isinstance(error, UploadError):
-        fields = [{"field": error.field, "code": error.code, "message": error.message}]
     return Problem(
         title=HTTPStatus(status).phrase,
         status=status,
@@ -203,7 +212,7 @@ def detail_of(error: RequestError | LookalikeError) -> str:
     return f"{detail}; {_LOG_HINT}" if public.is_logged else detail
 
 
-def problem_response(error: RequestError | LookalikeError | UploadError, *, path: str, request_id: str) -> Response:
+def problem_response(error: PublicError, *, path: str, request_id: str) -> Response:
     """The response for an error, with the headers that belong to its status."""
     problem = problem_of(error, path=path, request_id=request_id)
     headers = {"Cache-Control": "no-store"}
