@@ -56,8 +56,9 @@ def test_an_unknown_parameter_is_refused_and_those_that_exist_are_named(service:
 def test_the_parameters_are_those_of_the_document() -> None:
     assert {route.path: route.parameter_names for route in ROUTES if route.parameter_names} == {
         "/collections/{name}/items/{key:path}/similar": [
-            *("k", "min_score", "threshold", "tiers", "filter", "fallback", "group_by", "group_size", "dedupe"),
-            *("exclude_keys", "diversity", "boost", "facets", "cursor"),
+            *("k", "min_score", "threshold", "tiers", "filter", "fallback", "group_by", "group_size", "group_score"),
+            *("dedupe", "exclude_keys", "diversity", "boost", "like_keys", "unlike_keys", "include_liked"),
+            *("facets", "cursor"),
         ],
         "/collections/{name}/facets": ["names", "filter", "limit"],
         "/collections/{name}/duplicates": ["limit", "cursor", "kind"],
