@@ -1,9 +1,10 @@
 """Image similarity search that people can rely on."""
 
-from lookalike.api import Collection, Encoder, Judgement, prepare
+from lookalike.api import Collection, Encoder, Judgement, SearchOptions, prepare, search_collections
 from lookalike.calibration import Calibration
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet, FacetValue
+from lookalike.collection.refinement import Boost
 from lookalike.collection.searcher import Hit
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import EncoderSpec
@@ -15,6 +16,7 @@ from lookalike.thresholds import Threshold
 from lookalike.tiers import Tier
 
 __all__ = [
+    "Boost",
     "Calibration",
     "Collection",
     "ColumnSummary",
@@ -31,7 +33,9 @@ __all__ = [
     "Manifest",
     "Neighbours",
     "Part",
+    "SearchOptions",
     "Threshold",
     "Tier",
     "prepare",
+    "search_collections",
 ]

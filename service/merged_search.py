@@ -15,7 +15,7 @@ from lookalike.api import Collection
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check, Facet
 from lookalike.collection.candidates import QueryVectors
-from lookalike.collection.merged_search import MergedSearch, MergedSource, RankBy, check_comparable
+from lookalike.collection.merged_search import MergedSearch, MergedSource, RankBy, check_comparable, check_one_scale
 from lookalike.collection.refined_search import RefinedSearch
 from lookalike.collection.refinement import PLAIN, Refinement
 from lookalike.collection.searcher import Hit
@@ -28,7 +28,7 @@ from lookalike.tiers import PLAIN_PROBLEM
 from service.box import WHOLE_PICTURE, Box
 from service.cancellation import search_with_check
 from service.embedding import embed_for_encoders, read_item_picture
-from service.errors import CollectionFailedError, FieldInvalidError
+from service.errors import CollectionFailedError
 from service.http.body import Upload
 from service.open_snapshot import OpenSnapshot
 from service.refined_ranking import FACET_VALUES
@@ -36,7 +36,7 @@ from service.schemas.search_responses import QueryAnswer
 from service.scores import TierOutcome
 from service.search import ItemPartQuery, KeyQuery, LikedQuery, PictureQuery, PicturesQuery, Query
 from service.search_cursor import MergedCursor, query_digest, sign_vectors
-from service.search_options import SearchOptions
+from service.search_options import SearchOptions, fields_checked
 from service.services import Services
 from service.telemetry.timing import Stopwatch
 
@@ -117,7 +117,8 @@ class CollectionsSearch:
             with _named(snapshot):
                 thresholds[snapshot.name] = self.collections[snapshot.name].threshold(self.options.threshold)
         digests = {name: collection.manifest.encoder.digest for name, collection in self.collections.items()}
-        self._check_scores(set(digests.values()))
+        with fields_checked():
+            check_one_scale(digests, {"min_score": self.options.min_score, "threshold": self.options.threshold})
         check_comparable(digests, thresholds, self.rank_by)
         query = await self._encode(digests)
         with self.stopwatch.stage("search"):
@@ -130,17 +131,6 @@ class CollectionsSearch:
             outcome=TierOutcome(score_problem=PLAIN_PROBLEM if query.is_plain else None),
             rank_by=self.rank_by,
         )
-
-    def _check_scores(self, digests: set[str]) -> None:
-        if len(digests) == 1:
-            return
-        for name, value in (("min_score", self.options.min_score), ("threshold", self.options.threshold)):
-            if value is not None:
-                raise FieldInvalidError(
-                    f"{name} is possible only where all collections have the same encoder: scores of different "
-                    "encoders mean different things",
-                    subject=name,
-                )
 
     async def _encode(self, digests: Mapping[str, str]) -> _EncodedQuery:
         match self.query:

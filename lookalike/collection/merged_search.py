@@ -8,7 +8,7 @@ lower confidence, so the order of its own hits stays.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import count, islice
@@ -32,7 +32,7 @@ class RankBy(StrEnum):
     SCORE = "score"
 
 
-def check_comparable(encoder_digests: dict[str, str], thresholds: dict[str, Threshold], rank_by: RankBy) -> None:
+def check_comparable(encoder_digests: Mapping[str, str], thresholds: Mapping[str, Threshold], rank_by: RankBy) -> None:
     """Raise ScoresNotComparableError unless the collections of these names can be ranked beside each other."""
     if rank_by is RankBy.SCORE:
         if len(set(encoder_digests.values())) > 1:
@@ -52,6 +52,18 @@ def check_comparable(encoder_digests: dict[str, str], thresholds: dict[str, Thre
                 f"they could be ranked: run `python -m indexer calibrate --collection {name}`, leave it out{advice}",
                 subject=name,
             )
+
+
+def check_one_scale(encoder_digests: Mapping[str, str], scores: Mapping[str, float | None]) -> None:
+    """Raise FilterInvalidError for ``scores`` by name that are given where the encoders are not all the same."""
+    if len(set(encoder_digests.values())) > 1:
+        for name, score in scores.items():
+            if score is not None:
+                refuse(
+                    name,
+                    "is possible only where all collections have the same encoder: scores of different encoders mean "
+                    "different things",
+                )
 
 
 def check_merged(refinement: Refinement) -> None:
