@@ -1,6 +1,6 @@
 """Image similarity search that people can rely on."""
 
-from lookalike.api import Collection, Encoder, Judgement, SearchOptions, prepare, search_collections
+from lookalike.api import Collection, Encoder, Judgement, prepare, search_collections
 from lookalike.calibration import Calibration
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet, FacetValue
@@ -33,7 +33,6 @@ __all__ = [
     "Manifest",
     "Neighbours",
     "Part",
-    "SearchOptions",
     "Threshold",
     "Tier",
     "prepare",

@@ -14,6 +14,7 @@ from lookalike.filters.builder import ConditionBuilder, refuse
 from lookalike.filters.conditions import Condition, Equals, Field
 from lookalike.filters.fields import KnownFields
 from lookalike.filters.values import Scalar, TypedValue, ValueType
+from lookalike.short_repr import ShortRepr
 
 MAX_BOOSTS = 4
 MAX_FEEDBACK_KEYS = 16
@@ -25,8 +26,8 @@ _NOT_IN_RECORDS = frozenset({"created_at"})
 GroupKey = tuple[ValueType, float, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boost:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Boost(ShortRepr):
     """A numeric field that moves scores: ``weight`` · clip(value / ``scale``, 0, 1) is added; 0 without a value."""
 
     field: str
