@@ -22,6 +22,7 @@ from indexer.commands.options import (
     encoder_request,
 )
 from indexer.commands.session import EXIT_DIFFERENT, Session, with_collections, with_session
+from indexer.console.judgement_fields import confidence_fields, threshold_fields
 from indexer.reports.contact_sheet import Tile, draw_montage, write_picture
 from lookalike.api import RGB, Encoder, Judgement
 from lookalike.calibration import percent
@@ -30,7 +31,7 @@ from lookalike.errors import LookalikeError
 from lookalike.images import decode
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Source
-from lookalike.thresholds import Threshold, normalise_score
+from lookalike.thresholds import normalise_score
 from lookalike.tiers import Tier
 
 COPIES = {
@@ -38,18 +39,6 @@ COPIES = {
     Tier.SAME_PIXELS: "the pixels are equal",
     Tier.NEAR_DUPLICATE: "copies of one picture, decided on pixels",
 }
-
-
-def threshold_fields(threshold: Threshold) -> dict[str, object]:
-    """A threshold as JSON."""
-    return {"value": threshold.value, "source": threshold.source}
-
-
-def confidence_fields(confidence: float | None, score_problem: str | None) -> dict[str, object]:
-    """A confidence as JSON, or why there is none."""
-    if confidence is not None:
-        return {"confidence": round(confidence, 4), "confidence_problem": None}
-    return {"confidence": None, "confidence_problem": score_problem or "the scores are not calibrated"}
 
 
 @with_session("encoders_dir")

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from indexer.commands.options import ImagesArgument, KOption, ThresholdOption
-from indexer.commands.query import confidence_fields, threshold_fields
 from indexer.commands.session import Session, with_collections
+from indexer.console.judgement_fields import confidence_fields, threshold_fields
 from lookalike.api import Collection, SearchOptions, search_collections
 from lookalike.collection.merged_search import RankBy, check_one_scale
 from lookalike.collection.searcher import Hit

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from lookalike.api.encoder import Encoder
-from lookalike.api.live import create_empty, make_change, new_version
+from lookalike.api.live import configure_collection, create_empty, make_change, new_version
 from lookalike.api.pictures import Image
 from lookalike.api.searchable import SearchableCollection
 from lookalike.calibration import Calibration
@@ -20,18 +20,15 @@ from lookalike.catalogue.live_changes import ChangeOutcome, LiveChange
 from lookalike.catalogue.metadata import check_metadata
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemRecord, MetadataValue, SourceRecord
 from lookalike.collection.encoder_check import check_same_encoder
-from lookalike.collection.index_command import reencode_command
+from lookalike.collection.index_command import DEFAULT_KEEP, check_keep, reencode_command
 from lookalike.collection.item_edit import ItemEdit
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.origin import find_path
 from lookalike.collection.searcher import Hit, Searcher
-from lookalike.collection.snapshot import Snapshot, open_snapshot
+from lookalike.collection.snapshot import open_current_snapshot, open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import EncoderSpec
-from lookalike.errors import (
-    SnapshotDamagedError,
-    SnapshotNotFoundError,
-)
+from lookalike.filters.declared_columns import read_columns
 from lookalike.index.base import VectorIndex
 from lookalike.options import ImageLimits, Places
 from lookalike.thresholds import Threshold
@@ -92,7 +89,7 @@ class Collection(SearchableCollection):
         try:
             record = catalogue.collection(name)
             snapshot = (
-                _current_snapshot(layout, whole)
+                open_current_snapshot(layout, whole=whole)
                 if generation is None
                 else open_snapshot(layout, generation, whole=whole)
             )
@@ -115,15 +112,18 @@ class Collection(SearchableCollection):
         name: str,
         *,
         encoder: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        keep: int = DEFAULT_KEEP,
         database_url: str | None = None,
         encoders_dir: str | os.PathLike[str] | None = None,
     ) -> Self:
         """A new, empty collection, to be filled with ``upsert``; without ``encoder`` that is the default one.
 
-        Raises CollectionExistsError, CollectionNameError and the errors of loading the encoder.
+        ``columns`` declares columns of metadata, see ``configure``; ``keep`` is how many snapshots stay. Raises
+        CollectionExistsError, CollectionNameError, ValueError and the errors of loading the encoder.
         """
         places = Places(Path(data_dir), database_url, None if encoders_dir is None else Path(encoders_dir))
-        create_empty(places, name, encoder)
+        create_empty(places, name, encoder, read_columns(columns or {}), check_keep(keep))
         return cls.open(data_dir, name, database_url=database_url, encoders_dir=encoders_dir)
 
     def __repr__(self) -> str:
@@ -190,7 +190,8 @@ class Collection(SearchableCollection):
         """Add an item, or replace its picture, its metadata or both; what is not given stays. Searches see it at once.
 
         Raises ItemNotFoundError for a new item without a picture, VersionMismatchError if somebody else changes it at
-        the same time, leaves of ImageError, ValueError for metadata that cannot be stored, and CollectionPinnedError.
+        the same time, leaves of ImageError, ValueError for metadata that cannot be stored, MetadataInvalidError for a
+        value that is not of its column's type, and CollectionPinnedError.
         """
         checked = None if metadata is None else check_metadata(metadata)
         edit = ItemEdit(title=title, product_id=product_id, metadata=checked)
@@ -200,6 +201,15 @@ class Collection(SearchableCollection):
     def delete(self, key: str) -> None:
         """Remove an item; raises ItemNotFoundError, and CollectionPinnedError."""
         make_change(self, LiveChange(key))
+        self._refreshed()
+
+    def configure(self, *, columns: Mapping[str, str | None] | None = None, keep: int | None = None) -> None:
+        """Declare the types of metadata columns, such as ``{"price": "number"}``, and set how many snapshots stay.
+
+        Types are text, number, boolean, date, and list of each; None takes a declaration away. From then on no item is
+        stored with another value. Raises ValueError, and ColumnConflictError if items have values of another type.
+        """
+        self._record = configure_collection(self.searcher.catalogue, self._record, columns or {}, keep)
         self._refreshed()
 
     def _refreshed(self) -> Self:
@@ -290,14 +300,3 @@ class Collection(SearchableCollection):
         request = self.manifest.encoder_request
         command = reencode_command(self._layout.name, self.origin, request, self.settings, self._layout.data)
         check_same_encoder(self._layout.name, self.manifest.encoder, spec, command=command)
-
-
-def _current_snapshot(layout: CollectionLayout, whole: bool) -> Snapshot:
-    """The current snapshot; if it was replaced and pruned while it was being opened, the one that replaced it."""
-    while True:
-        generation = layout.current()
-        try:
-            return open_snapshot(layout, generation, whole=whole)
-        except (SnapshotDamagedError, SnapshotNotFoundError):
-            if layout.current() == generation:
-                raise

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from lookalike.duplicates.keep_rules import COLOUR_SHARE, LOSSLESS, NOISE, KeepCandidate, KeepRules
-from lookalike.duplicates.picture_pairs import PairVerdict, Relation
+from lookalike.duplicates.keep_rules import COLOUR_SHARE, NOISE, KeepCandidate, KeepRules
+from lookalike.duplicates.picture_pairs import LOSSLESS, PairVerdict, Relation
 from lookalike.duplicates.report import Action, DuplicateGroup, GroupKind, Member
 from lookalike.duplicates.subjects import FileStatus, Subject
 from lookalike.tiers import Tier
@@ -41,11 +41,13 @@ _TRIES = 4
 class GroupMaker:
     """Makes groups of pictures that hang together; ``judge`` gives the verdict on two if copies may be made of it.
 
-    ``candidate`` has what the rules of keeping go by; ``are_apart`` says of two pictures that a person has decided that
-    they are no duplicates; ``known_copies`` is how many copies of a picture are known already.
+    ``find_doubt`` says why the first of two copies of one frame may have been made of the second, None if nothing says
+    so; ``candidate`` has what the rules of keeping go by; ``are_apart`` says of two pictures that a person has decided
+    that they are no duplicates; ``known_copies`` is how many copies of a picture are known already.
     """
 
     judge: Judge
+    find_doubt: Callable[[Subject, Subject], str | None]
     candidate: Callable[[Subject], KeepCandidate]
     are_apart: Callable[[Subject, Subject], bool]
     known_copies: Callable[[Subject], int]
@@ -133,6 +135,9 @@ class GroupMaker:
         if subject.is_reference:
             return Member(subject, Action.NONE, verdict.tier, f"also in {subject.owner}")
         reason = _why_not_dropped(verdict, kept, candidate)
+        if reason is None and verdict.tier is Tier.NEAR_DUPLICATE and _is_same_frame(verdict):
+            doubt = self.find_doubt(keep, subject)
+            reason = None if doubt is None else f"look at both: {doubt}"
         if reason is not None:
             return Member(subject, Action.NONE, verdict.tier, reason)
         return Member(subject, Action.DROP, verdict.tier, _drop_reason(verdict, kept, candidate))
@@ -188,6 +193,11 @@ def _advantage(verdict: PairVerdict) -> tuple[float, float]:
         return more, 0.0
     added = first.added - second.added
     return 0.0, added if abs(added) > _ADDED else 0.0
+
+
+def _is_same_frame(verdict: PairVerdict) -> bool:
+    """Whether both show the same, with nothing around it."""
+    return all(part.more <= _MORE and part.added <= _ADDED for part in verdict.parts)
 
 
 def _are_one_file(first: FileStatus | None, second: FileStatus | None) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
 
+from lookalike.duplicates.picture_pairs import LOSSLESS
 from lookalike.duplicates.subjects import FileStatus, Subject
 
 
@@ -21,8 +22,6 @@ class KeepRule(StrEnum):
     FOLDER = "folder"
 
 
-LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM"})
-"""Formats without loss; a picture that was unpacked from a JPEG is left out before they count."""
 COLOUR_SHARE, PIXEL_SHARE, _SHARPNESS_SHARE = 0.5, 0.9, 0.6
 """Shares of the best from which a picture has as much colour, as many pixels or as much sharpness as the best."""
 _SMALLER, _ENLARGED, _ENLARGED_ALONE = 0.8, 1.1, 2.0

@@ -9,13 +9,13 @@ from threading import Lock
 
 from cachetools import LRUCache
 
-from lookalike.copies import Likeness
+from lookalike.copies import FinestDetail, Likeness, find_doubt, read_finest_detail
 from lookalike.duplicates.marks import Marks
 from lookalike.duplicates.noise import measure_noise
 from lookalike.duplicates.sharpness import measure_sharpness
 from lookalike.duplicates.subjects import Subject, changed_warning
 from lookalike.errors import LookalikeError
-from lookalike.images import decode
+from lookalike.images import decode, read_quantisation
 from lookalike.options import MEBIBYTE, ImageLimits
 from lookalike.tiers import PictureIdentity, Tier, TierVerdict, can_be_copies_at_all, identify_picture, judge_tier
 
@@ -23,6 +23,10 @@ CACHE_BYTES = 256 * MEBIBYTE
 """The most bytes of pixel fingerprints in memory."""
 _OUTLINES_SHARE = 0.75
 """Share of it for outlines of fingerprints, by which most pairs are ruled out: there is room for ten times as many."""
+LOSSLESS = frozenset({"PNG", "TIFF", "BMP", "PPM"})
+"""Formats without loss."""
+_LARGER_FILE = 1.1
+"""How many times the bytes make one of two files the larger one."""
 BURST_SECONDS = 10.0
 """Seconds between two photographs of one camera up to which they are shots of one scene."""
 
@@ -77,15 +81,16 @@ class PairVerdict:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureView:
-    """A picture as it was read: its identity, its sharpness from 0 to 1, and its noise in levels."""
+    """A picture as it was read: its identity, its sharpness from 0 to 1, its noise in levels, and its finest detail."""
 
     identity: PictureIdentity
     sharpness: float
     noise: float
+    finest_detail: FinestDetail | None
 
     def outline(self) -> PictureView:
-        """The same without the detail of its fingerprint."""
-        return replace(self, identity=self.identity.outline())
+        """The same without the detail of its fingerprint, and without the finest one."""
+        return replace(self, identity=self.identity.outline(), finest_detail=None)
 
 
 SAME_BYTES = PairVerdict(Relation.COPY, Tier.SAME_BYTES, "the files are equal", (_WHOLE, _WHOLE))
@@ -140,6 +145,16 @@ class PairJudge:
             self._verdicts[pair] = verdict  # the others are many, and are not asked for again
         return verdict
 
+    def find_doubt(self, keep: Subject, copy: Subject) -> str | None:
+        """Why the one to keep of two copies of one frame may have been made of the other; None if nothing says so."""
+        views = self.view(keep), self.view(copy)
+        kept_detail, copy_detail = (None if view is None else view.finest_detail for view in views)
+        if kept_detail is None or copy_detail is None:
+            return None
+        is_lossy = keep.item.format not in LOSSLESS and copy.item.format not in LOSSLESS
+        is_larger_file = is_lossy and keep.item.byte_size > _LARGER_FILE * copy.item.byte_size
+        return find_doubt(kept_detail, copy_detail, is_larger_file=is_larger_file)
+
     def outline(self, subject: Subject) -> PictureView | None:
         """A picture without the detail of its fingerprint, read now unless it is in the cache; None if it cannot be."""
         with self._lock:
@@ -167,7 +182,8 @@ class PairJudge:
         if identity.content_digest != subject.digest:
             self._exclude(subject, changed_warning(subject))
             return None
-        view = PictureView(identity, measure_sharpness(pixels), measure_noise(pixels))
+        finest_detail = read_finest_detail(pixels, read_quantisation(data, self._limits))
+        view = PictureView(identity, measure_sharpness(pixels), measure_noise(pixels), finest_detail)
         with self._lock:
             for cache, kept in ((self._views, view), (self._outlines, view.outline())):
                 if _view_bytes(kept) <= cache.maxsize:
@@ -251,4 +267,4 @@ def is_burst(first: Marks | None, second: Marks | None) -> bool:
 
 
 def _view_bytes(view: PictureView) -> int:
-    return view.identity.fingerprint.nbytes
+    return view.identity.fingerprint.nbytes + (0 if view.finest_detail is None else view.finest_detail.nbytes)

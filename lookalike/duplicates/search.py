@@ -152,6 +152,7 @@ class _Search:
 
         maker = GroupMaker(
             judge=judge_wanted,
+            find_doubt=judge.find_doubt,
             candidate=candidate,
             are_apart=self._are_apart,
             known_copies=lambda subject: forest.degrees[subject.number],

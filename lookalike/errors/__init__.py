@@ -54,6 +54,8 @@
     │   ├── VersionMismatchError        version-mismatch        the item has changed since
     │   ├── ItemNotFoundError           item-not-found
     │   ├── ScoresNotComparableError    scores-not-comparable   of several collections
+    │   ├── MetadataInvalidError        metadata-invalid        a value is not of its column's type
+    │   ├── ColumnConflictError         column-conflict         items have values of another type
     │   ├── FilterInvalidError          filter-invalid
     │   ├── SnapshotNotFoundError       snapshot-not-found
     │   └── SnapshotDamagedError        snapshot-damaged
@@ -83,11 +85,13 @@ from lookalike.errors.collections import (
     CollectionNotFoundError,
     CollectionNotReadyError,
     CollectionPinnedError,
+    ColumnConflictError,
     DataPathError,
     DiskFullError,
     FilterInvalidError,
     IndexDamagedError,
     ItemNotFoundError,
+    MetadataInvalidError,
     RecallTooLowError,
     ResourceError,
     ScoresNotComparableError,
@@ -155,6 +159,7 @@ __all__ = [
     "CollectionNotFoundError",
     "CollectionNotReadyError",
     "CollectionPinnedError",
+    "ColumnConflictError",
     "DataPathError",
     "DiskFullError",
     "DownloadError",
@@ -179,6 +184,7 @@ __all__ = [
     "LabelsMissingError",
     "LookalikeError",
     "ManifestError",
+    "MetadataInvalidError",
     "OperatorError",
     "PairsInsufficientError",
     "PatternInvalidError",

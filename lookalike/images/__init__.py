@@ -12,6 +12,7 @@ from lookalike.images.decode import decode
 from lookalike.images.file_digest import FileDigest, digest_file
 from lookalike.images.formats import READABLE, sniff
 from lookalike.images.picture import Picture
+from lookalike.images.quantisation import read_quantisation
 from lookalike.images.resize_library import describe_resize_library
 from lookalike.images.transforms import digest_pixels, encode_jpeg, encode_png, resize, thumbnail
 
@@ -25,6 +26,7 @@ __all__ = [
     "digest_pixels",
     "encode_jpeg",
     "encode_png",
+    "read_quantisation",
     "resize",
     "sniff",
     "thumbnail",

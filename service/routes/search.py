@@ -49,7 +49,7 @@ async def search(request: Request, services: ServicesDependency) -> Response:
     With `collections` the answer has every hit's `collection`, and by collection what it else has once.
     """
     async with admit_form(request, services, SearchForm, pictures=1, weight=_permits) as form:
-        options = SearchOptions.from_request(form)
+        options = SearchOptions.from_request(form, request.query_params.multi_items())
         if form.collections:
             _check_collections(form, options)
             return await run_merged_search(request, services, form, _query_of(form), options)
@@ -67,7 +67,8 @@ async def search(request: Request, services: ServicesDependency) -> Response:
 async def search_collection(request: Request, services: ServicesDependency, name: Name) -> Response:
     """``/search`` in the collection of the path."""
     async with admit_form(request, services, CollectionSearchForm, pictures=1, weight=_permits) as form:
-        return await run_search(request, services, name, _query_of(form), SearchOptions.from_request(form))
+        options = SearchOptions.from_request(form, request.query_params.multi_items())
+        return await run_search(request, services, name, _query_of(form), options)
 
 
 def _check_collections(form: SearchForm, options: SearchOptions) -> None:

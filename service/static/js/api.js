@@ -104,15 +104,17 @@ function retryAfterOf(text) {
   return Number.isFinite(seconds) ? Math.max(0, seconds) : null;
 }
 
-const at = (collection) => `/collections/${encodeURIComponent(collection)}`;
+// This module is below the service's own path, which is not the root where a proxy shows it below another path.
+const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+const at = (collection) => `${ROOT}/collections/${encodeURIComponent(collection)}`;
 const itemAt = (collection, key) => `${at(collection)}/items/${encodeURIComponent(key)}`;
 
 export const api = {
-  version: (options) => call("/version", { quiet: true, ...options }),
-  health: (options) => call("/health", { quiet: true, ...options }),
-  ready: (options) => call("/ready", options),
-  encoders: (options) => call("/encoders", options),
-  collections: (options) => call("/collections", options),
+  version: (options) => call(`${ROOT}/version`, { quiet: true, ...options }),
+  health: (options) => call(`${ROOT}/health`, { quiet: true, ...options }),
+  ready: (options) => call(`${ROOT}/ready`, options),
+  encoders: (options) => call(`${ROOT}/encoders`, options),
+  collections: (options) => call(`${ROOT}/collections`, options),
   collection: (name, options) => call(at(name), options),
   items: (name, { limit, cursor = null }, options) => {
     const query = new URLSearchParams({ limit, ...(cursor === null ? {} : { cursor }) });
@@ -127,8 +129,8 @@ export const api = {
     call(`${at(name)}/duplicates/decisions`, { form: { key: keys, decision }, ...options }),
   difference: (name, first, second, options) =>
     call(`${at(name)}/duplicates/difference?${new URLSearchParams({ first, second })}`, options),
-  search: (form, options) => call("/search", { form, ...options }),
-  compare: (form, options) => call("/compare", { form, ...options }),
+  search: (form, options) => call(`${ROOT}/search`, { form, ...options }),
+  compare: (form, options) => call(`${ROOT}/compare`, { form, ...options }),
 };
 
 /** Where the service has a small JPEG of an item. */

@@ -49,7 +49,7 @@ def test_the_picture_that_the_others_were_made_of_is_kept(tmp_path: Path) -> Non
     }
     folder = write_files(tmp_path / "f", versions | {f"other-{n}.jpg": jpeg(draw_scene(50 + n)) for n in range(4)})
     report = search_folder(folder, vectors=DrawnVectors(12))
-    assert _copies(report) == [("original.jpg", set(versions) - {"original.jpg", "grey.jpg"})]
+    assert _copies(report) == [("original.jpg", set(versions) - {"original.jpg", "grey.jpg", "blurred.png"})]
     reasons = {member.subject.key: member.reason for member in report.groups[0].members}
     assert "border" in reasons["bordered.jpg"]
     assert "enlarged" in reasons["upscaled.jpg"]
@@ -140,7 +140,7 @@ def test_a_screenshot_of_a_photo_is_found_without_an_encoder(tmp_path: Path, gro
 
 
 def test_forty_sizes_of_one_picture_are_one_group(tmp_path: Path) -> None:
-    files = {f"size-{n:02d}.jpg": jpeg(scaled(SCENE, 0.4 + n / 50)) for n in range(40)}
+    files = {f"size-{n:02d}.jpg": jpeg(scaled(SCENE, 1.0 - n / 65)) for n in range(40)}
     files |= {f"other-{n}.jpg": jpeg(draw_scene(100 + n, (120, 90))) for n in range(20)}
     report = search_folder(write_files(tmp_path / "f", files))
     assert [len(dropped) for _, dropped in _copies(report)] == [39]
@@ -408,6 +408,17 @@ def test_similar_shots_of_one_camera_within_seconds_are_a_burst(tmp_path: Path) 
     report = search_folder(write_files(tmp_path / "f", files), vectors=DrawnVectors(similar={frozenset((0, 1))}))
     assert [group.kind for group in report.groups] in ([], [GroupKind.BURST])
     assert report.dropped_count == 0
+
+
+@pytest.mark.parametrize("width", [6, 14, 19])
+@pytest.mark.parametrize("colour", ["white", "black"])
+def test_a_border_is_no_reason_to_keep_a_picture(tmp_path: Path, width: int, colour: str) -> None:
+    for number, size in enumerate([(208, 208), (144, 256), (256, 256), (199, 208)]):
+        scene = draw_scene(20 + number, size)
+        framed = ImageOps.expand(scene, width, colour)
+        files = {"scene.jpg": jpeg(scene, 92), "framed.jpg": jpeg(framed, 92)}
+        report = search_folder(write_files(tmp_path / f"{number}", files))
+        assert [kept for kept, _ in _copies(report)] == ["scene.jpg"]
 
 
 def test_a_banner_beside_the_picture_does_not_make_it_the_one_to_keep(tmp_path: Path) -> None:
