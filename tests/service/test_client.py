@@ -32,6 +32,7 @@ from lookalike.client import (
     client,
     collection_answers,
 )
+from lookalike.client.options import CollectionsSearchOptions
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
 from service.settings import ApiKeys
@@ -134,7 +135,7 @@ def test_every_parameter_of_an_operation_can_be_given(document: dict[str, Any]) 
         if name == "change_items":
             taken |= {field for change in (Put, Patch, Delete) for field in change.__dataclass_fields__} | {"changes"}
         if name == "search":
-            taken |= {"collections", *get_type_hints(client.CollectionsSearchOptions)}
+            taken |= {"collections", *get_type_hints(CollectionsSearchOptions)}
         assert sent - OTHER_NAMES <= taken, name
 
 

@@ -19,6 +19,7 @@ from lookalike.collection.layout import CollectionLayout
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
 from service.inference import decoder_pool
+from service.settings import ApiKeys
 from tests.helpers.old_encoder import age_encoder
 from tests.service.harness import Service, index, item_path, serving, without_times
 
@@ -328,6 +329,23 @@ def test_a_key_needs_the_collection_that_has_it(several: Service) -> None:
         assert "red, blue" in answer.json()["detail"]
     in_one = several.post("/collections/red/search", data={"key": "red-0", "collections": "red"})
     assert (in_one.status_code, in_one.json()["errors"][0]["field"]) == (422, "collections")
+
+
+def test_a_request_in_json_names_them_in_a_list(several: Service) -> None:
+    fields = {"key": "red-0", "collection": "red", "collections": ["red", "blue"], "k": 4, "exclude_keys": ["blue-0"]}
+    by_form = several.search(key="red-0", collection="red", collections="red,blue", k=4, exclude_keys="blue-0")
+    assert hits(several.post("/search", json=fields)) == hits(by_form)
+
+
+def test_a_key_for_some_collections_searches_in_no_others(data: Path) -> None:
+    keys = ApiKeys.parse(["read@red+small:reads-two-of-them-only", "read:reads-all-that-there-is"])
+    with serving(data, keys=keys) as service:
+        service.headers = {"Authorization": "Bearer reads-two-of-them-only"}
+        assert {name for name, _ in names(service.search(QUERY, collections="red,small"))} <= {"red", "small"}
+        refused = service.search(QUERY, collections="red,blue")
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+        assert "'blue'" in refused.json()["detail"]
+        assert service.search(QUERY, collections="red,none").status_code == 403, "nor is it told what there is"
 
 
 def test_what_no_collection_has_is_refused_with_its_place(several: Service) -> None:
