@@ -15,10 +15,17 @@ from starlette.staticfiles import StaticFiles
 
 from lookalike.errors import LookalikeError
 from service.dependencies.fast_route import FastRoute
-from service.errors import FormInvalidError, MethodNotAllowedError, PathNotFoundError, RequestError, UploadError
+from service.errors import (
+    CollectionFailedError,
+    FormInvalidError,
+    MethodNotAllowedError,
+    PathNotFoundError,
+    RequestError,
+    UploadError,
+)
 from service.http.field_errors import fields_error, validation_problems
 from service.http.middleware import RequestMiddleware
-from service.http.problems import LOGGED_CODES, problem_response
+from service.http.problems import LOGGED_CODES, PublicError, problem_response
 from service.http.strict_route import PARAMETER
 from service.openapi import describe
 from service.routes import (
@@ -84,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.router.routes.extend(module.router.routes)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     app.mount("/docs/assets", StaticFiles(directory=page.REFERENCE_FILES), name="reference")
-    for kind in (LookalikeError, RequestError, UploadError):
+    for kind in (LookalikeError, RequestError, UploadError, CollectionFailedError):
         app.add_exception_handler(kind, _respond_to_error)
     app.add_exception_handler(RequestValidationError, _respond_to_validation_error)
     app.add_exception_handler(HTTPException, _respond_to_http_exception)
@@ -113,7 +120,7 @@ def _check_root_path(app: FastAPI, root_path: str) -> None:
 
 
 async def _respond_to_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, LookalikeError | RequestError | UploadError)
+    assert isinstance(error, PublicError)
     request.state.code = error.code
     if error.code in LOGGED_CODES:
         _LOG.error("refused", extra={"code": error.code, "why": error.message})

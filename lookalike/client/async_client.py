@@ -12,6 +12,7 @@ from lookalike.client.answers import (
     BatchAnswer,
     ChangeEntry,
     CheckAnswer,
+    CollectionsSearchAnswer,
     CompareAnswer,
     DecisionAnswer,
     DuplicateDifferenceAnswer,
@@ -37,6 +38,7 @@ from lookalike.client.collection_answers import (
 )
 from lookalike.client.errors import ClientError
 from lookalike.client.options import (
+    CollectionsSearchOptions,
     CompareOptions,
     EmbedOptions,
     Filter,
@@ -83,6 +85,18 @@ class AsyncClient(AsyncCollectionMethods, AsyncJobMethods):
             lambda cursor: calls.search(pictures, key, collection, at_cursor(options, cursor))
         ):
             yield page
+
+    async def search_collections(
+        self,
+        collections: Sequence[str],
+        image: Picture | Sequence[Picture] | None = None,
+        *,
+        key: str | None = None,
+        home: str | None = None,
+        **options: Unpack[CollectionsSearchOptions],
+    ) -> CollectionsSearchAnswer:
+        """``search`` in several collections, by confidence; ``home`` is the one that has the item of ``key``."""
+        return await self._send(calls.search_collections(collections, image, key, home, options))
 
     async def search_batch(
         self, images: Sequence[Picture], *, collection: str | None = None, **options: Unpack[RefinementOptions]

@@ -9,6 +9,7 @@ from lookalike.client.answers import (
     BatchAnswer,
     ChangesAnswer,
     CheckAnswer,
+    CollectionsSearchAnswer,
     CompareAnswer,
     DecisionAnswer,
     DuplicateDifferenceAnswer,
@@ -43,6 +44,7 @@ from lookalike.client.collection_answers import (
     VersionAnswer,
 )
 from lookalike.client.options import (
+    CollectionsSearchOptions,
     CompareOptions,
     EmbedOptions,
     Filter,
@@ -71,6 +73,25 @@ def search(
         path=path,
         read=read_as(SearchAnswer),
         fields=texts(key=key) | option_texts(options),
+        pictures=[NamedPicture("image", picture) for picture in pictures],
+    )
+
+
+def search_collections(
+    collections: Sequence[str],
+    image: Picture | Sequence[Picture] | None,
+    key: str | None,
+    home: str | None,
+    options: CollectionsSearchOptions,
+) -> Call[CollectionsSearchAnswer]:
+    """The same in several collections; ``home`` is the one that has the item of ``key``."""
+    pictures = [] if image is None else picture_list(image)
+    where = {"collections": json_text(name_list(collections, "collections")), "key": key, "collection": home}
+    return Call(
+        method="POST",
+        path="/search",
+        read=read_as(CollectionsSearchAnswer),
+        fields=texts(**where) | option_texts(options),
         pictures=[NamedPicture("image", picture) for picture in pictures],
     )
 

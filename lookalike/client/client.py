@@ -10,6 +10,7 @@ from lookalike.client.answers import (
     BatchAnswer,
     ChangeEntry,
     CheckAnswer,
+    CollectionsSearchAnswer,
     CompareAnswer,
     DecisionAnswer,
     DuplicateDifferenceAnswer,
@@ -35,6 +36,7 @@ from lookalike.client.collection_methods import CollectionMethods
 from lookalike.client.errors import ClientError
 from lookalike.client.job_methods import JobMethods
 from lookalike.client.options import (
+    CollectionsSearchOptions,
     CompareOptions,
     EmbedOptions,
     Filter,
@@ -78,6 +80,18 @@ class Client(CollectionMethods, JobMethods):
         """``search``, page after page of ``k``, until there are no more; the picture is sent with each."""
         pictures = read_once(image)
         yield from self._pages(lambda cursor: calls.search(pictures, key, collection, at_cursor(options, cursor)))
+
+    def search_collections(
+        self,
+        collections: Sequence[str],
+        image: Picture | Sequence[Picture] | None = None,
+        *,
+        key: str | None = None,
+        home: str | None = None,
+        **options: Unpack[CollectionsSearchOptions],
+    ) -> CollectionsSearchAnswer:
+        """``search`` in several collections, by confidence; ``home`` is the one that has the item of ``key``."""
+        return self._send(calls.search_collections(collections, image, key, home, options))
 
     def search_batch(
         self, images: Sequence[Picture], *, collection: str | None = None, **options: Unpack[RefinementOptions]

@@ -23,10 +23,14 @@ class RefinementOptions(TypedDict, total=False):
     fallback: str
     group_by: str
     group_size: int
+    group_score: str
     dedupe: bool
     exclude_keys: Sequence[str]
     diversity: float
     boost: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    like_keys: Sequence[str]
+    unlike_keys: Sequence[str]
+    include_liked: bool
 
 
 class SimilarOptions(RefinementOptions, total=False):
@@ -42,6 +46,12 @@ class SearchOptions(SimilarOptions, total=False):
 
     box: Box
     combine: str
+
+
+class CollectionsSearchOptions(SearchOptions, total=False):
+    """The same, with what belongs to several collections."""
+
+    rank_by: str
 
 
 class ListingOptions(TypedDict, total=False):
@@ -134,7 +144,7 @@ def option_texts(options: Mapping[str, Any]) -> dict[str, str]:
         values["filter"] = filter_text(values["filter"])
     if values.get("box") is not None:
         values["box"] = ",".join(map(str, values["box"]))
-    for name in ("exclude_keys", "facets", "keys"):
+    for name in ("exclude_keys", "like_keys", "unlike_keys", "facets", "keys"):
         if values.get(name) is not None:
             values[name] = json_text(name_list(values[name], name))
     if values.get("boost") is not None:
