@@ -239,6 +239,7 @@ def test_a_cursor_of_another_search_or_state_is_refused(data: Path, tmp_path: Pa
             {"collections": "red,blue"},
             {"collections": ALL, "dedupe": "true"},
             {"collections": "blue,red,small"},
+            {"collections": ALL, "exclude_keys": "red-1"},
         ):
             answer = service.search(QUERY, k=3, cursor=cursor, **fields)
             assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "cursor")
@@ -247,6 +248,17 @@ def test_a_cursor_of_another_search_or_state_is_refused(data: Path, tmp_path: Pa
         assert service.search(QUERY, collections=ALL, cursor="no cursor").status_code == 422
         assert service.search(QUERY, collection="red", cursor=cursor).status_code == 422
         assert service.search(QUERY, collections=ALL, k=3, cursor=cursor).status_code == 200
+        one_encoder = service.search(QUERY, collections="red,blue", k=3).json()["next_cursor"]
+        with_threshold = service.search(QUERY, collections="red,blue", cursor=one_encoder, threshold=0.6)
+        assert "belongs to another search" in with_threshold.json()["detail"]
+        with Collection.open(copied, "blue") as blue:
+            spec = blue.manifest.encoder
+        layout = CollectionLayout.of(copied / "collections", "blue")
+        store_calibration(layout, spec, calibration(0.2, 0.6, spec))
+        service.call(service.services.snapshots.poll_all)
+        recalibrated = service.search(QUERY, collections=ALL, k=3, cursor=cursor)
+        assert "another state of the collections" in recalibrated.json()["detail"]
+        cursor = service.search(QUERY, collections=ALL, k=3).json()["next_cursor"]
         changed = service.request("PATCH", item_path("small-1", "", "small"), data={"metadata": '{"price": 0}'})
         assert changed.status_code == 200, changed.text
         answer = service.search(QUERY, collections=ALL, k=3, cursor=cursor)
