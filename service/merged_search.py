@@ -21,7 +21,7 @@ from lookalike.collection.refined_search import RefinedSearch
 from lookalike.collection.refinement import PLAIN, Refinement
 from lookalike.collection.searcher import Hit
 from lookalike.encoder.base import ImageEncoder, Vectors
-from lookalike.errors import LookalikeError
+from lookalike.errors import LookalikeError, SnapshotDamagedError
 from lookalike.filters import Condition, KnownFields
 from lookalike.filters.builder import ConditionBuilder
 from lookalike.thresholds import Threshold
@@ -223,7 +223,10 @@ class CollectionsSearch:
             sources.append(MergedSource(name, self.collections[name].searcher, search, thresholds[name]))
         merged = MergedSearch(sources, self.rank_by, dedupe=self._refinement.dedupe)
         stop = position.start + options.k
-        hits, has_more = merged.page(position.start, options.k), merged.has_more(stop)
+        try:
+            hits, has_more = merged.page(position.start, options.k), merged.has_more(stop)
+        except SnapshotDamagedError as error:
+            raise self._named_error(error) from error
         if has_more:
             self._keep(query, position, sources)
         passing = None
@@ -237,6 +240,12 @@ class CollectionsSearch:
             passing=passing,
             facets=facets,
         )
+
+    def _named_error(self, error: SnapshotDamagedError) -> CollectionFailedError | SnapshotDamagedError:
+        """The error with the collection whose folder it names."""
+        folders = {str(one.searcher.snapshot.folder): name for name, one in self.collections.items()}
+        name = folders.get(error.subject or "")
+        return error if name is None else CollectionFailedError(name, error)
 
     @property
     def _refinement(self) -> Refinement:
