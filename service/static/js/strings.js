@@ -1,6 +1,7 @@
 // Every visible word of the page. To translate the page, translate this file.
 
 import { duplicateTexts } from "./duplicate-texts.js";
+import { arrangeTexts, feedbackTexts, filterTexts } from "./filter-texts.js";
 
 export const language = "en-GB";
 
@@ -146,6 +147,11 @@ export const t = {
     nothingAbove: (minimum, best) => `Nothing above ${minimum}; the best is ${best}.`,
     showAll: "Show all",
     none: "There is no other picture in this collection.",
+    more: "Show more",
+    moreBusy: "Searching for more …",
+    moreShown: (count) => `${whole(count)} more.`,
+    notPassing: "does not pass the filter",
+    noneHere: "No picture passes these filters.",
     exhausted: (count) => `That is all there is: ${pictures(count)}.`,
     score: (score) => `score ${score}`,
     searchFrom: (name) => `Search from ${name}`,
@@ -326,12 +332,16 @@ export const t = {
   },
 
   duplicates: duplicateTexts({ pictures, whole }),
+  filters: filterTexts({ pictures, whole }),
+  arrange: arrangeTexts(),
+  feedback: feedbackTexts(),
 
   key: {
     title: "This service asks for a key",
     text: "Whoever runs it gives out the keys. Yours stays in this tab and is gone when you close it.",
     label: "Key",
     refused: "This key was not accepted.",
+    mayNot: "The key that you gave may not do that. Give one that may.",
     use: "Use the key",
     cancel: "Not now",
     enter: "Enter a key",
@@ -362,6 +372,7 @@ export const t = {
       "collection-not-ready": "This collection is not ready",
       "encoder-not-installed": "This encoder is not installed",
       "encoder-mismatch": "The encoder of this collection is not here any more",
+      "filter-invalid": "This filter cannot be used",
       "field-invalid": "The service does not take this value",
     },
     offline: "Is it running, and is this device online?",

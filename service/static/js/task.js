@@ -16,6 +16,11 @@ export class Latest {
     this.#controller?.abort();
     this.#controller = null;
   }
+
+  /** The signal that was handed out last, or null after a stop. */
+  get signal() {
+    return this.#controller?.signal ?? null;
+  }
 }
 
 const STARTING_TRIES = 60;
