@@ -134,6 +134,9 @@ export const api = {
     call(`${at(name)}/duplicates/decisions`, { form: { key: keys, decision }, ...options }),
   difference: (name, first, second, options) =>
     call(`${at(name)}/duplicates/difference?${new URLSearchParams({ first, second })}`, options),
+  check: (name, image, options) => call(`${at(name)}/check`, { form: { image }, ...options }),
+  snapshots: (name, options) => call(`${at(name)}/snapshots`, options),
+  calibration: (name, options) => call(`${at(name)}/calibration`, options),
   search: (form, options) => call("/search", { form, ...options }),
   compare: (form, options) => call("/compare", { form, ...options }),
 };

@@ -94,8 +94,8 @@ function confidenceOf({ confidence }) {
   return h("span", { class: "sure", title: t.confidence.meaning(percent) }, percent);
 }
 
-/** A card that only shows the picture and its name, for browsing. */
-export function browseCard(row, { href, signal, onDetails }) {
+/** A card that shows the picture and its name, for browsing. */
+export function browseCard(row, { href, signal, onDetails, onEdit, onRemove }) {
   const name = nameOf(row);
   return h(
     "li",
@@ -106,6 +106,8 @@ export function browseCard(row, { href, signal, onDetails }) {
       "div",
       { class: "card-actions" },
       button(t.results.details, onDetails, { kind: "text", "aria-label": t.results.detailsOf(name) }),
+      button(t.collection.edit, onEdit, { kind: "text", "aria-label": t.collection.editWhich(name) }),
+      button(t.collection.remove, onRemove, { kind: "text", "aria-label": t.collection.removeWhich(name) }),
     ),
   );
 }

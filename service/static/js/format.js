@@ -64,8 +64,8 @@ export function thresholdMeaning({ source, precision, recall }) {
   return t.threshold.meaning(sure(precision), share(recall), recall < LOW_RECALL, isOwn);
 }
 
-// Small shares with one digit more: most pairs of the same thing may not reach a threshold.
-const share = (fraction) => t.confidence.percent(fraction < 0.1 ? Number((100 * fraction).toPrecision(2)) : percent(fraction));
+/** Small shares with one digit more: most pairs of the same thing may not reach a threshold. */
+export const share = (fraction) => t.confidence.percent(fraction < 0.1 ? Number((100 * fraction).toPrecision(2)) : percent(fraction));
 
 // A threshold is a normalised score; its cosine is what the result cards show.
 export const cosineOf = (normalised) => 2 * normalised - 1;

@@ -1,7 +1,9 @@
 // Every visible word of the page. To translate the page, translate this file.
 
+import { checkTexts, collectionTexts, itemTexts } from "./collection-texts.js";
 import { duplicateTexts } from "./duplicate-texts.js";
 import { arrangeTexts, feedbackTexts, filterTexts } from "./filter-texts.js";
+import { problemTexts } from "./problem-texts.js";
 
 export const language = "en-GB";
 
@@ -59,6 +61,7 @@ export const t = {
 
   drop: {
     search: "Drop the picture to search with it",
+    add: "Drop it to add it to the collection",
     noFile: "That was not a file. Save the picture first, then drop the file.",
     noPicture: (name) => `${name} is not a picture.`,
     first: (count) => `You gave ${count} pictures. This is the first of them.`,
@@ -332,6 +335,9 @@ export const t = {
   },
 
   duplicates: duplicateTexts({ pictures, whole }),
+  collection: collectionTexts({ pictures, whole }),
+  item: itemTexts(),
+  check: checkTexts(),
   filters: filterTexts({ pictures, whole }),
   arrange: arrangeTexts(),
   feedback: feedbackTexts(),
@@ -347,42 +353,7 @@ export const t = {
     enter: "Enter a key",
   },
 
-  problems: {
-    title: "That did not work",
-    again: "Try again",
-    request: (id) => `Request ${id}`,
-    titles: {
-      offline: "The service cannot be reached",
-      overloaded: "The service is busy",
-      starting: "The service is starting",
-      unauthorized: "The service asks for a key",
-      forbidden: "This key may not do that",
-      "deadline-exceeded": "It took too long",
-      internal: "Something went wrong in the service",
-      "unsupported-format": "This kind of file cannot be read",
-      "raw-without-preview": "This raw file has no preview",
-      "image-truncated": "The picture is cut off",
-      "image-corrupt": "The picture is damaged",
-      "image-empty": "The file is empty",
-      "image-too-large": "The picture is too large",
-      "body-too-large": "The picture is too large",
-      "too-many-pixels": "The picture has too many pixels",
-      "item-not-found": "This picture is not in the collection",
-      "collection-not-found": "There is no such collection",
-      "collection-not-ready": "This collection is not ready",
-      "encoder-not-installed": "This encoder is not installed",
-      "encoder-mismatch": "The encoder of this collection is not here any more",
-      "filter-invalid": "This filter cannot be used",
-      "field-invalid": "The service does not take this value",
-    },
-    offline: "Is it running, and is this device online?",
-    deviceOffline: "This device is offline. The page tries again when it is back.",
-    unreadable: "The answer could not be read. Is something else answering in place of the service?",
-    status: (status) => `It answered with status ${status} and no explanation.`,
-    retrying: (count) => `Trying again in ${seconds(count)}.`,
-    waiting: "Waiting for it to be ready.",
-    script: "Something went wrong in this page. Reloading it may help.",
-  },
+  problems: problemTexts({ seconds }),
 
   units: { ms: (value) => `${value} ms`, s: (value) => `${value} s`, bytes: ["B", "kB", "MB", "GB"] },
 };

@@ -130,8 +130,8 @@ export class FilterBar {
     const others = without(this.#conditions, field);
     const filter = wireOf(prefix === null ? others : withTests(others, field, { prefix }));
     const signal = this.#latest.start();
-    const answer = await api.facets(this.#name, { names: [field], filter, limit }, { signal }).catch(() => null);
-    return answer?.facets[field] ?? null;
+    const answer = await api.facets(this.#name, { names: [field], filter, limit }, { signal });
+    return answer.facets[field];
   }
 
   #setOther({ key, where }) {

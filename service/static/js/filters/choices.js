@@ -2,6 +2,7 @@
 
 import { button, freshId, h } from "../dom.js";
 import { count } from "../format.js";
+import { textOf } from "../notice.js";
 import { t } from "../strings.js";
 import { settled } from "../task.js";
 import { shown, testsOf, valuesOf } from "./conditions.js";
@@ -55,8 +56,8 @@ export class Choices {
   async #load(words, limit) {
     const request = ++this.#request;
     const prefix = words && this.distinct > MOST ? words : null;
-    const facet = await this.#fetch(limit, prefix);
-    if (request !== this.#request || facet === null) return;
+    const facet = await this.#fetch(limit, prefix).catch((error) => this.#failed(error));
+    if (request !== this.#request || !facet) return;
     if (!words) {
       this.distinct = facet.distinct;
       this.findField.hidden = facet.distinct <= FIRST;
@@ -65,6 +66,10 @@ export class Choices {
     const lower = words.toLocaleLowerCase();
     const matching = facet.values.filter(({ value }) => shown(value).toLocaleLowerCase().includes(lower));
     this.#draw(matching.slice(0, FIRST), matching.length + facet.distinct - facet.values.length, words);
+  }
+
+  #failed(error) {
+    if (error.name !== "AbortError") this.status.textContent = textOf(error);
   }
 
   #draw(values, all, words) {
