@@ -51,8 +51,8 @@ def row(page: Page, column: str) -> Locator:
 def test_a_dropped_picture_is_checked_and_added_with_its_fields(visitor: Visitor, wares_address: str) -> None:
     page = visitor.open(f"{PLACE}&part=add")
     drop(page, jpeg(new_picture(900), "blue jug.jpg"))
-    expect(page.get_by_label("Key")).to_have_value("blue jug")
-    expect(page.get_by_label("Key")).to_be_focused()
+    expect(page.get_by_role("textbox", name="Key", exact=True)).to_have_value("blue jug")
+    expect(page.get_by_role("textbox", name="Key", exact=True)).to_be_focused()
     expect(page.locator(".check-text")).to_have_text(re.compile("^It is new"))
     page.get_by_label("Title").fill("A blue jug")
     page.get_by_label("Value of category").fill("jug")
@@ -137,7 +137,7 @@ def test_what_was_removed_is_put_back_as_it_was(visitor: Visitor, wares_address:
     before = ask(wares_address, "/collections/wares/items/ware-02")
     page = visitor.open(PLACE)
     page.get_by_role("button", name="Remove Ware 2").press("Enter")
-    expect(page.locator(".browser .notice")).to_contain_text("Ware 2 was removed.")
+    expect(page.locator(".bar-notice .notice")).to_contain_text("Ware 2 was removed.")
     expect(page.get_by_role("button", name="Put it back")).to_be_focused()
     keys = {item["key"] for item in ask(wares_address, "/collections/wares/items")["items"]}
     assert "ware-02" not in keys
@@ -158,7 +158,7 @@ def test_what_could_not_be_put_back_is_asked_for_first(visitor: Visitor) -> None
     expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
     dialog.get_by_role("button", name="Keep it").press("Enter")
     expect(browsed(page).filter(has_text="Ware 3")).to_have_count(1)
-    expect(page.locator(".browser .notice:visible")).to_have_count(0)
+    expect(page.locator(".bar-notice .notice:visible")).to_have_count(0)
 
 
 def test_pictures_are_browsed_by_filter(visitor: Visitor) -> None:
@@ -192,6 +192,7 @@ def test_a_collection_is_made_filled_and_deleted(visitor: Visitor, wares_address
     expect(dialog.get_by_label("Type jugs to go on")).to_have_js_property("validationMessage", "That is not the name.")
     dialog.get_by_label("Type jugs to go on").fill("jugs")
     dialog.get_by_role("button", name="Delete it").press("Enter")
+    expect(page.locator(".toast")).to_have_text("The collection jugs is out of service.")
     expect(page.locator(".shelf-card")).to_have_count(1)
     assert [each["name"] for each in ask(wares_address, "/collections")["collections"]] == ["wares"]
 

@@ -111,17 +111,20 @@ function retryAfterOf(text) {
 /** Fields as a query string, without those that are null. */
 const queryOf = (fields) => new URLSearchParams(Object.entries(fields).filter(([, value]) => value !== null));
 
+// This module is below the service's own path, which is not the root where a proxy shows it below another path.
+export const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+
 /** Where the service has a collection. */
-export const at = (collection) => `/collections/${encodeURIComponent(collection)}`;
+export const at = (collection) => `${ROOT}/collections/${encodeURIComponent(collection)}`;
 /** Where the service has an item of it. */
 export const itemAt = (collection, key) => `${at(collection)}/items/${encodeURIComponent(key)}`;
 
 export const api = {
-  version: (options) => call("/version", { quiet: true, ...options }),
-  health: (options) => call("/health", { quiet: true, ...options }),
-  ready: (options) => call("/ready", options),
-  encoders: (options) => call("/encoders", options),
-  collections: (options) => call("/collections", options),
+  version: (options) => call(`${ROOT}/version`, { quiet: true, ...options }),
+  health: (options) => call(`${ROOT}/health`, { quiet: true, ...options }),
+  ready: (options) => call(`${ROOT}/ready`, options),
+  encoders: (options) => call(`${ROOT}/encoders`, options),
+  collections: (options) => call(`${ROOT}/collections`, options),
   collection: (name, options) => call(at(name), options),
   items: (name, { limit, cursor = null, filter = null }, options) =>
     call(`${at(name)}/items?${queryOf({ limit, cursor, filter })}`, options),
@@ -137,8 +140,8 @@ export const api = {
   check: (name, image, options) => call(`${at(name)}/check`, { form: { image }, ...options }),
   snapshots: (name, options) => call(`${at(name)}/snapshots`, options),
   calibration: (name, options) => call(`${at(name)}/calibration`, options),
-  search: (form, options) => call("/search", { form, ...options }),
-  compare: (form, options) => call("/compare", { form, ...options }),
+  search: (form, options) => call(`${ROOT}/search`, { form, ...options }),
+  compare: (form, options) => call(`${ROOT}/compare`, { form, ...options }),
 };
 
 /** Where the service has a small JPEG of an item. */

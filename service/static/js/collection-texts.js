@@ -127,6 +127,7 @@ export const itemTexts = () => ({
   give: "Choose a picture, or take one",
   choose: "Choose pictures",
   another: "Another picture",
+  cannotDraw: "Your browser cannot show this kind of picture. It can be added all the same.",
   key: "Key",
   keyHelp: "What names it in the API. It stays the same for good.",
   keyTaken: (name) => `There is a picture with this key, ${name}: it would be replaced.`,

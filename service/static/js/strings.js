@@ -4,6 +4,7 @@ import { checkTexts, collectionTexts, itemTexts } from "./collection-texts.js";
 import { duplicateTexts } from "./duplicate-texts.js";
 import { arrangeTexts, feedbackTexts, filterTexts } from "./filter-texts.js";
 import { problemTexts } from "./problem-texts.js";
+import { uploadTexts } from "./upload-texts.js";
 
 export const language = "en-GB";
 
@@ -63,6 +64,7 @@ export const t = {
     search: "Drop the picture to search with it",
     add: "Drop it to add it to the collection",
     noFile: "That was not a file. Save the picture first, then drop the file.",
+    unreadable: "These files cannot be read.",
     noPicture: (name) => `${name} is not a picture.`,
     first: (count) => `You gave ${count} pictures. This is the first of them.`,
     pasted: "pasted picture",
@@ -338,6 +340,7 @@ export const t = {
   collection: collectionTexts({ pictures, whole }),
   item: itemTexts(),
   check: checkTexts(),
+  upload: uploadTexts({ pictures, whole }),
   filters: filterTexts({ pictures, whole }),
   arrange: arrangeTexts(),
   feedback: feedbackTexts(),
@@ -355,5 +358,5 @@ export const t = {
 
   problems: problemTexts({ seconds }),
 
-  units: { ms: (value) => `${value} ms`, s: (value) => `${value} s`, bytes: ["B", "kB", "MB", "GB"] },
+  units: { ms: (value) => `${value} ms`, s: (value) => `${value} s`, min: (value) => `${value} min`, h: (value) => `${value} h`, bytes: ["B", "kB", "MB", "GB"] },
 };

@@ -51,7 +51,8 @@ export async function patiently(work, { signal, onWait }) {
   }
 }
 
-function sleep(milliseconds, signal) {
+/** Wait; raises what the signal was aborted with. */
+export function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
     signal.addEventListener("abort", () => {

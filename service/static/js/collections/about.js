@@ -44,7 +44,9 @@ export class AboutPart {
     this.columns.replaceChildren(...columnTable(about.columns ?? []));
     this.recall.replaceChildren(...recallWords(about));
     this.deletion.replaceChildren(...deletionPanel(about.name));
-    await this.#showCalibration(about.name, this.#latest.start());
+    const signal = this.#latest.start();
+    if (about.calibration === null) this.curve.replaceChildren(...uncalibrated(about.name));
+    else await this.#showCalibration(about.name, signal);
   }
 
   stop() {
@@ -56,9 +58,7 @@ export class AboutPart {
     try {
       this.curve.replaceChildren(...calibrationPanel(await api.calibration(name, { signal })));
     } catch (error) {
-      if (error.name === "AbortError") return;
-      if (error.code === "calibration-missing") this.curve.replaceChildren(...uncalibrated(name));
-      else this.notice.problem(error, () => this.#showCalibration(name, this.#latest.start()));
+      if (error.name !== "AbortError") this.notice.problem(error, () => this.#showCalibration(name, this.#latest.start()));
     }
   }
 }

@@ -1,142 +1,101 @@
-// Adding to a collection: one picture with its fields, or many of them.
+// Adding to a collection: one picture with its fields, the pictures of a folder, or an archive.
 
-import { api } from "../api.js";
-import { nameOf } from "../card.js";
-import { button, h, icon } from "../dom.js";
-import { Notice, flash, say } from "../notice.js";
-import { pickers } from "../picture-input.js";
-import { setBlob } from "../pictures.js";
-import { link } from "../route.js";
+import { chosenFiles, sorted } from "../bulk/files.js";
+import { FolderPanel } from "../bulk/folder-panel.js";
+import { JobList } from "../bulk/job-panel.js";
+import { ZipPanel } from "../bulk/zip-panel.js";
+import { h, icon } from "../dom.js";
+import { flash } from "../notice.js";
+import { ACCEPT, filePicker } from "../picture-input.js";
 import { t } from "../strings.js";
-import { Latest } from "../task.js";
-import { writes } from "../writes.js";
-import { CheckPanel } from "./check.js";
-import { ItemForm } from "./item-form.js";
+import { SinglePicture } from "./single.js";
 
 export class AddPart {
-  #latest = new Latest();
   #name = null;
-  #columns = [];
-  #file = null;
-  #onChanged;
 
-  /** `onChanged()` after a picture was added. */
+  /** `onChanged()` after pictures were added. */
   constructor({ onChanged }) {
-    this.#onChanged = onChanged;
-    const receive = (files) => this.receive(files);
-    this.zone = h(
+    const onClose = () => this.#showZone();
+    this.zone = h("div", { class: "dropzone" }, ...this.#zoneContent());
+    this.single = new SinglePicture({ onAdded: onChanged, onClose });
+    this.folder = new FolderPanel({ onAdded: onChanged, onClose });
+    this.jobs = new JobList({ onDone: onChanged });
+    this.zip = new ZipPanel({ onJob: (job) => this.jobs.begin(job), onClose });
+    this.element = h(
       "div",
-      { class: "dropzone" },
+      { class: "add" },
+      this.zone,
+      this.single.notice.element,
+      this.single.element,
+      this.folder.element,
+      this.zip.element,
+      this.jobs.element,
+    );
+  }
+
+  #zoneContent() {
+    const receive = (files) => this.receive(chosenFiles(files));
+    const choose = { accept: `${ACCEPT},.zip,application/zip`, multiple: "" };
+    const camera = { accept: "image/*", capture: "environment" };
+    return [
       icon("drop"),
       h("p", { class: "dropzone-title wide-only" }, t.item.drop),
       h("p", { class: "dropzone-title hand-only" }, t.item.give),
-      pickers({ choose: t.item.choose, photograph: t.start.photograph, receive }),
-    );
-    this.notice = new Notice();
-    this.preview = h("div", { class: "edit-picture" });
-    this.check = new CheckPanel();
-    this.form = new ItemForm({ onKey: (key) => this.#lookUp(key) });
-    this.submit = h("button", { type: "submit", class: "button primary" }, t.item.add);
-    const again = pickers({ choose: t.item.another, photograph: t.start.photograph, receive, kind: "small" });
-    this.single = h(
-      "form",
-      { class: "panel add-form", hidden: true, "aria-label": t.item.addTitle },
-      h("div", { class: "add-side" }, this.preview, again, this.check.element),
       h(
         "div",
-        { class: "add-fields" },
-        this.form.element,
-        h(
-          "div",
-          { class: "actions" },
-          this.submit,
-          button(t.item.cancel, () => this.clear(), { kind: "quiet" }),
-        ),
+        { class: "pickers" },
+        filePicker(t.item.choose, "picture", { kind: "primary", attributes: choose, receive }),
+        filePicker(t.upload.folder, "collections", { kind: "wide-only", attributes: { webkitdirectory: "" }, receive }),
+        filePicker(t.start.photograph, "camera", { kind: "camera", attributes: camera, receive }),
       ),
-    );
-    this.single.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#store();
-    });
-    this.element = h("div", { class: "add" }, this.zone, this.notice.element, this.single);
+    ];
   }
 
-  /** Show it for a collection. */
+  /** Show it for a collection. What is being sent to another one goes on. */
   show(name) {
-    if (name !== this.#name) this.clear();
+    if (name !== this.#name && !this.#isBusy) {
+      this.single.clear();
+      this.folder.element.hidden = this.zip.element.hidden = true;
+      this.zone.hidden = false;
+    }
     this.#name = name;
+    this.jobs.show(name);
   }
 
+  /** What the service says of the collection. */
   describe({ columns }) {
-    this.#columns = columns ?? [];
-    if (this.#file === null) this.form.set(this.#columns);
+    this.single.setColumns(columns ?? []);
   }
 
   stop() {
-    this.#latest.stop();
+    this.jobs.stop();
   }
 
-  /** Take a picture: it is shown with its fields, and the service says whether it is there already. */
-  receive([file]) {
-    this.#file = file;
-    this.notice.clear();
-    this.zone.hidden = true;
-    this.single.hidden = false;
-    const image = h("img", { alt: t.query.alt, draggable: false });
-    image.addEventListener("error", () => this.preview.replaceChildren(h("p", { class: "hint" }, t.query.cannotDraw)));
-    setBlob(image, file);
-    this.preview.replaceChildren(image);
-    this.form.set(this.#columns);
-    this.form.key.value = keyOf(file.name);
-    this.form.key.focus();
-    this.#lookUp(this.form.key.value);
-    this.check.show(this.#name, file);
-  }
-
-  clear() {
-    const hadFocus = this.single.contains(document.activeElement);
-    this.#latest.stop();
-    this.#file = null;
-    this.check.clear();
-    this.notice.clear();
-    this.single.hidden = true;
-    this.zone.hidden = false;
-    if (hadFocus) this.zone.querySelector("input").focus();
-  }
-
-  // A key that is taken means that its picture is replaced, which one should know before, and that its fields stay
-  // unless they are changed.
-  async #lookUp(key) {
-    const signal = this.#latest.start();
-    this.form.keyNote.textContent = "";
-    this.submit.textContent = t.item.add;
-    if (!key) return;
-    const item = await api.item(this.#name, key, { signal, quiet: true }).catch(() => null);
-    if (signal.aborted || item === null) return;
-    this.form.keyNote.textContent = t.item.keyTaken(nameOf(item));
-    this.submit.textContent = t.item.replace;
-    if (this.form.isBlank) this.form.set(this.#columns, item);
-  }
-
-  async #store() {
-    const fields = this.form.read();
-    if (fields === null) return;
-    const key = this.form.key.value.trim();
-    this.submit.disabled = true;
-    this.notice.busy(t.item.adding);
-    try {
-      const { item } = await writes.putItem(this.#name, key, { image: this.#file, ...fields });
-      this.clear();
-      const href = link("search", { collection: this.#name, key });
-      this.notice.message(t.item.added(nameOf(item)), h("a", { class: "button small", href }, t.item.show));
-      this.#onChanged();
-    } catch (error) {
-      this.notice.problem(error);
-    } finally {
-      this.submit.disabled = false;
+  /** Take files, `[{file, path}]`: what is done with them depends on what they are. */
+  receive(given) {
+    if (this.#isBusy) {
+      flash(t.upload.busy);
+      return;
     }
+    const { picture, zip, pictures, others } = sorted(given);
+    if (pictures?.length === 0) {
+      flash(t.upload.nothing);
+      return;
+    }
+    this.zone.hidden = true;
+    this.single.clear();
+    this.folder.element.hidden = this.zip.element.hidden = true;
+    if (picture) this.single.offer(this.#name, picture);
+    else if (zip) this.zip.offer(this.#name, zip);
+    else this.folder.offer(this.#name, pictures, others);
+  }
+
+  get #isBusy() {
+    return this.folder.isBusy || this.zip.isBusy;
+  }
+
+  #showZone() {
+    this.zone.hidden = false;
+    this.zone.querySelector("input").focus();
   }
 }
-
-/** A key from the name of a file: without its ending, which says nothing about what it shows. */
-const keyOf = (name) => name.replace(/\.[A-Za-z0-9]{2,4}$/, "");

@@ -67,9 +67,9 @@ export class CollectionPage {
     return about;
   }
 
-  /** Take files where they are added. */
-  receive(files) {
-    this.parts.add.receive(files);
+  /** Take files, `[{file, path}]`, where they are added. */
+  receive(given) {
+    this.parts.add.receive(given);
   }
 
   stop() {

@@ -44,17 +44,23 @@ export class CollectionsView {
     return this.#keyOnly ? null : t.drop.search;
   }
 
-  /** A picture given here is added where that is what one looks at, and else searched with, in this collection. */
-  receive(files) {
-    if (this.page.takesFiles) {
-      this.page.receive(files);
-      return;
-    }
+  /** Whether files are added, rather than searched with. */
+  get takesAll() {
+    return this.page.takesFiles;
+  }
+
+  /** Files to add, with their paths. */
+  receiveAll(given) {
+    this.page.receive(given);
+  }
+
+  /** A picture given here is one to search with, in the collection that one is looking at. */
+  receive([file]) {
     if (this.#keyOnly) {
       refusePicture(this.#place.params.name);
       return;
     }
-    go("search", { collection: this.#place.params.name }, { uploads: { query: remember(files[0]) } });
+    go("search", { collection: this.#place.params.name }, { uploads: { query: remember(file) } });
   }
 
   title() {
