@@ -217,5 +217,5 @@ def test_a_key_that_may_only_read_is_exchanged_for_one_that_may_write(
 
 
 def _give_key(page: Page, key: str) -> None:
-    page.get_by_label("Key", exact=True).fill(key)
+    page.locator("dialog input[type=password]").fill(key)
     page.get_by_role("button", name="Use the key").press("Enter")

@@ -3,8 +3,14 @@
 export const collectionTexts = ({ pictures, whole }) => ({
   parts: { label: "Parts of the collection", pictures: "Pictures", add: "Add", about: "About", snapshots: "Snapshots" },
   searchIn: "Search in it",
-  count: (count, pending) =>
-    pending ? `${pictures(count)}, ${whole(pending)} changed since the last snapshot` : pictures(count),
+  count: (count, pending, isPinned) =>
+    [
+      pictures(count),
+      pending && `${whole(pending)} changed since the last snapshot`,
+      isPinned && "pinned: it takes no changes",
+    ]
+      .filter(Boolean)
+      .join(", "),
   edit: "Edit",
   editWhich: (name) => `Edit ${name}`,
   remove: "Remove",
@@ -76,8 +82,7 @@ export const collectionTexts = ({ pictures, whole }) => ({
       `The collection is pinned to snapshot ${whole(number)}: it shows that alone and takes no changes. What was changed ` +
       "before is not lost.",
     wentBack: (number) => `Snapshot ${whole(number)} is served.`,
-    slow: "The files are still being checked. This page shows it when it is done.",
-    confirm: (number) => `Go back to snapshot ${whole(number)}?`,
+    confirm: (name) => `${name}?`,
     confirmText: (count, made) =>
       `It has ${pictures(count)} and was made ${made}. Searches see it at once, changes are refused until the pin is ` +
       "taken away, and nothing is deleted.",

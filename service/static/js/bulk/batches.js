@@ -85,7 +85,7 @@ export class BatchSender {
     // A batch that was begun is waited for also after a stop, so that what came of it is known.
     const work = async () => {
       const answer = await writes.changeItems(this.#name, changes, images);
-      for (const { index, problem } of answer.results) this.#note(batch[index].path, problem);
+      for (const { index, problem } of answer.results) this.#note(batch[index].path, problem, images[index].name);
     };
     try {
       await patiently(work, { signal: this.#stop.signal, onWait: this.onWait });
@@ -93,14 +93,17 @@ export class BatchSender {
       if (this.isStopped) return;
       if (!(error instanceof Problem) || !isOfBatch(error)) throw error;
       // What is wrong with the whole may be the fault of one, so each is tried alone.
-      if (batch.length === 1) this.#note(batch[0].path, error);
+      if (batch.length === 1) this.#note(batch[0].path, error, images[0].name);
       else for (const each of batch) await this.#send([each]);
     }
   }
 
-  #note(path, problem) {
-    if (problem === null) this.added += 1;
-    else this.rejected.push({ key: path, code: problem.code, message: problem.detail });
+  #note(path, problem, sentName) {
+    if (problem === null) {
+      this.added += 1;
+      return;
+    }
+    this.rejected.push({ key: path, code: problem.code, message: problem.detail.replaceAll(sentName, path) });
   }
 }
 

@@ -12,6 +12,7 @@ export class FolderPanel {
   #sender = null;
   #name = null;
   #isRunning = false;
+  #hasFailed = false;
   #onAdded;
   #onClose;
 
@@ -70,6 +71,7 @@ export class FolderPanel {
   async #run() {
     const sender = this.#sender;
     this.#isRunning = true;
+    this.#hasFailed = false;
     this.notice.clear();
     this.#buttons("running");
     this.pause.focus();
@@ -78,6 +80,7 @@ export class FolderPanel {
       await sender.run();
       this.#finish(sender);
     } catch (error) {
+      this.#hasFailed = true;
       this.notice.problem(error, () => this.#run());
     }
   }
@@ -114,7 +117,7 @@ export class FolderPanel {
   #stop() {
     this.#sender.stop();
     // After a problem nothing runs that could notice.
-    if (!this.notice.element.hidden) this.#finish(this.#sender);
+    if (this.#hasFailed) this.#finish(this.#sender);
   }
 
   #close() {

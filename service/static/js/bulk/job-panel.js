@@ -110,11 +110,12 @@ class JobCard {
     this.when.textContent = t.upload.begun(date(job.started_at ?? job.created_at));
     this.cancel.hidden = over;
     this.cancel.disabled = job.cancel_requested;
-    this.saveReport.hidden = !over || job.report === null;
+    // Of files that could not be used there is a table, which can be saved too.
+    this.saveReport.hidden = !over || job.report === null || isIndexing(job);
     if (over) this.progress.hide();
     else this.progress.show(job.done, job.total, wordsOf(job));
     this.outcome.textContent = outcomeOf(job);
-    if (over && job.report !== null && job.kind.endsWith("index") && !this.#hasReport) this.#fetchReport();
+    if (over && job.report !== null && isIndexing(job) && !this.#hasReport) this.#fetchReport();
   }
 
   async #fetchReport() {
@@ -141,6 +142,8 @@ class JobCard {
     }
   }
 }
+
+const isIndexing = ({ kind }) => kind === "index" || kind === "reindex";
 
 function wordsOf({ stage, done, total, rate, seconds_left: left, rejected }) {
   const count = Object.values(rejected).reduce((sum, each) => sum + each, 0);

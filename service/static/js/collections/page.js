@@ -85,7 +85,7 @@ export class CollectionPage {
 
   #describe(about) {
     this.banner.show(about.picture_problem);
-    this.count.textContent = t.collection.count(about.count, about.pending);
+    this.count.textContent = t.collection.count(about.count, about.pending, about.pinned);
     this.parts.pictures.describe(about);
     this.parts.add.describe(about);
     if (this.part === "about") this.parts.about.show(about);

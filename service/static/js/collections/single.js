@@ -48,7 +48,7 @@ export class SinglePicture {
   /** The columns of the collection, which the form offers. */
   setColumns(columns) {
     this.#columns = columns;
-    if (this.#file === null) this.form.set(columns);
+    if (this.form.isBlank) this.form.set(columns);
   }
 
   /** Show a picture with its fields; the service says whether it is in the collection already. */

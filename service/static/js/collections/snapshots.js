@@ -65,19 +65,19 @@ export class SnapshotsPart {
     const unpin = button(words.unpin, () => this.#unpin(), { kind: "small" });
     if (pinned) this.pin.replaceChildren(h("p", {}, words.isPinned(current?.snapshot)), h("div", { class: "actions" }, unpin));
     const head = [...Object.values(words.columns), ""].map((name) => h("th", { scope: "col" }, name));
-    const rows = snapshots.map((each) => this.#row(each, pinned));
+    const rows = snapshots.map((each) => this.#row(each, { pinned, isOlder: each.snapshot < current?.snapshot }));
     this.table.replaceChildren(
       h("table", { class: "snapshot-table" }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)),
     );
   }
 
-  #row(row, pinned) {
+  #row(row, { pinned, isOlder }) {
     const { snapshot, is_current: isCurrent, problem } = row;
     const words = t.collection.snapshots;
     const cell = (label, value) => h("td", { data: { label } }, value ?? t.details.nothing);
     const badge = isCurrent && h("span", { class: "verdict yes" }, pinned ? words.pinned : words.current);
-    const [label, name] = isCurrent ? [words.pin, words.pinTo(snapshot)] : [words.back, words.backTo(snapshot)];
-    const back = button(label, () => this.#goBack(row), { kind: "small", "aria-label": name });
+    const [label, name] = isOlder ? [words.back, words.backTo(snapshot)] : [words.pin, words.pinTo(snapshot)];
+    const back = button(label, () => this.#pin(row, name, label), { kind: "small", "aria-label": name });
     return h(
       "tr",
       { data: { snapshot } },
@@ -91,10 +91,10 @@ export class SnapshotsPart {
     );
   }
 
-  async #goBack({ snapshot, count: items, created_at: made }) {
+  async #pin({ snapshot, count: items, created_at: made }, name, label) {
     const words = t.collection.snapshots;
-    const answer = { yes: words.back, no: words.cancel };
-    if (!(await confirmed(words.confirm(snapshot), words.confirmText(items, date(made)), answer))) return;
+    const answer = { yes: label, no: words.cancel };
+    if (!(await confirmed(words.confirm(name), words.confirmText(items, date(made)), answer))) return;
     await this.#change(() => writes.pin(this.#name, snapshot), words.wentBack(snapshot));
   }
 
