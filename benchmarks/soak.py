@@ -4,9 +4,9 @@
 
 Two services of one data folder are asked by several clients at once. Each client changes items of its own, so that it
 knows what must be there: what it has put must be the answer of the next search of the same service, and of the other
-one after three seconds. Meanwhile the collection's source changes, the indexer runs, changes are folded in, and now and
-then a service is killed and started again. At the end the collection must hold exactly what the clients and the source
-have left in it.
+one after three seconds. Meanwhile the collection's source changes, the indexer runs, changes are folded in, the
+collection is pinned to a snapshot for a while, and now and then a service is killed and started again. At the end the
+collection must hold exactly what the clients and the source have left in it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,17 +115,21 @@ class Client(threading.Thread):
         self.soak, self.random = soak, random.Random(seed)
         self.model: dict[str, tuple[int, dict[str, Any]]] = {}
         self.next_number = seed * 1_000_000
+        self.working = threading.Lock()
+        """Held for a step: who holds those of all clients has a collection that nobody changes."""
 
     def run(self) -> None:
         with httpx.Client(timeout=60) as http:
             while time.monotonic() < self.soak.end:
-                try:
-                    self.step(http)
-                except httpx.TransportError:
-                    # A killed service: whether its last change was made is asked for when it is back.
-                    self.soak.count("requests cut off by a kill")
-                    time.sleep(0.5)
-                    self.reconcile(http)
+                with self.working:
+                    try:
+                        self.step(http)
+                    except httpx.TransportError:
+                        # A killed service: whether its last change was made is asked for when it is back.
+                        self.soak.count("requests cut off by a kill")
+                        time.sleep(0.5)
+                        self.reconcile(http)
+                time.sleep(0.001)  # a lock that is taken again at once is never free for others
 
     def step(self, http: httpx.Client) -> None:
         """One random action, and its check."""
@@ -277,17 +282,18 @@ def list_items(http: httpx.Client, node: Node) -> list[dict[str, Any]]:
 
 
 class Disturbance(threading.Thread):
-    """Changes the source and indexes it, folds, and kills services."""
+    """Changes the source and indexes it, folds, pins, and kills services."""
 
-    def __init__(self, soak: Soak, source: Path, run: list[str], seed: int) -> None:
+    def __init__(self, soak: Soak, clients: list[Client], source: Path, run: list[str], seed: int) -> None:
         super().__init__(name="disturbance")
+        self.clients = clients
         self.soak, self.source, self.command, self.random = soak, source, run, random.Random(seed)
         self.numbers: dict[str, int] = {}
 
     def run(self) -> None:
         while time.monotonic() < self.soak.end - 30:
             time.sleep(self.random.uniform(2, 10))
-            action = self.random.choices(["index", "fold", "kill"], [4, 3, 1])[0]
+            action = self.random.choices(["index", "fold", "kill", "pin"], [4, 3, 1, 1])[0]
             self.soak.count(action)
             getattr(self, action)()
 
@@ -312,6 +318,40 @@ class Disturbance(threading.Thread):
             return
         if answer.status_code not in (200, 202, 409):
             self.soak.fault(f"fold: {answer.status_code} {answer.text[:200]}")
+
+    def pin(self) -> None:
+        """Go back to a snapshot, look whether it is left alone, come back, and look whether all is as before."""
+        with ExitStack() as pauses, httpx.Client(timeout=60) as http:
+            for client in self.clients:
+                pauses.enter_context(client.working)
+            time.sleep(SEEN_BY_OTHERS_S)
+            before = self.contents(http)
+            first, second = self.random.sample(self.soak.nodes, 2)
+            path = f"/collections/{NAME}"
+            snapshots = http.get(f"{first.address}{path}/snapshots").json()["snapshots"]
+            chosen = self.random.choice(snapshots)["snapshot"]
+            answer = http.put(f"{first.address}{path}/pin", data={"snapshot": str(chosen)})
+            if answer.status_code == 409:
+                return  # it is being published
+            if answer.status_code != 200:
+                self.soak.fault(f"pin: {answer.status_code} {answer.text[:200]}")
+            time.sleep(SEEN_BY_OTHERS_S)
+            for node in (first, second):
+                change = http.put(Client.path(node, "pinned"), files={"image": ("p.png", picture(3))})
+                if change.status_code != 409:
+                    self.soak.fault(f"a change of a pinned collection: {change.status_code}")
+                if http.get(f"{node.address}{path}").json()["snapshot"] != chosen:
+                    self.soak.fault(f"the snapshot is another one than {chosen}, to which it is pinned")
+            answer = http.delete(f"{second.address}{path}/pin")
+            if answer.status_code != 200:
+                self.soak.fault(f"unpin: {answer.status_code} {answer.text[:200]}")
+            time.sleep(SEEN_BY_OTHERS_S)
+            if self.contents(http) != before:
+                self.soak.fault("after a pin was taken away the collection is not as it was")
+
+    def contents(self, http: httpx.Client) -> list[dict[str, Any]]:
+        """By service the metadata of all items by key."""
+        return [{item["key"]: item["metadata"] for item in list_items(http, node)} for node in self.soak.nodes]
 
     def kill(self) -> None:
         node = self.random.choice(self.soak.nodes)
@@ -341,7 +381,7 @@ def main() -> None:
         node.start()
     soak = Soak(nodes, time.monotonic() + 60 * options.minutes)
     clients = [Client(soak, f"client-{n}", 100 * options.seed + n + 1) for n in range(options.clients)]
-    disturbance = Disturbance(soak, source, index, options.seed)
+    disturbance = Disturbance(soak, clients, source, index, options.seed)
     disturbance.numbers = {f"source-{number}.png": 10**9 - 1 - number for number in range(10)}
     threads: list[threading.Thread] = [*clients, disturbance]
     for thread in threads:

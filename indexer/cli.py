@@ -33,6 +33,7 @@ VERBS = {
     "rollback": "inspect",
     "unpin": "inspect",
     "create": "live",
+    "configure": "live",
     "fold": "live",
     "delete": "live",
     "restore": "live",

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from lookalike.errors import LookalikeError
@@ -21,22 +22,35 @@ from service.http.problems import LOGGED_CODES, problem_response
 from service.http.strict_route import PARAMETER
 from service.openapi import describe
 from service.routes import (
+    calibrations,
     check,
     collection_changes,
     collections,
     compare,
     duplicates,
+    filtered_changes,
     item_changes,
     items,
     operations,
     page,
     search,
+    snapshots,
 )
 from service.services import run_services
-from service.settings import Settings
+from service.settings import Settings, SettingsError
 from service.telemetry.metrics import Metrics
 
 _LOG = logging.getLogger(__name__)
+CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+CORS_REQUEST_HEADERS = (
+    *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "X-Request-ID"),
+    *("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Offset"),
+)
+CORS_RESPONSE_HEADERS = (
+    *("Content-Disposition", "ETag", "Idempotent-Replayed", "Location", "Retry-After", "Server-Timing", "X-Request-ID"),
+    *("X-Snapshot", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version", "Upload-Length", "Upload-Offset"),
+)
+"""What pages of other sites may read besides the few headers that browsers let them read anyway."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -66,8 +80,11 @@ def create_app(settings: Settings) -> FastAPI:
         check,
         collections,
         collection_changes,
+        snapshots,
+        calibrations,
         duplicates,
         items,
+        filtered_changes,
         item_changes,
         operations,
         page,
@@ -80,11 +97,28 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(UploadError, _respond_to_error)
     app.add_exception_handler(RequestValidationError, _respond_to_validation_error)
     app.add_exception_handler(HTTPException, _respond_to_http_exception)
-    app.add_middleware(RequestMiddleware, metrics=metrics, allowed_hosts=settings.allowed_hosts)
-    describe(app)
+    app.add_middleware(RequestMiddleware, metrics=metrics, settings=settings)
+    if settings.cors_origins:
+        # Outermost: refusals of the middleware within have its headers too, else a page could not read why.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=CORS_METHODS,
+            allow_headers=CORS_REQUEST_HEADERS,
+            expose_headers=CORS_RESPONSE_HEADERS,
+        )
+    describe(app, settings.root_path)
     # A request's path is compared with one route after the other: those with the most requests are first.
     app.router.routes.sort(key=lambda route: not isinstance(route, FastRoute))
+    _check_root_path(app, settings.root_path)
     return app
+
+
+def _check_root_path(app: FastAPI, root_path: str) -> None:
+    """Raise SettingsError for a path that cannot be told from the service's own."""
+    own = {str(getattr(route, "path", "")).split("/")[1] for route in app.routes if getattr(route, "path", "")}
+    if root_path and root_path.split("/")[1] in own:
+        raise SettingsError(f"{root_path} begins as a path of the service itself does: choose another --root-path")
 
 
 async def _respond_to_error(request: Request, error: Exception) -> Response:

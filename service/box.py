@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import BeforeValidator, WithJsonSchema
+import json
 
 from lookalike.encoder.base import RGB
 
@@ -14,23 +12,17 @@ WHOLE_PICTURE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
 def parse_box(value: object) -> object:
-    """``x0,y0,x1,y1`` as four numbers; raises ValueError where they are not the corners of a part of the picture."""
+    """``x0,y0,x1,y1``, or a JSON list of these, as four numbers; raises ValueError unless they are a part's corners."""
     if not isinstance(value, str):
         return value
     try:
-        left, top, right, bottom = (float(word) for word in value.split(",", 4))
-    except ValueError as error:
+        words = json.loads(value) if value.startswith("[") else value.split(",", 4)
+        left, top, right, bottom = (float(word) for word in words)
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
         raise ValueError("must be four numbers, x0,y0,x1,y1, such as 0.1,0.2,0.9,0.8") from error
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise ValueError("must lie in the picture: 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1")
     return left, top, right, bottom
-
-
-BoxField = Annotated[
-    Box,
-    BeforeValidator(parse_box),
-    WithJsonSchema({"type": "string", "examples": ["0.1,0.2,0.9,0.8"]}),
-]
 
 
 def crop(pixels: RGB, box: Box) -> RGB:

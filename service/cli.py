@@ -17,7 +17,7 @@ from lookalike.options import MEBIBYTE, ImageLimits, Places, RuntimeName
 from lookalike.usage import plain_message, unknown_variables
 from lookalike.wiring import prefer_runtime
 from service.process import few_arenas, few_collections
-from service.settings import Settings, SettingsError, default_hosts, read_keys
+from service.settings import Settings, SettingsError, default_hosts, read_keys, read_origins, read_root_path
 
 
 class _PlainCommand(TyperCommand):
@@ -77,7 +77,9 @@ EncodersDir = Annotated[
 Keys = Annotated[
     str | None,
     _flag(
-        "api-keys", "read:KEY or write:KEY, several separated by commas. Others can see a flag: prefer the variable."
+        "api-keys",
+        "read:KEY or write:KEY, several separated by commas; read@mugs+shop-*:KEY is for these collections only. "
+        "Others can see a flag: prefer the variable.",
     ),
 ]
 KeysFile = Annotated[Path | None, _flag("api-keys-file", "File with one of these a line.")]
@@ -95,6 +97,17 @@ AllowedHosts = Annotated[
         "Names that the Host header may have, separated by commas. Without it: those of this machine if only it is "
         "served and there are no keys, else any.",
     ),
+]
+CorsOrigins = Annotated[
+    str | None,
+    _flag(
+        "cors-origins",
+        "Other sites whose pages may use this service from a browser, separated by commas: https://shop.example.",
+    ),
+]
+RootPath = Annotated[
+    str,
+    _flag("root-path", "Path below which a proxy shows the service, such as /images; with or without it is answered."),
 ]
 MaxMegabytes = Annotated[int, _flag("max-megabytes", "Refuse larger files.", min=1)]
 MaxMegapixels = Annotated[int, _flag("max-megapixels", "Refuse larger pictures.", min=1)]
@@ -133,6 +146,8 @@ def serve(
     api_keys_file: KeysFile = None,
     allow_anonymous: AllowAnonymous = False,
     allowed_hosts: AllowedHosts = None,
+    cors_origins: CorsOrigins = None,
+    root_path: RootPath = "",
     max_megabytes: MaxMegabytes = DEFAULT_LIMITS.max_bytes // MEBIBYTE,
     max_megapixels: MaxMegapixels = DEFAULT_LIMITS.max_pixels // 1_000_000,
     max_in_flight: MaxInFlight = 64,
@@ -159,6 +174,8 @@ def serve(
             keys=keys,
             allow_anonymous=allow_anonymous,
             allowed_hosts=hosts or default_hosts(host, keys),
+            cors_origins=read_origins(cors_origins),
+            root_path=read_root_path(root_path),
             limits=ImageLimits(max_megabytes * MEBIBYTE, max_megapixels * 1_000_000),
             capacity=max_in_flight,
             request_timeout=request_timeout,

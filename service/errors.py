@@ -94,10 +94,34 @@ class ItemChangedError(RequestError):
     code = "item-changed"
 
 
+class SnapshotUnknownError(RequestError):
+    """The collection has no snapshot of this number, or has it no longer; the detail lists those that there are."""
+
+    code = "snapshot-unknown"
+
+
+class CalibrationMissingError(RequestError):
+    """Neither the collection nor its encoder is calibrated, or the collection has no calibration of its own."""
+
+    code = "calibration-missing"
+
+
 class DuplicatesNotSearchedError(RequestError):
     """The collection has not been searched for duplicates yet; the detail has the command that does it."""
 
     code = "duplicates-not-searched"
+
+
+class IdempotencyMismatchError(RequestError):
+    """The Idempotency-Key was sent with another request before."""
+
+    code = "idempotency-mismatch"
+
+
+class IdempotencyRunningError(RequestError):
+    """The request with this Idempotency-Key is still being worked on."""
+
+    code = "idempotency-running"
 
 
 class OverloadedError(RequestError):

@@ -189,6 +189,8 @@ def _required(item: ItemRecord | None) -> ItemRecord:
 
 
 def _result(change: ItemChange, outcome: ChangeOutcome) -> ChangeResult | None:
+    if outcome.problem is not None:
+        return outcome.problem
     if outcome.status is ChangeStatus.CONFLICT:
         return None if change.if_match is None else _mismatch(change)
     if outcome.status is ChangeStatus.MISSING:

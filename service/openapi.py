@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
 from service.dependencies.auth import SCHEME
+from service.http.json_form import IN_JSON
 from service.http.problems import MEDIA_TYPE, Problem
 
 DESCRIPTION = """Image similarity search: post a picture, get the indexed pictures most like it.
@@ -19,13 +20,16 @@ Errors are `application/problem+json` with a stable `code`. Scores are cosines, 
 """
 
 
-def describe(app: FastAPI) -> None:
-    """Make ``app.openapi()`` give the whole document, its paths in the order in which the routes are now."""
+def describe(app: FastAPI, root_path: str) -> None:
+    """Make ``app.openapi()`` give the whole document, its paths in the order in which the routes are now.
+
+    The paths are below ``root_path``.
+    """
     routes = list(app.routes)
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app, routes)
+            app.openapi_schema = _document(app, routes) | ({"servers": [{"url": root_path}]} if root_path else {})
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # the framework's documented way
@@ -51,4 +55,13 @@ def _document(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
                 "description": "What went wrong.",
                 "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
             }
+    _remove(document, IN_JSON)
     return document
+
+
+def _remove(value: Any, name: str) -> None:
+    """Remove members of this name at every depth."""
+    if isinstance(value, dict):
+        value.pop(name, None)
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _remove(part, name)

@@ -102,7 +102,7 @@ async def _search_batch(
     request: Request, services: Services, snapshot: OpenSnapshot, form: BatchForm, stopwatch: Stopwatch
 ) -> BatchAnswer:
     await snapshot.encoder()
-    options = SearchOptions.from_request(form)
+    options = SearchOptions.from_request(form, request.query_params.multi_items())
     await _prepare_filter(services, snapshot, options)
     semaphore = asyncio.Semaphore(CONCURRENT_PICTURES)
 

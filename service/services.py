@@ -29,6 +29,7 @@ from service.inference.decoder_pool import DecoderPool
 from service.inference.encoder_pool import EncoderPool
 from service.settings import UPLOAD_BYTES, Settings
 from service.snapshots import Snapshots
+from service.stored_answers import StoredAnswers
 from service.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Services:
         self.encoders = EncoderPool(settings.places.encoders_dir, settings.encoders_kept)
         self.snapshots = Snapshots(settings.places, self.encoders, metrics)
         self.folding = Folding(settings, self.snapshots)
+        self.stored_answers = StoredAnswers(settings.places)
         self.decoder_pool = DecoderPool(settings.decoders, settings.limits)
         # Half as many threads as decoders: checks for copies must not slow down searches.
         self.copy_checker = CopyChecker(max(1, settings.decoders // 2))
@@ -117,6 +119,7 @@ class Services:
         self._background.cancel()
         await asyncio.gather(self._background, return_exceptions=True)
         await self.folding.close()
+        await self.stored_answers.close()
         await self.batcher.close()
         self.decoder_pool.close()
         self.copy_checker.close()

@@ -29,6 +29,7 @@ from lookalike.errors import (
     SnapshotDamagedError,
 )
 from lookalike.options import Places
+from service.access import current_access
 from service.errors import FieldInvalidError
 from service.inference.encoder_pool import EncoderPool
 from service.open_snapshot import OpenSnapshot
@@ -53,6 +54,15 @@ async def _try_encoder(snapshot: OpenSnapshot) -> None:
     """Load a snapshot's encoder; without it, requests that need no encoder are still answered."""
     with suppress(EncoderError):
         await snapshot.load_encoder()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CollectionState:
+    """A collection's current snapshot, if it has one, and why its newest one could not be opened, if it could not."""
+
+    name: str
+    current: OpenSnapshot | None
+    problem: LookalikeError | None
 
 
 @dataclass(eq=False)
@@ -83,16 +93,25 @@ class Snapshots:
         self._live_thread = ThreadPoolExecutor(1, thread_name_prefix="live")
 
     def names(self) -> list[str]:
-        """The names of all collections, also of those without a current snapshot."""
-        return sorted(self._slots)
+        """The names of the collections that may be used, also of those without a current snapshot."""
+        return [state.name for state in self.states() if current_access.get().covers(state.name)]
+
+    def states(self) -> list[CollectionState]:
+        """What is known of all collections, also of those that the request at hand may not use."""
+        return [CollectionState(name, slot.current, slot.problem) for name, slot in sorted(self._slots.items())]
 
     def current(self, name: str | None) -> OpenSnapshot | None:
-        """A collection's current snapshot, if it has one; without a name, that of the only collection."""
-        slot = self._slots.get(name) if name is not None else self._only_slot()
-        return None if slot is None else slot.current
+        """A collection's current snapshot, if it has one; without a name, that of the only collection.
 
-    def _only_slot(self) -> _Slot | None:
-        return next(iter(self._slots.values())) if len(self._slots) == 1 else None
+        Raises ForbiddenError for a collection that the request at hand may not use.
+        """
+        if name is None:
+            names = self.names()
+            name = names[0] if len(names) == 1 else ""
+        else:
+            current_access.get().require(name)
+        slot = self._slots.get(name)
+        return None if slot is None else slot.current
 
     def problem(self, name: str) -> LookalikeError | None:
         """Why a collection's newest snapshot could not be opened, if it could not."""
@@ -103,10 +122,12 @@ class Snapshots:
     async def lease(self, name: str | None) -> AsyncIterator[OpenSnapshot]:
         """A context with a collection's current snapshot; without a name, that of the only collection.
 
-        Raises CollectionNotFoundError, CollectionNotReadyError, the error of opening it, or FieldInvalidError if
-        there are several collections.
+        Raises ForbiddenError for a collection that the request at hand may not use, CollectionNotFoundError,
+        CollectionNotReadyError, the error of opening it, or FieldInvalidError if there are several collections.
         """
-        snapshot = await self._find(name if name is not None else await self._only())
+        name = name if name is not None else await self._only()
+        current_access.get().require(name)
+        snapshot = await self._find(name)
         snapshot.leases += 1
         try:
             yield snapshot
@@ -115,12 +136,32 @@ class Snapshots:
             if snapshot.is_retired and snapshot.leases == 0:
                 await self._in_thread(snapshot.close)
 
+    async def layout(self, name: str) -> CollectionLayout:
+        """Where a collection's files are, also of one that cannot be served.
+
+        Raises CollectionNotFoundError, and ForbiddenError for one that the request at hand may not use.
+        """
+        current_access.get().require(name)
+        if name not in self._slots:
+            await self._run_detached(self._poll(name))
+        if name not in self._slots:
+            raise self._not_found(name)
+        return CollectionLayout.of(self._places.collections_dir, name)
+
+    async def run_to_end(self, work: Coroutine[None, None, None]) -> None:
+        """Await work that goes on if the caller is cancelled, and that ends before everything is closed."""
+        await self._run_detached(work)
+
     async def poll(self, name: str) -> None:
         """Make the newest snapshot of a collection the current one, if its files have changed."""
         await self._run_detached(self._poll(name))
 
     async def refresh(self, name: str) -> None:
-        """Make the newest snapshot of a collection the current one; raises the error of opening it."""
+        """Make the newest snapshot of a collection the current one.
+
+        Raises ForbiddenError for a collection that the request at hand may not use, and the error of opening it.
+        """
+        current_access.get().require(name)
         await self._run_detached(self._poll(name, force=True))
         await self.take_changes(name)
         slot = self._slots.get(name)
@@ -189,8 +230,7 @@ class Snapshots:
             await self._run_detached(self._poll(name))
             slot = self._slots.get(name)
         if slot is None:
-            hint = f"the collections are {', '.join(self.names())}" if self._slots else "nothing has been indexed yet"
-            raise CollectionNotFoundError(f"collection {name[:80]!r} does not exist; {hint}", subject="collection")
+            raise self._not_found(name)
         if slot.current is not None:
             return slot.current
         if slot.problem is not None:
@@ -199,6 +239,11 @@ class Snapshots:
         raise CollectionNotReadyError(
             f"the collection {name!r} has published nothing yet: index it first", subject="collection"
         )
+
+    def _not_found(self, name: str) -> CollectionNotFoundError:
+        names = self.names()
+        hint = f"the collections are {', '.join(names)}" if names else "nothing has been indexed yet"
+        return CollectionNotFoundError(f"collection {name[:80]!r} does not exist; {hint}", subject="collection")
 
     async def _poll(self, name: str, *, force: bool = False) -> None:
         """Open the collection's newest snapshot if it is not the current one."""

@@ -18,6 +18,7 @@ from indexer.commands.options import (
     FusionOption,
     IncludeOption,
     InputSizeOption,
+    KeepOption,
     MaxMegabytesOption,
     MaxMegapixelsOption,
     MemoryOption,
@@ -48,16 +49,10 @@ from indexer.ingest.verdicts import Verdict
 from lookalike.catalogue.records import NO_SOURCE, CollectionSettings
 from lookalike.collection.builder import BuildOptions
 from lookalike.collection.index_command import DEFAULT_KEEP
-from lookalike.errors import CollectionNotFoundError, LookalikeError, SourceShrunkError
+from lookalike.errors import CollectionNotFoundError, CollectionPinnedError, LookalikeError, SourceShrunkError
 from lookalike.index.planner import DEFAULT_RECALL
 from lookalike.options import ImageLimits
 
-KeepOption = Annotated[
-    int,
-    typer.Option(
-        "--keep", envvar="LOOKALIKE_KEEP", min=2, help="Number of snapshots to keep, the current one included."
-    ),
-]
 ReencodeOption = Annotated[
     bool,
     typer.Option("--reencode", help="Allow another encoder: encode all pictures again."),
@@ -104,7 +99,7 @@ def index(
     engine: EngineOption = Engine.AUTO,
     recall: RecallOption = DEFAULT_RECALL,
     memory: MemoryOption = None,
-    keep: KeepOption = DEFAULT_KEEP,
+    keep: KeepOption = None,
     reencode: ReencodeOption = False,
     allow_empty: EmptyOption = False,
     allow_removals: RemovalsOption = False,
@@ -122,7 +117,7 @@ def index(
     limits = image_limits(max_megabytes, max_megapixels)
     settings = CollectionSettings(
         engine.value,
-        keep,
+        keep or DEFAULT_KEEP,
         limits.max_bytes,
         limits.max_pixels,
         recall,
@@ -131,7 +126,7 @@ def index(
     )
     options = RunOptions(
         PipelineOptions(batch, workers, limits),
-        BuildOptions(settings, allow_other_encoder=reencode),
+        BuildOptions(settings, allow_other_encoder=reencode, keeps_retention=keep is None),
         allow_empty,
         allow_removals,
     )
@@ -168,17 +163,18 @@ def reindex(
     rejected_count, failure_count, shrunk_count, pinned_count = 0, 0, 0, 0
     for record in collections:
         try:
-            if session.layout(record.name).is_pinned():
-                pinned_count += 1
-                _say_pinned(session, record.name)
-                continue
+            session.layout(record.name).require_unpinned()
             if record.source.kind == NO_SOURCE:
                 fold_collection(session.places, record.name, session.reporter)
                 continue
             limits = ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
-            options = RunOptions(PipelineOptions(batch, workers, limits), BuildOptions(record.settings))
+            build = BuildOptions(record.settings, keeps_retention=True, respects_pin=True)
+            options = RunOptions(PipelineOptions(batch, workers, limits), build)
             request = IndexRequest(record.name, record.source.location, record.source.root, record.encoder)
             rejected_count += _run(session, request, options).rejected_count
+        except CollectionPinnedError:
+            pinned_count += 1
+            _say_pinned(session, record.name)
         except LookalikeError as error:
             failure_count += 1
             shrunk_count += isinstance(error, SourceShrunkError)

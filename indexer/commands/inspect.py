@@ -17,11 +17,12 @@ from lookalike.collection.builder import find_rolled_back
 from lookalike.collection.encoder_check import describe_encoder
 from lookalike.collection.index_command import reencode_command
 from lookalike.collection.layout import CollectionLayout
+from lookalike.collection.pins import roll_back, take_pin_away
 from lookalike.collection.snapshot import read_manifest
 from lookalike.collection.snapshot_manifest import Manifest
-from lookalike.errors import LookalikeError, SnapshotDamagedError, SnapshotNotFoundError
+from lookalike.errors import LookalikeError, SnapshotDamagedError
 from lookalike.options import ImageLimits
-from lookalike.storage import disk_errors
+from lookalike.wiring import INDEX_TYPES
 
 
 @with_collections
@@ -136,18 +137,10 @@ def rollback(
 
     The job that brings all collections up to date leaves it there, and it takes no live changes.
     """
+    layout = session.layout(collection)
     with session.catalogue(collection) as catalogue:
         record = catalogue.collection(collection)
-    layout = session.layout(collection)
-    with disk_errors(layout.root):
-        layout.create_folders()
-    with layout.hold_lock():
-        target = _previous_generation(session, collection) if to is None else to
-        _check_generation(session, collection, target)
-        with session.collection(collection, generation=target, whole=True) as open_collection:
-            open_collection.check_rows()
-        with disk_errors(layout.root):
-            layout.point_to(target, pinned=target < layout.complete_generations()[-1])
+        target = roll_back(layout, catalogue, INDEX_TYPES, to)
     session.reporter.answer(
         f"{collection}: snapshot {target} is current{_until(layout, record)}", collection=collection, snapshot=target
     )
@@ -157,26 +150,8 @@ def rollback(
 def unpin(session: Session, collection: CollectionOption) -> None:
     """End a rollback: make the newest snapshot the current one again."""
     with session.catalogue(collection) as catalogue:
-        catalogue.collection(collection)
-    layout = session.layout(collection)
-    with layout.hold_lock():
-        complete = layout.complete_generations()
-        _check_generation(session, collection, complete[-1] if complete else 0)
-        with disk_errors(layout.root):
-            layout.point_to(complete[-1])
-    session.reporter.answer(
-        f"{collection}: snapshot {complete[-1]} is current", collection=collection, snapshot=complete[-1]
-    )
-
-
-def _check_generation(session: Session, collection: str, generation: int) -> None:
-    generations = session.layout(collection).complete_generations()
-    if generation not in generations:
-        raise SnapshotNotFoundError(
-            f"the collection {collection!r} has no snapshot {generation}; there are: "
-            f"{', '.join(map(str, generations)) or 'none'}",
-            subject=collection,
-        )
+        newest = take_pin_away(session.layout(collection), catalogue)
+    session.reporter.answer(f"{collection}: snapshot {newest} is current", collection=collection, snapshot=newest)
 
 
 def _until(layout: CollectionLayout, record: CollectionRecord) -> str:
@@ -196,21 +171,3 @@ def _until(layout: CollectionLayout, record: CollectionRecord) -> str:
                 f"to stay with {describe_encoder(current.encoder)} run `{command}`"
             )
     return text
-
-
-def _previous_generation(session: Session, collection: str) -> int:
-    layout = session.layout(collection)
-    complete = layout.complete_generations()
-    try:
-        current = layout.current()
-    except SnapshotDamagedError:
-        # The pointer is what is damaged: the newest complete snapshot is as good as it was.
-        current = complete[-1] + 1 if complete else 0
-    older = [generation for generation in complete if generation < current]
-    if not older:
-        generations = ", ".join(map(str, complete))
-        raise SnapshotNotFoundError(
-            f"the collection {collection!r} has no snapshot older than {current}; there are: {generations}",
-            subject=collection,
-        )
-    return older[-1]

@@ -1,4 +1,4 @@
-"""Collections that are changed live: ``create``, ``fold``, ``delete`` and ``restore``."""
+"""Collections that are changed live: ``create``, ``configure``, ``fold``, ``delete`` and ``restore``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from indexer.commands.options import (
     EngineOption,
     FusionOption,
     InputSizeOption,
+    KeepOption,
     MaxMegabytesOption,
     MaxMegapixelsOption,
     RecallOption,
@@ -23,13 +24,15 @@ from indexer.commands.session import Session, with_collections
 from indexer.ingest.fold import fold_collection
 from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import CollectionEncoder
-from lookalike.collection.index_command import DEFAULT_KEEP
+from lookalike.collection.index_command import DEFAULT_KEEP, MAX_KEEP, MIN_KEEP
 from lookalike.collection.lifecycle import (
     create_collection,
     delete_collection,
     purge_collection,
     restore_collection,
 )
+from lookalike.filters.declared_columns import COLUMN_TYPES, parse_columns
+from lookalike.filters.fields import ElementType
 from lookalike.index.planner import DEFAULT_RECALL
 from lookalike.wiring import INDEX_TYPES, load_encoder
 
@@ -44,6 +47,28 @@ PurgeOption = Annotated[
 ]
 
 
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="NAME:TYPE",
+        help=f"Declare a column of metadata with its type: {', '.join(COLUMN_TYPES)}. May be repeated.",
+    ),
+]
+NewKeepOption = Annotated[
+    int | None,
+    typer.Option("--keep", min=MIN_KEEP, max=MAX_KEEP, help="Number of snapshots to keep from the next one on."),
+]
+DropColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--drop-column",
+        metavar="NAME",
+        help="Take the declaration of a column away; its values stay. May be repeated.",
+    ),
+]
+
+
 @with_collections
 def create(
     session: Session,
@@ -53,6 +78,8 @@ def create(
     input_size: InputSizeOption = None,
     engine: EngineOption = Engine.AUTO,
     recall: RecallOption = DEFAULT_RECALL,
+    column: ColumnOption = None,
+    keep: KeepOption = None,
     max_megabytes: MaxMegabytesOption = 64,
     max_megapixels: MaxMegapixelsOption = 100,
 ) -> None:
@@ -62,10 +89,11 @@ def create(
     """
     request = encoder_request(encoder, fusion, input_size)
     limits = image_limits(max_megabytes, max_megapixels)
-    settings = CollectionSettings(engine.value, DEFAULT_KEEP, limits.max_bytes, limits.max_pixels, recall)
+    columns = {name: kind for name, kind in _columns(column).items() if kind is not None}
+    settings = CollectionSettings(engine.value, keep or DEFAULT_KEEP, limits.max_bytes, limits.max_pixels, recall)
     identity = CollectionEncoder(request, load_encoder(request, session.places.encoders_dir).spec)
     with session.catalogue() as catalogue:
-        manifest = create_collection(session.layout(collection), catalogue, identity, settings, INDEX_TYPES)
+        manifest = create_collection(session.layout(collection), catalogue, identity, settings, INDEX_TYPES, columns)
     session.reporter.answer(
         f"{collection}: empty, with the encoder {manifest.encoder.name}; send pictures with "
         f"PUT /collections/{collection}/items/KEY",
@@ -73,6 +101,50 @@ def create(
         snapshot=manifest.generation,
         encoder=manifest.encoder.name,
     )
+
+
+@with_collections
+def configure(
+    session: Session,
+    collection: CollectionOption,
+    column: ColumnOption = None,
+    drop_column: DropColumnOption = None,
+    keep: NewKeepOption = None,
+) -> None:
+    """Declare columns of metadata, or change how many snapshots are kept; without a flag, say how both are.
+
+    From then on no item is stored with a value of another type: sent ones are refused, a table's values are left out. A
+    column of which items have values of another type is not declared.
+    """
+    columns = _columns(column)
+    with session.catalogue(collection) as catalogue:
+        before = catalogue.collection(collection)
+        for name in drop_column or []:
+            if name not in before.columns:
+                raise typer.BadParameter(f"no column {name!r} is declared", param_hint="--drop-column")
+            columns[name] = None
+        catalogue.collection_store().configure(before.id, columns, keep=keep)
+        record = catalogue.collection(collection)
+    declared = {name: str(kind) for name, kind in sorted(record.columns.items())}
+    text = ", ".join(f"{name}: {kind}" for name, kind in declared.items()) or "none"
+    session.reporter.answer(
+        f"{collection}: declared columns: {text}; {record.settings.keep} snapshots are kept",
+        collection=collection,
+        columns=declared,
+        keep=record.settings.keep,
+    )
+
+
+def _columns(words: list[str] | None) -> dict[str, ElementType | None]:
+    """The columns of ``NAME:TYPE`` words; raises BadParameter."""
+    columns: dict[str, str] = {}
+    for word in words or []:
+        name, _, kind = word.rpartition(":")
+        columns[name] = kind
+    try:
+        return parse_columns(columns)
+    except ValueError as error:
+        raise typer.BadParameter(f"write NAME:TYPE; {error}", param_hint="--column") from error
 
 
 @with_collections

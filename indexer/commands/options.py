@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from lookalike.collection.index_command import DATA_FOLDER, default_memory
+from lookalike.collection.index_command import DATA_FOLDER, DEFAULT_KEEP, MAX_KEEP, MIN_KEEP, default_memory
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
 from lookalike.options import MEBIBYTE, EncoderRequest, ImageLimits, SourceOptions
 from lookalike.thresholds import DEFAULT_VALUE
@@ -112,6 +112,17 @@ SourceEncodingOption = Annotated[
         envvar="LOOKALIKE_SOURCE_ENCODING",
         help="Encoding of a manifest's text, or of the names in a zip that do not say theirs, such as cp932. "
         "Without it: found out.",
+    ),
+]
+KeepOption = Annotated[
+    int | None,
+    typer.Option(
+        "--keep",
+        envvar="LOOKALIKE_KEEP",
+        min=MIN_KEEP,
+        max=MAX_KEEP,
+        help="Number of snapshots to keep, the current one included. Without it: as many as the collection keeps "
+        f"already, {DEFAULT_KEEP} of a new one.",
     ),
 ]
 MaxMegabytesOption = Annotated[

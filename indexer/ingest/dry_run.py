@@ -39,6 +39,7 @@ from lookalike.errors import (
     SourceEmptyError,
     SourceError,
 )
+from lookalike.filters.declared_columns import NO_COLUMNS, DeclaredColumns
 from lookalike.images import decode, sniff
 from lookalike.options import Places
 from lookalike.sources.base import Entry, RefusedEntry, Source
@@ -56,6 +57,7 @@ class PublishedCollection:
     catalogue: Catalogue
     id: int
     generation: int
+    declared: DeclaredColumns
 
 
 def dry_run_collection(places: Places, request: IndexRequest, options: RunOptions, reporter: Reporter) -> DryRun:
@@ -64,16 +66,19 @@ def dry_run_collection(places: Places, request: IndexRequest, options: RunOption
     """
     layout = CollectionLayout.of(places.collections_dir, request.name)
     with ExitStack() as stack:
-        source = stack.enter_context(closing(open_requested(request, options.build.settings.source_options)))
-        if not options.build.allow_other_encoder:
-            check_request_fits_collection(layout, request.encoder)
-        encoder = load_encoder(request.encoder, places.encoders_dir)
         collection = None
         with suppress(CollectionNotFoundError):
             catalogue = open_catalogue(places, collection=request.name)
             stack.callback(catalogue.close)
             generation = max(layout.complete_generations(), default=0)
-            collection = PublishedCollection(catalogue, catalogue.collection(request.name).id, generation)
+            record = catalogue.collection(request.name)
+            collection = PublishedCollection(catalogue, record.id, generation, record.columns)
+        source_options = options.build.settings.source_options
+        declared = NO_COLUMNS if collection is None else collection.declared
+        source = stack.enter_context(closing(open_requested(request, source_options, declared)))
+        if not options.build.allow_other_encoder:
+            check_request_fits_collection(layout, request.encoder)
+        encoder = load_encoder(request.encoder, places.encoders_dir)
         dry_run = DryRun(request.name, source, collection, encoder, options.pipeline)
         with reporter.stage(f"{request.name}: reading", 0) as stage:
             dry_run.run(stage)

@@ -125,6 +125,7 @@ class Pipeline:
         self.timings.read_s += outcome.read_s
         self.timings.decode_s += outcome.decode_s
         key, item = outcome.entry.key, outcome.item
+        remark = "; ".join(filter(None, (outcome.entry.remark, outcome.remark)))
         if outcome.error is not None:
             self._record_error(outcome.entry, item, outcome.error)
         elif outcome.is_removed:
@@ -132,16 +133,17 @@ class Pipeline:
             self.report.record(key, Verdict.IGNORED, remark="removed live, and not changed in the source since")
         elif outcome.is_unchanged and item is not None:
             self._writer.mark_unchanged(item)
-            self.report.record(key, Verdict.RESUMED if self.builder.is_resumed(item) else Verdict.UNCHANGED)
+            verdict = Verdict.RESUMED if self.builder.is_resumed(item) else Verdict.UNCHANGED
+            self.report.record(key, verdict, remark=remark)
         elif outcome.duplicate is not None:
             self._writer.store(outcome.duplicate)
             same_bytes = item is not None and item.draft.content_digest == outcome.duplicate.draft.content_digest
-            self.report.record(key, Verdict.UPDATED if same_bytes else Verdict.INDEXED)
+            self.report.record(key, Verdict.UPDATED if same_bytes else Verdict.INDEXED, remark=remark)
         elif outcome.picture is not None:
             draft, prepared_picture = outcome.picture
             self._batch_items.append((draft, None if item is None else item.id))
             self._prepared_pictures.append(prepared_picture)
-            self.report.record(key, Verdict.INDEXED, remark=outcome.remark)
+            self.report.record(key, Verdict.INDEXED, remark=remark)
         if len(self._batch_items) >= self.options.batch:
             self._encode_batch()
 

@@ -23,12 +23,12 @@ from lookalike.collection.builder import (
     BuildOptions,
     CollectionEncoder,
     check_request_fits_collection,
-    find_rolled_back,
 )
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.base import ImageEncoder
 from lookalike.errors import SourceEmptyError
+from lookalike.filters.declared_columns import NO_COLUMNS, DeclaredColumns
 from lookalike.options import EncoderRequest, Places, SourceOptions
 from lookalike.sources.base import Source
 from lookalike.sources.exclusions import describe_excluded
@@ -146,7 +146,8 @@ def index_collection(
     """
     start = time.monotonic()
     layout = CollectionLayout.of(places.collections_dir, request.name)
-    source = open_requested(request, options.build.settings.source_options)
+    declared = declared_columns(catalogue, request.name)
+    source = open_requested(request, options.build.settings.source_options, declared)
     try:
         with reporter.stage(f"{request.name}: listing", 0) as stage:
             entries = 0
@@ -162,13 +163,13 @@ def index_collection(
             reporter.say(f"warning: {remark}")
         source_record = SourceRecord(source.kind, source.location, request.root)
         identity = CollectionEncoder(request.encoder, encoder.spec)
-        rollback = find_rolled_back(layout)
+        pinned_generation = layout.current() if layout.is_pinned() else None
         with Builder.open(layout, catalogue, source_record, identity, INDEX_TYPES, options.build) as (builder, damage):
             for line in damage:
                 reporter.say(f"warning: {line}")
-            if rollback is not None:
+            if pinned_generation is not None:
                 reporter.say(
-                    f"{request.name}: the rollback to snapshot {rollback.generation} ends with this run, which goes "
+                    f"{request.name}: the rollback to snapshot {pinned_generation} ends with this run, which goes "
                     f"on from snapshot {builder.generation - 1}"
                 )
             return _run(CountedSource(source, entries, start), builder, encoder, options, reporter)
@@ -176,10 +177,16 @@ def index_collection(
         source.close()
 
 
-def open_requested(request: IndexRequest, options: SourceOptions) -> Source:
+def open_requested(request: IndexRequest, options: SourceOptions, declared: DeclaredColumns = NO_COLUMNS) -> Source:
     """The source of a run, open; raises a leaf of SourceError."""
     root = None if request.root is None else Path(request.root)
-    return open_source(request.location, images_root=root, options=options)
+    return open_source(request.location, images_root=root, options=options, declared=declared)
+
+
+def declared_columns(catalogue: Catalogue, name: str) -> DeclaredColumns:
+    """The declared columns of a collection; none where there is no collection of this name yet."""
+    records = (record for record in catalogue.collections() if record.name == name)
+    return next((record.columns for record in records), NO_COLUMNS)
 
 
 def _refuse_empty(request: IndexRequest, catalogue: Catalogue) -> None:

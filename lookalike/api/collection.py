@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from lookalike.api.encoder import Encoder
-from lookalike.api.live import create_empty, make_change, new_version
+from lookalike.api.live import configure_collection, create_empty, make_change, new_version
 from lookalike.api.pictures import Image, check_many
 from lookalike.calibration import Calibration
 from lookalike.catalogue.live_changes import ChangeOutcome, LiveChange
@@ -21,21 +21,18 @@ from lookalike.catalogue.metadata import check_metadata
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemRecord, MetadataValue, SourceRecord
 from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet
 from lookalike.collection.encoder_check import check_same_encoder
-from lookalike.collection.index_command import reencode_command
+from lookalike.collection.index_command import DEFAULT_KEEP, check_keep, reencode_command
 from lookalike.collection.item_edit import ItemEdit
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.origin import find_path
 from lookalike.collection.searcher import Hit, Searcher
-from lookalike.collection.snapshot import Snapshot, open_snapshot
+from lookalike.collection.snapshot import open_current_snapshot, open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.copies import is_plain_picture
 from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.spec import EncoderSpec
-from lookalike.errors import (
-    SnapshotDamagedError,
-    SnapshotNotFoundError,
-)
 from lookalike.filters import Condition, Where
+from lookalike.filters.declared_columns import read_columns
 from lookalike.index.base import Neighbours, VectorIndex
 from lookalike.options import ImageLimits, Places
 from lookalike.thresholds import Threshold
@@ -97,7 +94,7 @@ class Collection:
         try:
             record = catalogue.collection(name)
             snapshot = (
-                _current_snapshot(layout, whole)
+                open_current_snapshot(layout, whole=whole)
                 if generation is None
                 else open_snapshot(layout, generation, whole=whole)
             )
@@ -120,15 +117,18 @@ class Collection:
         name: str,
         *,
         encoder: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        keep: int = DEFAULT_KEEP,
         database_url: str | None = None,
         encoders_dir: str | os.PathLike[str] | None = None,
     ) -> Self:
         """A new, empty collection, to be filled with ``upsert``; without ``encoder`` that is the default one.
 
-        Raises CollectionExistsError, CollectionNameError and the errors of loading the encoder.
+        ``columns`` declares columns of metadata, see ``configure``; ``keep`` is how many snapshots stay. Raises
+        CollectionExistsError, CollectionNameError, ValueError and the errors of loading the encoder.
         """
         places = Places(Path(data_dir), database_url, None if encoders_dir is None else Path(encoders_dir))
-        create_empty(places, name, encoder)
+        create_empty(places, name, encoder, read_columns(columns or {}), check_keep(keep))
         return cls.open(data_dir, name, database_url=database_url, encoders_dir=encoders_dir)
 
     def __repr__(self) -> str:
@@ -195,7 +195,8 @@ class Collection:
         """Add an item, or replace its picture, its metadata or both; what is not given stays. Searches see it at once.
 
         Raises ItemNotFoundError for a new item without a picture, VersionMismatchError if somebody else changes it at
-        the same time, leaves of ImageError, ValueError for metadata that cannot be stored, and CollectionPinnedError.
+        the same time, leaves of ImageError, ValueError for metadata that cannot be stored, MetadataInvalidError for a
+        value that is not of its column's type, and CollectionPinnedError.
         """
         checked = None if metadata is None else check_metadata(metadata)
         edit = ItemEdit(title=title, product_id=product_id, metadata=checked)
@@ -205,6 +206,15 @@ class Collection:
     def delete(self, key: str) -> None:
         """Remove an item; raises ItemNotFoundError, and CollectionPinnedError."""
         make_change(self, LiveChange(key))
+        self._refreshed()
+
+    def configure(self, *, columns: Mapping[str, str | None] | None = None, keep: int | None = None) -> None:
+        """Declare the types of metadata columns, such as ``{"price": "number"}``, and set how many snapshots stay.
+
+        Types are text, number, boolean, date, and list of each; None takes a declaration away. From then on no item is
+        stored with another value. Raises ValueError, and ColumnConflictError if items have values of another type.
+        """
+        self._record = configure_collection(self.searcher.catalogue, self._record, columns or {}, keep)
         self._refreshed()
 
     def _refreshed(self) -> Self:
@@ -384,14 +394,3 @@ class Collection:
         request = self.manifest.encoder_request
         command = reencode_command(self._layout.name, self.origin, request, self.settings, self._layout.data)
         check_same_encoder(self._layout.name, self.manifest.encoder, spec, command=command)
-
-
-def _current_snapshot(layout: CollectionLayout, whole: bool) -> Snapshot:
-    """The current snapshot; if it was replaced and pruned while it was being opened, the one that replaced it."""
-    while True:
-        generation = layout.current()
-        try:
-            return open_snapshot(layout, generation, whole=whole)
-        except (SnapshotDamagedError, SnapshotNotFoundError):
-            if layout.current() == generation:
-                raise

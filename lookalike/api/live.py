@@ -1,8 +1,8 @@
-"""What ``Collection`` does to be changed live: it is made, its items get new versions, and are removed."""
+"""What ``Collection`` does to be changed live: it is made and configured, its items get new versions, are removed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -10,15 +10,17 @@ import numpy as np
 from lookalike.api.encoder import Encoder
 from lookalike.api.pictures import Image, open_picture
 from lookalike.catalogue.live_changes import ChangeOutcome, ChangeStatus, LiveChange
-from lookalike.catalogue.records import CollectionSettings, ItemDraft, ItemRecord
+from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemDraft, ItemRecord
+from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.builder import CollectionEncoder
-from lookalike.collection.index_command import DEFAULT_KEEP
+from lookalike.collection.index_command import check_keep
 from lookalike.collection.item_edit import ItemEdit
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.lifecycle import create_collection
 from lookalike.collection.picture_store import PictureStore
 from lookalike.encoder.base import Vectors
 from lookalike.errors import ItemNotFoundError, VersionMismatchError
+from lookalike.filters.declared_columns import DeclaredColumns, parse_columns
 from lookalike.images import decode, encode_png
 from lookalike.options import EncoderRequest, ImageLimits, Places
 from lookalike.wiring import INDEX_TYPES, default_encoder, load_encoder, open_catalogue
@@ -43,24 +45,39 @@ class OpenCollection(Protocol):
     def change_items(self, changes: Sequence[LiveChange]) -> list[ChangeOutcome]: ...
 
 
-def create_empty(places: Places, name: str, encoder: str | None) -> None:
+def create_empty(places: Places, name: str, encoder: str | None, columns: DeclaredColumns, keep: int) -> None:
     """Publish an empty collection; raises CollectionExistsError and the errors of loading the encoder."""
     request = EncoderRequest(encoder or default_encoder())
     spec = load_encoder(request, places.encoders_dir).spec
     limits = ImageLimits()
-    settings = CollectionSettings("auto", DEFAULT_KEEP, limits.max_bytes, limits.max_pixels)
+    settings = CollectionSettings("auto", keep, limits.max_bytes, limits.max_pixels)
     layout = CollectionLayout.of(places.collections_dir, name)
     catalogue = open_catalogue(places)
     try:
-        create_collection(layout, catalogue, CollectionEncoder(request, spec), settings, INDEX_TYPES)
+        create_collection(layout, catalogue, CollectionEncoder(request, spec), settings, INDEX_TYPES, columns)
     finally:
         catalogue.close()
 
 
+def configure_collection(
+    catalogue: Catalogue, record: CollectionRecord, columns: Mapping[str, str | None], keep: int | None
+) -> CollectionRecord:
+    """Declare columns and set how many snapshots stay; the record as it is now.
+
+    Raises ValueError for what cannot be, and ColumnConflictError.
+    """
+    declared = parse_columns(columns, may_drop=True)
+    keep = None if keep is None else check_keep(keep)
+    catalogue.collection_store().configure(record.id, declared, keep=keep)
+    return catalogue.collection(record.name)
+
+
 def make_change(collection: OpenCollection, change: LiveChange) -> None:
-    """Raises CollectionPinnedError, ItemNotFoundError and VersionMismatchError."""
+    """Raises CollectionPinnedError, ItemNotFoundError, VersionMismatchError and MetadataInvalidError."""
     collection.layout.require_unpinned()
     (outcome,) = collection.change_items([change])
+    if outcome.problem is not None:
+        raise outcome.problem
     if outcome.status is ChangeStatus.MISSING:
         raise ItemNotFoundError(f"there is no item {change.key!r}", subject=change.key)
     if outcome.status is ChangeStatus.CONFLICT:

@@ -1,11 +1,15 @@
-"""Collections as a whole: renamed, deleted, removed, and what is asked of all their rows."""
+"""Collections as a whole: configured, renamed, deleted, removed, and what is asked of all their rows."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import delete, select, update
 
+from lookalike.catalogue.column_store import declare_columns
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.models import CollectionRow, ItemRow, VectorRow
+from lookalike.filters.fields import ElementType
 
 
 class CollectionStore:
@@ -32,6 +36,22 @@ class CollectionStore:
             session.execute(delete(VectorRow).where(VectorRow.item_id.in_(ids)))
             session.execute(delete(ItemRow).where(ItemRow.collection_id == collection_id))
             session.execute(delete(CollectionRow).where(CollectionRow.id == collection_id))
+
+    def configure(
+        self, collection_id: int, columns: Mapping[str, ElementType | None], *, keep: int | None = None
+    ) -> None:
+        """Declare columns, take the declaration of those with None away, and set how many snapshots are kept.
+
+        Raises ColumnConflictError, and changes nothing, if items have values of another type in a column.
+        """
+        with self._database.write_session() as session:
+            # The lock that every change of an item takes: none comes between the look at the items and the declaration.
+            collection = session.scalars(
+                select(CollectionRow).where(CollectionRow.id == collection_id).with_for_update()
+            ).one()
+            declare_columns(session, collection, columns)
+            if keep is not None:
+                collection.settings = {**collection.settings, "keep": keep}
 
     def has_other_encoder(self, collection_id: int, encoder_digest: str) -> bool:
         """Whether the vector of a live row was made by another encoder."""

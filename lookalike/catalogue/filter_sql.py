@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, and_, cast, func, select
 
 from lookalike.catalogue.item_values import IN_LIST, shorten, stored_name
-from lookalike.catalogue.models import ItemValueRow
+from lookalike.catalogue.models import CollectionRow, ItemValueRow
 from lookalike.filters.conditions import Comparison, Equals, Exists, Field, HasPrefix, InOrder, Order
 from lookalike.filters.values import TypedValue, ValueType
 
@@ -34,6 +34,11 @@ def select_values(collection_id: int, field: Field) -> Select[Any]:
     """Each value of a field, with the ids of the items that have it: (kind, number, text, ids)."""
     value = (_values.kind, _values.number, _values.text)
     return select(*value, _ID_LIST).where(_is_field(collection_id, field)).group_by(*value)
+
+
+def select_columns(collection_id: int) -> Select[Any]:
+    """The declared columns of a collection, as they are stored."""
+    return select(CollectionRow.columns).where(CollectionRow.id == collection_id)
 
 
 def select_next_kind(collection_id: int, name: str, kind: int) -> Select[Any]:

@@ -28,11 +28,14 @@ import numpy.typing as npt
 from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from lookalike.catalogue.column_store import declared_of
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.item_values import insert_values
 from lookalike.catalogue.models import CollectionRow, ItemRow, LiveRemovalRow, VectorRow, utc_now
 from lookalike.catalogue.records import CollectionRecord, ItemDraft, ItemRecord, NewItem
 from lookalike.catalogue.visible_items import CHUNK, ITEM_COLUMNS, to_item_record
+from lookalike.errors import MetadataInvalidError
+from lookalike.filters.declared_columns import DeclaredColumns, find_wrong_column, type_phrase, value_phrase
 
 Vector = npt.NDArray[np.float32]
 NEVER_IN_SOURCE = ""
@@ -46,6 +49,7 @@ class ChangeStatus(StrEnum):
     removed    the item is gone
     missing    there is no item to remove or change
     conflict   the item is another version than the one that was expected
+    refused    a value is not of the type of its declared column
     """
 
     CREATED = "created"
@@ -53,6 +57,7 @@ class ChangeStatus(StrEnum):
     REMOVED = "removed"
     MISSING = "missing"
     CONFLICT = "conflict"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,10 +75,11 @@ class LiveChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangeOutcome:
-    """``item_id`` is that of the new version; None where there is none."""
+    """``item_id`` is that of the new version, None where there is none; ``problem`` says why a change is refused."""
 
     status: ChangeStatus
     item_id: int | None = None
+    problem: MetadataInvalidError | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +121,8 @@ class LiveChanges:
             ).one()
             # A catalogue that was restored may be behind the snapshots.
             generation = max(collection.live_generation, published_generation + 1)
-            step = _Step(session, collection, collection.change + 1, generation, published_generation)
+            number, declared = collection.change + 1, declared_of(collection)
+            step = _Step(session, collection, number, generation, published_generation, declared)
             outcomes = [step.make(change, encoder_digest) for change in changes]
             if any(outcome.status not in _WITHOUT_CHANGE for outcome in outcomes):
                 collection.change = step.number
@@ -177,7 +184,7 @@ class LiveChanges:
                 session.execute(update(LiveRemovalRow).where(*is_removed).values(seen_run=run))
 
 
-_WITHOUT_CHANGE = (ChangeStatus.MISSING, ChangeStatus.CONFLICT)
+_WITHOUT_CHANGE = (ChangeStatus.MISSING, ChangeStatus.CONFLICT, ChangeStatus.REFUSED)
 
 
 def digest_of_source(draft: ItemDraft) -> str:
@@ -188,13 +195,14 @@ def digest_of_source(draft: ItemDraft) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """The transaction of one call: its number, its generation, and the one that is served."""
+    """The transaction of one call: its number, its generation, the one that is served, and the declared columns."""
 
     session: Session
     collection: CollectionRow
     number: int
     generation: int
     published_generation: int
+    declared: DeclaredColumns
 
     def make(self, change: LiveChange, encoder_digest: str) -> ChangeOutcome:
         rows = list(self.session.scalars(select(ItemRow).where(self._is_of(change.key)).order_by(ItemRow.id)))
@@ -209,6 +217,8 @@ class _Step:
             return ChangeOutcome(ChangeStatus.REMOVED)
         if change.vector is None:
             raise ValueError("a new version needs its vector")
+        if (problem := _metadata_problem(change.draft, self.declared)) is not None:
+            return ChangeOutcome(ChangeStatus.REFUSED, problem=problem)
         source_digest = _source_digest(visible) if visible is not None else self._forget_removal(change.key)
         self._close(rows)
         item_id = self._insert(change.draft, change.vector, encoder_digest, source_digest)
@@ -284,6 +294,18 @@ class _Step:
             return NEVER_IN_SOURCE
         self.session.execute(delete(LiveRemovalRow).where(*is_removed))
         return source_digest
+
+
+def _metadata_problem(draft: ItemDraft, declared: DeclaredColumns) -> MetadataInvalidError | None:
+    column = find_wrong_column(draft.metadata, declared)
+    if column is None:
+        return None
+    kind, value = declared[column], draft.metadata[column]
+    return MetadataInvalidError(
+        f"the item {draft.key!r}: the column {column!r} is declared as {kind}, and must be {type_phrase(kind)}; "
+        f"got {value_phrase(value)}",
+        subject=column,
+    )
 
 
 def _source_digest(row: ItemRow) -> str:

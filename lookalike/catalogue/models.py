@@ -36,7 +36,7 @@ PlainText = String().with_variant(String(collation="C"), "postgresql")
 KEY_LENGTH = 1024
 DELETED_MARK = ".deleted-"
 """Part of the name of a collection that was deleted, and is kept until it is purged; no other name has a dot."""
-SCHEMA = "0005"
+SCHEMA = "0006"
 """The revision of the newest migration, which these tables correspond to."""
 
 
@@ -73,6 +73,7 @@ class CollectionRow(Base):
     run: Mapped[int] = mapped_column(Integer, default=0)
     change: Mapped[int] = mapped_column(BigInteger, default=0)
     live_generation: Mapped[int] = mapped_column(Integer, default=1)
+    columns: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
 
@@ -195,3 +196,23 @@ class NotDuplicatesRow(Base):
     first_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     second_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+
+
+class IdempotencyKeyRow(Base):
+    """A request that was sent with an Idempotency-Key, and the answer to it; see ``catalogue.idempotency_store``.
+
+    ``status`` and what follows are None while the request is worked on by ``owner``, who says so again before
+    ``lease_until``. Times are seconds from 1970.
+    """
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    request_digest: Mapped[str] = mapped_column(String(64))
+    owner: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[float] = mapped_column(Double)
+    lease_until: Mapped[float] = mapped_column(Double)
+    status: Mapped[int | None] = mapped_column(Integer)
+    headers: Mapped[dict[str, str] | None] = mapped_column(JSON)
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)

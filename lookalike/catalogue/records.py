@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.filters.declared_columns import DeclaredColumns
 from lookalike.options import EncoderRequest, SourceOptions
 from lookalike.short_repr import ShortRepr
 
@@ -69,7 +70,7 @@ class CollectionSettings:
 
 @dataclass(frozen=True, slots=True)
 class CollectionRecord:
-    """One collection, as stored."""
+    """One collection, as stored; ``columns`` are those that are declared."""
 
     id: int
     name: str
@@ -79,6 +80,7 @@ class CollectionRecord:
     run: int
     created_at: datetime
     updated_at: datetime
+    columns: DeclaredColumns = field(default_factory=dict)
 
 
 def folder_of(location: str) -> str:

@@ -7,7 +7,7 @@ generation lies in [created_generation, removed_generation).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,8 +16,11 @@ from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, s
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from lookalike.catalogue.collection_store import CollectionStore
+from lookalike.catalogue.column_store import declared_of, fit_items
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.duplicate_store import DuplicateStore
+from lookalike.catalogue.idempotency_store import IdempotencyStore
+from lookalike.catalogue.item_order import ItemOrder
 from lookalike.catalogue.item_values import insert_values
 from lookalike.catalogue.live_changes import NEVER_IN_SOURCE, LiveChanges, forget_absent_removals, without_later_changes
 from lookalike.catalogue.lost_items import LostItems
@@ -33,6 +36,7 @@ from lookalike.catalogue.records import (
 from lookalike.catalogue.snapshot_filter import SnapshotFilter
 from lookalike.catalogue.visible_items import BY_CONTENT, CHUNK, VisibleItems, to_item_record, without_index
 from lookalike.errors import CollectionNotFoundError
+from lookalike.filters.conditions import Field
 from lookalike.options import EncoderRequest
 
 # By columns, not by mapped objects, which cost three times as much.
@@ -89,11 +93,24 @@ class Catalogue:
             return _collection_record(row)
 
     def update_collection(
-        self, collection_id: int, source: SourceRecord, encoder: EncoderRequest, settings: CollectionSettings
-    ) -> None:
-        """Store the source and the options of the last run; called when the run has published, not when it begins."""
+        self,
+        collection_id: int,
+        source: SourceRecord,
+        encoder: EncoderRequest,
+        settings: CollectionSettings,
+        *,
+        keeps_retention: bool = False,
+    ) -> CollectionSettings:
+        """Store the source and the options of the last run; called when the run has published, not when it begins.
+
+        With ``keeps_retention`` the number of snapshots to keep stays as it is. Returns the settings as they are now.
+        """
         with self._database.write_session() as session:
-            _set_source_and_options(session.get_one(CollectionRow, collection_id), source, encoder, settings)
+            row = session.get_one(CollectionRow, collection_id, with_for_update=True)
+            if keeps_retention:
+                settings = replace(settings, keep=row.settings["keep"])
+            _set_source_and_options(row, source, encoder, settings)
+            return settings
 
     def collection_store(self) -> CollectionStore:
         """What is asked of and done to whole collections, over the same connections."""
@@ -102,6 +119,14 @@ class Catalogue:
     def live_changes(self, collection_id: int) -> LiveChanges:
         """The changes of single items of a collection, over the same connections."""
         return LiveChanges(self._database, collection_id)
+
+    def idempotency_store(self) -> IdempotencyStore:
+        """The answers to requests with an Idempotency-Key, over the same connections."""
+        return IdempotencyStore(self._database)
+
+    def item_order(self, collection_id: int, field: Field, *, is_descending: bool) -> ItemOrder:
+        """The items of a collection in the order of a field, over the same connections."""
+        return ItemOrder(self._database, collection_id, field, is_descending=is_descending)
 
     def duplicate_store(self) -> DuplicateStore:
         """What is remembered of duplicates, over the same connections: not to be closed by itself."""
@@ -148,10 +173,11 @@ class Catalogue:
     ) -> list[int]:
         """Add new versions with their vectors, and close the versions that they replace; the new ids, in order.
 
-        An item that was changed live since its version was read is left out: the later change stays.
+        An item that was changed live since its version was read is left out: the later change stays. So are values
+        that are not of the type of their declared column.
         """
         with self._database.write_session() as session:
-            items = without_later_changes(session, collection.id, items)
+            items = fit_items(session, collection.id, without_later_changes(session, collection.id, items))
             _close_rows(session, [item.replaces for item in items if item.replaces is not None], generation)
             if not items:
                 return []
@@ -367,4 +393,5 @@ def _collection_record(row: CollectionRow) -> CollectionRecord:
         run=row.run,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        columns=declared_of(row),
     )

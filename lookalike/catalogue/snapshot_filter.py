@@ -20,10 +20,11 @@ import numpy.typing as npt
 from cachetools import LRUCache
 
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.filter_sql import select_ids, select_next_kind, select_next_name, select_values
+from lookalike.catalogue.filter_sql import select_columns, select_ids, select_next_kind, select_next_name, select_values
 from lookalike.catalogue.item_values import INDEXED_CHARACTERS, column_name, element_type
 from lookalike.filters.builder import ConditionBuilder
 from lookalike.filters.conditions import And, Comparison, Condition, Field, Not, Or, canonical
+from lookalike.filters.declared_columns import DeclaredColumns, read_columns
 from lookalike.filters.fields import ElementType, ElementTypes, KnownFields
 from lookalike.filters.values import Scalar, TypedValue, ValueType
 from lookalike.options import MEBIBYTE
@@ -47,11 +48,15 @@ def ignore_check() -> None:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ColumnSummary(ShortRepr):
-    """A metadata column: the types of its values, and how many items of the snapshot have one."""
+    """A metadata column: the types of its values, and how many items of the snapshot have one.
+
+    One that ``is_declared`` has the type that was declared, and may have no values yet.
+    """
 
     name: str
     types: ElementTypes
     count: int
+    is_declared: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -95,6 +100,12 @@ class SnapshotFilter:
         self._lock = Lock()
 
     @cached_property
+    def declared(self) -> DeclaredColumns:
+        """The collection's declared columns."""
+        rows = self._database.fetch_rows(select_columns(self._collection_id))
+        return read_columns(rows[0].columns) if rows else {}
+
+    @cached_property
     def fields(self) -> KnownFields:
         """What may be filtered: the columns of the collection, those of its other snapshots too, with their types."""
         types: dict[str, set[ElementType]] = {}
@@ -107,6 +118,8 @@ class SnapshotFilter:
             column = column_name(name)
             if column is not None:
                 types.setdefault(column, set()).add(element_type(kind))
+        for column, declared_type in self.declared.items():
+            types.setdefault(column, set()).add(declared_type)
         return KnownFields({column: frozenset(kinds) for column, kinds in types.items()})
 
     def mask(self, condition: Condition, check: Check = ignore_check) -> Mask:

@@ -38,11 +38,15 @@ _REENCODE_ADVICE = "use the same encoder, or agree to encode everything again wi
 class BuildOptions:
     """How a collection is built.
 
-    ``allow_other_encoder`` permits replacing all vectors when the encoder differs from the published one.
+    ``allow_other_encoder`` permits replacing all vectors when the encoder differs from the published one. With
+    ``keeps_retention`` as many snapshots stay as the collection's own settings say when the run publishes, whatever
+    ``settings`` say. With ``respects_pin`` a pinned collection is refused; a run ends its pin otherwise.
     """
 
     settings: CollectionSettings
     allow_other_encoder: bool = False
+    keeps_retention: bool = False
+    respects_pin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +162,11 @@ class Builder:
             else:
                 current = self.generation - 1
             self.layout.point_to(current)
-            self.catalogue.update_collection(self.record.id, self.source, self.request, self.options.settings)
-            self._prune(current)
+            options = self.options
+            settings = self.catalogue.update_collection(
+                self.record.id, self.source, self.request, options.settings, keeps_retention=options.keeps_retention
+            )
+            self._prune(current, settings.keep)
         return read_manifest(self.layout, current)
 
     def _must_write(self) -> bool:
@@ -186,9 +193,9 @@ class Builder:
             return True
         return newest.settings is not None and newest.target_recall != self._requirements.target_recall
 
-    def _prune(self, current: int) -> None:
+    def _prune(self, current: int, keep: int) -> None:
         complete = self.layout.complete_generations()
-        kept_generations = set(complete[-self.options.settings.keep :]) | {current}
+        kept_generations = set(complete[-keep:]) | {current}
         for generation in complete:
             if generation not in kept_generations:
                 self.layout.remove(generation)
@@ -244,13 +251,15 @@ class Builder:
 
         The run repairs that damage: pictures whose vectors cannot be read are encoded again.
 
-        Raises CollectionBusyError, EncoderMismatchError (unless the options agree to it), DiskFullError and
-        DataPathError.
+        Raises CollectionBusyError, CollectionPinnedError and EncoderMismatchError as the options say, DiskFullError
+        and DataPathError.
         """
         request, spec = encoder.request, encoder.spec
         with disk_errors(layout.root):
             layout.create_folders()
         with layout.hold_lock():
+            if options.respects_pin:
+                layout.require_unpinned()
             with disk_errors(layout.root):
                 layout.clear_unfinished()
             complete = layout.complete_generations()

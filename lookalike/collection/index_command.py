@@ -14,6 +14,15 @@ from lookalike.options import MEBIBYTE, EncoderRequest, ImageLimits, SourceOptio
 DATA_FOLDER = Path("data")
 DEFAULT_ENGINE, DEFAULT_KEEP = "auto", 3
 """Defaults of ``index``: flags with their default values are left out of the command."""
+MIN_KEEP, MAX_KEEP = 2, 1000
+"""How many snapshots may be kept: a reader of the current one must not lose it when the next one is published."""
+
+
+def check_keep(keep: int) -> int:
+    """The number of snapshots to keep; raises ValueError for one that cannot be."""
+    if not MIN_KEEP <= keep <= MAX_KEEP:
+        raise ValueError(f"keep must be from {MIN_KEEP} to {MAX_KEEP} snapshots, not {keep}")
+    return keep
 
 
 def default_memory() -> int:

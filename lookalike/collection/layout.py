@@ -164,7 +164,7 @@ class CollectionLayout:
         if self.is_pinned():
             raise CollectionPinnedError(
                 f"the collection {self.name!r} was rolled back to snapshot {self.current()}, and takes no changes "
-                f"until `python -m indexer unpin --collection {self.name}`",
+                f"until `python -m indexer unpin --collection {self.name}` or DELETE /collections/{self.name}/pin",
                 subject=self.name,
             )
 

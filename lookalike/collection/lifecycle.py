@@ -13,6 +13,7 @@ from lookalike.collection.picture_store import STORED, PictureStore
 from lookalike.collection.snapshot import read_manifest
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.errors import CollectionExistsError, CollectionNotFoundError, EncoderMismatchError
+from lookalike.filters.declared_columns import NO_COLUMNS, DeclaredColumns
 from lookalike.index.base import ProgressCallback, ignore_progress
 from lookalike.index.index_types import IndexTypes
 from lookalike.storage import disk_errors
@@ -24,8 +25,9 @@ def create_collection(
     encoder: CollectionEncoder,
     settings: CollectionSettings,
     index_types: IndexTypes,
+    columns: DeclaredColumns = NO_COLUMNS,
 ) -> Manifest:
-    """Publish an empty collection, to be filled by sending pictures.
+    """Publish an empty collection with these declared columns, to be filled by sending pictures.
 
     Raises CollectionExistsError if there is one of this name, CollectionBusyError, and what publishing raises.
     """
@@ -36,6 +38,7 @@ def create_collection(
         )
     source = SourceRecord(NO_SOURCE, str(layout.pictures))
     with Builder.open(layout, catalogue, source, encoder, index_types, BuildOptions(settings)) as (builder, _):
+        catalogue.collection_store().configure(builder.record.id, columns)
         return builder.publish()
 
 
@@ -48,13 +51,13 @@ def fold_changes(
     """Publish a snapshot that has the live changes made by now; without changes it is the one that there is.
 
     Pictures that were sent and that no item has any more are removed. Raises CollectionNotFoundError,
-    CollectionNotReadyError, CollectionBusyError, EncoderMismatchError if a run with another encoder was interrupted,
-    and what publishing raises.
+    CollectionNotReadyError, CollectionBusyError, CollectionPinnedError, EncoderMismatchError if a run with another
+    encoder was interrupted, and what publishing raises.
     """
     record = catalogue.collection(layout.name)
     manifest = read_manifest(layout, layout.current())
     encoder = CollectionEncoder(record.encoder, manifest.encoder)
-    options = BuildOptions(record.settings)
+    options = BuildOptions(record.settings, keeps_retention=True, respects_pin=True)
     with Builder.open(layout, catalogue, record.source, encoder, index_types, options) as (builder, _):
         if catalogue.collection_store().has_other_encoder(record.id, manifest.encoder.digest):
             raise EncoderMismatchError(

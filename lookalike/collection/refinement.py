@@ -76,12 +76,10 @@ class FieldReader:
 
         Lists have no one value, so a field with lists is refused; so is one that has no values of the ``wanted`` types.
         """
-        field = ConditionBuilder(fields).find_field(name, place)
+        field = ConditionBuilder(fields).find_scalar_field(name, place)
         types = fields.types(field) or frozenset()
         if field.is_built_in and field.name in _NOT_IN_RECORDS:
             raise FilterInvalidError(f"{place}: {field.name} cannot be used here", subject=place)
-        if any(element.in_list for element in types):
-            raise FilterInvalidError(f"{place}: {field.name[:60]!r} has lists: name a column without", subject=place)
         if wanted is not None and not wanted & {element.type for element in types}:
             nouns = " or ".join(kind.noun for kind in sorted(wanted))
             raise FilterInvalidError(f"{place}: no value of {field.name[:60]!r} is {nouns}", subject=place)

@@ -163,11 +163,20 @@ class Searcher:
             passing = passing & self.overlay.snapshot_mask
         return np.concatenate([passing, self.added_filter.mask(condition, check)])
 
+    def passing_ids(self, condition: Condition | None, check: Check = ignore_check) -> Positions:
+        """The ids of the items that pass, ascending."""
+        return np.sort(self.ids_at(np.flatnonzero(self.mask(condition, check))))
+
     def columns(self, check: Check = ignore_check) -> list[ColumnSummary]:
-        """The metadata columns of which some item has a value, by name."""
-        known = sorted(self.live_filter.fields.columns.items())
-        summaries = (ColumnSummary(name, types, self.count(Exists(Field(name)), check)) for name, types in known)
-        return [summary for summary in summaries if summary.count]
+        """The metadata columns that are declared, or of which some item has a value, by name."""
+        declared = self.live_filter.declared
+        summaries = []
+        for name, types in sorted(self.live_filter.fields.columns.items()):
+            count, is_declared = self.count(Exists(Field(name)), check), name in declared
+            if count or is_declared:
+                shown_types = frozenset({declared[name]}) if is_declared else types
+                summaries.append(ColumnSummary(name, shown_types, count, is_declared))
+        return summaries
 
     def neighbours(
         self, queries: Vectors, k: int, *, exclude: int | None = None, condition: Condition | None = None
@@ -259,7 +268,7 @@ class Searcher:
     def page(self, after: int, limit: int, condition: Condition | None = None) -> list[ItemRecord]:
         """At most ``limit`` items that pass, by ascending id, from the first whose id is above ``after``."""
         if condition is not None:
-            passing_ids = np.sort(self.ids_at(np.flatnonzero(self.mask(condition))))
+            passing_ids = self.passing_ids(condition)
             start = int(np.searchsorted(passing_ids, after, side="right"))
             ids = passing_ids[start : start + limit].tolist()
             items = self.records(ids)
@@ -287,9 +296,21 @@ class Searcher:
 
     def positions_of(self, keys: Sequence[str]) -> list[int]:
         """The positions of those of these keys, exactly as they are, that there are."""
-        items = self.visible_items.by_keys(keys)
-        items |= {key: self.overlay.by_key[key] for key in keys if key in self.overlay.by_key}
-        return [self.position(item.id) for item in items.values()]
+        return [self.position(item.id) for item in self.items_by_key(keys).values()]
+
+    def items_by_key(self, keys: Sequence[str]) -> dict[str, ItemRecord]:
+        """Those of these keys, exactly as they are, that there are, with their items."""
+        added, removed_ids = self.overlay.by_key, self.overlay.removed_ids
+        items = self.visible_items.by_keys([key for key in keys if key not in added])
+        left = {key: item for key, item in items.items() if item.id not in removed_ids}
+        return left | {key: added[key] for key in keys if key in added}
+
+    def live_items(self, ids: Sequence[int]) -> list[ItemRecord]:
+        """Those of these items that have not been removed or replaced since; raises SnapshotDamagedError."""
+        removed_ids = self.overlay.removed_ids
+        left = [item_id for item_id in ids if item_id not in removed_ids and self.position(item_id) >= 0]
+        items = self.records(left)
+        return [items[item_id] for item_id in left]
 
     def vector(self, item_id: int) -> Vectors:
         """The (D,) vector of an item; raises ItemNotFoundError."""

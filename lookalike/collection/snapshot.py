@@ -95,6 +95,17 @@ def open_snapshot(layout: CollectionLayout, generation: int, *, whole: bool = Tr
     return Snapshot(folder, manifest, np.asarray(ids), vectors, vector_reader)
 
 
+def open_current_snapshot(layout: CollectionLayout, *, whole: bool = True) -> Snapshot:
+    """The current snapshot; if it was replaced and pruned while it was being opened, the one that replaced it."""
+    while True:
+        generation = layout.current()
+        try:
+            return open_snapshot(layout, generation, whole=whole)
+        except (SnapshotDamagedError, SnapshotNotFoundError):
+            if layout.current() == generation:
+                raise
+
+
 def check_ids(snapshot: Snapshot, visible: Iterator[npt.NDArray[np.int64]]) -> None:
     """Compare a snapshot's ids with those that the catalogue has for it; raises SnapshotDamagedError."""
     rows = np.concatenate(list(visible))

@@ -130,7 +130,7 @@ def _reached_share(grey: Bytes, reached_mask: Bytes) -> float:
     The line along which a border ends is of neither.
     """
     reached_mask = cv2.dilate(reached_mask, square(3)).astype(np.uint8, copy=False)
-    textured = ~_blank_mask(grey)
+    textured = ~(_blank_mask(grey) | _edge_mask(grey))
     counted_pixels = textured if textured.mean() > _MIN_OVERLAP_SHARE else np.ones_like(textured)
     return float(reached_mask[counted_pixels].mean())
 
@@ -141,7 +141,7 @@ def _border_share(grey: Bytes, reached_mask: Bytes) -> float:
     A blank ground that goes on inside what both show, as around a cut-out product, is no border.
     """
     beyond = reached_mask == 0
-    border = _blank_mask(grey) & beyond
+    border = (_blank_mask(grey) | _edge_mask(grey)) & beyond
     if not border.any():
         return 0.0
     rim = (cv2.dilate(beyond.astype(np.uint8), square(_RIM)) > 0) & ~beyond
@@ -188,6 +188,28 @@ def _blank_mask(grey: Bytes) -> Mask:
     """Where the picture is one colour over at least ``_MIN_BLANK_SIDE`` pixels each way."""
     is_even = (local_range(grey, 3) <= _BLANK_TOLERANCE).astype(np.uint8)
     return cv2.morphologyEx(is_even, cv2.MORPH_OPEN, square(_MIN_BLANK_SIDE)).astype(bool)
+
+
+def _edge_mask(grey: Bytes) -> Mask:
+    """The lines of one colour along the four edges: of a border that is too narrow for a blank area."""
+    height, width = grey.shape
+    top, bottom = _even_lines(grey), _even_lines(grey[::-1])
+    rows = grey[top : height - bottom]
+    left, right = _even_lines(rows.T), _even_lines(rows.T[::-1])
+    mask = np.ones(grey.shape, bool)
+    mask[top : height - bottom, left : width - right] = False
+    return mask
+
+
+def _even_lines(lines: Bytes) -> int:
+    """How many lines, from the first on, have the colour of the first one; 0 if that is half of them or more."""
+    is_even = np.ptp(lines, axis=1) <= _BLANK_TOLERANCE if lines.size else np.zeros(0, bool)
+    if not is_even.any() or not is_even[0]:
+        return 0
+    levels = np.median(lines, axis=1)
+    differs = ~is_even | (np.abs(levels - levels[0]) > _BLANK_TOLERANCE)
+    count = int(differs.argmax()) if differs.any() else len(lines)
+    return count if 2 * count < len(lines) else 0
 
 
 def _window_mean(plane: Plane) -> Plane:

@@ -2,7 +2,7 @@
 
 What is made of a picture adds something that the picture knows nothing of: the errors of a lossy format, grain. So the
 difference of the two is uncorrelated with the detail of the one that it was added to, and correlated negatively with
-that of the one that has it; and the coefficients of what a JPEG was made of are rounded to those of the JPEG.
+that of the one that has it; and what a JPEG was made of gives that JPEG when it is compressed again as the JPEG was.
 Sharpening and smoothing add a multiple of the detail itself. And what was enlarged has no detail beyond the frequencies
 that the smaller one can have.
 """
@@ -43,10 +43,9 @@ _MAX_SMOOTHED = -0.25
 _BLOCK = 8
 _BLOCKY = 0.2
 """By how much the borders of the blocks of 8 × 8 pixels stand out more in a copy that was compressed hard."""
-_ROUNDING_ERROR = 1.0
-"""Levels by which a coefficient may be off, for pixels are whole numbers."""
-_MIN_INSIDE = 0.97
-"""Share of the coefficients that are rounded to those of a JPEG, from which a picture is what it was made of."""
+_MIDDLE_GREY = 128
+_RECOMPRESSED_RMS = 1.0
+"""Root mean square in levels up to which a picture is what a JPEG was made of: its errors are those of whole levels."""
 _EMPTY, _FILLED = 0.07, 0.12
 """Power beyond the frequencies of the smaller one, as a share of that in the octave below them, up to which the larger
 one may be enlarged, and from which it is not."""
@@ -115,8 +114,8 @@ def _doubt_of_equal_size(kept_detail: FinestDetail, copy_detail: FinestDetail, *
     slope = float(np.vdot(difference, detail) / np.vdot(detail, detail))
     is_invisible = rms <= _INVISIBLE_RMS and abs(slope) < _INVISIBLE_SLOPE
     has_errors = _cosine(difference, detail) <= _MAX_CORRELATION
-    is_compressed = has_errors and (slope >= _MAX_SMOOTHED or _blockiness(copy) - _blockiness(kept) >= _BLOCKY)
-    if is_invisible or is_compressed or _was_rounded(kept, copy, copy_detail.quantisation):
+    is_copy = has_errors and (slope >= _MAX_SMOOTHED or _blockiness(copy) - _blockiness(kept) >= _BLOCKY)
+    if is_invisible or is_copy or _is_compressed(kept, copy, copy_detail.quantisation):
         return None
     if slope >= _INVISIBLE_SLOPE:
         return "the kept one has the same detail more sharply: it may have been sharpened, or this one smoothed"
@@ -125,31 +124,34 @@ def _doubt_of_equal_size(kept_detail: FinestDetail, copy_detail: FinestDetail, *
     return "it cannot be told which one was made of the other: grain may have been added, or smoothed away"
 
 
-def _was_rounded(kept: Levels, copy: Levels, steps: Levels | None) -> bool:
-    """Whether the coefficients of ``copy`` are those of ``kept``, rounded to ``steps``.
+def _is_compressed(kept: Levels, copy: Levels, steps: Levels | None) -> bool:
+    """Whether the kept one, compressed as a JPEG with these steps, is the copy; False without steps.
 
-    Those of a picture with visible grain, or a sharpened one, are out of the range that is rounded to the copy's.
+    The kept one with visible grain, or sharpened, is another picture after that too.
     """
     if steps is None:
         return False
-    rounded = _coefficients(copy) / steps
-    counts = np.abs(rounded) >= 1
-    counts[:, 0, 0] = False  # the block's mean
-    if np.count_nonzero(counts) < _MIN_DETAIL:
-        return False
-    distances = ((_coefficients(kept) - _coefficients(copy)) / steps)[counts]
-    slack = (_ROUNDING_ERROR / np.broadcast_to(steps, rounded.shape))[counts]
-    return float((np.abs(distances) <= 0.5 + slack).mean()) >= _MIN_INSIDE
-
-
-def _coefficients(levels: Levels) -> Levels:
-    """The (n, 8, 8) coefficients of the cosine transform of JPEG, by vertical and horizontal frequency."""
-    height, width = (side // _BLOCK for side in levels.shape)
-    blocks = levels[: height * _BLOCK, : width * _BLOCK].reshape(height, _BLOCK, width, _BLOCK).swapaxes(1, 2)
+    kept_blocks, copy_blocks = _blocks(kept), _blocks(copy)
     places, frequencies = np.arange(_BLOCK), np.arange(_BLOCK)[:, None]
+    # The cosine transform of JPEG (ITU-T T.81, A.3.3), of levels about 0.
     basis = np.cos((2 * places + 1) * frequencies * np.pi / (2 * _BLOCK)) * np.sqrt(2 / _BLOCK)
     basis[0] /= np.sqrt(2)
-    return np.asarray(basis @ blocks.reshape(-1, _BLOCK, _BLOCK) @ basis.T, np.float32)
+    kept_steps, copy_steps = (
+        basis @ (blocks - _MIDDLE_GREY) @ basis.T / steps for blocks in (kept_blocks, copy_blocks)
+    )
+    rounded, copy_rounded = np.round(kept_steps), np.round(copy_steps)
+    # Half way between two values either is right: whole levels have moved the coefficient.
+    is_tie = np.abs(kept_steps - copy_rounded) <= 0.5 + 1 / steps
+    coefficients = np.where(is_tie, copy_rounded, rounded) * steps
+    compressed = np.clip(np.round(basis.T @ coefficients @ basis + _MIDDLE_GREY), 0, 255)
+    return float((compressed - copy_blocks).std()) <= _RECOMPRESSED_RMS
+
+
+def _blocks(levels: Levels) -> Levels:
+    """The (n, 8, 8) blocks of a picture."""
+    height, width = (side // _BLOCK for side in levels.shape)
+    blocks = levels[: height * _BLOCK, : width * _BLOCK].reshape(height, _BLOCK, width, _BLOCK)
+    return blocks.swapaxes(1, 2).reshape(-1, _BLOCK, _BLOCK)
 
 
 def _power_beyond(larger: Pixels, scale: float) -> float:

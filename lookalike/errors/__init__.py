@@ -53,6 +53,8 @@
     │   ├── CollectionPinnedError       collection-pinned       to a snapshot: takes no changes
     │   ├── VersionMismatchError        version-mismatch        the item has changed since
     │   ├── ItemNotFoundError           item-not-found
+    │   ├── MetadataInvalidError        metadata-invalid        a value is not of its column's type
+    │   ├── ColumnConflictError         column-conflict         items have values of another type
     │   ├── FilterInvalidError          filter-invalid
     │   ├── SnapshotNotFoundError       snapshot-not-found
     │   └── SnapshotDamagedError        snapshot-damaged
@@ -82,11 +84,13 @@ from lookalike.errors.collections import (
     CollectionNotFoundError,
     CollectionNotReadyError,
     CollectionPinnedError,
+    ColumnConflictError,
     DataPathError,
     DiskFullError,
     FilterInvalidError,
     IndexDamagedError,
     ItemNotFoundError,
+    MetadataInvalidError,
     RecallTooLowError,
     ResourceError,
     SnapshotDamagedError,
@@ -153,6 +157,7 @@ __all__ = [
     "CollectionNotFoundError",
     "CollectionNotReadyError",
     "CollectionPinnedError",
+    "ColumnConflictError",
     "DataPathError",
     "DiskFullError",
     "DownloadError",
@@ -177,6 +182,7 @@ __all__ = [
     "LabelsMissingError",
     "LookalikeError",
     "ManifestError",
+    "MetadataInvalidError",
     "OperatorError",
     "PairsInsufficientError",
     "PatternInvalidError",

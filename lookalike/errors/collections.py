@@ -101,6 +101,18 @@ class ItemNotFoundError(CollectionError):
     code = "item-not-found"
 
 
+class MetadataInvalidError(CollectionError):
+    """A value of an item's metadata is not of the type of its declared column."""
+
+    code = "metadata-invalid"
+
+
+class ColumnConflictError(CollectionError):
+    """A column cannot be declared with this type: items have values of another one."""
+
+    code = "column-conflict"
+
+
 class FilterInvalidError(CollectionError):
     """A filter cannot be read, or names a column, operator or value that its collection does not have."""
 

@@ -88,6 +88,13 @@ class ConditionBuilder:
         _check_text(known_field.name, place)
         return known_field
 
+    def find_scalar_field(self, name: str, place: str) -> Field:
+        """The field that is meant, which must have one value an item: lists have no order, and belong to no group."""
+        field = self.find_field(name, place)
+        if any(element.in_list for element in self.fields.types(field) or ()):
+            refuse(place, f"{field.name[:60]!r} has lists: name a column without")
+        return field
+
     def compare(self, field: Field, operator: str, operand: object, place: str) -> Condition:
         """The condition of one operator; ``place`` is where it stands."""
         match operator:

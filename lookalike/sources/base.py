@@ -28,7 +28,8 @@ class Entry:
     """One picture to index.
 
     ``key`` is unique in the source: the relative POSIX path, or the manifest's own key. ``location`` is what
-    ``Source.read`` takes (a relative path, an archive member); the catalogue stores it.
+    ``Source.read`` takes (a relative path, an archive member); the catalogue stores it. ``remark`` says what of its row
+    is left out.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Entry:
     title: str | None = None
     product_id: str | None = None
     metadata: dict[str, Value] = field(default_factory=dict)
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import partial
 
-from lookalike.filters.values import parse_iso
+from lookalike.filters.declared_columns import NO_COLUMNS, DeclaredColumns
+from lookalike.filters.values import ValueType, parse_iso
 from lookalike.sources.base import Value
 
 LIST_SUFFIX = "[]"
@@ -124,6 +126,7 @@ def _split_list(text: str) -> Value:
 
 
 TEXT = ColumnType("text", str)
+_ARRAY = ColumnType("list", _parse_array)
 _TYPES = (
     ColumnType("integer", _parse_integer),
     _decimal(".", ","),
@@ -133,22 +136,73 @@ _TYPES = (
     ColumnType("date d.m.y", partial(_parse_date, separator=".", day=0, month=1)),
     ColumnType("date d/m/y", partial(_parse_date, separator="/", day=0, month=1), partial(_is_above_twelve, part=0)),
     ColumnType("date m/d/y", partial(_parse_date, separator="/", day=1, month=0), partial(_is_above_twelve, part=1)),
-    ColumnType("list", _parse_array),
+    _ARRAY,
 )
 _LIST = ColumnType("list |", _split_list)
 _MAX_REMEMBERED = 1000
 
 
-class ColumnTypes:
-    """Learns what each column's texts are; made with the names of the columns that have a type to find."""
+_DECLARED = {
+    ValueType.NUMBER: tuple(kind for kind in _TYPES if kind.name.startswith(("integer", "decimal"))),
+    # Where booleans are declared, one of the two words is enough.
+    ValueType.BOOLEAN: tuple(replace(_boolean(*words), has_evidence=lambda _texts: True) for words in _BOOLEANS),
+    ValueType.DATE: tuple(kind for kind in _TYPES if kind.name.startswith("date")),
+    ValueType.TEXT: (),
+}
+"""By declared type, the forms in which its values may be written."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
-        self._candidates = {name: [_LIST] if name.endswith(LIST_SUFFIX) else list(_TYPES) for name in columns}
-        self._texts: dict[str, set[str]] = {name: set() for name in columns}
+
+class _DeclaredColumn:
+    """Learns in which form most values of a declared column are written."""
+
+    def __init__(self, candidates: Sequence[ColumnType]) -> None:
+        self._texts: dict[ColumnType, set[str]] = {candidate: set() for candidate in candidates}
+        self._counts = Counter[ColumnType]()
+
+    def learn(self, text: str) -> None:
+        """Take in a text that is not blank."""
+        for candidate, texts in self._texts.items():
+            if _fits(candidate, text):
+                self._counts[candidate] += 1
+                if len(texts) < _MAX_REMEMBERED:
+                    texts.add(text)
+
+    def settle(self) -> ColumnType:
+        """The form that most values have, the first of several; `TEXT` if none is certain."""
+        certain = [kind for kind, texts in self._texts.items() if texts and kind.has_evidence(texts)]
+        return max(certain, key=lambda kind: self._counts[kind], default=TEXT)
+
+
+class ColumnTypes:
+    """Learns what each column's texts are; made with the names of the columns that have a type to find.
+
+    Of a ``declared`` column it is the form of its values only.
+    """
+
+    def __init__(self, columns: Sequence[str], declared: DeclaredColumns = NO_COLUMNS) -> None:
+        kinds = {name: declared.get(name.removesuffix(LIST_SUFFIX)) for name in columns}
+        self._declared = {
+            name: _DeclaredColumn(_DECLARED[kind.type])
+            for name, kind in kinds.items()
+            if kind is not None and not kind.in_list
+        }
+        self._lists = {
+            name: _LIST if name.endswith(LIST_SUFFIX) else _ARRAY
+            for name, kind in kinds.items()
+            if kind is not None and kind.in_list
+        }
+        self._candidates = {
+            name: [_LIST] if name.endswith(LIST_SUFFIX) else list(_TYPES)
+            for name, kind in kinds.items()
+            if kind is None
+        }
+        self._texts: dict[str, set[str]] = {name: set() for name in self._candidates}
 
     def learn(self, row: Mapping[str, str]) -> None:
         """Take in a row: the texts of some columns by name."""
         for name, text in row.items():
+            if name in self._declared and text.strip():
+                self._declared[name].learn(text.strip())
             candidates = self._candidates.get(name)
             if candidates and (text := text.strip()):
                 candidates[:] = [candidate for candidate in candidates if _fits(candidate, text)]
@@ -157,12 +211,17 @@ class ColumnTypes:
 
     def settle(self) -> dict[str, ColumnType]:
         """The type of each column, `TEXT` for one without."""
-        return {
-            name: next((kind for kind in candidates if kind.has_evidence(self._texts[name])), TEXT)
-            if self._texts[name]
-            else TEXT
-            for name, candidates in self._candidates.items()
-        }
+        forms = {name: column.settle() for name, column in self._declared.items()}
+        return (
+            forms
+            | self._lists
+            | {
+                name: next((kind for kind in candidates if kind.has_evidence(self._texts[name])), TEXT)
+                if self._texts[name]
+                else TEXT
+                for name, candidates in self._candidates.items()
+            }
+        )
 
 
 def _fits(kind: ColumnType, text: str) -> bool:
@@ -176,7 +235,7 @@ def _fits(kind: ColumnType, text: str) -> bool:
 def parse_value(kind: ColumnType, text: str) -> Value:
     """The value of a text in a column of this type; None for a blank one, text unchanged where it is none of the type.
 
-    That happens only in a file that was changed between the pass that found the types and this one.
+    That happens in a declared column, and in a file that was changed between the pass that found the types and this.
     """
     stripped = text.strip()
     if not stripped:

@@ -14,8 +14,10 @@ from functools import cached_property
 from pathlib import Path
 
 from lookalike.errors import EntryMissingError, KeyDuplicateError, LookalikeError, ManifestError
+from lookalike.filters.declared_columns import NO_COLUMNS, DeclaredColumns
 from lookalike.options import SourceOptions
 from lookalike.sources.base import Entry, RefusedEntry, Value, key_error, printable, refused_key
+from lookalike.sources.declared_values import fit_values
 from lookalike.sources.exclusions import Exclusions
 from lookalike.sources.files import read_regular, resolve_inside
 from lookalike.sources.manifest_rows import FIXED_COLUMNS, CsvTable, JsonTable, MalformedLine, Table
@@ -32,13 +34,20 @@ class ManifestSource:
 
     kind = "manifest"
 
-    def __init__(self, path: Path, images_root: Path | None = None, options: SourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        images_root: Path | None = None,
+        options: SourceOptions | None = None,
+        declared: DeclaredColumns = NO_COLUMNS,
+    ) -> None:
         self._path = path.resolve()
         self.excluded: Counter[str] = Counter()
         self._options = options or SourceOptions()
         self.location = printable(str(self._path))
         self._root = (images_root or self._path.parent).resolve()
-        self._table = open_table(self._path, self._options.encoding)
+        self._declared = declared
+        self._table = open_table(self._path, self._options.encoding, declared)
 
     @property
     def remarks(self) -> list[str]:
@@ -114,7 +123,8 @@ class ManifestSource:
             raise invalid
         relative = self._locate(posix, where, forms)
         metadata = {name: value for name, value in row.items() if name not in FIXED_COLUMNS}
-        return Entry(key, relative, title or None, product or None, metadata)
+        fitting, remark = fit_values(metadata, self._declared) if self._declared else (metadata, "")
+        return Entry(key, relative, title or None, product or None, fitting, remark)
 
 
 def _below(path: str, root: Path) -> str | None:
@@ -126,14 +136,17 @@ def _below(path: str, root: Path) -> str | None:
     return Path(path).relative_to(root).as_posix() if Path(path).is_relative_to(root) else None
 
 
-def open_table(path: Path, encoding: str | None) -> Table:
-    """The table in a manifest's file, by the end of its name; raises ManifestError or EntryUnreadableError."""
+def open_table(path: Path, encoding: str | None, declared: DeclaredColumns = NO_COLUMNS) -> Table:
+    """The table in a manifest's file, by the end of its name; raises ManifestError or EntryUnreadableError.
+
+    In CSV the texts of ``declared`` columns are read as their types.
+    """
     suffix = path.suffix.lower()
     if suffix in SHEET_SUFFIXES:
         return SheetTable(path)
     if suffix == PARQUET_SUFFIX:
         return ParquetTable(path)
-    return CsvTable(path, encoding) if suffix in CSV_SUFFIXES else JsonTable(path, encoding)
+    return CsvTable(path, encoding, declared) if suffix in CSV_SUFFIXES else JsonTable(path, encoding)
 
 
 def _refuse_line(line: MalformedLine, where: str) -> RefusedEntry:

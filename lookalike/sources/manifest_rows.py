@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from lookalike.errors import ManifestError
+from lookalike.filters.declared_columns import DeclaredColumns
 from lookalike.sources.base import Value, printable
 from lookalike.sources.column_types import LIST_SUFFIX, ColumnType, ColumnTypes, parse_value
 from lookalike.sources.files import unreadable_error
@@ -81,6 +82,7 @@ class CsvTable:
 
     path: Path
     encoding: str | None = None
+    declared: DeclaredColumns = field(default_factory=dict)
     unit: str = "line"
     _types: tuple[tuple[int, int], dict[str, ColumnType]] | None = field(default=None, init=False)
 
@@ -115,7 +117,7 @@ class CsvTable:
         status = self.path.stat()
         version = (status.st_mtime_ns, status.st_size)
         if self._types is None or self._types[0] != version:
-            types = ColumnTypes(self._typed)
+            types = ColumnTypes(self._typed, self.declared)
             for _, texts in self._texts():
                 if not isinstance(texts, MalformedLine):
                     types.learn(texts)

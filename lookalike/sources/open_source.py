@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lookalike.errors import SourceNotFoundError, SourceUnsupportedError
+from lookalike.filters.declared_columns import NO_COLUMNS, DeclaredColumns
 from lookalike.options import SourceOptions
 from lookalike.sources.archive import ZipSource
 from lookalike.sources.base import Source, printable
@@ -14,14 +15,19 @@ from lookalike.sources.manifest import MANIFEST_SUFFIXES, ManifestSource
 
 
 def open_source(
-    location: str | Path, *, images_root: Path | None = None, options: SourceOptions | None = None
+    location: str | Path,
+    *,
+    images_root: Path | None = None,
+    options: SourceOptions | None = None,
+    declared: DeclaredColumns = NO_COLUMNS,
 ) -> Source:
     """The source at ``location``: a folder, a ``.zip`` file, or a manifest (`MANIFEST_SUFFIXES`).
 
     ``images_root`` is the folder that a manifest's paths are relative to, by default its own; other sources have
-    none. ``options`` say which files are left out, and how names and text are encoded. Raises `SourceNotFoundError`,
-    `SourceUnsupportedError`, and what opening finds: `ArchiveDamagedError`, `ArchiveUnsafeError`, `ManifestError`,
-    `PatternInvalidError`, `EntryUnreadableError`.
+    none. ``options`` say which files are left out, and how names and text are encoded. Values of a manifest that are
+    not of the type of their ``declared`` column are left out. Raises `SourceNotFoundError`, `SourceUnsupportedError`,
+    and what opening finds: `ArchiveDamagedError`, `ArchiveUnsafeError`, `ManifestError`, `PatternInvalidError`,
+    `EntryUnreadableError`.
     """
     path = Path(location)
     source_name = printable(str(path))
@@ -40,7 +46,7 @@ def open_source(
         if images_root is not None and not images_root.is_dir():
             where = printable(str(images_root))
             raise SourceNotFoundError(f"the images' folder {where} does not exist; check the path", subject=where)
-        return ManifestSource(path, images_root, options)
+        return ManifestSource(path, images_root, options, declared)
     if images_root is not None:
         message = f"{source_name} is no manifest, so an images' folder makes no sense with it; leave it out"
         raise SourceUnsupportedError(message, subject=source_name)

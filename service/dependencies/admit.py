@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from service.http.body import TEXT_BYTES, announced_bytes
+from service.http.body import announced_bytes, largest_body
 from service.http.forms import Form, read_form
 from service.services import Services
 
@@ -27,7 +27,7 @@ async def admit_form(
     """
     settings = services.settings
     services.admission.check(pictures)
-    max_bytes = pictures * settings.limits.max_bytes + TEXT_BYTES
+    max_bytes = largest_body(request, pictures * settings.limits.max_bytes)
     with services.uploads.permit(min(announced_bytes(request, default=max_bytes), max_bytes)):
         content = await read_form(request, form, max_bytes=max_bytes, timeout=settings.upload_timeout)
         with services.admission.permit(pictures if weight is None else weight(content)):

@@ -41,7 +41,7 @@ class FastRoute(StrictRoute):
         request = Request(scope, receive, send)
         check_key(request, KeyScope.READ)
         if scope["query_string"]:
-            self.check_parameters(request.query_params)
+            self.check_parameters(request.query_params, scope)
         arguments: dict[str, Any] = {name: decode_path_part(value) for name, value in scope["path_params"].items()}
         if self._parameters is not None:
             arguments[PARAMETERS] = _validate(self._parameters, request)

@@ -1,4 +1,4 @@
-"""The body of a form: read while it arrives, within limits, in memory, and parsed into its fields.
+"""The body of a request: read while it arrives, within limits, in memory, and parsed into fields, JSON or a picture.
 
 No picture is written to a disk, and a refused body is read no further.
 """
@@ -8,18 +8,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
+from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.types import Scope
 
 from service.errors import BodyTooLargeError, FieldInvalidError, FormInvalidError, MediaTypeError, UploadTimeoutError
 from service.http.field_errors import field_problem, fields_error
+from service.http.json_body import JsonReader
 from service.http.multipart import BadFormError, MultipartReader, Part, decode_text, find_charset, parse_boundary
 
+R_co = TypeVar("R_co", covariant=True)
 MULTIPART_FORM, URLENCODED_FORM = "multipart/form-data", "application/x-www-form-urlencoded"
+JSON, OCTET_STREAM = "application/json", "application/octet-stream"
 TEXT_BYTES = 64 * 1024
 """What the text fields of a form may add to the bytes of its files."""
 _MAX_LENGTH_DIGITS = 18
@@ -62,30 +67,57 @@ async def read_fields(request: Request, begin: BeginField, *, max_bytes: int, ti
     soon as the body is known to be larger than ``max_bytes``, it is refused before the rest has arrived.
     Raises MediaTypeError, BodyTooLargeError, UploadTimeoutError, FormInvalidError and what ``begin`` raises.
     """
-    content_type = request.headers.get("content-type", "")
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind not in {MULTIPART_FORM, URLENCODED_FORM}:
+    content_type = content_type_of(request.scope)
+    if media_kind(content_type) == URLENCODED_FORM:
+        limits = BodyLimits(min(max_bytes, TEXT_BYTES), timeout, is_text=True)
+        return await _read_body(request, lambda: _UrlEncoded(begin), limits, "a form")
+    if media_kind(content_type) != MULTIPART_FORM:
         raise MediaTypeError(
-            f"the content type is {kind[:80] or 'missing'}; send {MULTIPART_FORM}, as `curl -F image=@cat.jpg` does, "
-            f"or {URLENCODED_FORM} if there is no file",
+            f"the content type is {media_kind(content_type)[:80] or 'missing'}; send {MULTIPART_FORM}, as `curl -F "
+            f"image=@cat.jpg` does, {JSON} with pictures in base64, a picture alone as image/jpeg or its own type, or "
+            f"{URLENCODED_FORM} if there is no file",
             subject="content-type",
         )
-    _check_encoding(request, content_type)
-    too_large = _too_large(max_bytes)
-    if kind == URLENCODED_FORM:
-        max_bytes = min(max_bytes, TEXT_BYTES)
-        too_large = _too_long(max_bytes)
-    if announced_bytes(request, default=0) > max_bytes:
-        raise too_large
-    try:
-        reader = _UrlEncoded(begin) if kind == URLENCODED_FORM else _Multipart(parse_boundary(content_type), begin)
-        async with asyncio.timeout(timeout):
-            await _read(request, reader, max_bytes, too_large)
-        return reader.fields()
-    except TimeoutError as error:
-        raise UploadTimeoutError(f"the body did not arrive within {timeout:g} s; send it again") from error
-    except BadFormError as error:
-        raise FormInvalidError(f"the body cannot be read as a form: {error}") from error
+    limits = BodyLimits(max_bytes, timeout)
+    return await _read_body(request, lambda: _Multipart(parse_boundary(content_type), begin), limits, "a form")
+
+
+async def read_json(request: Request, *, max_bytes: int, timeout: float) -> dict[str, Any]:
+    """The object that a body is in JSON; texts of many bytes in it are LongText.
+
+    Raises MediaTypeError, BodyTooLargeError, UploadTimeoutError and FormInvalidError.
+    """
+    reader = JsonReader(text_bytes=TEXT_BYTES)
+    return await _read_body(request, lambda: reader, BodyLimits(max_bytes, timeout), "JSON")
+
+
+async def read_picture(request: Request, *, max_bytes: int, timeout: float) -> list[bytes]:
+    """The pieces of a body that is one picture; raises MediaTypeError, BodyTooLargeError and UploadTimeoutError."""
+    return await _read_body(request, _Pieces, BodyLimits(max_bytes, timeout), "a picture")
+
+
+def content_type_of(scope: Scope) -> str:
+    """The header Content-Type of a request; empty if it has none."""
+    return Headers(scope=scope).get("content-type", "")
+
+
+def media_kind(content_type: str) -> str:
+    """A content type without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def is_picture(content_type: str) -> bool:
+    """Whether a body of this content type is one picture, and nothing else."""
+    kind = media_kind(content_type)
+    return kind.startswith("image/") or kind == OCTET_STREAM
+
+
+def largest_body(request: Request, picture_bytes: int) -> int:
+    """How many bytes the body of a request may have whose pictures may have so many."""
+    if media_kind(content_type_of(request.scope)) == JSON:
+        # 4/3 of them in base64; some clients escape its slashes or plus signs besides.
+        picture_bytes = picture_bytes * 3 // 2
+    return picture_bytes + TEXT_BYTES
 
 
 def announced_bytes(request: Request, *, default: int) -> int:
@@ -119,16 +151,54 @@ def _check_encoding(request: Request, content_type: str) -> None:
         )
 
 
-async def _read(
-    request: Request, reader: _Multipart | _UrlEncoded, max_bytes: int, too_large: BodyTooLargeError
-) -> None:
-    byte_count = 0
-    async for piece in request.stream():
-        byte_count += len(piece)
-        request.state.bytes_in = byte_count
-        if byte_count > max_bytes:
-            raise too_large
-        reader.write(piece)
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How large a body may be, and how many seconds it may take; ``is_text`` is for one without files."""
+
+    max_bytes: int
+    timeout: float
+    is_text: bool = False
+
+    def error(self) -> BodyTooLargeError:
+        """The error for a body that is too large."""
+        advice = (
+            f"a form without files may have; send shorter values, or pictures as {MULTIPART_FORM}"
+            if self.is_text
+            else "this form may have; send smaller pictures"
+        )
+        return BodyTooLargeError(f"the body is larger than the {self.max_bytes} bytes that {advice}", subject="body")
+
+
+class _Reader(Protocol[R_co]):
+    """Takes a body piece by piece."""
+
+    def write(self, piece: bytes) -> object:
+        """Read the next piece; raises BadFormError."""
+
+    def close(self) -> R_co:
+        """What the body is; raises BadFormError."""
+
+
+async def _read_body(request: Request, make_reader: Callable[[], _Reader[R_co]], limits: BodyLimits, kind: str) -> R_co:
+    """What a reader makes of the body; ``kind`` is what it should be, for the error."""
+    _check_encoding(request, content_type_of(request.scope))
+    if announced_bytes(request, default=0) > limits.max_bytes:
+        raise limits.error()
+    try:
+        reader = make_reader()
+        async with asyncio.timeout(limits.timeout):
+            byte_count = 0
+            async for piece in request.stream():
+                byte_count += len(piece)
+                request.state.bytes_in = byte_count
+                if byte_count > limits.max_bytes:
+                    raise limits.error()
+                reader.write(piece)
+        return reader.close()
+    except TimeoutError as error:
+        raise UploadTimeoutError(f"the body did not arrive within {limits.timeout:g} s; send it again") from error
+    except BadFormError as error:
+        raise FormInvalidError(f"the body cannot be read as {kind}: {error}") from error
 
 
 class _Multipart:
@@ -138,7 +208,7 @@ class _Multipart:
         self._reader = MultipartReader(boundary, begin, text_bytes=TEXT_BYTES)
         self.write = self._reader.write
 
-    def fields(self) -> Fields:
+    def close(self) -> Fields:
         return [(part.name, _value(part)) for part in self._reader.close()]
 
 
@@ -164,7 +234,7 @@ class _UrlEncoded:
         self._pieces: list[bytes] = []
         self.write = self._pieces.append
 
-    def fields(self) -> Fields:
+    def close(self) -> Fields:
         fields: Fields = []
         for pair in filter(None, b"".join(self._pieces).split(b"&")):
             encoded_name, _, value = pair.replace(b"+", b" ").partition(b"=")
@@ -174,15 +244,12 @@ class _UrlEncoded:
         return fields
 
 
-def _too_large(max_bytes: int) -> BodyTooLargeError:
-    return BodyTooLargeError(
-        f"the body is larger than the {max_bytes} bytes that this form may have; send smaller pictures", subject="body"
-    )
+class _Pieces:
+    """A body as it comes."""
 
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self.write = self._pieces.append
 
-def _too_long(max_bytes: int) -> BodyTooLargeError:
-    return BodyTooLargeError(
-        f"the body is larger than the {max_bytes} bytes that a form without files may have; send shorter values, or "
-        f"pictures as {MULTIPART_FORM}",
-        subject="body",
-    )
+    def close(self) -> list[bytes]:
+        return self._pieces

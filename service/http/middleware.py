@@ -10,11 +10,16 @@ import time
 from typing import Any
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike.errors import LookalikeError
+from service.access import NO_COLLECTION, current_access
 from service.errors import FieldInvalidError, ForbiddenError, HostNotAllowedError, InternalError, RequestError
 from service.http.problems import problem_response
+from service.http.responses import root_path
+from service.settings import Grant, Settings
+from service.settings import Scope as KeyScope
 from service.telemetry.logs import request_id as current_request_id
 from service.telemetry.metrics import Metrics
 
@@ -28,21 +33,25 @@ _SECURITY_HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
-_USED_HEADERS = frozenset({b"x-request-id", b"host", b"sec-fetch-site"})
+_USED_HEADERS = frozenset({b"x-request-id", b"host", b"sec-fetch-site", b"authorization", b"origin"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_PARAMETERS = 64
 """How many parameters a query string may have, unknown ones included."""
 _RAW_PATH_PREFIX = "/collections/"
 _CLIENT_GONE = 499
+_WITHOUT_KEYS = Grant(KeyScope.WRITE)
 
 
 class RequestMiddleware:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, allowed_hosts: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, settings: Settings) -> None:
         self._app = app
         self._metrics = metrics
-        self._hosts = frozenset(host.lower() for host in allowed_hosts)
+        self._keys = settings.keys
+        self._root_path = settings.root_path
+        self._origins = frozenset(origin.encode() for origin in settings.cors_origins)
+        self._hosts = frozenset(host.lower() for host in settings.allowed_hosts)
         # Unique: a random prefix for the process and a counter, which costs less than random bytes for each request.
         self._process, self._count = secrets.token_hex(4), itertools.count()
 
@@ -55,9 +64,13 @@ class RequestMiddleware:
         requested_id = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = requested_id if _REQUEST_ID.fullmatch(requested_id) else self._next_id()
         token = current_request_id.set(request_id)
+        grant = self._grant(headers.get(b"authorization", b"").decode("latin-1"))
+        access_token = current_access.set(NO_COLLECTION if grant is None else grant.access)
         begin = time.perf_counter()
-        sender = _ResponseSender(send, request_id)
-        inner = _inner_scope(scope, request_id)
+        root_token = root_path.set(self._root_path)
+        sender = _ResponseSender(send, request_id, self._root_path)
+        inner = _inner_scope(scope, request_id, self._root_path)
+        inner["state"]["grant"] = grant
         try:
             if not self._host_allowed(headers.get(b"host", b"").decode("latin-1")):
                 await self._refuse(
@@ -71,16 +84,29 @@ class RequestMiddleware:
                 message = f"the query string has more than {MAX_PARAMETERS} parameters"
                 await self._refuse(FieldInvalidError(message, subject="query"), inner, sender)
                 return
-            if scope["method"] not in _SAFE_METHODS and headers.get(b"sec-fetch-site") == b"cross-site":
+            is_cross_site = (
+                headers.get(b"sec-fetch-site") == b"cross-site" and headers.get(b"origin") not in self._origins
+            )
+            if scope["method"] not in _SAFE_METHODS and is_cross_site:
                 # Without this, any page in a browser could send searches to a service on the same machine.
                 await self._refuse(
                     ForbiddenError("requests of this kind from pages of other sites are not allowed"), inner, sender
                 )
                 return
+            if self._root_path and inner["path"] == self._root_path:
+                # The page's links are relative: without the slash they would lead beside it.
+                await self._redirect_to_page(inner, sender)
+                return
             await self._serve(inner, receive, sender)
         finally:
             self._record(inner, sender, time.perf_counter() - begin)
+            root_path.reset(root_token)
+            current_access.reset(access_token)
             current_request_id.reset(token)
+
+    def _grant(self, authorization: str) -> Grant | None:
+        """What a request may do, without keys everything; None if its key is missing or not known."""
+        return self._keys.grant(bearer_key(authorization)) if self._keys else _WITHOUT_KEYS
 
     def _next_id(self) -> str:
         return f"{self._process}{next(self._count) & 0xFFFFFFFF:08x}"
@@ -103,6 +129,11 @@ class RequestMiddleware:
         scope["state"]["code"] = error.code
         response = problem_response(error, path=path, request_id=request_id)
         await response(scope, _receive_disconnect, sender.send)
+
+    async def _redirect_to_page(self, scope: Scope, sender: _ResponseSender) -> None:
+        query = scope["query_string"].decode("latin-1")
+        location = f"/?{query}" if query else "/"
+        await RedirectResponse(location, 308)(scope, _receive_disconnect, sender.send)
 
     def _host_allowed(self, host: str) -> bool:
         if not self._hosts:
@@ -127,6 +158,12 @@ class RequestMiddleware:
             _LOG.handle(line)
 
 
+def bearer_key(authorization: str) -> str:
+    """The key in a header Authorization; empty if there is none."""
+    kind, _, key = authorization.partition(" ")
+    return key.strip() if kind.lower() == "bearer" else ""
+
+
 class ClientGoneError(Exception):
     """The client disconnected before its response."""
 
@@ -134,34 +171,45 @@ class ClientGoneError(Exception):
 class _ResponseSender:
     """Sends a response with the headers that all responses have, and records its status."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, root_path: str) -> None:
         self._send = send
         self._request_id = request_id
+        self._root_path = root_path.encode()
         self.status: int | None = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = list(message.get("headers", ()))
+            if self._root_path:
+                headers = [(name, self._public(name, value)) for name, value in headers]
             header_names = {name.lower() for name, _ in headers}
             headers.append((b"x-request-id", self._request_id.encode("latin-1")))
             headers.extend(header for header in _SECURITY_HEADERS if header[0] not in header_names)
             message["headers"] = headers
         await self._send(message)
 
+    def _public(self, name: bytes, value: bytes) -> bytes:
+        """A header's value as clients have to see it: routes name paths as they know them."""
+        return self._root_path + value if name.lower() == b"location" and value.startswith(b"/") else value
 
-def _inner_scope(scope: Scope, request_id: str) -> Scope:
-    """The scope as the routes see it.
+
+def _inner_scope(scope: Scope, request_id: str, root_path: str) -> Scope:
+    """The scope as the routes see it, which look at what follows ``root_path`` in the path.
+
+    A proxy may have taken that off, or not: either is answered.
 
     Keys of items may contain slashes, which stand percent-encoded in a path: below /collections/ the path stays as
     it was sent, and each part is decoded by itself. HEAD is answered as GET, whose body the server leaves out.
     """
-    inner = {**scope, "state": {**scope.get("state", {}), "request_id": request_id, "method": _method(scope["method"])}}
+    state = {**scope.get("state", {}), "request_id": request_id, "method": _method(scope["method"])}
+    inner = {**scope, "state": state, "root_path": root_path}
     if scope["method"] == "HEAD":
         inner["method"] = "GET"
-    raw = scope.get("raw_path")
-    if raw is not None and raw.startswith(_RAW_PATH_PREFIX.encode()):
-        inner["path"] = raw.partition(b"?")[0].decode("latin-1")
+    path, raw = scope["path"], (scope.get("raw_path") or b"").partition(b"?")[0].decode("latin-1")
+    if root_path and (path == root_path or path.startswith(f"{root_path}/")):
+        path, raw = path[len(root_path) :], raw.removeprefix(root_path)
+    inner["path"] = root_path + (raw if raw.startswith(_RAW_PATH_PREFIX) else path)
     return inner
 
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from lookalike.encoder.int8.artifact import SUFFIX, is_quantised
-from lookalike.errors import FilterInvalidError, LookalikeError
-from service.errors import FieldInvalidError, OverloadedError, RequestError, UploadError
+from lookalike.errors import FilterInvalidError, LookalikeError, MetadataInvalidError
+from service.errors import FieldInvalidError, IdempotencyRunningError, OverloadedError, RequestError, UploadError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -24,6 +24,8 @@ STATUS = {
     "collection-not-found": 404,
     "item-not-found": 404,
     "duplicates-not-searched": 404,
+    "snapshot-unknown": 404,
+    "calibration-missing": 404,
     "encoder-unknown": 404,
     "entry-missing": 404,
     "entry-outside": 404,
@@ -32,11 +34,13 @@ STATUS = {
     "collection-busy": 409,
     "collection-exists": 409,
     "collection-pinned": 409,
+    "column-conflict": 409,
     "encoder-not-installed": 409,
     "encoder-mismatch": 409,
     "calibration-mismatch": 409,
     "key-duplicate": 409,
     "item-changed": 409,
+    "idempotency-running": 409,
     "version-mismatch": 412,
     "body-too-large": 413,
     "image-too-large": 413,
@@ -47,6 +51,8 @@ STATUS = {
     "field-invalid": 422,
     "collection-name-invalid": 422,
     "filter-invalid": 422,
+    "idempotency-mismatch": 422,
+    "metadata-invalid": 422,
     "image-missing": 422,
     "image-empty": 422,
     "image-truncated": 422,
@@ -179,6 +185,8 @@ def problem_of(error: RequestError | LookalikeError | UploadError, *, path: str,
     detail = error.message if isinstance(error, UploadError) else detail_of(error)
     if isinstance(error, FilterInvalidError):
         fields = [{"field": error.subject or "filter", "code": error.code, "message": error.message}]
+    if isinstance(error, MetadataInvalidError):
+        fields = [{"field": "metadata", "code": error.code, "message": error.message}]
     if isinstance(error, UploadError):
         fields = [{"field": error.field, "code": error.code, "message": error.message}]
     return Problem(
@@ -209,6 +217,8 @@ def problem_response(error: RequestError | LookalikeError | UploadError, *, path
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, OverloadedError):
         headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, IdempotencyRunningError):
+        headers["Retry-After"] = "1"
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "2"
     if problem.status == HTTPStatus.UNAUTHORIZED:

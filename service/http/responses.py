@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Hashable, Mapping
+from contextvars import ContextVar
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -29,6 +30,10 @@ _CACHED_KEYS = 4096
 """How many percent-encoded keys stay in memory: a response has one for each hit, and encoding one takes 1 µs."""
 
 
+root_path: ContextVar[str] = ContextVar("root_path", default="")
+"""The path below which clients see the service; the same for all requests of an application."""
+
+
 class ResponseCache:
     """Responses to searches by key, as JSON without their times, those used last up to a number of bytes.
 
@@ -49,8 +54,8 @@ class ResponseCache:
 
 
 def item_urls(collection: str, key: str) -> tuple[str, str]:
-    """The paths of an item's image and of its thumbnail."""
-    item = f"/collections/{collection}/items/{_quote_key(key)}"
+    """The paths of an item's image and of its thumbnail, as a client sees them."""
+    item = f"{root_path.get()}/collections/{collection}/items/{_quote_key(key)}"
     return f"{item}/image", f"{item}/thumbnail"
 
 
@@ -114,7 +119,15 @@ def is_cached_by_client(request: Request, tag: str) -> bool:
 def not_modified(headers: Mapping[str, str]) -> Response:
     """304, with the headers that belong to it."""
     # A browser updates its cached copy with these: without its own policy, a page would get the one of the API.
-    names = {"etag", "cache-control", "x-snapshot", "vary", "content-security-policy"}
+    names = {
+        "etag",
+        "cache-control",
+        "x-snapshot",
+        "vary",
+        "content-security-policy",
+        "cross-origin-resource-policy",
+        "access-control-allow-origin",
+    }
     return Response(None, 304, {name: value for name, value in headers.items() if name.lower() in names})
 
 

@@ -1,8 +1,9 @@
-"""Collections that are made, deleted and published over HTTP; all need a key of scope write."""
+"""Collections that are made, configured, deleted and published over HTTP; all need a key of scope write."""
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -11,20 +12,22 @@ from lookalike.catalogue.records import CollectionSettings
 from lookalike.collection.builder import CollectionEncoder
 from lookalike.collection.index_command import DEFAULT_KEEP
 from lookalike.collection.layout import CollectionLayout, check_name
-from lookalike.collection.lifecycle import create_collection, delete_collection
+from lookalike.collection.lifecycle import create_collection, delete_collection, restore_collection
 from lookalike.errors import CollectionBusyError, CollectionExistsError
+from lookalike.filters.declared_columns import DeclaredColumns
 from lookalike.options import EncoderRequest
 from lookalike.wiring import INDEX_TYPES, default_encoder, open_catalogue
 from service.dependencies.admit import admit_form
 from service.dependencies.auth import require
+from service.dependencies.idempotency import ONCE, answer_once
 from service.errors import FieldInvalidError
 from service.http.body import announced_bytes, refuse_body
-from service.http.forms import form_schema
+from service.http.forms import digest_form, form_schema
 from service.http.path_params import Name
 from service.http.responses import json_response
 from service.http.strict_route import StrictRoute
-from service.routes.collections import collection_answer
-from service.schemas.change_requests import CollectionForm
+from service.routes.collections import describe_collection
+from service.schemas.change_requests import CollectionForm, CollectionPatchForm
 from service.schemas.change_responses import CollectionDeletedAnswer
 from service.schemas.responses import CollectionAnswer
 from service.services import Services, ServicesDependency
@@ -43,6 +46,7 @@ FOLD_WAIT_SECONDS = 20.0
     "/{name}",
     operation_id="put_collection",
     response_model=CollectionAnswer,
+    dependencies=[ONCE],
     responses={201: {"model": CollectionAnswer}},
     openapi_extra=form_schema(CollectionForm),
 )
@@ -51,9 +55,27 @@ async def put_collection(request: Request, services: ServicesDependency, name: N
     check_name(name)
     if announced_bytes(request, default=0) == 0 and "transfer-encoding" not in request.headers:
         with services.admission.permit():
-            return await _put(services, name, CollectionForm())
+            return await _put_once(request, services, name, CollectionForm())
     async with admit_form(request, services, CollectionForm, pictures=0, weight=lambda _: 1) as form:
-        return await _put(services, name, form)
+        return await _put_once(request, services, name, form)
+
+
+@router.patch(
+    "/{name}",
+    operation_id="patch_collection",
+    response_model=CollectionAnswer,
+    dependencies=[ONCE],
+    openapi_extra=form_schema(CollectionPatchForm),
+)
+async def patch_collection(request: Request, services: ServicesDependency, name: Name) -> Response:
+    """Declare columns of the metadata, or change how many snapshots are kept; what is not sent stays as it is.
+
+    A column of which items have values of another type is not declared: 409, with their number and the first.
+    """
+    async with admit_form(request, services, CollectionPatchForm, pictures=0, weight=lambda _: 1) as form:
+        work = partial(_patch, services, name, form)
+        timeout = services.settings.request_timeout
+        return await answer_once(request, services, work, body_digest=partial(digest_form, form), timeout=timeout)
 
 
 @router.delete(
@@ -67,7 +89,7 @@ async def delete_collection_route(
     name: Name,
     confirm: Annotated[str, Query(description="The collection's name once more, to be sure.", max_length=64)],
 ) -> Response:
-    """Take a collection out of service. The command `restore` brings it back, `delete --purge` removes it for good."""
+    """Take a collection out of service; `restore` brings it back, the command `delete --purge` removes it for good."""
     if confirm != name:
         raise FieldInvalidError(f"say the name of the collection that is to be deleted: {name}", subject="confirm")
     with services.admission.permit():
@@ -76,6 +98,22 @@ async def delete_collection_route(
         await services.search_in_thread(_delete, services, layout)
         await services.snapshots.poll_all()
     return json_response(CollectionDeletedAnswer(collection=name, restorable=True))
+
+
+@router.post(
+    "/{name}/restore",
+    operation_id="restore_collection",
+    response_model=CollectionAnswer,
+    dependencies=[Depends(refuse_body)],
+)
+async def restore_deleted_collection(services: ServicesDependency, name: Name) -> Response:
+    """Bring the collection that was deleted last under this name back."""
+    check_name(name)
+    with services.admission.permit():
+        await services.search_in_thread(_restore, services, name)
+        await services.snapshots.refresh(name)
+        async with services.snapshots.lease(name) as snapshot:
+            return json_response(await describe_collection(services, snapshot), snapshot=snapshot.generation)
 
 
 @router.post(
@@ -91,8 +129,8 @@ async def fold_collection(services: ServicesDependency, name: Name) -> Response:
     The service does it by itself after a while; searches see changes with or without it.
     """
     with services.admission.permit():
-        async with services.snapshots.lease(name):
-            pass  # 404 for a collection that there is not
+        layout = await services.snapshots.layout(name)
+        await services.search_in_thread(layout.require_unpinned)
         status = 200
         try:
             async with asyncio.timeout(min(FOLD_WAIT_SECONDS, services.settings.request_timeout)):
@@ -104,44 +142,79 @@ async def fold_collection(services: ServicesDependency, name: Name) -> Response:
         except TimeoutError:
             status = 202
         async with services.snapshots.lease(name) as snapshot:
-            response = json_response(collection_answer(snapshot), snapshot=snapshot.generation)
+            response = json_response(await describe_collection(services, snapshot), snapshot=snapshot.generation)
             response.status_code = status
             return response
+
+
+async def _put_once(request: Request, services: Services, name: str, form: CollectionForm) -> Response:
+    work = partial(_put, services, name, form)
+    return await answer_once(request, services, work, body_digest=partial(digest_form, form), timeout=None)
 
 
 async def _put(services: Services, name: str, form: CollectionForm) -> Response:
     encoder_request = EncoderRequest(form.encoder or default_encoder(None, form.input_size), None, form.input_size)
     if name in services.snapshots.names():
-        return await _existing(services, name, encoder_request, is_asked=form.encoder is not None)
+        return await _existing(services, name, encoder_request, form)
     encoder = await services.encoders.get(encoder_request)
     limits = services.settings.limits
-    settings = CollectionSettings("auto", DEFAULT_KEEP, limits.max_bytes, limits.max_pixels)
+    settings = CollectionSettings("auto", form.keep or DEFAULT_KEEP, limits.max_bytes, limits.max_pixels)
     identity = CollectionEncoder(encoder_request, encoder.spec)
-    await services.search_in_thread(_create, services, name, identity, settings)
+    await services.search_in_thread(_create, services, name, identity, settings, _declared(form))
     await services.snapshots.refresh(name)
     async with services.snapshots.lease(name) as snapshot:
-        response = json_response(collection_answer(snapshot), snapshot=snapshot.generation)
+        response = json_response(await describe_collection(services, snapshot), snapshot=snapshot.generation)
         response.status_code = 201
         return response
 
 
-async def _existing(services: Services, name: str, encoder: EncoderRequest, *, is_asked: bool) -> Response:
+async def _patch(services: Services, name: str, form: CollectionPatchForm) -> Response:
     async with services.snapshots.lease(name) as snapshot:
-        if is_asked and snapshot.collection.manifest.encoder_request != encoder:
+        searcher = snapshot.searcher
+        store = searcher.catalogue.collection_store()
+        change = partial(store.configure, searcher.collection_id, form.columns or {}, keep=form.keep)
+        await services.search_in_thread(change)
+    await services.snapshots.take_changes(name)
+    async with services.snapshots.lease(name) as snapshot:
+        answer = await describe_collection(services, snapshot, with_columns=True)
+        return json_response(answer, snapshot=snapshot.generation)
+
+
+async def _existing(services: Services, name: str, encoder: EncoderRequest, form: CollectionForm) -> Response:
+    async with services.snapshots.lease(name) as snapshot:
+        if form.encoder is not None and snapshot.collection.manifest.encoder_request != encoder:
             raise CollectionExistsError(
                 f"there is a collection {name!r} with the encoder {snapshot.collection.manifest.encoder.name}: choose "
                 "another name, or leave encoder out",
                 subject=name,
             )
-        return json_response(collection_answer(snapshot), snapshot=snapshot.generation)
+        record = await services.search_in_thread(snapshot.searcher.catalogue.collection, name)
+        other_columns = form.columns is not None and record.columns != _declared(form)
+        if other_columns or form.keep not in (None, record.settings.keep):
+            raise CollectionExistsError(
+                f"there is a collection {name!r} with other {'columns' if other_columns else 'keep'}: change it with "
+                f"PATCH /collections/{name}",
+                subject=name,
+            )
+        return json_response(await describe_collection(services, snapshot), snapshot=snapshot.generation)
 
 
-def _create(services: Services, name: str, encoder: CollectionEncoder, settings: CollectionSettings) -> None:
+def _declared(form: CollectionForm) -> DeclaredColumns:
+    return {name: kind for name, kind in (form.columns or {}).items() if kind is not None}
+
+
+def _create(
+    services: Services,
+    name: str,
+    encoder: CollectionEncoder,
+    settings: CollectionSettings,
+    columns: DeclaredColumns,
+) -> None:
     places = services.settings.places
     catalogue = open_catalogue(places)
     try:
         layout = CollectionLayout.of(places.collections_dir, name)
-        create_collection(layout, catalogue, encoder, settings, INDEX_TYPES)
+        create_collection(layout, catalogue, encoder, settings, INDEX_TYPES, columns)
     finally:
         catalogue.close()
 
@@ -150,5 +223,14 @@ def _delete(services: Services, layout: CollectionLayout) -> None:
     catalogue = open_catalogue(services.settings.places)
     try:
         delete_collection(layout, catalogue)
+    finally:
+        catalogue.close()
+
+
+def _restore(services: Services, name: str) -> None:
+    places = services.settings.places
+    catalogue = open_catalogue(places, collection=name)
+    try:
+        restore_collection(CollectionLayout.of(places.collections_dir, name), catalogue)
     finally:
         catalogue.close()

@@ -47,8 +47,7 @@ async def get_collection(request: Request, services: ServicesDependency, name: N
 
     async def work() -> Response:
         async with services.snapshots.lease(name) as snapshot:
-            columns = await search_with_check(services, snapshot.searcher.columns)
-            answer = collection_answer(snapshot, [_column(column) for column in columns])
+            answer = await describe_collection(services, snapshot, with_columns=True)
             return tag_response(request, json_response(answer, snapshot=snapshot.generation))
 
     return await run_while_connected(request, work(), timeout=services.settings.request_timeout)
@@ -65,7 +64,7 @@ async def refresh_collection(services: ServicesDependency, name: Name) -> Respon
     with services.admission.permit():
         await services.snapshots.refresh(name)
     async with services.snapshots.lease(name) as snapshot:
-        return json_response(collection_answer(snapshot), snapshot=snapshot.generation)
+        return json_response(await describe_collection(services, snapshot), snapshot=snapshot.generation)
 
 
 def _row(services: Services, name: str, path: str) -> CollectionRow:
@@ -101,11 +100,26 @@ def _row(services: Services, name: str, path: str) -> CollectionRow:
 
 
 def _column(column: ColumnSummary) -> ColumnAnswer:
-    return ColumnAnswer(name=column.name, types=sorted(map(str, column.types)), count=column.count)
+    return ColumnAnswer(
+        name=column.name, types=sorted(map(str, column.types)), declared=column.is_declared, count=column.count
+    )
 
 
-def collection_answer(snapshot: OpenSnapshot, columns: list[ColumnAnswer] | None = None) -> CollectionAnswer:
-    """A collection as JSON."""
+async def describe_collection(
+    services: Services, snapshot: OpenSnapshot, *, with_columns: bool = False
+) -> CollectionAnswer:
+    """A collection as JSON; ``with_columns`` counts the values of its columns. Raises the errors of the catalogue."""
+    columns = None
+    if with_columns:
+        columns = [_column(column) for column in await search_with_check(services, snapshot.searcher.columns)]
+    record = await services.search_in_thread(snapshot.searcher.catalogue.collection, snapshot.name)
+    is_pinned = await services.search_in_thread(snapshot.collection.layout.is_pinned)
+    return _collection_answer(snapshot, columns, keep=record.settings.keep, is_pinned=is_pinned)
+
+
+def _collection_answer(
+    snapshot: OpenSnapshot, columns: list[ColumnAnswer] | None, *, keep: int, is_pinned: bool
+) -> CollectionAnswer:
     manifest, origin = snapshot.collection.manifest, snapshot.collection.origin
     spec, picture_problem = manifest.encoder, snapshot.picture_problem
     return CollectionAnswer(
@@ -130,6 +144,8 @@ def collection_answer(snapshot: OpenSnapshot, columns: list[ColumnAnswer] | None
         columns=columns,
         threshold=ThresholdAnswer.of(snapshot.collection.threshold()),
         calibration=None if snapshot.calibration is None else CalibrationAnswer.of(snapshot.calibration),
+        keep=keep,
+        pinned=is_pinned,
         bytes=sum(stamp.bytes for stamp in manifest.files.values()),
         source=SourceAnswer(kind=origin.kind, location=origin.location),
         searchable_by_picture=picture_problem is None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -11,10 +13,10 @@ from lookalike.collection.item_edit import ItemEdit
 from lookalike.errors import ItemNotFoundError, LookalikeError
 from service.dependencies.admit import admit_form
 from service.dependencies.auth import require
+from service.dependencies.idempotency import ONCE, answer_once, no_body
 from service.errors import FieldInvalidError, RequestError, UploadError
 from service.http.body import Upload, refuse_body
-from service.http.disconnect import run_while_connected
-from service.http.forms import form_schema
+from service.http.forms import digest_form, form_schema
 from service.http.path_params import Key, Name
 from service.http.problems import problem_of
 from service.http.responses import json_response
@@ -31,7 +33,7 @@ from service.telemetry.timing import Stopwatch
 router = APIRouter(
     prefix="/collections/{name}/items",
     tags=["changes"],
-    dependencies=[Depends(require(Scope.WRITE))],
+    dependencies=[Depends(require(Scope.WRITE)), ONCE],
     route_class=StrictRoute,
 )
 STAGES = ("decode", "encode", "catalogue")
@@ -61,7 +63,7 @@ async def put_item(
             edit=ItemEdit(title=form.title, product_id=form.product_id, metadata=form.metadata),
             if_match=_tags(if_match),
         )
-        return await _change_one(request, services, name, change)
+        return await _change_one(request, services, name, change, partial(digest_form, form))
 
 
 @router.patch(
@@ -77,7 +79,7 @@ async def patch_item(
             edit=ItemEdit(title=form.title, product_id=form.product_id, metadata=form.metadata, is_patch=True),
             if_match=_tags(if_match),
         )
-        return await _change_one(request, services, name, change)
+        return await _change_one(request, services, name, change, partial(digest_form, form))
 
 
 @router.delete(
@@ -92,7 +94,7 @@ async def delete_item(
     """Remove an item; it comes back only if its source changes it, or if it is sent again."""
     with services.admission.permit():
         change = ItemChange(key=key, is_removal=True, if_match=_tags(if_match))
-        return await _change_one(request, services, name, change)
+        return await _change_one(request, services, name, change, no_body)
 
 
 @router.post("", operation_id="change_items", response_model=ChangesAnswer, openapi_extra=form_schema(ChangesForm))
@@ -102,20 +104,23 @@ async def change_several_items(request: Request, services: ServicesDependency, n
         changes = _batch(form)
         stopwatch = Stopwatch(*STAGES)
 
-        async def work() -> ChangesAnswer:
+        async def work() -> Response:
             async with services.snapshots.lease(name) as snapshot:
                 results = await change_items(services, snapshot, changes, stopwatch)
                 entries = [
                     _entry(request, index, change.key, result)
                     for index, (change, result) in enumerate(zip(changes, results, strict=True))
                 ]
-                return ChangesAnswer(collection=snapshot.name, results=entries)
+                answer = ChangesAnswer(collection=snapshot.name, results=entries)
+                return json_response(answer, took_ms=stopwatch.took_ms())
 
-        answer = await run_while_connected(request, work(), timeout=services.settings.request_timeout)
-        return json_response(answer, took_ms=stopwatch.took_ms())
+        timeout = services.settings.request_timeout
+        return await answer_once(request, services, work, body_digest=partial(digest_form, form), timeout=timeout)
 
 
-async def _change_one(request: Request, services: Services, name: str, change: ItemChange) -> Response:
+async def _change_one(
+    request: Request, services: Services, name: str, change: ItemChange, body_digest: Callable[[], str]
+) -> Response:
     stopwatch = Stopwatch(*STAGES)
 
     async def work() -> Response:
@@ -125,7 +130,8 @@ async def _change_one(request: Request, services: Services, name: str, change: I
                 raise result
             return await _answer(services, snapshot, change.key, result, stopwatch)
 
-    return await run_while_connected(request, work(), timeout=services.settings.request_timeout)
+    timeout = services.settings.request_timeout
+    return await answer_once(request, services, work, body_digest=body_digest, timeout=timeout)
 
 
 async def _answer(

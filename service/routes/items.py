@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
+from itertools import repeat
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from lookalike.catalogue.records import ItemRecord
-from lookalike.catalogue.snapshot_filter import Check
 from service.cancellation import search_with_check
 from service.dependencies.auth import READERS
 from service.dependencies.fast_route import FastRoute
 from service.embedding import read_item_picture
-from service.errors import FieldInvalidError
 from service.http.disconnect import run_while_connected
 from service.http.media_type import media_type
 from service.http.path_params import Key, Name
 from service.http.responses import PRIVATE, is_cached_by_client, item_urls, json_response, not_modified, tag_response
 from service.http.strict_route import StrictRoute
 from service.item_changes import item_tag
-from service.open_snapshot import OpenSnapshot
-from service.schemas.refinement_fields import FilterField
-from service.schemas.requests import SimilarQuery
-from service.schemas.responses import ItemAnswer, ItemsAnswer
+from service.item_listing import Listing
+from service.schemas.requests import ItemsQuery, SimilarQuery
+from service.schemas.responses import ItemAnswer, ItemsAnswer, ListedItemAnswer
 from service.schemas.search_responses import SearchAnswer
 from service.search import TIERS_WEIGHT, KeyQuery
-from service.search_options import FilterText, SearchOptions
+from service.search_options import SearchOptions
 from service.search_requests import run_search
 from service.services import ServicesDependency
 
@@ -37,44 +34,37 @@ _PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/*": _BINAR
 _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": _BINARY}}}
 
 
-@router.get("", operation_id="list_items", response_model=ItemsAnswer)
 async def list_items(
-    request: Request,
-    services: ServicesDependency,
-    name: Name,
-    limit: Annotated[int, Query(ge=1, le=500, description="Items a page.")] = 50,
-    cursor: Annotated[str | None, Query(max_length=80, description="`next_cursor` of the page before.")] = None,
-    filter: Annotated[FilterField, Query()] = None,
+    request: Request, services: ServicesDependency, name: Name, parameters: Annotated[ItemsQuery, Query()]
 ) -> Response:
-    """A collection's items that pass a filter, in the order in which they came.
+    """A collection's items that pass a filter, in the order in which they came or of a field; or those of some keys.
 
     A cursor belongs to one snapshot: pages never shift.
     """
-    filter_text = FilterText.of(filter, request.query_params.multi_items())
+    listing = Listing.of(parameters, request.query_params.multi_items())
 
     async def work() -> Response:
         async with services.snapshots.lease(name) as snapshot:
-            after = 0 if cursor is None else _position(cursor, snapshot)
-            searcher = snapshot.collection.searcher
-
-            def read(check: Check) -> tuple[list[ItemRecord], int]:
-                if filter_text is None:
-                    return searcher.page(after, limit + 1), len(searcher)
-                condition = filter_text.condition(searcher)
-                count = searcher.count(condition, check)
-                return searcher.page(after, limit + 1, condition), count
-
-            page, count = await search_with_check(services, read)
+            page = await search_with_check(services, listing.reader(snapshot))
             answer = ItemsAnswer(
                 collection=snapshot.name,
                 snapshot=snapshot.generation,
-                count=count,
-                items=[item_answer(snapshot.name, item) for item in page[:limit]],
-                next_cursor=_cursor(snapshot.generation, page[limit - 1].id) if len(page) > limit else None,
+                count=page.count,
+                items=[
+                    ListedItemAnswer(**item_answer(snapshot.name, item).model_dump(), vector=vector)
+                    for item, vector in zip(page.items, page.vectors or repeat(None), strict=False)
+                ],
+                next_cursor=page.next_cursor,
+                missing=page.missing,
             )
             return tag_response(request, json_response(answer, snapshot=snapshot.generation))
 
     return await run_while_connected(request, work(), timeout=services.settings.request_timeout)
+
+
+router.add_api_route(
+    "", list_items, operation_id="list_items", response_model=ItemsAnswer, route_class_override=FastRoute
+)
 
 
 @router.get("/{key:path}/image", operation_id="get_item_image", response_class=Response, responses=_PICTURE)
@@ -179,23 +169,3 @@ def item_answer(collection: str, item: ItemRecord) -> ItemAnswer:
         image_url=image_url,
         thumbnail_url=thumbnail_url,
     )
-
-
-def _cursor(generation: int, last: int) -> str:
-    return base64.urlsafe_b64encode(f"{generation}.{last}".encode()).decode().rstrip("=")
-
-
-def _position(cursor: str, snapshot: OpenSnapshot) -> int:
-    """The id after which the page begins; raises FieldInvalidError for a cursor of nothing, or of another snapshot."""
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        generation, last = (int(word) for word in text.split("."))
-    except ValueError as error:
-        raise FieldInvalidError("the cursor is invalid: send next_cursor unchanged", subject="cursor") from error
-    if generation != snapshot.generation or not 0 <= last < 1 << 62:
-        raise FieldInvalidError(
-            f"the cursor belongs to snapshot {generation}, but snapshot {snapshot.generation} is current: start again "
-            "without a cursor",
-            subject="cursor",
-        )
-    return last

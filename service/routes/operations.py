@@ -9,7 +9,8 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from service.dependencies.auth import may_read, require
+from service.access import current_access
+from service.dependencies.auth import require
 from service.http.disconnect import run_while_connected
 from service.http.responses import json_response, tag_response
 from service.http.strict_route import StrictRoute
@@ -23,24 +24,24 @@ _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"sche
 
 
 @router.get("/health", operation_id="health", response_model=HealthAnswer)
-async def health(request: Request, services: ServicesDependency) -> Response:
+async def health(services: ServicesDependency) -> Response:
     """Whether the process runs: always 200. ``problems`` lists what is wrong with it, if anything.
 
     No database is queried: one that cannot be reached shows in the next request that needs it, and here once a
-    snapshot could not be opened. Where there are API keys, collections are named only to requests with one.
+    snapshot could not be opened. Where there are API keys, collections are named only to requests with one for them.
     """
-    snapshots = services.snapshots
-    shows_names = may_read(request)
+    access = current_access.get()
+    states = services.snapshots.states()
     problems = services.problems()
-    for name in snapshots.names():
-        if (error := snapshots.problem(name)) is not None:
-            problems.append(f"{name if shows_names else 'a collection'}: {error.code}")
-    current = {name: snapshots.current(name) for name in snapshots.names()}
+    for state in states:
+        if state.problem is not None:
+            problems.append(f"{state.name if access.covers(state.name) else 'a collection'}: {state.problem.code}")
+    current = {state.name: state.current for state in states}
     key_only = {
         name: why for name, snapshot in current.items() if snapshot is not None and (why := snapshot.picture_problem)
     }
     for name, why in key_only.items():
-        problems.append(f"{name if shows_names else 'a collection'}: {why.code}, so it is searched by key only")
+        problems.append(f"{name if access.covers(name) else 'a collection'}: {why.code}, so it is searched by key only")
     encoder, status = services.encoder, find_operator_status()
     operator = None
     if encoder is not None and status is not None:
@@ -52,9 +53,11 @@ async def health(request: Request, services: ServicesDependency) -> Response:
         operator=operator,
         runtime=None if encoder is None else encoder.runtime,
         collections={
-            name: None if snapshot is None else snapshot.generation for name, snapshot in current.items() if shows_names
+            name: None if snapshot is None else snapshot.generation
+            for name, snapshot in current.items()
+            if access.covers(name)
         },
-        searchable_by_key_only=key_only if shows_names else {},
+        searchable_by_key_only={name: why for name, why in key_only.items() if access.covers(name)},
         in_flight=services.admission.in_flight,
         capacity=services.admission.capacity,
         uploading=services.uploads.in_flight,
@@ -87,10 +90,10 @@ async def get_version(request: Request) -> Response:
     operation_id="metrics",
     response_class=Response,
     responses=_TEXT,
-    dependencies=[Depends(require(Scope.READ))],
+    dependencies=[Depends(require(Scope.READ, every_collection=True))],
 )
 async def metrics(services: ServicesDependency) -> Response:
-    """Metrics in Prometheus's text format."""
+    """Metrics in Prometheus's text format, of the whole service: a key for some collections does not open them."""
     return Response(services.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

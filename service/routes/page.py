@@ -30,12 +30,13 @@ _REFERENCE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>lookalike: API reference</title>
-<link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+<link rel="icon" href="static/mark.svg" type="image/svg+xml">
+<link rel="stylesheet" href="docs/assets/swagger-ui.css">
 </head>
 <body>
 <div id="reference"></div>
-<script src="/docs/assets/swagger-ui-bundle.js"></script>
-<script src="/static/reference.js"></script>
+<script src="docs/assets/swagger-ui-bundle.js"></script>
+<script src="static/reference.js"></script>
 </body>
 </html>
 """
@@ -62,6 +63,19 @@ router.add_api_route("/openapi.json", openapi_document, route_class_override=Str
 async def reference() -> Response:
     """The API's reference, which the browser builds from /openapi.json."""
     return HTMLResponse(_REFERENCE, headers={"Content-Security-Policy": _REFERENCE_POLICY, "Cache-Control": "no-cache"})
+
+
+@router.get("/widget.js")
+async def widget(request: Request) -> Response:
+    """The element that shows similar pictures on the pages of a shop, which are of another origin."""
+    path = STATIC / "widget.js"
+    headers = {
+        "Cache-Control": "public, max-age=3600",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Access-Control-Allow-Origin": "*",
+    }
+    response = FileResponse(path, headers=headers, media_type="text/javascript", stat_result=path.stat())
+    return not_modified(response.headers) if is_cached_by_client(request, response.headers["ETag"]) else response
 
 
 @router.get("/favicon.ico")

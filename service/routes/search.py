@@ -33,7 +33,7 @@ BATCH_WEIGHT = 4
 async def search(request: Request, services: ServicesDependency) -> Response:
     """The k indexed pictures most similar to a picture, or to an indexed one, best first."""
     async with admit_form(request, services, SearchForm, pictures=1, weight=_permits) as form:
-        options = SearchOptions.from_request(form)
+        options = SearchOptions.from_request(form, request.query_params.multi_items())
         return await run_search(request, services, form.collection, _query_of(form), options)
 
 
@@ -46,7 +46,8 @@ async def search(request: Request, services: ServicesDependency) -> Response:
 async def search_collection(request: Request, services: ServicesDependency, name: Name) -> Response:
     """``/search`` in the collection of the path."""
     async with admit_form(request, services, CollectionSearchForm, pictures=1, weight=_permits) as form:
-        return await run_search(request, services, name, _query_of(form), SearchOptions.from_request(form))
+        options = SearchOptions.from_request(form, request.query_params.multi_items())
+        return await run_search(request, services, name, _query_of(form), options)
 
 
 def _query_of(form: CollectionSearchForm) -> Query:

@@ -1,4 +1,4 @@
-"""Requests that change items of a collection."""
+"""Requests that change a collection or its items."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from lookalike.catalogue.metadata import check_metadata
 from lookalike.catalogue.records import Metadata
+from lookalike.collection.index_command import MAX_KEEP, MIN_KEEP
+from lookalike.filters.declared_columns import COLUMN_TYPES, parse_columns
+from lookalike.filters.fields import ElementType
 from service.http.forms import File, Form
+from service.http.json_form import IN_JSON
+from service.schemas.refinement_fields import FilterField
 from service.schemas.requests import EncoderName, InputSize, Key
 
 MAX_CHANGES = 256
@@ -36,7 +41,14 @@ def _parse_metadata(value: object) -> Metadata:
 MetadataField = Annotated[
     Mapping[str, Any],
     BeforeValidator(_parse_metadata),
-    WithJsonSchema({"type": "string", "format": "json", "examples": ['{"category": "mug", "price": 59.9}']}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "json",
+            "examples": ['{"category": "mug", "price": 59.9}'],
+            IN_JSON: {"type": "object"},
+        }
+    ),
 ]
 """A JSON object as a form's text."""
 _SENT_METADATA = "The metadata, a JSON object of columns with text, numbers, booleans or lists of these."
@@ -44,11 +56,46 @@ Title = Annotated[str | None, Field(max_length=_MAX_TITLE, description="The titl
 Product = Annotated[str | None, Field(max_length=_MAX_TITLE, description="The product's id; not sent: it stays.")]
 
 
+def _parse_declared(value: object) -> Mapping[str, ElementType | None]:
+    return parse_columns(_parse_json(value))
+
+
+def _parse_declared_changes(value: object) -> Mapping[str, ElementType | None]:
+    return parse_columns(_parse_json(value), may_drop=True)
+
+
+_DECLARED_SCHEMA = WithJsonSchema({"type": "string", "format": "json", "examples": ['{"price": "number"}']})
+_DECLARED = f"A JSON object of columns of the metadata and their types: {', '.join(COLUMN_TYPES)}."
+Keep = Annotated[
+    Annotated[int, Field(ge=MIN_KEEP, le=MAX_KEEP)] | None,
+    Field(description="How many snapshots stay when the next one is published, that one included."),
+]
+
+
 class CollectionForm(Form):
     """A new collection, to be filled by sending pictures."""
 
     encoder: EncoderName = None
     input_size: InputSize = None
+    columns: Annotated[Mapping[str, ElementType | None], BeforeValidator(_parse_declared), _DECLARED_SCHEMA] | None = (
+        Field(default=None, description=_DECLARED)
+    )
+    keep: Keep = None
+
+
+class CollectionPatchForm(Form):
+    """Changes of a collection; what is not sent stays as it is."""
+
+    columns: (
+        Annotated[Mapping[str, ElementType | None], BeforeValidator(_parse_declared_changes), _DECLARED_SCHEMA] | None
+    ) = Field(default=None, description=f"{_DECLARED} Null takes the declaration of a column away.")
+    keep: Keep = None
+
+
+class PinForm(Form):
+    """The snapshot that a collection is to stay at."""
+
+    snapshot: int = Field(ge=1, lt=1 << 31, description="Its number, one of GET /collections/{name}/snapshots.")
 
 
 class ItemForm(Form):
@@ -68,6 +115,29 @@ class ItemPatchForm(Form):
     metadata: MetadataField | None = Field(
         default=None, description=f"{_SENT_METADATA} Each replaces the column of its name; null takes one away."
     )
+
+
+AtMost = Annotated[
+    int,
+    Field(ge=1, le=1_000_000_000, description="The most items that may pass: if more do, nothing is changed."),
+]
+DryRun = Annotated[bool, Field(description="Change nothing; only say how many items pass.")]
+
+
+class DeleteItemsQuery(BaseModel):
+    """Which items to remove."""
+
+    filter: FilterField = None
+    at_most: AtMost = 1000
+    dry_run: DryRun = False
+
+
+class PatchItemsForm(ItemPatchForm):
+    """Changes of the metadata of all items that pass a filter."""
+
+    filter: FilterField = None
+    at_most: AtMost = 1000
+    dry_run: DryRun = False
 
 
 class Operation(StrEnum):

@@ -34,6 +34,20 @@ class ChangesAnswer(BaseModel):
     results: list[ChangeEntry]
 
 
+class FilteredChangesAnswer(BaseModel):
+    """What became of the items that passed a filter when the request began; from now on every search sees it."""
+
+    collection: str
+    dry_run: bool
+    passing: int = Field(description="How many items passed.")
+    changed: int
+    unchanged: int = Field(description="How many were already as they were to be.")
+    remaining: int = Field(
+        description="How many were not reached within the request's time or limit, or were changed by others "
+        "meanwhile: send the request again until it is 0."
+    )
+
+
 class CollectionDeletedAnswer(BaseModel):
     """A collection that is out of service."""
 

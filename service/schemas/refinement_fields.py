@@ -11,15 +11,25 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from lookalike.collection.refinement import MAX_BOOSTS, MAX_WEIGHT, Boost
+from service.http.json_form import IN_JSON
 
 MAX_FACETS = 8
 MAX_EXCLUDED = 1000
+MAX_LISTED = 500
 _MAX_NAME = 1024
+_MAX_FILTER = 60_000
 
+_NAMES_IN_JSON = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 FilterField = Annotated[
-    str | None,
+    Annotated[
+        str,
+        WithJsonSchema(
+            {"type": "string", "maxLength": _MAX_FILTER, IN_JSON: {"anyOf": [{"type": "string"}, {"type": "object"}]}}
+        ),
+    ]
+    | None,
     Field(
-        max_length=60_000,
+        max_length=_MAX_FILTER,
         description='What items have to pass: `category = mug and price < 60`, or JSON such as `{"category": "mug"}` '
         "(docs/filters.md). In a query string also as `filter[category]=mug&filter[price][lt]=60`.",
     ),
@@ -102,14 +112,38 @@ def _is_finite(number: object) -> bool:
         return False
 
 
-FacetNames = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_FACETS)), WithJsonSchema({"type": "string"})]
-ExcludedKeys = Annotated[
-    tuple[str, ...], BeforeValidator(_name_parser(MAX_EXCLUDED)), WithJsonSchema({"type": "string"})
+FacetNames = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_name_parser(MAX_FACETS)),
+    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
 ]
+ExcludedKeys = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_name_parser(MAX_EXCLUDED)),
+    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
+]
+ListedKeys = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_name_parser(MAX_LISTED)),
+    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
+]
+_BOOST_IN_JSON = {
+    "type": "object",
+    "properties": {"field": {"type": "string"}, "weight": {"type": "number"}, "scale": {"type": "number"}},
+    "required": ["field", "weight"],
+    "additionalProperties": False,
+}
 Boosts = Annotated[
     tuple[Boost, ...],
     BeforeValidator(_parse_boosts),
-    WithJsonSchema({"type": "string", "format": "json", "examples": ['{"field": "stars", "weight": 0.1, "scale": 5}']}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "json",
+            "examples": ['{"field": "stars", "weight": 0.1, "scale": 5}'],
+            IN_JSON: {"anyOf": [_BOOST_IN_JSON, {"type": "array", "items": _BOOST_IN_JSON, "maxItems": MAX_BOOSTS}]},
+        }
+    ),
 ]
 
 

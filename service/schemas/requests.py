@@ -5,12 +5,22 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
-from service.box import BoxField
+from service.box import Box, parse_box
 from service.http.forms import File, Form
-from service.schemas.refinement_fields import MAX_FACETS, Combine, FacetNames, FilterField, PageFields, RefinementFields
+from service.http.json_form import IN_JSON
+from service.schemas.refinement_fields import (
+    MAX_FACETS,
+    MAX_LISTED,
+    Combine,
+    FacetNames,
+    FilterField,
+    ListedKeys,
+    PageFields,
+    RefinementFields,
+)
 
 MAX_BATCH_PICTURES = 64
 MAX_QUERY_PICTURES = 16
@@ -25,8 +35,14 @@ GivenThreshold = Annotated[
     float | None,
     Field(ge=0, le=1, allow_inf_nan=False, description="Normalised score from which two pictures count as similar."),
 ]
+_BOX_IN_JSON = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
+_BoxField = Annotated[
+    Box,
+    BeforeValidator(parse_box),
+    WithJsonSchema({"type": "string", "examples": ["0.1,0.2,0.9,0.8"], IN_JSON: _BOX_IN_JSON}),
+]
 GivenBox = Annotated[
-    BoxField | None,
+    _BoxField | None,
     Field(description="The part of the upright picture to use: x0,y0,x1,y1, fractions from 0 to 1."),
 ]
 Key = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00]+$")]
@@ -109,6 +125,38 @@ class FacetsQuery(BaseModel):
     )
     filter: FilterField = None
     limit: Annotated[int, Field(ge=1, le=1000, description="How many values of each, the most frequent ones.")] = 20
+
+
+class Direction(StrEnum):
+    """A direction of an order."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
+class ItemsQuery(BaseModel):
+    """Which items to list, in which order, and what of them."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_LISTED, description="Items a page.")] = 50
+    cursor: Annotated[str | None, Field(max_length=2000, description="`next_cursor` of the page before.")] = None
+    filter: FilterField = None
+    order_by: Annotated[
+        str | None,
+        Field(
+            max_length=1024,
+            description="A field without lists: items are listed by its value, those without one not at all.",
+        ),
+    ] = None
+    order: Direction | None = Field(default=None, description="With order_by: asc, which is the default, or desc.")
+    keys: ListedKeys = Field(
+        default=(),
+        description=f"Up to {MAX_LISTED} keys, between commas or as a JSON list: these items in this order, on one "
+        "page; `missing` names those that there are not.",
+    )
+    sample: Annotated[
+        int | None, Field(ge=1, le=MAX_LISTED, description="So many items by chance, of those that pass; on one page.")
+    ] = None
+    vectors: bool = Field(default=False, description="Send the `vector` of each item.")
 
 
 class CompareForm(Form):

@@ -179,7 +179,8 @@ class ColumnAnswer(BaseModel):
 
     name: str
     types: list[str] = Field(description="Types of its values: text, number, boolean, date, and list of each.")
-    count: int = Field(ge=1, description="How many items have a value.")
+    declared: bool = Field(description="Whether its type was declared, and is enforced; else it is that of its values.")
+    count: int = Field(ge=0, description="How many items have a value; 0 only of a declared column.")
 
 
 class CollectionAnswer(BaseModel):
@@ -201,6 +202,8 @@ class CollectionAnswer(BaseModel):
     )
     threshold: ThresholdAnswer
     calibration: CalibrationAnswer | None = Field(description="Null if neither it nor its encoder is calibrated.")
+    keep: int = Field(description="How many snapshots stay when the next one is published, that one included.")
+    pinned: bool = Field(description="Whether it stays at its snapshot, and takes no changes, until it is unpinned.")
     bytes: int
     source: SourceAnswer
     searchable_by_picture: SearchableByPicture
@@ -223,14 +226,21 @@ class ItemAnswer(BaseModel):
     thumbnail_url: str
 
 
+class ListedItemAnswer(ItemAnswer):
+    """An item of a list."""
+
+    vector: list[float] | None = Field(description="Its embedding, of unit length; null unless it was asked for.")
+
+
 class ItemsAnswer(BaseModel):
     """A page of a collection's items."""
 
     collection: str
     snapshot: int
-    count: int = Field(description="How many items there are on all pages.")
-    items: list[ItemAnswer]
+    count: int = Field(description="How many items there are on all pages; of a sample, how many it was taken from.")
+    items: list[ListedItemAnswer]
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
+    missing: list[str] = Field(description="Those of `keys` that the collection does not have.")
 
 
 class EncoderRow(BaseModel):

@@ -6,6 +6,8 @@ import ast
 import statistics
 from pathlib import Path
 
+import pytest
+
 import lookalike
 from tests.conftest import REPOSITORY
 
@@ -33,6 +35,10 @@ def test_functions_are_short() -> None:
 
 def test_the_public_names_are_sorted_and_all_there() -> None:
     assert lookalike.__all__ == sorted(lookalike.__all__)
-    public = {name for name in vars(lookalike) if not name.startswith("_")}
+    public = {name for name in dir(lookalike) if not name.startswith("_")}
     modules = {path.stem for path in (REPOSITORY / "lookalike").iterdir()} | {"migrations"}
-    assert public - modules == set(lookalike.__all__)
+    assert public - modules - {"TYPE_CHECKING", "import_module"} == set(lookalike.__all__)
+    for name in lookalike.__all__:
+        assert getattr(lookalike, name).__name__ == name
+    with pytest.raises(AttributeError, match="Colection"):
+        _ = lookalike.Colection  # type: ignore[attr-defined]  # which is what is tried

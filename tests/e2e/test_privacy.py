@@ -38,6 +38,7 @@ VERBS = {
     "rollback": "rollback -c shop",
     "unpin": "unpin -c shop",
     "create": "create -c empty",
+    "configure": "configure -c empty --column price:number --keep 4",
     "fold": "fold -c empty",
     "delete": "delete -c empty --confirm empty",
     "restore": "restore -c empty",

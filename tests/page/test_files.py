@@ -14,7 +14,7 @@ SOURCES = sorted(path for path in STATIC.rglob("*") if path.suffix in {".html", 
 
 
 def test_the_page_names_every_module_and_every_style_sheet_once() -> None:
-    named = re.findall(r'(?:href|src)="/static/((?:js|css)/[^"]+)"', INDEX)
+    named = re.findall(r'(?:href|src)="static/((?:js|css)/[^"]+)"', INDEX)
     there = [path.relative_to(STATIC).as_posix() for folder in ("js", "css") for path in (STATIC / folder).rglob("*.*")]
     assert sorted(named) == sorted(there)
 

@@ -103,7 +103,7 @@ def test_a_wrong_key_is_refused_before_the_upload_is_read(locked: Service) -> No
 
 def test_keys_are_kept_as_digests_alone(locked: Service) -> None:
     assert READ not in repr(locked.settings)
-    assert READ not in str(locked.settings.keys.digests)
+    assert READ not in str(locked.settings.keys.grants)
 
 
 def test_without_keys_everyone_may_read_and_refresh(service: Service) -> None:

@@ -80,3 +80,13 @@ def test_an_items_file_that_became_a_page_is_no_page_here(tmp_path: Path) -> Non
         assert (answer.content, answer.headers["content-type"]) == (page, "application/octet-stream")
         drawn = service.get(item_path("000.jpg", "thumbnail"))
     assert (drawn.status_code, drawn.json()["code"]) == (415, "unsupported-format")
+
+
+def test_the_widget_may_be_loaded_by_the_pages_of_other_sites(service: Service) -> None:
+    answer = service.get("/widget.js", headers={"Origin": "https://shop.example"})
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cache-control"] == "public, max-age=3600"
+    assert "customElements.define" in answer.text
+    assert len(answer.content) < 10_240

@@ -19,6 +19,7 @@ CACHED = [
     "/",
     "/static/reference.js",
     "/favicon.ico",
+    "/widget.js",
 ]
 
 
@@ -29,7 +30,8 @@ def test_who_has_an_answer_already_is_told_that_it_has_not_changed(service: Serv
     for known in (tag, f"W/{tag}", f'"other", {tag}'):
         again = service.get(path, headers={"If-None-Match": known})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
-        assert again.headers["content-security-policy"] == first.headers["content-security-policy"]
+        for name in ("content-security-policy", "cross-origin-resource-policy"):
+            assert again.headers[name] == first.headers[name]
     changed = service.get(path, headers={"If-None-Match": '"other"'})
     assert (changed.status_code, changed.content) == (200, first.content)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,49 @@ def test_a_calibration_applies_without_a_restart_and_says_so(things: Things) -> 
     assert [hit["similar"] for hit in answer["results"]] == [
         hit["normalized_score"] >= made["threshold"] for hit in answer["results"]
     ]
+
+
+def test_the_curve_of_a_calibration_is_told_and_removed(things: Things) -> None:
+    path = "/collections/things/calibration"
+    for method in ("GET", "DELETE"):
+        missed = things.service.request(method, path)
+        assert (missed.status_code, missed.json()["code"]) == (404, "calibration-missing")
+    made = things.calibrate()["calibration"]
+    things.look()
+    fitted = read_calibration(things.file)
+    answer = things.service.get(path)
+    curve = answer.json()
+    assert (curve["source"], curve["collection"]) == ("collection", "things")
+    assert (curve["scores"], curve["confidences"]) == (list(fitted.scores), list(fitted.probabilities))
+    assert (curve["threshold"], curve["precision"], curve["recall"]) == (
+        made["threshold"],
+        fitted.precision,
+        fitted.recall,
+    )
+    assert curve["encoder_digest"] == things.service.get("/collections/things").json()["encoder"]["digest"]
+    assert curve["holdout"]["pairs"] > 0
+    document = things.service.get("/openapi.json").json()
+    assert set(curve) == set(document["components"]["schemas"]["CalibrationCurveAnswer"]["properties"])
+    assert things.service.get(path, headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+    removed = things.service.request("DELETE", path)
+    assert (removed.status_code, removed.json()["calibration"], removed.json()["threshold"]) == (200, None, DEFAULT)
+    assert things.threshold() == DEFAULT
+    assert things.service.get(path).status_code == 404
+
+
+def test_without_its_own_calibration_that_of_the_encoder_is_told(things: Things, monkeypatch: Any) -> None:
+    things.calibrate()
+    things.look()
+    own = read_calibration(things.file)
+    shipped = things.data / "shipped"
+    shipped.mkdir()
+    (shipped / things.file.name).write_text(replace(own, collection=None, threshold=0.7).to_json())
+    monkeypatch.setattr(calibrations, "SHIPPED", shipped)
+    removed = things.service.request("DELETE", "/collections/things/calibration")
+    assert (removed.json()["calibration"]["collection"], removed.json()["threshold"]["value"]) == (None, 0.7)
+    curve = things.service.get("/collections/things/calibration").json()
+    assert (curve["source"], curve["collection"], curve["threshold"]) == ("encoder", None, 0.7)
+    assert things.service.request("DELETE", "/collections/things/calibration").status_code == 404
 
 
 def test_every_way_to_ask_has_the_same_threshold_and_confidence(things: Things) -> None:

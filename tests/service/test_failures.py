@@ -29,6 +29,7 @@ from lookalike.testing import jpeg_bytes, make_picture
 from service.errors import request_errors
 from service.http.problems import INDEXER_CODES, STATUS
 from service.settings import ApiKeys
+from service.stored_answers import StoredAnswers
 from tests.helpers.raw_files import dng
 from tests.service.conftest import Shop
 from tests.service.damaged_collections import write_damaged_collections
@@ -133,7 +134,7 @@ def request_damaged(code: str, status: int, path: str) -> None:
 
 search_with("form-invalid", 400, content=b"--x\r\nno form", headers={"content-type": "multipart/form-data; boundary=x"})
 search_with("host-not-allowed", 400, files={"image": PICTURE}, headers={"Host": "pictures.example.org"})
-search_with("media-type-unsupported", 415, json={"key": "plain-0"})
+search_with("media-type-unsupported", 415, content=b"<key>plain-0</key>", headers={"content-type": "text/xml"})
 search_with("unsupported-format", 415, files={"image": b"dear diary"})
 search_with("raw-without-preview", 415, files={"image": dng(make_picture(1), previews=())})
 search_with("field-invalid", 422, files={"image": PICTURE}, data={"k": "0"})
@@ -335,6 +336,42 @@ def _(world: World) -> httpx.Response:
     return _changed(world).request("DELETE", item_path("plain-0"), headers={"if-match": '"another"'})
 
 
+ask("snapshot-unknown", 404, "/collections/shop/pin", "PUT", data={"snapshot": "9"})
+ask("calibration-missing", 404, "/collections/shop/calibration")
+ask("column-conflict", 409, "/collections/shop", "PATCH", data={"columns": '{"colour": "number"}'})
+
+
+@provokes("metadata-invalid", 422)
+def _(world: World) -> httpx.Response:
+    service = _changed(world)
+    assert service.request("PATCH", "/collections/shop", data={"columns": '{"price": "number"}'}).status_code == 200
+    return service.request("PATCH", item_path("plain-0"), data={"metadata": '{"price": "59.90"}'})
+
+
+@provokes("idempotency-mismatch", 422)
+def _(world: World) -> httpx.Response:
+    service, headers = _changed(world), {"idempotency-key": "mismatch"}
+    service.request("PATCH", item_path("plain-0"), data={"metadata": '{"n": 1}'}, headers=headers)
+    return service.request("PATCH", item_path("plain-0"), data={"metadata": '{"n": 2}'}, headers=headers)
+
+
+@provokes("idempotency-running", 409)
+def _(world: World) -> httpx.Response:
+    service = _changed(world)
+
+    async def never(*_: object, **__: object) -> None:
+        """Nobody stores the answer."""
+
+    def send() -> httpx.Response:
+        headers = {"idempotency-key": "running"}
+        return service.request("PATCH", item_path("plain-0"), data={"metadata": '{"n": 1}'}, headers=headers)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StoredAnswers, "finish", never)
+        send()
+    return send()
+
+
 @provokes("disk-full", 503)
 def _(world: World) -> httpx.Response:
     return _refused_write(world, OSError(errno.ENOSPC, "No space left on device"))
@@ -380,8 +417,9 @@ def test_a_failure_says_what_it_is_and_nothing_that_is_nobodys_business(world: W
     assert 16 <= len(problem["detail"]) <= 400, "a sentence"
     for wrong in problem["errors"]:
         assert list(wrong) == ["field", "code", "message"]
-    assert bool(problem["errors"]) == (code in {"field-invalid", "filter-invalid"} or code in UPLOAD_CODES)
-    assert ("retry-after" in response.headers) == (status in {429, 503})
+    names_fields = {"field-invalid", "filter-invalid", "metadata-invalid"} | UPLOAD_CODES
+    assert bool(problem["errors"]) == (code in names_fields)
+    assert ("retry-after" in response.headers) == (status in {429, 503} or code == "idempotency-running")
     assert ("allow" in response.headers) == (status == 405)
     assert ("www-authenticate" in response.headers) == (status == 401)
     for nobodys in ("Traceback", 'File "', "site-packages", ".py", str(world.folder), str(world.shop.data)):

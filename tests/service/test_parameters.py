@@ -29,7 +29,7 @@ def request(service: Service, route: StrictRoute, query: str) -> Any:
 
 
 def test_all_routes_but_the_pages_for_browsers_are_strict() -> None:
-    assert len(ROUTES) == 32
+    assert len(ROUTES) == 41
     others = {getattr(route, "path", "") for route in APP.routes if not isinstance(route, StrictRoute)}
     assert others == PAGES | {"/static", "/docs/assets"}
     assert {route.path for route in APP.routes if isinstance(route, Mount)} == {"/static", "/docs/assets"}
@@ -54,18 +54,25 @@ def test_an_unknown_parameter_is_refused_and_those_that_exist_are_named(service:
 
 
 def test_the_parameters_are_those_of_the_document() -> None:
-    assert {route.path: route.parameter_names for route in ROUTES if route.parameter_names} == {
-        "/collections/{name}/items/{key:path}/similar": [
+    assert {
+        f"{' '.join(route.methods or ())} {route.path}": route.parameter_names
+        for route in ROUTES
+        if route.parameter_names
+    } == {
+        "GET /collections/{name}/items/{key:path}/similar": [
             *("k", "min_score", "threshold", "tiers", "filter", "fallback", "group_by", "group_size", "dedupe"),
             *("exclude_keys", "diversity", "boost", "facets", "cursor"),
         ],
-        "/collections/{name}/facets": ["names", "filter", "limit"],
-        "/collections/{name}/duplicates": ["limit", "cursor", "kind"],
-        "/collections/{name}/duplicates/difference": ["first", "second"],
-        "/collections/{name}/items": ["limit", "cursor", "filter"],
-        "/collections/{name}": ["confirm"],
-        "/collections/{name}/items/{key:path}/thumbnail": ["size"],
-        "/cosine_similarity_score": ["model_name"],
+        "GET /collections/{name}/facets": ["names", "filter", "limit"],
+        "GET /collections/{name}/duplicates": ["limit", "cursor", "kind"],
+        "GET /collections/{name}/duplicates/difference": ["first", "second"],
+        "GET /collections/{name}/items": [
+            *("limit", "cursor", "filter", "order_by", "order", "keys", "sample", "vectors"),
+        ],
+        "DELETE /collections/{name}/items": ["filter", "at_most", "dry_run"],
+        "DELETE /collections/{name}": ["confirm"],
+        "GET /collections/{name}/items/{key:path}/thumbnail": ["size"],
+        "POST /cosine_similarity_score": ["model_name"],
     }
 
 

@@ -181,9 +181,9 @@ def test_facets_count_what_passes(refined: Service) -> None:
 
 def test_a_collection_names_its_columns(refined: Service) -> None:
     assert refined.get("/collections/shop").json()["columns"] == [
-        {"name": "category", "types": ["text"], "count": COUNT},
-        {"name": "price", "types": ["number"], "count": COUNT},
-        {"name": "tags", "types": ["list of text"], "count": COUNT},
+        {"name": "category", "types": ["text"], "declared": False, "count": COUNT},
+        {"name": "price", "types": ["number"], "declared": False, "count": COUNT},
+        {"name": "tags", "types": ["list of text"], "declared": False, "count": COUNT},
     ]
 
 

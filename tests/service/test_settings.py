@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from lookalike.options import ImageLimits, Places
 from service import cli
 from service.app import create_app
-from service.settings import ApiKeys, Scope, Settings, SettingsError, default_hosts, read_keys
+from service.settings import ApiKeys, Grant, Scope, Settings, SettingsError, default_hosts, read_keys
 
 READ, WRITE = "reading-is-all-i-may-do", "writing-and-reading-is-mine"
 
@@ -53,6 +53,7 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         *("--request-timeout", "1.5", "--upload-timeout", "2.5", "--encoders-kept", "1", "--decoders", "5"),
         *("--api-keys", f"read:{READ}", "--allowed-hosts", "a.example, b.example", "--database", "sqlite:///x.db"),
         *("--encoders-dir", "e", "--log-level", "error", "--log-format", "text"),
+        *("--cors-origins", "https://shop.example,http://localhost:3000", "--root-path", "/images/"),
     )
     by_variable = start(
         LOOKALIKE_DATA="d",
@@ -69,6 +70,8 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         LOOKALIKE_ENCODERS_DIR="e",
         LOOKALIKE_LOG_LEVEL="error",
         LOOKALIKE_LOG_FORMAT="text",
+        LOOKALIKE_CORS_ORIGINS="https://shop.example,http://localhost:3000",
+        LOOKALIKE_ROOT_PATH="/images/",
     )
     assert (by_flag.exit_code, by_variable.exit_code) == (0, 0)
     by_flags, by_variables = start.settings
@@ -82,6 +85,8 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         5,
     )
     assert by_flags.allowed_hosts == ("a.example", "b.example")
+    assert by_flags.cors_origins == ("https://shop.example", "http://localhost:3000")
+    assert by_flags.root_path == "/images"
     assert start.logs == [("error", False)] * 2
 
 
@@ -97,6 +102,18 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         ["--api-keys", "read:short"],
         ["--api-keys", "read:sixteen letters and a space"],
         ["--api-keys", "read:schlüssel-mit-umlaut"],
+        ["--api-keys", "read@:" + READ],
+        ["--api-keys", "read@*:" + READ],
+        ["--api-keys", "read@mugs+:" + READ],
+        ["--api-keys", "read@Mugs:" + READ],
+        ["--api-keys", "read@m*gs:" + READ],
+        ["--api-keys", "read@mugs;shop:" + READ],
+        ["--api-keys", "admin@mugs:" + READ],
+        ["--api-keys", f"read:{READ},write:{READ}"],
+        ["--api-keys", f"read:{READ},read@mugs:{READ}"],
+        ["--cors-origins", "*"],
+        ["--cors-origins", "https://shop.example/page"],
+        ["--root-path", "images"],
         ["--api-keys-file", "no-such-file"],
         ["--api-keys-file", "comments-alone"],
     ],
@@ -127,9 +144,24 @@ def test_keys_come_from_a_flag_and_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text(f"# of the shop\n\n  write:{WRITE}  \n")
     keys = read_keys(f" read:{READ} ,", file)
-    assert (keys.scope(READ), keys.scope(WRITE), len(keys)) == (Scope.READ, Scope.WRITE, 2)
+    assert (keys.grant(READ), keys.grant(WRITE), len(keys)) == (Grant(Scope.READ), Grant(Scope.WRITE), 2)
     for wrong in ("", READ[:-1], f"read:{READ}", f" {READ}", READ.upper(), "ключ", "\udc80"):
-        assert keys.scope(wrong) is None
+        assert keys.grant(wrong) is None
+
+
+def test_a_key_can_be_for_some_collections(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"write@mugs:{WRITE}\n")
+    keys = read_keys(f"read@mugs+shop-*:{READ},read:with@sign:and-more,write@mugs:{WRITE}", file)
+    grant = keys.grant(READ)
+    assert grant is not None
+    assert grant.scope is Scope.READ
+    names = ("mugs", "shop-", "shop-a", "shop", "mugs-2", "mug", "", "a-mugs")
+    assert [grant.access.covers(name) for name in names] == [True, True, True, *[False] * 5]
+    assert keys.grant("with@sign:and-more") == Grant(Scope.READ), "what stands before the first colon is no key"
+    writer = keys.grant(WRITE)
+    assert writer is not None
+    assert (writer.scope, writer.access.patterns, len(keys)) == (Scope.WRITE, ("mugs",), 3)
 
 
 def test_hosts_are_limited_where_a_browser_could_be_led_astray() -> None:

@@ -78,9 +78,24 @@ EXAMPLES: dict[str, str] = {
     "POST /collections/{name}/items": (
         f'curl -s -F \'changes=[{{"op": "delete", "key": "sku-2"}}]\' {ADDRESS}/collections/mugs/items'
     ),
+    "PATCH /collections/{name}/items": (
+        f"curl -s -X PATCH -d 'filter=price < 10' -d 'metadata={{\"sale\": true}}' {ADDRESS}/collections/mugs/items"
+    ),
+    "DELETE /collections/{name}/items": (
+        f"curl -s -X DELETE '{ADDRESS}/collections/mugs/items?filter[price][gt]=100&dry_run=true' -g"
+    ),
+    "PATCH /collections/{name}": (
+        f'curl -s -X PATCH -d \'columns={{"price": "number"}}\' -d keep=5 {ADDRESS}/collections/mugs'
+    ),
     "POST /collections/{name}/fold": f"curl -s -X POST {ADDRESS}/collections/mugs/fold",
+    "GET /collections/{name}/snapshots": f"curl -s {ADDRESS}/collections/mugs/snapshots",
+    "PUT /collections/{name}/pin": f"curl -s -X PUT -d snapshot=1 {ADDRESS}/collections/mugs/pin",
+    "DELETE /collections/{name}/pin": f"curl -s -X DELETE {ADDRESS}/collections/mugs/pin",
+    "GET /collections/{name}/calibration": f"curl -s {ADDRESS}/collections/mugs/calibration",
+    "DELETE /collections/{name}/calibration": f"curl -s -X DELETE {ADDRESS}/collections/mugs/calibration",
     "DELETE /collections/{name}/items/{key}": f"curl -s -X DELETE {ADDRESS}/collections/mugs/items/sku-1",
     "DELETE /collections/{name}": f"curl -s -X DELETE '{ADDRESS}/collections/mugs?confirm=mugs'",
+    "POST /collections/{name}/restore": f"curl -s -X POST {ADDRESS}/collections/mugs/restore",
 }
 _LONGEST_LIST, _LONGEST_TEXT, _LINES = 2, 72, 6
 _MOST_LINES = 56

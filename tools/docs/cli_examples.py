@@ -175,6 +175,12 @@ EXAMPLES = (
         related=("fold", "delete", "live.md"),
     ),
     Example(
+        "configure",
+        "Declare what columns of the metadata are.",
+        "configure --collection mugs --column price:number --column 'tags:list of text'",
+        related=("create", "index", "filters.md"),
+    ),
+    Example(
         "fold",
         "Publish a snapshot with the changes that were made live.",
         "fold --collection mugs",

@@ -22,7 +22,7 @@ export function h(tag, properties = {}, ...children) {
 
 /** Take the icons into the page, so that those for bad news are there when the service is not. */
 export async function fetchIcons() {
-  const text = await (await fetch("/static/icons.svg")).text();
+  const text = await (await fetch(new URL("../icons.svg", import.meta.url))).text();
   const sprite = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
   sprite.setAttribute("class", "visually-hidden");
   sprite.setAttribute("aria-hidden", "true");

@@ -44,7 +44,7 @@ export function fillFooter(footer) {
   const limits = h("p", { class: "limits", hidden: true });
   onKey((key) => (forget.hidden = !key));
   forget.hidden = !currentKey();
-  footer.append(version, h("a", { href: "/docs" }, t.footer.docs), forget, limits);
+  footer.append(version, h("a", { href: "docs" }, t.footer.docs), forget, limits);
   onKey((key) => key && tell(version, limits));
   return tell(version, limits);
 }

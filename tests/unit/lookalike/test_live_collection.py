@@ -14,8 +14,10 @@ from lookalike.errors import (
     CollectionExistsError,
     CollectionNotFoundError,
     CollectionPinnedError,
+    ColumnConflictError,
     ImageEmptyError,
     ItemNotFoundError,
+    MetadataInvalidError,
 )
 from lookalike.images import encode_png
 from lookalike.options import Places
@@ -63,6 +65,37 @@ def test_a_part_of_an_item_is_replaced_and_the_item_removed(shop: Collection) ->
     with pytest.raises(ValueError, match="price"):
         shop.upsert("a", MUG, metadata={"price": {"amount": 1}})  # type: ignore[dict-item]
     assert len(shop) == 0
+
+
+def test_a_declared_column_takes_values_of_its_type_alone(tmp_path: Path) -> None:
+    with Collection.create(tmp_path, "shop", columns={"price": "number", "since": "date"}, keep=5) as shop:
+        assert shop.settings.keep == 5
+        assert [(column.name, column.count, column.is_declared) for column in shop.columns()] == [
+            ("price", 0, True),
+            ("since", 0, True),
+        ]
+        assert shop.count("price < 60") == 0
+        shop.upsert("a", MUG, metadata={"price": 12, "since": "2024-05-31", "colour": "red"})
+        with pytest.raises(MetadataInvalidError, match=r"'b'.*'price'.*number.*'12', which is text"):
+            shop.upsert("b", SHOE, metadata={"price": "12"})
+        with pytest.raises(MetadataInvalidError, match=r"'a'.*'since'.*date"):
+            shop.upsert("a", metadata={"since": "31.05.2024"})
+        assert dict(shop.item("a").metadata) == {"price": 12, "since": "2024-05-31", "colour": "red"}
+        assert len(shop) == 1
+
+
+def test_columns_are_declared_later_unless_items_say_otherwise(shop: Collection) -> None:
+    shop.upsert("a", MUG, metadata={"price": "cheap", "stock": 5})
+    with pytest.raises(ColumnConflictError, match=r"'price'.*1 item has.*'a' with 'cheap'"):
+        shop.configure(columns={"stock": "number", "price": "number"}, keep=4)
+    assert (shop.settings.keep, [column.is_declared for column in shop.columns()]) == (3, [False, False])
+    shop.configure(columns={"stock": "number"}, keep=4)
+    assert (shop.settings.keep, [column.is_declared for column in shop.columns()]) == (4, [False, True])
+    shop.configure(columns={"stock": None})
+    shop.upsert("a", metadata={"stock": "many"})
+    for wrong in ({"columns": {"price": "nummer"}}, {"columns": {"": "text"}}, {"keep": 1}, {"keep": 1001}):
+        with pytest.raises(ValueError, match=r"there are: text|cannot name|from 2 to 1000"):
+            shop.configure(**wrong)
 
 
 def test_changes_are_folded_into_a_snapshot_and_stay(shop: Collection, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_whoever_types_the_command_changes_nothing_but_the_vectors(
     budget = memory_budget(params["memory"])
     assert settings == CollectionSettings(
         params["engine"].value,
-        params["keep"],
+        params["keep"] or 3,  # without the flag a run keeps what the collection keeps
         limits.max_bytes,
         limits.max_pixels,
         params["recall"],

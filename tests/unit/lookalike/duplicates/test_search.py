@@ -410,6 +410,17 @@ def test_similar_shots_of_one_camera_within_seconds_are_a_burst(tmp_path: Path) 
     assert report.dropped_count == 0
 
 
+@pytest.mark.parametrize("width", [6, 14, 19])
+@pytest.mark.parametrize("colour", ["white", "black"])
+def test_a_border_is_no_reason_to_keep_a_picture(tmp_path: Path, width: int, colour: str) -> None:
+    for number, size in enumerate([(208, 208), (144, 256), (256, 256), (199, 208)]):
+        scene = draw_scene(20 + number, size)
+        framed = ImageOps.expand(scene, width, colour)
+        files = {"scene.jpg": jpeg(scene, 92), "framed.jpg": jpeg(framed, 92)}
+        report = search_folder(write_files(tmp_path / f"{number}", files))
+        assert [kept for kept, _ in _copies(report)] == ["scene.jpg"]
+
+
 def test_a_banner_beside_the_picture_does_not_make_it_the_one_to_keep(tmp_path: Path) -> None:
     banner = Image.new("RGB", (SCENE.width, SCENE.height + 36), (20, 20, 120))
     banner.paste(SCENE, (0, 0))

@@ -1,0 +1,194 @@
+"""Lists of items without a query: pages in the order of arrival or of a field, items by their keys, or a sample."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from lookalike.catalogue.item_order import OrderPlace
+from lookalike.catalogue.records import ItemRecord
+from lookalike.catalogue.snapshot_filter import Check
+from lookalike.collection.ordered_items import find_order, read_ordered_page
+from lookalike.collection.searcher import Searcher
+from lookalike.filters import Condition
+from service.errors import FieldInvalidError
+from service.open_snapshot import OpenSnapshot
+from service.schemas.requests import Direction, ItemsQuery
+from service.search_options import FilterText
+
+_LAST_ID = 1 << 62
+_LAST_KIND = 3
+_MAX_TEXT = 300
+"""Characters; the values of an order are at most 264 long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPage:
+    """Items of a list, and how many there are on all pages; ``vectors`` are theirs if they were asked for."""
+
+    items: list[ItemRecord]
+    count: int
+    next_cursor: str | None = None
+    missing: list[str] = field(default_factory=list)
+    vectors: list[list[float]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a request wants to have listed."""
+
+    query: ItemsQuery
+    filter: FilterText | None
+
+    @classmethod
+    def of(cls, query: ItemsQuery, parameters: Iterable[tuple[str, str]]) -> Self:
+        """Raises FieldInvalidError for parameters that do not go together."""
+        listing = cls(query, FilterText.of(query.filter, parameters))
+        if query.order is not None and query.order_by is None:
+            raise FieldInvalidError("order needs order_by, the field to list items by", subject="order")
+        others = {
+            "filter": listing.filter is not None,
+            "sample": query.sample is not None,
+            "order_by": query.order_by is not None,
+            "cursor": query.cursor is not None,
+        }
+        if query.keys:
+            _refuse_others("keys", others)
+        if query.sample is not None:
+            _refuse_others("sample", {name: others[name] for name in ("order_by", "cursor")})
+        return listing
+
+    def reader(self, snapshot: OpenSnapshot) -> Callable[[Check], ListPage]:
+        """What reads the page from a snapshot, in a search thread.
+
+        It raises FieldInvalidError for a cursor of nothing or of another snapshot, and FilterInvalidError.
+        """
+
+        searcher = snapshot.searcher  # one state of the collection: a live change replaces the snapshot's
+
+        def read(check: Check) -> ListPage:
+            page = self._read(snapshot.generation, searcher, check)
+            if not self.query.vectors:
+                return page
+            return replace(page, vectors=[searcher.vector(item.id).tolist() for item in page.items])
+
+        return read
+
+    def _read(self, generation: int, searcher: Searcher, check: Check) -> ListPage:
+        if self.query.keys:
+            return self._by_keys(searcher)
+        condition = None if self.filter is None else self.filter.condition(searcher)
+        if self.query.sample is not None:
+            return self._sample(searcher, self.query.sample, condition, check)
+        if self.query.order_by is not None:
+            return self._ordered(generation, searcher, self.query.order_by, condition, check)
+        return self._by_arrival(generation, searcher, condition, check)
+
+    def _by_keys(self, searcher: Searcher) -> ListPage:
+        keys = self.query.keys
+        items = searcher.items_by_key(keys)
+        listed = [items[key] for key in keys if key in items]
+        return ListPage(items=listed, count=len(listed), missing=[key for key in keys if key not in items])
+
+    def _sample(self, searcher: Searcher, size: int, condition: Condition | None, check: Check) -> ListPage:
+        ids = searcher.passing_ids(condition, check)
+        chosen_ids = ids[random.sample(range(len(ids)), min(size, len(ids)))].tolist()
+        records = searcher.records(chosen_ids)
+        return ListPage(items=[records[item_id] for item_id in chosen_ids], count=len(ids))
+
+    def _ordered(
+        self, generation: int, searcher: Searcher, name: str, condition: Condition | None, check: Check
+    ) -> ListPage:
+        limit = self.query.limit
+        after = None if self.query.cursor is None else self._parse_place(self.query.cursor, generation)
+        order = find_order(searcher, name, is_descending=self.query.order is Direction.DESC)
+        page = read_ordered_page(searcher, order, limit + 1, after=after, condition=condition, check=check)
+        items = [item for _, item in page.items[:limit]]
+        if len(page.items) <= limit:
+            return ListPage(items=items, count=page.count)
+        place = page.items[limit - 1][0]
+        values = [generation, *self._order_names(), place.kind, place.number.hex(), place.text, place.item_id]
+        return ListPage(items=items, count=page.count, next_cursor=_encode(json.dumps(values)))
+
+    def _by_arrival(self, generation: int, searcher: Searcher, condition: Condition | None, check: Check) -> ListPage:
+        limit = self.query.limit
+        after = 0 if self.query.cursor is None else _parse_id(self.query.cursor, generation)
+        count = len(searcher) if condition is None else searcher.count(condition, check)
+        items = searcher.page(after, limit + 1, condition)
+        is_last = len(items) <= limit
+        next_cursor = None if is_last else _encode(f"{generation}.{items[limit - 1].id}")
+        return ListPage(items=items[:limit], count=count, next_cursor=next_cursor)
+
+    def _order_names(self) -> list[str]:
+        return [self.query.order_by or "", self.query.order or Direction.ASC]
+
+    def _parse_place(self, cursor: str, generation: int) -> OrderPlace:
+        """The place after which the page begins."""
+        try:
+            cursor_generation, *names, kind, number, text, item_id = json.loads(_decode(cursor))
+            _check_generation(int(cursor_generation), generation)
+            place = OrderPlace(int(kind), float.fromhex(number), str(text), int(item_id))
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise _invalid_cursor() from error
+        if not _is_possible(place):
+            raise _invalid_cursor()
+        if names != self._order_names():
+            raise FieldInvalidError(
+                "the cursor belongs to a list in another order: send it with the order_by and order of its page",
+                subject="cursor",
+            )
+        return place
+
+
+def _is_possible(place: OrderPlace) -> bool:
+    """Whether a database can be asked for what comes after a place."""
+    is_text = len(place.text) <= _MAX_TEXT and not any(
+        character == "\0" or "\ud800" <= character <= "\udfff" for character in place.text
+    )
+    is_number = place.number == place.number  # not so for what is no number
+    return is_text and is_number and 0 <= place.kind <= _LAST_KIND and 0 < place.item_id < _LAST_ID
+
+
+def _refuse_others(name: str, others: dict[str, bool]) -> None:
+    """Raise FieldInvalidError for the first parameter that was sent, and has no meaning beside this one."""
+    sent = next((other for other, is_sent in others.items() if is_sent), None)
+    if sent is not None:
+        raise FieldInvalidError(f"{sent} cannot be sent together with {name}", subject=sent)
+
+
+def _encode(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> str:
+    """Raises ValueError for what is no cursor."""
+    return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+
+
+def _parse_id(cursor: str, generation: int) -> int:
+    """The id after which the page begins."""
+    try:
+        cursor_generation, last = (int(word) for word in _decode(cursor).split("."))
+    except ValueError as error:
+        raise _invalid_cursor() from error
+    _check_generation(cursor_generation, generation)
+    if not 0 <= last < _LAST_ID:
+        raise _invalid_cursor()
+    return last
+
+
+def _invalid_cursor() -> FieldInvalidError:
+    return FieldInvalidError("the cursor is invalid: send next_cursor unchanged", subject="cursor")
+
+
+def _check_generation(cursor_generation: int, generation: int) -> None:
+    if cursor_generation != generation:
+        raise FieldInvalidError(
+            f"the cursor belongs to snapshot {cursor_generation}, but snapshot {generation} is current: start again "
+            "without a cursor",
+            subject="cursor",
+        )

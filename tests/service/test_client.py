@@ -1,0 +1,364 @@
+"""``lookalike.client`` over the real application: every operation, its answers field by field, sync and async alike."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import httpx2
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+
+from lookalike.client import (
+    AsyncClient,
+    Client,
+    ConflictError,
+    Delete,
+    ForbiddenError,
+    InvalidRequestError,
+    ItemAnswer,
+    Key,
+    NotFoundError,
+    Patch,
+    PreconditionFailedError,
+    Put,
+    UnauthorizedError,
+    answers,
+    client,
+    collection_answers,
+)
+from lookalike.images import encode_png
+from lookalike.testing import make_picture
+from service.settings import ApiKeys
+from tests.service.conftest import HARD_KEYS, PLAIN_KEYS, Shop, write_shop
+from tests.service.harness import Service, index, serving
+
+T = TypeVar("T")
+NEW, OTHER = encode_png(make_picture(700)), encode_png(make_picture(701))
+ADDRESS = "http://localhost"
+LEFT_OUT = {
+    "search_collection": "search with collection=...",
+    "cosine_similarity_score": "/compare with the names of an earlier program, for its clients",
+}
+"""Operations that the client has no method of their own for, and why."""
+OTHER_NAMES = {"name", "if-match", "changes"}
+"""Parameters that the client calls otherwise, or makes itself."""
+
+
+class PortalTransport(httpx2.BaseTransport):
+    """Requests from this thread to an application in the event loop of another."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.read()
+
+        async def work() -> httpx2.Response:
+            response = await httpx2.ASGITransport(self._service.app).handle_async_request(request)
+            await response.aread()
+            return response
+
+        answer = self._service.call(work)
+        return httpx2.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+
+def client_of(service: Service, api_key: str | None = None) -> Client:
+    return Client(ADDRESS, api_key, transport=PortalTransport(service))
+
+
+def run_async(service: Service, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
+    """What ``work`` gives with an asynchronous client, in the application's event loop."""
+
+    async def run() -> T:
+        async with AsyncClient(ADDRESS, transport=httpx2.ASGITransport(service.app)) as asking:
+            return await work(asking)
+
+    return service.call(run)
+
+
+@pytest.fixture(scope="module")
+def asking(service: Service) -> Iterator[Client]:
+    """A client of the shop, in which nothing may be changed."""
+    with client_of(service) as opened:
+        yield opened
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Service]:
+    """A service over a shop of the test's own."""
+    write_shop(tmp_path / "source")
+    index(tmp_path / "data", "shop", tmp_path / "source/shop.jsonl")
+    with serving(tmp_path / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def document(service: Service) -> dict[str, Any]:
+    loaded: dict[str, Any] = service.get("/openapi.json").json()
+    return loaded
+
+
+def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        operation["operationId"]: operation for methods in document["paths"].values() for operation in methods.values()
+    }
+
+
+def test_every_operation_of_the_service_has_a_method(document: dict[str, Any]) -> None:
+    names = set(operations_of(document))
+    missing = {name for name in names if not callable(getattr(Client, name, None))}
+    assert missing == set(LEFT_OUT)
+    methods = {name for name in dir(Client) if not name.startswith(("_", "iter_"))}
+    assert methods - names == {"close"}
+
+
+def test_every_parameter_of_an_operation_can_be_given(document: dict[str, Any]) -> None:
+    for name, operation in operations_of(document).items():
+        if name in LEFT_OUT:
+            continue
+        contents = operation.get("requestBody", {}).get("content", {}).values()
+        sent = {field for content in contents for field in content["schema"]["properties"]}
+        sent |= {parameter["name"] for parameter in operation.get("parameters", [])} - OTHER_NAMES
+        parameters = inspect.signature(getattr(Client, name)).parameters
+        taken = set(parameters) | {"key" * ("keys" in parameters), "image" * ("images" in parameters)}
+        for parameter in parameters.values():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                options = str(parameter.annotation).removeprefix("Unpack[").removesuffix("]")
+                taken |= set(get_type_hints(getattr(client, options)))
+        if name == "change_items":
+            taken |= {field for change in (Put, Patch, Delete) for field in change.__dataclass_fields__} | {"changes"}
+        assert sent - OTHER_NAMES <= taken, name
+
+
+def test_every_field_of_an_answer_is_in_its_struct(document: dict[str, Any]) -> None:
+    modules = (answers, collection_answers)
+    structs = {
+        kind.__name__: kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, answers.Answer) and kind is not answers.Answer
+    }
+    assert len(structs) > 40
+    for name, kind in structs.items():
+        schema = document["components"]["schemas"][name]
+        fields = {field.name for field in msgspec.structs.fields(kind)}
+        own = {"etag"} if issubclass(kind, ItemAnswer) else set()
+        assert fields - own == set(schema["properties"]), name
+        nullable = {
+            field
+            for field, described in schema["properties"].items()
+            if any(option.get("type") == "null" for option in described.get("anyOf", ()))
+        }
+        optional = {field.name for field in msgspec.structs.fields(kind) if not field.required} - own
+        assert nullable <= optional, name
+
+
+def test_a_picture_is_found_however_it_is_given(asking: Client, shop: Shop) -> None:
+    key = "plain-1"
+    data = shop.picture(key)
+    with Image.open(io.BytesIO(data)) as image, shop.files[key].open("rb") as file:
+        pixels = np.asarray(image.convert("RGB"))
+        for picture in (shop.files[key], str(shop.files[key]), data, file, image, pixels):
+            answer = asking.search(picture, collection="shop", k=1)
+            assert [(hit.key, round(hit.score, 3)) for hit in answer.results] == [(key, 1.0)]
+    assert answer.threshold.value > 0
+    assert asking.search(key=key, k=1).query.key == key
+
+
+def test_a_search_takes_all_of_its_options(asking: Client, shop: Shop) -> None:
+    answer = asking.search(
+        shop.picture("plain-0"),
+        collection="shop",
+        k=5,
+        filter={"price": {"lt": 60}},
+        fallback="relax_filter",
+        facets=["colour"],
+        exclude_keys=["plain-0", "a,b"],
+        boost=[{"field": "price", "weight": 0.1, "scale": 100}],
+        diversity=0.2,
+        dedupe=True,
+        min_score=-1,
+        box=(0, 0, 1, 0.5),
+    )
+    assert (answer.passing, answer.fallback) == (1, "relax_filter")
+    assert answer.results[0].key == "shoes/red one.jpg"
+    assert answer.results[0].boosted_score is not None
+    assert answer.facets is not None
+    assert [(value.value, value.count) for value in answer.facets["colour"].values] == [("red", 1)]
+    assert "plain-0" not in {hit.key for hit in answer.results}
+    several = asking.search([shop.picture("plain-0"), shop.picture("plain-2")], k=2, combine="best")
+    assert {hit.key for hit in several.results} == {"plain-0", "plain-2"}
+    grouped = asking.get_similar_items("shop", "plain-0", group_by="product_id", k=3, filter="price exists")
+    assert [hit.group for hit in grouped.results] == ["p-1"]
+
+
+def test_pages_go_on_until_there_are_no_more(asking: Client, service: Service, shop: Shop) -> None:
+    pages = list(asking.iter_search(io.BytesIO(shop.picture("plain-0")), collection="shop", k=4))
+    keys = [hit.key for page in pages for hit in page.results]
+    assert len(pages) > 2
+    assert sorted(keys) == sorted(shop.keys)
+    assert keys[0] == "plain-0"
+    listed = [item.key for item in asking.iter_items("shop", limit=5)]
+    assert listed == shop.keys
+    assert [item.key for item in asking.iter_items("shop", filter="colour = red")] == ["shoes/red one.jpg"]
+
+    async def work(other: AsyncClient) -> tuple[list[str], list[str]]:
+        searched = [hit.key async for page in other.iter_search(shop.files["plain-0"], k=4) for hit in page.results]
+        return searched, [item.key async for item in other.iter_items("shop", limit=5)]
+
+    assert run_async(service, work) == (keys, listed)
+
+
+def test_a_batch_has_a_problem_where_a_picture_is_bad(asking: Client, shop: Shop) -> None:
+    answer = asking.search_batch([shop.files["plain-0"], b"no picture"], k=1, filter="not price > 1")
+    good, bad = answer.results
+    assert good.answer is not None
+    assert (good.name, good.answer.results[0].key) == (shop.files["plain-0"].name, "plain-0")
+    assert bad.problem is not None
+    assert (bad.answer, bad.problem.code) == (None, "unsupported-format")
+
+
+def test_two_pictures_are_compared_embedded_and_checked(asking: Client, shop: Shop) -> None:
+    same = asking.compare(shop.files["plain-0"], Key("plain-0"), collection="shop", explain=True)
+    assert (same.tier, same.similar, round(same.score, 3)) == ("same-bytes", True, 1.0)
+    assert same.parts is not None
+    assert same.heat_maps is not None
+    vector = asking.embed(shop.files["plain-0"], collection="shop")
+    assert len(vector.vector) == vector.dimension
+    assert sum(number * number for number in vector.vector) == pytest.approx(1, abs=1e-3)
+    check = asking.check_picture("shop", shop.files["plain-0"], k=1)
+    assert (check.verdict, check.matches[0].key) == ("same-bytes", "plain-0")
+
+
+@pytest.mark.parametrize("key", HARD_KEYS)
+def test_an_item_is_reached_whatever_its_key_is(asking: Client, shop: Shop, key: str) -> None:
+    item = asking.get_item("shop", key)
+    assert (item.key, item.byte_size) == (key, len(shop.picture(key)))
+    assert item.etag is not None
+    assert asking.get_item_image("shop", key) == shop.picture(key)
+    with Image.open(io.BytesIO(asking.get_item_thumbnail("shop", key, size=64))) as small:
+        assert max(small.size) <= 64
+    assert asking.get_similar_items("shop", key, k=1).results[0].key != key
+
+
+def test_the_service_tells_of_itself(asking: Client) -> None:
+    assert asking.health().collections["shop"] == 1
+    assert asking.ready().ready
+    assert asking.version().version
+    assert "# HELP" in asking.metrics()
+    assert [(row.name, row.ready) for row in asking.list_collections()] == [("shop", True)]
+    assert "bundled" in {row.name for row in asking.list_encoders()}
+    collection = asking.get_collection("shop")
+    assert collection.columns is not None
+    assert {column.name for column in collection.columns} >= {"colour", "price"}
+    facets = asking.get_facets("shop", ["colour"], filter={"price": {"exists": True}}, limit=1)
+    assert (facets.count, facets.facets["colour"].distinct) == (1, 1)
+
+
+def test_a_collection_is_made_filled_changed_and_removed(own: Service) -> None:
+    with client_of(own) as asking:
+        assert asking.put_collection("mugs").count == 0
+        made = asking.put_item("mugs", "a/1", NEW, title="A mug", product_id="p", metadata={"price": 9.5})
+        assert (made.status, made.item and made.item.title) == ("created", "A mug")
+        assert made.item is not None
+        changed = asking.patch_item("mugs", "a/1", metadata={"price": 8, "sale": True}, if_match=made.item)
+        assert changed.item is not None
+        assert changed.item.metadata == {"price": 8, "sale": True}
+        with pytest.raises(PreconditionFailedError):
+            asking.delete_item("mugs", "a/1", if_match=made.item)
+        (hit,) = asking.search(NEW, collection="mugs", filter="sale = true").results
+        assert (hit.key, round(hit.score, 3)) == ("a/1", 1.0)
+        assert asking.fold_collection("mugs").pending == 0
+        assert asking.refresh_collection("mugs").snapshot == 2
+        assert asking.delete_item("mugs", "a/1", if_match=changed.item).status == "removed"
+        assert list(asking.iter_items("mugs")) == []
+        with pytest.raises(InvalidRequestError, match="confirm"):
+            asking.delete_collection("mugs", confirm="mug")
+        assert asking.delete_collection("mugs", confirm="mugs").restorable
+        with pytest.raises(NotFoundError):
+            asking.get_collection("mugs")
+
+
+def test_many_changes_are_made_whatever_their_number(own: Service) -> None:
+    changes = [
+        *(Put(key=f"n{number}", image=NEW if number % 2 else OTHER) for number in range(70)),
+        Put(key="bad", image=b"no picture"),
+        *(Patch(key="plain-0", metadata={"n": number}) for number in range(250)),
+        Delete(key="plain-1"),
+    ]
+    with client_of(own) as asking:
+        results = asking.change_items("shop", changes)
+        assert [result.index for result in results] == list(range(len(changes)))
+        statuses = [result.status or (result.problem and result.problem.code) for result in results]
+        assert statuses == ["created"] * 70 + ["unsupported-format"] + ["replaced"] * 250 + ["removed"]
+        assert asking.get_item("shop", "plain-0").metadata == {"n": 249}
+
+    async def work(other: AsyncClient) -> list[str | None]:
+        return [
+            result.status for result in await other.change_items("shop", [Delete(key="n0"), Put(key="n1", image=OTHER)])
+        ]
+
+    assert run_async(own, work) == ["removed", "replaced"]
+
+
+def test_all_items_that_pass_are_changed_and_listed(own: Service) -> None:
+    with client_of(own) as asking:
+        assert asking.patch_items("shop", "key prefix plain", metadata={"n": 1}, dry_run=True).passing == 3
+        assert asking.patch_items("shop", {"key": {"prefix": "plain"}}, metadata={"n": 1}).changed == 3
+        listed = asking.list_items("shop", order_by="key", order="desc", filter="n = 1", limit=2, vectors=True)
+        assert [item.key for item in listed.items] == ["plain-2", "plain-1"]
+        assert listed.items[0].vector is not None
+        assert asking.list_items("shop", keys=["plain-0", "nowhere"]).missing == ("nowhere",)
+        assert [item.key for item in asking.iter_items("shop", filter="n = 1", limit=1)] == PLAIN_KEYS
+        assert asking.delete_items("shop", "n = 1", at_most=3).changed == 3
+        assert list(asking.iter_items("shop", filter="key prefix plain")) == []
+
+
+def test_what_is_refused_is_an_exception_of_its_kind(asking: Client, service: Service) -> None:
+    with pytest.raises(NotFoundError) as refused:
+        asking.get_item("shop", "nowhere")
+    assert (refused.value.code, refused.value.status) == ("item-not-found", 404)
+    assert refused.value.request_id
+    with pytest.raises(InvalidRequestError) as refused_form:
+        asking.search(key="plain-0", colection="shop")  # type: ignore[call-arg]  # which is what is tried
+    assert [error.field for error in refused_form.value.errors] == ["colection"]
+    assert "collection" in str(refused_form.value)
+    with pytest.raises(InvalidRequestError, match="filter-invalid"):
+        asking.search(key="plain-0", filter="nothing = 1")
+    with pytest.raises(ConflictError, match="encoder-not-installed"):
+        asking.embed(NEW, encoder="resnet50")
+    with pytest.raises(NotFoundError, match="duplicates-not-searched"):
+        list(asking.iter_duplicates("shop"))
+
+    async def work(other: AsyncClient) -> None:
+        await other.get_item("shop", "nowhere")
+
+    with pytest.raises(NotFoundError):
+        run_async(service, work)
+
+
+def test_a_decision_about_duplicates_is_remembered(own: Service) -> None:
+    with client_of(own) as asking:
+        decision = asking.decide_duplicates("shop", ["plain-0", "plain-1"], "not-duplicates")
+        assert (decision.pairs, decision.changed) == (1, 1)
+        difference = asking.get_duplicate_difference("shop", "plain-0", "plain-1")
+        assert (difference.first, difference.second, difference.differs_at) == ("plain-0", "plain-1", ())
+
+
+def test_keys_open_what_they_are_for(shop: Shop) -> None:
+    keys = ApiKeys.parse(["read:reading-key-0123456789", "write:writing-key-0123456789"])
+    with serving(shop.data, keys=keys) as service:
+        with client_of(service) as asking, pytest.raises(UnauthorizedError):
+            asking.list_collections()
+        with client_of(service, "reading-key-0123456789") as asking:
+            assert asking.search(key="plain-0", k=1).results
+            with pytest.raises(ForbiddenError):
+                asking.patch_item("shop", "plain-0", title="x")
+        with client_of(service, "writing-key-0123456789") as asking:
+            assert asking.refresh_collection("shop").snapshot == 1
