@@ -67,6 +67,7 @@ export const feedbackTexts = () => ({
   unlike: (name) => `No longer more like this: ${name}`,
   undislike: (name) => `No longer less like this: ${name}`,
   clear: "Forget all",
+  order: "Hits are in the order of what you said; scores stay those with your picture.",
   saidLiked: (name) => `Searching for more like ${name}.`,
   saidDisliked: (name) => `Searching for less like ${name}.`,
   saidRemoved: (name) => `${name} counts no more.`,

@@ -1,4 +1,4 @@
-// A row of buttons that each open a panel below the row: one at a time, closed by Esc and by a click elsewhere.
+// A row of buttons that each open a panel below the row: one at a time, closed by Esc, by a click elsewhere, and by going on.
 
 import { button, h, icon } from "../dom.js";
 import { t } from "../strings.js";
@@ -13,6 +13,10 @@ export class DisclosureRow {
       if (event.key !== "Escape" || !open) return;
       event.stopPropagation();
       open.close();
+    });
+    // Who goes on with the Tab key has left it, and wants to see what it covers.
+    this.element.addEventListener("focusout", (event) => {
+      if (event.relatedTarget && !this.element.contains(event.relatedTarget)) this.closeAll();
     });
     document.addEventListener("pointerdown", (event) => {
       if (this.element.isConnected && !this.element.contains(event.target)) this.closeAll();
