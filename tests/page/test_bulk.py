@@ -97,7 +97,11 @@ def test_a_folder_is_sent_and_its_rejected_files_are_told(visitor: Visitor, ware
 def test_several_dropped_pictures_can_be_paused_and_stopped(visitor: Visitor, wares_address: str) -> None:
     page = visitor.open()
     held: list[Route] = []
-    page.route("**/collections/wares/items", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/collections/wares/items", hold)
     page.goto(f"{visitor.address}{PLACE}")
     drop(page, *some_pictures(320, 20))
     panel = page.locator(".bulk:visible")

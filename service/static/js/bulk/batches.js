@@ -6,10 +6,16 @@ import { writes } from "../writes.js";
 
 const MOST_FILES = 16;
 const MOST_BYTES = 16e6;
+const LEAST_BYTES = 5e5;
+const FIRST_BYTES = 4e6;
+// A service gives up on a request whose body takes half a minute, so a batch is what this connection sends in a few
+// seconds.
+const SECONDS = 6;
 
 export class BatchSender {
   #name;
-  #batches;
+  #files;
+  #bytes = FIRST_BYTES;
   #stop = new AbortController();
   #resume = null;
   #pause = null;
@@ -18,7 +24,7 @@ export class BatchSender {
   /** `files` are `[{file, path}]`; `onChange()` after each batch, and when it was paused or goes on. */
   constructor(name, files, { onChange, onWait }) {
     this.#name = name;
-    this.#batches = batchesOf(files);
+    this.#files = [...files];
     this.total = files.length;
     this.added = 0;
     this.rejected = [];
@@ -68,15 +74,25 @@ export class BatchSender {
 
   /** Send what is left. Raises Problem if a request did not work: to call it again goes on with that batch. */
   async run() {
-    while (this.#batches.length && !this.isStopped) {
+    while (this.#files.length && !this.isStopped) {
       await this.#pause;
       if (this.isStopped) return;
+      const batch = nextBatch(this.#files, this.#bytes);
       const start = performance.now();
-      await this.#send(this.#batches[0]);
-      this.#batches.shift();
-      this.#seconds += (performance.now() - start) / 1000;
+      await this.#send(batch);
+      this.#files.splice(0, batch.length);
+      const seconds = (performance.now() - start) / 1000;
+      this.#seconds += seconds;
+      this.#adapt(sizeOf(batch), seconds);
       this.onChange();
     }
+  }
+
+  // A batch of small files says little about what is possible, so it makes the next one no smaller.
+  #adapt(bytes, seconds) {
+    const possible = (SECONDS * bytes) / Math.max(seconds, 0.1);
+    if (seconds <= SECONDS && possible < this.#bytes) return;
+    this.#bytes = Math.min(MOST_BYTES, Math.max(LEAST_BYTES, possible));
   }
 
   async #send(batch) {
@@ -107,20 +123,19 @@ export class BatchSender {
   }
 }
 
-const isOfBatch = ({ status }) => status === 413 || status === 415 || status === 422 || status === 400;
+const isOfBatch = ({ status }) => [400, 408, 413, 415, 422].includes(status);
 // Each needs a name of its own among those of a request.
 const nameOf = (index, file) => `${index}-${file.name.slice(-80)}`;
 
-function batchesOf(files) {
-  const batches = [];
-  let bytes = Infinity;
-  for (const each of files) {
-    if (bytes + each.file.size > MOST_BYTES || batches.at(-1).length >= MOST_FILES) {
-      batches.push([]);
-      bytes = 0;
-    }
-    batches.at(-1).push(each);
-    bytes += each.file.size;
+/** The bytes of files, `[{file, path}]`. */
+export const sizeOf = (files) => files.reduce((sum, { file }) => sum + file.size, 0);
+
+// The first files that are together no larger than that; the first one in any case.
+function nextBatch(files, bytes) {
+  let [count, sum] = [0, 0];
+  while (count < Math.min(files.length, MOST_FILES) && (count === 0 || sum + files[count].file.size <= bytes)) {
+    sum += files[count].file.size;
+    count += 1;
   }
-  return batches;
+  return files.slice(0, count);
 }

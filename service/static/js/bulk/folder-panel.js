@@ -4,7 +4,7 @@ import { button, h } from "../dom.js";
 import { bytes, duration, rounded } from "../format.js";
 import { Notice, say } from "../notice.js";
 import { t } from "../strings.js";
-import { BatchSender } from "./batches.js";
+import { BatchSender, sizeOf } from "./batches.js";
 import { Progress } from "./progress.js";
 import { RejectedTable } from "./rejected.js";
 
@@ -56,9 +56,8 @@ export class FolderPanel {
       onChange: () => this.#draw(),
       onWait: (problem, seconds) => this.notice.wait(problem, seconds),
     });
-    const size = pictures.reduce((sum, { file }) => sum + file.size, 0);
     this.title.textContent = t.upload.title(pictures.length);
-    this.about.textContent = t.upload.about(bytes(size));
+    this.about.textContent = t.upload.about(bytes(sizeOf(pictures)));
     this.others.textContent = others ? t.upload.others(others) : "";
     this.notice.clear();
     this.progress.hide();

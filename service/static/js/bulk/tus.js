@@ -70,8 +70,9 @@ async function begin(file, signal) {
 }
 
 const at = (id) => `${ROOT}/uploads/${encodeURIComponent(id)}`;
-// A connection that was lost, a piece that another one has overtaken, a service that is busy or restarts.
-const mayPass = (error) => error instanceof Problem && (error.status === 0 || error.status === 409 || error.status === 423 || error.status === 429 || error.status >= 500);
+// A connection that was lost or is slow, a piece that another one has overtaken, a service that is busy or restarts.
+const mayPass = (error) =>
+  error instanceof Problem && ([0, 408, 409, 423, 429].includes(error.status) || error.status >= 500);
 
 function base64(text) {
   const bytes = new TextEncoder().encode(text);
