@@ -13,7 +13,7 @@ export class Problem extends Error {
 
 let askForKey = async () => null;
 
-/** Who asks the person for a key: `async (refused) => key or null`, refused the problem with the one there is, or null. */
+/** Who asks the person for a key: `async (refused) => key or null`; refused is the problem with the one there is. */
 export const setKeyAsker = (asker) => {
   askForKey = asker;
 };

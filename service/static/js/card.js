@@ -31,7 +31,12 @@ export function resultCard(result, { href, threshold, signal, votes, onGroup, on
   return h(
     "li",
     { class: "card", data: { key: result.key, score: result.score } },
-    h("div", { class: "card-picture" }, tile(result, href, { signal, label: labelOf(result) }), voteButtons(votes, name)),
+    h(
+      "div",
+      { class: "card-picture" },
+      tile(result, href, { signal, label: labelOf(result) }),
+      voteButtons(votes, name),
+    ),
     h(
       "div",
       { class: "card-score" },
@@ -57,7 +62,14 @@ function voteButtons({ isLiked, isDisliked, onLike, onDislike }, name) {
   const vote = (symbol, words, isPressed, listener) =>
     h(
       "button",
-      { type: "button", class: "vote", "aria-label": words, title: words, "aria-pressed": String(isPressed), on: { click: listener } },
+      {
+        type: "button",
+        class: "vote",
+        "aria-label": words,
+        title: words,
+        "aria-pressed": String(isPressed),
+        on: { click: listener },
+      },
       icon(symbol),
     );
   return h(

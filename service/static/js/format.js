@@ -74,7 +74,8 @@ export function thresholdMeaning({ source, precision, recall }) {
 }
 
 /** Small shares with one digit more: most pairs of the same thing may not reach a threshold. */
-export const share = (fraction) => t.confidence.percent(fraction < 0.1 ? Number((100 * fraction).toPrecision(2)) : percent(fraction));
+export const share = (fraction) =>
+  t.confidence.percent(fraction < 0.1 ? Number((100 * fraction).toPrecision(2)) : percent(fraction));
 
 // A threshold is a normalised score; its cosine is what the result cards show.
 export const cosineOf = (normalised) => 2 * normalised - 1;

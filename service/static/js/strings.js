@@ -358,5 +358,11 @@ export const t = {
 
   problems: problemTexts({ seconds }),
 
-  units: { ms: (value) => `${value} ms`, s: (value) => `${value} s`, min: (value) => `${value} min`, h: (value) => `${value} h`, bytes: ["B", "kB", "MB", "GB"] },
+  units: {
+    ms: (value) => `${value} ms`,
+    s: (value) => `${value} s`,
+    min: (value) => `${value} min`,
+    h: (value) => `${value} h`,
+    bytes: ["B", "kB", "MB", "GB"],
+  },
 };

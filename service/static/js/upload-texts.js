@@ -6,7 +6,8 @@ export const uploadTexts = ({ pictures, whole }) => ({
   nothing: "There is no picture among these files.",
   title: (count) => `Add ${pictures(count)}`,
   about: (size) => `${size} in all. Each gets its path as its key; a picture with the same key is replaced.`,
-  others: (count) => (count === 1 ? "1 file that is no picture is left out." : `${whole(count)} files that are no pictures are left out.`),
+  others: (count) =>
+    count === 1 ? "1 file that is no picture is left out." : `${whole(count)} files that are no pictures are left out.`,
   start: "Start",
   pause: "Pause",
   resume: "Go on",
@@ -19,9 +20,7 @@ export const uploadTexts = ({ pictures, whole }) => ({
   paused: "Paused.",
   stopped: (done) => `Stopped after ${pictures(done)}. What was added stays.`,
   done: (added, rejected) =>
-    rejected
-      ? `${pictures(added)} added, ${whole(rejected)} rejected.`
-      : `${pictures(added)} added.`,
+    rejected ? `${pictures(added)} added, ${whole(rejected)} rejected.` : `${pictures(added)} added.`,
   leaving: "Pictures are still being sent.",
 
   rejected: (count) => (count === 1 ? "1 file rejected" : `${whole(count)} files rejected`),

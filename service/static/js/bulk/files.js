@@ -6,7 +6,9 @@ const ZIP = /\.zip$/i;
 /** The files of a drop, those in folders too: `[{file, path}]`. To be called while the event is handled. */
 export function droppedFiles(transfer) {
   // Entries are gone once the event is over, so all of them are asked for before the first is read.
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.() ?? null).filter((entry) => entry !== null);
+  const entries = [...transfer.items]
+    .map((item) => item.webkitGetAsEntry?.() ?? null)
+    .filter((entry) => entry !== null);
   if (!entries.some((entry) => entry.isDirectory)) return Promise.resolve(chosenFiles(transfer.files));
   const isOne = entries.length === 1;
   return Promise.all(entries.map((entry) => read(entry, ""))).then((lists) =>

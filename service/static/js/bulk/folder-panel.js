@@ -102,7 +102,12 @@ export class FolderPanel {
     if (!this.#isRunning) return;
     const words = isPaused
       ? `${t.upload.paused} ${t.upload.state(done, total)}`
-      : t.upload.state(done, total, rate && t.upload.rate(rounded(rate)), secondsLeft && t.upload.left(duration(secondsLeft)));
+      : t.upload.state(
+          done,
+          total,
+          rate && t.upload.rate(rounded(rate)),
+          secondsLeft && t.upload.left(duration(secondsLeft)),
+        );
     this.progress.show(done, total, words);
     this.pause.textContent = isPaused ? t.upload.resume : t.upload.pause;
     this.rejected.show(this.#name, rejected);

@@ -85,7 +85,10 @@ class JobCard {
     this.progress = new Progress(t.upload.progress);
     this.notice = new Notice();
     this.outcome = h("p", {});
-    this.cancel = button(t.upload.cancel, () => this.#cancel(), { kind: "small", "aria-label": t.upload.cancelWhich(name) });
+    this.cancel = button(t.upload.cancel, () => this.#cancel(), {
+      kind: "small",
+      "aria-label": t.upload.cancelWhich(name),
+    });
     this.saveReport = button(t.upload.saveReport, () => this.#saveReport(), { kind: "small", symbol: "save" });
     this.rejected = new RejectedTable();
     this.element = h(
@@ -147,7 +150,10 @@ const isIndexing = ({ kind }) => kind === "index" || kind === "reindex";
 
 function wordsOf({ stage, done, total, rate, seconds_left: left, rejected }) {
   const count = Object.values(rejected).reduce((sum, each) => sum + each, 0);
-  const state = total !== null && done !== null && t.upload.state(done, total, rate && t.upload.rate(rounded(rate)), left && t.upload.left(duration(left)));
+  const state =
+    total !== null &&
+    done !== null &&
+    t.upload.state(done, total, rate && t.upload.rate(rounded(rate)), left && t.upload.left(duration(left)));
   return [stage, state, count > 0 && t.upload.rejected(count)].filter(Boolean).join(": ");
 }
 

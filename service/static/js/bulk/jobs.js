@@ -21,7 +21,7 @@ export const jobs = {
  * again. Raises Problem if it cannot be had at all, or AbortError.
  */
 export async function follow(id, { signal, onJob }) {
-  for (let heard = false; ; ) {
+  for (let heard = false; ;) {
     try {
       // Not an EventSource, which sends no key.
       const answer = await send(`${jobAt(id)}/events`, { headers: { Accept: "text/event-stream" }, signal });

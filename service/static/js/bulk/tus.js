@@ -25,7 +25,7 @@ export async function arrivedBytes(file, options) {
 export async function sendFile(file, { signal, onProgress, onWait }) {
   const id = (await begun(file, signal)) ?? (await begin(file, signal));
   let offset = await offsetOf(id, { signal });
-  for (let tries = 0; offset < file.size; ) {
+  for (let tries = 0; offset < file.size;) {
     onProgress(offset);
     try {
       offset = await sendPiece(id, file, offset, signal);

@@ -124,5 +124,10 @@ export class ZipPanel {
 }
 
 function choice(input, words, help) {
-  return h("label", { class: "mode" }, input, h("span", {}, h("strong", {}, words), h("span", { class: "hint" }, help)));
+  return h(
+    "label",
+    { class: "mode" },
+    input,
+    h("span", {}, h("strong", {}, words), h("span", { class: "hint" }, help)),
+  );
 }

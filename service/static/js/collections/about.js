@@ -27,15 +27,7 @@ export class AboutPart {
       this.curve,
     );
     this.deletion = h("section", { class: "panel" });
-    this.element = h(
-      "div",
-      { class: "about" },
-      this.facts,
-      this.recall,
-      this.calibration,
-      this.columns,
-      this.deletion,
-    );
+    this.element = h("div", { class: "about" }, this.facts, this.recall, this.calibration, this.columns, this.deletion);
   }
 
   /** Show what the service says of the collection. */
@@ -58,7 +50,8 @@ export class AboutPart {
     try {
       this.curve.replaceChildren(...calibrationPanel(await api.calibration(name, { signal })));
     } catch (error) {
-      if (error.name !== "AbortError") this.notice.problem(error, () => this.#showCalibration(name, this.#latest.start()));
+      if (error.name !== "AbortError")
+        this.notice.problem(error, () => this.#showCalibration(name, this.#latest.start()));
     }
   }
 }

@@ -12,7 +12,11 @@ export function deletionPanel(name) {
   return [
     h("h2", {}, t.collection.destroy.title),
     h("p", {}, t.collection.destroy.text),
-    h("div", { class: "actions" }, button(t.collection.destroy.open, () => askToDelete(name), { kind: "danger" })),
+    h(
+      "div",
+      { class: "actions" },
+      button(t.collection.destroy.open, () => askToDelete(name), { kind: "danger" }),
+    ),
   ];
 }
 

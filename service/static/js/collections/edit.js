@@ -21,7 +21,12 @@ export function openEditor(collection, row, columns, onSaved) {
     h("div", { class: "edit-picture" }, preview),
     form.element,
     notice.element,
-    h("div", { class: "actions" }, save, button(t.item.cancel, () => dialog.close(), { kind: "quiet" })),
+    h(
+      "div",
+      { class: "actions" },
+      save,
+      button(t.item.cancel, () => dialog.close(), { kind: "quiet" }),
+    ),
   );
   const { dialog, signal } = openDialog(t.item.editTitle(nameOf(row)), [body], { kind: "medium" });
   let tag = null;

@@ -19,7 +19,8 @@ export class ItemForm {
     this.element = h(
       "div",
       { class: "item-form" },
-      onKey && h("div", {}, field(t.item.key, this.key, { id: freshId("item-key"), hint: t.item.keyHelp }), this.keyNote),
+      onKey &&
+        h("div", {}, field(t.item.key, this.key, { id: freshId("item-key"), hint: t.item.keyHelp }), this.keyNote),
       field(t.item.title, this.title, { id: freshId("item-title") }),
       field(t.item.product, this.product, { id: freshId("item-product"), hint: t.item.productHelp }),
       this.metadata.element,

@@ -56,9 +56,7 @@ export class MetadataRows {
       const before = row.value.value;
       // What was not touched stays exactly what it is, also where its text could be read in another way.
       row.read = () =>
-        filling !== null && row.value.value === before
-          ? filling
-          : readValue(select.value, row.value, row.isNumbers);
+        filling !== null && row.value.value === before ? filling : readValue(select.value, row.value, row.isNumbers);
       holder.replaceChildren(row.value);
     };
     select.addEventListener("change", () => fill(null));
@@ -72,7 +70,12 @@ export class MetadataRows {
       holder,
       h(
         "button",
-        { type: "button", class: "button quiet close", "aria-label": t.item.removeColumn(name || t.item.newColumn), on: { click: remove } },
+        {
+          type: "button",
+          class: "button quiet close",
+          "aria-label": t.item.removeColumn(name || t.item.newColumn),
+          on: { click: remove },
+        },
         icon("close"),
       ),
     );
@@ -92,14 +95,25 @@ export class MetadataRows {
 
 function nameInput(name, isNew) {
   const id = freshId("column");
-  return h("input", { type: "text", id, value: name, readOnly: !isNew, "aria-label": t.item.columnName, maxLength: 200 });
+  return h("input", {
+    type: "text",
+    id,
+    value: name,
+    readOnly: !isNew,
+    "aria-label": t.item.columnName,
+    maxLength: 200,
+  });
 }
 
 function control(type, value, name) {
   const label = { "aria-label": t.item.valueOf(name.value || t.item.newColumn) };
   if (type === "boolean") {
     const select = h("select", label);
-    const options = [["", t.item.unset], ["true", t.filters.yes], ["false", t.filters.no]];
+    const options = [
+      ["", t.item.unset],
+      ["true", t.filters.yes],
+      ["false", t.filters.no],
+    ];
     select.append(...options.map(([key, words]) => h("option", { value: key }, words)));
     select.value = value === null ? "" : String(value);
     return select;
@@ -116,7 +130,10 @@ function readValue(type, input, isNumbers) {
   if (type === "number") return Number(text);
   if (type === "boolean") return text === "true";
   if (type !== "list") return text;
-  const parts = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  const parts = text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
   return isNumbers && parts.every((part) => Number.isFinite(Number(part))) ? parts.map(Number) : parts;
 }
 

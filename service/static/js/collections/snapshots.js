@@ -21,7 +21,12 @@ export class SnapshotsPart {
     this.pin = h("div", { class: "notice message pinned", hidden: true });
     this.pending = h("p", { tabIndex: -1 });
     this.publish = button(t.collection.snapshots.publish, () => this.#publish(), { kind: "small" });
-    this.table = h("div", { class: "table-scroll", tabIndex: 0, role: "region", "aria-label": t.collection.snapshots.label });
+    this.table = h("div", {
+      class: "table-scroll",
+      tabIndex: 0,
+      role: "region",
+      "aria-label": t.collection.snapshots.label,
+    });
     this.element = h(
       "section",
       { class: "snapshots" },
@@ -63,7 +68,8 @@ export class SnapshotsPart {
     const current = snapshots.find((each) => each.is_current);
     this.pin.hidden = !pinned;
     const unpin = button(words.unpin, () => this.#unpin(), { kind: "small" });
-    if (pinned) this.pin.replaceChildren(h("p", {}, words.isPinned(current?.snapshot)), h("div", { class: "actions" }, unpin));
+    if (pinned)
+      this.pin.replaceChildren(h("p", {}, words.isPinned(current?.snapshot)), h("div", { class: "actions" }, unpin));
     const head = [...Object.values(words.columns), ""].map((name) => h("th", { scope: "col" }, name));
     const rows = snapshots.map((each) => this.#row(each, { pinned, isOlder: each.snapshot < current?.snapshot }));
     this.table.replaceChildren(
@@ -85,7 +91,10 @@ export class SnapshotsPart {
       cell(words.columns.made, row.created_at && date(row.created_at)),
       cell(words.columns.count, row.count !== null && count(row.count)),
       cell(words.columns.size, row.bytes !== null && bytes(row.bytes)),
-      cell(words.columns.index, problem ? h("span", { class: "invalid", title: problem.detail }, words.damaged) : row.engine),
+      cell(
+        words.columns.index,
+        problem ? h("span", { class: "invalid", title: problem.detail }, words.damaged) : row.engine,
+      ),
       cell(words.columns.recall, row.recall && score(row.recall.value)),
       h("td", { class: "snapshot-action" }, (pinned && isCurrent) || problem ? "" : back),
     );

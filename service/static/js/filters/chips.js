@@ -18,7 +18,12 @@ export class Chips {
       if (await copied(this.code.textContent)) flash(t.filters.copied);
       else getSelection().selectAllChildren(this.code);
     };
-    this.text = h("p", { class: "filter-text" }, this.code, button(t.filters.copy, copy, { kind: "text", symbol: "copy" }));
+    this.text = h(
+      "p",
+      { class: "filter-text" },
+      this.code,
+      button(t.filters.copy, copy, { kind: "text", symbol: "copy" }),
+    );
     this.element = h("div", { class: "active-filters", hidden: true }, this.passing, this.list, this.text);
   }
 
@@ -28,7 +33,13 @@ export class Chips {
     this.element.hidden = chips.length === 0;
     const all = () => this.#onChange({ filter: {}, where: "" });
     this.list.replaceChildren(
-      ...chips.map(({ label, rest }) => h("li", {}, chip(label, () => this.#onChange(rest)))),
+      ...chips.map(({ label, rest }) =>
+        h(
+          "li",
+          {},
+          chip(label, () => this.#onChange(rest)),
+        ),
+      ),
       chips.length > 1 ? h("li", {}, button(t.filters.clearAll, all, { kind: "text" })) : "",
     );
     this.code.textContent = textOf(conditions);

@@ -30,7 +30,10 @@ export class Choices {
     this.status = h("p", { class: "hint", role: "status" });
     this.list = h("ul", { class: "choices", role: "list", "aria-label": t.filters.values(name) });
     this.find = h("input", { type: "text", autocomplete: "off", spellcheck: false, id: freshId("find") });
-    this.find.addEventListener("input", settled(() => this.#search(), PAUSE));
+    this.find.addEventListener(
+      "input",
+      settled(() => this.#search(), PAUSE),
+    );
     this.findLabel = h("label", { htmlFor: this.find.id }, t.filters.find);
     this.findField = h("div", { class: "field find", hidden: true }, this.findLabel, this.find);
     this.element = h("div", { class: "filter-body" }, this.findField, this.list, this.status);

@@ -128,8 +128,7 @@ function comparison(name, operator, operand) {
 }
 
 const literal = (value) => (typeof value === "string" && !DATE.test(value) ? quoted(value) : String(value));
-const quoted = (text) =>
-  PLAIN.test(text) && !KEYWORD.test(text) ? text : `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
+const quoted = (text) => (PLAIN.test(text) && !KEYWORD.test(text) ? text : `"${text.replaceAll(/["\\]/g, "\\$&")}"`);
 
 function objectOf(text) {
   try {

@@ -1,4 +1,4 @@
-// A row of buttons that each open a panel below the row: one at a time, closed by Esc, by a click elsewhere, and by going on.
+// A row of buttons that each open a panel below the row: one at a time, closed by Esc, a click elsewhere, or going on.
 
 import { button, h, icon } from "../dom.js";
 import { t } from "../strings.js";
@@ -52,8 +52,18 @@ export class Disclosure {
     this.badge = h("span", { class: "badge", "aria-hidden": "true", hidden: true });
     this.summary = h("summary", { class: "button small" }, h("span", {}, label), this.badge, icon("down"));
     const clear = onClear && button(t.filters.clear, onClear, { kind: "text", "aria-label": clearLabel });
-    this.foot = h("div", { class: "panel-foot" }, clear, button(t.filters.done, () => this.close(), { kind: "small" }));
-    this.element = h("details", { class: "disclosure" }, this.summary, h("div", { class: "popup" }, h("p", { class: "popup-title", "aria-hidden": "true" }, label), body, this.foot));
+    this.foot = h(
+      "div",
+      { class: "panel-foot" },
+      clear,
+      button(t.filters.done, () => this.close(), { kind: "small" }),
+    );
+    this.element = h(
+      "details",
+      { class: "disclosure" },
+      this.summary,
+      h("div", { class: "popup" }, h("p", { class: "popup-title", "aria-hidden": "true" }, label), body, this.foot),
+    );
     this.element.addEventListener("toggle", () => {
       if (!this.element.open) return;
       this.onOpen();

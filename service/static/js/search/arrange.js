@@ -15,7 +15,12 @@ export class Arrange {
   constructor({ onChange }) {
     this.#onChange = onChange;
     this.group = h("select", { on: { change: () => this.#changed() } });
-    this.dedupe = h("input", { type: "checkbox", class: "switch", id: "dedupe", on: { change: () => this.#changed() } });
+    this.dedupe = h("input", {
+      type: "checkbox",
+      class: "switch",
+      id: "dedupe",
+      on: { change: () => this.#changed() },
+    });
     this.diversity = h("input", { type: "range", min: "0", max: "0.9", step: "0.1", value: "0" });
     this.diversity.addEventListener("input", () => this.#write());
     this.diversity.addEventListener("change", () => this.#changed());

@@ -28,7 +28,13 @@ export class Feedback {
     ];
     const clear = button(t.feedback.clear, () => this.#change(NONE), { kind: "text" });
     const head = h("div", { class: "label-row" }, h("h2", {}, t.feedback.title), clear);
-    this.element = h("section", { class: "feedback", "aria-label": t.feedback.title, hidden: true }, head, ...this.rows, h("p", { class: "hint" }, t.feedback.order));
+    this.element = h(
+      "section",
+      { class: "feedback", "aria-label": t.feedback.title, hidden: true },
+      head,
+      ...this.rows,
+      h("p", { class: "hint" }, t.feedback.order),
+    );
   }
 
   /** Show these votes on pictures of a collection. */

@@ -32,11 +32,12 @@ export class Results {
     this.more = button(t.results.more, () => actions.onMore(), { kind: "more" });
     this.moreNotice = new Notice();
     this.save = button(t.results.save, () => this.#save(), { kind: "small", symbol: "save" });
+    const copy = button(t.results.link, () => actions.share(), { kind: "small", symbol: "link" });
     this.head = h(
       "div",
       { class: "results-head" },
       this.title,
-      h("div", { class: "actions" }, button(t.results.link, () => actions.share(), { kind: "small", symbol: "link" }), this.save),
+      h("div", { class: "actions" }, copy, this.save),
       this.times,
     );
     const foot = h("div", { class: "end-row" }, this.moreNotice.element, this.more, this.end);

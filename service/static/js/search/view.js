@@ -55,13 +55,7 @@ export class SearchView {
       share: () => share(this.#source?.kind === "key"),
     });
     this.panel = h("aside", { class: "side" }, this.query.element, this.refinements.feedback.element);
-    this.main = h(
-      "div",
-      { class: "content" },
-      this.refinements.element,
-      this.notice.element,
-      this.results.element,
-    );
+    this.main = h("div", { class: "content" }, this.refinements.element, this.notice.element, this.results.element);
     this.columns = h("div", { class: "columns" }, this.panel, this.main);
     this.element = h("div", { class: "view search" }, this.start.element, this.columns);
   }
