@@ -43,8 +43,9 @@ def copy_snapshot(collection: Path, target: Path) -> int | None:
 
 
 def copy_pictures(collection: Path, target: Path) -> int:
-    """Copy the pictures that were sent to a collection; their number."""
-    paths = [path for path in sorted(collection.glob("pictures/??/*")) if not path.name.startswith(".")]
+    """Copy the pictures that were sent to a collection, and its archives that were uploaded; their number."""
+    files = [*sorted(collection.glob("pictures/??/*")), *sorted(collection.glob("sources/*"))]
+    paths = [path for path in files if not path.name.startswith(".")]
     for path in paths:
         copy = target / path.relative_to(collection)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +86,7 @@ def back_up(data: Path, target: Path) -> list[str]:
         done.append("catalogue: not here; make a dump of the PostgreSQL database now")
     for collection in collections:
         if count := copy_pictures(collection, target / "collections" / collection.name):
-            done.append(f"{collection.name}: {count} pictures that were sent to it")
+            done.append(f"{collection.name}: {count} files that were sent to it")
     return done
 
 

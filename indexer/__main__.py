@@ -14,7 +14,9 @@ from lookalike.errors import LookalikeError, SourceShrunkError
 from lookalike.usage import unknown_variables
 
 YES = frozenset({"1", "true", "t", "yes", "y", "on"})
-ROOT_OPTIONS = frozenset({"--help", "--version", "--runtime", "--install-completion", "--show-completion"})
+ROOT_OPTIONS = frozenset(
+    {"--help", "--version", "--runtime", "--background", "--install-completion", "--show-completion"}
+)
 
 
 def with_verb(arguments: list[str], verbs: frozenset[str]) -> list[str]:
@@ -22,10 +24,9 @@ def with_verb(arguments: list[str], verbs: frozenset[str]) -> list[str]:
 
     ``encoders list`` is ``encoders``, which lists without a verb of its own.
     """
-    leading_count = (
-        2 if arguments[:1] == ["--runtime"] else 1 if arguments and arguments[0].startswith("--runtime=") else 0
-    )
-    if 0 < leading_count <= len(arguments):  # --runtime comes before any verb
+    is_alone = bool(arguments) and (arguments[0] == "--background" or arguments[0].startswith("--runtime="))
+    leading_count = 2 if arguments[:1] == ["--runtime"] else int(is_alone)
+    if 0 < leading_count <= len(arguments):  # these come before any verb
         return [*arguments[:leading_count], *with_verb(arguments[leading_count:], verbs)]
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ROOT_OPTIONS):
         return ["reindex", *arguments]

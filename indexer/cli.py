@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from indexer.background import run_in_background
 from indexer.verb_group import VerbGroup
 from lookalike.options import RuntimeName
 from lookalike.wiring import prefer_runtime
@@ -110,6 +111,13 @@ def root(
             help="What runs encoders. auto: the fastest on this machine that gives the same vectors, measured once.",
         ),
     ] = RuntimeName.AUTO,
+    background: Annotated[
+        bool,
+        typer.Option(
+            "--background",
+            help="For a program that starts this one: run at low priority, and end when standard input is closed.",
+        ),
+    ] = False,
     version_asked: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print versions and exit.")
     ] = False,
@@ -117,3 +125,5 @@ def root(
     """Set what holds for every verb."""
     del version_asked  # its callback ends the program
     prefer_runtime(runtime.value)
+    if background:
+        run_in_background()

@@ -31,10 +31,12 @@ from service.routes import (
     filtered_changes,
     item_changes,
     items,
+    jobs,
     operations,
     page,
     search,
     snapshots,
+    uploads,
 )
 from service.services import run_services
 from service.settings import Settings, SettingsError
@@ -86,6 +88,8 @@ def create_app(settings: Settings) -> FastAPI:
         items,
         filtered_changes,
         item_changes,
+        jobs,
+        uploads,
         operations,
         page,
     ):

@@ -128,6 +128,18 @@ FoldAfter = Annotated[
 FoldSeconds = Annotated[
     float, _flag("fold-seconds", "Seconds after which fewer changes are folded into a new snapshot, too.", min=1)
 ]
+AllowSources = Annotated[
+    list[Path] | None,
+    _flag(
+        "allow-sources",
+        "Folder of this machine that jobs may index, with all below it; may be repeated, in the variable separated by "
+        "colons. Without it: none.",
+    ),
+]
+MaxUploadMegabytes = Annotated[int, _flag("max-upload-megabytes", "Refuse larger uploads of archives.", min=1)]
+MaxJobs = Annotated[
+    int, _flag("max-jobs", "Jobs that this process runs at once; 0 leaves them to other services.", min=0, max=16)
+]
 Runtime = Annotated[
     RuntimeName, _flag("runtime", "What runs encoders. auto: the fastest on this machine, measured once.")
 ]
@@ -157,6 +169,9 @@ def serve(
     decoders: Decoders = CORES,
     fold_after: FoldAfter = 1000,
     fold_seconds: FoldSeconds = 600.0,
+    allow_sources: AllowSources = None,
+    max_upload_megabytes: MaxUploadMegabytes = 4096,
+    max_jobs: MaxJobs = 1,
     runtime: Runtime = RuntimeName.AUTO,
     log_format: Format = None,
     log_level: Level = LogLevel.INFO,
@@ -184,6 +199,9 @@ def serve(
             decoders=decoders,
             fold_after=fold_after,
             fold_seconds=fold_seconds,
+            allow_sources=tuple(allow_sources or ()),
+            max_upload_bytes=max_upload_megabytes * MEBIBYTE,
+            max_jobs=max_jobs,
         )
         settings.check()
         prefer_runtime(runtime.value)
@@ -214,12 +232,18 @@ def _run(settings: Settings, level: str, *, as_json: bool) -> None:
 
     from service.app import create_app
     from service.http.protocol import raise_file_limit
+    from service.http.server import StoppingServer
     from service.telemetry.logs import configure
 
     raise_file_limit()
     configure(level, as_json=as_json)
-    config = uvicorn.Config(create_app(settings), host=settings.host, port=settings.port, **server_settings())
-    server = uvicorn.Server(config)
+    application = create_app(settings)
+    config = uvicorn.Config(application, host=settings.host, port=settings.port, **server_settings())
+
+    def end_streams() -> None:
+        application.state.services.jobs.end_streams()
+
+    server = StoppingServer(config, end_streams)
     few_collections()
     # Once all is finished uvicorn raises the signal again that stopped it; to be stopped so is a good end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -134,6 +134,73 @@ class OverloadedError(RequestError):
         self.retry_after = retry_after
 
 
+class UploadNotFoundError(RequestError):
+    """There is no upload of this id, or it has expired."""
+
+    code = "upload-not-found"
+
+
+class UploadOffsetError(RequestError):
+    """A piece of an upload does not begin where the upload ends."""
+
+    code = "upload-offset-mismatch"
+
+
+class UploadIncompleteError(RequestError):
+    """An upload is to be used before all of it has arrived."""
+
+    code = "upload-incomplete"
+
+
+class UploadLockedError(RequestError):
+    """Another request is writing to the upload."""
+
+    code = "upload-locked"
+
+
+class UploadVersionError(RequestError):
+    """The client speaks another version of the tus protocol than this service."""
+
+    code = "upload-version-unsupported"
+    supported: ClassVar[str] = "1.0.0"
+
+
+class StorageInsufficientError(RequestError):
+    """The disk has no room for an upload."""
+
+    code = "storage-insufficient"
+
+
+class SourceNotAllowedError(RequestError):
+    """A path of the server that is to be indexed is not below a folder that --allow-sources names."""
+
+    code = "source-not-allowed"
+
+
+class JobNotFoundError(RequestError):
+    """There is no job of this id, or it was finished so long ago that it is forgotten."""
+
+    code = "job-not-found"
+
+
+class ReportMissingError(RequestError):
+    """The job has no report: it has not come so far, or there is none of its kind."""
+
+    code = "report-missing"
+
+
+class JobFailedError(RequestError):
+    """The process of a job ended without saying why; the service's log has its last words."""
+
+    code = "job-failed"
+
+
+class JobAbandonedError(RequestError):
+    """The service was stopped several times while it ran the job, which is not tried again."""
+
+    code = "job-abandoned"
+
+
 class StartingError(RequestError):
     """The service has not finished starting."""
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import sys
 import time
 from contextlib import suppress
 
+from service.indexer_process import indexer_command, indexer_environment
 from service.settings import Settings
 from service.snapshots import Snapshots
 
@@ -84,15 +83,17 @@ class Folding:
     async def _run_process(self, name: str) -> str | None:
         """Fold in a process of its own; why that failed, None if it did not."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "indexer", "fold", "--collection", name, "--data", str(self._settings.places.data)),
-            stdin=asyncio.subprocess.DEVNULL,
+            *indexer_command("fold", "--collection", name, "--data", str(self._settings.places.data)),
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            env=self._environment(),
+            env=indexer_environment(self._settings.places),
         )
         try:
-            _, errors = await process.communicate()
+            # Its standard input stays open: it ends when that is closed.
+            assert process.stderr is not None
+            errors = await process.stderr.read()
+            await process.wait()
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
@@ -101,13 +102,3 @@ class Folding:
         if not process.returncode:
             return None
         return " ".join(errors.decode(errors="replace").strip().splitlines()[-1:])
-
-    def _environment(self) -> dict[str, str]:
-        """The address of the database goes by the environment: it may have a password in it, and others see flags."""
-        places = self._settings.places
-        environment = dict(os.environ)
-        if places.database_url is not None:
-            environment["LOOKALIKE_DATABASE_URL"] = places.database_url
-        if places.encoders is not None:
-            environment["LOOKALIKE_ENCODERS_DIR"] = str(places.encoders)
-        return environment

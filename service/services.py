@@ -27,6 +27,8 @@ from service.inference.batcher import Batcher
 from service.inference.copy_checker import CopyChecker
 from service.inference.decoder_pool import DecoderPool
 from service.inference.encoder_pool import EncoderPool
+from service.jobs.runner import JobRunner
+from service.jobs.upload_store import UploadStore
 from service.settings import UPLOAD_BYTES, Settings
 from service.snapshots import Snapshots
 from service.stored_answers import StoredAnswers
@@ -43,6 +45,10 @@ CONCURRENT_BATCHES = 2
 """Batches that are encoded concurrently: a query that arrives while a single one is encoded need not wait for it."""
 BATCH_PER_CORE = 8
 """Maximum pictures of a batch for each core of its encoder, at a decoder a core: larger batches are no faster."""
+UPLOAD_WRITERS = 16
+"""Uploads that are written to the disk at once, each with a mebibyte of memory."""
+JOB_LISTENERS = 64
+"""Clients that are told of jobs as they go on."""
 PROBE_SECONDS = 1.0
 """Seconds for which the result of a readiness probe is cached."""
 
@@ -60,6 +66,10 @@ class Services:
         self.snapshots = Snapshots(settings.places, self.encoders, metrics)
         self.folding = Folding(settings, self.snapshots)
         self.stored_answers = StoredAnswers(settings.places)
+        self.upload_store = UploadStore(settings.places.data / "uploads", settings.max_upload_bytes)
+        self.upload_writers = Admission(UPLOAD_WRITERS)
+        self.jobs = JobRunner(settings, self.snapshots, self.upload_store)
+        self.job_listeners = Admission(JOB_LISTENERS)
         self.decoder_pool = DecoderPool(settings.decoders, settings.limits)
         # Half as many threads as decoders: checks for copies must not slow down searches.
         self.copy_checker = CopyChecker(max(1, settings.decoders // 2))
@@ -120,6 +130,7 @@ class Services:
         await asyncio.gather(self._background, return_exceptions=True)
         await self.folding.close()
         await self.stored_answers.close()
+        await self.jobs.close()
         await self.batcher.close()
         self.decoder_pool.close()
         self.copy_checker.close()
@@ -143,6 +154,7 @@ class Services:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.snapshots.poll_forever())
                 tasks.create_task(self.folding.run_forever())
+                tasks.create_task(self.jobs.run_forever())
         except Exception:
             _LOG.exception("polling for new snapshots stopped")
             raise

@@ -108,7 +108,8 @@ class Settings:
     ``allowed_hosts`` are names that a Host header may have, empty for any. ``fold_after`` is how many live changes of a
     collection are folded into a snapshot at once, 0 for none; fewer are after ``fold_seconds``. ``cors_origins`` are
     the other sites whose pages may use the service from a browser; ``root_path`` is the path below which clients see
-    it, empty or as ``/images``.
+    it, empty or as ``/images``. ``allow_sources`` are folders of this machine that jobs may index, ``max_upload_bytes``
+    is the size of an upload, and ``max_jobs`` how many jobs this process runs at once, 0 to leave them to others.
     """
 
     places: Places
@@ -127,6 +128,9 @@ class Settings:
     fold_seconds: float = 600.0
     cors_origins: tuple[str, ...] = ()
     root_path: str = ""
+    allow_sources: tuple[Path, ...] = ()
+    max_upload_bytes: int = 4096 * MEBIBYTE
+    max_jobs: int = 1
 
     def check(self) -> None:
         """Raise SettingsError for what would be unsafe, or cannot work."""

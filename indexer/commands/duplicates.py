@@ -272,6 +272,16 @@ def _answer(session: Session, collection: str, report: DuplicateReport, out: Pat
         + (f"; {related} groups of edited or related pictures, of which none may" if related else "")
         + (f"; {len(report.unreadable)} could not be read" if report.unreadable else "")
     )
+    # For who needs no more than this: the answer may be as large as the collection.
+    session.reporter.event(
+        "summary",
+        collection=collection,
+        pictures=report.pictures,
+        copies=report.dropped_count,
+        bytes=report.freed_bytes,
+        unreadable=len(report.unreadable),
+        groups=len(report.groups),
+    )
     session.reporter.answer(
         text.rstrip("\n"),
         collection=collection,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +41,7 @@ from indexer.commands.session import (
     Session,
     with_collections,
 )
+from indexer.ingest.add import add_pictures, find_encoder
 from indexer.ingest.dry_run import dry_run_collection
 from indexer.ingest.fold import fold_collection
 from indexer.ingest.pipeline import PipelineOptions
@@ -66,6 +68,14 @@ RemovalsOption = Annotated[
     typer.Option(
         "--allow-removals",
         help="Allow a source that has lost a whole folder, or over a tenth of the collection: drop these pictures.",
+    ),
+]
+AddOption = Annotated[
+    bool,
+    typer.Option(
+        "--add",
+        help="Add the pictures of SOURCE as if each was sent to the service: they are copied into the collection's own "
+        "store, and the collection keeps the source that it has.",
     ),
 ]
 DryRunOption = Annotated[
@@ -107,6 +117,7 @@ def index(
     max_megapixels: MaxMegapixelsOption = 100,
     workers: WorkersOption = DEFAULT_WORKERS,
     batch: BatchOption = 32,
+    add: AddOption = False,
     dry_run: DryRunOption = False,
     watch: WatchOption = False,
 ) -> None:
@@ -132,14 +143,24 @@ def index(
     )
     root = None if images_root is None else str(images_root.absolute())
     request = IndexRequest(collection, str(source), root, encoder_request(encoder, fusion, input_size))
-    if dry_run and watch:
-        raise typer.BadParameter("a dry run changes nothing that could be watched", param_hint="--watch")
-    if watch:
+    _check_together(add=add, dry_run=dry_run, watch=watch, reencode=reencode)
+    if add:
+        is_encoder_named = (encoder, fusion, input_size) != (None, None, None)
+        _add(session, request, options, is_encoder_named=is_encoder_named)
+    elif watch:
         _watch(session, request, options)
     elif dry_run:
         _rehearse(session, request, options)
     elif _run(session, request, options).rejected_count:
         raise typer.Exit(EXIT_REJECTED)
+
+
+def _check_together(*, add: bool, dry_run: bool, watch: bool, reencode: bool) -> None:
+    """Refuse flags that exclude each other."""
+    if dry_run and watch:
+        raise typer.BadParameter("a dry run changes nothing that could be watched", param_hint="--watch")
+    if add and (dry_run or watch or reencode):
+        raise typer.BadParameter("--dry-run, --watch and --reencode are about its own source", param_hint="--add")
 
 
 @with_collections
@@ -190,6 +211,19 @@ def reindex(
     if failure_count:
         raise typer.Exit(EXIT_SHRUNK if shrunk_count == failure_count else EXIT_FAILED)
     if rejected_count:
+        raise typer.Exit(EXIT_REJECTED)
+
+
+def _add(session: Session, request: IndexRequest, options: RunOptions, *, is_encoder_named: bool) -> None:
+    with session.catalogue() as catalogue:
+        if not is_encoder_named:
+            request = replace(request, encoder=find_encoder(catalogue, request))
+        settings = options.build.settings
+        summary = add_pictures(
+            session.places, request, catalogue, settings, options=options.pipeline, reporter=session.reporter
+        )
+    session.reporter.answer(summary.text(), **summary.fields())
+    if summary.rejected_count:
         raise typer.Exit(EXIT_REJECTED)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
@@ -16,12 +16,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from indexer.console.units import clock
 
 REPORT_INTERVAL_S = 2.0  # seconds between two lines of progress where no terminal shows a bar
+EVENT_INTERVAL_S = 1.0  # seconds between two ``progress`` events
+Note = int | Mapping[str, int]
+"""A running total to show, or several by name, which only events have."""
 
 
 class Stage(Protocol):
     """A stage of a command's work that is running."""
 
-    def advance(self, count: int = 1, **notes: int) -> None:
+    def advance(self, count: int = 1, **notes: Note) -> None:
         """Add ``count`` to the steps that are done; ``notes`` are running totals to show, such as rejected=3."""
 
 
@@ -98,7 +101,7 @@ class _Bar:
         self._progress, self._task = progress, task
         self._start, self._count = time.monotonic(), 0
 
-    def advance(self, count: int = 1, **notes: int) -> None:
+    def advance(self, count: int = 1, **notes: Note) -> None:
         self._count += count
         rate, _ = rate_and_eta(self._count, self._count, time.monotonic() - self._start)
         self._progress.update(self._task, advance=count, pace=f"{rate:.1f}/s", notes=_notes(notes))
@@ -110,7 +113,7 @@ class _Lines:
         self._start = self._last_report = time.monotonic()
         self._count = 0
 
-    def advance(self, count: int = 1, **notes: int) -> None:
+    def advance(self, count: int = 1, **notes: Note) -> None:
         self._count += count
         now = time.monotonic()
         if now - self._last_report < REPORT_INTERVAL_S:
@@ -122,8 +125,8 @@ class _Lines:
         self._say(f"{self._name}: {', '.join(word for word in words if word)}")
 
 
-def _notes(notes: dict[str, int]) -> str:
-    return ", ".join(f"{value} {name}" for name, value in notes.items() if value)
+def _notes(notes: dict[str, Note]) -> str:
+    return ", ".join(f"{value} {name}" for name, value in notes.items() if value and isinstance(value, int))
 
 
 @dataclass
@@ -153,7 +156,7 @@ class JsonReporter:
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Stage]:
-        """``progress`` events: one at the start, one every two seconds, one at the end."""
+        """``progress`` events: one at the start, one every second, one at the end."""
         stage = _Events(name, total, self.event)
         stage.report()
         yield stage
@@ -165,12 +168,12 @@ class _Events:
         self._name, self._total, self._event = name, total, event
         self._start = self._last_report = time.monotonic()
         self._count = 0
-        self._notes: dict[str, int] = {}
+        self._notes: dict[str, Note] = {}
 
-    def advance(self, count: int = 1, **notes: int) -> None:
+    def advance(self, count: int = 1, **notes: Note) -> None:
         self._count += count
         self._notes = notes
-        if time.monotonic() - self._last_report >= REPORT_INTERVAL_S:
+        if time.monotonic() - self._last_report >= EVENT_INTERVAL_S:
             self.report()
 
     def report(self) -> None:

@@ -88,7 +88,9 @@ class Pipeline:
                             self._record_refused_entry(result)
                         else:
                             self._record_outcome(result)
-                        self.stage.advance(rejected=self.report.counts[Verdict.REJECTED])
+                        self.stage.advance(
+                            rejected=self.report.counts[Verdict.REJECTED], rejected_codes=self.report.codes
+                        )
                     self._writer.advance()
                 self._encode_batch()
                 self._writer.finish()

@@ -208,7 +208,8 @@ def _run(
     counted_source: CountedSource, builder: Builder, encoder: ImageEncoder, options: RunOptions, reporter: Reporter
 ) -> RunSummary:
     name = builder.layout.name
-    with disk_errors(builder.layout.root), Report(_report_path(builder.layout, builder.generation)) as report:
+    with disk_errors(builder.layout.root), Report(report_path(builder.layout, builder.generation)) as report:
+        reporter.event("report", path=str(report.path))
         with reporter.stage(f"{name}: encoding", counted_source.entries) as stage:
             timings = Pipeline(counted_source.source, builder, encoder, report, stage, options.pipeline).run()
         origin = open_origin(builder.source, builder.layout)
@@ -241,7 +242,8 @@ def _refuse_without_pictures(location: str, name: str, live_count: int, report: 
     )
 
 
-def _report_path(layout: CollectionLayout, generation: int) -> Path:
+def report_path(layout: CollectionLayout, generation: int) -> Path:
+    """Where the report of a run towards this generation goes; old ones are deleted."""
     for old_report in sorted(layout.reports.glob("*.jsonl"))[: -(MAX_REPORTS - 1)]:
         old_report.unlink()
     return layout.reports / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{generation:08d}.jsonl"

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     DateTime,
     Double,
     ForeignKey,
@@ -36,7 +37,7 @@ PlainText = String().with_variant(String(collation="C"), "postgresql")
 KEY_LENGTH = 1024
 DELETED_MARK = ".deleted-"
 """Part of the name of a collection that was deleted, and is kept until it is purged; no other name has a dot."""
-SCHEMA = "0006"
+SCHEMA = "0007"
 """The revision of the newest migration, which these tables correspond to."""
 
 
@@ -216,3 +217,33 @@ class IdempotencyKeyRow(Base):
     status: Mapped[int | None] = mapped_column(Integer)
     headers: Mapped[dict[str, str] | None] = mapped_column(JSON)
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class JobRow(Base):
+    """A job of the service; see ``lookalike.catalogue.job_store``. Its collection may not exist yet, or any more."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_collection", "collection", "number"),
+        Index("ix_jobs_state", "state", "number"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: Mapped[int] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(String(32), unique=True)
+    collection: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(32))
+    options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(16))
+    is_cancel_requested: Mapped[bool] = mapped_column(Boolean, default=False)
+    starts: Mapped[int] = mapped_column(Integer, default=0)
+    owner: Mapped[str | None] = mapped_column(String(64))
+    beat: Mapped[int] = mapped_column(Integer, default=0)
+    not_before: Mapped[float] = mapped_column(Double, default=0.0)
+    progress: Mapped[dict[str, Any]] = mapped_column(JSON)
+    problem: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    summary: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    has_report: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from lookalike.catalogue.records import CollectionSettings, SourceRecord
@@ -54,11 +55,22 @@ def index_command(
 
     A database's URL is not among them: it may have a password in it.
     """
-    words = ["index", source.location, "--collection", name]
-    words += [] if data == DATA_FOLDER else ["--data", str(data)]
-    words += [] if source.root is None else ["--images-root", source.root]
-    words += _encoder_flags(request) + settings_flags(settings)
+    place = () if data == DATA_FOLDER else ("--data", str(data))
+    words = index_arguments(name, source, request, settings, place)
     return shlex.join(["python", "-m", "indexer", *words, agreement])
+
+
+def index_arguments(
+    name: str,
+    source: SourceRecord,
+    request: EncoderRequest,
+    settings: CollectionSettings,
+    place: Sequence[str] = (),
+) -> list[str]:
+    """The arguments of that command: verb, source, and flags that differ from the defaults, ``place`` among them."""
+    words = ["index", source.location, "--collection", name, *place]
+    words += [] if source.root is None else ["--images-root", source.root]
+    return words + _encoder_flags(request) + settings_flags(settings)
 
 
 def _encoder_flags(request: EncoderRequest) -> list[str]:

@@ -7,6 +7,7 @@ collections/NAME/
     snapshots/00000012/     index, vectors.npy, ids.npy, and manifest.json written last
     reports/                one line a file: its verdict
     pictures/               those that were sent to it, by the SHA-256 of their content
+    sources/                archives that were uploaded and indexed, by the SHA-256 of their content
     calibrations/           fitted thresholds: one file for each encoder of its vectors, by digest
     duplicates.json         the last search for duplicates: see ``lookalike.duplicates.stored_report``
 """
@@ -94,6 +95,11 @@ class CollectionLayout:
     def pictures(self) -> Path:
         """The folder of pictures that were sent to the collection."""
         return self.root / "pictures"
+
+    @property
+    def uploaded_sources(self) -> Path:
+        """The folder of archives that were uploaded to be the collection's source."""
+        return self.root / "sources"
 
     @property
     def snapshots(self) -> Path:

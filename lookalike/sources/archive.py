@@ -2,11 +2,13 @@
 
 A member is refused if its path is absolute or has "..", if it is a link or a device, if it is encrypted, or if its
 compression method cannot be stopped part-way (only stored and deflated members are read). Sizes in the archive are
-not trusted: unpacking stops at the byte limit, whatever the header says.
+not trusted: unpacking stops at the byte limit, whatever the header says. The archive as a whole is refused if its
+members would unpack to far more than pictures ever do, or share their packed bytes, as those of a zip bomb do.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import stat
 import struct
@@ -14,7 +16,7 @@ import threading
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO
@@ -38,10 +40,15 @@ MAX_DIRECTORY_BYTES = 256 << 20
 """Bytes of the central directory, which is in memory while the archive is open."""
 
 MAX_NAME_LENGTH = 4096
+MAX_RATIO = 100
+"""How many times its own size an archive may unpack to, beyond `FREE_BYTES`: pictures are packed already, and even
+uncompressed ones of products on white shrink to no less than a fiftieth."""
+FREE_BYTES = 1 << 30
 
 _CHUNK_BYTES = 1 << 16
 _DRIVE = re.compile(r"[A-Za-z]:")
 _ENCRYPTED_FLAG = 0x1
+_DIRECTORY_ENTRY = b"PK\1\2"
 _STOPPABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
@@ -61,15 +68,24 @@ class ZipSource:
         self._lock = threading.Lock()
         try:
             _check_directory_size(self._path, self.location)
-            self._archive = zipfile.ZipFile(self._path)
+            self._file = _DirectoryLimit(self._path)
+            try:
+                self._archive = zipfile.ZipFile(self._file)
+            except BaseException:
+                self._file.close()
+                raise
+        except _DirectoryTooLargeError as error:
+            raise _too_many_members_error(self.location) from error
         except (zipfile.BadZipFile, UnicodeDecodeError, struct.error, EOFError, ValueError) as error:
             message = f"{self.location} is no intact zip file ({error}); pack or fetch it again"
             raise ArchiveDamagedError(message, subject=self.location) from error
         except OSError as error:
             raise unreadable_error(self.location, error) from error
-        if len(self._archive.infolist()) > MAX_ENTRIES:
-            self._archive.close()
-            raise _too_many_members_error(self.location)
+        try:
+            _check_members(self._archive.infolist(), self._path.stat().st_size, self.location)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def remarks(self) -> list[str]:
@@ -140,6 +156,7 @@ class ZipSource:
     def close(self) -> None:
         """Close the archive."""
         self._archive.close()
+        self._file.close()
 
     def _ignore_lines(self) -> list[str]:
         if IGNORE_FILE not in self._archive.NameToInfo:
@@ -180,6 +197,56 @@ class ZipSource:
                 subject=member_name,
             )
         return None
+
+
+class _DirectoryTooLargeError(Exception):
+    """The central directory that `zipfile` is about to read is too large."""
+
+
+class _DirectoryLimit(io.FileIO):
+    """The archive's file, which gives out no central directory that would take too much memory.
+
+    `zipfile` finds the directory by rules of its own, and believes its announced size: it is read in one piece, while
+    members are read in small ones.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """See io.FileIO."""
+        if size is not None and size > MAX_DIRECTORY_BYTES:
+            raise _DirectoryTooLargeError
+        data = super().read(size)
+        if size is not None and size > _CHUNK_BYTES and data.count(_DIRECTORY_ENTRY) > MAX_ENTRIES:
+            raise _DirectoryTooLargeError
+        return data
+
+    def __del__(self) -> None:
+        """Close the file with the last reference, as `zipfile` does with a file that it opened itself."""
+        self.close()
+
+
+def _check_members(members: Sequence[zipfile.ZipInfo], archive_bytes: int, archive_name: str) -> None:
+    """Raise `ArchiveUnsafeError` for an archive that is made to cost more than its pictures could be worth.
+
+    What a member unpacks to is at most the size that the directory says: `zipfile` stops there.
+    """
+    if len(members) > MAX_ENTRIES:
+        raise _too_many_members_error(archive_name)
+    unpacked_bytes = sum(member.file_size for member in members)
+    if unpacked_bytes > MAX_RATIO * archive_bytes + FREE_BYTES:
+        raise ArchiveUnsafeError(
+            f"{archive_name} has {archive_bytes} bytes and would unpack to {unpacked_bytes}, over {MAX_RATIO} times as "
+            "many: pack pictures in their own formats",
+            subject=archive_name,
+        )
+    end = 0
+    for member in sorted(members, key=lambda member: member.header_offset):
+        if member.header_offset < end:
+            raise ArchiveUnsafeError(
+                f"the member {printable(member.filename)[:60]} of {archive_name} shares its bytes with another one; "
+                "pack it again",
+                subject=archive_name,
+            )
+        end = member.header_offset + member.compress_size
 
 
 def _check_directory_size(path: Path, archive_name: str) -> None:

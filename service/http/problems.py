@@ -10,7 +10,14 @@ from starlette.responses import Response
 
 from lookalike.encoder.int8.artifact import SUFFIX, is_quantised
 from lookalike.errors import FilterInvalidError, LookalikeError, MetadataInvalidError
-from service.errors import FieldInvalidError, IdempotencyRunningError, OverloadedError, RequestError, UploadError
+from service.errors import (
+    FieldInvalidError,
+    IdempotencyRunningError,
+    OverloadedError,
+    RequestError,
+    UploadError,
+    UploadVersionError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -20,9 +27,13 @@ STATUS = {
     "key-invalid": 404,
     "unauthorized": 401,
     "forbidden": 403,
+    "source-not-allowed": 403,
     "not-found": 404,
     "collection-not-found": 404,
     "item-not-found": 404,
+    "job-not-found": 404,
+    "report-missing": 404,
+    "upload-not-found": 404,
     "duplicates-not-searched": 404,
     "snapshot-unknown": 404,
     "calibration-missing": 404,
@@ -41,6 +52,9 @@ STATUS = {
     "key-duplicate": 409,
     "item-changed": 409,
     "idempotency-running": 409,
+    "upload-incomplete": 409,
+    "upload-offset-mismatch": 409,
+    "upload-version-unsupported": 412,
     "version-mismatch": 412,
     "body-too-large": 413,
     "image-too-large": 413,
@@ -64,9 +78,12 @@ STATUS = {
     "source-shrunk": 422,
     "pattern-invalid": 422,
     "labels-missing": 422,
+    "upload-locked": 423,
     "overloaded": 429,
     "internal": 500,
     "encoding-failed": 500,
+    "job-abandoned": 500,
+    "job-failed": 500,
     "weights-invalid": 500,
     "operator-unavailable": 500,
     "download-failed": 502,
@@ -90,6 +107,7 @@ STATUS = {
     "data-path-invalid": 503,
     "disk-full": 503,
     "deadline-exceeded": 504,
+    "storage-insufficient": 507,
 }
 """The HTTP status of every error code; no other place has it."""
 
@@ -108,7 +126,10 @@ INDEXER_CODES = frozenset(
         "source-shrunk",
     }
 )
-"""Codes that only the indexer and the Python API raise; no request is answered with one."""
+"""Codes that only the indexer and the Python API raise; no request is answered with one, but jobs may fail with it."""
+
+JOB_CODES = frozenset({"job-abandoned", "job-failed"})
+"""Codes that only jobs fail with; no request is answered with one."""
 
 _LOG_HINT = "the operator of this service finds details in its log"
 
@@ -221,6 +242,8 @@ def problem_response(error: RequestError | LookalikeError | UploadError, *, path
         headers["Retry-After"] = "1"
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "2"
+    if isinstance(error, UploadVersionError):
+        headers["Tus-Version"] = UploadVersionError.supported
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(problem.model_dump_json(), problem.status, headers, MEDIA_TYPE)

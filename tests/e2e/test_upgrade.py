@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.console.reporter import HumanReporter, Stage
+from indexer.console.reporter import HumanReporter, Note, Stage
 from indexer.ingest.pipeline import PipelineOptions
 from indexer.ingest.run import IndexRequest, RunOptions, index_collection
 from lookalike.api import Collection, Encoder, Vectors
@@ -194,7 +194,7 @@ class Watching(HumanReporter):
         watching = self
 
         class Asking:
-            def advance(self, count: int = 1, **notes: int) -> None:
+            def advance(self, count: int = 1, **notes: Note) -> None:
                 del count, notes
                 if name == "shop: encoding":
                     watching.heard.append(watching.ask())

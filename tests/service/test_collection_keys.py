@@ -19,7 +19,7 @@ READ_MUGS, WRITE_MUGS = "reads-mugs-and-no-more", "writes-mugs-and-no-more"
 WRITE_SHOPS, READ_ALL, WRITE_ALL = "writes-all-of-the-shops", "reads-all-that-there-is", "writes-all-that-there-is"
 SECRET = "zz-secret"
 PICTURE = encode_png(make_picture(1))
-OPEN = {"/", "/docs", "/favicon.ico", "/openapi.json", "/health", "/ready", "/version"}
+OPEN = {"/", "/docs", "/favicon.ico", "/openapi.json", "/health", "/ready", "/version", "/widget.js"}
 """Paths for which no key is needed."""
 WITH_COLLECTION: dict[str, dict[str, Any]] = {
     "/search": {"data": {"key": "000.jpg"}},
@@ -28,13 +28,21 @@ WITH_COLLECTION: dict[str, dict[str, Any]] = {
     "/embed": {"files": {"image": PICTURE}},
 }
 """Paths whose form names a collection, and what else to send."""
-OF_NO_COLLECTION: dict[str, tuple[int, dict[str, Any]]] = {
-    "/collections": (200, {}),
-    "/encoders": (200, {}),
-    "/metrics": (403, {}),
-    "/cosine_similarity_score": (200, {"files": {"image_1": PICTURE, "image_2": PICTURE}}),
+OF_NO_COLLECTION: dict[str, tuple[set[int], dict[str, Any]]] = {
+    "/collections": ({200}, {}),
+    "/encoders": ({200}, {}),
+    "/metrics": ({403}, {}),
+    "/cosine_similarity_score": ({200}, {"files": {"image_1": PICTURE, "image_2": PICTURE}}),
+    "/jobs": ({200}, {}),
+    "/jobs/{job_id}": ({403, 404}, {}),
+    "/jobs/{job_id}/cancel": ({403}, {}),
+    "/jobs/{job_id}/events": ({404}, {}),
+    "/jobs/{job_id}/report": ({404}, {}),
+    "/uploads": ({204, 403}, {}),
+    "/uploads/{filename}": ({403}, {}),
+    "/uploads/{upload_id}": ({403, 404}, {}),
 }
-"""The other paths that name no collection: the status for a key of one collection, and what to send."""
+"""The other paths that name no collection: the statuses for a key of one collection, and what to send."""
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -89,7 +97,29 @@ def test_every_path_below_a_collection_is_closed_to_keys_of_others(shared: Servi
         assert len(set(answers[:2])) == 1, "whether there is such a collection cannot be told"
 
 
-def test_every_other_path_tells_nothing_of_collections_that_are_not_the_keys(shared: Service) -> None:
+@pytest.fixture(scope="module")
+def secret_job(shared: Service) -> str:
+    """A job of the collection that is nobody's business."""
+    sent = {"kind": "evaluate", "label": "product_id"}
+    answer = shared.post(f"/collections/{SECRET}/jobs", data=sent, headers=bearer(WRITE_ALL))
+    assert answer.status_code == 202
+    return str(answer.json()["id"])
+
+
+def test_a_job_is_seen_with_keys_of_its_collection_alone(shared: Service, secret_job: str) -> None:
+    def listed(key: str) -> list[str]:
+        return [job["id"] for job in shared.get("/jobs", headers=bearer(key)).json()["jobs"]]
+
+    assert listed(READ_ALL) == [secret_job]
+    assert shared.get(f"/jobs/{secret_job}", headers=bearer(READ_ALL)).json()["collection"] == SECRET
+    assert listed(WRITE_MUGS) == []
+    for method in ("GET", "DELETE"):
+        missing = shared.request(method, f"/jobs/{secret_job}", headers=bearer(WRITE_MUGS))
+        unknown = shared.request(method, f"/jobs/{'0' * 16}", headers=bearer(WRITE_MUGS))
+        assert (missing.status_code, missing.json()["detail"]) == (404, unknown.json()["detail"])
+
+
+def test_every_other_path_tells_nothing_of_collections_that_are_not_the_keys(shared: Service, secret_job: str) -> None:
     for method, path in endpoints(shared):
         if "{name}" in path:
             continue
@@ -98,9 +128,11 @@ def test_every_other_path_tells_nothing_of_collections_that_are_not_the_keys(sha
             answer = shared.request(method, path, headers=headers)
             assert answer.status_code == 200, path
         elif path in OF_NO_COLLECTION:
-            status, options = OF_NO_COLLECTION[path]
-            answer = shared.request(method, path, headers=headers, **options)
-            assert answer.status_code == status, path
+            statuses, options = OF_NO_COLLECTION[path]
+            url = path.replace("{job_id}", secret_job).replace("{upload_id}", "0" * 32)
+            answer = shared.request(method, url, headers=headers, **options)
+            assert answer.status_code in statuses, path
+            assert secret_job not in answer.text.replace(url, ""), path
         else:
             options = WITH_COLLECTION[path]  # a new path has to be put into one of the tables
             answer = shared.request(method, path, headers=headers, **options)

@@ -27,9 +27,11 @@ from service.routes import (
     filtered_changes,
     item_changes,
     items,
+    jobs,
     operations,
     search,
     snapshots,
+    uploads,
 )
 from tests.service.conftest import Shop
 from tests.service.harness import Service, serving
@@ -78,18 +80,8 @@ def test_a_written_page_is_current(name: str) -> None:
 
 def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
     modules = (
-        *(
-            calibrations,
-            check,
-            collection_changes,
-            collections,
-            compare,
-            duplicates,
-            filtered_changes,
-            item_changes,
-            items,
-        ),
-        *(operations, search, snapshots),
+        *(calibrations, check, collection_changes, collections, compare, duplicates, filtered_changes, item_changes),
+        *(items, jobs, operations, search, snapshots, uploads),
     )
     routes = {
         (method, route.path.replace(":path", ""))
@@ -98,7 +90,7 @@ def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     }
-    assert len(routes) == 40
+    assert len(routes) == 55
     assert {tuple(name.split(" ")) for name in operations_of(document)} == routes
 
 
@@ -165,6 +157,11 @@ def test_every_form_may_be_sent_in_json_and_in_other_kinds_where_they_can_hold_i
         "PUT /collections/{name}/items/{key}": parts | urlencoded | picture,
         "PATCH /collections/{name}/items/{key}": parts | urlencoded,
         "PATCH /collections/{name}/items": parts | urlencoded,
+        "POST /collections/{name}/jobs": parts | urlencoded,
+        "POST /uploads": {"application/offset+octet-stream"},
+        "POST /uploads/{upload_id}": {"application/offset+octet-stream"},
+        "PATCH /uploads/{upload_id}": {"application/offset+octet-stream"},
+        "PUT /uploads/{filename}": {"application/offset+octet-stream"},
     }
 
 
@@ -210,8 +207,9 @@ def test_answers_have_the_fields_that_the_document_promises(service: Service, do
     compared = 0
     for name, operation in operations_of(document).items():
         method, path = name.split(" ")
-        answer = operation["responses"]["200"]["content"].get("application/json", {}).get("schema", {})
-        if "$ref" not in answer or "changes" in operation["tags"] or path in WITH_CALIBRATION:
+        content = operation["responses"].get("200", {}).get("content", {})
+        answer = content.get("application/json", {}).get("schema", {})
+        if "$ref" not in answer or set(operation["tags"]) & {"changes", "jobs", "uploads"} or path in WITH_CALIBRATION:
             continue
         url = path.replace("{name}", "shop").replace("{key}", "plain-0")
         response = service.request(method, url, **FORMS.get(path, {}))
@@ -248,6 +246,33 @@ def test_changes_have_the_answers_that_the_document_promises(tmp_path: Path, doc
             response = service.request(method, url, **options)
             assert response.is_success, f"{method} {path}: {response.text}"
             answer = operations[f"{method} {path}"]["responses"]["200"]["content"]["application/json"]["schema"]
+            _compare(response.json(), answer, document["components"]["schemas"], f"{method} {path}")
+
+
+def test_jobs_and_uploads_have_the_answers_that_the_document_promises(tmp_path: Path, document: dict[str, Any]) -> None:
+    job, upload = "/jobs/{job_id}", "/uploads/{upload_id}"
+    requests: list[tuple[str, str, int, dict[str, Any]]] = [
+        ("POST", "/uploads", 201, {"content": b"x"}),
+        ("PUT", "/uploads/{filename}", 201, {"content": b"x"}),
+        ("GET", upload, 200, {}),
+        ("POST", "/collections/{name}/jobs", 202, {"data": {"kind": "evaluate"}}),
+        ("GET", "/collections/{name}/jobs", 200, {}),
+        ("GET", "/jobs", 200, {}),
+        ("GET", job, 200, {}),
+        ("DELETE", job, 200, {}),
+        ("POST", job + "/cancel", 200, {}),
+    ]
+    operations = operations_of(document)
+    with serving(tmp_path, max_jobs=0) as service:
+        service.request("PUT", "/collections/own", data={"encoder": "bundled"})
+        made: dict[str, str] = {}
+        for method, path, status, options in requests:
+            url = path.format(name="own", filename="a.zip", job_id=made.get("job"), upload_id=made.get("upload"))
+            response = service.request(method, url, **options)
+            assert response.status_code == status, f"{method} {path}: {response.text}"
+            if "location" in response.headers:
+                made[response.headers["location"].split("/")[1].rstrip("s")] = response.json()["id"]
+            answer = operations[f"{method} {path}"]["responses"][str(status)]["content"]["application/json"]["schema"]
             _compare(response.json(), answer, document["components"]["schemas"], f"{method} {path}")
 
 

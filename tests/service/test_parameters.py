@@ -17,7 +17,7 @@ from service.settings import Settings
 from tests.service.harness import Service, item_path
 
 APP = create_app(Settings(Places(Path("nowhere"))))
-PAGES = {"/", "/docs", "/favicon.ico"}
+PAGES = {"/", "/docs", "/favicon.ico", "/widget.js"}
 ROUTES = [route for route in APP.routes if isinstance(route, StrictRoute)]
 
 
@@ -29,7 +29,7 @@ def request(service: Service, route: StrictRoute, query: str) -> Any:
 
 
 def test_all_routes_but_the_pages_for_browsers_are_strict() -> None:
-    assert len(ROUTES) == 41
+    assert len(ROUTES) == 56
     others = {getattr(route, "path", "") for route in APP.routes if not isinstance(route, StrictRoute)}
     assert others == PAGES | {"/static", "/docs/assets"}
     assert {route.path for route in APP.routes if isinstance(route, Mount)} == {"/static", "/docs/assets"}
@@ -73,6 +73,10 @@ def test_the_parameters_are_those_of_the_document() -> None:
         "DELETE /collections/{name}": ["confirm"],
         "GET /collections/{name}/items/{key:path}/thumbnail": ["size"],
         "POST /cosine_similarity_score": ["model_name"],
+        "GET /jobs": ["limit", "cursor", "state"],
+        "GET /collections/{name}/jobs": ["limit", "cursor", "state"],
+        "GET /jobs/{job_id}/report": ["format"],
+        "POST /uploads": ["filename"],
     }
 
 

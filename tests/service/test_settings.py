@@ -54,6 +54,7 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         *("--api-keys", f"read:{READ}", "--allowed-hosts", "a.example, b.example", "--database", "sqlite:///x.db"),
         *("--encoders-dir", "e", "--log-level", "error", "--log-format", "text"),
         *("--cors-origins", "https://shop.example,http://localhost:3000", "--root-path", "/images/"),
+        *("--allow-sources", "/a", "--allow-sources", "/b", "--max-upload-megabytes", "7", "--max-jobs", "2"),
     )
     by_variable = start(
         LOOKALIKE_DATA="d",
@@ -72,6 +73,9 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
         LOOKALIKE_LOG_FORMAT="text",
         LOOKALIKE_CORS_ORIGINS="https://shop.example,http://localhost:3000",
         LOOKALIKE_ROOT_PATH="/images/",
+        LOOKALIKE_ALLOW_SOURCES="/a:/b",
+        LOOKALIKE_MAX_UPLOAD_MEGABYTES="7",
+        LOOKALIKE_MAX_JOBS="2",
     )
     assert (by_flag.exit_code, by_variable.exit_code) == (0, 0)
     by_flags, by_variables = start.settings
@@ -87,6 +91,8 @@ def test_variables_do_what_flags_do(start: Start, tmp_path: Path) -> None:
     assert by_flags.allowed_hosts == ("a.example", "b.example")
     assert by_flags.cors_origins == ("https://shop.example", "http://localhost:3000")
     assert by_flags.root_path == "/images"
+    assert by_flags.allow_sources == (Path("/a"), Path("/b"))
+    assert (by_flags.max_upload_bytes, by_flags.max_jobs) == (7 * 1024 * 1024, 2)
     assert start.logs == [("error", False)] * 2
 
 

@@ -96,7 +96,28 @@ EXAMPLES: dict[str, str] = {
     "DELETE /collections/{name}/items/{key}": f"curl -s -X DELETE {ADDRESS}/collections/mugs/items/sku-1",
     "DELETE /collections/{name}": f"curl -s -X DELETE '{ADDRESS}/collections/mugs?confirm=mugs'",
     "POST /collections/{name}/restore": f"curl -s -X POST {ADDRESS}/collections/mugs/restore",
+    "OPTIONS /uploads": f"curl -s -X OPTIONS -o answer.txt -w '%{{http_code}}' {ADDRESS}/uploads",
+    "POST /uploads": (
+        f"curl -s -X POST -H 'Tus-Resumable: 1.0.0' -H 'Upload-Length: 4' '{ADDRESS}/uploads?filename=shop.csv'"
+    ),
+    "PATCH /uploads/{upload_id}": (
+        "curl -s -X PATCH -H 'Content-Type: application/offset+octet-stream' -H 'Upload-Offset: 0' -d path "
+        f"{ADDRESS}/uploads/UPLOAD"
+    ),
+    "GET /uploads/{upload_id}": f"curl -s {ADDRESS}/uploads/UPLOAD",
+    "POST /uploads/{upload_id}": f"curl -s -X POST -H 'X-HTTP-Method-Override: DELETE' {ADDRESS}/uploads/UPLOAD",
+    "PUT /uploads/{filename}": f"curl -s -T shop/manifest.csv {ADDRESS}/uploads/",
+    "DELETE /uploads/{upload_id}": f"curl -s -X DELETE {ADDRESS}/uploads/UPLOAD",
+    "POST /collections/{name}/jobs": f"curl -s -d kind=evaluate -d label=product_id {ADDRESS}/collections/shop/jobs",
+    "GET /jobs/{job_id}/events": f"curl -s {ADDRESS}/jobs/JOB/events",
+    "GET /jobs/{job_id}": f"curl -s {ADDRESS}/jobs/JOB",
+    "GET /jobs/{job_id}/report": f"curl -s '{ADDRESS}/jobs/JOB/report?format=csv'",
+    "GET /jobs": f"curl -s '{ADDRESS}/jobs?limit=1'",
+    "GET /collections/{name}/jobs": f"curl -s '{ADDRESS}/collections/shop/jobs?state=succeeded'",
+    "DELETE /jobs/{job_id}": f"curl -s -X DELETE {ADDRESS}/jobs/JOB",
+    "POST /jobs/{job_id}/cancel": f"curl -s -X POST {ADDRESS}/jobs/JOB/cancel",
 }
+"""``JOB`` and ``UPLOAD`` stand for the ids of those that were made last."""
 _LONGEST_LIST, _LONGEST_TEXT, _LINES = 2, 72, 6
 _MOST_LINES = 56
 """Of an answer on the page."""
@@ -112,8 +133,16 @@ def run_examples(folder: Path, environment: Mapping[str, str]) -> dict[str, Any]
         subprocess.run(
             [*indexer, *shlex.split(arguments)], cwd=folder, env=environment, check=True, capture_output=True
         )
+    answers: dict[str, Any] = {}
+    ids: dict[str, str] = {}
     with served(folder, environment) as address:
-        return {title: _answer(command.replace(ADDRESS, address), folder) for title, command in EXAMPLES.items()}
+        for title, command in EXAMPLES.items():
+            for name, value in (ids | {ADDRESS: address}).items():
+                command = command.replace(name, value)  # noqa: PLW2901  # the same command
+            answers[title] = answer = _answer(command, folder)
+            if isinstance(answer, dict) and "id" in answer:
+                ids["UPLOAD" if "filename" in answer else "JOB"] = answer["id"]
+    return answers
 
 
 def environment_of(folder: Path) -> dict[str, str]:

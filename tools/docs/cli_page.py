@@ -65,7 +65,9 @@ With `--json` stdout carries one JSON object a line. Its field `event` says of w
 
 | event | when | fields |
 | --- | --- | --- |
-| `progress` | a stage begins or ends, and every two seconds | {progress}; running totals such as `rejected` |
+| `progress` | a stage begins or ends, and every second | {progress}; totals, such as `rejected` and `rejected_codes` |
+| `report` | `index` begins with the files | `path`: where their verdicts are being written, a JSON line each |
+| `summary` | before an answer that may be as large as the collection | its totals |
 | `answer` | a result; some verbs give several | those named at the end of each verb below |
 | `error` | something failed; the last line, if it ended the run | {error} |
 

@@ -110,13 +110,14 @@ def _operation(title: str, operation: dict[str, Any], document: dict[str, Any]) 
     ]
     body = operation.get("requestBody", {}).get("content", {})
     if body:
-        form = body[MULTIPART_FORM]["schema"]
-        rows += [(name, "form", field, field.get("description", "")) for name, field in form["properties"].items()]
+        form = body.get(MULTIPART_FORM, {}).get("schema", {}).get("properties", {})
+        rows += [(name, "form", field, field.get("description", "")) for name, field in form.items()]
     if rows:
         lines += ["| field | in | what | meaning |", "| --- | --- | --- | --- |"]
         lines += [f"| `{name}` | {where} | {_kind(schema)} | {meaning} |" for name, where, schema, meaning in rows]
         lines.append("")
-    answer = operation["responses"]["200"]["content"].get("application/json", {}).get("schema", {})
+    good = next(response for status, response in operation["responses"].items() if status < "300")
+    answer = good.get("content", {}).get("application/json", {}).get("schema", {})
     if "$ref" in answer:
         properties = document["components"]["schemas"][answer["$ref"].rpartition("/")[2]]["properties"]
         lines += ["Answers " + ", ".join(f"`{name}`" for name in properties) + ".", ""]

@@ -1,0 +1,130 @@
+"""The registry of kinds of jobs: the options of each, the command that it runs, and what is read of its answer.
+
+A new kind is an entry in ``KINDS`` and a class of options in ``service.schemas.job_requests``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field, ValidationError, create_model
+
+from service.errors import FieldInvalidError
+from service.http.field_errors import fields_error, validation_problems
+from service.http.forms import FIELD, Form
+from service.jobs.index_jobs import check_index, check_reindex, index_command_of, reindex_command_of
+from service.jobs.reports import TABLE_FILE, ReportForm
+from service.jobs.work import JobCommand, JobWork
+from service.schemas.job_requests import (
+    CalibrateOptions,
+    DuplicatesOptions,
+    EvaluateOptions,
+    IndexOptions,
+    ReindexOptions,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """A kind of jobs.
+
+    ``check`` raises what can be said before the job is queued; ``command`` gives the arguments of ``python -m indexer``
+    when it begins; ``summary`` is what the job shows of its answer, and ``report`` what it leaves to be read.
+    """
+
+    options: type[Form]
+    check: Callable[[JobWork], None]
+    command: Callable[[JobWork], JobCommand]
+    summary: Callable[[Mapping[str, Any]], dict[str, Any]]
+    report: ReportForm
+
+
+def _needs_collection(work: JobWork) -> None:
+    work.require_collection()
+
+
+def _duplicates_command(work: JobWork) -> JobCommand:
+    options = work.options_as(DuplicatesOptions)
+    flags = ["--tier", options.tier.value, "--neighbours", str(options.neighbours)]
+    return JobCommand(["duplicates", "--collection", work.collection, *flags, "--out", str(work.folder / TABLE_FILE)])
+
+
+def _calibrate_command(work: JobWork) -> JobCommand:
+    options = work.options_as(CalibrateOptions)
+    words = ["calibrate", "--collection", work.collection]
+    words += [] if options.label is None else [f"--label={options.label}"]
+    words += ["--labels-from-folders"] if options.labels_from_folders else []
+    words += [] if options.precision is None else ["--precision", str(options.precision)]
+    return JobCommand(words)
+
+
+def _check_calibrate(work: JobWork) -> None:
+    options = work.options_as(CalibrateOptions)
+    if options.label is not None and options.labels_from_folders:
+        raise FieldInvalidError("label and labels_from_folders exclude each other: send one of them", subject="label")
+    work.require_collection()
+
+
+def _evaluate_command(work: JobWork) -> JobCommand:
+    options = work.options_as(EvaluateOptions)
+    words = ["evaluate", "--collection", work.collection]
+    words += [] if options.label is None else [f"--label={options.label}"]
+    words += [] if options.limit is None else ["--limit", str(options.limit)]
+    return JobCommand(words)
+
+
+def _fields(*names: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """What takes these fields of an answer."""
+    return lambda answer: {name: answer[name] for name in names if name in answer}
+
+
+def _evaluation(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures over all pictures; those of single classes are in the report."""
+    encoders = [{"name": encoder["encoder"], **encoder["overall"]} for encoder in answer["encoders"]]
+    return _fields("pictures", "classes", "labels_from", "unlabelled")(answer) | {"encoders": encoders}
+
+
+_run_summary = _fields("snapshot", "items", "verdicts", "rejected_codes", "remarks", "excluded", "encoded", "seconds")
+
+KINDS: Mapping[str, JobKind] = {
+    "index": JobKind(IndexOptions, check_index, index_command_of, _run_summary, ReportForm.VERDICTS),
+    "reindex": JobKind(ReindexOptions, check_reindex, reindex_command_of, _run_summary, ReportForm.VERDICTS),
+    "duplicates": JobKind(
+        DuplicatesOptions,
+        _needs_collection,
+        _duplicates_command,
+        _fields("pictures", "copies", "bytes", "groups", "unreadable"),
+        ReportForm.TABLE,
+    ),
+    "calibrate": JobKind(
+        CalibrateOptions, _check_calibrate, _calibrate_command, _fields("calibration", "labels"), ReportForm.FIGURES
+    ),
+    "evaluate": JobKind(
+        EvaluateOptions,
+        _needs_collection,
+        _evaluate_command,
+        _evaluation,
+        ReportForm.FIGURES,
+    ),
+}
+KindName = StrEnum("KindName", {name.upper(): name for name in KINDS})  # type: ignore[misc]  # made of the registry
+
+JobForm: type[Form] = create_model(
+    "JobForm",
+    __base__=tuple(dict.fromkeys(kind.options for kind in KINDS.values())),
+    __doc__="A job: its kind, and options of this kind.",
+    kind=(KindName, Field(description="What is to be done; each kind takes options of its own.")),
+)
+
+
+def validate_options(kind: str, sent: Mapping[str, Any]) -> Form:
+    """The options of a job; raises FieldInvalidError for those that its kind does not have."""
+    options = KINDS[kind].options
+    try:
+        return options.model_validate(sent)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+        raise fields_error(validation_problems(errors, options.model_fields, kind=FIELD)) from error
