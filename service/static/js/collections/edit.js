@@ -14,12 +14,14 @@ export function openEditor(collection, row, columns, onSaved) {
   const form = new ItemForm();
   const notice = new Notice();
   const save = h("button", { type: "submit", class: "button primary", disabled: true }, t.item.save);
+  // What was typed before the item is here would be lost when it comes.
+  const fields = h("fieldset", { class: "fields", disabled: true }, form.element);
   const preview = picture(sized(row.thumbnail_url, 256), "", { eager: true });
   const body = h(
     "form",
     { class: "edit-form" },
     h("div", { class: "edit-picture" }, preview),
-    form.element,
+    fields,
     notice.element,
     h(
       "div",
@@ -36,7 +38,8 @@ export function openEditor(collection, row, columns, onSaved) {
       const loaded = await itemWithTag(collection, row.key, { signal });
       tag = loaded.tag;
       form.set(columns, loaded.item);
-      save.disabled = false;
+      fields.disabled = save.disabled = false;
+      form.title.focus();
     } catch (error) {
       if (error.name !== "AbortError") notice.problem(error, load);
     }
