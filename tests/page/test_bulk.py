@@ -94,6 +94,21 @@ def test_a_folder_is_sent_and_its_rejected_files_are_told(visitor: Visitor, ware
     expect(page.locator(".dropzone")).to_be_visible()
 
 
+def test_a_folder_can_be_sent_as_one_archive(visitor: Visitor, wares_address: str, tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "trip", 310)
+    (folder / "one.jpg").rename(folder / "größe.jpg")
+    page = visitor.open(PLACE)
+    page.locator("input[webkitdirectory]").set_input_files(folder)
+    panel = page.locator(".bulk:visible")
+    panel.get_by_role("radio", name="As one archive").check()
+    panel.get_by_role("button", name="Start").press("Enter")
+    expect(panel).to_contain_text("Index wares.zip")
+    panel.get_by_role("button", name="Send it").press("Enter")
+    expect(page.locator(".job .verdict").first).to_have_text("done", timeout=90_000)
+    assert "größe.jpg" in keys_of(wares_address)
+    expect(page.locator(".job").first).to_contain_text("1 file rejected")
+
+
 def test_several_dropped_pictures_can_be_paused_and_stopped(visitor: Visitor, wares_address: str) -> None:
     page = visitor.open()
     held: list[Route] = []

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.conftest import running_on
 from tests.page.conftest import visiting
 from tests.page.shop import ask
-from tests.page.visitor import PHONE, Visitor, Windows
+from tests.page.visitor import PHONE, Visitor, Windows, answer_problem
 from tests.page.wares import KEYS, serving_wares
 
 PLACE = "#/collections?name=wares"
@@ -90,6 +90,19 @@ def test_while_pinned_a_change_is_refused_and_the_page_says_why(visitor: Visitor
     page.get_by_role("link", name="Snapshots").click()
     page.get_by_role("button", name="Take the pin away").press("Enter")
     expect(page.locator(".pinned")).to_be_hidden()
+
+
+def test_snapshots_are_there_also_where_the_collection_cannot_be_served(visitor: Visitor) -> None:
+    visitor.forgive_failures()
+    page = visitor.open()
+    page.route(
+        "**/collections/wares",
+        lambda route: answer_problem(route, 503, "snapshot-damaged", "the index of snapshot 2 is not what was written"),
+    )
+    page.goto(f"{visitor.address}{PLACE}&part=snapshots")
+    expect(page.locator(".notice.problem")).to_contain_text("The index of snapshot 2 is not what was written.")
+    expect(page.locator(".snapshot-table tbody tr").first).to_be_visible()
+    expect(page.get_by_role("button", name="Publish now")).to_be_disabled()
 
 
 def test_recall_is_explained(visitor: Visitor, wares_address: str) -> None:

@@ -3,6 +3,7 @@
 export const collectionTexts = ({ pictures, whole }) => ({
   parts: { label: "Parts of the collection", pictures: "Pictures", add: "Add", about: "About", snapshots: "Snapshots" },
   searchIn: "Search in it",
+  snapshotsOf: (name) => `Snapshots of ${name}`,
   count: (count, pending, isPinned) =>
     [
       pictures(count),
@@ -88,6 +89,8 @@ export const collectionTexts = ({ pictures, whole }) => ({
       "taken away, and nothing is deleted.",
     cancel: "Cancel",
     damaged: "damaged",
+    working: "Working …",
+    slow: "The service has not finished yet, and goes on with it.",
     pending: (count) =>
       count === 1
         ? "1 change since the last snapshot. Searches see it already; publishing makes it part of a snapshot."

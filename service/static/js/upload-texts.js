@@ -8,6 +8,13 @@ export const uploadTexts = ({ pictures, whole }) => ({
   about: (size) => `${size} in all. Each gets its path as its key; a picture with the same key is replaced.`,
   others: (count) =>
     count === 1 ? "1 file that is no picture is left out." : `${whole(count)} files that are no pictures are left out.`,
+  way: "How they are sent",
+  single: "One after the other",
+  singleHelp: "Each can be searched as soon as it is there. This page has to stay open.",
+  zipped: "As one archive",
+  zippedHelp: "The service indexes it by itself once it is there; this page may be closed then.",
+  archive: (collection) => `${collection}.zip`,
+  archiving: (done, all) => `${whole(done)} of ${whole(all)} in the archive`,
   start: "Start",
   pause: "Pause",
   resume: "Go on",

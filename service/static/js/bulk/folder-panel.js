@@ -4,7 +4,9 @@ import { button, h } from "../dom.js";
 import { bytes, duration, rounded } from "../format.js";
 import { Notice, say } from "../notice.js";
 import { t } from "../strings.js";
+import { archiveOf, isArchivable } from "./archive.js";
 import { BatchSender, sizeOf } from "./batches.js";
+import { modeChoice } from "./mode-choice.js";
 import { Progress } from "./progress.js";
 import { RejectedTable } from "./rejected.js";
 
@@ -13,20 +15,37 @@ export class FolderPanel {
   #name = null;
   #isRunning = false;
   #hasFailed = false;
+  #pictures = [];
   #onAdded;
+  #onArchive;
   #onClose;
 
-  /** `onAdded()` when the sending is over, `onClose()` when the panel is to go. */
-  constructor({ onAdded, onClose }) {
+  /**
+   * `onAdded()` when the sending is over, `onArchive(file)` with an archive that is to be sent instead, `onClose()` when
+   * the panel is to go.
+   */
+  constructor({ onAdded, onArchive, onClose }) {
     this.#onAdded = onAdded;
+    this.#onArchive = onArchive;
     this.#onClose = onClose;
+    this.single = h("input", { type: "radio", name: "folder-way", value: "single", checked: true });
+    const zipped = h("input", { type: "radio", name: "folder-way", value: "zipped" });
+    this.ways = h(
+      "fieldset",
+      { class: "modes" },
+      h("legend", {}, t.upload.way),
+      modeChoice(this.single, t.upload.single, t.upload.singleHelp),
+      modeChoice(zipped, t.upload.zipped, t.upload.zippedHelp),
+    );
     this.title = h("h2", { tabIndex: -1 });
     this.about = h("p", { class: "hint" });
     this.others = h("p", { class: "hint" });
     this.progress = new Progress(t.upload.progress);
     this.notice = new Notice();
     this.rejected = new RejectedTable();
-    this.start = button(t.upload.start, () => this.#run(), { kind: "primary" });
+    this.start = button(t.upload.start, () => (this.single.checked ? this.#run() : this.#archive()), {
+      kind: "primary",
+    });
     this.pause = button(t.upload.pause, () => this.#toggle(), {});
     this.stop = button(t.upload.stop, () => this.#stop(), { kind: "quiet" });
     this.close = button(t.upload.close, () => this.#close(), {});
@@ -36,6 +55,7 @@ export class FolderPanel {
       this.title,
       this.about,
       this.others,
+      this.ways,
       this.progress.element,
       this.notice.element,
       h("div", { class: "actions" }, this.start, this.pause, this.stop, this.close),
@@ -52,6 +72,8 @@ export class FolderPanel {
   /** Offer to send these pictures, `[{file, path}]`; `others` files beside them are none. */
   offer(name, pictures, others) {
     this.#name = name;
+    this.#pictures = pictures;
+    this.single.checked = true;
     this.#sender = new BatchSender(name, pictures, {
       onChange: () => this.#draw(),
       onWait: (problem, seconds) => this.notice.wait(problem, seconds),
@@ -81,6 +103,22 @@ export class FolderPanel {
     } catch (error) {
       this.#hasFailed = true;
       this.notice.problem(error, () => this.#run());
+    }
+  }
+
+  async #archive() {
+    const total = this.#pictures.length;
+    this.start.disabled = true;
+    this.notice.clear();
+    try {
+      const onProgress = (done) => this.progress.show(done, total, t.upload.archiving(done, total));
+      const file = await archiveOf(this.#pictures, t.upload.archive(this.#name), { onProgress });
+      this.element.hidden = true;
+      this.#onArchive(file);
+    } catch (error) {
+      this.notice.problem(error, () => this.#archive());
+    } finally {
+      this.start.disabled = false;
     }
   }
 
@@ -131,6 +169,7 @@ export class FolderPanel {
 
   #buttons(state) {
     this.start.hidden = state !== "offered";
+    this.ways.hidden = state !== "offered" || !isArchivable(this.#pictures);
     this.pause.hidden = this.stop.hidden = state !== "running";
     this.close.hidden = state === "running";
   }

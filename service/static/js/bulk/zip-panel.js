@@ -5,6 +5,7 @@ import { bytes } from "../format.js";
 import { Notice } from "../notice.js";
 import { t } from "../strings.js";
 import { Latest } from "../task.js";
+import { modeChoice } from "./mode-choice.js";
 import { jobs } from "./jobs.js";
 import { Progress } from "./progress.js";
 import { arrivedBytes, sendFile } from "./tus.js";
@@ -30,8 +31,8 @@ export class ZipPanel {
       "fieldset",
       { class: "modes" },
       h("legend", {}, t.upload.mode),
-      choice(this.add, t.upload.add, t.upload.addHelp),
-      choice(replace, t.upload.replace, t.upload.replaceHelp),
+      modeChoice(this.add, t.upload.add, t.upload.addHelp),
+      modeChoice(replace, t.upload.replace, t.upload.replaceHelp),
     );
     this.progress = new Progress(t.upload.progress);
     this.notice = new Notice();
@@ -121,13 +122,4 @@ export class ZipPanel {
     this.close.hidden = isRunning;
     this.mode.disabled = isRunning;
   }
-}
-
-function choice(input, words, help) {
-  return h(
-    "label",
-    { class: "mode" },
-    input,
-    h("span", {}, h("strong", {}, words), h("span", { class: "hint" }, help)),
-  );
 }

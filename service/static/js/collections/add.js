@@ -18,7 +18,8 @@ export class AddPart {
     const onClose = () => this.#showZone();
     this.zone = h("div", { class: "dropzone" }, ...this.#zoneContent());
     this.single = new SinglePicture({ onAdded: onChanged, onClose });
-    this.folder = new FolderPanel({ onAdded: onChanged, onClose });
+    const onArchive = (file) => this.zip.offer(this.#name, file);
+    this.folder = new FolderPanel({ onAdded: onChanged, onArchive, onClose });
     this.jobs = new JobList({ onDone: onChanged });
     this.zip = new ZipPanel({ onJob: (job) => this.jobs.begin(job), onClose });
     this.element = h(

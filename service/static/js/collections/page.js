@@ -62,6 +62,7 @@ export class CollectionPage {
     }
     if (this.part === "pictures") this.parts.pictures.show(name, params, patiently);
     if (this.part === "add") this.parts.add.show(name);
+    if (this.part === "snapshots") this.parts.snapshots.show(name);
     const about = await patiently(() => api.collection(name, { signal }), signal);
     this.#describe(about);
     return about;
@@ -89,7 +90,7 @@ export class CollectionPage {
     this.parts.pictures.describe(about);
     this.parts.add.describe(about);
     if (this.part === "about") this.parts.about.show(about);
-    if (this.part === "snapshots") this.parts.snapshots.show(about);
+    this.parts.snapshots.describe(about);
   }
 
   // What the service says now; the page is good without it.

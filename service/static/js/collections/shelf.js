@@ -23,7 +23,10 @@ export function shelfCard({ name, ready, count: items, snapshot, encoder, create
   const size = h("p", { class: "size" }, items === null ? t.collections.notReady : t.pictures(items));
   if (!ready) {
     const why = problem && h("p", { class: "invalid" }, problem.detail);
-    return h("li", { class: "panel shelf-card" }, title, size, why, known);
+    // An older snapshot may be served where this one cannot.
+    const href = link("collections", { name, part: "snapshots" });
+    const back = h("a", { href, "aria-label": t.collection.snapshotsOf(name) }, t.collection.snapshots.title);
+    return h("li", { class: "panel shelf-card" }, title, size, why, known, h("p", {}, back));
   }
   const covers = h("div", { class: "covers", "aria-hidden": "true" });
   const open = h("a", { href: link("collections", { name }), class: "cover", "aria-label": t.collections.open(name) });

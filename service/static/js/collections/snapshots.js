@@ -39,13 +39,22 @@ export class SnapshotsPart {
     );
   }
 
-  /** Show the snapshots of the collection that the service has described. */
-  async show(about) {
-    this.#name = about.name;
-    const { pending } = about;
+  /** Show the snapshots of a collection, also of one that cannot be served: it is here that one goes back. */
+  async show(name) {
+    if (name !== this.#name) {
+      this.table.replaceChildren();
+      this.pin.hidden = true;
+      this.pending.textContent = "";
+      this.publish.disabled = true;
+    }
+    this.#name = name;
+    await this.#load(this.#latest.start());
+  }
+
+  /** What the service says of the collection: whether there are changes to publish. */
+  describe({ pending }) {
     this.pending.textContent = pending ? t.collection.snapshots.pending(pending) : t.collection.snapshots.nonePending;
     this.publish.disabled = pending === 0;
-    await this.#load(this.#latest.start());
   }
 
   stop() {
@@ -104,29 +113,46 @@ export class SnapshotsPart {
     const words = t.collection.snapshots;
     const answer = { yes: label, no: words.cancel };
     if (!(await confirmed(words.confirm(name), words.confirmText(items, date(made)), answer))) return;
-    await this.#change(() => writes.pin(this.#name, snapshot), words.wentBack(snapshot));
+    await this.#change(words.working, async () => {
+      const { snapshots } = await writes.pin(this.#name, snapshot);
+      return snapshots.some((each) => each.is_current && each.snapshot === snapshot) && words.wentBack(snapshot);
+    });
   }
 
   #unpin() {
-    return this.#change(() => writes.unpin(this.#name), t.collection.snapshots.unpinned);
+    return this.#change(t.collection.snapshots.working, async () => {
+      const { pinned } = await writes.unpin(this.#name);
+      return !pinned && t.collection.snapshots.unpinned;
+    });
   }
 
   #publish() {
-    return this.#change(async () => {
-      this.notice.busy(t.collection.snapshots.publishing);
-      const about = await writes.publish(this.#name);
-      flash(t.collection.snapshots.published(about.snapshot));
-    }, null);
+    return this.#change(t.collection.snapshots.publishing, async () => {
+      const { pending, snapshot } = await writes.publish(this.#name);
+      return pending === 0 && t.collection.snapshots.published(snapshot);
+    });
   }
 
-  async #change(work, words) {
+  // `work` answers what to say, or false where the service goes on with it after its answer.
+  async #change(busy, work) {
+    this.notice.busy(busy);
     try {
-      await work();
-      if (words) flash(words);
+      const words = await work();
+      await this.#load(this.#latest.start());
       this.#onChanged();
+      if (words) flash(words);
+      else this.notice.message(t.collection.snapshots.slow, this.#lookAgain());
       this.pending.focus({ preventScroll: true });
     } catch (error) {
       this.notice.problem(error);
     }
+  }
+
+  #lookAgain() {
+    const look = async () => {
+      await this.#load(this.#latest.start());
+      this.#onChanged();
+    };
+    return button(t.empty.again, look, { kind: "small" });
   }
 }
