@@ -21,7 +21,7 @@ VERBS = {
     "index": "index",
     "reindex": "index",
     "plan": "plan",
-    "search": "query",
+    "search": "search",
     "compare": "query",
     "explain": "explain",
     "montage": "query",

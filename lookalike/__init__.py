@@ -8,10 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lookalike.api import Collection, Encoder, Judgement, prepare
+    from lookalike.api import Collection, Encoder, Judgement, prepare, search_collections
     from lookalike.calibration import Calibration
     from lookalike.catalogue.records import ItemRecord
     from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet, FacetValue
+    from lookalike.collection.refinement import Boost
     from lookalike.collection.searcher import Hit
     from lookalike.collection.snapshot_manifest import Manifest
     from lookalike.encoder.spec import EncoderSpec
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lookalike.tiers import Tier
 
 __all__ = [
+    "Boost",
     "Calibration",
     "Collection",
     "ColumnSummary",
@@ -42,9 +44,11 @@ __all__ = [
     "Threshold",
     "Tier",
     "prepare",
+    "search_collections",
 ]
 
 _MODULES = {  # a test compares it with the names above
+    "Boost": "lookalike.collection.refinement",
     "Calibration": "lookalike.calibration",
     "Collection": "lookalike.api",
     "ColumnSummary": "lookalike.catalogue.snapshot_filter",
@@ -64,6 +68,7 @@ _MODULES = {  # a test compares it with the names above
     "Threshold": "lookalike.thresholds",
     "Tier": "lookalike.tiers",
     "prepare": "lookalike.api",
+    "search_collections": "lookalike.api",
 }
 
 

@@ -15,10 +15,17 @@ from starlette.staticfiles import StaticFiles
 
 from lookalike.errors import LookalikeError
 from service.dependencies.fast_route import FastRoute
-from service.errors import FormInvalidError, MethodNotAllowedError, PathNotFoundError, RequestError, UploadError
+from service.errors import (
+    CollectionFailedError,
+    FormInvalidError,
+    MethodNotAllowedError,
+    PathNotFoundError,
+    RequestError,
+    UploadError,
+)
 from service.http.field_errors import fields_error, validation_problems
 from service.http.middleware import RequestMiddleware
-from service.http.problems import LOGGED_CODES, problem_response
+from service.http.problems import LOGGED_CODES, PublicError, problem_response
 from service.http.strict_route import PARAMETER
 from service.openapi import describe
 from service.routes import (
@@ -43,6 +50,10 @@ from service.settings import Settings, SettingsError
 from service.telemetry.metrics import Metrics
 
 _LOG = logging.getLogger(__name__)
+ROUTE_MODULES = (
+    *(search, compare, check, collections, collection_changes, snapshots, calibrations, duplicates),
+    *(items, filtered_changes, item_changes, jobs, uploads, operations, page),
+)
 CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 CORS_REQUEST_HEADERS = (
     *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "X-Request-ID"),
@@ -76,29 +87,12 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     # All in one list: a router within a router is searched twice.
-    for module in (
-        search,
-        compare,
-        check,
-        collections,
-        collection_changes,
-        snapshots,
-        calibrations,
-        duplicates,
-        items,
-        filtered_changes,
-        item_changes,
-        jobs,
-        uploads,
-        operations,
-        page,
-    ):
+    for module in ROUTE_MODULES:
         app.router.routes.extend(module.router.routes)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     app.mount("/docs/assets", StaticFiles(directory=page.REFERENCE_FILES), name="reference")
-    app.add_exception_handler(LookalikeError, _respond_to_error)
-    app.add_exception_handler(RequestError, _respond_to_error)
-    app.add_exception_handler(UploadError, _respond_to_error)
+    for kind in (LookalikeError, RequestError, UploadError, CollectionFailedError):
+        app.add_exception_handler(kind, _respond_to_error)
     app.add_exception_handler(RequestValidationError, _respond_to_validation_error)
     app.add_exception_handler(HTTPException, _respond_to_http_exception)
     app.add_middleware(RequestMiddleware, metrics=metrics, settings=settings)
@@ -126,7 +120,7 @@ def _check_root_path(app: FastAPI, root_path: str) -> None:
 
 
 async def _respond_to_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, LookalikeError | RequestError | UploadError)
+    assert isinstance(error, PublicError)
     request.state.code = error.code
     if error.code in LOGGED_CODES:
         _LOG.error("refused", extra={"code": error.code, "why": error.message})

@@ -17,7 +17,15 @@ from lookalike.options import MEBIBYTE, ImageLimits, Places, RuntimeName
 from lookalike.usage import plain_message, unknown_variables
 from lookalike.wiring import prefer_runtime
 from service.process import few_arenas, few_collections
-from service.settings import Settings, SettingsError, default_hosts, read_keys, read_origins, read_root_path
+from service.settings import (
+    Settings,
+    SettingsError,
+    default_hosts,
+    read_hosts,
+    read_keys,
+    read_origins,
+    read_root_path,
+)
 
 
 class _PlainCommand(TyperCommand):
@@ -177,18 +185,16 @@ def serve(
     log_level: Level = LogLevel.INFO,
 ) -> None:
     """Serve the collections of a data folder: a page and an API."""
-    for sentence in unknown_variables(os.environ):
-        sys.stderr.write(f"warning: {sentence}\n")
+    _warn_of_unknown_variables()
     try:
         keys = read_keys(api_keys, api_keys_file)
-        hosts = tuple(word.strip() for word in (allowed_hosts or "").split(",") if word.strip())
         settings = Settings(
             places=Places(data, database, encoders_dir),
             host=host,
             port=port,
             keys=keys,
             allow_anonymous=allow_anonymous,
-            allowed_hosts=hosts or default_hosts(host, keys),
+            allowed_hosts=read_hosts(allowed_hosts) or default_hosts(host, keys),
             cors_origins=read_origins(cors_origins),
             root_path=read_root_path(root_path),
             limits=ImageLimits(max_megabytes * MEBIBYTE, max_megapixels * 1_000_000),
@@ -204,13 +210,25 @@ def serve(
             max_jobs=max_jobs,
         )
         settings.check()
-        prefer_runtime(runtime.value)
         _check_address(host, port)
     except SettingsError as error:
-        sys.stderr.write(f"error: {error}\n")
-        raise typer.Exit(2) from error
-    as_text = log_format is LogFormat.TEXT or (log_format is None and sys.stderr.isatty())
-    _run(settings, log_level.value, as_json=not as_text)
+        raise _exit(error) from error
+    prefer_runtime(runtime.value)
+    _run(settings, log_level.value, as_json=not _is_text(log_format))
+
+
+def _warn_of_unknown_variables() -> None:
+    for sentence in unknown_variables(os.environ):
+        sys.stderr.write(f"warning: {sentence}\n")
+
+
+def _exit(error: SettingsError) -> typer.Exit:
+    sys.stderr.write(f"error: {error}\n")
+    return typer.Exit(2)
+
+
+def _is_text(log_format: LogFormat | None) -> bool:
+    return log_format is LogFormat.TEXT or (log_format is None and sys.stderr.isatty())
 
 
 def _check_address(host: str, port: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lookalike.catalogue.records import ItemRecord
@@ -56,6 +58,35 @@ async def embed_picture(
     with stopwatch.stage("encode"):
         vector = await services.batcher.encode(encoder, prepared_picture.pixels)
     return vector, prepared_picture
+
+
+async def embed_for_encoders(
+    services: Services, encoders: Sequence[ImageEncoder], upload: Upload, stopwatch: Stopwatch, box: Box
+) -> tuple[list[Vectors], PreparedPicture]:
+    """The (D,) vector of an uploaded picture by each encoder, and the picture as the first one takes it.
+
+    It is decoded once, and encoded once by each. Raises what ``embed_picture`` raises.
+    """
+    try:
+        with stopwatch.stage("decode"), services.batcher.announce():
+            pictures = await services.decoder_pool.prepare_for(upload, encoders, box)
+    except ImageError as error:
+        if not upload.field:
+            raise
+        raise UploadError(upload.field, error) from error
+    with stopwatch.stage("encode"):
+        encoding = (
+            services.batcher.encode(encoder, picture.pixels)
+            for encoder, picture in zip(encoders, pictures, strict=True)
+        )
+        vectors = [_vector(outcome) for outcome in await asyncio.gather(*encoding, return_exceptions=True)]
+    return vectors, pictures[0]
+
+
+def _vector(outcome: Vectors | BaseException) -> Vectors:
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
 
 
 async def read_item_picture(services: Services, snapshot: OpenSnapshot, item: ItemRecord) -> Upload:

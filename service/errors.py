@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from lookalike.errors import ImageError
+from lookalike.errors import ImageError, LookalikeError
 
 
 class RequestError(Exception):
@@ -242,6 +242,25 @@ class UploadError(Exception):
     def message(self) -> str:
         """That of ``error``, which names the file."""
         return self.error.message
+
+
+class CollectionFailedError(Exception):
+    """One of several collections cannot be searched, and so the request fails: ``error`` says why."""
+
+    def __init__(self, collection: str, error: LookalikeError) -> None:
+        super().__init__(error.message)
+        self.collection = collection
+        self.error = error
+
+    @property
+    def code(self) -> str:
+        """That of ``error``."""
+        return self.error.code
+
+    @property
+    def message(self) -> str:
+        """That of ``error``, after the collection's name."""
+        return f"collection {self.collection!r}: {self.error.message}"
 
 
 def request_errors() -> list[type[RequestError]]:

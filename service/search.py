@@ -13,7 +13,7 @@ import numpy as np
 
 from lookalike.api import Collection
 from lookalike.catalogue.records import ItemRecord
-from lookalike.collection.candidates import QueryVectors
+from lookalike.collection.candidates import Combine, QueryVectors
 from lookalike.collection.searcher import Hit
 from lookalike.encoder.base import Vectors
 from lookalike.index.base import Neighbours
@@ -31,7 +31,6 @@ from service.embedding import (
 from service.http.body import Upload
 from service.open_snapshot import OpenSnapshot
 from service.refined_ranking import PageMaker, Ranking
-from service.schemas.refinement_fields import Combine
 from service.schemas.search_responses import QueryAnswer
 from service.scores import TierOutcome
 from service.search_options import SearchOptions
@@ -112,7 +111,24 @@ class ItemPartQuery:
         """Not cached: the item's file may change."""
 
 
-Query = PictureQuery | PicturesQuery | KeyQuery | ItemPartQuery
+@dataclass(frozen=True, slots=True)
+class LikedQuery:
+    """Search with the liked items alone, as with several pictures of one thing."""
+
+    keys: tuple[str, ...]
+    combine: Combine
+
+    @property
+    def identity(self) -> str:
+        """What is searched with, apart from the keys, which are among the options."""
+        return f"liked {self.combine}"
+
+    def cache_key(self, options: SearchOptions) -> Hashable:
+        """All that decides is in memory."""
+        return (self, options)
+
+
+Query = PictureQuery | PicturesQuery | KeyQuery | ItemPartQuery | LikedQuery
 """What is searched with; ``cache_key`` identifies the response in a snapshot's cache, None if it may not be cached."""
 
 
@@ -188,6 +204,9 @@ class Search:
                 return await self._rank_by_stored_vector(key)
             case ItemPartQuery(key, box):
                 return await self._rank_item_part(key, box)
+            case LikedQuery(keys, combine):
+                query = await self.services.search_in_thread(self._read_liked, keys, combine)
+                return query, await self._rank(query)
 
     async def _rank_picture(
         self, upload: Upload, box: Box, item: ItemRecord | None = None
@@ -212,7 +231,7 @@ class Search:
                 raise outcome
             pictures.append(outcome)
         vectors = np.stack([picture.vector for picture in pictures])
-        queries = QueryVectors(vectors) if combine is Combine.BEST else QueryVectors.mean(vectors)
+        queries = QueryVectors.of(vectors, combine)
         is_plain = all(picture.is_plain for picture in pictures)
         query = replace(pictures[0], queries=queries, is_plain=is_plain)
         return query, await self._rank(query)
@@ -272,6 +291,12 @@ class Search:
             summary = QueryAnswer(width=item.draft.width, height=item.draft.height, box=WHOLE_PICTURE, key=key)
             return EncodedQuery(vector=self.collection.vector(item), summary=summary, item=item)
 
+    def _read_liked(self, keys: Sequence[str], combine: Combine) -> EncodedQuery:
+        """The liked items as a query: what it says of itself is of the first."""
+        first = self._read_stored(keys[0])
+        vectors = np.stack([first.vector, *(self.collection.vector(key) for key in keys[1:])])
+        return replace(first, item=None, queries=QueryVectors.of(vectors, combine))
+
     async def _rank(self, query: EncodedQuery) -> Ranking:
         """The hits: at once in a small collection whose rows are in memory, else in a thread."""
         if self._is_refined():
@@ -322,7 +347,7 @@ class Search:
             queries=query.queries or QueryVectors(query.vector[None]),
             identity=self.query.identity,
             exclude=None if query.item is None else query.item.id,
-            is_stored=isinstance(self.query, KeyQuery),
+            is_stored=isinstance(self.query, KeyQuery | LikedQuery),
         )
 
     async def _decide_tiers(self, query: EncodedQuery, hits: list[Hit], threshold: Threshold) -> list[TierOutcome]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Self
@@ -38,6 +40,38 @@ def _is_same_picture(signature: str, other: str) -> bool:
     return len(first) == len(second) and bool((np.abs(first - second) <= _SIGNATURE_TOLERANCE).all())
 
 
+def _text(*words: object) -> str:
+    return base64.urlsafe_b64encode(".".join(map(str, words)).encode("ascii")).decode("ascii").rstrip("=")
+
+
+def _words(text: str) -> list[str]:
+    padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+    return base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").split(".")
+
+
+@contextmanager
+def _text_checked() -> Iterator[None]:
+    """A context in which a text that is no cursor raises FieldInvalidError."""
+    try:
+        yield
+    except (ValueError, binascii.Error) as error:
+        raise FieldInvalidError("the cursor is invalid: send next_cursor unchanged", subject=_SUBJECT) from error
+
+
+def _check_place(first_k: int, start: int) -> None:
+    if not (0 < first_k <= 1000 and 0 < start < 1 << 40):
+        raise ValueError
+
+
+def _check_search(expected: tuple[str, str], actual: tuple[str, str]) -> None:
+    """Compare a cursor's query and signature with those of a search; raises FieldInvalidError."""
+    if expected[0] != actual[0] or not _is_same_picture(expected[1], actual[1]):
+        raise FieldInvalidError(
+            "the cursor belongs to another search: send it with the same picture or key, filter and options",
+            subject=_SUBJECT,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class SearchCursor:
     """A page begins at group ``start`` of a search whose first page had ``first_k`` groups.
@@ -53,22 +87,16 @@ class SearchCursor:
     signature: str
 
     def __str__(self) -> str:
-        text = f"{self.generation}.{self.change}.{self.first_k}.{self.start}.{self.query}.{self.signature}"
-        return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
+        return _text(self.generation, self.change, self.first_k, self.start, self.query, self.signature)
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """The cursor that was sent; raises FieldInvalidError for a text that is none."""
-        try:
-            padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-            words = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").split(".")
-            *numbers, query, signature = words
+        with _text_checked():
+            *numbers, query, signature = _words(text)
             generation, change, first_k, start = (int(word) for word in numbers)
             bytes.fromhex(signature)
-        except (ValueError, binascii.Error) as error:
-            raise FieldInvalidError("the cursor is invalid: send next_cursor unchanged", subject=_SUBJECT) from error
-        if not (0 < first_k <= 1000 and 0 < start < 1 << 40):
-            raise FieldInvalidError("the cursor is invalid: send next_cursor unchanged", subject=_SUBJECT)
+            _check_place(first_k, start)
         return cls(generation, change, first_k, start, query, signature)
 
     def check(self, generation: int, change: int, query: str, signature: str) -> None:
@@ -79,13 +107,47 @@ class SearchCursor:
                 f"{generation} with change {change} is current: start again without a cursor",
                 subject=_SUBJECT,
             )
-        if self.query != query or not _is_same_picture(self.signature, signature):
+        _check_search((self.query, self.signature), (query, signature))
+
+    @property
+    def cache_key(self) -> str:
+        """Equal for all pages of a search."""
+        return f"{self.change}.{self.first_k}.{self.query}.{self.signature}"
+
+
+@dataclass(frozen=True, slots=True)
+class MergedCursor:
+    """The same for a search in several collections; ``state`` is a digest of their snapshots and changes."""
+
+    state: str
+    first_k: int
+    start: int
+    query: str
+    signature: str
+
+    def __str__(self) -> str:
+        return _text(self.state, self.first_k, self.start, self.query, self.signature)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The cursor that was sent; raises FieldInvalidError for a text that is none."""
+        with _text_checked():
+            state, first_k, start, query, signature = _words(text)
+            bytes.fromhex(signature)
+            _check_place(int(first_k), int(start))
+        return cls(state, int(first_k), int(start), query, signature)
+
+    def check(self, state: str, query: str, signature: str) -> None:
+        """Raise FieldInvalidError unless the cursor is of this state of the collections and of this search."""
+        _check_search((self.query, self.signature), (query, signature))
+        if self.state != state:
             raise FieldInvalidError(
-                "the cursor belongs to another search: send it with the same picture or key, filter and options",
+                "the cursor belongs to another state of the collections: one of them has a new snapshot or a change; "
+                "start again without a cursor",
                 subject=_SUBJECT,
             )
 
     @property
     def cache_key(self) -> str:
         """Equal for all pages of a search."""
-        return f"{self.change}.{self.first_k}.{self.query}.{self.signature}"
+        return f"merged.{self.state}.{self.first_k}.{self.query}.{self.signature}"

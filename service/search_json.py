@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from lookalike.catalogue.snapshot_filter import Facet
+from lookalike.collection.searcher import Hit
 from service.http.responses import encode_json, item_urls
-from service.schemas.search_responses import FacetAnswer, HitAnswer, SearchAnswer, ThresholdAnswer
+from service.merged_search import MergedResult
+from service.schemas.search_responses import (
+    CollectionHitAnswer,
+    CollectionsSearchAnswer,
+    FacetAnswer,
+    HitAnswer,
+    SearchAnswer,
+    ThresholdAnswer,
+)
 from service.scores import confidence_problem, is_similar, round_score, rounded_confidence
 from service.search import SearchResult
 
@@ -41,10 +52,62 @@ def search_answer(result: SearchResult, took_ms: dict[str, float]) -> SearchAnsw
         exhausted=ranking.exhausted,
         next_cursor=ranking.next_cursor,
         passing=ranking.passing,
-        facets=None if facets is None else {name: FacetAnswer.of(facet) for name, facet in facets.items()},
+        facets=None if facets is None else _facet_answers(facets),
         fallback=ranking.fallback,
         took_ms=took_ms,
     )
+
+
+def merged_answer(result: MergedResult, took_ms: dict[str, float]) -> CollectionsSearchAnswer:
+    """The result of a search in several collections in the fields of the wire format."""
+    ranking, snapshots = result.ranking, {snapshot.name: snapshot for snapshot in result.snapshots}
+    facets = ranking.facets
+    return CollectionsSearchAnswer(
+        collections=list(snapshots),
+        snapshot={name: snapshot.generation for name, snapshot in snapshots.items()},
+        encoder={name: snapshot.collection.manifest.encoder.name for name, snapshot in snapshots.items()},
+        rank_by=result.rank_by,
+        results=[_merged_hit(hit, result) for hit in ranking.hits],
+        threshold={name: ThresholdAnswer.of(threshold) for name, threshold in result.thresholds.items()},
+        query=result.query,
+        best_score={
+            name: None if best_score is None else round_score(best_score)
+            for name, best_score in ranking.best_scores.items()
+        },
+        exhausted=ranking.exhausted,
+        next_cursor=ranking.next_cursor,
+        passing=None if ranking.passing is None else dict(ranking.passing),
+        facets=None if facets is None else {name: _facet_answers(columns) for name, columns in facets.items()},
+        took_ms=took_ms,
+    )
+
+
+def _merged_hit(hit: Hit, result: MergedResult) -> CollectionHitAnswer:
+    assert hit.collection is not None
+    threshold, outcome = result.thresholds[hit.collection], result.outcome
+    image_url, thumbnail_url = item_urls(hit.collection, hit.key)
+    return CollectionHitAnswer(
+        collection=hit.collection,
+        rank=hit.rank,
+        key=hit.key,
+        score=round_score(hit.score),
+        normalized_score=round_score(hit.normalized_score),
+        similar=is_similar(threshold, hit.score, outcome),
+        confidence=rounded_confidence(threshold, hit.score, outcome),
+        confidence_problem=confidence_problem(threshold, outcome),
+        tier=outcome.tier,
+        tier_problem=outcome.problem,
+        title=hit.title,
+        product_id=hit.product_id,
+        metadata=dict(hit.metadata),
+        image_url=image_url,
+        thumbnail_url=thumbnail_url,
+        group=hit.group,
+    )
+
+
+def _facet_answers(facets: Mapping[str, Facet]) -> dict[str, FacetAnswer]:
+    return {name: FacetAnswer.of(facet) for name, facet in facets.items()}
 
 
 def _hit_answers(result: SearchResult) -> list[HitAnswer]:
@@ -75,7 +138,13 @@ def _hit_answers(result: SearchResult) -> list[HitAnswer]:
                 answer,
                 group=hit.group,
                 passed_filter=hit.passed_filter,
-                boosted_score=None if hit.boosted_score is None else round(hit.boosted_score, 6),
+                boosted_score=_rounded(hit.boosted_score),
+                group_score=_rounded(hit.group_score),
+                feedback_score=_rounded(hit.feedback_score),
             )
         answers.append(answer)
     return answers
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 6)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
 from lookalike.collection.refinement import PLAIN, Refinement
 from lookalike.collection.searcher import Searcher
-from lookalike.filters import Condition, parse_filter, parse_parameters
+from lookalike.errors import FilterInvalidError
+from lookalike.filters import Condition, KnownFields, parse_filter, parse_parameters
 from lookalike.filters.conditions import And
 from service.errors import FieldInvalidError
 from service.http.strict_route import FILTER_PAIR
@@ -34,7 +36,10 @@ class FilterText:
 
     def condition(self, searcher: Searcher) -> Condition:
         """The condition in a collection; raises FilterInvalidError. Reads the catalogue."""
-        fields = searcher.live_filter.fields
+        return self.condition_on(searcher.live_filter.fields)
+
+    def condition_on(self, fields: KnownFields) -> Condition:
+        """The condition on these fields; raises FilterInvalidError."""
         parts = [] if self.text is None else [parse_filter(self.text, fields)]
         of_pairs = parse_parameters(self.pairs, fields)
         parts += [] if of_pairs is None else [of_pairs]
@@ -90,6 +95,15 @@ class SearchOptions:
         return repr((self.min_score, self.filter, self.refinement))
 
 
+@contextmanager
+def fields_checked() -> Iterator[None]:
+    """A context in which options that do not go together are errors of fields."""
+    try:
+        yield
+    except FilterInvalidError as error:
+        raise FieldInvalidError(error.message, subject=error.subject) from error
+
+
 def _refinement(request: RefinementFields, k: int) -> Refinement | None:
     """None where nothing was asked for."""
     if request.model_fields_set.isdisjoint(_REFINEMENT_FIELDS):
@@ -105,9 +119,15 @@ def _refinement(request: RefinementFields, k: int) -> Refinement | None:
         exclude_keys=request.exclude_keys,
         group_by=request.group_by,
         group_size=group_size,
+        group_score=request.group_score,
         dedupe=request.dedupe,
         diversity=request.diversity,
         relax_filter=request.fallback is Fallback.RELAX_FILTER,
         boosts=request.boost,
+        like_keys=request.like_keys,
+        unlike_keys=request.unlike_keys,
+        include_liked=request.include_liked,
     )
+    with fields_checked():
+        refinement.check()
     return None if refinement == PLAIN else refinement

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextlib import AsyncExitStack
 from typing import TypeVar
 
 from fastapi import Request, Response
 
+from lookalike.collection.merged_search import RankBy
 from lookalike.errors import ItemNotFoundError, SnapshotDamagedError
 from service.cancellation import search_with_check
-from service.errors import RequestError, UploadError
+from service.errors import CollectionFailedError, RequestError, UploadError
 from service.http.body import Upload
 from service.http.disconnect import run_while_connected
 from service.http.problems import problem_of
 from service.http.responses import json_response, timed_response
+from service.merged_search import CollectionsSearch, MergedResult
 from service.open_snapshot import OpenSnapshot
-from service.schemas.requests import BatchForm
+from service.schemas.requests import BatchForm, SearchForm
 from service.schemas.search_responses import BatchAnswer, BatchEntry, SearchAnswer
 from service.search import STAGES, PictureQuery, Query, Search
-from service.search_json import EncodedResult, encode_result, search_answer
+from service.search_json import EncodedResult, encode_result, merged_answer, search_answer
 from service.search_options import SearchOptions
 from service.services import Services
 from service.telemetry.timing import Stopwatch
@@ -60,6 +63,36 @@ async def run_search(
     return timed_response(result.body, snapshot=result.snapshot, took_ms=took_ms)
 
 
+async def run_merged_search(
+    request: Request, services: Services, form: SearchForm, query: Query, options: SearchOptions
+) -> Response:
+    """The response to one search in several collections; the caller holds its permits.
+
+    If one of them cannot be searched, the request fails with what is wrong with it: what looks like the best of all
+    collections is that.
+    """
+    stopwatch = Stopwatch(*STAGES)
+
+    async def search_snapshots(snapshots: Sequence[OpenSnapshot]) -> MergedResult:
+        home = next((snapshot for snapshot in snapshots if snapshot.name == form.collection), None)
+        search = CollectionsSearch(
+            services=services,
+            snapshots=snapshots,
+            home=home,
+            query=query,
+            options=options,
+            rank_by=form.rank_by or RankBy.CONFIDENCE,
+            stopwatch=stopwatch,
+        )
+        return await search.run()
+
+    work = with_newest_snapshots(services, form.collections, search_snapshots)
+    result = await run_while_connected(request, work, timeout=services.settings.request_timeout)
+    took_ms = stopwatch.took_ms()
+    services.metrics.observe_stages(took_ms)
+    return json_response(merged_answer(result, took_ms), took_ms=took_ms)
+
+
 async def run_batch(request: Request, services: Services, form: BatchForm) -> Response:
     """The response to searches with many pictures; the caller holds its permits."""
     stopwatch = Stopwatch()
@@ -96,6 +129,31 @@ async def with_newest_snapshot(
                 raise
     async with services.snapshots.lease(name) as snapshot:
         return await work(snapshot)
+
+
+async def with_newest_snapshots(
+    services: Services, names: Sequence[str], work: Callable[[Sequence[OpenSnapshot]], Awaitable[T]]
+) -> T:
+    """As ``with_newest_snapshot``, on the current snapshots of several collections, in their order."""
+
+    async def try_once() -> T:
+        async with AsyncExitStack() as leases:
+            for name in names:
+                snapshots.append(await leases.enter_async_context(services.snapshots.lease(name)))
+            return await work(snapshots)
+
+    snapshots: list[OpenSnapshot] = []
+    try:
+        return await try_once()
+    except (CollectionFailedError, SnapshotDamagedError, ItemNotFoundError):
+        generations = {snapshot.name: snapshot.generation for snapshot in snapshots}
+        for name in names:
+            await services.snapshots.poll(name)
+        current = {name: services.snapshots.current(name) for name in generations}
+        if all(snapshot is None or snapshot.generation == generations[name] for name, snapshot in current.items()):
+            raise
+    snapshots.clear()
+    return await try_once()
 
 
 async def _search_batch(

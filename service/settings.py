@@ -158,6 +158,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def read_hosts(words: str | None) -> tuple[str, ...]:
+    """The names of a comma-separated text."""
+    return tuple(word.strip() for word in (words or "").split(",") if word.strip())
+
+
 def default_hosts(host: str, keys: ApiKeys) -> tuple[str, ...]:
     """The names a Host header may have: without keys only this machine's, so that no web page can reach in by DNS."""
     return LOOPBACK_HOSTS if is_loopback(host) and not keys else ()

@@ -76,6 +76,7 @@ JsonOption = Annotated[
 
 # Pictures
 
+ImagesArgument = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures to search with.")]
 SourceArgument = Annotated[
     Path,
     typer.Argument(

@@ -1,10 +1,9 @@
-"""Commands that ask: ``search``, ``compare``, ``montage``."""
+"""Commands that ask: ``compare`` and ``montage``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from enum import StrEnum
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from indexer.commands.options import (
     CollectionOption,
     EncoderOption,
     FusionOption,
+    ImagesArgument,
     InputSizeOption,
     KOption,
     PictureOption,
@@ -22,6 +22,7 @@ from indexer.commands.options import (
     encoder_request,
 )
 from indexer.commands.session import EXIT_DIFFERENT, Session, with_collections, with_session
+from indexer.console.judgement_fields import confidence_fields, threshold_fields
 from indexer.reports.contact_sheet import Tile, draw_montage, write_picture
 from lookalike.api import RGB, Encoder, Judgement
 from lookalike.calibration import percent
@@ -29,133 +30,15 @@ from lookalike.collection.searcher import Hit
 from lookalike.errors import LookalikeError
 from lookalike.images import decode
 from lookalike.options import ImageLimits
-from lookalike.sources.base import Source, printable
-from lookalike.thresholds import Threshold, normalise_score
+from lookalike.sources.base import Source
+from lookalike.thresholds import normalise_score
 from lookalike.tiers import Tier
-
-ImagesArgument = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures to search with.")]
-MinScoreOption = Annotated[
-    float | None,
-    typer.Option(
-        "--min-score",
-        min=-1.0,
-        max=1.0,
-        envvar="LOOKALIKE_MIN_SCORE",
-        help="Leave out neighbours with a lower cosine.",
-    ),
-]
-WhereOption = Annotated[
-    str | None,
-    typer.Option(
-        "--where",
-        metavar="FILTER",
-        envvar="LOOKALIKE_WHERE",
-        help='Only neighbours whose metadata pass: "category = mug and price < 60"; see docs/filters.md.',
-    ),
-]
-
 
 COPIES = {
     Tier.SAME_BYTES: "the files are equal",
     Tier.SAME_PIXELS: "the pixels are equal",
     Tier.NEAR_DUPLICATE: "copies of one picture, decided on pixels",
 }
-
-
-class SearchFormat(StrEnum):
-    """How ``search`` prints its answer."""
-
-    TABLE = "table"
-    PATHS = "paths"
-
-
-@with_collections
-def search(
-    session: Session,
-    images: ImagesArgument,
-    collection: CollectionOption,
-    k: KOption = 10,
-    min_score: MinScoreOption = None,
-    where: WhereOption = None,
-    threshold: ThresholdOption = None,
-    output: Annotated[
-        SearchFormat,
-        typer.Option("--format", help="A table, or absolute paths for pipes."),
-    ] = SearchFormat.TABLE,
-) -> None:
-    """Find the pictures most similar to one or more given ones."""
-    with session.collection(collection, live=True) as open_collection:
-        limit = open_collection.threshold(threshold)
-        answers, origin = open_collection.search_many(images, k, where=where), open_collection.origin
-    for image, neighbours in zip(images, answers, strict=True):
-        hits = [replace(hit, threshold=limit) for hit in neighbours if min_score is None or hit.score >= min_score]
-        paths = [origin.path_of(hit.location) for hit in hits]
-        results = [_fields(hit) | {"path": path} for hit, path in zip(hits, paths, strict=True)]
-        fields = {"query": str(image), "results": results, "threshold": _threshold(limit)}
-        if output is SearchFormat.PATHS:
-            session.reporter.answer("\n".join(paths), **fields)
-        else:
-            session.reporter.answer(
-                _table(image, hits, limit) if hits else _no_hits_text(image, min_score, where, neighbours), **fields
-            )
-
-
-def _no_hits_text(image: Path, min_score: float | None, where: str | None, neighbours: Sequence[Hit]) -> str:
-    if neighbours:
-        return f"{image}: nothing above {min_score}; the best is {neighbours[0].score:.3f}"
-    if where is not None:
-        return f"{image}: no picture passes --where {where!r}"
-    return f"{image}: the collection has no pictures"
-
-
-def _table(image: Path, hits: Sequence[Hit], threshold: Threshold) -> str:
-    """A line a hit, and one where the threshold lies."""
-    lines = [f"{image}"]
-    similar = [hit for hit in hits if hit.similar]
-    lines += map(_line, similar)
-    if len(similar) < len(hits):
-        lines += _threshold_lines(hits[0].score_problem, threshold)
-    lines += map(_line, hits[len(similar) :])
-    if any(hit.confidence is not None for hit in hits):
-        lines.append("      %: of the pairs with this score so many show the same thing")
-    return "\n".join(lines)
-
-
-def _threshold_lines(score_problem: str | None, threshold: Threshold) -> list[str]:
-    if score_problem is not None:
-        return [f"      none is similar: {score_problem}"]
-    line = f"      below the threshold from here on: {threshold.words}, {threshold.source}"
-    return [line] if threshold.meaning is None else [line, f"      {threshold.meaning}"]
-
-
-def _line(hit: Hit) -> str:
-    share = "" if hit.confidence is None else f"{100 * hit.confidence:4.0f} %  "
-    return f"{hit.rank:>4}  {hit.score:6.3f}  {share}{hit.key}  {printable(hit.title or '')}".rstrip()
-
-
-def _threshold(threshold: Threshold) -> dict[str, object]:
-    return {"value": threshold.value, "source": threshold.source}
-
-
-def _confidence_fields(confidence: float | None, score_problem: str | None) -> dict[str, object]:
-    if confidence is not None:
-        return {"confidence": round(confidence, 4), "confidence_problem": None}
-    return {"confidence": None, "confidence_problem": score_problem or "the scores are not calibrated"}
-
-
-def _fields(hit: Hit) -> dict[str, object]:
-    return {
-        "rank": hit.rank,
-        "key": hit.key,
-        "score": round(hit.score, 6),
-        "normalized_score": round(hit.normalized_score, 6),
-        "similar": hit.similar,
-        **_confidence_fields(hit.confidence, hit.score_problem),
-        "title": hit.title,
-        "product_id": hit.product_id,
-        "metadata": dict(hit.metadata),
-        "location": hit.location,
-    }
 
 
 @with_session("encoders_dir")
@@ -183,8 +66,8 @@ def compare(
         tier=judgement.tier.value,
         keep_both=judgement.keep_both,
         differs_at=[asdict(difference) for difference in judgement.differs_at],
-        **_confidence_fields(judgement.confidence, judgement.score_problem),
-        threshold=_threshold(limit),
+        **confidence_fields(judgement.confidence, judgement.score_problem),
+        threshold=threshold_fields(limit),
         encoder=image_encoder.spec.name,
         input_size=image_encoder.spec.input_size,
     )

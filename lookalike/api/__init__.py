@@ -3,6 +3,18 @@
 from lookalike.api.collection import Collection
 from lookalike.api.encoder import Encoder, Judgement
 from lookalike.api.pictures import Image, prepare
+from lookalike.api.search_options import SearchOptions
+from lookalike.api.several import search_collections
 from lookalike.encoder.base import RGB, Vectors
 
-__all__ = ["RGB", "Collection", "Encoder", "Image", "Judgement", "Vectors", "prepare"]
+__all__ = [
+    "RGB",
+    "Collection",
+    "Encoder",
+    "Image",
+    "Judgement",
+    "SearchOptions",
+    "Vectors",
+    "prepare",
+    "search_collections",
+]

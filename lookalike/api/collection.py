@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -14,12 +13,12 @@ from typing import Self
 
 from lookalike.api.encoder import Encoder
 from lookalike.api.live import configure_collection, create_empty, make_change, new_version
-from lookalike.api.pictures import Image, check_many
+from lookalike.api.pictures import Image
+from lookalike.api.searchable import SearchableCollection
 from lookalike.calibration import Calibration
 from lookalike.catalogue.live_changes import ChangeOutcome, LiveChange
 from lookalike.catalogue.metadata import check_metadata
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemRecord, MetadataValue, SourceRecord
-from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet
 from lookalike.collection.encoder_check import check_same_encoder
 from lookalike.collection.index_command import DEFAULT_KEEP, check_keep, reencode_command
 from lookalike.collection.item_edit import ItemEdit
@@ -28,19 +27,15 @@ from lookalike.collection.origin import find_path
 from lookalike.collection.searcher import Hit, Searcher
 from lookalike.collection.snapshot import open_current_snapshot, open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
-from lookalike.copies import is_plain_picture
-from lookalike.encoder.base import RGB, Vectors
 from lookalike.encoder.spec import EncoderSpec
-from lookalike.filters import Condition, Where
 from lookalike.filters.declared_columns import read_columns
-from lookalike.index.base import Neighbours, VectorIndex
+from lookalike.index.base import VectorIndex
 from lookalike.options import ImageLimits, Places
 from lookalike.thresholds import Threshold
-from lookalike.tiers import PLAIN_PROBLEM
 from lookalike.wiring import INDEX_TYPES, find_calibration, load_encoder, open_catalogue
 
 
-class Collection:
+class Collection(SearchableCollection):
     """A published collection, open for search; the encoder loads at the first query that needs it.
 
     ``searcher`` is its read side below this class, for a program that has to know what is in memory.
@@ -284,90 +279,9 @@ class Collection:
         """
         return Threshold.choose(value, self.calibration)
 
-    def search(
-        self, image: Image, k: int = 10, *, min_score: float | None = None, where: Where | None = None
-    ) -> list[Hit]:
-        """The k items most similar to a picture (path, bytes or RGB array), best first.
-
-        Fewer come back only if the collection has no more, or none that reaches ``min_score`` (a cosine). Each hit says
-        whether it is ``similar`` by ``threshold()``, and with what ``confidence``; none is similar to a picture of one
-        colour. ``where`` leaves out items by their metadata: ``"category = mug and price < 60"``, or the same as a
-        dict, see docs/filters.md; raises FilterInvalidError.
-        """
-        return self.search_many([image], k, min_score=min_score, where=where)[0]
-
-    def search_many(
-        self, images: Sequence[Image], k: int = 10, *, min_score: float | None = None, where: Where | None = None
-    ) -> list[list[Hit]]:
-        """``search`` of several pictures, encoded together."""
-        self._condition(where)  # raises before pictures are encoded
-        pictures, is_plain = check_many(images), list[bool]()
-
-        def read_pictures() -> Iterator[RGB]:
-            for image in pictures:
-                pixels = self.encoder.pixels(image)
-                is_plain.append(is_plain_picture(pixels))
-                yield pixels
-
-        answers = self.search_vectors(self.encoder.encode(read_pictures()), k, min_score=min_score, where=where)
-        return [
-            [replace(hit, score_problem=PLAIN_PROBLEM) for hit in hits] if is_plain_query else hits
-            for hits, is_plain_query in zip(answers, is_plain, strict=True)
-        ]
-
-    def search_vectors(
-        self, queries: Vectors, k: int = 10, *, min_score: float | None = None, where: Where | None = None
-    ) -> list[list[Hit]]:
-        """``search`` for (n, D) float32 unit vectors that this collection's encoder made."""
-        neighbours = self.neighbours(queries, k, where=where)
-        return self.hits(neighbours, min_score=min_score, threshold=self.threshold())
-
-    def neighbours(
-        self, queries: Vectors, k: int, *, exclude: ItemRecord | None = None, where: Where | None = None
-    ) -> Neighbours:
-        """Scores and positions for (n, D) unit vectors: the first half of a search, for who times or weighs it.
-
-        ``exclude`` is an item that is not answered.
-        """
-        item_id = None if exclude is None else exclude.id
-        return self.searcher.neighbours(queries, k, exclude=item_id, condition=self._condition(where))
-
-    def hits(
-        self, neighbours: Neighbours, *, min_score: float | None = None, threshold: Threshold | None = None
-    ) -> list[list[Hit]]:
-        """What stands behind ``neighbours``: the second half of a search.
-
-        Without a ``threshold`` nothing is said of who is similar, and no calibration is read.
-        """
-        return self.searcher.hits(neighbours, min_score=min_score, threshold=threshold)
-
-    def similar(
-        self, key: str, k: int = 10, *, min_score: float | None = None, where: Where | None = None
-    ) -> list[Hit]:
-        """The k items most similar to an indexed one, itself left out; nothing is encoded. Raises ItemNotFoundError."""
-        item = self.item(key)
-        neighbours = self.neighbours(self.vector(item)[None], k, exclude=item, where=where)
-        return self.hits(neighbours, min_score=min_score, threshold=self.threshold())[0]
-
-    def count(self, where: Where) -> int:
-        """Number of items that pass a filter; raises FilterInvalidError."""
-        return self.searcher.count(self.searcher.condition(where))
-
-    def columns(self) -> list[ColumnSummary]:
-        """The metadata columns by name, with the types of their values and the number of items that have one."""
-        return self.searcher.columns()
-
-    def facets(self, names: Sequence[str], *, where: Where | None = None, limit: int = 20) -> dict[str, Facet]:
-        """By field, its most frequent values among the items that pass, and their counts; raises FilterInvalidError."""
-        return self.searcher.live_filter.facets(self._condition(where), names, limit)
-
     def path(self, picture: Hit | ItemRecord) -> str:
         """The absolute path of a picture's file, as its source had it; in a zip ``/path/of.zip!/member``."""
         return find_path(picture.location, self.origin, self._layout)
-
-    def item(self, key: str) -> ItemRecord:
-        """The item under this key; raises ItemNotFoundError."""
-        return self.searcher.item(key)
 
     def items(self) -> Iterator[ItemRecord]:
         """All items of the snapshot, in the order in which they came."""
@@ -376,14 +290,6 @@ class Collection:
     def page(self, *, after: int = 0, limit: int = 100) -> list[ItemRecord]:
         """So many items in that order, from the first whose ``id`` is above ``after``."""
         return self.searcher.page(after, limit)
-
-    def vector(self, item: str | ItemRecord) -> Vectors:
-        """The (D,) float32 embedding of an indexed item, named by key or record; raises ItemNotFoundError."""
-        record = self.item(item) if isinstance(item, str) else item
-        return self.searcher.vector(record.id)
-
-    def _condition(self, where: Where | None) -> Condition | None:
-        return None if where is None else self.searcher.condition(where)
 
     def check_rows(self) -> None:
         """Compare snapshot, index and catalogue rows with each other; raises SnapshotDamagedError."""

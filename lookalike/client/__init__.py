@@ -12,6 +12,8 @@ from lookalike.client.answers import (
     BatchEntry,
     ChangeEntry,
     CheckAnswer,
+    CollectionHitAnswer,
+    CollectionsSearchAnswer,
     CompareAnswer,
     DecisionAnswer,
     DuplicateDifferenceAnswer,
@@ -35,12 +37,14 @@ from lookalike.client.async_client import AsyncClient
 from lookalike.client.changes import Change, Delete, Patch, Put
 from lookalike.client.client import Client
 from lookalike.client.collection_answers import (
+    CalibrationCurveAnswer,
     CollectionAnswer,
     CollectionDeletedAnswer,
     CollectionRow,
     EncoderRow,
     HealthAnswer,
     ReadyAnswer,
+    SnapshotsAnswer,
     VersionAnswer,
 )
 from lookalike.client.errors import (
@@ -60,6 +64,7 @@ from lookalike.client.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from lookalike.client.job_answers import JobAnswer, JobsAnswer, UploadAnswer
 from lookalike.client.pictures import Key, Picture
 
 __all__ = [
@@ -67,6 +72,7 @@ __all__ = [
     "AsyncClient",
     "BatchAnswer",
     "BatchEntry",
+    "CalibrationCurveAnswer",
     "Change",
     "ChangeEntry",
     "ChangesInterruptedError",
@@ -75,7 +81,9 @@ __all__ = [
     "ClientError",
     "CollectionAnswer",
     "CollectionDeletedAnswer",
+    "CollectionHitAnswer",
     "CollectionRow",
+    "CollectionsSearchAnswer",
     "CompareAnswer",
     "ConflictError",
     "ConnectionFailedError",
@@ -97,6 +105,8 @@ __all__ = [
     "ItemAnswer",
     "ItemChangeAnswer",
     "ItemsAnswer",
+    "JobAnswer",
+    "JobsAnswer",
     "Key",
     "ListedItemAnswer",
     "NotFoundError",
@@ -110,9 +120,11 @@ __all__ = [
     "SearchAnswer",
     "ServiceError",
     "ServiceFailedError",
+    "SnapshotsAnswer",
     "ThresholdAnswer",
     "TooBusyError",
     "UnauthorizedError",
     "UnavailableError",
+    "UploadAnswer",
     "VersionAnswer",
 ]

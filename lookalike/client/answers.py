@@ -70,6 +70,14 @@ class HitAnswer(Answer, frozen=True, kw_only=True):
     group: Scalar | None = None
     passed_filter: bool = True
     boosted_score: float | None = None
+    group_score: float | None = None
+    feedback_score: float | None = None
+
+
+class CollectionHitAnswer(HitAnswer, frozen=True, kw_only=True):
+    """One neighbour in one of several collections."""
+
+    collection: str
 
 
 class QueryAnswer(Answer, frozen=True, kw_only=True):
@@ -120,6 +128,24 @@ class SearchAnswer(Answer, frozen=True, kw_only=True):
     passing: int | None = None
     facets: dict[str, FacetAnswer] | None = None
     fallback: str | None = None
+
+
+class CollectionsSearchAnswer(Answer, frozen=True, kw_only=True):
+    """The best hits of several collections; what a ``SearchAnswer`` has once is here a mapping by collection."""
+
+    collections: tuple[str, ...]
+    snapshot: dict[str, int]
+    encoder: dict[str, str]
+    rank_by: str
+    results: tuple[CollectionHitAnswer, ...]
+    threshold: dict[str, ThresholdAnswer]
+    query: QueryAnswer
+    best_score: dict[str, float | None]
+    exhausted: bool
+    took_ms: dict[str, float]
+    next_cursor: str | None = None
+    passing: dict[str, int] | None = None
+    facets: dict[str, dict[str, FacetAnswer]] | None = None
 
 
 class BatchEntry(Answer, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from lookalike.client.answers import (
     BatchAnswer,
     ChangeEntry,
     CheckAnswer,
+    CollectionsSearchAnswer,
     CompareAnswer,
     DecisionAnswer,
     DuplicateDifferenceAnswer,
@@ -26,12 +27,10 @@ from lookalike.client.answers import (
     ListedItemAnswer,
     SearchAnswer,
 )
-from lookalike.client.async_sender import AsyncSender
+from lookalike.client.async_collection_methods import AsyncCollectionMethods
+from lookalike.client.async_job_methods import AsyncJobMethods
 from lookalike.client.changes import Change, interrupted, number_entries, split_changes
 from lookalike.client.collection_answers import (
-    CollectionAnswer,
-    CollectionDeletedAnswer,
-    CollectionRow,
     EncoderRow,
     HealthAnswer,
     ReadyAnswer,
@@ -39,6 +38,7 @@ from lookalike.client.collection_answers import (
 )
 from lookalike.client.errors import ClientError
 from lookalike.client.options import (
+    CollectionsSearchOptions,
     CompareOptions,
     EmbedOptions,
     Filter,
@@ -53,7 +53,7 @@ from lookalike.client.options import (
 from lookalike.client.pictures import Key, Picture, read_once
 
 
-class AsyncClient(AsyncSender):
+class AsyncClient(AsyncCollectionMethods, AsyncJobMethods):
     """A service, asked over HTTP; to be closed, or used in an ``async with``.
 
     ``timeout`` is in seconds, ``retries`` how often a request is sent again. Methods are named after the operations of
@@ -86,6 +86,18 @@ class AsyncClient(AsyncSender):
         ):
             yield page
 
+    async def search_collections(
+        self,
+        collections: Sequence[str],
+        image: Picture | Sequence[Picture] | None = None,
+        *,
+        key: str | None = None,
+        home: str | None = None,
+        **options: Unpack[CollectionsSearchOptions],
+    ) -> CollectionsSearchAnswer:
+        """``search`` in several collections, by confidence; ``home`` is the one that has the item of ``key``."""
+        return await self._send(calls.search_collections(collections, image, key, home, options))
+
     async def search_batch(
         self, images: Sequence[Picture], *, collection: str | None = None, **options: Unpack[RefinementOptions]
     ) -> BatchAnswer:
@@ -117,32 +129,6 @@ class AsyncClient(AsyncSender):
     ) -> CheckAnswer:
         """Whether a picture is new to a collection, a copy of an indexed one, or similar to one."""
         return await self._send(calls.check_picture(collection, image, k, threshold))
-
-    async def list_collections(self) -> list[CollectionRow]:
-        """All collections, those that cannot serve at present too."""
-        return list((await self._send(calls.list_collections())).collections)
-
-    async def get_collection(self, name: str) -> CollectionAnswer:
-        """A collection: its snapshot, encoder, index, columns, recall and threshold."""
-        return await self._send(calls.get_collection(name))
-
-    async def put_collection(
-        self, name: str, *, encoder: str | None = None, input_size: int | None = None
-    ) -> CollectionAnswer:
-        """Make an empty collection; if there is one of this name with the same encoder, nothing changes."""
-        return await self._send(calls.put_collection(name, encoder, input_size))
-
-    async def delete_collection(self, name: str, *, confirm: str) -> CollectionDeletedAnswer:
-        """Take a collection out of service; ``confirm`` is its name once more."""
-        return await self._send(calls.delete_collection(name, confirm))
-
-    async def refresh_collection(self, name: str) -> CollectionAnswer:
-        """Serve the newest snapshot at once."""
-        return await self._send(calls.refresh_collection(name))
-
-    async def fold_collection(self, name: str) -> CollectionAnswer:
-        """Publish a snapshot that has the changes made by now; while it takes longer, ``pending`` is not 0."""
-        return await self._send(calls.fold_collection(name))
 
     async def list_items(
         self, collection: str, *, cursor: str | None = None, **options: Unpack[ListingOptions]

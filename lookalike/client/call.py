@@ -37,8 +37,8 @@ class NamedPicture:
 class Call(Generic[T]):
     """A request of the API, and what makes a result of its answer.
 
-    ``is_write`` says that it changes something, ``is_repeatable`` that to send it twice does no harm and gets the same
-    answer.
+    ``is_write`` says that it changes something, and has an Idempotency-Key; ``is_repeatable`` that to send it twice
+    does no harm and gets the same answer, by that key or by itself.
     """
 
     method: str
@@ -47,6 +47,7 @@ class Call(Generic[T]):
     parameters: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, Text] = field(default_factory=dict)
     pictures: Sequence[NamedPicture] = ()
+    content: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     is_write: bool = False
     is_repeatable: bool = True
@@ -58,6 +59,8 @@ class Call(Generic[T]):
         if self.is_write:
             headers["Idempotency-Key"] = str(uuid.uuid4())
         arguments: dict[str, Any] = {"params": dict(self.parameters), "headers": headers}
+        if self.content is not None:
+            arguments["content"] = self.content
         if self.fields:
             arguments["data"] = dict(self.fields)
         if files:
@@ -137,3 +140,12 @@ def read_bytes(response: httpx2.Response) -> bytes:
 def read_text(response: httpx2.Response) -> str:
     """The text of an answer."""
     return response.text
+
+
+def read_nothing(response: httpx2.Response) -> None:
+    """An answer without content."""
+
+
+def event_response(event: httpx2.ServerSentEvent, stream: httpx2.Response) -> httpx2.Response:
+    """An event of a stream as an answer of its own."""
+    return httpx2.Response(stream.status_code, content=event.data.encode(), request=stream.request)

@@ -9,6 +9,7 @@ from lookalike.client.answers import (
     BatchAnswer,
     ChangesAnswer,
     CheckAnswer,
+    CollectionsSearchAnswer,
     CompareAnswer,
     DecisionAnswer,
     DuplicateDifferenceAnswer,
@@ -37,15 +38,13 @@ from lookalike.client.call import (
 )
 from lookalike.client.changes import Batch
 from lookalike.client.collection_answers import (
-    CollectionAnswer,
-    CollectionDeletedAnswer,
-    CollectionsAnswer,
     EncodersAnswer,
     HealthAnswer,
     ReadyAnswer,
     VersionAnswer,
 )
 from lookalike.client.options import (
+    CollectionsSearchOptions,
     CompareOptions,
     EmbedOptions,
     Filter,
@@ -74,6 +73,25 @@ def search(
         path=path,
         read=read_as(SearchAnswer),
         fields=texts(key=key) | option_texts(options),
+        pictures=[NamedPicture("image", picture) for picture in pictures],
+    )
+
+
+def search_collections(
+    collections: Sequence[str],
+    image: Picture | Sequence[Picture] | None,
+    key: str | None,
+    home: str | None,
+    options: CollectionsSearchOptions,
+) -> Call[CollectionsSearchAnswer]:
+    """The same in several collections; ``home`` is the one that has the item of ``key``."""
+    pictures = [] if image is None else picture_list(image)
+    where = {"collections": json_text(name_list(collections, "collections")), "key": key, "collection": home}
+    return Call(
+        method="POST",
+        path="/search",
+        read=read_as(CollectionsSearchAnswer),
+        fields=texts(**where) | option_texts(options),
         pictures=[NamedPicture("image", picture) for picture in pictures],
     )
 
@@ -140,51 +158,6 @@ def check_picture(collection: str, image: Picture, k: int | None, threshold: flo
     )
 
 
-def list_collections() -> Call[CollectionsAnswer]:
-    """All collections."""
-    return Call(method="GET", path="/collections", read=read_as(CollectionsAnswer))
-
-
-def get_collection(name: str) -> Call[CollectionAnswer]:
-    """One collection."""
-    return Call(method="GET", path=path_of("collections", name), read=read_as(CollectionAnswer))
-
-
-def put_collection(name: str, encoder: str | None, input_size: int | None) -> Call[CollectionAnswer]:
-    """An empty collection."""
-    return Call(
-        method="PUT",
-        path=path_of("collections", name),
-        read=read_as(CollectionAnswer),
-        fields=texts(encoder=encoder, input_size=input_size),
-        is_write=True,
-    )
-
-
-def delete_collection(name: str, confirm: str) -> Call[CollectionDeletedAnswer]:
-    """A collection out of service."""
-    return Call(
-        method="DELETE",
-        path=path_of("collections", name),
-        read=read_as(CollectionDeletedAnswer),
-        parameters={"confirm": confirm},
-        is_write=True,
-        is_repeatable=False,
-    )
-
-
-def refresh_collection(name: str) -> Call[CollectionAnswer]:
-    """The newest snapshot."""
-    path = f"{path_of('collections', name)}/refresh"
-    return Call(method="POST", path=path, read=read_as(CollectionAnswer), is_write=True)
-
-
-def fold_collection(name: str) -> Call[CollectionAnswer]:
-    """A snapshot with the changes."""
-    path = f"{path_of('collections', name)}/fold"
-    return Call(method="POST", path=path, read=read_as(CollectionAnswer), is_write=True)
-
-
 def list_items(collection: str, cursor: str | None, options: ListingOptions) -> Call[ItemsAnswer]:
     """A page of items."""
     return Call(
@@ -249,7 +222,7 @@ def patch_item(collection: str, key: str, edit: ItemEdit) -> Call[ItemChangeAnsw
 
 def delete_item(collection: str, key: str, if_match: ItemAnswer | str | None) -> Call[ItemChangeAnswer]:
     """An item less."""
-    return _item_change("DELETE", collection, key, {"if_match": if_match}, is_repeatable=False)
+    return _item_change("DELETE", collection, key, {"if_match": if_match})
 
 
 def change_items(collection: str, batch: Batch) -> Call[ChangesAnswer]:
@@ -261,7 +234,6 @@ def change_items(collection: str, batch: Batch) -> Call[ChangesAnswer]:
         fields={"changes": json_text(batch.changes) or ""},
         pictures=[NamedPicture("image", file.data, file.name) for file in batch.files],
         is_write=True,
-        is_repeatable=all(change["op"] != "delete" for change in batch.changes),
     )
 
 
@@ -332,17 +304,13 @@ def _item_change(
     key: str,
     edit: ItemEdit | Mapping[str, Any],
     pictures: Sequence[NamedPicture] = (),
-    *,
-    is_repeatable: bool = True,
 ) -> Call[ItemChangeAnswer]:
-    headers = match_headers(edit)
     return Call(
         method=method,
         path=_item_path(collection, key),
         read=read_item_change,
         fields=edit_texts(edit),
         pictures=pictures,
-        headers=headers,
+        headers=match_headers(edit),
         is_write=True,
-        is_repeatable=is_repeatable and not headers,  # the version is another one after the first time
     )

@@ -10,6 +10,7 @@ from lookalike.client.answers import (
     BatchAnswer,
     ChangeEntry,
     CheckAnswer,
+    CollectionsSearchAnswer,
     CompareAnswer,
     DecisionAnswer,
     DuplicateDifferenceAnswer,
@@ -26,16 +27,16 @@ from lookalike.client.answers import (
 )
 from lookalike.client.changes import Change, interrupted, number_entries, split_changes
 from lookalike.client.collection_answers import (
-    CollectionAnswer,
-    CollectionDeletedAnswer,
-    CollectionRow,
     EncoderRow,
     HealthAnswer,
     ReadyAnswer,
     VersionAnswer,
 )
+from lookalike.client.collection_methods import CollectionMethods
 from lookalike.client.errors import ClientError
+from lookalike.client.job_methods import JobMethods
 from lookalike.client.options import (
+    CollectionsSearchOptions,
     CompareOptions,
     EmbedOptions,
     Filter,
@@ -48,10 +49,9 @@ from lookalike.client.options import (
     at_cursor,
 )
 from lookalike.client.pictures import Key, Picture, read_once
-from lookalike.client.sender import Sender
 
 
-class Client(Sender):
+class Client(CollectionMethods, JobMethods):
     """A service, asked over HTTP; to be closed, or used in a ``with``. Threads may share one.
 
     ``timeout`` is in seconds, ``retries`` how often a request is sent again. Methods are named after the operations of
@@ -80,6 +80,18 @@ class Client(Sender):
         """``search``, page after page of ``k``, until there are no more; the picture is sent with each."""
         pictures = read_once(image)
         yield from self._pages(lambda cursor: calls.search(pictures, key, collection, at_cursor(options, cursor)))
+
+    def search_collections(
+        self,
+        collections: Sequence[str],
+        image: Picture | Sequence[Picture] | None = None,
+        *,
+        key: str | None = None,
+        home: str | None = None,
+        **options: Unpack[CollectionsSearchOptions],
+    ) -> CollectionsSearchAnswer:
+        """``search`` in several collections, by confidence; ``home`` is the one that has the item of ``key``."""
+        return self._send(calls.search_collections(collections, image, key, home, options))
 
     def search_batch(
         self, images: Sequence[Picture], *, collection: str | None = None, **options: Unpack[RefinementOptions]
@@ -112,32 +124,6 @@ class Client(Sender):
     ) -> CheckAnswer:
         """Whether a picture is new to a collection, a copy of an indexed one, or similar to one."""
         return self._send(calls.check_picture(collection, image, k, threshold))
-
-    def list_collections(self) -> list[CollectionRow]:
-        """All collections, those that cannot serve at present too."""
-        return list(self._send(calls.list_collections()).collections)
-
-    def get_collection(self, name: str) -> CollectionAnswer:
-        """A collection: its snapshot, encoder, index, columns, recall and threshold."""
-        return self._send(calls.get_collection(name))
-
-    def put_collection(
-        self, name: str, *, encoder: str | None = None, input_size: int | None = None
-    ) -> CollectionAnswer:
-        """Make an empty collection; if there is one of this name with the same encoder, nothing changes."""
-        return self._send(calls.put_collection(name, encoder, input_size))
-
-    def delete_collection(self, name: str, *, confirm: str) -> CollectionDeletedAnswer:
-        """Take a collection out of service; ``confirm`` is its name once more."""
-        return self._send(calls.delete_collection(name, confirm))
-
-    def refresh_collection(self, name: str) -> CollectionAnswer:
-        """Serve the newest snapshot at once."""
-        return self._send(calls.refresh_collection(name))
-
-    def fold_collection(self, name: str) -> CollectionAnswer:
-        """Publish a snapshot that has the changes made by now; while it takes longer, ``pending`` is not 0."""
-        return self._send(calls.fold_collection(name))
 
     def list_items(
         self, collection: str, *, cursor: str | None = None, **options: Unpack[ListingOptions]

@@ -82,6 +82,7 @@ class ColumnAnswer(Answer, frozen=True, kw_only=True):
     name: str
     types: tuple[str, ...]
     count: int
+    declared: bool = False
 
 
 class CollectionAnswer(Answer, frozen=True, kw_only=True):
@@ -101,10 +102,46 @@ class CollectionAnswer(Answer, frozen=True, kw_only=True):
     bytes: int
     source: SourceAnswer
     searchable_by_picture: bool
+    keep: int
+    pinned: bool
     recall: dict[str, Any] | None = None
     columns: tuple[ColumnAnswer, ...] | None = None
     calibration: CalibrationAnswer | None = None
     picture_problem: PictureProblem | None = None
+
+
+class SnapshotRow(Answer, frozen=True, kw_only=True):
+    """One snapshot; fields of a damaged one are None, and ``problem`` says so."""
+
+    snapshot: int
+    is_current: bool
+    created_at: datetime | None = None
+    count: int | None = None
+    bytes: int | None = None
+    engine: str | None = None
+    encoder: str | None = None
+    recall: dict[str, Any] | None = None
+    problem: CollectionProblem | None = None
+
+
+class SnapshotsAnswer(Answer, frozen=True, kw_only=True):
+    """The snapshots of a collection, newest first, and whether it is pinned to its current one."""
+
+    collection: str
+    pinned: bool
+    snapshots: tuple[SnapshotRow, ...]
+
+
+class CalibrationCurveAnswer(CalibrationAnswer, frozen=True, kw_only=True):
+    """A calibration with its whole curve: confidence is linear between the scores, and constant beyond them."""
+
+    source: str
+    encoder: str
+    encoder_digest: str
+    brier: float
+    scores: tuple[float, ...]
+    confidences: tuple[float, ...]
+    holdout: dict[str, Any] | None = None
 
 
 class CollectionDeletedAnswer(Answer, frozen=True, kw_only=True):

@@ -100,7 +100,7 @@ class NotFoundError(ServiceError):
 
 
 class ConflictError(ServiceError):
-    """409: the state of the collection does not allow it; ``code`` says what is in the way."""
+    """409, 423: the state of the collection does not allow it; ``code`` says what is in the way."""
 
 
 class PreconditionFailedError(ServiceError):
@@ -116,7 +116,7 @@ class UnavailableError(ServiceError):
 
 
 class ServiceFailedError(ServiceError):
-    """500, 502, 504: the service failed or took too long."""
+    """500, 502, 504, 507: the service failed or took too long."""
 
 
 _BY_STATUS: dict[int, type[ServiceError]] = {
@@ -125,6 +125,7 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
     404: NotFoundError,
     409: ConflictError,
     412: PreconditionFailedError,
+    423: ConflictError,
     429: TooBusyError,
     503: UnavailableError,
 }

@@ -23,10 +23,14 @@ class RefinementOptions(TypedDict, total=False):
     fallback: str
     group_by: str
     group_size: int
+    group_score: str
     dedupe: bool
     exclude_keys: Sequence[str]
     diversity: float
     boost: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    like_keys: Sequence[str]
+    unlike_keys: Sequence[str]
+    include_liked: bool
 
 
 class SimilarOptions(RefinementOptions, total=False):
@@ -42,6 +46,12 @@ class SearchOptions(SimilarOptions, total=False):
 
     box: Box
     combine: str
+
+
+class CollectionsSearchOptions(SearchOptions, total=False):
+    """The same, with what belongs to several collections."""
+
+    rank_by: str
 
 
 class ListingOptions(TypedDict, total=False):
@@ -83,6 +93,38 @@ class EmbedOptions(TypedDict, total=False):
     box: Box
 
 
+class CollectionOptions(TypedDict, total=False):
+    """What a new collection is made with; ``columns`` are names and their types."""
+
+    encoder: str
+    input_size: int
+    columns: Mapping[str, str]
+    keep: int
+
+
+class JobOptions(TypedDict, total=False):
+    """The options of jobs; each kind has its own, which docs/api.md lists."""
+
+    upload: str
+    path: str
+    images_root: str
+    mode: str
+    encoder: str
+    input_size: int
+    reencode: bool
+    allow_removals: bool
+    allow_empty: bool
+    exclude: Sequence[str]
+    include: Sequence[str]
+    source_encoding: str
+    tier: str
+    neighbours: int
+    label: str
+    labels_from_folders: bool
+    precision: float
+    limit: int
+
+
 class ItemEdit(TypedDict, total=False):
     """What an item says beside its picture, and the version that a change is meant for; what is left out stays.
 
@@ -102,7 +144,7 @@ def option_texts(options: Mapping[str, Any]) -> dict[str, str]:
         values["filter"] = filter_text(values["filter"])
     if values.get("box") is not None:
         values["box"] = ",".join(map(str, values["box"]))
-    for name in ("exclude_keys", "facets", "keys"):
+    for name in ("exclude_keys", "like_keys", "unlike_keys", "facets", "keys"):
         if values.get(name) is not None:
             values[name] = json_text(name_list(values[name], name))
     if values.get("boost") is not None:

@@ -14,7 +14,7 @@ import msgspec
 
 from lookalike.client.answers import Problem
 from lookalike.client.call import Call
-from lookalike.client.errors import ConnectionFailedError, service_error
+from lookalike.client.errors import ClientError, ConnectionFailedError, service_error
 
 T = TypeVar("T")
 FIRST_DELAY = 0.5
@@ -55,6 +55,10 @@ class RetryPolicy:
         may_repeat = isinstance(error, _UNSENT) or (is_broken and call.is_repeatable)
         return _backoff(attempt) if may_repeat and attempt < self.retries else None
 
+    def delay_after_end(self, attempt: int) -> float | None:
+        """Seconds until a stream is asked for again that ended before its last event; None if it is not."""
+        return _backoff(attempt) if attempt < self.retries else None
+
 
 def _backoff(attempt: int) -> float:
     """Between nothing and twice as much at each try, so that many clients do not return at the same moment."""
@@ -90,6 +94,13 @@ def connection_error(call: Call[T], base_url: httpx2.URL, error: httpx2.RequestE
         what = "broke the connection off"
     reason = f": {error}" if str(error) else ""
     return ConnectionFailedError(f"{base_url} {what} ({call.method} {call.path}){reason}")
+
+
+def stream_error(call: Call[T], response: httpx2.Response) -> ClientError:
+    """The exception for a stream that was refused, or that ended too soon."""
+    if response.is_success:
+        return ConnectionFailedError(f"the events of {call.path} ended before the last one")
+    return service_error(_problem_of(response), retry_after=retry_after(response))
 
 
 def _problem_of(response: httpx2.Response) -> Problem:

@@ -9,10 +9,10 @@ from typing import Self, TypeVar
 
 import httpx2
 
-from lookalike.client.call import Call
+from lookalike.client.call import Call, event_response
 from lookalike.client.connection import DEFAULT_RETRIES, DEFAULT_TIMEOUT, http_arguments, retry_policy
 from lookalike.client.pages import Page
-from lookalike.client.retries import check_status, connection_error
+from lookalike.client.retries import check_status, connection_error, stream_error
 
 T = TypeVar("T")
 P = TypeVar("P", bound=Page)
@@ -53,6 +53,33 @@ class Sender:
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    def _events(self, call: Call[T], is_last: Callable[[T], bool]) -> Iterator[T]:
+        """What the events of a stream say, each read as an answer, until the last one; a lost stream is asked again."""
+        attempt = 0
+        while True:
+            try:
+                with self._http.sse(call.path) as source:
+                    response = source.response
+                    if not response.is_success:
+                        response.read()
+                        delay = self._policy.delay_after_response(response, attempt)
+                    else:
+                        for event in source:
+                            attempt = 0
+                            result = call.read(event_response(event, response))
+                            yield result
+                            if is_last(result):
+                                return
+                        delay = self._policy.delay_after_end(attempt)
+            except httpx2.RequestError as error:
+                delay = self._policy.delay_after_error(call, error, attempt)
+                if delay is None:
+                    raise connection_error(call, self._http.base_url, error) from error
+            if delay is None:
+                raise stream_error(call, response)
+            time.sleep(delay)
+            attempt += 1
 
     def _send(self, call: Call[T]) -> T:
         arguments = call.arguments()

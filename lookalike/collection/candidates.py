@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from lookalike.catalogue.snapshot_filter import Check, ignore_check
 from lookalike.collection.searcher import Searcher
 from lookalike.filters.values import Scalar
-from lookalike.index.base import Mask, Neighbours, Vectors
+from lookalike.index.base import Mask, Neighbours, Positions, Vectors
 
 MAX_ROUND = 16384
 """The most candidates of one round: their rows are read together."""
@@ -18,34 +20,67 @@ MAX_ROUND = 16384
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An item with its cosine; ``rank_score`` is what it is ranked by, another number where there are boosts."""
+    """An item with its cosine; ``rank_score`` is what it is ranked by, another number with boosts or feedback.
+
+    ``feedback_score`` is its cosine with a query that was moved by feedback; ``group_score`` that of its group, where
+    groups have one of their own.
+    """
 
     item_id: int
     score: float
     rank_score: float
     group: Scalar | None = None
     passed_filter: bool = True
+    feedback_score: float | None = None
+    group_score: float | None = None
+
+
+class Combine(StrEnum):
+    """What the score of an item is where there are several pictures."""
+
+    BEST = "best"
+    MEAN = "mean"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryVectors:
-    """What is searched with: (m, D) unit vectors, of which an item's best cosine counts, times ``scale``."""
+    """What is searched with: (m, D) unit vectors, of which an item's best cosine counts, times ``scale``.
+
+    ``of_pictures`` are the vectors of the single pictures, where ``vectors`` has their mean.
+    """
 
     vectors: Vectors
     scale: float = 1.0
+    of_pictures: Vectors | None = None
+
+    @classmethod
+    def of(cls, vectors: Vectors, combine: Combine) -> QueryVectors:
+        """The query of several pictures of one thing, (m, D) unit vectors."""
+        return cls(vectors) if combine is Combine.BEST else cls.mean(vectors)
 
     @classmethod
     def mean(cls, vectors: Vectors) -> QueryVectors:
         """An item's score is the mean of its cosines with these vectors: its product with their mean."""
         mean = vectors.mean(axis=0, dtype=np.float64)
         length = max(float(np.linalg.norm(mean)), 1e-12)
-        return cls((mean / length).astype(np.float32)[None], length)
+        return cls((mean / length).astype(np.float32)[None], length, vectors)
+
+    @property
+    def picture_vectors(self) -> Vectors:
+        """A vector for each picture."""
+        return self.vectors if self.of_pictures is None else self.of_pictures
+
+    def scores(self, item_vectors: Vectors) -> npt.NDArray[np.float64]:
+        """The scores (n,) of items by their (n, D) vectors."""
+        scores: npt.NDArray[np.float64] = (item_vectors @ self.vectors.T).max(axis=1).astype(np.float64) * self.scale
+        return scores
 
 
 class CandidateRounds:
     """The candidates among the items at the positions of a mask.
 
-    ``first`` are the neighbours of the first round, where the caller has them already.
+    ``first`` are the neighbours of the first round, where the caller has them already. With ``shown`` they are ranked
+    by ``queries``, which gives the ``feedback_score``, and ``score`` is the cosine with ``shown``.
     """
 
     def __init__(
@@ -56,6 +91,7 @@ class CandidateRounds:
         size: int,
         *,
         first: Neighbours | None = None,
+        shown: QueryVectors | None = None,
         check: Check = ignore_check,
     ) -> None:
         """``size`` is the number of candidates of the first round."""
@@ -65,6 +101,7 @@ class CandidateRounds:
         self._left_count = int(np.count_nonzero(mask))
         self._size = size
         self._first = first
+        self._shown = shown
         self._check = check
 
     def __iter__(self) -> Iterator[list[Candidate]]:
@@ -79,11 +116,18 @@ class CandidateRounds:
             self._first, self._size = None, 2 * self._size
             self._left[positions] = False
             self._left_count -= len(positions)
-            scaled = scores.astype(np.float64) * self._queries.scale if self._queries.scale != 1.0 else scores
-            yield [
-                Candidate(item_id, score, score)
-                for item_id, score in zip(self._searcher.ids_at(positions).tolist(), scaled.tolist(), strict=True)
+            yield self._candidates(positions, scores)
+
+    def _candidates(self, positions: Positions, scores: npt.NDArray[np.float32]) -> list[Candidate]:
+        ids = self._searcher.ids_at(positions).tolist()
+        if self._shown is not None:
+            shown_scores = self._shown.scores(self._searcher.vectors_at(positions)).tolist()
+            return [
+                Candidate(item_id, shown_score, score, feedback_score=score)
+                for item_id, shown_score, score in zip(ids, shown_scores, scores.tolist(), strict=True)
             ]
+        scaled = scores.astype(np.float64) * self._queries.scale if self._queries.scale != 1.0 else scores
+        return [Candidate(item_id, score, score) for item_id, score in zip(ids, scaled.tolist(), strict=True)]
 
     def leave_out(self, mask: Mask) -> None:
         """Take items out of what is left."""

@@ -17,6 +17,8 @@ from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check, ignore_check
 from lookalike.collection.candidates import Candidate, CandidateRounds, QueryVectors
 from lookalike.collection.diversity import diverse_order
+from lookalike.collection.feedback import move_query
+from lookalike.collection.mean_groups import MeanGroup, MeanGroups
 from lookalike.collection.refinement import (
     PLAIN,
     FieldReader,
@@ -29,7 +31,7 @@ from lookalike.collection.refinement import (
 from lookalike.collection.searcher import Hit, Searcher
 from lookalike.filters.conditions import Condition
 from lookalike.filters.values import TypedValue
-from lookalike.index.base import Mask
+from lookalike.index.base import Mask, Neighbours, Vectors
 
 BOOST_WINDOW, LEAST_BOOST_WINDOW = 10, 200
 """Boosts rank so many candidates together for each hit of the first page, and at least so many."""
@@ -57,8 +59,10 @@ class RefinedSearch:
     ) -> None:
         """``k`` is the number of groups of the first page, ``exclude`` the id of an item that is no hit.
 
-        ``check`` is called between the steps. Raises FilterInvalidError for fields that cannot be used.
+        ``check`` is called between the steps. Raises FilterInvalidError for what cannot be used, and ItemNotFoundError
+        for a key of feedback that is not there.
         """
+        refinement.check()
         self._searcher = searcher
         self._queries = queries
         self._k = k
@@ -70,9 +74,13 @@ class RefinedSearch:
         self._boosts = boost_readers(refinement.boosts, fields)
         self._is_plain = refinement.keeps_order and condition is None and not refinement.exclude_keys
         self._exclude = exclude
-        self._candidates_mask = searcher.mask(None)
         excluded = [] if exclude is None else [searcher.position(exclude)]
         excluded += searcher.positions_of(refinement.exclude_keys) if refinement.exclude_keys else []
+        self._ranking_queries = queries
+        self._shown_queries: QueryVectors | None = None
+        if refinement.has_feedback:
+            excluded += self._move_query()
+        self._candidates_mask = searcher.mask(None)
         self._candidates_mask[[position for position in excluded if position >= 0]] = False
         self._passing = self._candidates_mask
         if condition is not None:
@@ -87,9 +95,29 @@ class RefinedSearch:
         self._groups: list[Group] = []
         self._source = self._ranked_groups()
 
+    def _move_query(self) -> list[int]:
+        """Rank by the query that feedback moves; returns the positions of items that are no hits for it."""
+        refinement, searcher = self._refinement, self._searcher
+        liked, unliked = (
+            [searcher.position(searcher.item(key).id) for key in keys]
+            for keys in (refinement.like_keys, refinement.unlike_keys)
+        )
+        self._is_plain = False
+        self._shown_queries = self._queries
+        liked_vectors, unliked_vectors = (
+            searcher.vectors_at(np.array(positions, np.int64)) for positions in (liked, unliked)
+        )
+        self._ranking_queries = move_query(self._queries, liked_vectors, unliked_vectors)
+        return unliked if refinement.include_liked else liked + unliked
+
     def __len__(self) -> int:
         """Number of items that may be hits: those that pass the filter and are not excluded."""
         return int(np.count_nonzero(self._passing))
+
+    def group(self, number: int) -> Group | None:
+        """The group at this place from 0; None behind the last."""
+        self._make(number + 1)
+        return self._groups[number] if number < len(self._groups) else None
 
     def page(self, start: int, count: int) -> list[Candidate]:
         """The items of so many groups from the one at ``start``."""
@@ -128,12 +156,14 @@ class RefinedSearch:
                 yield tuple(replace(candidate, passed_filter=False) for candidate in group)
 
     def _rank(self, mask: Mask) -> Iterator[Group]:
+        if self._refinement.has_mean_groups:
+            return self._diversified(self._make_mean_groups(mask))
         candidates = self._boosted(self._read_rounds(mask))
         if self._group_reader is None and not self._refinement.dedupe:
             groups: Iterator[Group] = ((candidate,) for candidate in self._count_groups(candidates))
         else:
             groups = self._make_groups(candidates, mask)
-        return self._diversified(groups) if self._refinement.diversity else groups
+        return self._diversified(groups)
 
     def _count_groups(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
         for candidate in candidates:
@@ -144,21 +174,33 @@ class RefinedSearch:
         """All candidates; items of groups that are complete are left out once most of a round were such."""
         if not mask.any():
             return
+        self._find_best_score(mask)
         size = self._k if self._refinement.keeps_order else 2 * self._k + 8
         first = None
         if self._is_plain and len(self._queries.vectors) == 1:
             # The same neighbours as a search without a refinement has: its later pages are of this search.
             first = self._searcher.neighbours(self._queries.vectors, self._k, exclude=self._exclude)
-        rounds = CandidateRounds(self._searcher, self._queries, mask, size, first=first, check=self._run_check)
+        rounds = self._rounds(mask, size, first)
         for candidates in rounds:
             if self.best_score is None:
                 self.best_score = candidates[0].score
-            if self._is_too_low(candidates[0]):
+            if self._is_too_low(candidates[0]) and self._shown_queries is None:
                 return
             self._repeat_count = 0
             yield from (candidate for candidate in candidates if not self._is_too_low(candidate))
             if 2 * self._repeat_count > len(candidates):
                 self._leave_out_groups(rounds)
+
+    def _rounds(self, mask: Mask, size: int, first: Neighbours | None = None) -> CandidateRounds:
+        queries, shown = self._ranking_queries, self._shown_queries
+        return CandidateRounds(self._searcher, queries, mask, size, first=first, shown=shown, check=self._run_check)
+
+    def _find_best_score(self, mask: Mask) -> None:
+        """Set ``best_score`` where the first candidate need not have it."""
+        is_first = self._shown_queries is None and not self._refinement.has_mean_groups
+        if self.best_score is None and not is_first:
+            neighbours = self._searcher.neighbours_among(self._queries.vectors, 1, mask)
+            self.best_score = float(neighbours.scores.max()) * self._queries.scale
 
     def _is_too_low(self, candidate: Candidate) -> bool:
         min_score = self._refinement.min_score
@@ -178,7 +220,9 @@ class RefinedSearch:
         size = min(max(BOOST_WINDOW * self._k, LEAST_BOOST_WINDOW), MAX_WINDOW)
         while window := list(islice(candidates, size)):
             items = self._searcher.records([candidate.item_id for candidate in window])
-            scored = [replace(one, rank_score=boosted(one.score, items[one.item_id], self._boosts)) for one in window]
+            scored = [
+                replace(one, rank_score=boosted(one.rank_score, items[one.item_id], self._boosts)) for one in window
+            ]
             yield from sorted(scored, key=lambda candidate: -candidate.rank_score)
 
     def _make_groups(self, candidates: Iterable[Candidate], mask: Mask) -> Iterator[Group]:
@@ -209,7 +253,7 @@ class RefinedSearch:
         mask = mask & self._searcher.mask(self._group_reader.condition([value]), self._run_check)
         mask[self._searcher.position(head.item_id)] = False
         wanted = self._refinement.group_size - 1
-        rounds = CandidateRounds(self._searcher, self._queries, mask, 2 * wanted, check=self._run_check)
+        rounds = self._rounds(mask, 2 * wanted)
         # Within a round scores descend: the first that is too low ends the group.
         members = (candidate for candidates in rounds for candidate in candidates if not self._is_too_low(candidate))
         for candidate, item in self._with_items(self._boosted(members), chunk=2 * wanted):
@@ -219,6 +263,42 @@ class RefinedSearch:
                 self._digests.add(item.draft.content_digest)
                 wanted -= 1
                 yield replace(candidate, group=head.group)
+
+    def _make_mean_groups(self, mask: Mask) -> Iterator[Group]:
+        """Groups by a score of their own, of which each has its best items."""
+        if not mask.any():
+            return
+        self._find_best_score(mask)
+        assert self._group_reader is not None
+        ranking = MeanGroups(
+            self._searcher, self._queries, mask, 2 * self._k + 8, self._group_reader, self._can_be_hit, self._run_check
+        )
+        for ranked in ranking:
+            key = ranked.key
+            group = () if key in self._keys else tuple(self._members(ranking, ranked))
+            if not group:
+                continue
+            if key is not None:
+                self._keys.add(key)
+            self._group_count += 1
+            yield group
+
+    def _can_be_hit(self, cosines: Vectors) -> bool:
+        """Whether an item with these cosines with the pictures reaches ``min_score``."""
+        min_score = self._refinement.min_score
+        score = cosines.max() if self._queries.of_pictures is None else cosines.mean(dtype=np.float64)
+        return min_score is None or bool(score >= np.float32(min_score))
+
+    def _members(self, ranking: MeanGroups, group: MeanGroup) -> Iterator[Candidate]:
+        if group.value is None:
+            mask = np.zeros_like(ranking.mask)
+            mask[self._searcher.position(group.item_id)] = True
+        else:
+            mask = ranking.members(group.value)
+        rounds = self._rounds(mask, self._refinement.group_size)
+        members = (candidate for candidates in rounds for candidate in candidates if not self._is_too_low(candidate))
+        for candidate in islice(members, self._refinement.group_size):
+            yield replace(candidate, group=group.value, group_score=group.score)
 
     def _is_copy(self, item: ItemRecord) -> bool:
         return self._refinement.dedupe and item.draft.content_digest in self._digests
@@ -234,10 +314,14 @@ class RefinedSearch:
                 yield candidate, items[candidate.item_id]
 
     def _diversified(self, groups: Iterator[Group]) -> Iterator[Group]:
+        if not self._refinement.diversity:
+            yield from groups
+            return
         size = min(max(DIVERSITY_WINDOW * self._k, LEAST_DIVERSITY_WINDOW), MAX_WINDOW)
         while window := list(islice(groups, size)):
             vectors = np.stack([self._searcher.vector(group[0].item_id) for group in window])
-            scores = np.array([group[0].rank_score for group in window])
+            heads = [group[0] for group in window]
+            scores = np.array([head.rank_score if head.group_score is None else head.group_score for head in heads])
             for place in diverse_order(scores, vectors, self._refinement.diversity):
                 yield window[place]
 
@@ -255,4 +339,6 @@ def _hit(rank: int, candidate: Candidate, item: ItemRecord, has_boosts: bool) ->
         group=candidate.group,
         passed_filter=candidate.passed_filter,
         boosted_score=candidate.rank_score if has_boosts else None,
+        group_score=candidate.group_score,
+        feedback_score=candidate.feedback_score,
     )

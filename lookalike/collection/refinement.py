@@ -1,20 +1,24 @@
-"""What a search may ask for beyond the nearest items: groups, no copies, diversity, boosts, a way out of a filter."""
+"""What a search may ask for beyond the nearest items: groups, no copies, diversity, boosts, feedback and others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
 from lookalike.catalogue.records import ItemRecord
 from lookalike.errors import FilterInvalidError
-from lookalike.filters.builder import ConditionBuilder
+from lookalike.filters.builder import ConditionBuilder, refuse
 from lookalike.filters.conditions import Condition, Equals, Field
 from lookalike.filters.fields import KnownFields
 from lookalike.filters.values import Scalar, TypedValue, ValueType
+from lookalike.short_repr import ShortRepr
 
 MAX_BOOSTS = 4
+MAX_FEEDBACK_KEYS = 16
+"""The most items that a query is moved towards, and away from."""
 MAX_WEIGHT = 0.5
 """The most that all boosts of a search together may add to a cosine, or take from it."""
 _NOT_IN_RECORDS = frozenset({"created_at"})
@@ -22,13 +26,20 @@ _NOT_IN_RECORDS = frozenset({"created_at"})
 GroupKey = tuple[ValueType, float, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boost:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Boost(ShortRepr):
     """A numeric field that moves scores: ``weight`` · clip(value / ``scale``, 0, 1) is added; 0 without a value."""
 
     field: str
     weight: float
     scale: float = 1.0
+
+
+class GroupScore(StrEnum):
+    """What groups are ranked by: the score of their best item, or what they have for each picture of the query."""
+
+    BEST = "best"
+    MEAN = "mean"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,21 +50,59 @@ class Refinement:
     - ``exclude_keys``: leave out these items.
     - ``group_by``, ``group_size``: k groups of items with the same value of a field, the best ``group_size`` of each.
       An item without a value is a group of its own.
+    - ``group_score``: rank groups by their best item, or by the mean, over the pictures of the query, of the best
+      cosine that an item of the group has with each. All items of the group count that pass the filter.
     - ``dedupe``: leave out items whose file has the same bytes as that of a better hit.
     - ``diversity``: from 0 to 1, how much likeness to the hits before counts against an item (maximal marginal
       relevance, Carbonell and Goldstein 1998).
     - ``relax_filter``: where fewer than k pass, go on with the best that do not.
     - ``boosts``: fields that move scores.
+    - ``like_keys``, ``unlike_keys``: items that the query is moved towards, and away from, by ``move_query``; scores
+      stay those of the query itself. They are no hits, but for the liked ones with ``include_liked``.
     """
 
     min_score: float | None = None
     exclude_keys: tuple[str, ...] = ()
     group_by: str | None = None
     group_size: int = 1
+    group_score: GroupScore = GroupScore.BEST
     dedupe: bool = False
     diversity: float = 0.0
     relax_filter: bool = False
     boosts: tuple[Boost, ...] = ()
+    like_keys: tuple[str, ...] = ()
+    unlike_keys: tuple[str, ...] = ()
+    include_liked: bool = False
+
+    @property
+    def has_feedback(self) -> bool:
+        """Whether the query is moved."""
+        return bool(self.like_keys or self.unlike_keys)
+
+    @property
+    def has_mean_groups(self) -> bool:
+        """Whether groups have a score of their own."""
+        return self.group_score is GroupScore.MEAN
+
+    def check(self) -> None:
+        """Raise FilterInvalidError for options that are out of range or do not go together."""
+        if self.group_size < 1:
+            refuse("group_size", f"must be at least 1, got {self.group_size}")
+        if not 0 <= self.diversity <= 1:
+            refuse("diversity", f"must be from 0 to 1, got {self.diversity}")
+        for name, is_set in (("group_size", self.group_size > 1), ("group_score", self.has_mean_groups)):
+            if is_set and self.group_by is None:
+                refuse(name, "needs group_by, the field to group by")
+        if self.has_mean_groups:
+            others: dict[str, object] = {"dedupe": self.dedupe, "boost": self.boosts, "like_keys": self.like_keys}
+            for name, value in (others | {"unlike_keys": self.unlike_keys}).items():
+                if value:
+                    refuse(name, "is not possible with group_score=mean")
+        for name, keys in (("like_keys", self.like_keys), ("unlike_keys", self.unlike_keys)):
+            if len(keys) > MAX_FEEDBACK_KEYS:
+                refuse(name, f"at most {MAX_FEEDBACK_KEYS} items are possible, got {len(keys)}")
+        if both := [key for key in self.like_keys if key in self.unlike_keys]:
+            refuse("unlike_keys", f"{both[0][:80]!r} is among like_keys too")
 
     @property
     def keeps_order(self) -> bool:

@@ -34,8 +34,9 @@ class Hit(ShortRepr):
 
     ``score_problem`` says why the score has no say, where the query is a picture of one colour; None otherwise.
     ``location`` is where its source has it: a path below the folder or the manifest's root, or a member of the zip.
-    The last three are of a search with a ``Refinement``: the value that it was grouped by, whether it passed the
-    filter, and the score with its boosts.
+    ``group`` to ``feedback_score`` are of a search with a ``Refinement``: the value that it was grouped by, whether it
+    passed the filter, the score with its boosts, the score of its group, and the cosine with the query that feedback
+    moved. ``collection`` is of a search in several.
     """
 
     rank: int
@@ -50,6 +51,9 @@ class Hit(ShortRepr):
     group: Scalar | None = field(default=None, repr=False)
     passed_filter: bool = field(default=True, repr=False)
     boosted_score: float | None = field(default=None, repr=False)
+    group_score: float | None = field(default=None, repr=False)
+    feedback_score: float | None = field(default=None, repr=False)
+    collection: str | None = field(default=None, repr=False)
 
     @property
     def normalized_score(self) -> float:
@@ -322,6 +326,17 @@ class Searcher:
         if vector is None or item_id in self.overlay.removed_ids:
             raise ItemNotFoundError(f"the snapshot has no item {item_id}", subject=str(item_id))
         return vector
+
+    def vectors_at(self, positions: Positions) -> Vectors:
+        """The (n, D) vectors of the items at these positions."""
+        count = len(self.snapshot.ids)
+        if self.overlay.is_empty:
+            return self.snapshot.vectors[positions]
+        vectors = np.empty((len(positions), self.snapshot.manifest.dimension), np.float32)
+        is_added = positions >= count
+        vectors[~is_added] = self.snapshot.vectors[positions[~is_added]]
+        vectors[is_added] = self.overlay.vectors[positions[is_added] - count]
+        return vectors
 
     def ids_at(self, positions: Positions) -> Positions:
         """The ids of the items at these positions."""

@@ -53,6 +53,7 @@
     │   ├── CollectionPinnedError       collection-pinned       to a snapshot: takes no changes
     │   ├── VersionMismatchError        version-mismatch        the item has changed since
     │   ├── ItemNotFoundError           item-not-found
+    │   ├── ScoresNotComparableError    scores-not-comparable   of several collections
     │   ├── MetadataInvalidError        metadata-invalid        a value is not of its column's type
     │   ├── ColumnConflictError         column-conflict         items have values of another type
     │   ├── FilterInvalidError          filter-invalid
@@ -93,6 +94,7 @@ from lookalike.errors.collections import (
     MetadataInvalidError,
     RecallTooLowError,
     ResourceError,
+    ScoresNotComparableError,
     SnapshotDamagedError,
     SnapshotNotFoundError,
     VectorError,
@@ -190,6 +192,7 @@ __all__ = [
     "RawWithoutPreviewError",
     "RecallTooLowError",
     "ResourceError",
+    "ScoresNotComparableError",
     "SnapshotDamagedError",
     "SnapshotNotFoundError",
     "SourceEmptyError",

@@ -101,6 +101,12 @@ class ItemNotFoundError(CollectionError):
     code = "item-not-found"
 
 
+class ScoresNotComparableError(CollectionError):
+    """Collections cannot be ranked beside each other: one is not calibrated, or their encoders differ."""
+
+    code = "scores-not-comparable"
+
+
 class MetadataInvalidError(CollectionError):
     """A value of an item's metadata is not of the type of its declared column."""
 

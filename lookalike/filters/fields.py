@@ -52,6 +52,15 @@ class KnownFields:
     columns: Mapping[str, ElementTypes]
     is_complete: bool = True
 
+    @classmethod
+    def merged(cls, collections: Iterable[KnownFields]) -> KnownFields:
+        """The fields of several collections together: a column of any of them, with the types that it has in all."""
+        columns: dict[str, ElementTypes] = {}
+        for known in collections:
+            for name, types in known.columns.items():
+                columns[name] = columns.get(name, frozenset()) | types
+        return cls(columns)
+
     def find(self, name: str) -> Field | None:
         """The field of this name as a filter writes it, None if there is none."""
         if name in BUILT_IN:

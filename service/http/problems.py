@@ -11,6 +11,7 @@ from starlette.responses import Response
 from lookalike.encoder.int8.artifact import SUFFIX, is_quantised
 from lookalike.errors import FilterInvalidError, LookalikeError, MetadataInvalidError
 from service.errors import (
+    CollectionFailedError,
     FieldInvalidError,
     IdempotencyRunningError,
     OverloadedError,
@@ -20,6 +21,8 @@ from service.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+PublicError = RequestError | LookalikeError | UploadError | CollectionFailedError
+"""What a request may be refused with."""
 
 STATUS = {
     "form-invalid": 400,
@@ -50,6 +53,7 @@ STATUS = {
     "encoder-mismatch": 409,
     "calibration-mismatch": 409,
     "key-duplicate": 409,
+    "scores-not-comparable": 409,
     "item-changed": 409,
     "idempotency-running": 409,
     "upload-incomplete": 409,
@@ -199,17 +203,23 @@ class Problem(BaseModel):
     )
 
 
-def problem_of(error: RequestError | LookalikeError | UploadError, *, path: str, request_id: str) -> Problem:
+def problem_of(error: PublicError, *, path: str, request_id: str) -> Problem:
     """The problem document of an error."""
     status = STATUS[error.code]
     fields = error.fields if isinstance(error, FieldInvalidError) else []
-    detail = error.message if isinstance(error, UploadError) else detail_of(error)
+    if isinstance(error, UploadError):
+        detail = error.message
+        fields = [{"field": error.field, "code": error.code, "message": detail}]
+    elif isinstance(error, CollectionFailedError):
+        detail = f"collection {error.collection!r}: {detail_of(error.error)}"
+        field = error.error.subject if isinstance(error.error, FilterInvalidError) else None
+        fields = [{"field": field or "collections", "code": error.code, "message": detail}]
+    else:
+        detail = detail_of(error)
     if isinstance(error, FilterInvalidError):
         fields = [{"field": error.subject or "filter", "code": error.code, "message": error.message}]
     if isinstance(error, MetadataInvalidError):
         fields = [{"field": "metadata", "code": error.code, "message": error.message}]
-    if isinstance(error, UploadError):
-        fields = [{"field": error.field, "code": error.code, "message": error.message}]
     return Problem(
         title=HTTPStatus(status).phrase,
         status=status,
@@ -232,7 +242,7 @@ def detail_of(error: RequestError | LookalikeError) -> str:
     return f"{detail}; {_LOG_HINT}" if public.is_logged else detail
 
 
-def problem_response(error: RequestError | LookalikeError | UploadError, *, path: str, request_id: str) -> Response:
+def problem_response(error: PublicError, *, path: str, request_id: str) -> Response:
     """The response for an error, with the headers that belong to its status."""
     problem = problem_of(error, path=path, request_id=request_id)
     headers = {"Cache-Control": "no-store"}

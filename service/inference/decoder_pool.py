@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -82,6 +82,25 @@ class DecoderPool:
             return PreparedPicture(
                 pixels, picture.width, picture.height, is_plain, picture.format, fingerprint, fingerprint_ms
             )
+
+        return await self._run(self._decoder_threads, work)
+
+    async def prepare_for(
+        self, upload: Upload, encoders: Sequence[ImageEncoder], box: Box = WHOLE_PICTURE
+    ) -> list[PreparedPicture]:
+        """``prepare`` for several encoders, decoded once: as large as the encoder takes it that needs most."""
+
+        def work() -> list[PreparedPicture]:
+            sides = [_fit(encoder, box) for encoder in encoders]
+            known_sides = [side for side in sides if side is not None]
+            fit = max(known_sides) if len(known_sides) == len(sides) else None
+            picture = decode(upload.read(), limits=self.limits, name=upload.name, fit=fit)
+            part = crop(picture.pixels, box)
+            is_plain = is_plain_picture(part)
+            return [
+                PreparedPicture(encoder.prepare(part), picture.width, picture.height, is_plain, picture.format)
+                for encoder in encoders
+            ]
 
         return await self._run(self._decoder_threads, work)
 

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Query as QueryString
 
 from lookalike.catalogue.snapshot_filter import Check
+from lookalike.collection.merged_search import check_merged
+from lookalike.collection.refinement import PLAIN
 from service.box import WHOLE_PICTURE
 from service.cancellation import search_with_check
 from service.dependencies.admit import admit_form
@@ -18,10 +20,16 @@ from service.http.forms import form_schema
 from service.http.path_params import Name
 from service.http.responses import json_response
 from service.schemas.requests import BatchForm, CollectionSearchForm, FacetsQuery, SearchForm
-from service.schemas.search_responses import BatchAnswer, FacetAnswer, FacetsAnswer, SearchAnswer
-from service.search import TIERS_WEIGHT, ItemPartQuery, KeyQuery, PictureQuery, PicturesQuery, Query
-from service.search_options import FilterText, SearchOptions
-from service.search_requests import run_batch, run_search
+from service.schemas.search_responses import (
+    BatchAnswer,
+    CollectionsSearchAnswer,
+    FacetAnswer,
+    FacetsAnswer,
+    SearchAnswer,
+)
+from service.search import TIERS_WEIGHT, ItemPartQuery, KeyQuery, LikedQuery, PictureQuery, PicturesQuery, Query
+from service.search_options import FilterText, SearchOptions, fields_checked
+from service.search_requests import run_batch, run_merged_search, run_search
 from service.services import ServicesDependency
 
 router = APIRouter(tags=["search"], route_class=FastRoute)
@@ -29,11 +37,24 @@ BATCH_WEIGHT = 4
 """A batch may be as large as so many single pictures, and takes as many permits."""
 
 
-@router.post("/search", operation_id="search", response_model=SearchAnswer, openapi_extra=form_schema(SearchForm))
+@router.post(
+    "/search",
+    operation_id="search",
+    response_model=SearchAnswer | CollectionsSearchAnswer,
+    openapi_extra=form_schema(SearchForm),
+)
 async def search(request: Request, services: ServicesDependency) -> Response:
-    """The k indexed pictures most similar to a picture, or to an indexed one, best first."""
+    """The k indexed pictures most similar to a picture, or to an indexed one, best first; in one collection or several.
+
+    With `collections` the answer has every hit's `collection`, and by collection what it else has once.
+    """
     async with admit_form(request, services, SearchForm, pictures=1, weight=_permits) as form:
         options = SearchOptions.from_request(form, request.query_params.multi_items())
+        if form.collections:
+            _check_collections(form, options)
+            return await run_merged_search(request, services, form, _query_of(form), options)
+        if form.rank_by is not None:
+            raise FieldInvalidError("rank_by needs collections, whose hits are ranked by it", subject="rank_by")
         return await run_search(request, services, form.collection, _query_of(form), options)
 
 
@@ -50,9 +71,28 @@ async def search_collection(request: Request, services: ServicesDependency, name
         return await run_search(request, services, name, _query_of(form), options)
 
 
+def _check_collections(form: SearchForm, options: SearchOptions) -> None:
+    """Raise FieldInvalidError for what a search in several collections cannot have."""
+    if form.tiers:
+        raise FieldInvalidError("tiers is possible in one collection only, not in several", subject="tiers")
+    if form.key is None and form.collection is not None:
+        raise FieldInvalidError("send collection or collections, not both", subject="collection")
+    if form.key is not None and form.collection not in form.collections:
+        names = ", ".join(form.collections)
+        raise FieldInvalidError(
+            f"with key and collections, collection is the one of them that has the item: {names}", subject="collection"
+        )
+    with fields_checked():
+        check_merged(options.refinement or PLAIN)
+
+
 def _query_of(form: CollectionSearchForm) -> Query:
+    if form.like_keys and not form.image and form.key is None:
+        return _liked_query(form)
     if bool(form.image) is (form.key is not None):
-        raise ImageMissingError("send exactly one of image (a file) and key (of an indexed picture)")
+        raise ImageMissingError(
+            "send exactly one of image (a file) and key (of an indexed picture), or like_keys alone"
+        )
     if form.key is not None:
         return KeyQuery(form.key) if form.box is None else ItemPartQuery(form.key, form.box)
     if len(form.image) == 1:
@@ -63,9 +103,21 @@ def _query_of(form: CollectionSearchForm) -> Query:
     return PicturesQuery(form.image, form.combine)
 
 
+def _liked_query(form: CollectionSearchForm) -> Query:
+    for field, is_sent in (("box", form.box is not None), ("tiers", form.tiers)):
+        if is_sent:
+            raise FieldInvalidError(
+                f"{field} is possible with a picture or a key, not with like_keys alone", subject=field
+            )
+    return LikedQuery(form.like_keys, form.combine)
+
+
 def _permits(form: CollectionSearchForm) -> int:
     """As many as pictures are decoded, up to those of a batch."""
-    return TIERS_WEIGHT if form.tiers else max(1, min(len(form.image), BATCH_WEIGHT))
+    if form.tiers:
+        return TIERS_WEIGHT
+    collection_count = len(form.collections) if isinstance(form, SearchForm) else 1
+    return max(1, min(len(form.image) * collection_count, BATCH_WEIGHT))
 
 
 @router.post(

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from lookalike.collection.refinement import MAX_BOOSTS, MAX_WEIGHT, Boost
+from lookalike.collection.merged_search import MAX_COLLECTIONS
+from lookalike.collection.refinement import MAX_BOOSTS, MAX_FEEDBACK_KEYS, MAX_WEIGHT, Boost, GroupScore
 from service.http.json_form import IN_JSON
 
 MAX_FACETS = 8
@@ -41,13 +42,6 @@ class Fallback(StrEnum):
 
     NONE = "none"
     RELAX_FILTER = "relax_filter"
-
-
-class Combine(StrEnum):
-    """What the score of an item is where there are several pictures."""
-
-    BEST = "best"
-    MEAN = "mean"
 
 
 def _parse_json(text: str) -> Any:
@@ -117,6 +111,16 @@ FacetNames = Annotated[
     BeforeValidator(_name_parser(MAX_FACETS)),
     WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
 ]
+FeedbackKeys = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_name_parser(MAX_FEEDBACK_KEYS)),
+    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
+]
+CollectionNames = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_name_parser(MAX_COLLECTIONS)),
+    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
+]
 ExcludedKeys = Annotated[
     tuple[str, ...],
     BeforeValidator(_name_parser(MAX_EXCLUDED)),
@@ -165,6 +169,11 @@ class RefinementFields(BaseModel):
     group_size: int | None = Field(
         default=None, ge=1, le=100, description="With group_by: how many items of each group, 1 if it is not sent."
     )
+    group_score: GroupScore = Field(
+        default=GroupScore.BEST,
+        description="With group_by: rank groups by the score of their best item, or by the mean, over the pictures of "
+        "the query, of the best cosine that an item of the group has with each (`group_score` of the hits).",
+    )
     dedupe: bool = Field(
         default=False, description="Leave out items whose file has the same bytes as that of a better hit."
     )
@@ -187,6 +196,17 @@ class RefinementFields(BaseModel):
         f"a numeric field is added to the score; the weights are at most {MAX_WEIGHT} in sum, signs aside. Ranked so "
         "among the best 10 k, of 200 at least and 2000 at most.",
     )
+
+    like_keys: FeedbackKeys = Field(
+        default=(),
+        description=f"More like these: up to {MAX_FEEDBACK_KEYS} keys of items, between commas or as a JSON list. Hits "
+        "are ranked by a query that is moved towards them (`feedback_score`); their `score` stays the cosine with the "
+        "query itself.",
+    )
+    unlike_keys: FeedbackKeys = Field(
+        default=(), description="Less like these, likewise: the query is moved away from them, and they are no hits."
+    )
+    include_liked: bool = Field(default=False, description="Let the items of like_keys be hits too.")
 
 
 class PageFields(RefinementFields):

@@ -7,6 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from lookalike.collection.candidates import Combine
+from lookalike.collection.merged_search import MAX_COLLECTIONS, RankBy
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
 from service.box import Box, parse_box
 from service.http.forms import File, Form
@@ -14,7 +16,7 @@ from service.http.json_form import IN_JSON
 from service.schemas.refinement_fields import (
     MAX_FACETS,
     MAX_LISTED,
-    Combine,
+    CollectionNames,
     FacetNames,
     FilterField,
     ListedKeys,
@@ -102,6 +104,16 @@ class SearchForm(CollectionSearchForm):
     """A picture, or the key of an indexed one, and how and where to search."""
 
     collection: Collection = None
+    collections: CollectionNames = Field(
+        default=(),
+        description=f"Instead of collection: 1 to {MAX_COLLECTIONS} names, between commas or as a JSON list, of which "
+        "the best hits of all are wanted. With key, collection is the one of them that has the item.",
+    )
+    rank_by: RankBy | None = Field(
+        default=None,
+        description="With collections, what their hits are ranked by: confidence, for which all of them have to be "
+        "calibrated, or score, for which all need the same encoder. Without it: confidence.",
+    )
 
 
 class _BatchFields(Form):

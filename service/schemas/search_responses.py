@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema
 
 from lookalike.catalogue.snapshot_filter import Facet
+from lookalike.collection.merged_search import RankBy
 from lookalike.thresholds import Threshold
 from lookalike.tiers import Tier
 from service.http.problems import Problem
@@ -118,20 +119,41 @@ class HitAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     passed_filter: Annotated[bool, Field(description="Whether it passed the filter; false only with `fallback`.")] = (
         True
     )
-    boosted_score: Annotated[float | None, Field(description="`score` with its boosts; null without `boost`.")] = None
+    boosted_score: Annotated[
+        float | None,
+        Field(description="`score`, or with feedback `feedback_score`, with its boosts; null without `boost`."),
+    ] = None
+    group_score: Annotated[
+        float | None,
+        Field(
+            description="The mean, over the pictures of the query, of the best cosine that an item of the group has "
+            "with each; null without `group_score=mean`."
+        ),
+    ] = None
+    feedback_score: Annotated[
+        float | None,
+        Field(
+            description="The cosine with the query as `like_keys` and `unlike_keys` moved it, by which hits are "
+            "ranked; null without them."
+        ),
+    ] = None
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """For the OpenAPI document: pydantic sees a model of the same fields."""
-        return handler(_model_of_hit())
+        return handler(_model_of_hit(cls))
+
+
+class CollectionHitAnswer(HitAnswer, frozen=True, kw_only=True, gc=False):
+    """One neighbour in one of several collections."""
+
+    collection: str
 
 
 @cache
-def _model_of_hit() -> type[BaseModel]:
-    fields: dict[str, Any] = {
-        name: (hint, ...) for name, hint in get_type_hints(HitAnswer, include_extras=True).items()
-    }
-    return create_model(HitAnswer.__name__, __doc__="One neighbour.", **fields)
+def _model_of_hit(kind: type[HitAnswer]) -> type[BaseModel]:
+    fields: dict[str, Any] = {name: (hint, ...) for name, hint in get_type_hints(kind, include_extras=True).items()}
+    return create_model(kind.__name__, __doc__=(kind.__doc__ or "").partition(";")[0], **fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +222,35 @@ class SearchAnswer:
         Fallback | None, Field(description="relax_filter where hits were added that do not pass the filter; else null.")
     ]
     took_ms: Milliseconds  # last, so that a cached response is completed with its times by appending them
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionsSearchAnswer:
+    """The best hits of several collections; what a ``SearchAnswer`` has once is here an object by collection."""
+
+    collections: Annotated[list[str], Field(description="As they were sent.")]
+    snapshot: Annotated[dict[str, int], Field(description="By collection, the number of the snapshot that answered.")]
+    encoder: dict[str, str]
+    rank_by: RankBy
+    results: list[CollectionHitAnswer]
+    threshold: dict[str, ThresholdAnswer]
+    query: QueryAnswer
+    best_score: Annotated[
+        dict[str, Score | None],
+        Field(description="By collection, the best score of an item that passes the filter, even below min_score."),
+    ]
+    exhausted: Annotated[bool, Field(description="Whether there are no further hits in any of them.")]
+    next_cursor: Annotated[
+        str | None, Field(description="Send it as `cursor`, with the same query, for the next page; null on the last.")
+    ]
+    passing: Annotated[
+        dict[str, int] | None, Field(description="By collection, how many items pass the filter; null without one.")
+    ]
+    facets: Annotated[
+        dict[str, dict[str, FacetAnswer]] | None,
+        Field(description="By collection and column, of the columns that it has; null where none was asked for."),
+    ]
+    took_ms: Milliseconds
 
 
 @dataclass(frozen=True, slots=True)

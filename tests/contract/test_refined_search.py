@@ -6,7 +6,7 @@ With live changes too, and where each page is asked of a search that was begun a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from lookalike.catalogue.database import Database
 from lookalike.catalogue.live_changes import LiveChange
 from lookalike.catalogue.records import ItemDraft, NewItem
 from lookalike.catalogue.repository import Catalogue
-from lookalike.collection.candidates import QueryVectors
+from lookalike.collection.candidates import Combine, QueryVectors
+from lookalike.collection.feedback import LIKED_WEIGHT, UNLIKED_WEIGHT
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.refined_search import RefinedSearch
-from lookalike.collection.refinement import Boost, Refinement
+from lookalike.collection.refinement import Boost, GroupScore, Refinement
 from lookalike.collection.searcher import Searcher
 from lookalike.filters import ANY_FIELDS, parse_filter
 from tests.contract.test_filter_property import FILTERS, SCALARS, kind, passes, place
@@ -42,17 +43,30 @@ DRAFTS = st.fixed_dictionaries(
 COMPLETE = {"product_id": "p-1", "content": 0, "metadata": {"b": "mug"}, "popularity": 3}
 """An item with a value in each column, so that none is unknown."""
 CHANGES = st.lists(st.tuples(st.integers(0, 25), st.one_of(st.none(), DRAFTS)), max_size=6)
-REFINEMENTS = st.builds(
-    Refinement,
-    min_score=st.sampled_from([None, None, -0.2, 0.3]),
-    exclude_keys=st.sampled_from([(), (), ("1", "3", "none such"), ("0", "20")]),
-    group_by=st.sampled_from([None, "product_id", "b", "key", "height"]),
-    group_size=st.integers(1, 3),
-    dedupe=st.booleans(),
-    diversity=st.sampled_from([0.0, 0.0, 0.3, 1.0]),
-    relax_filter=st.booleans(),
-    boosts=st.sampled_from([(), (), (Boost(field="popularity", weight=0.3, scale=20),)]),
+FIELDS = st.sampled_from(["product_id", "b", "key", "height"])
+COMMON: dict[str, st.SearchStrategy[Any]] = {
+    "min_score": st.sampled_from([None, None, -0.2, 0.3]),
+    "exclude_keys": st.sampled_from([(), (), ("1", "3", "none such"), ("0", "20")]),
+    "diversity": st.sampled_from([0.0, 0.0, 0.3, 1.0]),
+    "relax_filter": st.booleans(),
+}
+OTHERS: dict[str, st.SearchStrategy[Any]] = {
+    "dedupe": st.booleans(),
+    "boosts": st.sampled_from([(), (), (Boost(field="popularity", weight=0.3, scale=20),)]),
+    "include_liked": st.booleans(),
+}
+REFINEMENTS = st.one_of(
+    st.builds(Refinement, **COMMON, **OTHERS),
+    st.builds(Refinement, **COMMON, **OTHERS, group_by=FIELDS, group_size=st.integers(1, 3)),
+    st.builds(
+        Refinement, **COMMON, group_by=FIELDS, group_size=st.integers(1, 3), group_score=st.just(GroupScore.MEAN)
+    ),
 )
+FEEDBACK = st.one_of(
+    st.just(((), ())),
+    st.tuples(st.lists(st.integers(0, 30), max_size=3), st.lists(st.integers(0, 30), max_size=2)),
+)
+"""Numbers of items that are liked, and of those that are not."""
 
 
 @dataclass
@@ -80,10 +94,44 @@ def value_of(item: Item, field: str) -> Any:
     return item.key if field == "key" else item.draft.metadata.get(field)
 
 
-def shown_scores(item: Item, queries: np.ndarray, refinement: Refinement) -> tuple[float, float]:
+@dataclass
+class Scores:
+    """The definitions of scores: of the item itself, what it is ranked by, and its cosines with the pictures."""
+
+    queries: np.ndarray
+    combine: Combine
+    moved: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, queries: np.ndarray, combine: Combine, items: list[Item], refinement: Refinement) -> Scores:
+        vectors = {item.key: item.vector for item in items}
+        base = queries.astype(np.float64)
+        if combine is Combine.MEAN:
+            base = base.mean(axis=0, keepdims=True)
+            base /= np.linalg.norm(base)
+        if not (refinement.like_keys or refinement.unlike_keys):
+            return cls(queries, combine)
+        for keys, weight in ((refinement.like_keys, LIKED_WEIGHT), (refinement.unlike_keys, -UNLIKED_WEIGHT)):
+            if keys:
+                base = base + weight * np.mean([vectors[key] for key in keys], axis=0)
+        return cls(queries, combine, base / np.linalg.norm(base, axis=1, keepdims=True))
+
+    def own(self, item: Item) -> float:
+        cosines = self.queries @ item.vector
+        return float(cosines.max() if self.combine is Combine.BEST else cosines.mean())
+
+    def feedback(self, item: Item) -> float | None:
+        return None if self.moved is None else float((self.moved @ item.vector).max())
+
+    def of_group(self, items: list[Item]) -> float:
+        return float(np.max([self.queries @ item.vector for item in items], axis=0).mean())
+
+
+def shown_scores(item: Item, scores: Scores, refinement: Refinement) -> tuple[float, float]:
     """The cosine, and what is ranked by."""
-    score = float((queries @ item.vector).max())
-    ranked = score
+    score = scores.own(item)
+    moved = scores.feedback(item)
+    ranked = score if moved is None else moved
     for boost in refinement.boosts:
         value = item.draft.metadata.get(boost.field)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -91,50 +139,81 @@ def shown_scores(item: Item, queries: np.ndarray, refinement: Refinement) -> tup
     return score, ranked
 
 
-def expected_groups(
-    items: list[Item], queries: np.ndarray, refinement: Refinement, node: dict[str, Any] | None, k: int
-) -> list[list[tuple[str, bool]]]:
-    """The definition: groups of keys, each with whether it passes the filter."""
-    scores = {item.key: shown_scores(item, queries, refinement) for item in items}
-    ordered = sorted(items, key=lambda item: (-scores[item.key][1], -scores[item.key][0], item.order))
-    ordered = [item for item in ordered if item.key not in refinement.exclude_keys]
-    low = -2 if refinement.min_score is None else np.float32(refinement.min_score)
-    ordered = [item for item in ordered if scores[item.key][0] >= low]
-    seen_groups: set[Any] = set()
-    digests: set[str] = set()
+Groups = list[list[Item]]
 
-    def is_new(item: Item) -> bool:
-        return not refinement.dedupe or item.draft.content_digest not in digests
 
-    def groups_among(candidates: list[Item]) -> list[list[Item]]:
+class Definition:
+    """What a search with a refinement is, in plain Python over all items."""
+
+    def __init__(self, items: list[Item], definition: Scores, refinement: Refinement) -> None:
+        self.definition, self.refinement = definition, refinement
+        self.scores = {item.key: shown_scores(item, definition, refinement) for item in items}
+        self.group_scores: dict[str, float] = {}
+        self.seen_groups: set[Any] = set()
+        self.digests: set[str] = set()
+        left_out = {*refinement.exclude_keys, *refinement.unlike_keys}
+        left_out |= set() if refinement.include_liked else set(refinement.like_keys)
+        ordered = sorted(items, key=lambda item: (-self.scores[item.key][1], -self.scores[item.key][0], item.order))
+        self.ordered = [item for item in ordered if item.key not in left_out]
+        if not self.is_mean:
+            self.ordered = [item for item in self.ordered if self.is_high_enough(item)]
+
+    @property
+    def is_mean(self) -> bool:
+        return self.refinement.group_score is GroupScore.MEAN
+
+    def groups(self, node: dict[str, Any] | None, k: int) -> list[list[tuple[str, bool]]]:
+        """Groups of keys, each with whether it passes the filter."""
+        passing = [item for item in self.ordered if node is None or passes(dict(item.draft.metadata), node)]
+        groups = self.groups_among(passing)
+        result = [[(item.key, True) for item in group] for group in groups]
+        if self.refinement.relax_filter and len(groups) < k:
+            others = [item for item in self.ordered if item not in passing]
+            result += [[(item.key, False) for item in group] for group in self.groups_among(others)]
+        return result
+
+    def groups_among(self, candidates: list[Item]) -> Groups:
+        return self.diversified((self.mean_groups if self.is_mean else self.best_groups)(candidates))
+
+    def best_groups(self, candidates: list[Item]) -> Groups:
         groups = []
         for item in candidates:
-            if not is_new(item):
+            name = self.name_of(item)
+            if not self.is_new(item) or name in self.seen_groups:
                 continue
-            value = None if refinement.group_by is None else value_of(item, refinement.group_by)
-            name = None if value is None else (kind(value), place(value))
-            if name is not None and name in seen_groups:
-                continue
-            seen_groups.add(name)
+            self.seen_groups |= set() if name is None else {name}
             group = [item]
-            digests.add(item.draft.content_digest)
+            self.digests.add(item.draft.content_digest)
             for other in candidates if name is not None else []:
-                other_value = value_of(other, str(refinement.group_by))
-                if other is item or other_value is None or (kind(other_value), place(other_value)) != name:
-                    continue
-                if len(group) < refinement.group_size and is_new(other):
-                    digests.add(other.draft.content_digest)
+                is_member = other is not item and self.name_of(other) == name
+                if is_member and len(group) < self.refinement.group_size and self.is_new(other):
+                    self.digests.add(other.draft.content_digest)
                     group.append(other)
             groups.append(group)
-        return diversified(groups)
+        return groups
 
-    def diversified(groups: list[list[Item]]) -> list[list[Item]]:
-        weight, left, chosen = refinement.diversity, list(groups), list[list[Item]]()
+    def mean_groups(self, candidates: list[Item]) -> Groups:
+        """All items that pass count for the score of a group, and the best that are high enough are its hits."""
+        by_name: dict[Any, list[Item]] = {}
+        for item in candidates:
+            name = self.name_of(item)
+            by_name.setdefault(("item", item.key) if name is None else name, []).append(item)
+        groups = []
+        for name in sorted(by_name, key=lambda name: -self.definition.of_group(by_name[name])):
+            hits = [item for item in by_name[name] if self.is_high_enough(item)][: self.refinement.group_size]
+            if hits and name not in self.seen_groups:
+                self.seen_groups.add(name)
+                self.group_scores[hits[0].key] = self.definition.of_group(by_name[name])
+                groups.append(hits)
+        return groups
+
+    def diversified(self, groups: Groups) -> Groups:
+        weight, left, chosen = self.refinement.diversity, list(groups), Groups()
         while left and weight:
             best = max(
                 left,
                 key=lambda group: (
-                    (1 - weight) * scores[group[0].key][1]
+                    (1 - weight) * self.relevance(group[0])
                     - weight * max((float(group[0].vector @ other[0].vector) for other in chosen), default=0.0)
                 ),
             )
@@ -142,13 +221,19 @@ def expected_groups(
             chosen.append(best)
         return chosen if weight else groups
 
-    passing = [item for item in ordered if node is None or passes(dict(item.draft.metadata), node)]
-    groups = groups_among(passing)
-    result = [[(item.key, True) for item in group] for group in groups]
-    if refinement.relax_filter and len(groups) < k:
-        others = [item for item in ordered if item not in passing]
-        result += [[(item.key, False) for item in group] for group in groups_among(others)]
-    return result
+    def relevance(self, head: Item) -> float:
+        return self.group_scores.get(head.key, self.scores[head.key][1])
+
+    def name_of(self, item: Item) -> Any:
+        value = None if self.refinement.group_by is None else value_of(item, self.refinement.group_by)
+        return None if value is None else (kind(value), place(value))
+
+    def is_high_enough(self, item: Item) -> bool:
+        low = self.refinement.min_score
+        return low is None or bool(self.scores[item.key][0] >= np.float32(low))
+
+    def is_new(self, item: Item) -> bool:
+        return not self.refinement.dedupe or item.draft.content_digest not in self.digests
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -210,8 +295,10 @@ def fill(
     k=st.integers(1, 9),
     seed=st.integers(0, 999),
     query_count=st.integers(1, 3),
+    combine=st.sampled_from(Combine),
+    feedback=FEEDBACK,
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_pages_of_a_refined_search_are_what_its_definition_says(
     catalogue: Catalogue,
     folder: Path,
@@ -222,17 +309,24 @@ def test_pages_of_a_refined_search_are_what_its_definition_says(
     k: int,
     seed: int,
     query_count: int,
+    combine: Combine,
+    feedback: tuple[list[int], list[int]],
 ) -> None:
     shop = Shop(CollectionLayout.of(folder, f"shop-{next(NAMES)}"), catalogue)
     searcher, items = fill(shop, [*drafts, COMPLETE], changes, seed)
     queries = unit(np.random.default_rng(seed + 1000), query_count)
     condition = None if node is None else parse_filter(node, ANY_FIELDS)
+    if refinement.group_score is GroupScore.BEST:
+        liked, unliked = ([items[number % len(items)].key for number in numbers] for numbers in feedback)
+        unliked = [key for key in unliked if key not in liked]
+        refinement = replace(refinement, like_keys=tuple(dict.fromkeys(liked)), unlike_keys=tuple(unliked))
 
     def begin() -> RefinedSearch:
-        return RefinedSearch(searcher, QueryVectors(queries), k, refinement, condition=condition)
+        return RefinedSearch(searcher, QueryVectors.of(queries, combine), k, refinement, condition=condition)
 
     search = begin()
-    expected = expected_groups(items, queries, refinement, node, k)
+    definition = Scores.of(queries, combine, items, refinement)
+    expected = Definition(items, definition, refinement).groups(node, k)
     for start in range(0, len(expected) + k, k):
         page = [item for group in expected[start : start + k] for item in group]
         for running in (search, begin()):
@@ -241,8 +335,12 @@ def test_pages_of_a_refined_search_are_what_its_definition_says(
             assert running.has_more(start + k) == (len(expected) > start + k)
         by_key = {item.key: item for item in items}
         for hit in hits:
-            score, ranked = shown_scores(by_key[hit.key], queries, refinement)
+            score, ranked = shown_scores(by_key[hit.key], definition, refinement)
             assert abs(hit.score - score) < 1e-6
+            moved = definition.feedback(by_key[hit.key])
+            assert (hit.feedback_score is None) == (moved is None)
+            assert moved is None or abs(float(hit.feedback_score or 0) - moved) < 1e-6
+            assert (hit.group_score is not None) == (refinement.group_score is GroupScore.MEAN)
             assert hit.boosted_score is None or abs(hit.boosted_score - ranked) < 1e-6
             if refinement.group_by is not None:
                 assert hit.group == value_of(by_key[hit.key], refinement.group_by) or hit.group is not None

@@ -69,3 +69,53 @@ def test_the_library_takes_a_filter_as_text_and_as_a_dict_and_counts(run: Run, s
         assert facet.distinct == 4
         with pytest.raises(LookalikeError, match=r"filter\.price\.lt: must be a number"):
             collection.search("nowhere.jpg", where={"price": {"lt": "cheap"}})
+
+
+def test_one_of_each_group_no_copies_and_none_that_is_excluded(run: Run, shop: Path, tmp_path: Path) -> None:
+    def answer(*flags: str) -> list[tuple[str, object]]:
+        results = run("search", shop, "-c", "shop", *flags, "--json").answer["results"]
+        return [(hit["key"], hit["group"]) for hit in results]
+
+    order = [key for key, _ in answer()]
+    first_of: dict[str, str] = {}
+    for key in order:
+        first_of.setdefault(ROWS[int(key)].split(",")[0], key)
+    assert answer("--group-by", "category") == [(key, category) for category, key in first_of.items()]
+    assert answer("--exclude-key", "0", "--exclude-key", "4") == [(key, None) for key in order if key not in "04"]
+    (tmp_path / "img" / "copy.png").write_bytes(shop.read_bytes())
+    with (tmp_path / "rows.csv").open("a") as rows:
+        rows.write("img/copy.png,copy,mug,1,,\n")
+    assert run("index", tmp_path / "rows.csv", "-c", "shop").code == 0
+    assert len(answer()) == 7
+    once = {key for key, _ in answer("--dedupe")}
+    assert once in ({*"12345", "0"}, {*"12345", "copy"})
+    nothing = run("search", shop, "-c", "shop", *(word for key in (*order, "copy") for word in ("--exclude-key", key)))
+    assert nothing.out.strip().endswith("no picture is left")
+
+
+def test_more_like_one_picture_and_less_like_another(run: Run, shop: Path) -> None:
+    results = run("search", shop, "-c", "shop", "--like", "1", "--unlike", "2", "--json").answer["results"]
+    assert sorted(hit["key"] for hit in results) == ["0", "3", "4", "5"]
+    scores = [hit["feedback_score"] for hit in results]
+    assert scores == sorted(scores, reverse=True)
+    table = run("search", shop, "-c", "shop", "--like", "1").out
+    assert "1.000" in next(line for line in table.splitlines() if line.endswith("(similar)"))
+    assert "below the threshold" not in table
+    refused = run("search", shop, "-c", "shop", "--like", "none", "--json")
+    assert (refused.code, refused.events[-1]["code"]) == (1, "item-not-found")
+
+
+def test_the_best_of_two_collections(run: Run, shop: Path, tmp_path: Path) -> None:
+    other = write_pictures(tmp_path / "other", 3, start=40)
+    assert run("index", tmp_path / "other", "-c", "second").code == 0
+    answer = run("search", other[0], "-c", "shop", "-c", "second", "-k", "20", "--json").answer
+    assert len(answer["results"]) == 9
+    assert (answer["results"][0]["collection"], answer["results"][0]["path"]) == ("second", str(other[0]))
+    confidences = [hit["confidence"] for hit in answer["results"]]
+    assert confidences == sorted(confidences, reverse=True)
+    assert set(answer["threshold"]) == {"shop", "second"}
+    table = run("search", other[0], "-c", "shop", "-c", "second", "--rank-by", "score").out
+    assert f"second/{other[0].name}" in table
+    assert "shop/0" in table
+    refused = run("search", shop, "-c", "shop", "-c", "none", "--json")
+    assert (refused.code, refused.events[-1]["code"]) == (1, "collection-not-found")

@@ -112,7 +112,15 @@ def serving(data: Path, **options: Any) -> Iterator[Service]:
         yield service
 
 
-def index(data: Path, name: str, source: Path, encoder: str = "bundled", *, reencode: bool = False) -> int:
+def index(
+    data: Path,
+    name: str,
+    source: Path,
+    encoder: str = "bundled",
+    *,
+    input_size: int | None = None,
+    reencode: bool = False,
+) -> int:
     """Index a source into a collection as the command does, whatever it has lost; the number of the snapshot."""
     places = Places(data, encoders=data / "encoders")
     limits = ImageLimits()
@@ -121,7 +129,7 @@ def index(data: Path, name: str, source: Path, encoder: str = "bundled", *, reen
     try:
         summary = index_collection(
             places,
-            IndexRequest(name, str(source), None, EncoderRequest(encoder)),
+            IndexRequest(name, str(source), None, EncoderRequest(encoder, input_size=input_size)),
             catalogue=catalogue,
             options=RunOptions(
                 PipelineOptions(limits=limits),

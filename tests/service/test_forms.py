@@ -16,8 +16,9 @@ PICTURE = encode_png(make_picture(1))
 FILE = {"image": ("a.png", PICTURE)}
 TEXT = 64 * 1024
 SEARCH_FIELDS = (
-    "image, combine, key, k, min_score, threshold, box, tiers, filter, fallback, group_by, group_size, dedupe, "
-    "exclude_keys, diversity, boost, facets, cursor, collection"
+    "image, combine, key, k, min_score, threshold, box, tiers, filter, fallback, group_by, group_size, group_score, "
+    "dedupe, exclude_keys, diversity, boost, like_keys, unlike_keys, include_liked, facets, cursor, collection, "
+    "collections, rank_by"
 )
 
 
@@ -127,8 +128,8 @@ def test_a_body_that_is_no_form_is_refused(service: Service, headers: dict[str, 
 
 
 FIELDS = {
-    "/search": 19,
-    "/search/batch": 13,
+    "/search": 25,
+    "/search/batch": 17,
     "/compare": 7,
     "/cosine_similarity_score": 2,
     "/embed": 5,

@@ -67,6 +67,8 @@ def test_an_answer_says_what_it_is_an_answer_to(service: Service, shop: Shop) ->
         "group": None,
         "passed_filter": True,
         "boosted_score": None,
+        "group_score": None,
+        "feedback_score": None,
     }
     assert set(took) == {"decode", "encode", "search", "catalogue", "total"}
     assert response.headers["x-snapshot"] == "1"

@@ -138,9 +138,9 @@ def _one_kind(schema: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"{_one_kind(schema['items'])}, {schema.get('minItems', 0)} to {schema.get('maxItems', 'any')} times"
     kind = {"integer": "whole number", "string": "text"}.get(schema.get("type", ""), schema.get("type", ""))
-    if "minimum" in schema:
-        return f"{kind} {schema['minimum']:g} to {schema['maximum']:g}"
-    return str(kind)
+    if "minimum" not in schema:
+        return str(kind)
+    return f"{kind} {schema['minimum']:g}" + (f" to {schema['maximum']:g}" if "maximum" in schema else " and more")
 
 
 def _markdown(text: str) -> str:

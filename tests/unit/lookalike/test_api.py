@@ -15,6 +15,7 @@ import pytest
 
 import lookalike
 from lookalike import (
+    Boost,
     Calibration,
     Collection,
     ColumnSummary,
@@ -110,6 +111,7 @@ def collection(tmp_path: Path) -> Iterator[Collection]:
 
 
 EXAMPLES: dict[str, Callable[[], object]] = {
+    "Boost": lambda: Boost(field=LONG, weight=1 / 3),
     "Calibration": calibration,
     "ColumnSummary": lambda: ColumnSummary(LONG, frozenset({ElementType(kind) for kind in ValueType}), 1),
     "Encoder": lambda: Encoder(TinyEncoder()),
@@ -135,7 +137,7 @@ EXAMPLES: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in lookalike.__all__ if name not in {"Collection", "prepare"}])
+@pytest.mark.parametrize("name", [name for name in lookalike.__all__ if not name.islower() and name != "Collection"])
 def test_what_a_public_object_prints_fits_a_screen(name: str) -> None:
     example = EXAMPLES[name]()
     assert isinstance(example, getattr(lookalike, name))

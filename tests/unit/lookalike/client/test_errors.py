@@ -35,11 +35,13 @@ KINDS = {
     413: InvalidRequestError,
     415: InvalidRequestError,
     422: InvalidRequestError,
+    423: ConflictError,
     429: TooBusyError,
     500: ServiceFailedError,
     502: ServiceFailedError,
     503: UnavailableError,
     504: ServiceFailedError,
+    507: ServiceFailedError,
 }
 
 

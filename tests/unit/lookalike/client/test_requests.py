@@ -46,7 +46,7 @@ def test_a_method_of_both_takes_and_gives_the_same(name: str) -> None:
     assert written[0] == written[1]
     assert one.__doc__ == other.__doc__
     if name != "__init__":
-        is_iterator = name.startswith("iter_")
+        is_iterator = name.startswith(("iter_", "follow_"))
         assert inspect.isasyncgenfunction(other) is is_iterator
         assert inspect.iscoroutinefunction(other) is not is_iterator
 

@@ -1,0 +1,104 @@
+"""How a search chooses its hits beyond their scores, as keyword arguments of ``Collection.search`` and others."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, TypedDict, TypeVar, cast
+
+from lookalike.collection.candidates import Combine
+from lookalike.collection.merged_search import RankBy
+from lookalike.collection.refinement import PLAIN, Boost, GroupScore, Refinement
+from lookalike.filters.builder import refuse
+
+CombineName = Literal["best", "mean"]
+RankByName = Literal["confidence", "score"]
+E = TypeVar("E", Combine, GroupScore, RankBy)
+
+
+class SearchOptions(TypedDict, total=False):
+    """The options of a search; docs/search.md says what they do, and in which order.
+
+    - ``group_by``, ``group_size``, ``group_score``: k groups of items with one value of a column, or of product_id.
+    - ``dedupe``: leave out items whose file has the same bytes as that of a better hit.
+    - ``exclude_keys``: leave out these items.
+    - ``diversity``: from 0 to 1, how much likeness to the hits before counts against an item.
+    - ``boost``: numeric columns that move the ranking.
+    - ``fallback``: ``"relax_filter"`` to go on with the best that do not pass, where fewer than k do.
+    - ``like_keys``, ``unlike_keys``, ``include_liked``: items that the query is moved towards, and away from.
+    """
+
+    group_by: str
+    group_size: int
+    group_score: Literal["best", "mean"]
+    dedupe: bool
+    exclude_keys: Sequence[str]
+    diversity: float
+    boost: Boost | Sequence[Boost]
+    fallback: Literal["none", "relax_filter"]
+    like_keys: Sequence[str]
+    unlike_keys: Sequence[str]
+    include_liked: bool
+
+
+def refinement_of(options: SearchOptions, min_score: float | None = None) -> Refinement:
+    """The options as the search takes them.
+
+    Raises TypeError for an option that there is not, and FilterInvalidError for one that is out of range, or not
+    possible with another.
+    """
+    _check_names(options)
+    if "group_size" in options and "group_by" not in options:
+        refuse("group_size", "needs group_by, the field to group by")
+    boost = options.get("boost", ())
+    fallback = options.get("fallback", "none")
+    if fallback not in ("none", "relax_filter"):
+        refuse("fallback", f"must be 'none' or 'relax_filter', not {fallback!r}")
+    refinement = Refinement(
+        min_score=min_score,
+        group_by=options.get("group_by"),
+        group_size=options.get("group_size", 1),
+        group_score=read_choice(GroupScore, options.get("group_score", "best"), "group_score"),
+        dedupe=options.get("dedupe", False),
+        exclude_keys=_read_keys(options.get("exclude_keys", ()), "exclude_keys"),
+        diversity=options.get("diversity", 0.0),
+        boosts=(boost,) if isinstance(boost, Boost) else tuple(boost),
+        relax_filter=fallback == "relax_filter",
+        like_keys=_read_keys(options.get("like_keys", ()), "like_keys"),
+        unlike_keys=_read_keys(options.get("unlike_keys", ()), "unlike_keys"),
+        include_liked=options.get("include_liked", False),
+    )
+    refinement.check()
+    return refinement
+
+
+def is_plain(options: SearchOptions) -> bool:
+    """Whether nothing but the scores decides; raises what ``refinement_of`` raises."""
+    return not options or refinement_of(options) == PLAIN
+
+
+def read_choice(kind: type[E], value: str, name: str) -> E:
+    """The member of an enumeration by its value; raises FilterInvalidError."""
+    try:
+        return kind(value)
+    except ValueError:
+        refuse(name, f"must be {' or '.join(repr(str(choice)) for choice in kind)}, not {value!r}")
+
+
+def _read_keys(keys: object, name: str) -> tuple[str, ...]:
+    if isinstance(keys, str) or not isinstance(keys, Iterable):
+        refuse(name, f"must be a list of keys, not {type(keys).__name__}")
+    names = tuple(dict.fromkeys(keys))
+    if not all(isinstance(key, str) for key in names):
+        refuse(name, "must be a list of texts")
+    return cast("tuple[str, ...]", names)
+
+
+def _check_names(options: Mapping[str, object]) -> None:
+    """Raise TypeError as Python does for a keyword that a function does not have."""
+    known = list(SearchOptions.__annotations__)
+    for name in options:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
+            raise TypeError(f"a search has no option {name!r}; {hint}")

@@ -1,0 +1,89 @@
+"""The methods of the asynchronous client about jobs and uploads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from typing import BinaryIO, Unpack
+
+import anyio.to_thread
+import msgspec
+
+from lookalike.client import job_calls
+from lookalike.client.async_sender import AsyncSender
+from lookalike.client.errors import ClientError
+from lookalike.client.job_answers import JobAnswer, JobsAnswer, UploadAnswer
+from lookalike.client.options import JobOptions
+from lookalike.client.uploads import may_resume, open_upload
+
+
+class AsyncJobMethods(AsyncSender):
+    """What takes longer than a request."""
+
+    async def create_job(self, collection: str, kind: str, **options: Unpack[JobOptions]) -> JobAnswer:
+        """Begin ``index``, ``reindex``, ``duplicates``, ``calibrate`` or ``evaluate``, with the options of each."""
+        return await self._send(job_calls.create_job(collection, kind, options))
+
+    async def list_jobs(
+        self, *, state: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> JobsAnswer:
+        """A page of the jobs of all collections, newest first."""
+        return await self._send(job_calls.list_jobs(None, state, limit, cursor))
+
+    async def list_collection_jobs(
+        self, collection: str, *, state: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> JobsAnswer:
+        """A page of the jobs of a collection, newest first."""
+        return await self._send(job_calls.list_jobs(collection, state, limit, cursor))
+
+    async def iter_jobs(
+        self, collection: str | None = None, *, state: str | None = None, limit: int | None = None
+    ) -> AsyncIterator[JobAnswer]:
+        """All jobs, of one collection or of all; ``limit`` is how many are asked for at a time."""
+        async for page in self._pages(lambda cursor: job_calls.list_jobs(collection, state, limit, cursor)):
+            for job in page.jobs:
+                yield job
+
+    async def get_job(self, job_id: str) -> JobAnswer:
+        """A job: how far it is, and what came of it."""
+        return await self._send(job_calls.get_job(job_id))
+
+    async def follow_job(self, job_id: str) -> AsyncIterator[JobAnswer]:
+        """The job now, whenever it has gone on, and at last in its final state."""
+        async for job in self._events(job_calls.follow_job(job_id), lambda job: job.is_final):
+            yield job
+
+    async def cancel_job(self, job_id: str) -> JobAnswer:
+        """Cancel a job; what was published stays."""
+        return await self._send(job_calls.cancel_job(job_id))
+
+    async def get_job_report(self, job_id: str, *, format: str | None = None) -> bytes:
+        """What a finished job leaves, as ``json`` or ``csv``."""
+        return await self._send(job_calls.get_job_report(job_id, format))
+
+    async def create_upload(
+        self, file: str | os.PathLike[str] | BinaryIO, *, filename: str | None = None
+    ) -> UploadAnswer:
+        """Send a zip or a table for a job, in pieces; what a lost connection has left is not sent again."""
+        with open_upload(file, filename) as source:
+            upload = await self._send(job_calls.create_upload(source))
+            failures = 0
+            while upload.offset < upload.length:
+                try:
+                    piece = await anyio.to_thread.run_sync(source.piece, upload.offset)
+                    sent = await self._send(job_calls.append_to_upload(upload.id, upload.offset, piece))
+                    upload = msgspec.structs.replace(upload, offset=sent)
+                except ClientError as error:
+                    failures += 1
+                    if failures > self._policy.retries or not may_resume(error):
+                        raise
+                    upload = await self.get_upload(upload.id)
+        return await self.get_upload(upload.id)
+
+    async def get_upload(self, upload_id: str) -> UploadAnswer:
+        """How much of an upload has arrived."""
+        return await self._send(job_calls.get_upload(upload_id))
+
+    async def delete_upload(self, upload_id: str) -> None:
+        """Remove an upload."""
+        await self._send(job_calls.delete_upload(upload_id))
