@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
@@ -68,6 +68,14 @@ def keys_of(address: str) -> set[str]:
     return {item["key"] for item in ask(address, "/collections/wares/items?limit=500")["items"]}
 
 
+def newest_job(page: Page) -> Locator:
+    """The job of an archive that is being sent, once it is done."""
+    expect(page.locator(".bulk:visible")).to_have_count(0)
+    job = page.locator(".job").first
+    expect(job.locator(".verdict")).to_have_text("done", timeout=90_000)
+    return job
+
+
 def test_a_folder_is_sent_and_its_rejected_files_are_told(visitor: Visitor, wares_address: str, tmp_path: Path) -> None:
     page = visitor.open(PLACE)
     page.locator("input[webkitdirectory]").set_input_files(make_folder(tmp_path / "holiday", 300))
@@ -104,9 +112,9 @@ def test_a_folder_can_be_sent_as_one_archive(visitor: Visitor, wares_address: st
     panel.get_by_role("button", name="Start").press("Enter")
     expect(panel).to_contain_text("Index wares.zip")
     panel.get_by_role("button", name="Send it").press("Enter")
-    expect(page.locator(".job .verdict").first).to_have_text("done", timeout=90_000)
+    job = newest_job(page)
     assert "größe.jpg" in keys_of(wares_address)
-    expect(page.locator(".job").first).to_contain_text("1 file rejected")
+    expect(job).to_contain_text("1 file rejected")
 
 
 def test_several_dropped_pictures_can_be_paused_and_stopped(visitor: Visitor, wares_address: str) -> None:
@@ -161,8 +169,7 @@ def test_an_archive_becomes_a_job_with_progress_and_report(
     expect(panel).to_contain_text("Index more.zip")
     expect(panel.get_by_role("radio", name="They are added")).to_be_checked()
     panel.get_by_role("button", name="Send it").press("Enter")
-    job = page.locator(".job").first
-    expect(job.locator(".verdict")).to_have_text("done", timeout=90_000)
+    job = newest_job(page)
     expect(job).to_contain_text("The collection has")
     job.get_by_text("1 file rejected").click()
     expect(job.locator(".rejected tbody tr")).to_contain_text("broken.jpg")
@@ -206,7 +213,7 @@ def test_an_archive_goes_on_where_it_stopped_after_the_page_was_closed(
     with page.expect_request(lambda request: request.method == "PATCH") as request:
         page.get_by_role("button", name="Send it").press("Enter")
     assert request.value.headers["upload-offset"] == "8000000"
-    expect(page.locator(".job .verdict").first).to_have_text("done", timeout=90_000)
+    newest_job(page)
 
 
 def test_files_without_a_picture_are_refused_in_words(visitor: Visitor) -> None:

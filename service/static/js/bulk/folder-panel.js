@@ -172,5 +172,6 @@ export class FolderPanel {
     this.ways.hidden = state !== "offered" || !isArchivable(this.#pictures);
     this.pause.hidden = this.stop.hidden = state !== "running";
     this.close.hidden = state === "running";
+    this.close.textContent = state === "offered" ? t.item.cancel : t.upload.close;
   }
 }
