@@ -6,11 +6,15 @@ import { conditionsOf, paramsOf, wireOf, withTests } from "../filters/conditions
 import { Arrange, arrangementOf } from "./arrange.js";
 import { Feedback, votesAsText, votesOf } from "./feedback.js";
 
+// To count what columns have is work for the service, which not every search needs.
+const FRESH_MS = 60_000;
+
 /** Parameters of an address that mean nothing in another collection. */
 export const OF_COLLECTION = { filter: null, where: null, group: null, like: null, unlike: null };
 
 export class Refinements {
   #collection = null;
+  #describedAt = -Infinity;
   #conditions = conditionsOf({});
   #votes = votesOf({});
 
@@ -37,10 +41,14 @@ export class Refinements {
   /** Offer the columns of a collection. Without them the search works as well, so what goes wrong here is not told. */
   async describe(collection, signal) {
     this.feedback.set(collection, this.#votes);
-    if (collection !== this.#collection) this.bar.close();
+    const isOther = collection !== this.#collection;
+    if (!isOther && performance.now() - this.#describedAt < FRESH_MS) return;
+    if (isOther) this.bar.close();
     this.#collection = collection;
+    this.#describedAt = -Infinity;
     const about = await api.collection(collection, { signal, quiet: true }).catch(() => null);
     if (about === null || signal.aborted) return;
+    this.#describedAt = performance.now();
     this.arrange.setColumns(about.columns);
     this.bar.open(about);
   }
