@@ -33,6 +33,6 @@ def test_a_file_is_small_and_asks_nobody_else(path: object) -> None:
 def test_every_icon_that_is_used_is_drawn() -> None:
     drawn = set(re.findall(r'id="icon-([\w-]+)"', (STATIC / "icons.svg").read_text(encoding="utf-8")))
     code = "".join(path.read_text(encoding="utf-8") for path in (STATIC / "js").rglob("*.js"))
-    used = set(re.findall(r'(?:icon\(|symbol: |picker\(\w+, |step\("\w+", )"([\w-]+)"', code)) | {"mark"}
+    used = set(re.findall(r'(?:icon\(|symbol: |icker\([\w.]+, |vote\(|step\("\w+", )"([\w-]+)"', code)) | {"mark"}
     views = {"search", "compare", "collections", "duplicates"}
     assert used | views == drawn

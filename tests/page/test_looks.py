@@ -21,11 +21,16 @@ PLACES = {
     "#/search?collection=shop": ".strip .loaded",
     "#/search?collection=shop&key=plain-02&box=0.2,0.2,0.8,0.8&copies=1": ".columns:has(.card) .crop",
     "#/search?collection=shop&key=plain-02&min=1": ".results .notice",
+    '#/search?collection=shop&key=plain-02&group=colour&filter={"price":{"gte":1}}': ".filter-text code:visible",
     "#/search?collection=shop&key=nothing": ".notice.problem",
     "#/compare": ".waiting",
     "#/compare?collection=shop&a=plain-02&b=shoes%2Fred+one.jpg&why=1": ".why .stage",
     "#/collections": ".covers .loaded",
     "#/collections?name=shop": ".browser .card",
+    '#/collections?name=shop&filter={"price":{"lte":20},"colour":{"in":["%3D1%2B1"]}}': ".browser .card",
+    "#/collections?name=shop&part=add": ".add .dropzone",
+    "#/collections?name=shop&part=about": ".chart",
+    "#/collections?name=shop&part=snapshots": ".snapshot-table",
     "#/duplicates/shop": ".nothing .command:visible",
 }
 
@@ -56,15 +61,18 @@ CONTRAST = """() => {
 
 SMALL_TARGETS = """() => [...document.querySelectorAll("a, button, select, label.button, input:not([type=file])")]
   .filter((element) => element.checkVisibility() && !element.classList.contains("skip"))
+  .filter((element) => !element.closest(".choice, .mode"))
   .map((element) => [element, element.getBoundingClientRect()])
   .filter(([, { height }]) => height < 43.5)
   .map(([element, { width, height }]) => `${element.tagName} ${element.textContent} ${width} × ${height}`)"""
 
-SPILLED = """() => [document.documentElement.scrollWidth - innerWidth,
+# What scrolls by itself may be wider than the screen.
+SPILLED = """() => { const SCROLLED = ".visually-hidden, .stage, svg, .disclosures, .table-scroll, .parts-nav";
+  return [document.documentElement.scrollWidth - innerWidth,
   ...[...document.querySelectorAll("main *, header *, footer *")]
-    .filter((element) => element.checkVisibility() && !element.closest(".visually-hidden, .stage, svg"))
+    .filter((element) => element.checkVisibility() && !element.closest(SCROLLED))
     .filter((element) => element.getBoundingClientRect().right > innerWidth + 0.5)
-    .map((element) => `${element.tagName}.${element.className}`)]"""
+    .map((element) => `${element.tagName}.${element.className}`)]; }"""
 
 
 def walk(visitor: Visitor, **options: Any) -> Iterator[tuple[str, Page]]:
@@ -118,4 +126,4 @@ def test_everything_that_can_be_used_has_a_name(visitor: Visitor) -> None:
 def test_the_footer_leads_to_the_api_and_names_the_version(visitor: Visitor) -> None:
     page = visitor.open("#/compare")
     expect(page.locator("footer")).to_contain_text("lookalike 0.")
-    expect(page.get_by_role("link", name="API reference")).to_have_attribute("href", "/docs")
+    expect(page.get_by_role("link", name="API reference")).to_have_attribute("href", "docs")

@@ -107,8 +107,8 @@ def test_what_is_calibrated_is_told_in_words_and_per_cent(visitor: Visitor, addr
     page.goto(visitor.address + PAIR)
     expect(page.locator(".answer")).to_contain_text("> 99 % of pairs with this score show the same thing")
     _says(page, ".answer", "0.61 (calibrated on this collection, precision 0.99)")
-    page.goto(f"{visitor.address}#/collections?name=shop")
-    _says(page, ".browser", "precision 0.99, recall 0.72, from 1,500 pairs (300 of the same thing)")
+    page.goto(f"{visitor.address}#/collections?name=shop&part=about")
+    _says(page, ".about", "precision 0.99, recall 0.72, from 1,500 pairs (300 of the same thing)")
 
 
 def test_why_there_is_no_confidence_is_told(visitor: Visitor, address: str) -> None:

@@ -122,10 +122,12 @@ def test_the_collections_say_what_they_are(visitor: Visitor, address: str) -> No
     expect(card.locator(".covers .loaded").first).to_be_visible()
     card.get_by_role("link", name="Open shop").click()
     expect(page.locator(".browser .card")).to_have_count(len(PLAIN + HARD))
+    page.get_by_role("link", name="About").click()
     encoder = about["encoder"]
-    expect(page.locator(".browser")).to_contain_text(
+    expect(page.locator(".about")).to_contain_text(
         f"bundled-int8: {encoder['backbone']}, {encoder['fusion']}, {encoder['input_size']} pixels"
     )
+    page.get_by_role("link", name="Pictures").click()
     page.get_by_role("link", name="Search from plain-04").click()
     expect(page.locator(".query-name")).to_have_text("plain-04")
     cards(page).first.wait_for()

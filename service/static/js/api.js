@@ -13,14 +13,14 @@ export class Problem extends Error {
 
 let askForKey = async () => null;
 
-/** Who asks the person for a key: `async (refused: boolean) => key or null`. */
+/** Who asks the person for a key: `async (refused) => key or null`; refused is the problem with the one there is. */
 export const setKeyAsker = (asker) => {
   askForKey = asker;
 };
 
 /**
- * The JSON answer of a request. `form` (an object, files allowed) makes it a POST. Raises Problem, or AbortError.
- * `quiet` leaves a missing key unasked for.
+ * The JSON answer of a request. `form` (an object, files allowed) makes it a POST, unless `method` says another; `body`
+ * and `headers` are sent as they are. Raises Problem, or AbortError. `quiet` leaves a missing key unasked for.
  */
 export async function call(path, options = {}) {
   const answer = await send(path, options);
@@ -37,24 +37,28 @@ export async function blob(path, options = {}) {
   return (await send(path, options)).blob();
 }
 
-async function send(path, { form = null, signal = null, quiet = false } = {}) {
+/** The answer itself, for what is in its headers. */
+export async function send(path, { quiet = false, ...options } = {}) {
   for (;;) {
     const key = currentKey();
-    const answer = await attempt(path, form, signal, key);
+    const answer = await attempt(path, options, key);
     if (answer.ok) return answer;
     const problem = await problemOf(answer);
-    if (answer.status !== 401 || quiet) throw problem;
+    // A key that may only read is refused by what writes, and another one may do.
+    const isKeyWanted = answer.status === 401 || (problem.code === "forbidden" && key !== null);
+    if (!isKeyWanted || quiet) throw problem;
     // Another request may have got a new key while this one was under way.
-    if (currentKey() === key && !(await askForKey(key !== null))) throw problem;
-    signal?.throwIfAborted();
+    if (currentKey() === key && !(await askForKey(key === null ? null : problem))) throw problem;
+    options.signal?.throwIfAborted();
   }
 }
 
-async function attempt(path, form, signal, key) {
-  const headers = { Accept: "application/json, */*;q=0.5" };
-  if (key) headers.Authorization = `Bearer ${key}`;
-  const init = { headers, signal, credentials: "same-origin" };
+async function attempt(path, { form = null, method = null, body = null, headers = {}, signal = null }, key) {
+  const init = { headers: { Accept: "application/json, */*;q=0.5", ...headers }, signal, credentials: "same-origin" };
+  if (key) init.headers.Authorization = `Bearer ${key}`;
   if (form) Object.assign(init, { method: "POST", body: formOf(form) });
+  if (method) init.method = method;
+  if (body !== null) init.body = body;
   try {
     return await fetch(path, init);
   } catch (error) {
@@ -104,10 +108,16 @@ function retryAfterOf(text) {
   return Number.isFinite(seconds) ? Math.max(0, seconds) : null;
 }
 
+/** Fields as a query string, without those that are null. */
+const queryOf = (fields) => new URLSearchParams(Object.entries(fields).filter(([, value]) => value !== null));
+
 // This module is below the service's own path, which is not the root where a proxy shows it below another path.
-const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
-const at = (collection) => `${ROOT}/collections/${encodeURIComponent(collection)}`;
-const itemAt = (collection, key) => `${at(collection)}/items/${encodeURIComponent(key)}`;
+export const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+
+/** Where the service has a collection. */
+export const at = (collection) => `${ROOT}/collections/${encodeURIComponent(collection)}`;
+/** Where the service has an item of it. */
+export const itemAt = (collection, key) => `${at(collection)}/items/${encodeURIComponent(key)}`;
 
 export const api = {
   version: (options) => call(`${ROOT}/version`, { quiet: true, ...options }),
@@ -116,19 +126,20 @@ export const api = {
   encoders: (options) => call(`${ROOT}/encoders`, options),
   collections: (options) => call(`${ROOT}/collections`, options),
   collection: (name, options) => call(at(name), options),
-  items: (name, { limit, cursor = null }, options) => {
-    const query = new URLSearchParams({ limit, ...(cursor === null ? {} : { cursor }) });
-    return call(`${at(name)}/items?${query}`, options);
-  },
+  items: (name, { limit, cursor = null, filter = null }, options) =>
+    call(`${at(name)}/items?${queryOf({ limit, cursor, filter })}`, options),
+  facets: (name, { names, filter = null, limit }, options) =>
+    call(`${at(name)}/facets?${queryOf({ names: JSON.stringify(names), filter, limit })}`, options),
   item: (name, key, options) => call(itemAt(name, key), options),
-  duplicates: (name, { limit, cursor = null }, options) => {
-    const query = new URLSearchParams({ limit, ...(cursor === null ? {} : { cursor }) });
-    return call(`${at(name)}/duplicates?${query}`, options);
-  },
+  duplicates: (name, { limit, cursor = null }, options) =>
+    call(`${at(name)}/duplicates?${queryOf({ limit, cursor })}`, options),
   decide: (name, keys, decision, options) =>
     call(`${at(name)}/duplicates/decisions`, { form: { key: keys, decision }, ...options }),
   difference: (name, first, second, options) =>
     call(`${at(name)}/duplicates/difference?${new URLSearchParams({ first, second })}`, options),
+  check: (name, image, options) => call(`${at(name)}/check`, { form: { image }, ...options }),
+  snapshots: (name, options) => call(`${at(name)}/snapshots`, options),
+  calibration: (name, options) => call(`${at(name)}/calibration`, options),
   search: (form, options) => call(`${ROOT}/search`, { form, ...options }),
   compare: (form, options) => call(`${ROOT}/compare`, { form, ...options }),
 };

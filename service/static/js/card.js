@@ -1,6 +1,6 @@
 // A picture of a collection as a card: the picture itself is a link that searches from it.
 
-import { button, h } from "./dom.js";
+import { button, h, icon } from "./dom.js";
 import { score, shortKey, sure } from "./format.js";
 import { picture, sized } from "./pictures.js";
 import { t } from "./strings.js";
@@ -22,13 +22,21 @@ export function tile(row, href, { signal, label = t.start.searchFrom(nameOf(row)
   );
 }
 
-/** A card of a search result. `threshold` is the cosine where "similar" begins. */
-export function resultCard(result, { href, threshold, signal, onCompare, onWhy, onDetails }) {
+/**
+ * A card of a search result. `threshold` is the cosine where "similar" begins, `votes` what a person may say of it,
+ * `onGroup` shows all pictures of its group, or is null.
+ */
+export function resultCard(result, { href, threshold, signal, votes, onGroup, onCompare, onWhy, onDetails }) {
   const name = nameOf(result);
   return h(
     "li",
     { class: "card", data: { key: result.key, score: result.score } },
-    tile(result, href, { signal, label: labelOf(result) }),
+    h(
+      "div",
+      { class: "card-picture" },
+      tile(result, href, { signal, label: labelOf(result) }),
+      voteButtons(votes, name),
+    ),
     h(
       "div",
       { class: "card-score" },
@@ -38,6 +46,8 @@ export function resultCard(result, { href, threshold, signal, onCompare, onWhy, 
       badge(result),
     ),
     h("p", { class: "card-name", title: name }, shownName(result)),
+    onGroup && groupButton(result, name, onGroup),
+    result.passed_filter === false && h("p", { class: "hint" }, t.results.notPassing),
     h(
       "div",
       { class: "card-actions" },
@@ -46,6 +56,33 @@ export function resultCard(result, { href, threshold, signal, onCompare, onWhy, 
       button(t.results.details, onDetails, { kind: "text", "aria-label": t.results.detailsOf(name) }),
     ),
   );
+}
+
+function voteButtons({ isLiked, isDisliked, onLike, onDislike }, name) {
+  const vote = (symbol, words, isPressed, listener) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "vote",
+        "aria-label": words,
+        title: words,
+        "aria-pressed": String(isPressed),
+        on: { click: listener },
+      },
+      icon(symbol),
+    );
+  return h(
+    "div",
+    { class: "card-votes" },
+    vote("more", t.feedback.like(name), isLiked, onLike),
+    vote("less", t.feedback.dislike(name), isDisliked, onDislike),
+  );
+}
+
+function groupButton({ group }, name, onGroup) {
+  const label = t.arrange.groupLabel(group, name);
+  return button(t.arrange.groupOf(group), onGroup, { kind: "text card-group", "aria-label": label });
 }
 
 // What the eye takes from the number, the per cent and the badge below the picture.
@@ -69,8 +106,8 @@ function confidenceOf({ confidence }) {
   return h("span", { class: "sure", title: t.confidence.meaning(percent) }, percent);
 }
 
-/** A card that only shows the picture and its name, for browsing. */
-export function browseCard(row, { href, signal, onDetails }) {
+/** A card that shows the picture and its name, for browsing. */
+export function browseCard(row, { href, signal, onDetails, onEdit, onRemove }) {
   const name = nameOf(row);
   return h(
     "li",
@@ -81,6 +118,8 @@ export function browseCard(row, { href, signal, onDetails }) {
       "div",
       { class: "card-actions" },
       button(t.results.details, onDetails, { kind: "text", "aria-label": t.results.detailsOf(name) }),
+      button(t.collection.edit, onEdit, { kind: "text", "aria-label": t.collection.editWhich(name) }),
+      button(t.collection.remove, onRemove, { kind: "text", "aria-label": t.collection.removeWhich(name) }),
     ),
   );
 }

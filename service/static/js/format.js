@@ -18,6 +18,15 @@ export function milliseconds(value) {
   return t.units.ms(value >= 10 ? Math.round(value) : Number(value.toFixed(1)));
 }
 
+/** A time in seconds as a person says it: "40 s", "3 min". */
+export function duration(seconds) {
+  if (seconds < 90) return t.units.s(Math.max(1, Math.round(seconds)));
+  return seconds < 5400 ? t.units.min(Math.round(seconds / 60)) : t.units.h(Math.round(seconds / 3600));
+}
+
+/** A number of which nobody wants more than two digits. */
+export const rounded = (value) => (value >= 10 ? Math.round(value) : Number(value.toPrecision(2)));
+
 /** Times of stages as "decode 6 ms, encode 41 ms"; a stage that did not run is left out. */
 export function stages(took, names) {
   const ran = names.filter((name) => took[name] >= 0.05);
@@ -64,8 +73,9 @@ export function thresholdMeaning({ source, precision, recall }) {
   return t.threshold.meaning(sure(precision), share(recall), recall < LOW_RECALL, isOwn);
 }
 
-// Small shares with one digit more: most pairs of the same thing may not reach a threshold.
-const share = (fraction) => t.confidence.percent(fraction < 0.1 ? Number((100 * fraction).toPrecision(2)) : percent(fraction));
+/** Small shares with one digit more: most pairs of the same thing may not reach a threshold. */
+export const share = (fraction) =>
+  t.confidence.percent(fraction < 0.1 ? Number((100 * fraction).toPrecision(2)) : percent(fraction));
 
 // A threshold is a normalised score; its cosine is what the result cards show.
 export const cosineOf = (normalised) => 2 * normalised - 1;

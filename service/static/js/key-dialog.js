@@ -6,7 +6,7 @@ import { t } from "./strings.js";
 
 let asking = null;
 
-/** The key that the person gave, or null. `refused` says that the one before was not accepted. */
+/** The key that the person gave, or null. `refused` is the problem with the one before, if there was one. */
 export function askForKey(refused) {
   asking ??= ask(refused).finally(() => (asking = null));
   return asking;
@@ -15,13 +15,14 @@ export function askForKey(refused) {
 function ask(refused) {
   const input = h("input", { type: "password", required: true, autocomplete: "off", spellcheck: false });
   const dialog = h("dialog", { class: "dialog narrow", "aria-labelledby": "key-title" });
+  const words = refused?.code === "forbidden" ? t.key.mayNot : t.key.refused;
   const cancel = button(t.key.cancel, () => dialog.close(""), { kind: "quiet" });
   const form = h(
     "form",
     { method: "dialog" },
     h("h2", { id: "key-title" }, t.key.title),
     h("p", {}, t.key.text),
-    refused && h("p", { class: "invalid", role: "alert" }, t.key.refused),
+    refused && h("p", { class: "invalid", role: "alert" }, words),
     field(t.key.label, input, { id: "key" }),
     h("div", { class: "actions" }, h("button", { type: "submit", class: "button primary" }, t.key.use), cancel),
   );

@@ -45,6 +45,8 @@ async function show(place) {
 
 listenForPictures({
   receive: (files, target) => shown.receive(files, target),
+  receiveAll: (given) => shown.receiveAll(given),
+  takesAll: () => shown.takesAll ?? false,
   overlay: () => shown.overlay,
 });
 onRoute(show);

@@ -1,10 +1,11 @@
 // Ways of giving a picture: drop it anywhere, paste it, choose it, photograph it.
 
+import { chosenFiles, droppedFiles } from "./bulk/files.js";
 import { h, icon } from "./dom.js";
 import { flash } from "./notice.js";
 import { t } from "./strings.js";
 
-const ACCEPT = "image/*,.tif,.tiff,.webp,.avif,.bmp,.ico,.jp2,.heic";
+export const ACCEPT = "image/*,.tif,.tiff,.webp,.avif,.bmp,.ico,.jp2,.heic";
 
 /** The pictures among files. Says which file is none, if there is no picture at all. */
 function picturesOf(files) {
@@ -16,10 +17,11 @@ function picturesOf(files) {
 }
 
 /**
- * Listen on the whole page. `receive(files, target)` gets pictures and the element they were meant for;
- * `overlay()` gives the words to show while something is dragged, or null for none.
+ * Listen on the whole page. `receive(files, target)` gets pictures and the element they were meant for; while
+ * `takesAll()`, `receiveAll(given)` gets files of all kinds, those in folders too, with their paths. `overlay()` gives the
+ * words to show while something is dragged, or null for none.
  */
-export function listenForPictures({ receive, overlay }) {
+export function listenForPictures({ receive, receiveAll, takesAll, overlay }) {
   const words = h("p", {});
   const curtain = h("div", { class: "curtain", hidden: true, "aria-hidden": "true" }, icon("drop"), words);
   document.body.append(curtain);
@@ -52,13 +54,15 @@ export function listenForPictures({ receive, overlay }) {
     event.preventDefault();
     const files = event.dataTransfer?.files ?? [];
     if (files.length === 0) flash(t.drop.noFile);
+    else if (takesAll()) droppedFiles(event.dataTransfer).then(receiveAll, () => flash(t.drop.unreadable));
     else give(files, event.target, receive);
   });
   document.addEventListener("paste", (event) => {
     const files = event.clipboardData?.files ?? [];
     if (files.length === 0) return;
     event.preventDefault();
-    give(files, document.activeElement, receive);
+    if (takesAll()) receiveAll(chosenFiles(files));
+    else give(files, document.activeElement, receive);
   });
 }
 
@@ -78,12 +82,22 @@ export function pickers({ choose, photograph, receive, kind = "primary" }) {
 }
 
 function picker(label, symbol, { receive, kind, capture = false }) {
-  const input = h("input", { type: "file", class: "visually-hidden", accept: capture ? "image/*" : ACCEPT });
-  if (capture) input.setAttribute("capture", "environment");
-  input.addEventListener("change", () => {
-    const pictures = picturesOf(input.files);
-    input.value = "";
+  const attributes = capture ? { accept: "image/*", capture: "environment" } : { accept: ACCEPT };
+  const onFiles = (files) => {
+    const pictures = picturesOf(files);
     if (pictures.length > 0) receive(pictures);
+  };
+  return filePicker(label, symbol, { kind, attributes, receive: onFiles });
+}
+
+/** A label around a file input; `receive(files)` with what was chosen, whatever it is. */
+export function filePicker(label, symbol, { receive, kind, attributes = {} }) {
+  const input = h("input", { type: "file", class: "visually-hidden" });
+  for (const [name, value] of Object.entries(attributes)) input.setAttribute(name, value);
+  input.addEventListener("change", () => {
+    const files = [...input.files];
+    input.value = "";
+    if (files.length > 0) receive(files);
   });
   return h("label", { class: `button ${kind}` }, input, icon(symbol), h("span", {}, label));
 }

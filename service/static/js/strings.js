@@ -1,6 +1,10 @@
 // Every visible word of the page. To translate the page, translate this file.
 
+import { checkTexts, collectionTexts, itemTexts } from "./collection-texts.js";
 import { duplicateTexts } from "./duplicate-texts.js";
+import { arrangeTexts, feedbackTexts, filterTexts } from "./filter-texts.js";
+import { problemTexts } from "./problem-texts.js";
+import { uploadTexts } from "./upload-texts.js";
 
 export const language = "en-GB";
 
@@ -58,7 +62,9 @@ export const t = {
 
   drop: {
     search: "Drop the picture to search with it",
+    add: "Drop it to add it to the collection",
     noFile: "That was not a file. Save the picture first, then drop the file.",
+    unreadable: "These files cannot be read.",
     noPicture: (name) => `${name} is not a picture.`,
     first: (count) => `You gave ${count} pictures. This is the first of them.`,
     pasted: "pasted picture",
@@ -146,6 +152,11 @@ export const t = {
     nothingAbove: (minimum, best) => `Nothing above ${minimum}; the best is ${best}.`,
     showAll: "Show all",
     none: "There is no other picture in this collection.",
+    more: "Show more",
+    moreBusy: "Searching for more …",
+    moreShown: (count) => `${whole(count)} more.`,
+    notPassing: "does not pass the filter",
+    noneHere: "No picture passes these filters.",
     exhausted: (count) => `That is all there is: ${pictures(count)}.`,
     score: (score) => `score ${score}`,
     searchFrom: (name) => `Search from ${name}`,
@@ -326,52 +337,32 @@ export const t = {
   },
 
   duplicates: duplicateTexts({ pictures, whole }),
+  collection: collectionTexts({ pictures, whole }),
+  item: itemTexts(),
+  check: checkTexts(),
+  upload: uploadTexts({ pictures, whole }),
+  filters: filterTexts({ pictures, whole }),
+  arrange: arrangeTexts(),
+  feedback: feedbackTexts(),
 
   key: {
     title: "This service asks for a key",
     text: "Whoever runs it gives out the keys. Yours stays in this tab and is gone when you close it.",
     label: "Key",
     refused: "This key was not accepted.",
+    mayNot: "The key that you gave may not do that. Give one that may.",
     use: "Use the key",
     cancel: "Not now",
     enter: "Enter a key",
   },
 
-  problems: {
-    title: "That did not work",
-    again: "Try again",
-    request: (id) => `Request ${id}`,
-    titles: {
-      offline: "The service cannot be reached",
-      overloaded: "The service is busy",
-      starting: "The service is starting",
-      unauthorized: "The service asks for a key",
-      forbidden: "This key may not do that",
-      "deadline-exceeded": "It took too long",
-      internal: "Something went wrong in the service",
-      "unsupported-format": "This kind of file cannot be read",
-      "raw-without-preview": "This raw file has no preview",
-      "image-truncated": "The picture is cut off",
-      "image-corrupt": "The picture is damaged",
-      "image-empty": "The file is empty",
-      "image-too-large": "The picture is too large",
-      "body-too-large": "The picture is too large",
-      "too-many-pixels": "The picture has too many pixels",
-      "item-not-found": "This picture is not in the collection",
-      "collection-not-found": "There is no such collection",
-      "collection-not-ready": "This collection is not ready",
-      "encoder-not-installed": "This encoder is not installed",
-      "encoder-mismatch": "The encoder of this collection is not here any more",
-      "field-invalid": "The service does not take this value",
-    },
-    offline: "Is it running, and is this device online?",
-    deviceOffline: "This device is offline. The page tries again when it is back.",
-    unreadable: "The answer could not be read. Is something else answering in place of the service?",
-    status: (status) => `It answered with status ${status} and no explanation.`,
-    retrying: (count) => `Trying again in ${seconds(count)}.`,
-    waiting: "Waiting for it to be ready.",
-    script: "Something went wrong in this page. Reloading it may help.",
-  },
+  problems: problemTexts({ seconds }),
 
-  units: { ms: (value) => `${value} ms`, s: (value) => `${value} s`, bytes: ["B", "kB", "MB", "GB"] },
+  units: {
+    ms: (value) => `${value} ms`,
+    s: (value) => `${value} s`,
+    min: (value) => `${value} min`,
+    h: (value) => `${value} h`,
+    bytes: ["B", "kB", "MB", "GB"],
+  },
 };

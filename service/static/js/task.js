@@ -16,6 +16,11 @@ export class Latest {
     this.#controller?.abort();
     this.#controller = null;
   }
+
+  /** The signal that was handed out last, or null after a stop. */
+  get signal() {
+    return this.#controller?.signal ?? null;
+  }
 }
 
 const STARTING_TRIES = 60;
@@ -46,7 +51,8 @@ export async function patiently(work, { signal, onWait }) {
   }
 }
 
-function sleep(milliseconds, signal) {
+/** Wait; raises what the signal was aborted with. */
+export function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
     signal.addEventListener("abort", () => {

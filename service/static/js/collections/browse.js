@@ -1,41 +1,48 @@
-// The pictures of one collection, a page at a time.
+// The pictures of one collection, a page at a time, those that pass its filters; each can be edited and removed.
 
 import { api } from "../api.js";
-import { browseCard } from "../card.js";
+import { browseCard, nameOf } from "../card.js";
 import { openDetails } from "../details.js";
-import { button, facts, h, icon } from "../dom.js";
-import { KeyOnlyBanner } from "../key-only.js";
+import { button, h } from "../dom.js";
+import { FilterBar } from "../filters/bar.js";
+import { conditionsOf, paramsOf, wireOf } from "../filters/conditions.js";
 import { Notice, flash, say } from "../notice.js";
 import { link } from "../route.js";
 import { t } from "../strings.js";
 import { Latest } from "../task.js";
+import { openEditor } from "./edit.js";
+import { removeItem } from "./removal.js";
 
 const PAGE = 60;
 
 export class Browser {
   #latest = new Latest();
   #pictures = new Latest();
+  #changes = new Latest();
   #signal = null;
   #name = null;
+  #columns = [];
+  #wire = null;
   #snapshot = null;
   #cursor = null;
   #patiently = null;
+  #onChanged;
 
-  constructor() {
-    this.title = h("h1", {});
-    this.banner = new KeyOnlyBanner();
-    this.facts = h("div", { class: "panel" });
+  /** `onFilter(params)` when the filters were changed, `onChanged()` after a picture was changed or removed. */
+  constructor({ onFilter, onChanged }) {
+    this.#onChanged = onChanged;
+    this.bar = new FilterBar({ onChange: (conditions) => onFilter(paramsOf(conditions)) });
+    this.removed = new Notice();
+    this.removal = h("div", { class: "bar-notice" }, this.removed.element);
     this.grid = h("ul", { class: "grid", role: "list" });
     this.notice = new Notice();
     this.more = button(t.collections.more, () => this.#load(), { kind: "more" });
     this.count = h("p", { class: "hint end" });
     this.element = h(
       "div",
-      { class: "browser", hidden: true },
-      h("a", { class: "back", href: link("collections") }, icon("back"), t.collections.back),
-      this.title,
-      this.banner.element,
-      this.facts,
+      { class: "browser" },
+      this.bar.element,
+      this.removal,
       this.grid,
       this.notice.element,
       h("div", { class: "end-row" }, this.more, this.count),
@@ -43,31 +50,40 @@ export class Browser {
   }
 
   /** Show a collection. Pages that were loaded before are still there when one comes back to it. */
-  show(name, patiently) {
+  show(name, params, patiently) {
     this.#patiently = patiently;
-    if (name === this.#name && this.grid.children.length) {
+    const conditions = conditionsOf(params);
+    const wire = wireOf(conditions);
+    if (name !== this.#name) this.bar.close();
+    this.bar.set(conditions);
+    if (name === this.#name && wire === this.#wire && this.grid.children.length) {
       this.more.hidden = this.#cursor === null;
       return;
     }
     this.#name = name;
+    this.#wire = wire;
     this.#snapshot = null;
-    this.title.textContent = name;
-    this.facts.hidden = true;
-    this.banner.show(null);
+    this.removed.clear();
     this.#empty();
     this.#load();
   }
 
-  stop() {
-    this.#latest.stop();
-    this.notice.clear();
+  /** What the service says of the collection: its columns are offered as filters. */
+  describe(about) {
+    this.#columns = about.columns ?? [];
+    this.bar.open(about);
   }
 
-  /** Show what is known about the collection, as pairs of term and description, and why it takes no pictures. */
-  describe(pairs, problem) {
-    this.banner.show(problem);
-    this.facts.replaceChildren(facts(pairs));
-    this.facts.hidden = false;
+  /** Load everything anew when it is shown again. */
+  forget() {
+    this.#name = null;
+    this.#empty();
+  }
+
+  stop() {
+    this.#latest.stop();
+    this.bar.row.closeAll();
+    this.notice.clear();
   }
 
   #empty() {
@@ -75,6 +91,7 @@ export class Browser {
     this.#signal = this.#pictures.start();
     this.grid.replaceChildren();
     this.count.textContent = "";
+    this.bar.setPassing(null);
   }
 
   async #load() {
@@ -83,7 +100,7 @@ export class Browser {
     this.more.hidden = true;
     this.notice.busy(t.collections.moreBusy);
     try {
-      const wanted = { limit: PAGE, cursor: this.#cursor };
+      const wanted = { limit: PAGE, cursor: this.#cursor, filter: this.#wire };
       const page = await this.#patiently(() => api.items(this.#name, wanted, { signal }), signal);
       this.notice.clear();
       if (this.#snapshot !== null && page.snapshot !== this.#snapshot) this.#startOver();
@@ -105,17 +122,74 @@ export class Browser {
   #append(page, hadFocus) {
     this.#snapshot = page.snapshot;
     this.#cursor = page.next_cursor;
-    const cards = page.items.map((row) => {
-      const href = link("search", { collection: this.#name, key: row.key });
-      return browseCard(row, { href, signal: this.#signal, onDetails: () => openDetails(this.#name, row, href) });
-    });
+    if (this.#wire !== null) this.bar.setPassing(page.count);
+    const cards = page.items.map((row) => this.#card(row));
     this.grid.append(...cards);
     this.more.hidden = this.#cursor === null;
-    const shown = this.grid.children.length;
-    if (shown === 0) this.count.textContent = t.collections.none;
-    else this.count.textContent = this.#cursor === null ? t.collections.all(shown) : "";
-    say(this.count.textContent || t.pictures(shown));
+    this.#sayCount();
     // Who pressed the button goes on where the new pictures begin.
     if (hadFocus) cards[0]?.querySelector("a").focus();
+  }
+
+  #sayCount() {
+    const shown = this.grid.querySelectorAll(":scope > :not([hidden])").length;
+    if (shown === 0) this.count.textContent = this.#wire === null ? t.collections.none : t.collection.noneFiltered;
+    else this.count.textContent = this.#cursor === null ? t.collections.all(shown) : "";
+    say(this.count.textContent || t.pictures(shown));
+  }
+
+  #card(row) {
+    const href = link("search", { collection: this.#name, key: row.key });
+    const card = browseCard(row, {
+      href,
+      signal: this.#signal,
+      onDetails: () => openDetails(this.#name, row, href),
+      onEdit: () => openEditor(this.#name, row, this.#columns, (item) => this.#replace(card, item)),
+      onRemove: () => this.#remove(card, row),
+    });
+    return card;
+  }
+
+  #replace(card, item) {
+    const other = this.#card(item);
+    card.replaceWith(other);
+    other.querySelector("a").focus();
+    this.#onChanged();
+  }
+
+  async #remove(card, row) {
+    const name = nameOf(row);
+    const signal = this.#changes.start();
+    this.removed.busy(t.collection.removing(name));
+    try {
+      const removal = await removeItem(this.#name, row, { signal });
+      this.removed.clear();
+      if (removal === null) return;
+      card.hidden = true;
+      const undo = () => this.#putBack(card, removal.restore, name);
+      const actions = removal.restore ? [button(t.collection.undo, undo, { kind: "small", symbol: "back" })] : [];
+      this.removed.message(t.collection.removed(name), ...actions);
+      this.#sayCount();
+      say(t.collection.removed(name));
+      // Who pressed Remove is where it can be undone, or at the picture that came after it.
+      const next = card.nextElementSibling ?? card.previousElementSibling;
+      const target = this.removed.element.querySelector("button") ?? next?.querySelector("a");
+      target?.focus({ preventScroll: true });
+      this.#onChanged();
+    } catch (error) {
+      if (error.name !== "AbortError") this.removed.problem(error);
+    }
+  }
+
+  async #putBack(card, restore, name) {
+    this.removed.busy(t.item.adding);
+    try {
+      const item = await restore();
+      this.removed.clear();
+      this.#replace(card, item);
+      flash(t.collection.undone(name));
+    } catch (error) {
+      this.removed.problem(error, () => this.#putBack(card, restore, name));
+    }
   }
 }

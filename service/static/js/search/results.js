@@ -1,10 +1,10 @@
 // The answer to a search: the grid, what it hides, and what can be taken away from it.
 
-import { resultCard } from "../card.js";
+import { nameOf, resultCard } from "../card.js";
 import { openDetails } from "../details.js";
 import { button, h, save } from "../dom.js";
 import { cosineOf, milliseconds, score, short, stages } from "../format.js";
-import { say } from "../notice.js";
+import { Notice, say } from "../notice.js";
 import { t } from "../strings.js";
 import { Latest } from "../task.js";
 import { toCsv } from "./csv.js";
@@ -13,34 +13,35 @@ export class Results {
   #answer = null;
   #minimum = null;
   #pictures = new Latest();
-  #linkTo;
-  #onCompare;
-  #onWhy;
+  #explains = true;
+  #actions;
 
   /**
-   * `linkTo(key)` is the address of the search from that key; `onCompare(result)`; `onWhy(result)`; `onShowAll()`;
+   * `actions`: `linkTo(key)` is the address of the search from that key, `votesOf(result, name)` what may be
+   * said of it; `onGroup(result)`, `onCompare(result)`, `onWhy(result)`, `onShowAll()`, `onMore()` for the next page,
    * `share()`.
    */
-  constructor({ linkTo, onCompare, onWhy, onShowAll, share }) {
-    this.#linkTo = linkTo;
-    this.#onWhy = onWhy;
-    this.#onCompare = onCompare;
+  constructor(actions) {
+    this.#actions = actions;
     this.title = h("h2", { tabIndex: -1 });
     this.times = h("p", { class: "hint" });
     this.grid = h("ul", { class: "grid", role: "list" });
     this.weak = h("div", { class: "notice message", hidden: true });
     this.legend = h("p", { class: "hint" }, t.confidence.legend);
     this.end = h("p", { class: "hint end" });
-    this.onShowAll = onShowAll;
+    this.more = button(t.results.more, () => actions.onMore(), { kind: "more" });
+    this.moreNotice = new Notice();
     this.save = button(t.results.save, () => this.#save(), { kind: "small", symbol: "save" });
+    const copy = button(t.results.link, () => actions.share(), { kind: "small", symbol: "link" });
     this.head = h(
       "div",
       { class: "results-head" },
       this.title,
-      h("div", { class: "actions" }, button(t.results.link, share, { kind: "small", symbol: "link" }), this.save),
+      h("div", { class: "actions" }, copy, this.save),
       this.times,
     );
-    this.body = h("div", { hidden: true }, this.head, this.weak, this.legend, this.grid, this.end);
+    const foot = h("div", { class: "end-row" }, this.moreNotice.element, this.more, this.end);
+    this.body = h("div", { hidden: true }, this.head, this.weak, this.legend, this.grid, foot);
     this.element = h("section", { class: "results", "aria-label": t.results.label }, this.body);
   }
 
@@ -62,27 +63,58 @@ export class Results {
   render(answer, minimum, { explains = true } = {}) {
     this.busy(false);
     const signal = this.#pictures.start();
-    const threshold = cosineOf(answer.threshold.value);
+    this.#explains = explains;
     this.#answer = answer;
-    this.grid.replaceChildren(
-      ...answer.results.map((result) =>
-        resultCard(result, {
-          href: this.#linkTo(result.key),
-          threshold,
-          signal,
-          onCompare: () => this.#onCompare(result),
-          onWhy: explains && (() => this.#onWhy(result)),
-          onDetails: () => openDetails(answer.collection, result, this.#linkTo(result.key)),
-        }),
-      ),
-    );
+    this.grid.replaceChildren(...this.#cards(answer.results, signal));
     this.times.replaceChildren(...timesOf(answer));
-    this.legend.hidden = !answer.results.some(({ confidence }) => confidence !== null);
-    this.end.textContent = endOf(answer);
+    this.#end(answer);
     this.body.hidden = false;
     this.hide(minimum);
     const { results, best_score: best } = answer;
-    say(results.length ? t.results.said(results.length, score(best ?? results[0].score)) : t.results.none);
+    say(results.length ? t.results.said(results.length, score(best ?? results[0].score)) : noneOf(answer));
+  }
+
+  /** Show the next page of the same answer, below what is there. */
+  append(page) {
+    const hadFocus = document.activeElement === this.more || document.activeElement === document.body;
+    const cards = this.#cards(page.results, this.#pictures.signal);
+    const { results, best_score: best } = this.#answer;
+    this.#answer = { ...page, results: [...results, ...page.results], best_score: best };
+    this.grid.append(...cards);
+    this.#end(this.#answer);
+    this.hide(this.#minimum);
+    say(t.results.moreShown(cards.length));
+    // Who pressed the button goes on where the new pictures begin.
+    if (hadFocus) cards.find((card) => !card.hidden)?.querySelector("a").focus();
+  }
+
+  /** Where the next page begins, or null. */
+  get cursor() {
+    return this.#answer?.next_cursor ?? null;
+  }
+
+  #cards(results, signal) {
+    const { linkTo, votesOf, onGroup, onCompare, onWhy } = this.#actions;
+    const threshold = cosineOf(this.#answer.threshold.value);
+    const { collection } = this.#answer;
+    return results.map((result) =>
+      resultCard(result, {
+        href: linkTo(result.key),
+        threshold,
+        signal,
+        votes: votesOf(result, nameOf(result)),
+        onGroup: (result.group ?? null) === null ? null : () => onGroup(result),
+        onCompare: () => onCompare(result),
+        onWhy: this.#explains && (() => onWhy(result)),
+        onDetails: () => openDetails(collection, result, linkTo(result.key)),
+      }),
+    );
+  }
+
+  #end(answer) {
+    this.legend.hidden = !answer.results.some(({ confidence }) => confidence !== null);
+    this.more.hidden = answer.next_cursor === null;
+    this.end.textContent = endOf(answer);
   }
 
   /** Hide what scores below `minimum`; say so if that is everything. */
@@ -98,8 +130,10 @@ export class Results {
     this.end.hidden = shown < results.length;
     if (shown > 0) return;
     const isWeak = results.length > 0;
-    const text = isWeak ? t.results.nothingAbove(short(minimum), short(best ?? results[0].score)) : t.results.none;
-    const showAll = isWeak && button(t.results.showAll, this.onShowAll, { kind: "small" });
+    const text = isWeak
+      ? t.results.nothingAbove(short(minimum), short(best ?? results[0].score))
+      : noneOf(this.#answer);
+    const showAll = isWeak && button(t.results.showAll, () => this.#actions.onShowAll(), { kind: "small" });
     this.weak.replaceChildren(h("p", {}, text), ...(showAll ? [showAll] : []));
     this.end.hidden = true;
   }
@@ -109,7 +143,7 @@ export class Results {
     if (!this.#answer) return;
     const { results } = this.#answer;
     for (const [index, card] of [...this.grid.children].entries()) {
-      card.querySelector("a").href = this.#linkTo(results[index].key);
+      card.querySelector("a").href = this.#actions.linkTo(results[index].key);
     }
     const shown = this.shown.length;
     say(shown ? t.results.shown(shown, results.length) : this.weak.firstChild.textContent);
@@ -142,6 +176,8 @@ function titleOf(shown, count) {
   if (count === 0) return t.results.titleNone;
   return shown === count ? t.results.title(count) : t.results.titleShown(shown, count);
 }
+
+const noneOf = ({ passing }) => (passing === 0 ? t.results.noneHere : t.results.none);
 
 function endOf({ exhausted, results }) {
   return exhausted && results.length > 0 ? t.results.exhausted(results.length) : "";

@@ -12,6 +12,7 @@ import { Latest, patiently } from "../task.js";
 import { remember, sourceOf } from "../uploads.js";
 import { Options, optionsOf } from "./options.js";
 import { QueryPanel } from "./query.js";
+import { OF_COLLECTION, Refinements } from "./refinements.js";
 import { Results } from "./results.js";
 import { share } from "./share.js";
 import { Start } from "./start.js";
@@ -21,6 +22,7 @@ export class SearchView {
   #place = null;
   #source = null;
   #keyOnly = false;
+  #form = null;
   #onTitle;
 
   /** `onTitle()` when `title()` has changed after `show`. */
@@ -33,6 +35,9 @@ export class SearchView {
       onChange: () => this.#optionsChanged(),
       onMinimum: (minimum, final) => this.#minimumChanged(minimum, final),
     });
+    this.refinements = new Refinements({
+      onChange: (params, isStep) => this.#goTo(params, { replace: !isStep }),
+    });
     this.query = new QueryPanel({
       onBox: (box) => this.#goTo({ box: geometry.format(box) }, { replace: true }),
       onName: (name) => this.#name(name),
@@ -41,13 +46,16 @@ export class SearchView {
     this.start = new Start({ receive, again: () => this.show(this.#place, { again: true }) });
     this.results = new Results({
       linkTo: (key) => link("search", { ...this.#settings(), key }),
+      votesOf: (result, name) => this.refinements.feedback.of(result, name),
+      onGroup: (result) => this.#goTo(this.refinements.paramsOfGroup(result)),
       onCompare: (result) => this.#compare(result),
       onWhy: (result) => this.#compare(result, { why: 1 }),
       onShowAll: () => this.#showAll(),
+      onMore: () => this.#more(),
       share: () => share(this.#source?.kind === "key"),
     });
-    this.panel = h("aside", { class: "side" }, this.query.element);
-    this.main = h("div", { class: "content" }, this.notice.element, this.results.element);
+    this.panel = h("aside", { class: "side" }, this.query.element, this.refinements.feedback.element);
+    this.main = h("div", { class: "content" }, this.refinements.element, this.notice.element, this.results.element);
     this.columns = h("div", { class: "columns" }, this.panel, this.main);
     this.element = h("div", { class: "view search" }, this.start.element, this.columns);
   }
@@ -82,6 +90,7 @@ export class SearchView {
     const options = optionsOf(params);
     this.#source = sourceOf(params.key, params.collection, uploads.query);
     this.options.set(options);
+    this.refinements.set(params);
     this.#arrange();
     const signal = this.#latest.start();
     const list = await this.#collections(signal, again || this.#source === null);
@@ -90,6 +99,7 @@ export class SearchView {
     this.options.setCollections(list, collection);
     if (this.#source?.kind === "key") this.#source.collection = collection;
     this.#limit(pictureProblemOf(list, collection));
+    if (!this.#isStart) this.refinements.describe(collection, signal);
     if (this.#isStart) this.#showStart(list, collection, again);
     else if (this.#keyOnly && (this.#source.kind === "file" || params.box)) this.#showUnsearched();
     else await this.#search(signal);
@@ -127,7 +137,7 @@ export class SearchView {
       this.options.setThreshold(null);
     } else {
       this.start.hide();
-      this.main.prepend(this.banner.element, this.notice.element);
+      this.refinements.element.after(this.banner.element, this.notice.element);
       this.panel.append(this.options.element);
     }
     this.columns.hidden = isStart;
@@ -166,14 +176,8 @@ export class SearchView {
     this.notice.clear();
     const slow = setTimeout(() => this.notice.busy(t.results.busy), 250);
     try {
-      const form = {
-        collection,
-        k,
-        box: geometry.format(box),
-        tiers: copies || null,
-        key: source.key,
-        image: source.file,
-      };
+      const picked = { key: source.key, image: source.file, box: geometry.format(box) };
+      const form = { collection, k, tiers: copies || null, ...picked, ...this.refinements.form };
       const onWait = (problem, seconds) => {
         clearTimeout(slow);
         this.notice.wait(problem, seconds);
@@ -181,7 +185,9 @@ export class SearchView {
       const answer = await patiently(() => api.search(form, { signal }), { signal, onWait });
       clearTimeout(slow);
       this.notice.clear();
+      this.#form = form;
       this.query.setSize(answer.query);
+      this.refinements.bar.setPassing(answer.passing);
       this.options.setThreshold(answer.threshold, answer.collection);
       this.results.render(answer, minimum, { explains: !this.#keyOnly });
       this.#keepFocus();
@@ -189,6 +195,22 @@ export class SearchView {
       if (error.name !== "AbortError") this.#failed(error, () => this.show(this.#place));
     } finally {
       clearTimeout(slow);
+    }
+  }
+
+  async #more() {
+    const signal = this.#latest.start();
+    const { moreNotice, cursor } = this.results;
+    this.results.more.hidden = true;
+    moreNotice.busy(t.results.moreBusy);
+    try {
+      const onWait = (problem, seconds) => moreNotice.wait(problem, seconds);
+      const page = await patiently(() => api.search({ ...this.#form, cursor }, { signal }), { signal, onWait });
+      moreNotice.clear();
+      this.results.append(page);
+    } catch (error) {
+      // A page belongs to one state of the collection: after a change of it the search begins anew.
+      if (error.name !== "AbortError") moreNotice.problem(error, () => this.show(this.#place));
     }
   }
 
@@ -208,7 +230,8 @@ export class SearchView {
   #settings() {
     const { collection, k, minimum, copies } = this.options.values;
     // Until the collections are known, the address alone knows which one is meant.
-    return { collection: collection || this.#place.params.collection, k, min: minimum, copies: copies ? 1 : null };
+    const named = collection || this.#place.params.collection;
+    return { collection: named, k, min: minimum, copies: copies ? 1 : null, ...this.refinements.params };
   }
 
   #goTo(changes, how) {
@@ -218,8 +241,10 @@ export class SearchView {
 
   async #optionsChanged() {
     const { collection } = this.options.values;
+    const before = this.#place.params.collection ?? this.refinements.collection ?? collection;
+    const isOther = collection !== before;
     if (this.#source?.kind !== "key" || this.#source.collection === collection) {
-      this.#goTo({}, { replace: true });
+      this.#goTo(isOther ? OF_COLLECTION : {}, { replace: true });
       return;
     }
     await this.#takeAlong(this.#source);
@@ -232,7 +257,8 @@ export class SearchView {
     try {
       const data = await blob(imageOf(collection, key), { signal });
       const file = new File([data], key, { type: data.type });
-      go("search", { ...this.#settings(), box: this.#place.params.box }, { uploads: { query: remember(file) } });
+      const params = { ...this.#settings(), ...OF_COLLECTION, box: this.#place.params.box };
+      go("search", params, { uploads: { query: remember(file) } });
     } catch (error) {
       if (error.name !== "AbortError") this.#failed(error, () => this.#takeAlong({ collection, key }));
     }

@@ -1,0 +1,164 @@
+// Jobs of one collection: how far each is, what came of it, and the files that it could not use.
+
+import { button, h, save } from "../dom.js";
+import { date, duration, rounded } from "../format.js";
+import { Notice, flash, say, textOfDetail } from "../notice.js";
+import { t } from "../strings.js";
+import { Latest } from "../task.js";
+import { follow, isOver, jobs } from "./jobs.js";
+import { Progress } from "./progress.js";
+import { RejectedTable } from "./rejected.js";
+
+export class JobList {
+  #latest = new Latest();
+  #name = null;
+  #cards = new Map();
+  #onDone;
+
+  /** `onDone()` when a job has succeeded that was followed. */
+  constructor({ onDone }) {
+    this.#onDone = onDone;
+    this.list = h("ul", { class: "jobs", role: "list" });
+    this.element = h("section", { hidden: true, class: "job-list" }, h("h2", {}, t.upload.jobs), this.list);
+  }
+
+  /** Show the jobs of a collection, and follow those that are not over. Without them the page works as well. */
+  async show(name) {
+    const signal = this.#latest.start();
+    if (name !== this.#name) this.#clear();
+    this.#name = name;
+    const answer = await jobs.list(name, { signal, quiet: true }).catch(() => null);
+    if (signal.aborted || answer === null) return;
+    for (const job of [...answer.jobs].reverse()) this.#add(job, signal);
+  }
+
+  /** Show a job that was begun just now. */
+  begin(job) {
+    this.#add(job, this.#latest.signal ?? this.#latest.start());
+    this.list.firstChild.scrollIntoView({ block: "nearest" });
+  }
+
+  stop() {
+    this.#latest.stop();
+  }
+
+  #clear() {
+    this.#cards.clear();
+    this.list.replaceChildren();
+    this.element.hidden = true;
+  }
+
+  #add(job, signal) {
+    if (!this.#cards.has(job.id)) {
+      const card = new JobCard(job);
+      this.#cards.set(job.id, card);
+      this.list.prepend(card.element);
+    }
+    this.element.hidden = false;
+    const card = this.#cards.get(job.id);
+    card.show(job);
+    if (!isOver(job)) this.#follow(job.id, card, signal);
+  }
+
+  async #follow(id, card, signal) {
+    const onJob = (job) => {
+      card.show(job);
+      if (isOver(job)) say(t.upload.said(t.upload.job[job.kind] ?? job.kind, t.upload.states[job.state]));
+      if (job.state === "succeeded") this.#onDone();
+    };
+    try {
+      await follow(id, { signal, onJob });
+    } catch (error) {
+      if (error.name !== "AbortError") card.notice.problem(error, () => this.show(this.#name));
+    }
+  }
+}
+
+class JobCard {
+  #job = null;
+  #hasReport = false;
+
+  constructor({ kind }) {
+    const name = t.upload.job[kind] ?? kind;
+    this.state = h("span", { class: "verdict" });
+    this.when = h("p", { class: "hint" });
+    this.progress = new Progress(t.upload.progress);
+    this.notice = new Notice();
+    this.outcome = h("p", {});
+    this.cancel = button(t.upload.cancel, () => this.#cancel(), {
+      kind: "small",
+      "aria-label": t.upload.cancelWhich(name),
+    });
+    this.saveReport = button(t.upload.saveReport, () => this.#saveReport(), { kind: "small", symbol: "save" });
+    this.rejected = new RejectedTable();
+    this.element = h(
+      "li",
+      { class: "panel job" },
+      h("div", { class: "job-head" }, h("h3", {}, name), this.state, this.cancel),
+      this.when,
+      this.progress.element,
+      this.outcome,
+      this.notice.element,
+      this.rejected.element,
+      this.saveReport,
+    );
+  }
+
+  show(job) {
+    this.#job = job;
+    const over = isOver(job);
+    const kind = { succeeded: "yes", failed: "no" }[job.state] ?? "";
+    this.state.className = `verdict ${kind}`;
+    this.state.textContent = t.upload.states[job.state];
+    this.when.textContent = t.upload.begun(date(job.started_at ?? job.created_at));
+    this.cancel.hidden = over;
+    this.cancel.disabled = job.cancel_requested;
+    // Of files that could not be used there is a table, which can be saved too.
+    this.saveReport.hidden = !over || job.report === null || isIndexing(job);
+    if (over) this.progress.hide();
+    else this.progress.show(job.done, job.total, wordsOf(job));
+    this.outcome.textContent = outcomeOf(job);
+    if (over && job.report !== null && isIndexing(job) && !this.#hasReport) this.#fetchReport();
+  }
+
+  async #fetchReport() {
+    this.#hasReport = true;
+    const answer = await jobs.report(this.#job.id, { quiet: true }).catch(() => null);
+    if (answer !== null) this.rejected.show(this.#job.collection, answer.rows);
+  }
+
+  async #cancel() {
+    try {
+      this.show(await jobs.cancel(this.#job.id));
+      flash(t.upload.cancelling);
+    } catch (error) {
+      this.notice.problem(error);
+    }
+  }
+
+  async #saveReport() {
+    const { id, collection, kind } = this.#job;
+    try {
+      save(await jobs.reportTable(id), `lookalike-${collection}-${kind}.csv`);
+    } catch (error) {
+      this.notice.problem(error);
+    }
+  }
+}
+
+const isIndexing = ({ kind }) => kind === "index" || kind === "reindex";
+
+function wordsOf({ stage, done, total, rate, seconds_left: left, rejected }) {
+  const count = Object.values(rejected).reduce((sum, each) => sum + each, 0);
+  const state =
+    total !== null &&
+    done !== null &&
+    t.upload.state(done, total, rate && t.upload.rate(rounded(rate)), left && t.upload.left(duration(left)));
+  return [stage, state, count > 0 && t.upload.rejected(count)].filter(Boolean).join(": ");
+}
+
+function outcomeOf({ problem, summary, cancel_requested: isCancelled, state }) {
+  if (problem) return textOfDetail(problem.detail);
+  if (summary?.items !== undefined && summary.snapshot) return t.upload.items(summary.items, summary.snapshot);
+  return isCancelled && state === "running" ? t.upload.cancelling : "";
+}
