@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from lookalike.collection.refined_search import RefinedSearch
 from lookalike.collection.refinement import PLAIN, Refinement
 from lookalike.collection.searcher import Hit
 from lookalike.encoder.base import ImageEncoder, Vectors
-from lookalike.errors import LookalikeError
+from lookalike.errors import LookalikeError, SnapshotDamagedError
 from lookalike.filters import Condition, KnownFields
 from lookalike.filters.builder import ConditionBuilder
 from lookalike.thresholds import Threshold
@@ -165,14 +166,21 @@ class CollectionsSearch:
 
     async def _encode_pictures(self, uploads: Sequence[Upload], box: Box, digests: Mapping[str, str]) -> _EncodedQuery:
         encoders = await self._encoders(digests)
+        stopwatches = [Stopwatch() for _ in uploads]
+        encoding = (
+            embed_for_encoders(self.services, list(encoders.values()), upload, stopwatch, box)
+            for upload, stopwatch in zip(uploads, stopwatches, strict=True)
+        )
+        # All of them end before the first error is raised, so that none works on for nobody.
+        outcomes = await asyncio.gather(*encoding, return_exceptions=True)
+        self.stopwatch.merge_concurrent(*stopwatches)
         rows: list[list[Vectors]] = []
         pictures = []
-        for upload in uploads:
-            vectors, picture = await embed_for_encoders(
-                self.services, list(encoders.values()), upload, self.stopwatch, box
-            )
-            rows.append(vectors)
-            pictures.append(picture)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            rows.append(outcome[0])
+            pictures.append(outcome[1])
         first = pictures[0]
         return _EncodedQuery(
             queries={
@@ -206,7 +214,7 @@ class CollectionsSearch:
         fields = KnownFields.merged(collection.searcher.live_filter.fields for collection in self.collections.values())
         condition = None if options.filter is None else options.filter.condition_on(fields)
         facets = self._count_facets(condition, fields) if options.facets else None
-        position = self._position(query)
+        position = self._position(query, thresholds)
         sources = []
         for snapshot in self.snapshots:
             name = snapshot.name
@@ -215,7 +223,10 @@ class CollectionsSearch:
             sources.append(MergedSource(name, self.collections[name].searcher, search, thresholds[name]))
         merged = MergedSearch(sources, self.rank_by, dedupe=self._refinement.dedupe)
         stop = position.start + options.k
-        hits, has_more = merged.page(position.start, options.k), merged.has_more(stop)
+        try:
+            hits, has_more = merged.page(position.start, options.k), merged.has_more(stop)
+        except SnapshotDamagedError as error:
+            raise self._named_error(error) from error
         if has_more:
             self._keep(query, position, sources)
         passing = None
@@ -229,6 +240,12 @@ class CollectionsSearch:
             passing=passing,
             facets=facets,
         )
+
+    def _named_error(self, error: SnapshotDamagedError) -> CollectionFailedError | SnapshotDamagedError:
+        """The error with the collection whose folder it names."""
+        folders = {str(one.searcher.snapshot.folder): name for name, one in self.collections.items()}
+        name = folders.get(error.subject or "")
+        return error if name is None else CollectionFailedError(name, error)
 
     @property
     def _refinement(self) -> Refinement:
@@ -246,16 +263,19 @@ class CollectionsSearch:
             facets[name] = item_filter.facets(condition, columns, FACET_VALUES)
         return facets
 
-    def _position(self, query: _EncodedQuery) -> MergedCursor:
+    def _state(self, snapshot: OpenSnapshot, threshold: Threshold) -> str:
+        """Equal where a collection has the same items and judges them alike: a calibration may be new on its own."""
+        calibration = threshold.calibration
+        knots = None if calibration is None else (calibration.threshold, calibration.scores, calibration.probabilities)
+        return f"{snapshot.name} {snapshot.generation} {self.collections[snapshot.name].change} {knots}"
+
+    def _position(self, query: _EncodedQuery, thresholds: Mapping[str, Threshold]) -> MergedCursor:
         """Where the page begins; raises FieldInvalidError for a cursor that is none of this search's."""
-        states = [
-            f"{snapshot.name} {snapshot.generation} {self.collections[snapshot.name].change}"
-            for snapshot in self.snapshots
-        ]
-        state = query_digest("\n".join(states))
-        names = " ".join(self.collections)
-        home = "" if self.home is None else self.home.name
-        digest = query_digest(f"{names} {self.rank_by} {home} {self.query.identity} {self.options.identity}")
+        state = query_digest("\n".join(self._state(snapshot, thresholds[snapshot.name]) for snapshot in self.snapshots))
+        names, home = " ".join(self.collections), "" if self.home is None else self.home.name
+        # The threshold too: how far a score is above it decides between equal confidences.
+        how = f"{self.rank_by} {self.options.threshold} {self.query.identity} {self.options.identity}"
+        digest = query_digest(f"{names} {home} {how}")
         signature = "" if query.is_stored else sign_vectors(self._queries(query, self.snapshots[0]).vectors)
         if self.options.cursor is None:
             return MergedCursor(state, self.options.k, 0, digest, signature)

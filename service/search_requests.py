@@ -145,7 +145,9 @@ async def with_newest_snapshots(
     snapshots: list[OpenSnapshot] = []
     try:
         return await try_once()
-    except (CollectionFailedError, SnapshotDamagedError, ItemNotFoundError):
+    except (CollectionFailedError, SnapshotDamagedError, ItemNotFoundError) as error:
+        if isinstance(error, CollectionFailedError) and not isinstance(error.error, SnapshotDamagedError):
+            raise
         generations = {snapshot.name: snapshot.generation for snapshot in snapshots}
         for name in names:
             await services.snapshots.poll(name)

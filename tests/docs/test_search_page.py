@@ -32,7 +32,13 @@ for name in ("products", "archive"):
                 f"sku-{number}",
                 make_picture(number if name == "products" else 50 + number),
                 product_id=f"p-{number // 2}",
-                metadata={"category": "mug", "colour": "red", "price": 10 * number, "stars": number % 6},
+                metadata={
+                    "category": "mug",
+                    "colour": "red",
+                    "price": 10 * number,
+                    "stars": number % 6,
+                    "added": "2026-01-02",
+                },
             )
 """
 
@@ -58,20 +64,27 @@ def run(folder: Path, environment: dict[str, str], program: str, *arguments: str
 
 
 def test_the_requests_of_the_page_are_answered(tmp_path: Path, environment: dict[str, str]) -> None:
-    answers: list[Any] = []
+    answers: dict[str, Any] = {}
     with served(tmp_path, environment) as address:
         for command in "".join(BLOCKS).replace("\\\n", " ").replace(ADDRESS, address).splitlines():
             words = [*shlex.split(command, comments=True), "--fail-with-body"]
             ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
             assert ended.returncode == 0, f"{command}\n{ended.stdout}"
-            answers.append(json.loads(ended.stdout))
-    filtered, grouped, _, several_pictures, _, _, liked, liked_alone, _, merged, merged_by_key = answers
-    assert [hit["metadata"]["price"] < 60 for hit in filtered["results"]] == [True] * 6
-    assert len(grouped["results"]) == len(several_pictures["results"]) == 5
-    assert {"sku-1", "sku-4", "sku-9"}.isdisjoint(hit["key"] for hit in liked["results"])
-    assert liked_alone["query"]["key"] == "sku-1"
-    assert {hit["collection"] for hit in merged["results"]} == {"products", "archive"}
-    assert (len(merged["results"]), len(merged_by_key["results"])) == (20, 10)
+            answers[command] = json.loads(ended.stdout)
+
+    def results(*words: str) -> list[dict[str, Any]]:
+        """The hits of the first request with these words."""
+        found: list[dict[str, Any]] = next(
+            answer["results"] for command, answer in answers.items() if all(word in command for word in words)
+        )
+        return found
+
+    assert [hit["metadata"]["price"] < 60 for hit in results("-F filter")] == [True] * 6
+    assert len(results("facets=category,colour")) == len(results("image=@side.jpg")) == 5
+    assert {"sku-1", "sku-4", "sku-9"}.isdisjoint(hit["key"] for hit in results("image=@mug.jpg", "unlike_keys"))
+    assert {"sku-1", "sku-4"}.isdisjoint(hit["key"] for hit in results("-d like_keys"))
+    assert {hit["collection"] for hit in results("image=@mug.jpg", "collections=")} == {"products", "archive"}
+    assert (len(results("k=20")), len(results("key=sku-1", "collections="))) == (20, 10)
 
 
 def test_the_python_of_the_page_runs(tmp_path: Path, environment: dict[str, str], database_url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,16 @@ import numpy as np
 import pytest
 
 from lookalike import Calibration, Collection, images
+from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.calibration_store import store_calibration
 from lookalike.collection.layout import CollectionLayout
+from lookalike.collection.searcher import Searcher
+from lookalike.errors import SnapshotDamagedError
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
+from service.errors import CollectionFailedError
 from service.inference import decoder_pool
+from service.merged_search import CollectionsSearch, MergedResult
 from service.settings import ApiKeys
 from tests.helpers.old_encoder import age_encoder
 from tests.service.harness import Service, index, item_path, serving, without_times
@@ -239,6 +244,7 @@ def test_a_cursor_of_another_search_or_state_is_refused(data: Path, tmp_path: Pa
             {"collections": "red,blue"},
             {"collections": ALL, "dedupe": "true"},
             {"collections": "blue,red,small"},
+            {"collections": ALL, "exclude_keys": "red-1"},
         ):
             answer = service.search(QUERY, k=3, cursor=cursor, **fields)
             assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "cursor")
@@ -247,6 +253,17 @@ def test_a_cursor_of_another_search_or_state_is_refused(data: Path, tmp_path: Pa
         assert service.search(QUERY, collections=ALL, cursor="no cursor").status_code == 422
         assert service.search(QUERY, collection="red", cursor=cursor).status_code == 422
         assert service.search(QUERY, collections=ALL, k=3, cursor=cursor).status_code == 200
+        one_encoder = service.search(QUERY, collections="red,blue", k=3).json()["next_cursor"]
+        with_threshold = service.search(QUERY, collections="red,blue", cursor=one_encoder, threshold=0.6)
+        assert "belongs to another search" in with_threshold.json()["detail"]
+        with Collection.open(copied, "blue") as blue:
+            spec = blue.manifest.encoder
+        layout = CollectionLayout.of(copied / "collections", "blue")
+        store_calibration(layout, spec, calibration(0.2, 0.6, spec))
+        service.call(service.services.snapshots.poll_all)
+        recalibrated = service.search(QUERY, collections=ALL, k=3, cursor=cursor)
+        assert "another state of the collections" in recalibrated.json()["detail"]
+        cursor = service.search(QUERY, collections=ALL, k=3).json()["next_cursor"]
         changed = service.request("PATCH", item_path("small-1", "", "small"), data={"metadata": '{"price": 0}'})
         assert changed.status_code == 200, changed.text
         answer = service.search(QUERY, collections=ALL, k=3, cursor=cursor)
@@ -374,3 +391,54 @@ def test_a_collection_that_cannot_be_searched_fails_the_request_by_its_name(data
         assert (unknown.status_code, unknown.json()["code"]) == (404, "collection-not-found")
         assert "green" in unknown.json()["detail"]
         assert len(hits(service.search(QUERY, collections="red,small"))) == 10
+
+
+def test_a_damaged_snapshot_is_searched_again_once_a_newer_one_is_there(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = Path(shutil.copytree(data, tmp_path / "data"))
+    source = tmp_path / "blue.jsonl"
+    (tmp_path / "new.png").write_bytes(encode_png(make_picture(77)))
+    source.write_text('{"path": "new.png", "key": "blue-new"}\n', encoding="utf-8")
+    run, turns = CollectionsSearch.run, [1, 2]
+
+    async def run_damaged(search: CollectionsSearch) -> MergedResult:
+        """The first time, the snapshot is damaged, and the indexer publishes: nothing else runs meanwhile."""
+        if turns and turns.pop(0) == 1:
+            assert index(copied, "blue", source) == 2
+            raise CollectionFailedError("blue", SnapshotDamagedError("it lacks rows", subject=str(copied)))
+        return await run(search)
+
+    monkeypatch.setattr(CollectionsSearch, "run", run_damaged)
+    with serving(copied) as service:
+        answer = service.search(QUERY, collections="red,blue", k=100)
+        assert answer.json()["snapshot"] == {"red": 1, "blue": 2}
+        assert ("blue", "blue-new") in names(answer)
+
+        async def stay_damaged(_search: CollectionsSearch) -> MergedResult:
+            raise CollectionFailedError("blue", SnapshotDamagedError("it lacks rows", subject=str(copied)))
+
+        monkeypatch.setattr(CollectionsSearch, "run", stay_damaged)
+        damaged = service.search(QUERY, collections="red,blue")
+        assert (damaged.status_code, damaged.json()["code"]) == (503, "snapshot-damaged")
+        assert damaged.json()["detail"].startswith("collection 'blue': the collection's snapshot is damaged")
+        assert str(copied) not in damaged.text
+
+
+def test_rows_that_are_missing_are_told_with_their_collection(
+    several: Service, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = Searcher.records
+
+    def lose_rows(searcher: Searcher, ids: Sequence[int]) -> dict[int, ItemRecord]:
+        if searcher.snapshot.manifest.collection == "blue":
+            raise SnapshotDamagedError("the catalogue lacks rows", subject=str(searcher.snapshot.folder))
+        return records(searcher, ids)
+
+    monkeypatch.setattr(Searcher, "records", lose_rows)
+    choices: list[dict[str, Any]] = [{}, {"dedupe": "true"}, {"group_by": "product_id"}]
+    for fields in choices:
+        damaged = several.search(QUERY, collections="red,blue", **fields)
+        assert (damaged.status_code, damaged.json()["code"]) == (503, "snapshot-damaged")
+        assert damaged.json()["detail"].startswith("collection 'blue': ")
+    assert len(hits(several.search(QUERY, collections="red,small"))) == 10
