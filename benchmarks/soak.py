@@ -143,7 +143,9 @@ class Client(threading.Thread):
 
     def do_put(self, http: httpx.Client, node: Node, key: str) -> None:
         self.next_number += 1
-        number, metadata = self.next_number, {"owner": self.name, "n": self.next_number % 7}
+        # The number itself tells a picture that was replaced by a request that was cut off.
+        number = self.next_number
+        metadata = {"owner": self.name, "n": number % 7, "number": number}
         answer = http.put(
             self.path(node, key), files={"image": ("p.png", picture(number))}, data={"metadata": json.dumps(metadata)}
         )
