@@ -14,6 +14,8 @@ from service.errors import FieldInvalidError
 UNKNOWN_CODE, REPEATED_CODE = "extra-forbidden", "repeated"
 _NO_FILE = "is_instance_of"
 """Pydantic's type of the error for what should be a file."""
+_METADATA = "metadata"
+"""The field of items in which their columns are."""
 _MAX_PROBLEMS = 10
 """How many wrong fields a response names; the others are counted."""
 _MAX_SHOWN = 80
@@ -130,7 +132,8 @@ def unknown_message(name: str, known_names: Iterable[str], kind: str) -> str:
         return f"is unknown; this path has no {kind}s"
     close = _closest(name, names)
     question = f"did you mean {close}? " if close else ""
-    return f"is unknown; {question}the {kind}s are {', '.join(names)}"
+    advice = f"; columns go into {_METADATA}" if _METADATA in names else ""
+    return f"is unknown; {question}the {kind}s are {', '.join(names)}{advice}"
 
 
 def _closest(name: str, names: list[str]) -> str | None:

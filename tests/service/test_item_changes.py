@@ -221,6 +221,11 @@ def test_the_changes_of_one_key_in_a_batch_are_made_in_their_order(shelf: Shelf)
         ({"metadata": {"a": [[1]]}}, "metadata", "a: a list has"),
         ({"metadata": '{"a": NaN}'}, "metadata", "finite"),
         ({"titel": "x"}, "titel", "title"),
+        (
+            {"price": 3},
+            "price",
+            "is unknown; the fields are image, title, product_id, metadata; columns go into metadata",
+        ),
     ],
 )
 def test_a_wrong_field_is_named(shelf: Shelf, fields: dict[str, Any], field: str, message: str) -> None:
