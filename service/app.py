@@ -131,7 +131,9 @@ async def _respond_to_error(request: Request, error: Exception) -> Response:
 async def _respond_to_validation_error(request: Request, error: Exception) -> Response:
     """A query parameter out of range, in the same form as a form's field."""
     assert isinstance(error, RequestValidationError)
-    problems = validation_problems(error.errors(), (), kind=PARAMETER, name_at=-1)
+    # A parameter on its own is told with where it was, as ("query", "limit"); one of a class of them without.
+    errors = [{**one, "loc": one["loc"][-1:]} for one in error.errors()]
+    problems = validation_problems(errors, {}, kind=PARAMETER)
     return await _respond_to_error(request, fields_error(problems))
 
 

@@ -54,6 +54,7 @@ from lookalike.client.options import (
     RefinementOptions,
     SearchOptions,
     SimilarOptions,
+    check_options,
     edit_texts,
     match_headers,
     name_list,
@@ -72,7 +73,7 @@ def search(
         method="POST",
         path=path,
         read=read_as(SearchAnswer),
-        fields=texts(key=key) | option_texts(options),
+        fields=texts(key=key) | option_texts(options, SearchOptions),
         pictures=[NamedPicture("image", picture) for picture in pictures],
     )
 
@@ -91,7 +92,7 @@ def search_collections(
         method="POST",
         path="/search",
         read=read_as(CollectionsSearchAnswer),
-        fields=texts(**where) | option_texts(options),
+        fields=texts(**where) | option_texts(options, CollectionsSearchOptions),
         pictures=[NamedPicture("image", picture) for picture in pictures],
     )
 
@@ -102,7 +103,7 @@ def search_batch(images: Sequence[Picture], collection: str | None, options: Ref
         method="POST",
         path="/search/batch",
         read=read_as(BatchAnswer),
-        fields=texts(collection=collection) | option_texts(options),
+        fields=texts(collection=collection) | option_texts(options, RefinementOptions),
         pictures=[NamedPicture("image", picture) for picture in picture_list(images)],
     )
 
@@ -110,7 +111,7 @@ def search_batch(images: Sequence[Picture], collection: str | None, options: Ref
 def get_similar_items(collection: str, key: str, options: SimilarOptions) -> Call[SearchAnswer]:
     """With an indexed picture."""
     path = f"{_item_path(collection, key)}/similar"
-    return Call(method="GET", path=path, read=read_as(SearchAnswer), parameters=option_texts(options))
+    return Call(method="GET", path=path, read=read_as(SearchAnswer), parameters=option_texts(options, SimilarOptions))
 
 
 def get_facets(collection: str, names: Sequence[str], filter: Filter | None, limit: int | None) -> Call[FacetsAnswer]:
@@ -131,7 +132,7 @@ def compare(image_a: Picture | Key, image_b: Picture | Key, options: CompareOpti
         method="POST",
         path="/compare",
         read=read_as(CompareAnswer),
-        fields=keys | option_texts(options),
+        fields=keys | option_texts(options, CompareOptions),
         pictures=[NamedPicture(name, side) for name, side in sides.items() if not isinstance(side, Key)],
     )
 
@@ -142,7 +143,7 @@ def embed(image: Picture, options: EmbedOptions) -> Call[EmbedAnswer]:
         method="POST",
         path="/embed",
         read=read_as(EmbedAnswer),
-        fields=option_texts(options),
+        fields=option_texts(options, EmbedOptions),
         pictures=[NamedPicture("image", image)],
     )
 
@@ -164,7 +165,7 @@ def list_items(collection: str, cursor: str | None, options: ListingOptions) -> 
         method="GET",
         path=f"{path_of('collections', collection)}/items",
         read=read_as(ItemsAnswer),
-        parameters=option_texts(options) | texts(cursor=cursor),
+        parameters=option_texts(options, ListingOptions) | texts(cursor=cursor),
     )
 
 
@@ -185,6 +186,7 @@ def patch_items(
     collection: str, filter: Filter, at_most: int | None, dry_run: bool | None, edit: FilteredEdit
 ) -> Call[FilteredChangesAnswer]:
     """Changed metadata of the items that pass."""
+    check_options(edit, FilteredEdit)
     return Call(
         method="PATCH",
         path=f"{path_of('collections', collection)}/items",

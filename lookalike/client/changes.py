@@ -10,7 +10,7 @@ import msgspec
 
 from lookalike.client.answers import ChangeEntry, ChangesAnswer
 from lookalike.client.errors import ChangesInterruptedError, ClientError, PictureError
-from lookalike.client.options import Metadata
+from lookalike.client.options import Metadata, metadata_values
 from lookalike.client.pictures import Picture, PictureFile, read_picture
 
 MAX_CHANGES = 256
@@ -28,6 +28,8 @@ class Change:
     def body(self) -> dict[str, Any]:
         """The change as JSON, without its picture."""
         fields = {name: getattr(self, name, None) for name in ("title", "product_id", "metadata")}
+        if fields["metadata"] is not None:
+            fields["metadata"] = metadata_values(fields["metadata"])
         return {"op": self.operation, "key": self.key} | {
             name: value for name, value in fields.items() if value is not None
         }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any, TypedDict
 
 from lookalike.client.answers import Box, ItemAnswer
@@ -137,8 +140,23 @@ class ItemEdit(TypedDict, total=False):
     if_match: ItemAnswer | str
 
 
-def option_texts(options: Mapping[str, Any]) -> dict[str, str]:
-    """Options as fields of a form, or as parameters of a query string."""
+_OTHER_NAMES = {"collections": "use search_collections", "limit": "use k", "top_k": "use k"}
+"""What to do instead of an option that searches do not have."""
+
+
+def check_options(options: Mapping[str, Any], kind: type[Any]) -> None:
+    """Raise TypeError for an option that this kind, one of the classes above, does not have."""
+    known_names = sorted(kind.__optional_keys__)
+    unknown = next((name for name in options if name not in known_names), None)
+    if unknown is not None:
+        advice = _OTHER_NAMES.get(unknown) if "k" in known_names else None
+        question = "" if advice is None else f"{advice}; "
+        raise TypeError(f"unknown option {unknown!r}: {question}the options are {', '.join(known_names)}")
+
+
+def option_texts(options: Mapping[str, Any], kind: type[Any]) -> dict[str, str]:
+    """Options as fields of a form, or as parameters of a query string; raises TypeError for one that is unknown."""
+    check_options(options, kind)
     values = dict(options)
     if "filter" in values:
         values["filter"] = filter_text(values["filter"])
@@ -154,8 +172,41 @@ def option_texts(options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def edit_texts(edit: Mapping[str, Any]) -> dict[str, str]:
-    """The fields of a change."""
-    return texts(title=edit.get("title"), product_id=edit.get("product_id"), metadata=json_text(edit.get("metadata")))
+    """The fields of a change; raises TypeError for one that is unknown: columns belong into ``metadata``."""
+    check_options(edit, ItemEdit)
+    metadata = edit.get("metadata")
+    return texts(
+        title=edit.get("title"),
+        product_id=edit.get("product_id"),
+        metadata=None if metadata is None else json_text(metadata_values(metadata)),
+    )
+
+
+def metadata_values(metadata: Metadata) -> dict[str, Any]:
+    """Metadata as JSON has it: a date as ISO text, a decimal as a number.
+
+    Raises TypeError or ValueError for what JSON has not, with the name of the column.
+    """
+    return {name: _json_value(name, value) for name, value in metadata.items()}
+
+
+def _json_value(column: str, value: object) -> object:
+    if isinstance(value, list | tuple):
+        return [_json_value(column, entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {name: _json_value(column, member) for name, member in value.items()}
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        value = int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"the metadata's column {column!r} has {value}: a number must be finite")
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError(
+        f"the metadata's column {column!r} has a value of type {type(value).__name__}, which cannot be sent: give "
+        "text, a number, true or false, a date, or a list of these"
+    )
 
 
 def match_headers(edit: Mapping[str, Any]) -> dict[str, str]:

@@ -93,7 +93,7 @@ def read_picture(picture: Picture, name: str | None = None) -> PictureFile:
         return PictureFile(name or "picture", bytes(picture))
     if isinstance(picture, str | os.PathLike):
         path = Path(picture)
-        return PictureFile(name or path.name, _read_file(path))
+        return PictureFile(name or path.name, _read_file(path, could_be_key=isinstance(picture, str)))
     if isinstance(picture, PillowPicture):
         return PictureFile(name or "picture.png", _write_png(picture))
     if isinstance(picture, PixelArray):
@@ -106,9 +106,12 @@ def read_picture(picture: Picture, name: str | None = None) -> PictureFile:
     )
 
 
-def _read_file(path: Path) -> bytes:
+def _read_file(path: Path, *, could_be_key: bool) -> bytes:
     try:
         return path.read_bytes()
+    except FileNotFoundError as error:
+        advice = f'; an indexed picture is key="{path}" in a search, and Key("{path}") in a comparison'
+        raise PictureError(f"there is no file {path}{advice if could_be_key else ''}") from error
     except OSError as error:
         raise PictureError(f"{path} cannot be read: {error.strerror}") from error
 

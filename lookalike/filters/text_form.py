@@ -59,10 +59,19 @@ WORD: /[^\s()<>=!,"']+/
 _GROUPS: dict[str, type[And | Or]] = {"both": And, "either": Or}
 _OPERATORS = {"=": "eq", "==": "eq", "!=": "eq", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 _TERMINALS = {
-    "WORD": "a name or a value", "SIGN": "= != < <= > >=", "_AND": "and", "_OR": "or", "NOT": "not", "IN": "in",
-    "EXISTS": "exists", "PREFIX": "prefix", "CONTAINS": "contains", "LPAR": "(", "RPAR": ")", "COMMA": ",",
-    "$END": "the end",
+    "WORD": "a name or a value", "SIGN": "= != < <= > >=", "_AND": "'and'", "_OR": "'or'", "NOT": "'not'",
+    "IN": "'in'", "EXISTS": "'exists'", "PREFIX": "'prefix'", "CONTAINS": "'contains'", "LPAR": "'('", "RPAR": "')'",
+    "COMMA": "','", "$END": "the end",
 }  # fmt: skip
+_MAX_ADVISED = 200
+"""Characters before and after a fault that are looked at for advice: it takes no long search."""
+_THOUSANDS = 3
+"""Digits after a comma that may separate thousands."""
+_LAST_NUMBER = re.compile(r"(?<![^\s=<>])[+-]?[0-9]+\Z")
+_DECIMALS = re.compile(r",([0-9]+)(?![^\s)])")
+_LAST_COMPARISON = re.compile(r"""([^\s()<>=!,"']+)\s{0,9}([!=<>]=|[=<>])\s{0,9}([^\s()<>=!,"']+)\s{1,9}\Z""")
+_WORD = r"""(?!(?:and|or)(?![^\s)]))[^\s()<>=!,"']+"""
+_MORE_WORDS = re.compile(rf"{_WORD}(?:\s+{_WORD}){{0,8}}(?=\s*(?:\Z|\)|(?:and|or)\s))", re.IGNORECASE)
 
 
 def read_text(text: str, builder: ConditionBuilder) -> Condition:
@@ -92,7 +101,19 @@ def _refuse_text(text: str, position: int, expected: Collection[str]) -> NoRetur
     words = " or ".join(word for terminal, word in _TERMINALS.items() if terminal in expected)
     rest = text[position : position + 20]
     met = f"{rest!r} cannot stand here" if rest else "the filter ends too early"
-    refuse(_place(position), f"{met}; expected {words}")
+    refuse(_place(position), f"{met}; expected {words}{_advice(text, position)}")
+
+
+def _advice(text: str, position: int) -> str:
+    """What was probably meant where something cannot stand after a value; empty if nothing is known."""
+    before, rest = text[max(0, position - _MAX_ADVISED) : position], text[position : position + _MAX_ADVISED]
+    if (start := _LAST_NUMBER.search(before)) and (end := _DECIMALS.match(rest)):
+        thousands = f", or {start[0]}{end[1]} for thousands" if len(end[1]) == _THOUSANDS else ""
+        return f"; write {start[0]}.{end[1]}{thousands}"
+    if (comparison := _LAST_COMPARISON.search(before)) and (words := _MORE_WORDS.match(rest)):
+        name, sign, value = comparison.groups()
+        return f"; put quotes around a text of several words: {name} {sign} '{value} {words[0]}'"
+    return ""
 
 
 def _read(tree: Tree[Token], builder: ConditionBuilder, depth: int) -> Condition:

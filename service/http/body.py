@@ -236,7 +236,15 @@ class _UrlEncoded:
 
     def close(self) -> Fields:
         fields: Fields = []
-        for pair in filter(None, b"".join(self._pieces).split(b"&")):
+        body = b"".join(self._pieces)
+        if body.lstrip().startswith(
+            (b"{", b"[")
+        ):  # as no field's name does; `curl -d` says that all it sends are forms
+            raise MediaTypeError(
+                f"the content type is {URLENCODED_FORM}, but this looks like JSON: send Content-Type: {JSON}",
+                subject="content-type",
+            )
+        for pair in filter(None, body.split(b"&")):
             encoded_name, _, value = pair.replace(b"+", b" ").partition(b"=")
             name = decode_text(unquote_to_bytes(encoded_name))
             self._begin(name)

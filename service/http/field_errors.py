@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from service.errors import FieldInvalidError
 
 UNKNOWN_CODE, REPEATED_CODE = "extra-forbidden", "repeated"
+_NO_FILE = "is_instance_of"
+"""Pydantic's type of the error for what should be a file."""
+_METADATA = "metadata"
+"""The field of items in which their columns are."""
 _MAX_PROBLEMS = 10
 """How many wrong fields a response names; the others are counted."""
 _MAX_SHOWN = 80
@@ -25,6 +32,8 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "bool_parsing": lambda _: "must be true or false",
     "bool_type": lambda _: "must be true or false",
     "string_type": lambda _: "must be text, not a file",
+    "model_type": lambda _: "must be an object",
+    "list_type": lambda _: "must be a list",
     "greater_than_equal": lambda limits: f"must be at least {limits['ge']:g}",
     "less_than_equal": lambda limits: f"must be at most {limits['le']:g}",
     "string_too_short": lambda limits: f"must have at least {limits['min_length']} characters",
@@ -57,25 +66,61 @@ def fields_error(problems: Sequence[dict[str, str]]) -> FieldInvalidError:
     return FieldInvalidError(detail, subject=problems[0]["field"], fields=list(shown))
 
 
-def validation_problems(
-    errors: Iterable[Any], known_names: Iterable[str], *, kind: str, name_at: int = 0
-) -> list[dict[str, str]]:
-    """Pydantic's errors, one for each field; ``name_at`` is the position of the field's name in an error's ``loc``."""
+def validation_problems(errors: Iterable[Any], fields: Mapping[str, FieldInfo], *, kind: str) -> list[dict[str, str]]:
+    """Pydantic's errors, one for each place; an error's ``loc`` begins with the name of a field."""
     problems: dict[str, dict[str, str]] = {}
-    names = list(known_names)
     for error in errors:
-        name = shown_name(str(error["loc"][name_at])) if error["loc"] else "form"
+        field = _FailedField(error["loc"], fields)
+        # The place of a file among those of its name says nothing: it was sent as text, and so is no file.
+        path = field.name if error["type"] == _NO_FILE else field.path
         # One sentence a field, also where a union tried several types.
-        problems.setdefault(name, field_problem(name, *_code_and_message(error, name, names, kind)))
+        problems.setdefault(path, field_problem(path, *_code_and_message(error, field, kind)))
     return list(problems.values())
 
 
-def _code_and_message(error: Any, name: str, known_names: list[str], kind: str) -> tuple[str, str]:
+class _FailedField:
+    """The field of an error: ``changes[0].key``, where a field of the form is a list of objects.
+
+    ``name`` is the last name in its path, and ``known_names`` are those that could stand there.
+    """
+
+    def __init__(self, location: Sequence[str | int], fields: Mapping[str, FieldInfo]) -> None:
+        self.name = self.path = shown_name(str(location[0])) if location else "form"
+        self.known_names = list(fields)
+        self.is_nested = False
+        annotation = fields[self.name].annotation if self.name in fields else None
+        follows_index = False
+        for part in location[1:]:
+            if isinstance(part, int):
+                self.path += f"[{part}]"
+            elif follows_index and (model := _model_in(annotation)) is not None:
+                self._descend(part, model)
+                annotation = model.model_fields[part].annotation if part in model.model_fields else None
+            # Any other text is pydantic's name of a type that it tried.
+            follows_index = isinstance(part, int)
+
+    def _descend(self, name: str, model: type[BaseModel]) -> None:
+        self.name = shown_name(name)
+        self.path += f".{self.name}"
+        self.known_names = list(model.model_fields)
+        self.is_nested = True
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The class of the objects in a list of this type, if its entries are objects."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
+
+
+def _code_and_message(error: Any, field: _FailedField, kind: str) -> tuple[str, str]:
     code = error["type"]
     if code == "extra_forbidden":
-        return UNKNOWN_CODE, unknown_message(name, known_names, kind)
-    if code == "is_instance_of":
-        return "is-instance-of", f"must be a file: with curl, -F {name}=@cat.jpg"
+        return UNKNOWN_CODE, unknown_message(field.name, field.known_names, kind)
+    if code == _NO_FILE:
+        return "is-instance-of", f"must be a file: with curl, -F {field.name}=@cat.jpg"
+    if code == "string_type" and field.is_nested:
+        return "string-type", "must be text"
     sentence = _SENTENCES.get(code)
     return code.replace("_", "-"), "is not valid" if sentence is None else sentence(error.get("ctx", {}))
 
@@ -87,7 +132,8 @@ def unknown_message(name: str, known_names: Iterable[str], kind: str) -> str:
         return f"is unknown; this path has no {kind}s"
     close = _closest(name, names)
     question = f"did you mean {close}? " if close else ""
-    return f"is unknown; {question}the {kind}s are {', '.join(names)}"
+    advice = f"; columns go into {_METADATA}" if _METADATA in names else ""
+    return f"is unknown; {question}the {kind}s are {', '.join(names)}{advice}"
 
 
 def _closest(name: str, names: list[str]) -> str | None:

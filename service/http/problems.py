@@ -115,6 +115,9 @@ STATUS = {
 }
 """The HTTP status of every error code; no other place has it."""
 
+SENT_SOURCE_STATUS = dict.fromkeys(("archive-damaged", "archive-unsafe", "manifest-invalid", "source-unsupported"), 422)
+"""The same of a job that was sent its source: not the service's files are bad then, but what it was to read."""
+
 INDEXER_CODES = frozenset(
     {
         "download-failed",

@@ -35,6 +35,7 @@ from service.schemas.duplicate_responses import (
     DuplicatesAnswer,
     DuplicateTotals,
 )
+from service.schemas.refinement_fields import EMPTY_IS_NOT_SENT
 from service.schemas.requests import Decision, DecisionForm
 from service.search_requests import with_newest_snapshot
 from service.services import Services, ServicesDependency
@@ -58,7 +59,9 @@ async def list_duplicates(
     name: Name,
     limit: Annotated[int, Query(ge=1, le=100, description="Groups a page.")] = 50,
     cursor: Annotated[
-        str | None, Query(max_length=_LONGEST_CURSOR, description="`next_cursor` of the page before.")
+        str | None,
+        Query(max_length=_LONGEST_CURSOR, description="`next_cursor` of the page before."),
+        EMPTY_IS_NOT_SENT,
     ] = None,
     kind: Annotated[GroupKind | None, Query(description="Only groups of this kind.")] = None,
 ) -> Response:

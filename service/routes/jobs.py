@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial
@@ -27,13 +27,14 @@ from service.errors import FieldInvalidError, JobNotFoundError, ReportMissingErr
 from service.http.body import refuse_body
 from service.http.forms import digest_form, form_schema
 from service.http.path_params import Name
-from service.http.problems import STATUS, Problem
+from service.http.problems import SENT_SOURCE_STATUS, STATUS, Problem
 from service.http.responses import encode_json, json_response, root_path
 from service.http.strict_route import StrictRoute
 from service.inference.admission import Admission
 from service.jobs.kinds import JobForm
 from service.jobs.reports import ROWS_FILE, csv_report, json_report
 from service.schemas.job_responses import JobAnswer, JobsAnswer
+from service.schemas.refinement_fields import EMPTY_IS_NOT_SENT
 from service.services import Services, ServicesDependency
 from service.settings import Scope
 
@@ -54,7 +55,7 @@ _REPORT: dict[int | str, dict[str, Any]] = {
 }
 JobId = Annotated[str, Path(description="The job's id.")]
 Limit = Annotated[int, Query(ge=1, le=100, description="Jobs a page.")]
-Cursor = Annotated[str | None, Query(max_length=20, description="`next_cursor` of the page before.")]
+Cursor = Annotated[str | None, Query(max_length=20, description="`next_cursor` of the page before."), EMPTY_IS_NOT_SENT]
 GivenState = Annotated[JobState | None, Query(description="Only jobs in this state.")]
 
 
@@ -192,14 +193,16 @@ def job_answer(record: JobRecord) -> JobAnswer:
         started_at=record.started_at,
         finished_at=record.finished_at,
         starts=record.starts,
-        problem=None if problem is None else _problem(problem["code"], problem["detail"], path),
+        problem=None if problem is None else _problem(record.kind, problem, path),
         summary=None if record.summary is None else dict(record.summary),
         report=f"{path}/report" if record.has_report else None,
     )
 
 
-def _problem(code: str, detail: str, path: str) -> Problem:
-    status = HTTPStatus(STATUS[code])
+def _problem(kind: str, problem: Mapping[str, Any], path: str) -> Problem:
+    code, detail = problem["code"], problem["detail"]
+    statuses = STATUS | SENT_SOURCE_STATUS if kind == "index" else STATUS
+    status = HTTPStatus(statuses[code])
     return Problem(title=status.phrase, status=status, detail=detail, instance=path, code=code, request_id="")
 
 

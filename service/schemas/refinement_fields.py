@@ -20,6 +20,8 @@ MAX_LISTED = 500
 _MAX_NAME = 1024
 _MAX_FILTER = 60_000
 
+EMPTY_IS_NOT_SENT = BeforeValidator(lambda value: None if value == "" else value)
+"""For optional texts: a page's form sends those that are left blank as empty ones."""
 _NAMES_IN_JSON = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 FilterField = Annotated[
     Annotated[
@@ -34,6 +36,7 @@ FilterField = Annotated[
         description='What items have to pass: `category = mug and price < 60`, or JSON such as `{"category": "mug"}` '
         "(docs/filters.md). In a query string also as `filter[category]=mug&filter[price][lt]=60`.",
     ),
+    EMPTY_IS_NOT_SENT,
 ]
 
 
@@ -219,6 +222,6 @@ class PageFields(RefinementFields):
         description=f"Up to {MAX_FACETS} columns, between commas or as a JSON list: the 20 most frequent values of "
         "each among the items that pass the filter.",
     )
-    cursor: str | None = Field(
+    cursor: Annotated[str | None, EMPTY_IS_NOT_SENT] = Field(
         default=None, max_length=200, description="`next_cursor` of the page before, with the same query."
     )

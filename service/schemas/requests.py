@@ -14,6 +14,7 @@ from service.box import Box, parse_box
 from service.http.forms import File, Form
 from service.http.json_form import IN_JSON
 from service.schemas.refinement_fields import (
+    EMPTY_IS_NOT_SENT,
     MAX_FACETS,
     MAX_LISTED,
     CollectionNames,
@@ -150,7 +151,9 @@ class ItemsQuery(BaseModel):
     """Which items to list, in which order, and what of them."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_LISTED, description="Items a page.")] = 50
-    cursor: Annotated[str | None, Field(max_length=2000, description="`next_cursor` of the page before.")] = None
+    cursor: Annotated[
+        str | None, Field(max_length=2000, description="`next_cursor` of the page before."), EMPTY_IS_NOT_SENT
+    ] = None
     filter: FilterField = None
     order_by: Annotated[
         str | None,

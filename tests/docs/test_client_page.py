@@ -30,6 +30,7 @@ def test_the_examples_of_the_page_run(
     with served(tmp_path, environment_of(tmp_path) | {"LOOKALIKE_RUNTIME": USERS_RUNTIME}) as address:
         with Client(address) as client:
             client.put_collection("pictures")
+            client.put_collection("mugs")
             metadata = {"price": 9.5, "category": "mug"}
             client.change_items(
                 "pictures",

@@ -396,9 +396,9 @@ def test_what_is_refused_is_an_exception_of_its_kind(asking: Client, service: Se
     assert (refused.value.code, refused.value.status) == ("item-not-found", 404)
     assert refused.value.request_id
     with pytest.raises(InvalidRequestError) as refused_form:
-        asking.search(key="plain-0", colection="shop")  # type: ignore[call-arg]  # which is what is tried
-    assert [error.field for error in refused_form.value.errors] == ["colection"]
-    assert "collection" in str(refused_form.value)
+        asking.search(key="plain-0", k=0)
+    assert [error.field for error in refused_form.value.errors] == ["k"]
+    assert "at least 1" in str(refused_form.value)
     with pytest.raises(InvalidRequestError, match="filter-invalid"):
         asking.search(key="plain-0", filter="nothing = 1")
     with pytest.raises(ConflictError, match="encoder-not-installed"):

@@ -127,6 +127,14 @@ def test_a_body_that_is_no_form_is_refused(service: Service, headers: dict[str, 
     assert (refused.status_code, refused.json()["code"]) == (400, "form-invalid")
 
 
+@pytest.mark.parametrize("content", [b'{"key":"plain-0"}', b' \n["plain-0"]', b'{"key": "a=b&c"}'])
+def test_json_that_is_said_to_be_a_form_is_told_the_right_content_type(service: Service, content: bytes) -> None:
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    refused = service.post("/search", headers=form, content=content)
+    assert (refused.status_code, refused.json()["code"]) == (415, "media-type-unsupported")
+    assert "this looks like JSON: send Content-Type: application/json" in refused.json()["detail"]
+
+
 FIELDS = {
     "/search": 25,
     "/search/batch": 17,

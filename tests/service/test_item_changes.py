@@ -221,6 +221,11 @@ def test_the_changes_of_one_key_in_a_batch_are_made_in_their_order(shelf: Shelf)
         ({"metadata": {"a": [[1]]}}, "metadata", "a: a list has"),
         ({"metadata": '{"a": NaN}'}, "metadata", "finite"),
         ({"titel": "x"}, "titel", "title"),
+        (
+            {"price": 3},
+            "price",
+            "is unknown; the fields are image, title, product_id, metadata; columns go into metadata",
+        ),
     ],
 )
 def test_a_wrong_field_is_named(shelf: Shelf, fields: dict[str, Any], field: str, message: str) -> None:
@@ -243,6 +248,32 @@ def test_a_batch_with_a_picture_that_nothing_names_is_refused_whole(shelf: Shelf
     ):
         assert shelf.batch(changes, **pictures).status_code == 422
     assert len(shelf.list_keys()) == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        ([{"op": "patch", "key": "a", "foo": 1}], "changes[0].foo", "is unknown; the fields are op, key, image, title"),
+        ([{"op": "patch", "key": "a", "titel": "x"}], "changes[0].titel", "is unknown; did you mean title?"),
+        ([{"op": "patch", "key": "a"}, {"op": "patch"}], "changes[1].key", "is missing"),
+        ([{"op": "patch", "key": 5}], "changes[0].key", "must be text"),
+        ([{"op": "drop", "key": "a"}], "changes[0].op", "must be 'put', 'patch' or 'delete'"),
+        ([{"op": "patch", "key": "a", "metadata": {"b": [[]]}}], "changes[0].metadata", "b: a list has"),
+        (["a"], "changes[0]", "must be an object"),
+        ({"op": "patch"}, "changes", "must be a list"),
+    ],
+)
+def test_a_wrong_change_of_a_batch_is_named_with_its_place(
+    shelf: Shelf, changes: Any, field: str, message: str
+) -> None:
+    as_form = shelf.batch(changes)
+    as_json = shelf.service.post("/collections/shelf/items", json={"changes": changes})
+    for refused in (as_form, as_json):
+        assert refused.status_code == 422
+        (problem,) = refused.json()["errors"]
+        assert problem["field"] == field
+        assert problem["message"].startswith(message)
+    assert as_form.json()["detail"].startswith(f"{field}: {message}")
 
 
 def test_two_processes_see_each_others_changes(shelf: Shelf) -> None:

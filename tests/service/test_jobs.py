@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,23 @@ def test_an_uploaded_zip_becomes_a_collection_that_is_searched_and_shown(service
     assert table.headers["content-type"] == "text/csv; charset=utf-8"
     assert table.headers["content-disposition"] == f'attachment; filename="fresh-index-{job["id"]}.csv"'
     assert list(csv.DictReader(io.StringIO(table.text, newline=""))) == [row]
+
+
+@pytest.mark.parametrize(
+    ("content", "filename", "code"),
+    [
+        (b"PK\3\4 this is no zip", "pictures.zip", "archive-damaged"),
+        (b"no;such;columns\n1;2;3\n", "pictures.csv", "manifest-invalid"),
+    ],
+)
+def test_an_upload_that_is_damaged_is_the_fault_of_what_was_sent(
+    service: Service, content: bytes, filename: str, code: str, allowed: Path
+) -> None:
+    root = {"images_root": str(allowed)} if filename.endswith(".csv") else {}
+    job = do(service, "damaged", kind="index", upload=upload(service, content, filename), **root)
+    assert job["state"] == "failed"
+    assert (job["problem"]["code"], job["problem"]["status"]) == (code, 422)
+    assert job["problem"]["title"] == HTTPStatus(422).phrase
 
 
 def test_a_second_zip_replaces_the_first_only_if_its_losses_are_agreed_to(service: Service) -> None:

@@ -117,6 +117,6 @@ def test_the_requests_of_the_page_have_no_other_parameters() -> None:
 
 def test_no_sentence_of_the_validation_library_is_passed_on() -> None:
     strange = {"type": "url_scheme", "loc": ("k",), "msg": "URL scheme should be 'http'", "ctx": {}}
-    assert field_errors.validation_problems([strange], ["k"], kind="field") == [
+    assert field_errors.validation_problems([strange], {}, kind="field") == [
         {"field": "k", "code": "url-scheme", "message": "is not valid"}
     ]

@@ -115,7 +115,7 @@ def test_pairs_of_the_query_string_are_a_filter(refined: Service) -> None:
         ({"filter": "categry = mug"}, "filter, column 1", "did you mean 'category'?"),
         ({"filter": '{"and": [{"price": {"lt": "x"}}]}'}, "filter.and[0].price.lt", "must be a number"),
         ({"filter": '{"price": '}, "filter, column 11", "is no valid JSON"),
-        ({"filter": ""}, "filter, column 1", "ends too early"),
+        ({"filter": " "}, "filter, column 2", "ends too early"),
         ({"facets": "price,colour"}, "facets.colour", "no column is called"),
         ({"group_by": "produkt_id"}, "group_by", "did you mean 'product_id'?"),
         ({"group_by": "tags"}, "group_by", "has lists"),
@@ -162,6 +162,20 @@ def test_options_out_of_range_are_refused(refined: Service, fields: dict[str, st
     assert (answer.status_code, answer.json()["code"]) == (422, "field-invalid"), answer.text
     (error,) = answer.json()["errors"]
     assert error["field"] in fields
+
+
+def test_a_filter_and_a_cursor_that_are_left_blank_are_not_sent(refined: Service) -> None:
+    blank = {"filter": "", "cursor": ""}
+    assert keys(refined.search(QUERY, k=5, **blank)) == keys(refined.search(QUERY, k=5))
+    items = "/collections/shop/items"
+    listed = refined.get(items, params=blank)
+    assert (listed.status_code, listed.json()) == (200, refined.get(items).json())
+    assert refined.get("/jobs", params={"cursor": ""}).status_code == 200
+    # It is not everything that is removed or changed then.
+    refusals = [refined.request("DELETE", items, params={"filter": ""})]
+    refusals.append(refined.request("PATCH", items, data={"filter": "", "title": "x"}))
+    for refused in refusals:
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "filter")
 
 
 def test_facets_count_what_passes(refined: Service) -> None:

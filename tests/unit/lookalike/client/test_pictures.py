@@ -56,7 +56,9 @@ def test_a_photo_that_pillow_has_opened_is_turned_as_its_file_is() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("nowhere.jpg", "nowhere.jpg cannot be read"),
+        ("mug-001-1", r'no file mug-001-1; an indexed picture is key="mug-001-1" in a search, and Key\("mug-001-1"\)'),
+        (Path("nowhere.jpg"), "no file nowhere.jpg$"),
+        (Path(__file__).parent, "client cannot be read"),
         (np.zeros((4, 4), np.uint8), "shape"),
         (np.zeros((4, 4, 3), np.float32), "uint8"),
         (Image.new("CMYK", (4, 4)), "CMYK"),

@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -145,6 +147,60 @@ def test_a_text_is_not_taken_for_a_list_of_letters() -> None:
         for call in calls:
             with pytest.raises(TypeError, match="must be a list"):
                 call()
+
+
+def test_an_option_that_a_method_does_not_have_is_named() -> None:
+    service = Pretended([GONE])
+    with service.client() as client:
+        calls: dict[str, Callable[[], Any]] = {
+            "unknown option 'collections': use search_collections; the options are boost, box": lambda: client.search(
+                key="a",
+                collections=["shop"],  # type: ignore[call-arg]  # which is what is tried
+            ),
+            "unknown option 'limit': use k; the options are": lambda: client.search(key="a", limit=3),  # type: ignore[call-arg]
+            "unknown option 'k': the options are filter, keys, limit": lambda: client.list_items("shop", k=3),  # type: ignore[call-arg]
+            "unknown option 'price': the options are if_match, metadata": lambda: client.patch_item(
+                "shop", "a", price=3
+            ),  # type: ignore[call-arg]
+            "unknown option 'if_match': the options are metadata": lambda: client.patch_items(
+                "shop",
+                "price < 3",
+                if_match="x",  # type: ignore[call-arg]  # which is what is tried
+            ),
+        }
+        for message, call in calls.items():
+            with pytest.raises(TypeError, match=message):
+                call()
+    assert service.requests == []
+
+
+def test_dates_and_decimals_of_metadata_are_sent_as_json_has_them() -> None:
+    metadata = {
+        "since": date(2026, 5, 1),
+        "seen": datetime(2026, 5, 1, 12, 30, tzinfo=UTC),
+        "price": Decimal("19.90"),
+        "sizes": (Decimal("2"), 3, True, None),
+    }
+    written = {"since": "2026-05-01", "seen": "2026-05-01T12:30:00+00:00", "price": 19.9, "sizes": [2, 3, True, None]}
+    service = Pretended([GONE])
+    with service.client() as client, pytest.raises(NotFoundError):
+        client.patch_item("shop", "a", metadata=metadata)
+    form = httpx2.QueryParams(service.requests[0].content.decode())
+    assert json.loads(form["metadata"]) == written
+    assert json.loads(json.dumps(Put(key="a", metadata=metadata).body()))["metadata"] == written
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(object(), TypeError), ({1}, TypeError), (float("nan"), ValueError), (Decimal("inf"), ValueError)],
+)
+def test_metadata_that_cannot_be_sent_names_its_column(value: object, kind: type[Exception]) -> None:
+    with Pretended([GONE]).client() as client:
+        for metadata in ({"colour": value}, {"colour": ["red", value]}):
+            with pytest.raises(kind, match="column 'colour'"):
+                client.put_item("shop", "a", metadata=metadata)
+            with pytest.raises(kind, match="column 'colour'"):
+                client.change_items("shop", [Patch(key="a", metadata=metadata)])
 
 
 def test_numbers_must_be_finite() -> None:
