@@ -89,12 +89,15 @@ async def delete_collection_route(
     name: Name,
     confirm: Annotated[str, Query(description="The collection's name once more, to be sure.", max_length=64)],
 ) -> Response:
-    """Take a collection out of service; `restore` brings it back, the command `delete --purge` removes it for good."""
+    """Take a collection out of service; `restore` brings it back, the command `delete --purge` removes it for good.
+
+    Its jobs are cancelled first; 409 if one that runs does not stop in time.
+    """
     if confirm != name:
         raise FieldInvalidError(f"say the name of the collection that is to be deleted: {name}", subject="confirm")
+    layout = await services.snapshots.layout(name)
+    await _stop_jobs(services, name)
     with services.admission.permit():
-        async with services.snapshots.lease(name) as snapshot:
-            layout = snapshot.collection.layout
         await services.search_in_thread(_delete, services, layout)
         await services.snapshots.poll_all()
     return json_response(CollectionDeletedAnswer(collection=name, restorable=True))
@@ -145,6 +148,17 @@ async def fold_collection(services: ServicesDependency, name: Name) -> Response:
             response = json_response(await describe_collection(services, snapshot), snapshot=snapshot.generation)
             response.status_code = status
             return response
+
+
+async def _stop_jobs(services: Services, name: str) -> None:
+    """Without this a job would make the collection anew; raises CollectionBusyError."""
+    try:
+        async with asyncio.timeout(services.settings.request_timeout):
+            await services.jobs.stop_all(name)
+    except TimeoutError as error:
+        raise CollectionBusyError(
+            f"a job of {name!r} runs and has not stopped yet, it is being cancelled: try again", subject=name
+        ) from error
 
 
 async def _put_once(request: Request, services: Services, name: str, form: CollectionForm) -> Response:
