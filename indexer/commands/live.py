@@ -169,10 +169,13 @@ def delete(session: Session, collection: CollectionOption, confirm: ConfirmOptio
     layout = session.layout(collection)
     with session.catalogue(collection) as catalogue:
         is_there = any(record.name == collection for record in catalogue.collections())
-        if is_there or not purge:
-            delete_collection(layout, catalogue)
-        purged = purge_collection(layout, catalogue) if purge else 0
-    text = f"{collection}: removed for good" if purge else f"{collection}: deleted; `restore` brings it back"
+        purged = 0
+        if (is_there or not purge) and not delete_collection(layout, catalogue):
+            purged += 1
+        if purge:
+            purged += purge_collection(layout, catalogue)
+    is_removed = purge or purged
+    text = f"{collection}: removed for good" if is_removed else f"{collection}: deleted; `restore` brings it back"
     session.reporter.answer(text, collection=collection, purged=purged)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 from collections.abc import Sequence
 from enum import StrEnum
@@ -15,6 +14,7 @@ import typer
 from lookalike.collection.index_command import DATA_FOLDER, DEFAULT_KEEP, MAX_KEEP, MIN_KEEP, default_memory
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
 from lookalike.options import MEBIBYTE, EncoderRequest, ImageLimits, SourceOptions
+from lookalike.sources.text_encoding import check_text_encoding
 from lookalike.thresholds import DEFAULT_VALUE
 from lookalike.wiring import default_encoder
 
@@ -268,10 +268,11 @@ def source_options(exclude: Sequence[str] | None, include: Sequence[str] | None,
     """How a source is read; raises BadParameter for an encoding that Python does not know."""
     if encoding is not None:
         try:
-            encoding = codecs.lookup(encoding).name
-            "a".encode(encoding)  # fails for what Python calls an encoding and is none of text, as base64
+            encoding = check_text_encoding(encoding)
         except LookupError as error:
-            raise typer.BadParameter(f"no encoding is called {encoding}", param_hint="--source-encoding") from error
+            raise typer.BadParameter(
+                f"no encoding of text is called {encoding}", param_hint="--source-encoding"
+            ) from error
     return SourceOptions(tuple(exclude or ()), tuple(include or ()), encoding)
 
 

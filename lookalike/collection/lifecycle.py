@@ -8,7 +8,7 @@ from lookalike.catalogue.models import DELETED_MARK
 from lookalike.catalogue.records import NO_SOURCE, CollectionSettings, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.builder import Builder, BuildOptions, CollectionEncoder
-from lookalike.collection.layout import CollectionLayout
+from lookalike.collection.layout import CURRENT, CollectionLayout
 from lookalike.collection.picture_store import STORED, PictureStore
 from lookalike.collection.snapshot import read_manifest
 from lookalike.collection.snapshot_manifest import Manifest
@@ -29,9 +29,11 @@ def create_collection(
 ) -> Manifest:
     """Publish an empty collection with these declared columns, to be filled by sending pictures.
 
-    Raises CollectionExistsError if there is one of this name, CollectionBusyError, and what publishing raises.
+    One of this name of which nothing was ever published is replaced: its first run failed, or was cancelled. Raises
+    CollectionExistsError if there is another one, CollectionBusyError, and what publishing raises.
     """
-    if any(record.name == layout.name for record in catalogue.collections()):
+    record = next((record for record in catalogue.collections() if record.name == layout.name), None)
+    if record is not None and not _remove_unpublished(layout, catalogue, record.id):
         raise CollectionExistsError(
             f"there is a collection {layout.name!r} already: choose another name, or delete it first",
             subject=layout.name,
@@ -70,16 +72,18 @@ def fold_changes(
         return published
 
 
-def delete_collection(layout: CollectionLayout, catalogue: Catalogue) -> None:
+def delete_collection(layout: CollectionLayout, catalogue: Catalogue) -> bool:
     """Take a collection out of service; it stays on the disk until ``purge_collection``.
 
-    Raises CollectionNotFoundError, CollectionBusyError and DataPathError.
+    One of which nothing was ever published is removed for good. Returns whether the collection can be restored. Raises
+    CollectionNotFoundError, CollectionBusyError and DataPathError.
     """
     record = catalogue.collection(layout.name)
-    name = f"{_deleted_prefix(layout)}{record.id}"
-    with layout.hold_lock(), disk_errors(layout.root):
-        catalogue.collection_store().rename(record.id, name)
-        layout.root.rename(layout.root.with_name(name))
+    if _remove_unpublished(layout, catalogue, record.id):
+        return False
+    with layout.hold_lock():
+        _hide(layout, catalogue, record.id)
+    return True
 
 
 def restore_collection(layout: CollectionLayout, catalogue: Catalogue) -> None:
@@ -106,14 +110,45 @@ def restore_collection(layout: CollectionLayout, catalogue: Catalogue) -> None:
 
 def purge_collection(layout: CollectionLayout, catalogue: Catalogue) -> int:
     """Remove for good all collections that were deleted under this name; returns their number. Raises DataPathError."""
-    store = catalogue.collection_store()
-    deleted = store.ids_by_prefix(_deleted_prefix(layout))
+    deleted = catalogue.collection_store().ids_by_prefix(_deleted_prefix(layout))
     for collection_id, name in deleted:
-        store.remove(collection_id)
-        with disk_errors(layout.root):
-            if (hidden := layout.root.with_name(name)).exists():
-                shutil.rmtree(hidden)
+        _remove_hidden(layout, catalogue, collection_id, name)
     return len(deleted)
+
+
+def _remove_unpublished(layout: CollectionLayout, catalogue: Catalogue, collection_id: int) -> bool:
+    """Remove a collection for good if nothing of it was ever published; whether that was so."""
+    if _may_be_published(layout, catalogue, collection_id):
+        return False
+    with layout.hold_lock():
+        if _may_be_published(layout, catalogue, collection_id):  # by who held the lock before
+            return False
+        hidden_name = _hide(layout, catalogue, collection_id)
+    _remove_hidden(layout, catalogue, collection_id, hidden_name)
+    return True
+
+
+def _may_be_published(layout: CollectionLayout, catalogue: Catalogue, collection_id: int) -> bool:
+    """Whether a snapshot is there, or was there: a folder that is lost says nothing of it."""
+    if not layout.snapshots.is_dir() or layout.complete_generations() or (layout.root / CURRENT).exists():
+        return True
+    return catalogue.newest_generation(collection_id) > 1  # which a first run works towards
+
+
+def _hide(layout: CollectionLayout, catalogue: Catalogue, collection_id: int) -> str:
+    """Give the collection the name of a deleted one, which is returned; the caller holds its lock."""
+    name = f"{_deleted_prefix(layout)}{collection_id}"
+    with disk_errors(layout.root):
+        catalogue.collection_store().rename(collection_id, name)
+        layout.root.rename(layout.root.with_name(name))
+    return name
+
+
+def _remove_hidden(layout: CollectionLayout, catalogue: Catalogue, collection_id: int, name: str) -> None:
+    catalogue.collection_store().remove(collection_id)
+    with disk_errors(layout.root):
+        if (hidden := layout.root.with_name(name)).exists():
+            shutil.rmtree(hidden)
 
 
 def _deleted_prefix(layout: CollectionLayout) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -14,6 +13,7 @@ from lookalike.collection.layout import check_name
 from lookalike.encoder.request_check import check_request
 from lookalike.options import EncoderRequest, SourceOptions
 from lookalike.sources.manifest import MANIFEST_SUFFIXES
+from lookalike.sources.text_encoding import check_text_encoding
 from lookalike.wiring import default_encoder
 from service.errors import FieldInvalidError, UploadIncompleteError, UploadLockedError, UploadNotFoundError
 from service.inference.encoder_pool import requested_encoder
@@ -125,11 +125,11 @@ def _check_encoding(name: str | None) -> None:
     if name is None:
         return
     try:
-        codecs.lookup(name)
-        "a".encode(name)  # fails for what Python calls an encoding and is none of text, as base64
+        check_text_encoding(name)
     except LookupError as error:
         raise FieldInvalidError(
-            f"source_encoding: no encoding is called {name[:40]!r}", subject="source_encoding"
+            f"source_encoding: no encoding of text is called {name[:40]!r}; name one such as utf-8, cp932 or gbk",
+            subject="source_encoding",
         ) from error
 
 

@@ -41,6 +41,8 @@ _LOOK_SECONDS = 1.0
 """Seconds between two looks for jobs of others, and between two reports of how far one is."""
 _ABANDONED_SECONDS = 20.0
 """Seconds without a sign of life after which a job's process is taken to be gone."""
+_STOPPED_SECONDS = 0.1
+"""Seconds between two looks whether jobs that were cancelled have stopped."""
 _SWEEP_SECONDS = 600.0
 """Seconds between two clean-ups of uploads and old jobs."""
 _BUSY_SECONDS = 3600.0
@@ -108,6 +110,15 @@ class JobRunner:
         self._wake.set()
         return record
 
+    async def stop_all(self, collection: str) -> None:
+        """Cancel all jobs of a collection, and return when none runs any more; a caller bounds the time."""
+        while jobs := [job for job in await self._open_jobs() if job.collection == collection]:
+            for job in jobs:
+                if not job.is_cancel_requested:
+                    await self.cancel(job.id)
+            if any(job.state is JobState.RUNNING for job in jobs):
+                await asyncio.sleep(_STOPPED_SECONDS)
+
     async def run_forever(self) -> None:
         """Run what is queued, until cancelled."""
         while True:
@@ -174,7 +185,7 @@ class JobRunner:
     async def _sweep(self) -> None:
         """Forget old jobs, and remove files of jobs and uploads that nobody needs."""
         before = datetime.now(UTC) - timedelta(days=KEPT_DAYS)
-        jobs = await self.queue.look(JobStore.open_jobs) or []
+        jobs = await self._open_jobs()
         forgotten = await self.queue.look(lambda store: store.prune(keep=KEPT_JOBS, before=before)) or []
         used = {str(job.options.get("upload")) for job in jobs}
         try:
@@ -184,13 +195,21 @@ class JobRunner:
         for job_id in forgotten:
             await asyncio.to_thread(shutil.rmtree, self.folder / job_id, ignore_errors=True)
 
+    async def _open_jobs(self) -> list[JobRecord]:
+        return await self.queue.look(JobStore.open_jobs) or []
+
     async def _run(self, record: JobRecord) -> None:
         """Run a claimed job to its end."""
         kind, folder = KINDS[record.kind], self.folder / record.id
         run = _Run(record, JobEvents(record.collection, {}))
         beat = asyncio.create_task(self._report_progress(run))
         try:
-            result = await self._work_on(run, kind, folder)
+            try:
+                result = await self._work_on(run, kind, folder)
+            except Exception:  # noqa: BLE001  # it is logged with its trace, and the job ends with it
+                _LOG.exception("job failed", extra={"job": record.id})
+                detail = "the service could not run the job; its log has why"
+                result = JobResult(JobState.FAILED, {"code": JobFailedError.code, "detail": detail})
             if result is not None and not run.is_lost:
                 await self._finish(record, replace(result, progress=run.events.progress))
         except asyncio.CancelledError:
@@ -224,8 +243,16 @@ class JobRunner:
             detail = "the job's process could not be started; the service's log has why"
             return JobResult(JobState.FAILED, {"code": JobFailedError.code, "detail": detail})
         finally:
-            if command is not None and command.settle is not None:
-                await asyncio.to_thread(command.settle, succeeded)
+            # Who has taken the job over uses the same files.
+            if command is not None and command.settle is not None and not run.is_lost:
+                await self._settle(record, command.settle, succeeded=succeeded)
+
+    async def _settle(self, record: JobRecord, settle: Callable[[bool], None], *, succeeded: bool) -> None:
+        """Clean up after a job's process; a failure leaves files behind, and the job ends as it did."""
+        try:
+            await asyncio.to_thread(settle, succeeded)
+        except (LookalikeError, OSError) as error:
+            _LOG.warning("job not cleaned up", extra={"job": record.id, "why": str(error)})
 
     async def _run_process(self, run: _Run, command: JobCommand) -> int:
         data = str(self._settings.places.data)

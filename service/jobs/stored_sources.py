@@ -40,8 +40,11 @@ class StoredSources:
     def settle(self, used: Path, *, previous: str | None, current: str | None) -> None:
         """Remove what no longer is needed after a run over the archive ``used``, whether it went well or not.
 
-        ``previous`` and ``current`` are the collection's source before and after.
+        ``previous`` and ``current`` are the collection's source before and after. Of a collection that was deleted
+        meanwhile nothing is left to remove.
         """
+        if not self._folder.is_dir():
+            return
         generations = self._layout.complete_generations()
         with disk_errors(self._folder):
             replaced = self._replaced()

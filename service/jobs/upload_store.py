@@ -35,7 +35,9 @@ SUFFIXES = (".zip", *MANIFEST_SUFFIXES)
 EXPIRY_SECONDS = 24 * 3600.0
 """Seconds after its last piece for which an upload is kept."""
 MAX_OPEN = 32
-"""Uploads that may lie on the disk at once, complete or not."""
+"""Uploads that may be under way at once."""
+MAX_STORED = 1000
+"""Uploads that may lie on the disk at once: each creation looks at all of them."""
 RESERVED_BYTES = 256 * MEBIBYTE
 """Free disk that is left to the catalogue and to snapshots."""
 _MAX_NAME = 200
@@ -81,9 +83,14 @@ class UploadStore:
         name = _shown_name(filename)
         suffix = _suffix_of(name)
         uploads = self.list()
-        if len(uploads) >= MAX_OPEN:
+        if sum(not upload.is_complete for upload in uploads) >= MAX_OPEN:
             raise OverloadedError(
                 f"{MAX_OPEN} uploads are open: finish or DELETE one of them, or wait until one expires", retry_after=60
+            )
+        if len(uploads) >= MAX_STORED:
+            raise OverloadedError(
+                f"there are {MAX_STORED} uploads: index or DELETE some of them, or wait until they expire",
+                retry_after=60,
             )
         with disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,10 @@ FOLD_WAIT_SECONDS = 20.0
     openapi_extra=form_schema(CollectionForm),
 )
 async def put_collection(request: Request, services: ServicesDependency, name: Name) -> Response:
-    """Make an empty collection; if there is one of this name with the same encoder, nothing changes."""
+    """Make an empty collection; if there is one of this name with the same encoder, nothing changes.
+
+    One of which nothing was published yet, because its first run failed or was cancelled, is replaced.
+    """
     check_name(name)
     if announced_bytes(request, default=0) == 0 and "transfer-encoding" not in request.headers:
         with services.admission.permit():
@@ -89,15 +92,19 @@ async def delete_collection_route(
     name: Name,
     confirm: Annotated[str, Query(description="The collection's name once more, to be sure.", max_length=64)],
 ) -> Response:
-    """Take a collection out of service; `restore` brings it back, the command `delete --purge` removes it for good."""
+    """Take a collection out of service; `restore` brings it back, the command `delete --purge` removes it for good.
+
+    Its jobs are cancelled first; 409 if one that runs does not stop in time. One of which nothing was published yet is
+    removed for good: `restorable` is false.
+    """
     if confirm != name:
         raise FieldInvalidError(f"say the name of the collection that is to be deleted: {name}", subject="confirm")
+    layout = await services.snapshots.layout(name)
+    await _stop_jobs(services, name)
     with services.admission.permit():
-        async with services.snapshots.lease(name) as snapshot:
-            layout = snapshot.collection.layout
-        await services.search_in_thread(_delete, services, layout)
+        is_restorable = await services.search_in_thread(_delete, services, layout)
         await services.snapshots.poll_all()
-    return json_response(CollectionDeletedAnswer(collection=name, restorable=True))
+    return json_response(CollectionDeletedAnswer(collection=name, restorable=is_restorable))
 
 
 @router.post(
@@ -130,6 +137,7 @@ async def fold_collection(services: ServicesDependency, name: Name) -> Response:
     """
     with services.admission.permit():
         layout = await services.snapshots.layout(name)
+        await services.search_in_thread(layout.current)  # raises what a fold would find out later
         await services.search_in_thread(layout.require_unpinned)
         status = 200
         try:
@@ -147,6 +155,17 @@ async def fold_collection(services: ServicesDependency, name: Name) -> Response:
             return response
 
 
+async def _stop_jobs(services: Services, name: str) -> None:
+    """Without this a job would make the collection anew; raises CollectionBusyError."""
+    try:
+        async with asyncio.timeout(services.settings.request_timeout):
+            await services.jobs.stop_all(name)
+    except TimeoutError as error:
+        raise CollectionBusyError(
+            f"a job of {name!r} runs and has not stopped yet, it is being cancelled: try again", subject=name
+        ) from error
+
+
 async def _put_once(request: Request, services: Services, name: str, form: CollectionForm) -> Response:
     work = partial(_put, services, name, form)
     return await answer_once(request, services, work, body_digest=partial(digest_form, form), timeout=None)
@@ -154,7 +173,7 @@ async def _put_once(request: Request, services: Services, name: str, form: Colle
 
 async def _put(services: Services, name: str, form: CollectionForm) -> Response:
     encoder_request = EncoderRequest(form.encoder or default_encoder(None, form.input_size), None, form.input_size)
-    if name in services.snapshots.names():
+    if await _is_published(services, name):
         return await _existing(services, name, encoder_request, form)
     encoder = await services.encoders.get(encoder_request)
     limits = services.settings.limits
@@ -166,6 +185,14 @@ async def _put(services: Services, name: str, form: CollectionForm) -> Response:
         response = json_response(await describe_collection(services, snapshot), snapshot=snapshot.generation)
         response.status_code = 201
         return response
+
+
+async def _is_published(services: Services, name: str) -> bool:
+    """Whether there is a collection of this name that more is left of than a first run that failed."""
+    if name not in services.snapshots.names():
+        return False
+    layout = CollectionLayout.of(services.settings.places.collections_dir, name)
+    return await services.search_in_thread(layout.current_or_none) is not None
 
 
 async def _patch(services: Services, name: str, form: CollectionPatchForm) -> Response:
@@ -219,10 +246,10 @@ def _create(
         catalogue.close()
 
 
-def _delete(services: Services, layout: CollectionLayout) -> None:
+def _delete(services: Services, layout: CollectionLayout) -> bool:
     catalogue = open_catalogue(services.settings.places)
     try:
-        delete_collection(layout, catalogue)
+        return delete_collection(layout, catalogue)
     finally:
         catalogue.close()
 

@@ -12,7 +12,6 @@ from email.utils import format_datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from starlette.requests import ClientDisconnect
 
 from service.dependencies.auth import require
 from service.errors import (
@@ -20,7 +19,6 @@ from service.errors import (
     FieldInvalidError,
     MediaTypeError,
     MethodNotAllowedError,
-    RequestError,
     UploadLockedError,
     UploadNotFoundError,
     UploadOffsetError,
@@ -70,8 +68,8 @@ async def create_upload(request: Request, services: ServicesDependency, filename
     """Begin an upload; the header Location has its path, and `id` is what a job names.
 
     With the header Tus-Resumable it is a creation of the tus protocol: Upload-Length says how long it will be,
-    Upload-Metadata may have a `filename`, and a body of application/offset+octet-stream is its first piece. Without it
-    the body is the whole file.
+    Upload-Metadata may have a `filename`, and a body of application/offset+octet-stream is its first piece: if
+    that is refused or breaks off, nothing stays. Without the header the body is the whole file.
     """
     if _VERSION_HEADER not in request.headers:
         return await _receive_whole(request, services, filename)
@@ -83,7 +81,7 @@ async def create_upload(request: Request, services: ServicesDependency, filename
     name = filename or metadata.get("filename") or metadata.get("name")
     upload = await asyncio.to_thread(services.upload_store.create, length, name)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == _PIECE:
-        upload = await _append(request, services, upload.id, offset=0)
+        upload = await _append_or_remove(request, services, upload.id)
     return _created(upload)
 
 
@@ -160,10 +158,15 @@ async def _receive_whole(request: Request, services: Services, filename: str | N
     if length < 0:
         raise FieldInvalidError("say with Content-Length how long the file is", subject="content-length")
     upload = await asyncio.to_thread(services.upload_store.create, length, filename)
+    return _created(await _append_or_remove(request, services, upload.id))
+
+
+async def _append_or_remove(request: Request, services: Services, upload_id: str) -> UploadInfo:
+    """Take the body that comes with a creation; without an answer to it no client knows what to go on with."""
     try:
-        return _created(await _append(request, services, upload.id, offset=0))
-    except (RequestError, ClientDisconnect, OSError, asyncio.CancelledError):
-        await asyncio.shield(asyncio.to_thread(_remove_quietly, services, upload.id))
+        return await _append(request, services, upload_id, offset=0)
+    except BaseException:
+        await asyncio.shield(asyncio.to_thread(_remove_quietly, services, upload_id))
         raise
 
 

@@ -16,8 +16,10 @@ import pytest
 
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.job_store import JobState, JobStore
+from lookalike.errors import DataPathError
 from service.inference.admission import Admission
 from service.jobs import process, runner
+from service.jobs.stored_sources import StoredSources
 from tests.service.harness import Service, serving
 
 FINAL = ("succeeded", "failed", "cancelled")
@@ -332,6 +334,110 @@ def test_a_quiet_stream_has_heartbeats(service: Service, monkeypatch: pytest.Mon
     text = service.call(scenario)
     assert "\n: the job has not gone on since\n" in text
     assert '"state":"cancelled"' in text.rpartition("data: ")[2]
+
+
+def upload_job(service: Service, collection: str) -> str:
+    sent = service.post("/uploads", content=b"PK a zip of sorts")
+    response = service.post(f"/collections/{collection}/jobs", data={"kind": "index", "upload": sent.json()["id"]})
+    assert response.status_code == 202, response.text
+    job_id: str = response.json()["id"]
+    return job_id
+
+
+def test_a_job_whose_collection_is_deleted_under_it_ends_as_it_did(service: Service, folder: Path) -> None:
+    job_id = upload_job(service, "slow")
+    running(service, job_id)
+    collection = service.settings.places.data / "collections" / "slow"
+    collection.rename(collection.with_name("slow~deleted"))
+    service.request("DELETE", f"/jobs/{job_id}")
+    assert ended(service, job_id)["state"] == "cancelled"
+    assert not collection.exists()
+
+
+@pytest.mark.parametrize("error", [DataPathError("no such folder", subject="sources"), OSError("gone")])
+def test_what_goes_wrong_when_a_job_is_cleaned_up_does_not_lose_its_end(
+    service: Service, monkeypatch: pytest.MonkeyPatch, log_lines: Any, error: Exception
+) -> None:
+    def settle(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(StoredSources, "settle", settle)
+    job = ended(service, upload_job(service, "quick"))
+    assert (job["state"], job["summary"]) == ("succeeded", {"items": 3, "snapshot": 1})
+    assert [line["why"] for line in log_lines() if line["event"] == "job not cleaned up"] == [str(error)]
+
+
+def test_a_defect_ends_its_job_and_is_logged(service: Service, monkeypatch: pytest.MonkeyPatch, log_lines: Any) -> None:
+    def settle(*_arguments: object, **_options: object) -> None:
+        raise RuntimeError("a defect with secret words")
+
+    monkeypatch.setattr(StoredSources, "settle", settle)
+    job = ended(service, upload_job(service, "quick"))
+    assert (job["state"], job["problem"]["code"], job["problem"]["status"]) == ("failed", "job-failed", 500)
+    assert "secret words" not in json.dumps(job)
+    assert any(line["event"] == "job failed" for line in log_lines())
+
+
+def test_who_lost_a_job_leaves_its_archive_to_the_other_one(
+    service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uses: list[bool] = []
+
+    def settle(_sources: StoredSources, used: Path, **_options: object) -> None:
+        uses.append(used.exists())
+
+    monkeypatch.setattr(StoredSources, "settle", settle)
+    job_id = upload_job(service, "first-slow")
+    running(service, job_id)
+
+    def take_over(store: JobStore) -> bool:
+        (seen,) = store.running()
+        return store.take_over(seen, max_starts=9, problem={})
+
+    service.wait_for(lambda: service.call(service.services.jobs.queue.call, take_over), "it is taken over")
+    assert ended(service, job_id)["starts"] == 2
+    assert uses == [True], "only who ran it to its end"
+
+
+def make_collection(service: Service, name: str) -> None:
+    made = service.request("PUT", f"/collections/{name}", data={"encoder": "bundled"})
+    assert made.status_code == 201, made.text
+
+
+def test_deleting_a_collection_cancels_its_jobs_and_no_other_s(service: Service, folder: Path) -> None:
+    make_collection(service, "slow")
+    other = begin(service, "slow-other")
+    first, second = upload_job(service, "slow"), begin(service, "slow")
+    running(service, other)
+    deleted = service.request("DELETE", "/collections/slow?confirm=slow")
+    assert (deleted.status_code, deleted.json()["restorable"]) == (200, True)
+    assert [look(service, job_id)["state"] for job_id in (first, second)] == ["cancelled"] * 2
+    assert look(service, other)["state"] == "running"
+    assert service.get("/collections/slow").status_code == 404
+    service.request("DELETE", f"/jobs/{other}")
+    ended(service, other)
+
+
+def test_a_running_job_is_stopped_before_its_collection_is_deleted(service: Service, folder: Path) -> None:
+    make_collection(service, "slow")
+    job_id = upload_job(service, "slow")
+    running(service, job_id)
+    assert service.request("DELETE", "/collections/slow?confirm=slow").status_code == 200
+    assert look(service, job_id)["state"] == "cancelled"
+    assert not is_alive(pids(folder, "slow")[0])
+    assert not (service.settings.places.data / "collections" / "slow").exists()
+
+
+def test_a_collection_whose_job_does_not_stop_in_time_is_not_deleted(folder: Path) -> None:
+    with serving(**settings_of(folder, request_timeout=5.0)) as service:
+        make_collection(service, "stubborn")
+        job_id = begin(service, "stubborn")
+        running(service, job_id)
+        object.__setattr__(service.settings, "request_timeout", 0.2)
+        refused = service.request("DELETE", "/collections/stubborn?confirm=stubborn")
+        assert (refused.status_code, refused.json()["code"]) == (409, "collection-busy")
+        assert service.get("/collections/stubborn").status_code == 200
+        assert ended(service, job_id)["state"] == "cancelled"
 
 
 def test_the_environment_of_a_job_has_no_secrets_and_no_flags(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

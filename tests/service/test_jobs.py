@@ -285,6 +285,15 @@ def test_options_are_checked_before_anything_is_queued(
     assert words in problem["message"]
 
 
+@pytest.mark.parametrize(
+    "name", ["no-such", "undefined", "a\0b", "base64", "idna", "punycode", "unicode_escape", "Raw_Unicode_Escape"]
+)
+def test_what_is_no_encoding_of_text_is_refused(service: Service, allowed: Path, name: str) -> None:
+    fields = {"kind": "index", "path": str(allowed / "pictures"), "source_encoding": name}
+    refused = service.post("/collections/plain/jobs", data=fields)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "source_encoding"), refused.text
+
+
 @pytest.mark.parametrize("kind", ["reindex", "duplicates", "calibrate", "evaluate"])
 def test_jobs_over_a_collection_that_there_is_not_are_refused(service: Service, kind: str) -> None:
     refused = service.post("/collections/nowhere/jobs", data={"kind": kind})

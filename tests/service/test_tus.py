@@ -54,6 +54,37 @@ def stored(service: Service, path: str) -> bytes:
     return (service.settings.places.data / "uploads" / f"{upload_id}.zip").read_bytes()
 
 
+def break_off(
+    service: Service, method: str, path: str, headers: dict[str, str], messages: list[dict[str, Any]]
+) -> None:
+    """A request whose client leaves after these messages, without an answer."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [
+            (name.lower().encode(), value.encode()) for name, value in (headers | {"Host": "localhost"}).items()
+        ],
+    }
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def send_nothing(_message: Any) -> None:
+        raise AssertionError("there is nobody to answer")
+
+    async def leave() -> None:
+        await service.app(scope, receive, send_nothing)
+
+    service.call(leave)
+
+
 def test_the_service_says_what_it_can_do(service: Service) -> None:
     answer = service.request("OPTIONS", "/uploads")
     assert answer.status_code == 204
@@ -116,30 +147,7 @@ def test_what_arrived_before_the_connection_was_lost_stays(service: Service) -> 
         {"type": "http.request", "body": CONTENT[:700], "more_body": True},
         {"type": "http.disconnect"},
     ]
-    headers = PIECE | {"Upload-Offset": "0", "Host": "localhost"}
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "PATCH",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "root_path": "",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-    }
-
-    async def receive() -> dict[str, Any]:
-        return messages.pop(0)
-
-    async def send_nothing(_message: Any) -> None:
-        raise AssertionError("there is nobody to answer")
-
-    async def leave() -> None:
-        await service.app(scope, receive, send_nothing)
-
-    service.call(leave)
+    break_off(service, "PATCH", path, PIECE | {"Upload-Offset": "0"}, messages)
     assert service.get(path).json()["offset"] == 700
     assert send(service, path, 700, CONTENT[700:]).status_code == 204
     assert stored(service, path) == CONTENT
@@ -254,6 +262,37 @@ def test_an_upload_has_its_limits(service: Service, monkeypatch: pytest.MonkeyPa
     assert (too_large.status_code, too_large.json()["code"]) == (413, "body-too-large")
     monkeypatch.setattr(upload_store, "MAX_OPEN", 2)
     assert [create(service, 10).status_code for _ in range(3)] == [201, 201, 429]
+
+
+def test_uploads_that_are_complete_take_no_place_of_those_under_way(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload_store, "MAX_OPEN", 2)
+    assert [service.post("/uploads", content=CONTENT).status_code for _ in range(3)] == [201] * 3
+    assert [create(service, 10).status_code for _ in range(3)] == [201, 201, 429]
+
+
+def test_the_disk_never_has_more_uploads_than_a_creation_can_look_at(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload_store, "MAX_STORED", 2)
+    assert [service.post("/uploads", content=CONTENT).status_code for _ in range(3)] == [201, 201, 429]
+
+
+def test_a_creation_whose_first_piece_is_refused_leaves_nothing(service: Service) -> None:
+    headers = PIECE | {"Upload-Length": "100"}
+    for body in (b"x" * 101, Trickle(b"x" * 60, b"x" * 60)):
+        refused = service.post("/uploads", headers=headers, content=body)
+        assert (refused.status_code, refused.json()["code"], files(service)) == (413, "body-too-large", [])
+
+
+def test_a_creation_that_breaks_off_leaves_nothing_because_nobody_was_told_its_path(service: Service) -> None:
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": CONTENT[:700], "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    break_off(service, "POST", "/uploads", PIECE | {"Upload-Length": "10240"}, messages)
+    assert (messages, files(service)) == ([], [])
 
 
 def test_room_on_the_disk_is_looked_for_before_anything_is_sent(
