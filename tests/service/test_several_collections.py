@@ -296,6 +296,16 @@ def test_by_the_key_of_an_item_of_one_of_them(several: Service, data: Path) -> N
     assert (missing.status_code, missing.json()["code"]) == (404, "item-not-found")
 
 
+def test_the_group_of_the_query_is_left_out_in_its_own_collection(several: Service) -> None:
+    options = {"key": "red-3", "collection": "red", "collections": "red,blue", "group_by": "product_id"}
+    first = several.search(**options, k=5)
+    second = several.search(**options, k=100, cursor=first.json()["next_cursor"])
+    groups = [(hit["collection"], hit["group"]) for hit in hits(first) + hits(second)]
+    everything = {(name, f"p-{number}") for name in ("red", "blue") for number in range(COUNT // 2)}
+    assert sorted(groups) == sorted(everything - {("red", "p-1")})
+    assert len(hits(first)) == 5
+
+
 def test_with_several_pictures_of_one_thing(several: Service, data: Path) -> None:
     pictures = [make_picture(number) for number in (900, 901)]
     files = [("image", (f"{number}.png", encode_png(picture))) for number, picture in enumerate(pictures)]
