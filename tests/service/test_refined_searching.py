@@ -350,7 +350,7 @@ def test_a_cursor_of_another_search_or_state_is_refused(refined: Service, data: 
     changed = refined.request("PATCH", item_path("00"), data={"metadata": '{"price": 0}'})
     assert changed.status_code == 200
     late = refined.search(QUERY, k=3, cursor=cursor)
-    assert late.status_code == 422
+    assert (late.status_code, late.json()["code"]) == (409, "cursor-outdated")
     assert "snapshot 1 with change 0, but snapshot 1 with change 1 is current" in late.json()["detail"]
 
 

@@ -262,11 +262,13 @@ def test_a_cursor_of_another_search_or_state_is_refused(data: Path, tmp_path: Pa
         store_calibration(layout, spec, calibration(0.2, 0.6, spec))
         service.call(service.services.snapshots.poll_all)
         recalibrated = service.search(QUERY, collections=ALL, k=3, cursor=cursor)
+        assert (recalibrated.status_code, recalibrated.json()["code"]) == (409, "cursor-outdated")
         assert "another state of the collections" in recalibrated.json()["detail"]
         cursor = service.search(QUERY, collections=ALL, k=3).json()["next_cursor"]
         changed = service.request("PATCH", item_path("small-1", "", "small"), data={"metadata": '{"price": 0}'})
         assert changed.status_code == 200, changed.text
         answer = service.search(QUERY, collections=ALL, k=3, cursor=cursor)
+        assert (answer.status_code, answer.json()["code"]) == (409, "cursor-outdated")
         assert "another state of the collections" in answer.json()["detail"]
 
 
