@@ -380,6 +380,7 @@ def test_many_changes_are_made_whatever_their_number(own: Service) -> None:
 def test_a_page_from_before_a_change_has_a_code_of_its_own(own: Service) -> None:
     with client_of(own) as asking:
         first = asking.get_similar_items("shop", "plain-0", k=1)
+        assert first.next_cursor is not None
         asking.patch_item("shop", "plain-1", metadata={"n": 1})
         with pytest.raises(ConflictError) as outdated:
             asking.get_similar_items("shop", "plain-0", k=1, cursor=first.next_cursor)

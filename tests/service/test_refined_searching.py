@@ -240,7 +240,7 @@ def test_the_product_of_the_query_and_of_feedback_is_none_of_the_products(refine
             hits = collection.similar(key, 100, group_by="product_id", group_size=2)
             assert {hit.key for hit in hits} == expected
 
-    without = {"key": "06", "group_by": "product_id", "unlike_keys": "09", "like_keys": "12", "k": 100}
+    without: dict[str, Any] = {"key": "06", "group_by": "product_id", "unlike_keys": "09", "like_keys": "12", "k": 100}
     products = {fields_of(number_of(key)).get("product_id") for key in keys(refined.search(**without))}
     assert products == {f"p-{number}" for number in range(10)} - {"p-3", "p-4", "p-6"} | {None}
     assert {"12", "13"} & set(keys(refined.search(**without, include_liked="true")))

@@ -299,7 +299,7 @@ def test_by_the_key_of_an_item_of_one_of_them(several: Service, data: Path) -> N
 
 
 def test_the_group_of_the_query_is_left_out_in_its_own_collection(several: Service) -> None:
-    options = {"key": "red-3", "collection": "red", "collections": "red,blue", "group_by": "product_id"}
+    options: dict[str, Any] = {"key": "red-3", "collection": "red", "collections": "red,blue", "group_by": "product_id"}
     first = several.search(**options, k=5)
     second = several.search(**options, k=100, cursor=first.json()["next_cursor"])
     groups = [(hit["collection"], hit["group"]) for hit in hits(first) + hits(second)]
