@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from lookalike.errors import LookalikeError
@@ -144,4 +145,16 @@ async def _respond_to_http_exception(request: Request, error: Exception) -> Resp
     response = await _respond_to_error(request, errors.get(error.status_code, FormInvalidError(str(error.detail))))
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(_allowed_methods(request))
     return response
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """The methods of all routes of a request's path: the framework names those of the first one alone."""
+    allowed: set[str] = set()
+    for route in request.app.router.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            allowed |= getattr(route, "methods", None) or {"GET", "HEAD"}
+    return sorted(allowed)

@@ -20,6 +20,7 @@ from indexer.console.units import size
 from indexer.duplicates.move_script import move_script
 from indexer.duplicates.reference import Reference, reference_collection, reference_source
 from indexer.duplicates.table import group_fields, table
+from indexer.ingest.fold import fold_pending
 from lookalike.api import Collection
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.duplicate_store import DuplicateStore, digest_pair
@@ -146,6 +147,7 @@ def duplicates(
         raise typer.BadParameter("--script and --move-to need each other: give both")
     if KeepRule.FOLDER in (keep or ()) and not prefer_folder:
         raise typer.BadParameter("folder needs --prefer-folder: give the folder", param_hint="--keep")
+    fold_pending(session.places, collection, session.reporter)
     options = SearchOptions(Tier(tier), KeepRules(tuple(keep or ())), threads=workers)
     report = _search(session, collection, _Request(neighbours, against, options, tuple(prefer_folder or ())))
     if script is not None and move_to is not None:

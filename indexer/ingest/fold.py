@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from indexer.console.reporter import Reporter
 from indexer.console.staged_progress import StagedProgress
+from lookalike.api import Collection
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.lifecycle import fold_changes
 from lookalike.collection.snapshot_manifest import Manifest
+from lookalike.errors import CollectionBusyError, CollectionPinnedError
 from lookalike.options import Places
 from lookalike.wiring import INDEX_TYPES, open_catalogue
 
@@ -20,3 +22,21 @@ def fold_collection(places: Places, name: str, reporter: Reporter) -> Manifest:
             return fold_changes(layout, catalogue, INDEX_TYPES, progress.report)
     finally:
         catalogue.close()
+
+
+def fold_pending(places: Places, name: str, reporter: Reporter) -> None:
+    """Publish the changes that no snapshot has, if there are any, for a command that works on a snapshot.
+
+    Where that cannot be done now a warning says that they are left out. Raises the errors of opening the collection,
+    and of publishing.
+    """
+    with Collection.open(
+        places.data, name, database_url=places.database_url, encoders_dir=places.encoders_dir
+    ) as collection:
+        count = collection.searcher.overlay.pending_count
+    if not count:
+        return
+    try:
+        fold_collection(places, name, reporter)
+    except (CollectionBusyError, CollectionPinnedError) as error:
+        reporter.say(f"warning: {name}: {count} changes since the last snapshot are left out: {error.message}")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from lookalike.catalogue.database import Database
@@ -123,12 +123,23 @@ class JobStore:
             return None if row is None else _record(row)
 
     def page(
-        self, *, collection: str | None = None, state: JobState | None = None, before: int | None = None, limit: int
+        self,
+        *,
+        collection: str | None = None,
+        patterns: Sequence[str] | None = None,
+        state: JobState | None = None,
+        before: int | None = None,
+        limit: int,
     ) -> list[JobRecord]:
-        """Jobs, newest first: those with a number below ``before``."""
+        """Jobs, newest first: those with a number below ``before``.
+
+        ``patterns`` are names of collections, and beginnings of names with a ``*`` behind; None for all collections.
+        """
         query = select(JobRow).order_by(JobRow.number.desc()).limit(limit)
         if collection is not None:
             query = query.where(JobRow.collection == collection)
+        if patterns is not None:
+            query = query.where(or_(false(), *(_matches(pattern) for pattern in patterns)))
         if state is not None:
             query = query.where(JobRow.state == state)
         if before is not None:
@@ -262,6 +273,12 @@ class JobStore:
             for chunk in _chunks(ids):
                 session.execute(delete(JobRow).where(JobRow.id.in_(chunk)))
             return ids
+
+
+def _matches(pattern: str) -> ColumnElement[bool]:
+    if pattern.endswith("*"):
+        return JobRow.collection.startswith(pattern[:-1], autoescape=True)
+    return JobRow.collection == pattern
 
 
 def _is_open() -> ColumnElement[bool]:

@@ -66,12 +66,13 @@ class LostItems:
 
 
 def _is_published(row: type[ItemRow], lost: LostItems) -> ColumnElement[bool]:
-    """Whether the snapshot before this run has the item, and a source had it, which was not removed live."""
+    """Whether searches had the item before this run, and a source had it; of one that was changed live, its version."""
     return and_(
         row.removed_change.is_(None),
         or_(row.source_digest.is_(None), row.source_digest != NEVER_IN_SOURCE),
         row.collection_id == lost.collection.id,
-        row.created_generation < lost.generation,
+        # A version that was made live since the last snapshot is of the generation that this run publishes.
+        or_(row.created_generation < lost.generation, row.change.is_not(None)),
         or_(row.removed_generation.is_(None), row.removed_generation >= lost.generation),
     )
 

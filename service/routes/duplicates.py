@@ -79,7 +79,7 @@ async def list_duplicates(
             collection=snapshot.name,
             snapshot=snapshot.generation,
             searched_snapshot=review.report.generation,
-            outdated=review.report.generation != snapshot.generation,
+            outdated=review.report.generation != snapshot.generation or snapshot.searcher.overlay.pending_count > 0,
             left_out=review.left_out,
             created_at=review.report.created_at,
             pictures=review.report.pictures,

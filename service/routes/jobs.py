@@ -23,7 +23,7 @@ from service.access import current_access
 from service.dependencies.admit import admit_form
 from service.dependencies.auth import READERS, require
 from service.dependencies.idempotency import ONCE, answer_once
-from service.errors import JobNotFoundError, ReportMissingError
+from service.errors import FieldInvalidError, JobNotFoundError, ReportMissingError
 from service.http.body import refuse_body
 from service.http.forms import digest_form, form_schema
 from service.http.path_params import Name
@@ -54,9 +54,7 @@ _REPORT: dict[int | str, dict[str, Any]] = {
 }
 JobId = Annotated[str, Path(description="The job's id.")]
 Limit = Annotated[int, Query(ge=1, le=100, description="Jobs a page.")]
-Cursor = Annotated[
-    str | None, Query(max_length=20, pattern=r"^[0-9]{1,18}$", description="`next_cursor` of the page before.")
-]
+Cursor = Annotated[str | None, Query(max_length=20, description="`next_cursor` of the page before.")]
 GivenState = Annotated[JobState | None, Query(description="Only jobs in this state.")]
 
 
@@ -221,12 +219,20 @@ async def _list(
     cursor: str | None,
     state: JobState | None,
 ) -> Response:
-    before = None if cursor is None else int(cursor)
-    page = partial(JobStore.page, collection=collection, state=state, before=before, limit=limit + 1)
+    before = None if cursor is None else (await _find_cursor(services, cursor)).number
+    patterns = current_access.get().patterns
+    page = partial(JobStore.page, collection=collection, patterns=patterns, state=state, before=before, limit=limit + 1)
     records = await services.jobs.queue.look(page) or []
-    next_cursor = str(records[limit - 1].number) if len(records) > limit else None
-    visible = [record for record in records[:limit] if current_access.get().covers(record.collection)]
-    return json_response(JobsAnswer(jobs=[job_answer(record) for record in visible], next_cursor=next_cursor))
+    next_cursor = records[limit - 1].id if len(records) > limit else None
+    return json_response(JobsAnswer(jobs=[job_answer(record) for record in records[:limit]], next_cursor=next_cursor))
+
+
+async def _find_cursor(services: Services, cursor: str) -> JobRecord:
+    """The last job of the page before: its id tells nothing of the jobs of other collections, as its number would."""
+    try:
+        return await _find(services, cursor)
+    except JobNotFoundError as error:
+        raise FieldInvalidError("the cursor is invalid: start again without one", subject="cursor") from error
 
 
 async def _cancel(services: Services, job_id: str) -> Response:

@@ -51,7 +51,7 @@ def _parse_json(text: str) -> Any:
         raise ValueError("is not JSON") from error
 
 
-def _name_parser(max_count: int) -> Callable[[object], object]:
+def _name_parser(max_count: int, min_count: int = 0) -> Callable[[object], object]:
     """A validator of names between commas, or in a JSON list where one has a comma."""
 
     def parse(value: object) -> object:
@@ -63,6 +63,8 @@ def _name_parser(max_count: int) -> Callable[[object], object]:
         names = [name.strip() if not value.lstrip().startswith("[") else name for name in names]
         if len(names) > max_count:
             raise ValueError(f"must have at most {max_count} names")
+        if len(names) < min_count:
+            raise ValueError("must have a name, or be left out")
         for name in names:
             if not 0 < len(name) <= _MAX_NAME:
                 raise ValueError(f"each name must have 1 to {_MAX_NAME} characters")
@@ -118,7 +120,7 @@ FeedbackKeys = Annotated[
 ]
 CollectionNames = Annotated[
     tuple[str, ...],
-    BeforeValidator(_name_parser(MAX_COLLECTIONS)),
+    BeforeValidator(_name_parser(MAX_COLLECTIONS, 1)),
     WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
 ]
 ExcludedKeys = Annotated[

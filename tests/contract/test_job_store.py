@@ -141,6 +141,9 @@ def test_jobs_are_listed_newest_first_by_page_collection_and_state(store: JobSto
     assert [job.number for job in store.page(before=numbers[3], limit=9)] == numbers[2::-1]
     assert [job.number for job in store.page(collection="shop", limit=9)] == [numbers[3], numbers[1]]
     assert [job.number for job in store.page(state=JobState.CANCELLED, limit=9)] == [numbers[1]]
+    assert [job.number for job in store.page(patterns=["sh*"], limit=9)] == [numbers[3], numbers[1]]
+    assert [job.number for job in store.page(patterns=["shop", "s_op*"], limit=9)] == [numbers[3], numbers[1]]
+    assert store.page(patterns=["s_op*", "sho"], limit=9) == store.page(patterns=[], limit=9) == []
     assert [job.id for job in store.open_jobs()] == [job.id for job in jobs if job is not jobs[1]]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from lookalike import Collection
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
 from tests.e2e.conftest import Ended, Run, write_pictures
@@ -44,6 +45,33 @@ def test_clutter_is_counted_and_said_and_the_hourly_job_leaves_out_the_same(run:
     again = run("index", share, "-c", "share", "--include", "#recycle/", "--json")
     assert verdicts(again) == {"indexed": 2, "unchanged": 1, "removed": 1}
     assert again.answer["excluded"] == {"._*": 1, "001.*": 1}
+
+
+def test_pictures_that_were_changed_live_are_lost_as_well_as_others(run: Run, tmp_path: Path) -> None:
+    """New prices for all at night, and half a source in the morning, before any change was folded in."""
+    root = tmp_path / "root"
+    paths = write_pictures(root, 12)
+    assert run("index", root, "-c", "all").code == 0
+    with Collection.open(tmp_path / "data", "all") as collection:
+        for path in paths:
+            collection.upsert(path.name, metadata={"price": 5})
+            collection.upsert(path.name, metadata={"price": 6})
+        collection.upsert("sent.jpg", paths[0].read_bytes()[:-2] + b"\0\0")
+        collection.delete(paths[-1].name)
+    for path in paths[:6]:
+        path.unlink()
+    refused = run("index", root, "-c", "all", "--json")
+    assert (refused.code, refused.events[-1]["code"]) == (5, "source-shrunk")
+    assert "has lost 6 of the 11 pictures" in refused.events[-1]["message"]
+    with Collection.open(tmp_path / "data", "all") as collection:
+        assert len(collection) == 12
+        assert collection.item(paths[0].name).metadata == {"price": 6}
+    dry = run("index", root, "-c", "all", "--dry-run", "--json")
+    assert dry.code == 5
+    assert run("index", root, "-c", "all", "--allow-removals").code == 0
+    with Collection.open(tmp_path / "data", "all") as collection:
+        assert {item.key for item in collection.items()} == {"sent.jpg", *(path.name for path in paths[6:-1])}
+        assert collection.item(paths[7].name).metadata == {"price": 6}
 
 
 def test_a_pattern_that_is_none_is_an_error_of_its_own(run: Run, tmp_path: Path) -> None:

@@ -113,6 +113,17 @@ def test_a_job_is_seen_with_keys_of_its_collection_alone(shared: Service, secret
     assert listed(READ_ALL) == [secret_job]
     assert shared.get(f"/jobs/{secret_job}", headers=bearer(READ_ALL)).json()["collection"] == SECRET
     assert listed(WRITE_MUGS) == []
+    own = shared.post("/collections/mugs/jobs", data={"kind": "evaluate"}, headers=bearer(WRITE_MUGS)).json()["id"]
+    for key in (WRITE_MUGS, WRITE_SHOPS):  # not a page of what was left out, and no cursor that counts the others
+        page = shared.get("/jobs?limit=1", headers=bearer(key)).json()
+        assert ([job["id"] for job in page["jobs"]], page["next_cursor"]) == ([own], None)
+    first = shared.get("/jobs?limit=1", headers=bearer(READ_ALL)).json()
+    assert first["next_cursor"] == own
+    second = shared.get(f"/jobs?limit=1&cursor={own}", headers=bearer(READ_ALL)).json()
+    assert ([job["id"] for job in second["jobs"]], second["next_cursor"]) == ([secret_job], None)
+    for cursor in (secret_job, "0" * 16, "7"):
+        refused = shared.get(f"/jobs?cursor={cursor}", headers=bearer(WRITE_MUGS))
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "cursor")
     for method in ("GET", "DELETE"):
         missing = shared.request(method, f"/jobs/{secret_job}", headers=bearer(WRITE_MUGS))
         unknown = shared.request(method, f"/jobs/{'0' * 16}", headers=bearer(WRITE_MUGS))

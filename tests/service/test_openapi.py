@@ -313,3 +313,12 @@ def test_the_reference_and_all_it_needs_come_from_this_machine(service: Service)
     for path in ("docs/assets/swagger-ui.css", "docs/assets/swagger-ui-bundle.js", "static/reference.js"):
         assert f'"{path}"' in page.text
         assert service.get(f"/{path}").status_code == 200
+
+
+def test_a_method_that_a_path_does_not_have_is_told_which_it_has(service: Service, document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        url = path.replace("{name}", "shop").replace("{key}", "plain-0")
+        refused = service.request("TRACE", url)
+        assert (refused.status_code, refused.json()["code"]) == (405, "method-not-allowed"), path
+        allowed = {method.strip() for method in refused.headers["Allow"].split(",")}
+        assert {method.upper() for method in methods} <= allowed, path

@@ -112,6 +112,12 @@ def names(answer: httpx.Response) -> list[tuple[str, str]]:
     return [(hit["collection"], hit["key"]) for hit in hits(answer)]
 
 
+@pytest.mark.parametrize("nothing", ["[]", ""])
+def test_a_list_of_no_collection_is_not_taken_for_all_or_the_only_one(several: Service, nothing: str) -> None:
+    refused = several.search(QUERY, collections=nothing, k=1)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "collections")
+
+
 def test_the_best_of_all_collections_by_confidence(several: Service, rows: list[Row]) -> None:
     answer = several.search(QUERY, collections=ALL, k=10)
     assert names(answer) == [(name, key) for name, key, _, _ in rows[:10]]

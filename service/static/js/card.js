@@ -93,11 +93,18 @@ function labelOf(result) {
 }
 
 /** The verdict in a word: the tier where it is known, else what the score says. */
-export function badge({ similar, tier }) {
+export function badge(result) {
+  const { similar, tier } = result;
   const isCopy = similar && tier !== null && tier !== "similar";
   const kind = isCopy ? "copy" : similar ? "yes" : "no";
-  const word = tier === null ? t.verdict[similar ? "similar" : "different"] : t.tiers[tier];
+  const word = tier === null || tier === "different" ? verdictOf(result) : t.tiers[tier];
   return h("span", { class: `verdict ${kind}` }, word);
+}
+
+/** What a score says in a word: of what is below the threshold, and as likely the same as not, not that it differs. */
+export function verdictOf({ similar, confidence }) {
+  if (similar) return t.verdict.similar;
+  return confidence !== null && confidence !== undefined && confidence >= 0.5 ? t.verdict.perhaps : t.verdict.different;
 }
 
 function confidenceOf({ confidence }) {

@@ -1,7 +1,7 @@
 // All that is known about one picture of a collection, in a dialog.
 
 import { api, blob } from "./api.js";
-import { nameOf } from "./card.js";
+import { nameOf, verdictOf } from "./card.js";
 import { button, facts, h, save } from "./dom.js";
 import { bytes, score, sure } from "./format.js";
 import { Notice, say } from "./notice.js";
@@ -57,7 +57,7 @@ function describe(body, row) {
       [t.details.rank, text(row.rank)],
       [t.details.score, row.score === undefined ? null : score(row.score)],
       [t.details.normalised, row.normalized_score === undefined ? null : score(row.normalized_score)],
-      [t.details.verdict, row.similar === undefined ? null : t.verdict[row.similar ? "similar" : "different"]],
+      [t.details.verdict, row.similar === undefined ? null : verdictOf(row)],
       [t.details.confidence, isAbsent(row.confidence) ? null : t.confidence.meaning(sure(row.confidence))],
       [t.details.tier, row.tier ? t.tiers[row.tier] : row.tier_problem],
       [t.details.key, row.key],

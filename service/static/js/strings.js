@@ -34,7 +34,7 @@ export const t = {
     degraded: (problems) => `The service runs with limits: ${problems}`,
   },
   pictures,
-  verdict: { similar: "similar", different: "different", yes: "Yes", no: "No" },
+  verdict: { similar: "similar", perhaps: "perhaps", different: "different", yes: "Yes", no: "No" },
   tiers: {
     "same-bytes": "same file",
     "same-pixels": "same pixels",
@@ -47,7 +47,9 @@ export const t = {
     most: "> 99 %",
     least: "< 1 %",
     meaning: (percent) => `${percent} of pairs with this score show the same thing`,
-    legend: "The per cent beside a score: of the pairs with that score so many show the same thing.",
+    legend:
+      "The per cent beside a score: of the pairs with that score so many show the same thing. Perhaps: below the " +
+      "threshold, and at least half of them.",
   },
   threshold: {
     given: "given",

@@ -112,7 +112,8 @@ export class FilterBar {
     const onChange = (tests) => this.#onChange(withTests(this.#conditions, field, tests));
     const control = this.#control(name, field, types, onChange);
     const part = new Disclosure(name, control.element, {
-      onOpened: () => control.show(this.#conditions.filter[field] ?? null),
+      // Browsers tell that it was opened a moment later, when somebody may have begun to fill in numbers.
+      onOpened: () => control.load?.(this.#conditions.filter[field] ?? null),
       onClear: () => onChange(null),
       clearLabel: t.filters.clearColumn(name),
     });

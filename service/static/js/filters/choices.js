@@ -40,10 +40,10 @@ export class Choices {
   }
 
   /** Show what is asked of the column, and count its values. */
-  async show(tests) {
+  async load(tests) {
     this.#chosen = valuesOf(tests);
     if (!this.#rows.length) this.status.textContent = t.filters.busy;
-    await this.#load("", FIRST);
+    await this.#fill("", FIRST);
   }
 
   /** Show other ticks, as after a filter was removed elsewhere. */
@@ -53,10 +53,10 @@ export class Choices {
   }
 
   async #search() {
-    await this.#load(this.find.value.trim(), this.find.value.trim() ? MOST : FIRST);
+    await this.#fill(this.find.value.trim(), this.find.value.trim() ? MOST : FIRST);
   }
 
-  async #load(words, limit) {
+  async #fill(words, limit) {
     const request = ++this.#request;
     const prefix = words && this.distinct > MOST ? words : null;
     const facet = await this.#fetch(limit, prefix).catch((error) => this.#failed(error));

@@ -27,10 +27,7 @@ export class Range {
     return h("input", { ...kind, on: { change: () => this.#changed() } });
   }
 
-  async show(tests) {
-    this.set(tests);
-  }
-
+  /** Show what is asked of the column. */
   set(tests) {
     const { from, to } = rangeOf(tests, { isDate: this.#isDate });
     this.from.value = from ?? "";

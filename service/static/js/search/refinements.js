@@ -3,6 +3,7 @@
 import { api } from "../api.js";
 import { FilterBar } from "../filters/bar.js";
 import { conditionsOf, paramsOf, wireOf, withTests } from "../filters/conditions.js";
+import { Latest } from "../task.js";
 import { Arrange, arrangementOf } from "./arrange.js";
 import { Feedback, votesAsText, votesOf } from "./feedback.js";
 
@@ -13,6 +14,7 @@ const FRESH_MS = 60_000;
 export const OF_COLLECTION = { filter: null, where: null, group: null, like: null, unlike: null };
 
 export class Refinements {
+  #latest = new Latest();
   #collection = null;
   #describedAt = -Infinity;
   #conditions = conditionsOf({});
@@ -39,16 +41,21 @@ export class Refinements {
   }
 
   /** Offer the columns of a collection. Without them the search works as well, so what goes wrong here is not told. */
-  async describe(collection, signal) {
+  async describe(collection) {
     this.feedback.set(collection, this.#votes);
     const isOther = collection !== this.#collection;
     if (!isOther && performance.now() - this.#describedAt < FRESH_MS) return;
     if (isOther) this.bar.close();
     this.#collection = collection;
-    this.#describedAt = -Infinity;
-    const about = await api.collection(collection, { signal, quiet: true }).catch(() => null);
-    if (about === null || signal.aborted) return;
     this.#describedAt = performance.now();
+    // A newer search in the same collection wants the same columns, so it stops only what is about another one.
+    const signal = this.#latest.start();
+    const about = await api.collection(collection, { signal, quiet: true }).catch(() => null);
+    if (signal.aborted) return;
+    if (about === null) {
+      this.#describedAt = -Infinity;
+      return;
+    }
     this.arrange.setColumns(about.columns);
     this.bar.open(about);
   }

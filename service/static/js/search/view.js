@@ -99,7 +99,7 @@ export class SearchView {
     this.options.setCollections(list, collection);
     if (this.#source?.kind === "key") this.#source.collection = collection;
     this.#limit(pictureProblemOf(list, collection));
-    if (!this.#isStart) this.refinements.describe(collection, signal);
+    if (!this.#isStart) this.refinements.describe(collection);
     if (this.#isStart) this.#showStart(list, collection, again);
     else if (this.#keyOnly && (this.#source.kind === "file" || params.box)) this.#showUnsearched();
     else await this.#search(signal);
