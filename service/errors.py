@@ -82,6 +82,12 @@ class FieldInvalidError(RequestError):
         self.fields = fields or [{"field": subject or "form", "code": "invalid", "message": message}]
 
 
+class CursorOutdatedError(RequestError):
+    """The collection has changed, or has a new snapshot, since the page before: begin again without a cursor."""
+
+    code = "cursor-outdated"
+
+
 class ImageMissingError(RequestError):
     """No picture was sent, or two where one is expected."""
 

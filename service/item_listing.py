@@ -15,7 +15,7 @@ from lookalike.catalogue.snapshot_filter import Check
 from lookalike.collection.ordered_items import find_order, read_ordered_page
 from lookalike.collection.searcher import Searcher
 from lookalike.filters import Condition
-from service.errors import FieldInvalidError
+from service.errors import CursorOutdatedError, FieldInvalidError
 from service.open_snapshot import OpenSnapshot
 from service.schemas.requests import Direction, ItemsQuery
 from service.search_options import FilterText
@@ -65,7 +65,8 @@ class Listing:
     def reader(self, snapshot: OpenSnapshot) -> Callable[[Check], ListPage]:
         """What reads the page from a snapshot, in a search thread.
 
-        It raises FieldInvalidError for a cursor of nothing or of another snapshot, and FilterInvalidError.
+        It raises FieldInvalidError for a cursor of nothing, CursorOutdatedError for one of another snapshot, and
+        FilterInvalidError.
         """
 
         searcher = snapshot.searcher  # one state of the collection: a live change replaces the snapshot's
@@ -187,7 +188,7 @@ def _invalid_cursor() -> FieldInvalidError:
 
 def _check_generation(cursor_generation: int, generation: int) -> None:
     if cursor_generation != generation:
-        raise FieldInvalidError(
+        raise CursorOutdatedError(
             f"the cursor belongs to snapshot {cursor_generation}, but snapshot {generation} is current: start again "
             "without a cursor",
             subject="cursor",

@@ -111,7 +111,7 @@ class CollectionsSearch:
         """The best hits of all collections.
 
         Raises CollectionFailedError if one of them cannot be searched, ScoresNotComparableError, FieldInvalidError,
-        FilterInvalidError, ItemNotFoundError, and the errors of the query's picture.
+        CursorOutdatedError, FilterInvalidError, ItemNotFoundError, and the errors of the query's picture.
         """
         thresholds = {}
         for snapshot in self.snapshots:
@@ -270,7 +270,7 @@ class CollectionsSearch:
         return f"{snapshot.name} {snapshot.generation} {self.collections[snapshot.name].change} {knots}"
 
     def _position(self, query: _EncodedQuery, thresholds: Mapping[str, Threshold]) -> MergedCursor:
-        """Where the page begins; raises FieldInvalidError for a cursor that is none of this search's."""
+        """Where the page begins; raises the errors of ``MergedCursor.check``."""
         state = query_digest("\n".join(self._state(snapshot, thresholds[snapshot.name]) for snapshot in self.snapshots))
         names, home = " ".join(self.collections), "" if self.home is None else self.home.name
         # The threshold too: how far a score is above it decides between equal confidences.

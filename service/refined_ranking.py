@@ -74,7 +74,8 @@ class PageMaker:
     def refined_page(self, check: Check) -> Ranking:
         """The page that the options ask for; takes what it takes, in a thread. Raises FilterInvalidError.
 
-        Raises FieldInvalidError for a cursor that is none of this search's.
+        Raises FieldInvalidError for a cursor that is none of this search's, CursorOutdatedError for one from before a
+        change.
         """
         options, searcher = self.options, self.collection.searcher
         condition = None if options.filter is None else options.filter.condition(searcher)

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 
 from lookalike.index.base import Vectors
-from service.errors import FieldInvalidError
+from service.errors import CursorOutdatedError, FieldInvalidError
 
 _SUBJECT = "cursor"
 _SIGNATURE_NUMBERS = 16
@@ -100,9 +100,9 @@ class SearchCursor:
         return cls(generation, change, first_k, start, query, signature)
 
     def check(self, generation: int, change: int, query: str, signature: str) -> None:
-        """Raise FieldInvalidError unless the cursor is of this state of the collection and of this search."""
+        """Raise CursorOutdatedError for another state of the collection, FieldInvalidError for another search."""
         if (self.generation, self.change) != (generation, change):
-            raise FieldInvalidError(
+            raise CursorOutdatedError(
                 f"the cursor belongs to snapshot {self.generation} with change {self.change}, but snapshot "
                 f"{generation} with change {change} is current: start again without a cursor",
                 subject=_SUBJECT,
@@ -138,10 +138,10 @@ class MergedCursor:
         return cls(state, int(first_k), int(start), query, signature)
 
     def check(self, state: str, query: str, signature: str) -> None:
-        """Raise FieldInvalidError unless the cursor is of this state of the collections and of this search."""
+        """Raise FieldInvalidError for another search, CursorOutdatedError for another state of the collections."""
         _check_search((self.query, self.signature), (query, signature))
         if self.state != state:
-            raise FieldInvalidError(
+            raise CursorOutdatedError(
                 "the cursor belongs to another state of the collections: one of them has a new snapshot or a change; "
                 "start again without a cursor",
                 subject=_SUBJECT,

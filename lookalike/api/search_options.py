@@ -20,6 +20,7 @@ class SearchOptions(TypedDict, total=False):
     """The options of a search; docs/search.md says what they do, and in which order.
 
     - ``group_by``, ``group_size``, ``group_score``: k groups of items with one value of a column, or of product_id.
+      The groups of a query by key and of items of feedback that are no hits are left out.
     - ``dedupe``: leave out items whose file has the same bytes as that of a better hit.
     - ``exclude_keys``: leave out these items.
     - ``diversity``: from 0 to 1, how much likeness to the hits before counts against an item.

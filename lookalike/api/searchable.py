@@ -128,6 +128,7 @@ class SearchableCollection(ABC):
     ) -> list[Hit]:
         """The k items most similar to an indexed one, itself left out; nothing is encoded. Raises ItemNotFoundError.
 
+        With ``group_by`` its whole group is left out: other photos of the same product are no products like it.
         Several keys are items that are liked: hits are like all of them, and ``score`` is the best cosine with one.
         """
         if isinstance(key, str) and not options:

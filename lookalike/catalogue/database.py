@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Row, Select, column, create_engine, event, inspect, make_url, select, table
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 LOCK_TIMEOUT_S = 10.0
 _VERSIONS = table("alembic_version", column("version_num"))
+
+_MIGRATING = Lock()
+"""Alembic has one context for all threads of a process: a second one that migrates at the same time fails."""
 
 
 class Database:
@@ -87,9 +91,15 @@ class Database:
             return connection.scalar(select(_VERSIONS.c.version_num))
 
     def _migrate(self) -> None:
+        if self.revision() == SCHEMA:
+            return
+        with _MIGRATING:
+            self._upgrade()
+
+    def _upgrade(self) -> None:
         current = self.revision()
         if current == SCHEMA:
-            return
+            return  # another thread was first
         # Alembic takes a third of a second to import, and at almost every start there is nothing to migrate.
         from alembic import command
         from alembic.script import ScriptDirectory

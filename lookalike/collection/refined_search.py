@@ -57,7 +57,7 @@ class RefinedSearch:
         exclude: int | None = None,
         check: Check = ignore_check,
     ) -> None:
-        """``k`` is the number of groups of the first page, ``exclude`` the id of an item that is no hit.
+        """``k`` is the number of groups of the first page, ``exclude`` the id of the query's item, which is no hit.
 
         ``check`` is called between the steps. Raises FilterInvalidError for what cannot be used, and ItemNotFoundError
         for a key of feedback that is not there.
@@ -74,14 +74,12 @@ class RefinedSearch:
         self._boosts = boost_readers(refinement.boosts, fields)
         self._is_plain = refinement.keeps_order and condition is None and not refinement.exclude_keys
         self._exclude = exclude
-        excluded = [] if exclude is None else [searcher.position(exclude)]
-        excluded += searcher.positions_of(refinement.exclude_keys) if refinement.exclude_keys else []
+        known = [] if exclude is None else [searcher.position(exclude)]
         self._ranking_queries = queries
         self._shown_queries: QueryVectors | None = None
         if refinement.has_feedback:
-            excluded += self._move_query()
-        self._candidates_mask = searcher.mask(None)
-        self._candidates_mask[[position for position in excluded if position >= 0]] = False
+            known += self._move_query()
+        self._candidates_mask = self._mask_candidates([position for position in known if position >= 0])
         self._passing = self._candidates_mask
         if condition is not None:
             self._passing = self._candidates_mask & searcher.mask(condition, self._run_check)
@@ -109,6 +107,22 @@ class RefinedSearch:
         )
         self._ranking_queries = move_query(self._queries, liked_vectors, unliked_vectors)
         return unliked if refinement.include_liked else liked + unliked
+
+    def _mask_candidates(self, known: list[int]) -> Mask:
+        """The items that may be hits: not those of ``exclude_keys``, nor those at the ``known`` positions.
+
+        The latter are the query's item and those of feedback: who asks for groups knows all of theirs.
+        """
+        searcher, reader = self._searcher, self._group_reader
+        mask = searcher.mask(None)
+        excluded = searcher.positions_of(self._refinement.exclude_keys) if self._refinement.exclude_keys else []
+        mask[[*known, *(position for position in excluded if position >= 0)]] = False
+        if reader is not None and known:
+            items = searcher.records(searcher.ids_at(np.array(known, np.int64)).tolist())
+            values = [TypedValue.of(value) for value in map(reader.read, items.values()) if value is not None]
+            if values:
+                mask &= ~searcher.mask(reader.condition(values), self._run_check)
+        return mask
 
     def __len__(self) -> int:
         """Number of items that may be hits: those that pass the filter and are not excluded."""

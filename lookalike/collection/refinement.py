@@ -49,7 +49,8 @@ class Refinement:
     - ``min_score``: leave out items with a lower cosine.
     - ``exclude_keys``: leave out these items.
     - ``group_by``, ``group_size``: k groups of items with the same value of a field, the best ``group_size`` of each.
-      An item without a value is a group of its own.
+      An item without a value is a group of its own. The group of the query's item has no hits, nor has that of an
+      item of feedback that is no hit.
     - ``group_score``: rank groups by their best item, or by the mean, over the pictures of the query, of the best
       cosine that an item of the group has with each. All items of the group count that pass the filter.
     - ``dedupe``: leave out items whose file has the same bytes as that of a better hit.

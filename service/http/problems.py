@@ -55,6 +55,7 @@ STATUS = {
     "key-duplicate": 409,
     "scores-not-comparable": 409,
     "item-changed": 409,
+    "cursor-outdated": 409,
     "idempotency-running": 409,
     "upload-incomplete": 409,
     "upload-offset-mismatch": 409,

@@ -169,7 +169,8 @@ class RefinementFields(BaseModel):
         default=None,
         max_length=_MAX_NAME,
         description="A column, or product_id: k groups of items with the same value of it. An item without a value is "
-        "a group of its own.",
+        "a group of its own. The group of the query's item is left out, as are those of unlike_keys, and of like_keys "
+        "without include_liked.",
     )
     group_size: int | None = Field(
         default=None, ge=1, le=100, description="With group_by: how many items of each group, 1 if it is not sent."

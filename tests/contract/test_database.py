@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,14 @@ def test_a_catalogue_counts_as_current_only_at_the_newest_migration(database_url
     database = Database.open(database_url)
     assert database.revision() == head == SCHEMA
     database.close()
+
+
+def test_a_new_database_may_be_opened_by_several_threads_at_once(database_url: str) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        databases = list(threads.map(Database.open, [database_url] * 6))
+    assert {database.revision() for database in databases} == {SCHEMA}
+    for database in databases:
+        database.close()
 
 
 def test_opening_twice_changes_nothing(database_url: str) -> None:

@@ -145,14 +145,19 @@ Groups = list[list[Item]]
 class Definition:
     """What a search with a refinement is, in plain Python over all items."""
 
-    def __init__(self, items: list[Item], definition: Scores, refinement: Refinement) -> None:
+    def __init__(
+        self, items: list[Item], definition: Scores, refinement: Refinement, query_item: Item | None = None
+    ) -> None:
         self.definition, self.refinement = definition, refinement
         self.scores = {item.key: shown_scores(item, definition, refinement) for item in items}
         self.group_scores: dict[str, float] = {}
         self.seen_groups: set[Any] = set()
         self.digests: set[str] = set()
-        left_out = {*refinement.exclude_keys, *refinement.unlike_keys}
-        left_out |= set() if refinement.include_liked else set(refinement.like_keys)
+        known = set(refinement.unlike_keys) | (set() if query_item is None else {query_item.key})
+        known |= set() if refinement.include_liked else set(refinement.like_keys)
+        known_groups = {self.name_of(item) for item in items if item.key in known} - {None}
+        left_out = {*refinement.exclude_keys, *known}
+        left_out |= {item.key for item in items if self.name_of(item) in known_groups}
         ordered = sorted(items, key=lambda item: (-self.scores[item.key][1], -self.scores[item.key][0], item.order))
         self.ordered = [item for item in ordered if item.key not in left_out]
         if not self.is_mean:
@@ -297,6 +302,7 @@ def fill(
     query_count=st.integers(1, 3),
     combine=st.sampled_from(Combine),
     feedback=FEEDBACK,
+    query_number=st.one_of(st.none(), st.integers(0, 30)),
 )
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_pages_of_a_refined_search_are_what_its_definition_says(
@@ -311,10 +317,15 @@ def test_pages_of_a_refined_search_are_what_its_definition_says(
     query_count: int,
     combine: Combine,
     feedback: tuple[list[int], list[int]],
+    query_number: int | None,
 ) -> None:
     shop = Shop(CollectionLayout.of(folder, f"shop-{next(NAMES)}"), catalogue)
     searcher, items = fill(shop, [*drafts, COMPLETE], changes, seed)
     queries = unit(np.random.default_rng(seed + 1000), query_count)
+    query_item = None if query_number is None else items[query_number % len(items)]
+    exclude = None
+    if query_item is not None:
+        queries, exclude = query_item.vector[None], searcher.item(query_item.key).id
     condition = None if node is None else parse_filter(node, ANY_FIELDS)
     if refinement.group_score is GroupScore.BEST:
         liked, unliked = ([items[number % len(items)].key for number in numbers] for numbers in feedback)
@@ -322,11 +333,12 @@ def test_pages_of_a_refined_search_are_what_its_definition_says(
         refinement = replace(refinement, like_keys=tuple(dict.fromkeys(liked)), unlike_keys=tuple(unliked))
 
     def begin() -> RefinedSearch:
-        return RefinedSearch(searcher, QueryVectors.of(queries, combine), k, refinement, condition=condition)
+        vectors = QueryVectors.of(queries, combine)
+        return RefinedSearch(searcher, vectors, k, refinement, condition=condition, exclude=exclude)
 
     search = begin()
     definition = Scores.of(queries, combine, items, refinement)
-    expected = Definition(items, definition, refinement).groups(node, k)
+    expected = Definition(items, definition, refinement, query_item).groups(node, k)
     for start in range(0, len(expected) + k, k):
         page = [item for group in expected[start : start + k] for item in group]
         for running in (search, begin()):

@@ -377,6 +377,19 @@ def test_many_changes_are_made_whatever_their_number(own: Service) -> None:
     assert run_async(own, work) == ["removed", "replaced"]
 
 
+def test_a_page_from_before_a_change_has_a_code_of_its_own(own: Service) -> None:
+    with client_of(own) as asking:
+        first = asking.get_similar_items("shop", "plain-0", k=1)
+        assert first.next_cursor is not None
+        asking.patch_item("shop", "plain-1", metadata={"n": 1})
+        with pytest.raises(ConflictError) as outdated:
+            asking.get_similar_items("shop", "plain-0", k=1, cursor=first.next_cursor)
+        assert outdated.value.code == "cursor-outdated"
+        with pytest.raises(InvalidRequestError) as malformed:
+            asking.get_similar_items("shop", "plain-0", k=1, cursor="no cursor")
+        assert malformed.value.code == "field-invalid"
+
+
 def test_all_items_that_pass_are_changed_and_listed(own: Service) -> None:
     with client_of(own) as asking:
         assert asking.patch_items("shop", "key prefix plain", metadata={"n": 1}, dry_run=True).passing == 3

@@ -63,7 +63,7 @@ def test_pages_of_items_give_every_item_once_in_order(service: Service, limit: i
     assert pages == -(-13 // limit)
 
 
-@pytest.mark.parametrize("query", ["cursor=x", "cursor=MS4x.eA", "cursor=Mi4x", "limit=0", "limit=501"])
+@pytest.mark.parametrize("query", ["cursor=x", "cursor=MS4x.eA", "limit=0", "limit=501"])
 def test_a_page_that_cannot_be_is_refused(service: Service, query: str) -> None:
     refused = service.get(f"/collections/shop/items?{query}")
     assert (refused.status_code, refused.json()["code"]) == (422, "field-invalid")

@@ -141,6 +141,7 @@ search_with("unsupported-format", 415, files={"image": b"dear diary"})
 search_with("raw-without-preview", 415, files={"image": dng(make_picture(1), previews=())})
 search_with("field-invalid", 422, files={"image": PICTURE}, data={"k": "0"})
 search_with("filter-invalid", 422, data={"key": "plain-0", "filter": "colur = red"})
+search_with("scores-not-comparable", 409, data={"key": "plain-0", "collection": "shop", "collections": "shop"})
 search_with("image-missing", 422, data={"k": "3"})
 search_with("image-empty", 422, files={"image": b""})
 search_with("image-truncated", 422, files={"image": JPEG[: len(JPEG) // 2]})
@@ -442,6 +443,16 @@ def _(world: World) -> httpx.Response:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("service.jobs.upload_store.RESERVED_BYTES", 1 << 60)
         return _changed(world).post("/uploads", content=b"x")
+
+
+@provokes("cursor-outdated", 409)
+def _(world: World) -> httpx.Response:
+    service = _changed(world)
+    search = {"key": "plain-0", "collection": "shop", "k": "1"}
+    cursor = service.post("/search", data=search).json()["next_cursor"]
+    changed = service.request("PATCH", item_path("plain-1"), data={"title": "another title"})
+    assert changed.status_code == 200, changed.text
+    return service.post("/search", data=search | {"cursor": cursor})
 
 
 @provokes("job-not-found", 404)

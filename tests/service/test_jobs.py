@@ -182,6 +182,29 @@ def test_adding_makes_a_collection_and_respects_what_is_said_live(service: Servi
     assert do(service, collection, kind="reindex")["state"] == "succeeded", "it takes the live changes in"
 
 
+def test_a_table_in_a_zip_is_ignored_and_a_batch_brings_what_it_says(service: Service) -> None:
+    files = {"a.png": encode_png(make_picture(310)), "shop.csv": b"path,price\na.png,5\n"}
+    job = do(service, "with-table", kind="index", upload=upload(service, zip_of(files)))
+    assert (job["state"], job["summary"]["verdicts"]["ignored"]) == ("succeeded", 1)
+    path = "/collections/with-table/items"
+    changes = '[{"op": "patch", "key": "a.png", "product_id": "p-1", "metadata": {"price": 5}}]'
+    assert service.post(path, data={"changes": changes}).status_code == 200
+    do(service, "with-table", kind="index", mode="add", upload=upload(service, zip_of(files)))
+    item = service.get(f"{path}/a.png").json()
+    assert (item["product_id"], item["metadata"]) == ("p-1", {"price": 5})
+
+
+def test_a_job_that_is_sent_twice_with_one_key_is_begun_once(service: Service, allowed: Path) -> None:
+    form = {"kind": "index", "path": str(allowed / "pictures")}
+    first, second = (
+        service.post("/collections/once/jobs", data=form, headers={"Idempotency-Key": "delivery-7"}) for _ in range(2)
+    )
+    assert (first.status_code, second.status_code, second.headers["idempotent-replayed"]) == (202, 202, "true")
+    assert first.json()["id"] == second.json()["id"]
+    assert len(service.get("/collections/once/jobs").json()["jobs"]) == 1
+    assert ended(service, first.json())["state"] == "succeeded"
+
+
 def test_a_manifest_is_uploaded_with_the_folder_of_its_pictures(service: Service, allowed: Path) -> None:
     manifest = b"path,key,price\n000.jpg,sku-0,5\n../../secret/000.jpg,sku-1,6\n"
     upload_id = upload(service, manifest, "shop.csv")

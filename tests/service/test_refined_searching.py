@@ -238,6 +238,33 @@ def test_each_product_is_a_hit_once_with_its_best_picture(refined: Service, rank
     assert (len(by_category["results"]), by_category["exhausted"]) == (3, True)
 
 
+def test_the_product_of_the_query_and_of_feedback_is_none_of_the_products(refined: Service, data: Path) -> None:
+    path = item_path("06", "similar")
+    answers = [
+        refined.get(path, params={"group_by": "product_id", "group_size": "2", "k": "100"}),
+        refined.search(key="06", group_by="product_id", group_size=2, k=100),
+        refined.search(like_keys="06", group_by="product_id", group_size=2, k=100),
+    ]
+    expected = {f"{number:02}" for number in range(COUNT)} - {"06", "07"}
+    for answer in answers:
+        assert sorted(keys(answer)) == sorted(expected)
+    assert "07" in keys(refined.get(path, params={"k": "100"})), "without groups it is a hit like others"
+    with Collection.open(data, "shop") as collection:
+        for key in ("06", ["06"]):
+            hits = collection.similar(key, 100, group_by="product_id", group_size=2)
+            assert {hit.key for hit in hits} == expected
+
+    without: dict[str, Any] = {"key": "06", "group_by": "product_id", "unlike_keys": "09", "like_keys": "12", "k": 100}
+    products = {fields_of(number_of(key)).get("product_id") for key in keys(refined.search(**without))}
+    assert products == {f"p-{number}" for number in range(10)} - {"p-3", "p-4", "p-6"} | {None}
+    assert {"12", "13"} & set(keys(refined.search(**without, include_liked="true")))
+    # Every page has k, and an item without a product has no group that could be left out.
+    first = refined.search(key="06", group_by="product_id", k=10).json()
+    second = refined.search(key="06", group_by="product_id", k=100, cursor=first["next_cursor"]).json()
+    assert (len(first["results"]), len(second["results"]), second["exhausted"]) == (10, 3, True)
+    assert len(keys(refined.search(key="20", group_by="product_id", k=100))) == 13
+
+
 def test_copies_and_excluded_items_are_left_out(refined: Service, ranking: list[str]) -> None:
     left = keys(refined.search(QUERY, dedupe="true", k=100))
     assert left == [key for key in ranking if key != "23"]
@@ -337,7 +364,7 @@ def test_a_cursor_of_another_search_or_state_is_refused(refined: Service, data: 
     changed = refined.request("PATCH", item_path("00"), data={"metadata": '{"price": 0}'})
     assert changed.status_code == 200
     late = refined.search(QUERY, k=3, cursor=cursor)
-    assert late.status_code == 422
+    assert (late.status_code, late.json()["code"]) == (409, "cursor-outdated")
     assert "snapshot 1 with change 0, but snapshot 1 with change 1 is current" in late.json()["detail"]
 
 

@@ -268,11 +268,13 @@ def test_a_cursor_of_another_search_or_state_is_refused(data: Path, tmp_path: Pa
         store_calibration(layout, spec, calibration(0.2, 0.6, spec))
         service.call(service.services.snapshots.poll_all)
         recalibrated = service.search(QUERY, collections=ALL, k=3, cursor=cursor)
+        assert (recalibrated.status_code, recalibrated.json()["code"]) == (409, "cursor-outdated")
         assert "another state of the collections" in recalibrated.json()["detail"]
         cursor = service.search(QUERY, collections=ALL, k=3).json()["next_cursor"]
         changed = service.request("PATCH", item_path("small-1", "", "small"), data={"metadata": '{"price": 0}'})
         assert changed.status_code == 200, changed.text
         answer = service.search(QUERY, collections=ALL, k=3, cursor=cursor)
+        assert (answer.status_code, answer.json()["code"]) == (409, "cursor-outdated")
         assert "another state of the collections" in answer.json()["detail"]
 
 
@@ -300,6 +302,16 @@ def test_by_the_key_of_an_item_of_one_of_them(several: Service, data: Path) -> N
     assert part.json()["query"]["box"] == [0, 0, 0.5, 0.5]
     missing = several.search(key="none", collection="red", collections="red,blue")
     assert (missing.status_code, missing.json()["code"]) == (404, "item-not-found")
+
+
+def test_the_group_of_the_query_is_left_out_in_its_own_collection(several: Service) -> None:
+    options: dict[str, Any] = {"key": "red-3", "collection": "red", "collections": "red,blue", "group_by": "product_id"}
+    first = several.search(**options, k=5)
+    second = several.search(**options, k=100, cursor=first.json()["next_cursor"])
+    groups = [(hit["collection"], hit["group"]) for hit in hits(first) + hits(second)]
+    everything = {(name, f"p-{number}") for name in ("red", "blue") for number in range(COUNT // 2)}
+    assert sorted(groups) == sorted(everything - {("red", "p-1")})
+    assert len(hits(first)) == 5
 
 
 def test_with_several_pictures_of_one_thing(several: Service, data: Path) -> None:

@@ -30,6 +30,7 @@ export const problemTexts = ({ seconds }) => ({
     "collection-pinned": "The collection is pinned",
     "collection-exists": "There is such a collection already",
     "version-mismatch": "The picture has changed meanwhile",
+    "cursor-outdated": "The collection has changed meanwhile",
     "field-invalid": "The service does not take this value",
   },
   offline: "Is it running, and is this device online?",
