@@ -141,12 +141,13 @@ class LiveChanges:
 
         None if some of its rows are gone: a later snapshot is published, and this one is no longer kept.
         """
-        is_added = and_(
-            ItemRow.change > change, ItemRow.removed_change.is_(None), ItemRow.created_generation > generation
-        )
         with self._database.read_session() as session:
-            # The number first: what is committed after it is read twice, which does no harm.
+            # The number first, and nothing that is committed after it: the reader has one state, not half of a change.
             number = session.scalar(select(CollectionRow.change).where(CollectionRow.id == self._collection_id)) or 0
+            is_left = or_(ItemRow.removed_change.is_(None), ItemRow.removed_change > number)
+            is_added = and_(
+                ItemRow.change > change, ItemRow.change <= number, is_left, ItemRow.created_generation > generation
+            )
             added = session.execute(
                 select(*ITEM_COLUMNS, VectorRow.vector)
                 .outerjoin(VectorRow, VectorRow.item_id == ItemRow.id)
@@ -155,7 +156,11 @@ class LiveChanges:
             ).all()
             removed_ids = session.scalars(
                 select(ItemRow.id)
-                .where(ItemRow.collection_id == self._collection_id, ItemRow.removed_change > change)
+                .where(
+                    ItemRow.collection_id == self._collection_id,
+                    ItemRow.removed_change > change,
+                    ItemRow.removed_change <= number,
+                )
                 .order_by(ItemRow.id)
             ).all()
         if any(row.vector is None for row in added):
