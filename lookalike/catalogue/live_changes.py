@@ -48,7 +48,7 @@ class ChangeStatus(StrEnum):
     replaced   there was one
     removed    the item is gone
     missing    there is no item to remove or change
-    conflict   the item is another version than the one that was expected
+    conflict   the item is another version than the one that was expected, or there is one
     refused    a value is not of the type of its declared column
     """
 
@@ -64,13 +64,15 @@ class ChangeStatus(StrEnum):
 class LiveChange:
     """A new version of an item with its unit-length ``vector`` (D,), or its removal: then both are None.
 
-    ``expected_id`` is the id of the version that the change is about: of another one it is a conflict.
+    ``expected_id`` is the id of the version that the change is about: of another one it is a conflict. With
+    ``is_addition`` there must be none.
     """
 
     key: str
     draft: ItemDraft | None = None
     vector: Vector | None = None
     expected_id: int | None = None
+    is_addition: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,8 @@ class _Step:
         visible = self._visible(rows)
         if change.expected_id is not None and (visible is None or visible.id != change.expected_id):
             return ChangeOutcome(ChangeStatus.MISSING if visible is None else ChangeStatus.CONFLICT)
+        if change.is_addition and visible is not None:
+            return ChangeOutcome(ChangeStatus.CONFLICT)
         if change.draft is None:
             if visible is None:
                 return ChangeOutcome(ChangeStatus.MISSING)

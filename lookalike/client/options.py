@@ -137,6 +137,12 @@ class ItemEdit(TypedDict, total=False):
     if_match: ItemAnswer | str
 
 
+class ItemPut(ItemEdit, total=False):
+    """As ``ItemEdit``; with ``only_new`` the item is added, and the request refused if there is one already."""
+
+    only_new: bool
+
+
 def option_texts(options: Mapping[str, Any]) -> dict[str, str]:
     """Options as fields of a form, or as parameters of a query string."""
     values = dict(options)
@@ -159,8 +165,12 @@ def edit_texts(edit: Mapping[str, Any]) -> dict[str, str]:
 
 
 def match_headers(edit: Mapping[str, Any]) -> dict[str, str]:
-    """The header If-Match; raises ValueError for an item without an ETag."""
+    """The header If-Match or If-None-Match; raises ValueError for an item without an ETag, and for both."""
     match = edit.get("if_match")
+    if edit.get("only_new"):
+        if match is not None:
+            raise ValueError("only_new asks for no item, and if_match for a version of one: give one of them")
+        return {"If-None-Match": "*"}
     if match is None:
         return {}
     tag = match.etag if isinstance(match, ItemAnswer) else match
