@@ -41,7 +41,7 @@ class ItemChange:
     """One change of one item; what is None stays as it is.
 
     ``edit`` is what is said besides the picture. ``if_match`` are the tags of versions that the change is meant for,
-    None for any; "*" is any version that there is.
+    None for any; "*" is any version that there is. ``is_addition`` if there must be no item yet.
     """
 
     key: str
@@ -49,11 +49,17 @@ class ItemChange:
     upload: Upload | None = None
     edit: ItemEdit = field(default_factory=ItemEdit)
     if_match: frozenset[str] | None = None
+    is_addition: bool = False
 
     @property
     def keeps_a_part(self) -> bool:
         """Whether the new version depends on the one before."""
         return not self.is_removal and (self.upload is None or self.edit.keeps_a_part)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the change is made only to what its sender expects."""
+        return self.if_match is not None or self.is_addition
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,7 @@ def _apply(collection: Collection, changes: Sequence[tuple[ItemChange, _Encoded 
     earlier: set[str] = set()
     waiting: set[str] = set()
     for place, (change, encoded) in enumerate(changes):
-        if change.key in earlier and (change.keeps_a_part or change.if_match is not None):
+        if change.key in earlier and (change.keeps_a_part or change.is_conditional):
             # It depends on what a change before it in this request makes of the item: the next turn.
             waiting.add(change.key)
         if change.key in waiting:
@@ -169,10 +175,13 @@ def _live_change(collection: Collection, change: ItemChange, encoded: _Encoded |
     draft = change.edit.apply(picture, None if current is None else current.draft)
     vector = encoded.vector if encoded is not None else collection.vector(_required(current))
     depends = change.keeps_a_part or change.if_match is not None
-    return LiveChange(change.key, draft, vector, current.id if depends and current is not None else None)
+    expected_id = current.id if depends and current is not None else None
+    return LiveChange(change.key, draft, vector, expected_id, is_addition=change.is_addition)
 
 
 def _check_version(change: ItemChange, current: ItemRecord | None) -> None:
+    if change.is_addition and current is not None:
+        raise _existing(change)
     if change.if_match is None:
         return
     if current is None or not change.if_match & {"*", item_tag(current)}:
@@ -192,12 +201,21 @@ def _result(change: ItemChange, outcome: ChangeOutcome) -> ChangeResult | None:
     if outcome.problem is not None:
         return outcome.problem
     if outcome.status is ChangeStatus.CONFLICT:
+        if change.is_addition:
+            return _existing(change)
         return None if change.if_match is None else _mismatch(change)
     if outcome.status is ChangeStatus.MISSING:
         if not change.is_removal and change.if_match is None:
             return None  # it was removed meanwhile: looked at again
         return ItemNotFoundError(f"there is no item {change.key!r}", subject=change.key)
     return outcome.status
+
+
+def _existing(change: ItemChange) -> VersionMismatchError:
+    return VersionMismatchError(
+        f"there is an item {change.key!r} already, and If-None-Match: * asks for none: without it the item is replaced",
+        subject=change.key,
+    )
 
 
 def _mismatch(change: ItemChange) -> VersionMismatchError:

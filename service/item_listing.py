@@ -12,6 +12,7 @@ from typing import Self
 from lookalike.catalogue.item_order import OrderPlace
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check
+from lookalike.collection.arrival_order import read_arrival_page
 from lookalike.collection.ordered_items import find_order, read_ordered_page
 from lookalike.collection.searcher import Searcher
 from lookalike.filters import Condition
@@ -35,6 +36,29 @@ class ListPage:
     next_cursor: str | None = None
     missing: list[str] = field(default_factory=list)
     vectors: list[list[float]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _PassPlace:
+    """Where a page begins of a pass that began when ``change`` was the last one: see ``read_arrival_page``."""
+
+    generation: int
+    after: int
+    change: int
+
+    @classmethod
+    def parse(cls, cursor: str) -> Self:
+        """Raises FieldInvalidError."""
+        try:
+            generation, after, change = (int(word) for word in _decode(cursor).split("."))
+        except ValueError as error:
+            raise _invalid_cursor() from error
+        if not (0 <= after < _LAST_ID and 0 <= change < _LAST_ID):
+            raise _invalid_cursor()
+        return cls(generation, after, change)
+
+    def cursor(self) -> str:
+        return _encode(f"{self.generation}.{self.after}.{self.change}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +86,12 @@ class Listing:
             _refuse_others("sample", {name: others[name] for name in ("order_by", "cursor")})
         return listing
 
+    @property
+    def change(self) -> int:
+        """The last change that the first page of this pass has shown; raises FieldInvalidError for a wrong cursor."""
+        is_pass = self.query.cursor is not None and self.query.order_by is None
+        return _PassPlace.parse(self.query.cursor or "").change if is_pass else 0
+
     def reader(self, snapshot: OpenSnapshot) -> Callable[[Check], ListPage]:
         """What reads the page from a snapshot, in a search thread.
 
@@ -72,22 +102,22 @@ class Listing:
         searcher = snapshot.searcher  # one state of the collection: a live change replaces the snapshot's
 
         def read(check: Check) -> ListPage:
-            page = self._read(snapshot.generation, searcher, check)
+            page = self._read(snapshot, searcher, check)
             if not self.query.vectors:
                 return page
             return replace(page, vectors=[searcher.vector(item.id).tolist() for item in page.items])
 
         return read
 
-    def _read(self, generation: int, searcher: Searcher, check: Check) -> ListPage:
+    def _read(self, snapshot: OpenSnapshot, searcher: Searcher, check: Check) -> ListPage:
         if self.query.keys:
             return self._by_keys(searcher)
         condition = None if self.filter is None else self.filter.condition(searcher)
         if self.query.sample is not None:
             return self._sample(searcher, self.query.sample, condition, check)
         if self.query.order_by is not None:
-            return self._ordered(generation, searcher, self.query.order_by, condition, check)
-        return self._by_arrival(generation, searcher, condition, check)
+            return self._ordered(snapshot.generation, searcher, self.query.order_by, condition, check)
+        return self._by_arrival(snapshot, searcher, condition, check)
 
     def _by_keys(self, searcher: Searcher) -> ListPage:
         keys = self.query.keys
@@ -115,14 +145,29 @@ class Listing:
         values = [generation, *self._order_names(), place.kind, place.number.hex(), place.text, place.item_id]
         return ListPage(items=items, count=page.count, next_cursor=_encode(json.dumps(values)))
 
-    def _by_arrival(self, generation: int, searcher: Searcher, condition: Condition | None, check: Check) -> ListPage:
-        limit = self.query.limit
-        after = 0 if self.query.cursor is None else _parse_id(self.query.cursor, generation)
+    def _by_arrival(
+        self, snapshot: OpenSnapshot, searcher: Searcher, condition: Condition | None, check: Check
+    ) -> ListPage:
+        limit, generation, newest = self.query.limit, snapshot.generation, searcher.overlay.change
+        start = _PassPlace(generation, 0, newest) if self.query.cursor is None else _PassPlace.parse(self.query.cursor)
+        _check_generation(start.generation, generation)
+        if start.change > newest:
+            raise FieldInvalidError(
+                "the cursor belongs to a state of the collection that is no longer there: start again without a cursor",
+                subject="cursor",
+            )
         count = len(searcher) if condition is None else searcher.count(condition, check)
-        items = searcher.page(after, limit + 1, condition)
-        is_last = len(items) <= limit
-        next_cursor = None if is_last else _encode(f"{generation}.{items[limit - 1].id}")
-        return ListPage(items=items[:limit], count=count, next_cursor=next_cursor)
+        page = read_arrival_page(
+            searcher, limit + 1, change=start.change, after=start.after, condition=condition, check=check
+        )
+        if page.has_newcomers:
+            # A publish removes versions that no snapshot has: then what looks like a newcomer may be none.
+            _check_generation(generation, snapshot.collection.layout.current())
+        items = [item for _, item in page.items[:limit]]
+        if len(page.items) <= limit:
+            return ListPage(items=items, count=count)
+        place = replace(start, after=page.items[limit - 1][0])
+        return ListPage(items=items, count=count, next_cursor=place.cursor())
 
     def _order_names(self) -> list[str]:
         return [self.query.order_by or "", self.query.order or Direction.ASC]
@@ -168,18 +213,6 @@ def _encode(text: str) -> str:
 def _decode(cursor: str) -> str:
     """Raises ValueError for what is no cursor."""
     return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-
-
-def _parse_id(cursor: str, generation: int) -> int:
-    """The id after which the page begins."""
-    try:
-        cursor_generation, last = (int(word) for word in _decode(cursor).split("."))
-    except ValueError as error:
-        raise _invalid_cursor() from error
-    _check_generation(cursor_generation, generation)
-    if not 0 <= last < _LAST_ID:
-        raise _invalid_cursor()
-    return last
 
 
 def _invalid_cursor() -> FieldInvalidError:

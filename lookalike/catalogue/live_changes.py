@@ -48,7 +48,7 @@ class ChangeStatus(StrEnum):
     replaced   there was one
     removed    the item is gone
     missing    there is no item to remove or change
-    conflict   the item is another version than the one that was expected
+    conflict   the item is another version than the one that was expected, or there is one
     refused    a value is not of the type of its declared column
     """
 
@@ -64,13 +64,15 @@ class ChangeStatus(StrEnum):
 class LiveChange:
     """A new version of an item with its unit-length ``vector`` (D,), or its removal: then both are None.
 
-    ``expected_id`` is the id of the version that the change is about: of another one it is a conflict.
+    ``expected_id`` is the id of the version that the change is about: of another one it is a conflict. With
+    ``is_addition`` there must be none.
     """
 
     key: str
     draft: ItemDraft | None = None
     vector: Vector | None = None
     expected_id: int | None = None
+    is_addition: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +143,13 @@ class LiveChanges:
 
         None if some of its rows are gone: a later snapshot is published, and this one is no longer kept.
         """
-        is_added = and_(
-            ItemRow.change > change, ItemRow.removed_change.is_(None), ItemRow.created_generation > generation
-        )
         with self._database.read_session() as session:
-            # The number first: what is committed after it is read twice, which does no harm.
+            # The number first, and nothing that is committed after it: the reader has one state, not half of a change.
             number = session.scalar(select(CollectionRow.change).where(CollectionRow.id == self._collection_id)) or 0
+            is_left = or_(ItemRow.removed_change.is_(None), ItemRow.removed_change > number)
+            is_added = and_(
+                ItemRow.change > change, ItemRow.change <= number, is_left, ItemRow.created_generation > generation
+            )
             added = session.execute(
                 select(*ITEM_COLUMNS, VectorRow.vector)
                 .outerjoin(VectorRow, VectorRow.item_id == ItemRow.id)
@@ -155,7 +158,11 @@ class LiveChanges:
             ).all()
             removed_ids = session.scalars(
                 select(ItemRow.id)
-                .where(ItemRow.collection_id == self._collection_id, ItemRow.removed_change > change)
+                .where(
+                    ItemRow.collection_id == self._collection_id,
+                    ItemRow.removed_change > change,
+                    ItemRow.removed_change <= number,
+                )
                 .order_by(ItemRow.id)
             ).all()
         if any(row.vector is None for row in added):
@@ -209,6 +216,8 @@ class _Step:
         visible = self._visible(rows)
         if change.expected_id is not None and (visible is None or visible.id != change.expected_id):
             return ChangeOutcome(ChangeStatus.MISSING if visible is None else ChangeStatus.CONFLICT)
+        if change.is_addition and visible is not None:
+            return ChangeOutcome(ChangeStatus.CONFLICT)
         if change.draft is None:
             if visible is None:
                 return ChangeOutcome(ChangeStatus.MISSING)

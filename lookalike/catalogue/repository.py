@@ -244,11 +244,13 @@ class Catalogue:
         """
         collection_ids = select(ItemRow.id).where(ItemRow.collection_id == collection_id)
         with self._database.write_session() as session:
-            published_ids = collection_ids.where(ItemRow.created_generation <= published_generation)
-            session.execute(delete(VectorRow).where(VectorRow.item_id.in_(published_ids)))
+            is_published = ItemRow.created_generation <= published_generation
+            session.execute(delete(VectorRow).where(VectorRow.item_id.in_(collection_ids.where(is_published))))
+            is_brief = ItemRow.removed_generation <= ItemRow.created_generation
             unseen = or_(
                 ItemRow.removed_generation <= oldest_generation,
-                ItemRow.removed_generation <= ItemRow.created_generation,
+                # What was replaced live since the publish stays: whoever lists items meanwhile needs their places.
+                and_(is_brief, or_(is_published, ItemRow.removed_change.is_(None))),
             )
             unseen_ids = collection_ids.where(unseen)
             if session.scalar(unseen_ids.limit(1)) is not None:

@@ -78,6 +78,12 @@ AFTER: Items = (
     .order_by(_items.id)
     .limit(bindparam("limit"))
 )
+REPLACED_AFTER: Items = select(_items.key, _items.id).where(
+    _in_collection,
+    _items.removed_change > bindparam("change"),
+    _is_removed_later,
+    or_(_is_created, _items.change <= bindparam("change")),
+)
 BY_CONTENT: Items = select(*ITEM_COLUMNS).where(
     _in_collection, _is_live, _items.content_digest.in_(bindparam("contents", expanding=True))
 )
@@ -176,6 +182,14 @@ class VisibleItems:
         return [
             to_item_record(row) for row in self._database.fetch_rows(AFTER, **self._snapshot, after=after, limit=limit)
         ]
+
+    def places_at(self, change: int) -> dict[str, int]:
+        """Of the items that were replaced or removed live after a change, by key the id that each had then.
+
+        Some may be gone when a later snapshot is published.
+        """
+        rows = self._database.fetch_rows(REPLACED_AFTER, **self._snapshot, change=change)
+        return {row.key: row.id for row in rows}
 
     def _cached_records(self, ids: Sequence[int]) -> tuple[dict[int, ItemRecord], list[int]]:
         """The cached records by id, and the ids of the others."""

@@ -44,6 +44,7 @@ from lookalike.client.options import (
     Filter,
     FilteredEdit,
     ItemEdit,
+    ItemPut,
     ListingOptions,
     RefinementOptions,
     SearchOptions,
@@ -173,7 +174,7 @@ class AsyncClient(AsyncCollectionMethods, AsyncJobMethods):
         return await self._send(calls.get_item_thumbnail(collection, key, size))
 
     async def put_item(
-        self, collection: str, key: str, image: Picture | None = None, **edit: Unpack[ItemEdit]
+        self, collection: str, key: str, image: Picture | None = None, **edit: Unpack[ItemPut]
     ) -> ItemChangeAnswer:
         """Add an item, or replace its picture, its metadata or both; what is left out stays as it is."""
         return await self._send(calls.put_item(collection, key, image, edit))

@@ -50,6 +50,7 @@ from lookalike.client.options import (
     Filter,
     FilteredEdit,
     ItemEdit,
+    ItemPut,
     ListingOptions,
     RefinementOptions,
     SearchOptions,
@@ -212,7 +213,7 @@ def get_item_thumbnail(collection: str, key: str, size: int | None) -> Call[byte
     return Call(method="GET", path=path, read=read_bytes, parameters=texts(size=size))
 
 
-def put_item(collection: str, key: str, image: Picture | None, edit: ItemEdit) -> Call[ItemChangeAnswer]:
+def put_item(collection: str, key: str, image: Picture | None, edit: ItemPut) -> Call[ItemChangeAnswer]:
     """A new version of an item."""
     return _item_change("PUT", collection, key, edit, [] if image is None else [NamedPicture("image", image)])
 

@@ -140,6 +140,12 @@ class ItemEdit(TypedDict, total=False):
     if_match: ItemAnswer | str
 
 
+class ItemPut(ItemEdit, total=False):
+    """As ``ItemEdit``; with ``only_new`` the item is added, and the request refused if there is one already."""
+
+    only_new: bool
+
+
 _OTHER_NAMES = {"collections": "use search_collections", "limit": "use k", "top_k": "use k"}
 """What to do instead of an option that searches do not have."""
 
@@ -210,8 +216,12 @@ def _json_value(column: str, value: object) -> object:
 
 
 def match_headers(edit: Mapping[str, Any]) -> dict[str, str]:
-    """The header If-Match; raises ValueError for an item without an ETag."""
+    """The header If-Match or If-None-Match; raises ValueError for an item without an ETag, and for both."""
     match = edit.get("if_match")
+    if edit.get("only_new"):
+        if match is not None:
+            raise ValueError("only_new asks for no item, and if_match for a version of one: give one of them")
+        return {"If-None-Match": "*"}
     if match is None:
         return {}
     tag = match.etag if isinstance(match, ItemAnswer) else match

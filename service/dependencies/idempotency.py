@@ -157,5 +157,7 @@ def _digest_request(request: Request, body_digest: Callable[[], str]) -> str:
         request.url.query,
         request.headers.get("if-match", ""),
         body_digest(),
+        # Only where it is sent: without it, a request has the digest that earlier versions have stored.
+        *request.headers.getlist("if-none-match"),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -43,6 +43,10 @@ IfMatch = Annotated[
     str | None,
     Header(description="Make the change only if the item's ETag is one of these; * for any item that is there."),
 ]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(description="* makes the change only if there is no such item yet; nothing else may be sent."),
+]
 
 
 @router.put(
@@ -53,15 +57,22 @@ IfMatch = Annotated[
     openapi_extra=form_schema(ItemForm),
 )
 async def put_item(
-    request: Request, services: ServicesDependency, name: Name, key: Key, if_match: IfMatch = None
+    request: Request,
+    services: ServicesDependency,
+    name: Name,
+    key: Key,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Add an item, or replace its picture, its metadata or both; what is not sent stays as it is."""
+    is_addition = _is_addition(if_match, if_none_match)
     async with admit_form(request, services, ItemForm, pictures=1) as form:
         change = ItemChange(
             key=key,
             upload=form.image,
             edit=ItemEdit(title=form.title, product_id=form.product_id, metadata=form.metadata),
             if_match=_tags(if_match),
+            is_addition=is_addition,
         )
         return await _change_one(request, services, name, change, partial(digest_form, form))
 
@@ -158,6 +169,23 @@ async def _answer(
 
 def _tags(if_match: str | None) -> frozenset[str] | None:
     return None if if_match is None else frozenset(tag.strip() for tag in if_match.split(","))
+
+
+def _is_addition(if_match: str | None, if_none_match: str | None) -> bool:
+    """Raises FieldInvalidError for an If-None-Match that has no meaning for a change."""
+    if if_none_match is None:
+        return False
+    if if_none_match.strip() != "*":
+        raise FieldInvalidError(
+            f"If-None-Match of a PUT must be *, for an item that is not there yet; got {if_none_match[:60]!r}",
+            subject="If-None-Match",
+        )
+    if if_match is not None:
+        raise FieldInvalidError(
+            "If-Match asks for a version that is there, and If-None-Match: * for none: send one of them",
+            subject="If-None-Match",
+        )
+    return True
 
 
 def _batch(form: ChangesForm) -> list[ItemChange]:

@@ -39,12 +39,16 @@ async def list_items(
 ) -> Response:
     """A collection's items that pass a filter, in the order in which they came or of a field; or those of some keys.
 
-    A cursor belongs to one snapshot: pages never shift.
+    A cursor belongs to one snapshot. Pages in the order in which items came list each item that was there at the first
+    page, and still is, once, as it is now; with order_by, an item whose field was changed may be listed again.
     """
     listing = Listing.of(parameters, request.query_params.multi_items())
 
     async def work() -> Response:
         async with services.snapshots.lease(name) as snapshot:
+            if listing.change > snapshot.searcher.overlay.change:
+                # Another process sent the page before, and has changes that this one has not read yet.
+                await services.snapshots.take_changes(snapshot.name)
             page = await search_with_check(services, listing.reader(snapshot))
             answer = ItemsAnswer(
                 collection=snapshot.name,

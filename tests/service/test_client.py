@@ -283,6 +283,10 @@ def test_a_collection_is_made_filled_changed_and_removed(own: Service) -> None:
         made = asking.put_item("mugs", "a/1", NEW, title="A mug", product_id="p", metadata={"price": 9.5})
         assert (made.status, made.item and made.item.title) == ("created", "A mug")
         assert made.item is not None
+        with pytest.raises(PreconditionFailedError):
+            asking.put_item("mugs", "a/1", NEW, only_new=True)
+        assert asking.put_item("mugs", "a/2", NEW, only_new=True).status == "created"
+        asking.delete_item("mugs", "a/2")
         changed = asking.patch_item("mugs", "a/1", metadata={"price": 8, "sale": True}, if_match=made.item)
         assert changed.item is not None
         assert changed.item.metadata == {"price": 8, "sale": True}

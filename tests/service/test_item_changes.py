@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,43 @@ def test_a_change_is_made_only_to_the_version_that_it_was_meant_for(shelf: Shelf
     assert shelf.put("nowhere", NEW, {"if-match": "*"}).status_code == 412
     assert shelf.get("a").json()["metadata"] == {"n": 1}
     assert shelf.delete("a", {"if-match": f'"x", {second.headers["etag"]}'}).status_code == 200
+
+
+def test_an_item_is_added_only_if_there_is_none(shelf: Shelf) -> None:
+    only_new = {"if-none-match": "*"}
+    assert shelf.put("a", NEW, only_new).status_code == 201
+    for key in ("a", "000.jpg"):
+        refused = shelf.put(key, OTHER, only_new)
+        assert (refused.status_code, refused.json()["code"]) == (412, "version-mismatch")
+        assert "already" in refused.json()["detail"]
+    assert shelf.get("a", "image").content == NEW
+    shelf.delete("a")
+    assert shelf.put("a", OTHER, only_new).status_code == 201
+
+
+def test_of_several_that_add_an_item_at_once_one_does(shelf: Shelf) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: shelf.put("a", NEW, {"if-none-match": "*"}).status_code, range(6)))
+    assert sorted(answers) == [201, *[412] * 5]
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({"if-none-match": '"1-abc"'}, "must be *"),
+        ({"if-none-match": "*, *"}, "must be *"),
+        ({"if-none-match": "*", "if-match": "*"}, "send one of them"),
+    ],
+)
+def test_a_condition_that_has_no_meaning_for_an_addition_is_refused(
+    shelf: Shelf, headers: dict[str, str], message: str
+) -> None:
+    refused = shelf.put("a", NEW, headers)
+    assert refused.status_code == 422
+    (problem,) = refused.json()["errors"]
+    assert problem["field"] == "If-None-Match"
+    assert message in problem["message"]
+    assert shelf.get("a").status_code == 404
 
 
 def test_a_batch_says_of_each_change_what_became_of_it(shelf: Shelf) -> None:

@@ -235,6 +235,11 @@ def test_an_item_of_a_list_cannot_be_matched() -> None:
         client.delete_item("shop", "a", if_match=ITEM)
 
 
+def test_an_item_is_either_new_or_a_version_that_was_read() -> None:
+    with Pretended([GONE]).client() as client, pytest.raises(ValueError, match="give one of them"):
+        client.put_item("shop", "a", only_new=True, if_match='"1"')
+
+
 def made(service: Pretended) -> Callable[[httpx2.Request], httpx2.Response]:
     """Answers each batch with as many entries as it has changes."""
 

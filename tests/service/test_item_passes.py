@@ -1,0 +1,79 @@
+"""Passes over a collection page by page, while its items are changed, in one process and in two."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import write_pictures
+from tests.service.harness import index, serving
+from tests.service.test_item_changes import NEW, Shelf
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    write_pictures(tmp_path / "pictures", 6)
+    index(tmp_path / "data", "shelf", tmp_path / "pictures")
+    with serving(tmp_path / "data") as service:
+        yield Shelf(service, tmp_path / "data", tmp_path / "pictures")
+
+
+def list_page(shelf: Shelf, parameters: dict[str, str]) -> dict[str, Any]:
+    answer = shelf.service.get("/collections/shelf/items", params={"limit": "2"} | parameters)
+    assert answer.status_code == 200, answer.text
+    page = answer.json()
+    assert isinstance(page, dict)
+    return page
+
+
+@pytest.mark.parametrize("text", ["", "format = JPEG"])
+def test_a_pass_that_changes_what_it_lists_ends(shelf: Shelf, text: str) -> None:
+    parameters = {"filter": text} if text else {}
+    keys: list[str] = []
+    page = list_page(shelf, parameters)
+    shelf.patch("003.jpg", metadata={"n": 1})
+    shelf.patch("003.jpg", metadata={"n": 2})
+    shelf.delete("004.jpg")
+    shelf.put("added", NEW)
+    while True:
+        for item in page["items"]:
+            keys.append(item["key"])
+            assert item["metadata"].get("n") == (2 if item["key"] == "003.jpg" else None)
+            shelf.patch(item["key"], metadata={"listed": True})
+        if page["next_cursor"] is None:
+            break
+        page = list_page(shelf, parameters | {"cursor": page["next_cursor"]})
+    assert keys == ["000.jpg", "001.jpg", "002.jpg", "003.jpg", "005.jpg"]
+
+
+def test_another_process_goes_on_with_a_pass_that_has_seen_more_than_it(shelf: Shelf) -> None:
+    with serving(shelf.data) as other:
+        seen = Shelf(other, shelf.data, shelf.pictures)
+        seen.list_keys()  # opened before the changes
+        for number in (0, 1, 2, 3):
+            shelf.patch(f"{number:03}.jpg", metadata={"n": number})
+        page = list_page(shelf, {})
+        rest = seen.service.get("/collections/shelf/items", params={"cursor": page["next_cursor"]}).json()["items"]
+    keys = [item["key"] for item in page["items"] + rest]
+    assert keys == ["004.jpg", "005.jpg", "000.jpg", "001.jpg", "002.jpg", "003.jpg"]
+
+
+def test_a_cursor_ends_with_a_fold(shelf: Shelf) -> None:
+    cursor = list_page(shelf, {})["next_cursor"]
+    shelf.patch("000.jpg", metadata={"n": 1})
+    assert shelf.service.post("/collections/shelf/fold").status_code == 200
+    refused = shelf.service.get("/collections/shelf/items", params={"cursor": cursor})
+    assert refused.status_code == 422
+    assert "start again without a cursor" in refused.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("words", ["1.2", "1.2.x", "1.-1.0", "1.0.-1", "1.0.5", "1.2.3.4"])
+def test_a_cursor_of_a_pass_that_was_made_up_is_refused(shelf: Shelf, words: str) -> None:
+    cursor = base64.urlsafe_b64encode(words.encode()).decode().rstrip("=")
+    refused = shelf.service.get("/collections/shelf/items", params={"cursor": cursor})
+    assert refused.status_code == 422, refused.text
+    assert refused.json()["errors"][0]["field"] == "cursor"
