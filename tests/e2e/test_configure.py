@@ -109,3 +109,17 @@ def test_a_fold_leaves_a_pin_alone(run: Run, table: Path) -> None:
     assert "was rolled back to snapshot 1" in ended.err
     assert "0 of 1 collections are up to date" in run("reindex").out
     assert "snapshot 1 of" in run("collections").out
+
+
+@pytest.mark.parametrize("flags", [[], ["--purge"]])
+def test_a_collection_whose_first_run_failed_is_made_anew_or_removed_for_good(
+    run: Run, tmp_path: Path, flags: list[str]
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.jpg").write_bytes(b"no picture")
+    assert run("index", tmp_path / "broken", "-c", "shop").code == 1
+    removed = run("delete", "-c", "shop", "--confirm", "shop", *flags, "--json")
+    assert (removed.code, removed.answer["purged"]) == (0, 1)
+    assert run("restore", "-c", "shop").code == 1, "nothing was published that could come back"
+    assert run("index", tmp_path / "broken", "-c", "shop").code == 1
+    assert run("create", "-c", "shop").code == 0
