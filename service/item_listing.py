@@ -152,7 +152,7 @@ class Listing:
         start = _PassPlace(generation, 0, newest) if self.query.cursor is None else _PassPlace.parse(self.query.cursor)
         _check_generation(start.generation, generation)
         if start.change > newest:
-            raise FieldInvalidError(
+            raise CursorOutdatedError(
                 "the cursor belongs to a state of the collection that is no longer there: start again without a cursor",
                 subject="cursor",
             )
