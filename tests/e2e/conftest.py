@@ -19,6 +19,17 @@ from tests.conftest import REPOSITORY, running_on
 from tests.e2e.processes import Program
 from tests.helpers.wheel import built_wheel, install
 
+SLOW_ON_POSTGRES = {"test_jobs.py", "test_other_clients.py", "test_pins_and_keys.py"}
+"""Files whose tests of whole programs wait for minutes, on either database; `make test` runs them on SQLite."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what these files do on PostgreSQL to `make test-full`: contracts and services are tested on both."""
+    for item in items:
+        if item.path.name in SLOW_ON_POSTGRES and item.path.parent.name == "e2e" and "postgresql" in item.name:
+            item.add_marker(pytest.mark.slow)
+
 
 @dataclass(frozen=True)
 class Ended:
