@@ -312,7 +312,7 @@ def _item_change(
         method=method,
         path=_item_path(collection, key),
         read=read_item_change,
-        fields=edit_texts(edit),
+        fields=edit_texts(edit, ItemPut if method == "PUT" else ItemEdit),
         pictures=pictures,
         headers=match_headers(edit),
         is_write=True,

@@ -177,9 +177,9 @@ def option_texts(options: Mapping[str, Any], kind: type[Any]) -> dict[str, str]:
     return texts(**values)
 
 
-def edit_texts(edit: Mapping[str, Any]) -> dict[str, str]:
+def edit_texts(edit: Mapping[str, Any], kind: type[Any] = ItemEdit) -> dict[str, str]:
     """The fields of a change; raises TypeError for one that is unknown: columns belong into ``metadata``."""
-    check_options(edit, ItemEdit)
+    check_options(edit, kind)
     metadata = edit.get("metadata")
     return texts(
         title=edit.get("title"),

@@ -53,7 +53,7 @@ LEFT_OUT = {
     "describe_uploads": "for tus clients that can do more than one version",
 }
 """Operations that the client has no method of their own for, and why."""
-OTHER_NAMES = {"name", "if-match", "changes", "idempotency-key"}
+OTHER_NAMES = {"name", "if-match", "if-none-match", "changes", "idempotency-key"}
 """Parameters that the client calls otherwise, or makes itself."""
 
 

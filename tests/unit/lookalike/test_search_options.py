@@ -16,6 +16,7 @@ from lookalike.collection.builder import CollectionEncoder
 from lookalike.collection.calibration_store import store_calibration
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.lifecycle import create_collection
+from lookalike.encoder import calibrations
 from lookalike.errors import (
     FilterInvalidError,
     ItemNotFoundError,
@@ -27,6 +28,7 @@ from lookalike.options import EncoderRequest, Places
 from lookalike.testing import make_picture
 from lookalike.tiers import PLAIN_PROBLEM
 from lookalike.wiring import INDEX_TYPES, load_encoder, open_catalogue
+from tests.conftest import REPOSITORY
 
 COUNT = 12
 QUERY, OTHER_VIEW = make_picture(900), make_picture(901)
@@ -40,6 +42,14 @@ def fill(collection: Collection, numbers: range) -> None:
             product_id=f"p-{number // 3}",
             metadata={"price": number},
         )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shipped_calibrations() -> Iterator[None]:
+    """Those in the box: tests of the service hide them for as long as their process lasts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibrations, "SHIPPED", REPOSITORY / "lookalike/encoder/bundled/calibrations")
+        yield
 
 
 @pytest.fixture(scope="module")
