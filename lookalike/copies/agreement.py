@@ -100,9 +100,13 @@ def _measure_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> A
     correlation, has_detail = _correlate(first_blurred, second_blurred, visible)
     is_agreeing = has_detail & (correlation >= _AGREEING_CORRELATION)
     count = max(1, int(has_detail.sum()))
+    first_empty, second_empty = _empty_mask(first.grey), _empty_mask(second.grey)
     return Agreement(
-        covered=(_reached_share(first.grey, reached_by_second), _reached_share(second.grey, reached_mask)),
-        borders=(_border_share(first.grey, reached_by_second), _border_share(second.grey, reached_mask)),
+        covered=(_reached_share(first_empty, reached_by_second), _reached_share(second_empty, reached_mask)),
+        borders=(
+            _border_share(first.grey, first_empty, reached_by_second),
+            _border_share(second.grey, second_empty, reached_mask),
+        ),
         detail_share=float(has_detail.sum() / max(1, visible.sum())),
         agreeing=float(is_agreeing.sum() / count),
         closely_agreeing=float((has_detail & (correlation >= _CLOSE_CORRELATION)).sum() / count),
@@ -124,24 +128,24 @@ def _reached_pixels(frame: Bytes, matrix: Matrix, target: Bytes) -> Bytes:
     return _warp_mask(np.ones_like(frame), np.linalg.inv(matrix), target.shape[1], target.shape[0])
 
 
-def _reached_share(grey: Bytes, reached_mask: Bytes) -> float:
-    """The share of a picture that the other covers; blank areas (borders) count only if there is little else.
+def _reached_share(empty: Mask, reached_mask: Bytes) -> float:
+    """The share of a picture that the other covers; ``empty`` areas (borders) count only if there is little else.
 
     The line along which a border ends is of neither.
     """
     reached_mask = cv2.dilate(reached_mask, square(3)).astype(np.uint8, copy=False)
-    textured = ~(_blank_mask(grey) | _edge_mask(grey))
+    textured = ~empty
     counted_pixels = textured if textured.mean() > _MIN_OVERLAP_SHARE else np.ones_like(textured)
     return float(reached_mask[counted_pixels].mean())
 
 
-def _border_share(grey: Bytes, reached_mask: Bytes) -> float:
-    """The share of a picture's frame that is a border: blank, and not covered by the other.
+def _border_share(grey: Bytes, empty: Mask, reached_mask: Bytes) -> float:
+    """The share of a picture's frame that is a border: ``empty``, and not covered by the other.
 
     A blank ground that goes on inside what both show, as around a cut-out product, is no border.
     """
     beyond = reached_mask == 0
-    border = (_blank_mask(grey) | _edge_mask(grey)) & beyond
+    border = empty & beyond
     if not border.any():
         return 0.0
     rim = (cv2.dilate(beyond.astype(np.uint8), square(_RIM)) > 0) & ~beyond
@@ -190,6 +194,11 @@ def _blank_mask(grey: Bytes) -> Mask:
     return cv2.morphologyEx(is_even, cv2.MORPH_OPEN, square(_MIN_BLANK_SIDE)).astype(bool)
 
 
+def _empty_mask(grey: Bytes) -> Mask:
+    """Blank areas, and the lines of one colour along the edges."""
+    return _blank_mask(grey) | _edge_mask(grey)
+
+
 def _edge_mask(grey: Bytes) -> Mask:
     """The lines of one colour along the four edges: of a border that is too narrow for a blank area."""
     height, width = grey.shape
@@ -203,9 +212,9 @@ def _edge_mask(grey: Bytes) -> Mask:
 
 def _even_lines(lines: Bytes) -> int:
     """How many lines, from the first on, have the colour of the first one; 0 if that is half of them or more."""
-    is_even = np.ptp(lines, axis=1) <= _BLANK_TOLERANCE if lines.size else np.zeros(0, bool)
-    if not is_even.any() or not is_even[0]:
-        return 0
+    if not lines.size or np.ptp(lines[0]) > _BLANK_TOLERANCE:
+        return 0  # as in almost every picture
+    is_even = np.ptp(lines, axis=1) <= _BLANK_TOLERANCE
     levels = np.median(lines, axis=1)
     differs = ~is_even | (np.abs(levels - levels[0]) > _BLANK_TOLERANCE)
     count = int(differs.argmax()) if differs.any() else len(lines)
