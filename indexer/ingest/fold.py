@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from indexer.console.reporter import Reporter
 from indexer.console.staged_progress import StagedProgress
-from lookalike.api import Collection
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.lifecycle import fold_changes
 from lookalike.collection.snapshot_manifest import Manifest
@@ -27,16 +26,18 @@ def fold_collection(places: Places, name: str, reporter: Reporter) -> Manifest:
 def fold_pending(places: Places, name: str, reporter: Reporter) -> None:
     """Publish the changes that no snapshot has, if there are any, for a command that works on a snapshot.
 
-    Where that cannot be done now a warning says that they are left out. Raises the errors of opening the collection,
-    and of publishing.
+    Where that cannot be done now a warning says that they are left out. Raises CollectionNotFoundError,
+    CollectionNotReadyError, and the errors of publishing.
     """
-    with Collection.open(
-        places.data, name, database_url=places.database_url, encoders_dir=places.encoders_dir
-    ) as collection:
-        count = collection.searcher.overlay.pending_count
+    layout = CollectionLayout.of(places.collections_dir, name)
+    catalogue = open_catalogue(places, collection=name)
+    try:
+        count = catalogue.live_changes(catalogue.collection(name).id).count_pending(layout.current())
+    finally:
+        catalogue.close()
     if not count:
         return
     try:
         fold_collection(places, name, reporter)
     except (CollectionBusyError, CollectionPinnedError) as error:
-        reporter.say(f"warning: {name}: {count} changes since the last snapshot are left out: {error.message}")
+        reporter.say(f"warning: {name}: {count} changes since its snapshot are left out: {error.message}")

@@ -25,7 +25,7 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from lookalike.catalogue.column_store import declared_of
@@ -137,6 +137,22 @@ class LiveChanges:
                 select(CollectionRow).where(CollectionRow.id == self._collection_id).with_for_update()
             ).one()
             collection.live_generation = max(collection.live_generation, generation + 1)
+
+    def count_pending(self, generation: int) -> int:
+        """How many keys were changed live since the snapshot of this generation."""
+        is_added = and_(
+            ItemRow.change.is_not(None), ItemRow.removed_generation.is_(None), ItemRow.created_generation > generation
+        )
+        is_removed = and_(
+            ItemRow.removed_change.is_not(None),
+            ItemRow.removed_generation > generation,
+            ItemRow.created_generation <= generation,
+        )
+        keys = select(func.count(ItemRow.key.distinct())).where(
+            ItemRow.collection_id == self._collection_id, or_(is_added, is_removed)
+        )
+        with self._database.read_session() as session:
+            return int(session.scalar(keys) or 0)
 
     def since(self, change: int, generation: int) -> ChangesSince | None:
         """The changes after a number, for a reader of the snapshot of this generation.

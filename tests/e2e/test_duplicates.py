@@ -90,6 +90,22 @@ def test_the_script_moves_the_copies(run: Run, shop: Path, tmp_path: Path) -> No
     assert sorted(path.name for path in shop.rglob("*.jpg")) == ["original.jpg", "other.jpg", "third.jpg"]
 
 
+def test_what_was_sent_to_a_pinned_collection_is_said_to_be_left_out(run: Run, shop: Path, tmp_path: Path) -> None:
+    with Collection.open(tmp_path / "data", "shop") as collection:
+        collection.upsert("sent/half.jpg", jpeg(scaled(SCENE, 0.6)))
+        collection.upsert("sent/half.jpg", title="Half")
+        collection.delete("third.jpg")
+        collection.layout.point_to(1, pinned=True)
+    pinned = run("duplicates", "-c", "shop")
+    assert "warning: shop: 2 changes since its snapshot are left out: " in pinned.err
+    assert "sent/half.jpg" not in _rows(pinned.out)
+    assert run("unpin", "-c", "shop").code == 0
+    unpinned = run("duplicates", "-c", "shop")
+    assert "left out" not in unpinned.err
+    assert _rows(unpinned.out)["sent/half.jpg"]["action"] == "drop"
+    assert "left out" not in run("duplicates", "-c", "shop").err
+
+
 @pytest.mark.parametrize(
     "flags",
     [
