@@ -30,22 +30,42 @@ from lookalike.copies.warping import scale_between, warp
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 as fractions of the upright picture's width and height."""
 
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """From which residuals on a place differs.
+
+    ``usual_percentile`` of the residuals of the other detail, and at least ``least_usual`` levels, are usual. A place
+    differs whose peak is ``certain`` times as large, whatever its shape, or ``probable`` times if its shape correlates
+    by less than ``max_correlation``, or ``other_residual`` levels if it correlates by less than ``other_correlation``:
+    where all of a page differs, residuals are large everywhere.
+    """
+
+    usual_percentile: float
+    probable: float
+    certain: float
+    max_correlation: float
+    least_usual: float = 1e-3
+    other_residual: float = math.inf
+    other_correlation: float = 0.0
+
+
+_GREY = _Rule(95.0, 4.0, 12.0, 0.8, other_residual=30.0, other_correlation=0.6)
+_COLOUR = _Rule(95.0, 10.0, 30.0, 0.8)
+"""Colours that overexposure clips have large residuals."""
+_PIXELS = _Rule(99.9, 2.0, 5.0, 0.9, least_usual=5.0)
+"""Residuals pixel by pixel are small where nothing was changed."""
+_SAME_FRAME = 0.75
+"""Pixels that the corners may be apart of two pictures that are compared pixel by pixel."""
+
 _MARGIN = 3
 """Pixels at the edge of what both show that are not compared."""
 _SMOOTHING = 3
 """Side, in pixels, over which residuals are averaged."""
 _MIN_RESIDUAL = 20.0
 """Levels of averaged residual from which a place may differ."""
-_GREY_FACTOR, _COLOUR_FACTOR = 4.0, 10.0
-"""How many times the usual residuals those of a place must be. Colours that overexposure clips have large ones."""
-_CERTAIN_FACTOR = 3.0
-"""A place whose ratio reaches this differs whatever its shape."""
-_USUAL_PERCENTILE = 95.0
-"""Of the residuals of the other detail: what is usual."""
-_MAX_CORRELATION = 0.8
-"""Correlation of two places from which they have the same shape."""
-_OTHER_RESIDUAL, _OTHER_CORRELATION = 30.0, 0.6
-"""Levels of grey residual, and correlation, from and below which a place shows something else in any case."""
+_SAME_FRAME = 0.75
+"""Pixels that the corners of two pictures may be apart for them to lie on each other pixel by pixel."""
 _NOISE_PRODUCT = 200.0
 """Added to the product of the variances of a place, in squared levels each, so that flat places do not correlate."""
 _MERGE_DISTANCE = 15
@@ -124,7 +144,9 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> D
     grey = replace(grey, compared=compared & ~corner_mask(grey.first, grey.second, differs, pair.inside))
     colours = _ColouredPair.of(first, second, pair, grey.compared)
     places = _merge_overlapping(
-        _exceptional_places([grey], _GREY_FACTOR, _OTHER_RESIDUAL) + colours.exceptional_places(pair.blocks)
+        _exceptional_places([grey], _GREY)
+        + colours.exceptional_places(pair.blocks)
+        + _exceptional_pixels(first.detail, pair, grey.compared)
     )
     for find in (changed_ground, turned_hues):
         area = find(colours.first, colours.second, colours.compared)
@@ -186,15 +208,11 @@ class _ColouredPair:
         if not planes:
             return []
         back = np.linalg.inv(self.matrix)
-        return [_map_box(box, back) for box in _exceptional_places(planes, _COLOUR_FACTOR)]
+        return [_map_box(box, back) for box in _exceptional_places(planes, _COLOUR)]
 
 
-def _exceptional_places(planes: list[_Planes], factor: float, other_residual: float = math.inf) -> list[Box]:
-    """Boxes, in pixels, around residuals of any of the ``planes``, ``factor`` times those of the other detail.
-
-    Unless they are ``_CERTAIN_FACTOR`` times as large as that, the place must have another shape too. From
-    ``other_residual`` on quite another shape is enough: where all of a page differs, residuals are large everywhere.
-    """
+def _exceptional_places(planes: list[_Planes], rule: _Rule) -> list[Box]:
+    """Boxes, in pixels, around residuals of any of the ``planes`` that are exceptional by the rule."""
     residuals = np.max([plane.residuals * plane.compared for plane in planes], axis=0).astype(np.float32)
     residuals = cv2.blur(residuals, (_SMOOTHING, _SMOOTHING)).astype(np.float32, copy=False)
     exceeding = (residuals >= _MIN_RESIDUAL).astype(np.uint8)
@@ -209,18 +227,37 @@ def _exceptional_places(planes: list[_Planes], factor: float, other_residual: fl
         is_here = labels == label
         peak = float(residuals[is_here].max())
         elsewhere = residuals[detailed & ~is_here]
-        usual = float(np.percentile(elsewhere, _USUAL_PERCENTILE)) if len(elsewhere) else 0.0
+        usual = float(np.percentile(elsewhere, rule.usual_percentile)) if len(elsewhere) else 0.0
         correlation = min(_correlation(plane, is_here & surroundings) for plane in planes)
-        ratio = peak / max(usual * factor, 1e-3)
+        ratio = peak / max(usual, rule.least_usual)
         if (
-            ratio >= _CERTAIN_FACTOR
-            or (ratio >= 1 and correlation < _MAX_CORRELATION)
-            or (peak >= other_residual and correlation < _OTHER_CORRELATION)
+            ratio >= rule.certain
+            or (ratio >= rule.probable and correlation < rule.max_correlation)
+            or (peak >= rule.other_residual and correlation < rule.other_correlation)
         ):
             x, y, width, height, _ = (float(value) for value in boxes[label])
             inset = _MERGE_DISTANCE // 2
             places.append((x + inset, y + inset, x + width - inset, y + height - inset))
     return places
+
+
+def _exceptional_pixels(first: Bytes, pair: AlignedPair, compared: Mask) -> list[Box]:
+    """Places, in pixels of ``pair.second``, that differ where both show one frame: no pixel lies beside its own.
+
+    Digits in small print and thin strokes have nothing beyond all neighbouring pixels of another digit. ``first`` is
+    the picture before it was warped.
+    """
+    height, width = pair.second.shape
+    to_frame = scale_between(first, pair.second)
+    corners = np.array([[0, width, 0, width], [0, 0, height, height], [1.0, 1.0, 1.0, 1.0]])
+    if np.abs((pair.matrix @ np.linalg.inv(to_frame) - np.eye(3))[:2] @ corners).max() > _SAME_FRAME:
+        return []
+    if first.shape != pair.second.shape:
+        first = cv2.resize(first, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    first, second = match_sharpness(first, pair.second, pair.blocks)
+    first = match_levels(first, second, compared)
+    residuals = cv2.absdiff(first, second).astype(np.uint8, copy=False)
+    return _exceptional_places([_Planes(first, second, compared, residuals)], _PIXELS)
 
 
 def _merge_overlapping(boxes: list[Box]) -> list[Box]:

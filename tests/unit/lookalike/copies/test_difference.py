@@ -123,6 +123,41 @@ def test_a_page_with_another_number_is_told_apart(change: str) -> None:
     assert not verdict.is_copy or verdict.differs_at
 
 
+def small_print(changed: str | None = None, *, size: tuple[int, int] = (1400, 1000)) -> RGB:
+    """A page of words and numbers whose small letters are 9 pixels high; one digit of a number may be another."""
+    picture = np.full((*size, 3), 255, np.uint8)
+    random = np.random.default_rng(3)
+    for row, y in enumerate(range(50, size[0] - 50, 28)):
+        amount = f"{random.integers(100_000, 999_999) / 100:,.2f}"
+        if row == 17 and changed is not None:
+            amount = f"{amount[:3]}{changed}{amount[4:]}"
+        words = " ".join(random.choice(WORDS, 8))
+        write(picture, f"{words:60} {amount}", (40, y), 0.42)
+    return picture
+
+
+@pytest.mark.parametrize("change", ["as it is", "JPEG", "brighter"])
+def test_one_digit_in_small_print_is_told_apart(change: str) -> None:
+    first, second, other = (small_print(digit) for digit in "386")
+    assert compare(first, UNCHANGED[change](first)).differs_at == ()
+    for page_with_another in (second, other):
+        verdict = compare(first, UNCHANGED[change](page_with_another))
+        (place,) = verdict.differs_at
+        x0, y0, x1, y1 = place.first
+        assert y0 < (50 + 17 * 28 - 5) / 1400 < y1
+        assert max(x1 - x0, y1 - y0) < 0.05
+
+
+@pytest.mark.parametrize("change", ["as it is", "JPEG"])
+def test_a_price_tag_with_another_digit_in_a_photograph_is_told_apart(photo: RGB, change: str) -> None:
+    tags = []
+    for price in ("14.50", "74.50"):
+        picture = photo.copy()
+        write(picture, price, (photo.shape[1] // 3, photo.shape[0] // 4), 0.45, (20, 20, 20))
+        tags.append(jpeg(picture, 90))
+    assert compare(tags[0], UNCHANGED[change](tags[1])).differs_at
+
+
 def test_of_two_screens_with_one_layout_and_other_words_everywhere_none_is_a_plain_copy() -> None:
     screens = []
     for seed in (1, 2):
