@@ -18,7 +18,7 @@ import sqlite3
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -50,6 +50,8 @@ ASKED = 200
 CHECKED = 50
 BLOCK = 50_000
 Vectors = npt.NDArray[np.float32]
+Attributes = Callable[[int], dict[str, Any]]
+"""The metadata of the item of a number."""
 
 
 def synthetic(path: Path, count: int, dimension: int) -> None:
@@ -100,21 +102,21 @@ def key_of(number: int) -> str:
     return f"photos/{number // 1000:05d}/{number:08d}.jpg"
 
 
-def fill(catalogue: Path, record: CollectionRecord, spec: EncoderSpec, count: int) -> None:
+def fill(catalogue: Path, record: CollectionRecord, spec: EncoderSpec, count: int, attributes_of: Attributes) -> None:
     """Write so many rows of the first snapshot."""
     now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None).isoformat(sep=" ")
-    fixed = (record.id, spec.digest, 40_000, 800, 600, "JPEG", "{}", 1, record.run, now)
+    fixed = (record.id, spec.digest, 40_000, 800, 600, "JPEG", 1, record.run, now)
 
     def rows() -> Iterator[tuple[object, ...]]:
         for number in range(count):
-            yield key_of(number), key_of(number), f"{number:064x}", *fixed
+            yield key_of(number), key_of(number), f"{number:064x}", json.dumps(attributes_of(number)), *fixed
 
     connection = sqlite3.connect(catalogue)
     connection.execute("PRAGMA journal_mode=OFF")  # a log of so many rows would be as large as the file
     with connection:
         connection.executemany(
-            "INSERT INTO items (key, location, content_digest, collection_id, encoder_digest, byte_size, width, height,"
-            " format, attributes, created_generation, seen_run, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO items (key, location, content_digest, attributes, collection_id, encoder_digest, byte_size,"
+            " width, height, format, created_generation, seen_run, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             rows(),
         )
     connection.close()
@@ -141,7 +143,14 @@ class Watch(threading.Thread):
         self.began.setdefault(what, time.monotonic())
 
 
-def publish(data: Path, count: int, memory: int | None, vectors: Path | None) -> dict[str, Any]:
+def no_attributes(_number: int) -> dict[str, Any]:
+    """Items without metadata."""
+    return {}
+
+
+def publish(
+    data: Path, count: int, memory: int | None, vectors: Path | None = None, attributes_of: Attributes = no_attributes
+) -> dict[str, Any]:
     """Make the collection; how long that took and what it held."""
     places = Places(data)
     request = EncoderRequest(default_encoder())
@@ -154,7 +163,7 @@ def publish(data: Path, count: int, memory: int | None, vectors: Path | None) ->
     record = catalogue.start_run(NAME, source, request, settings)
     catalogue.close()
     begun = time.monotonic()
-    fill(data / "catalogue.db", record, spec, count)
+    fill(data / "catalogue.db", record, spec, count, attributes_of)
     filled = time.monotonic()
     catalogue = open_catalogue(places)
     watch = Watch()
