@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 
 from lookalike.client.call import Call, path_of, read_as, read_bytes, read_nothing, texts
+from lookalike.client.errors import AnswerInvalidError
 from lookalike.client.job_answers import JobAnswer, JobsAnswer, UploadAnswer
 from lookalike.client.options import JobOptions
 from lookalike.client.uploads import PIECE_TYPE, TUS_HEADERS, UploadFile
@@ -94,4 +95,10 @@ def delete_upload(upload_id: str) -> Call[None]:
 
 
 def _read_offset(response: httpx2.Response) -> int:
-    return int(response.headers["upload-offset"])
+    text = response.headers.get("upload-offset", "")
+    if not (text.isascii() and text.isdigit()):
+        raise AnswerInvalidError(
+            f"{response.request.method} {response.request.url} answered {response.status_code} without a number in the "
+            "header Upload-Offset: if there is a proxy before the service, let it pass this header on"
+        )
+    return int(text)
