@@ -24,7 +24,6 @@ def create_job(collection: str, kind: str, options: JobOptions) -> Call[JobAnswe
         read=read_as(JobAnswer),
         fields={"kind": kind, **texts(**others), **lists},
         is_write=True,
-        is_repeatable=False,
     )
 
 
