@@ -16,19 +16,22 @@ Filter = str | Mapping[str, Any]
 Metadata = Mapping[str, Any]
 
 
-class RefinementOptions(TypedDict, total=False):
-    """How hits are chosen; what they mean is in docs/search.md."""
-
+class _SharedOptions(TypedDict, total=False):
     k: int
     min_score: float
     threshold: float
     filter: Filter
-    fallback: str
     group_by: str
     group_size: int
-    group_score: str
     dedupe: bool
     exclude_keys: Sequence[str]
+
+
+class RefinementOptions(_SharedOptions, total=False):
+    """How hits are chosen; what they mean is in docs/search.md."""
+
+    fallback: str
+    group_score: str
     diversity: float
     boost: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     like_keys: Sequence[str]
@@ -51,10 +54,14 @@ class SearchOptions(SimilarOptions, total=False):
     combine: str
 
 
-class CollectionsSearchOptions(SearchOptions, total=False):
-    """The same, with what belongs to several collections."""
+class CollectionsSearchOptions(_SharedOptions, total=False):
+    """Those that are possible in several collections, and what belongs to these."""
 
     rank_by: str
+    facets: Sequence[str]
+    cursor: str
+    box: Box
+    combine: str
 
 
 class ListingOptions(TypedDict, total=False):
