@@ -4,7 +4,7 @@
         for hit in client.search("cat.jpg", collection="pictures", k=5).results:
             print(hit.key, hit.score)
 
-It needs httpx2 and msgspec, and loads nothing else of the library. docs/client.md has examples.
+It needs httpx2, msgspec and anyio, and loads nothing of the library that needs more. docs/client.md has examples.
 """
 
 from lookalike.client.answers import (

@@ -55,7 +55,6 @@ from lookalike.client.options import (
     RefinementOptions,
     SearchOptions,
     SimilarOptions,
-    check_options,
     edit_texts,
     match_headers,
     name_list,
@@ -68,14 +67,13 @@ def search(
     image: Picture | Sequence[Picture] | None, key: str | None, collection: str | None, options: SearchOptions
 ) -> Call[SearchAnswer]:
     """With a picture, with several of one thing, or with an indexed one."""
-    path = "/search" if collection is None else f"{path_of('collections', collection)}/search"
-    pictures = [] if image is None else picture_list(image)
+    path = "/search" if collection is None else path_of("collections", collection, "search")
     return Call(
         method="POST",
         path=path,
         read=read_as(SearchAnswer),
         fields=texts(key=key) | option_texts(options, SearchOptions),
-        pictures=[NamedPicture("image", picture) for picture in pictures],
+        pictures=_images(image),
     )
 
 
@@ -87,14 +85,13 @@ def search_collections(
     options: CollectionsSearchOptions,
 ) -> Call[CollectionsSearchAnswer]:
     """The same in several collections; ``home`` is the one that has the item of ``key``."""
-    pictures = [] if image is None else picture_list(image)
     where = {"collections": json_text(name_list(collections, "collections")), "key": key, "collection": home}
     return Call(
         method="POST",
         path="/search",
         read=read_as(CollectionsSearchAnswer),
         fields=texts(**where) | option_texts(options, CollectionsSearchOptions),
-        pictures=[NamedPicture("image", picture) for picture in pictures],
+        pictures=_images(image),
     )
 
 
@@ -105,13 +102,13 @@ def search_batch(images: Sequence[Picture], collection: str | None, options: Ref
         path="/search/batch",
         read=read_as(BatchAnswer),
         fields=texts(collection=collection) | option_texts(options, RefinementOptions),
-        pictures=[NamedPicture("image", picture) for picture in picture_list(images)],
+        pictures=_images(images),
     )
 
 
 def get_similar_items(collection: str, key: str, options: SimilarOptions) -> Call[SearchAnswer]:
     """With an indexed picture."""
-    path = f"{_item_path(collection, key)}/similar"
+    path = _item_path(collection, key, "similar")
     return Call(method="GET", path=path, read=read_as(SearchAnswer), parameters=option_texts(options, SimilarOptions))
 
 
@@ -119,7 +116,7 @@ def get_facets(collection: str, names: Sequence[str], filter: Filter | None, lim
     """Counts of values."""
     return Call(
         method="GET",
-        path=f"{path_of('collections', collection)}/facets",
+        path=path_of("collections", collection, "facets"),
         read=read_as(FacetsAnswer),
         parameters=texts(names=json_text(name_list(names, "names")), filter=filter_text(filter), limit=limit),
     )
@@ -145,7 +142,7 @@ def embed(image: Picture, options: EmbedOptions) -> Call[EmbedAnswer]:
         path="/embed",
         read=read_as(EmbedAnswer),
         fields=option_texts(options, EmbedOptions),
-        pictures=[NamedPicture("image", image)],
+        pictures=_images(image),
     )
 
 
@@ -153,10 +150,10 @@ def check_picture(collection: str, image: Picture, k: int | None, threshold: flo
     """Whether a picture is new."""
     return Call(
         method="POST",
-        path=f"{path_of('collections', collection)}/check",
+        path=path_of("collections", collection, "check"),
         read=read_as(CheckAnswer),
         fields=texts(k=k, threshold=threshold),
-        pictures=[NamedPicture("image", image)],
+        pictures=_images(image),
     )
 
 
@@ -164,7 +161,7 @@ def list_items(collection: str, cursor: str | None, options: ListingOptions) -> 
     """A page of items."""
     return Call(
         method="GET",
-        path=f"{path_of('collections', collection)}/items",
+        path=path_of("collections", collection, "items"),
         read=read_as(ItemsAnswer),
         parameters=option_texts(options, ListingOptions) | texts(cursor=cursor),
     )
@@ -176,7 +173,7 @@ def delete_items(
     """The items that pass, less."""
     return Call(
         method="DELETE",
-        path=f"{path_of('collections', collection)}/items",
+        path=path_of("collections", collection, "items"),
         read=read_as(FilteredChangesAnswer),
         parameters=texts(filter=filter_text(filter), at_most=at_most, dry_run=dry_run),
         is_write=True,
@@ -187,12 +184,11 @@ def patch_items(
     collection: str, filter: Filter, at_most: int | None, dry_run: bool | None, edit: FilteredEdit
 ) -> Call[FilteredChangesAnswer]:
     """Changed metadata of the items that pass."""
-    check_options(edit, FilteredEdit)
     return Call(
         method="PATCH",
-        path=f"{path_of('collections', collection)}/items",
+        path=path_of("collections", collection, "items"),
         read=read_as(FilteredChangesAnswer),
-        fields=texts(filter=filter_text(filter), at_most=at_most, dry_run=dry_run) | edit_texts(edit),
+        fields=texts(filter=filter_text(filter), at_most=at_most, dry_run=dry_run) | edit_texts(edit, FilteredEdit),
         is_write=True,
     )
 
@@ -204,18 +200,18 @@ def get_item(collection: str, key: str) -> Call[ItemAnswer]:
 
 def get_item_image(collection: str, key: str) -> Call[bytes]:
     """An item's file."""
-    return Call(method="GET", path=f"{_item_path(collection, key)}/image", read=read_bytes)
+    return Call(method="GET", path=_item_path(collection, key, "image"), read=read_bytes)
 
 
 def get_item_thumbnail(collection: str, key: str, size: int | None) -> Call[bytes]:
     """A small JPEG."""
-    path = f"{_item_path(collection, key)}/thumbnail"
+    path = _item_path(collection, key, "thumbnail")
     return Call(method="GET", path=path, read=read_bytes, parameters=texts(size=size))
 
 
 def put_item(collection: str, key: str, image: Picture | None, edit: ItemPut) -> Call[ItemChangeAnswer]:
     """A new version of an item."""
-    return _item_change("PUT", collection, key, edit, [] if image is None else [NamedPicture("image", image)])
+    return _item_change("PUT", collection, key, edit, _images(image))
 
 
 def patch_item(collection: str, key: str, edit: ItemEdit) -> Call[ItemChangeAnswer]:
@@ -232,7 +228,7 @@ def change_items(collection: str, batch: Batch) -> Call[ChangesAnswer]:
     """One batch of changes."""
     return Call(
         method="POST",
-        path=f"{path_of('collections', collection)}/items",
+        path=path_of("collections", collection, "items"),
         read=read_as(ChangesAnswer),
         fields={"changes": json_text(batch.changes) or ""},
         pictures=[NamedPicture("image", file.data, file.name) for file in batch.files],
@@ -244,7 +240,7 @@ def list_duplicates(collection: str, kind: str | None, limit: int | None, cursor
     """A page of groups."""
     return Call(
         method="GET",
-        path=f"{path_of('collections', collection)}/duplicates",
+        path=path_of("collections", collection, "duplicates"),
         read=read_as(DuplicatesAnswer),
         parameters=texts(kind=kind, limit=limit, cursor=cursor),
     )
@@ -255,7 +251,7 @@ def decide_duplicates(collection: str, keys: Sequence[str], decision: str) -> Ca
     fields: dict[str, Text] = {"key": name_list(keys, "keys"), "decision": decision}
     return Call(
         method="POST",
-        path=f"{path_of('collections', collection)}/duplicates/decisions",
+        path=path_of("collections", collection, "duplicates", "decisions"),
         read=read_as(DecisionAnswer),
         fields=fields,
         is_write=True,
@@ -266,7 +262,7 @@ def get_duplicate_difference(collection: str, first: str, second: str) -> Call[D
     """Where two differ."""
     return Call(
         method="GET",
-        path=f"{path_of('collections', collection)}/duplicates/difference",
+        path=path_of("collections", collection, "duplicates", "difference"),
         read=read_as(DuplicateDifferenceAnswer),
         parameters={"first": first, "second": second},
     )
@@ -297,8 +293,12 @@ def metrics() -> Call[str]:
     return Call(method="GET", path="/metrics", read=read_text)
 
 
-def _item_path(collection: str, key: str) -> str:
-    return path_of("collections", collection, "items", key)
+def _images(pictures: Picture | Sequence[Picture] | None) -> list[NamedPicture]:
+    return [] if pictures is None else [NamedPicture("image", picture) for picture in picture_list(pictures)]
+
+
+def _item_path(collection: str, key: str, *parts: str) -> str:
+    return path_of("collections", collection, "items", key, *parts)
 
 
 def _item_change(

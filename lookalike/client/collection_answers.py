@@ -8,19 +8,17 @@ from typing import Any
 from lookalike.client.answers import Answer, ThresholdAnswer
 
 
-class PictureProblem(Answer, frozen=True, kw_only=True):
-    """Why a collection cannot be searched by picture; everything else works."""
-
-    code: str
-    detail: str
-    command: str | None = None
-
-
 class CollectionProblem(Answer, frozen=True, kw_only=True):
     """Why a collection, or its newest snapshot, is not served."""
 
     code: str
     detail: str
+
+
+class PictureProblem(CollectionProblem, frozen=True, kw_only=True):
+    """Why a collection cannot be searched by picture; everything else works."""
+
+    command: str | None = None
 
 
 class CollectionRow(Answer, frozen=True, kw_only=True):

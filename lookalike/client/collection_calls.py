@@ -50,48 +50,48 @@ def delete_collection(name: str, confirm: str) -> Call[CollectionDeletedAnswer]:
 
 def refresh_collection(name: str) -> Call[CollectionAnswer]:
     """The newest snapshot."""
-    path = f"{path_of('collections', name)}/refresh"
+    path = path_of("collections", name, "refresh")
     return Call(method="POST", path=path, read=read_as(CollectionAnswer), is_write=True)
 
 
 def fold_collection(name: str) -> Call[CollectionAnswer]:
     """A snapshot with the changes."""
-    path = f"{path_of('collections', name)}/fold"
+    path = path_of("collections", name, "fold")
     return Call(method="POST", path=path, read=read_as(CollectionAnswer), is_write=True)
 
 
 def restore_collection(name: str) -> Call[CollectionAnswer]:
     """A collection back in service."""
-    path = f"{path_of('collections', name)}/restore"
+    path = path_of("collections", name, "restore")
     return Call(method="POST", path=path, read=read_as(CollectionAnswer), is_write=True, is_repeatable=False)
 
 
 def list_snapshots(name: str) -> Call[SnapshotsAnswer]:
     """The snapshots on the disk."""
-    return Call(method="GET", path=f"{path_of('collections', name)}/snapshots", read=read_as(SnapshotsAnswer))
+    return Call(method="GET", path=path_of("collections", name, "snapshots"), read=read_as(SnapshotsAnswer))
 
 
 def pin_collection(name: str, snapshot: int) -> Call[SnapshotsAnswer]:
     """An older snapshot, which stays."""
-    path, fields = f"{path_of('collections', name)}/pin", texts(snapshot=snapshot)
+    path, fields = path_of("collections", name, "pin"), texts(snapshot=snapshot)
     return Call(method="PUT", path=path, read=read_as(SnapshotsAnswer), fields=fields, is_write=True)
 
 
 def unpin_collection(name: str) -> Call[SnapshotsAnswer]:
     """The newest snapshot again."""
-    path = f"{path_of('collections', name)}/pin"
+    path = path_of("collections", name, "pin")
     return Call(method="DELETE", path=path, read=read_as(SnapshotsAnswer), is_write=True)
 
 
 def get_calibration(name: str) -> Call[CalibrationCurveAnswer]:
     """What scores mean."""
-    path = f"{path_of('collections', name)}/calibration"
+    path = path_of("collections", name, "calibration")
     return Call(method="GET", path=path, read=read_as(CalibrationCurveAnswer))
 
 
 def delete_calibration(name: str) -> Call[CollectionAnswer]:
     """That of the encoder again."""
-    path = f"{path_of('collections', name)}/calibration"
+    path = path_of("collections", name, "calibration")
     return Call(method="DELETE", path=path, read=read_as(CollectionAnswer), is_write=True, is_repeatable=False)
 
 

@@ -17,7 +17,7 @@ class ClientError(Exception):
 
 
 class PictureError(ClientError):
-    """What was given as a picture cannot be sent: there is no such file, or it is no picture that can be written."""
+    """A picture, or a file to upload, cannot be sent: there is no such file, or it is no picture, or a pipe."""
 
 
 class ConnectionFailedError(ClientError):
@@ -25,7 +25,7 @@ class ConnectionFailedError(ClientError):
 
 
 class AnswerInvalidError(ClientError):
-    """The answer is not what this version of the client expects: another program answered, or a much older service."""
+    """The answer is not what this client expects: another program answered, or a much older service."""
 
 
 class ChangesInterruptedError(ClientError):

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 
 from lookalike.client.call import Call, path_of, read_as, read_bytes, read_nothing, texts
+from lookalike.client.errors import AnswerInvalidError
 from lookalike.client.job_answers import JobAnswer, JobsAnswer, UploadAnswer
 from lookalike.client.options import JobOptions
 from lookalike.client.uploads import PIECE_TYPE, TUS_HEADERS, UploadFile
@@ -19,17 +20,16 @@ def create_job(collection: str, kind: str, options: JobOptions) -> Call[JobAnswe
     others: Mapping[str, Any] = {name: value for name, value in options.items() if name not in lists}
     return Call(
         method="POST",
-        path=f"{path_of('collections', collection)}/jobs",
+        path=path_of("collections", collection, "jobs"),
         read=read_as(JobAnswer),
         fields={"kind": kind, **texts(**others), **lists},
         is_write=True,
-        is_repeatable=False,
     )
 
 
 def list_jobs(collection: str | None, state: str | None, limit: int | None, cursor: str | None) -> Call[JobsAnswer]:
     """A page of jobs, of one collection or of all."""
-    path = "/jobs" if collection is None else f"{path_of('collections', collection)}/jobs"
+    path = "/jobs" if collection is None else path_of("collections", collection, "jobs")
     parameters = texts(state=state, limit=limit, cursor=cursor)
     return Call(method="GET", path=path, read=read_as(JobsAnswer), parameters=parameters)
 
@@ -41,7 +41,7 @@ def get_job(job_id: str) -> Call[JobAnswer]:
 
 def follow_job(job_id: str) -> Call[JobAnswer]:
     """The events of a job, each of which is read as the job."""
-    return Call(method="GET", path=f"{path_of('jobs', job_id)}/events", read=read_as(JobAnswer))
+    return Call(method="GET", path=path_of("jobs", job_id, "events"), read=read_as(JobAnswer))
 
 
 def cancel_job(job_id: str) -> Call[JobAnswer]:
@@ -51,7 +51,7 @@ def cancel_job(job_id: str) -> Call[JobAnswer]:
 
 def get_job_report(job_id: str, format: str | None) -> Call[bytes]:
     """What a job leaves."""
-    path = f"{path_of('jobs', job_id)}/report"
+    path = path_of("jobs", job_id, "report")
     return Call(method="GET", path=path, read=read_bytes, parameters=texts(format=format))
 
 
@@ -94,4 +94,10 @@ def delete_upload(upload_id: str) -> Call[None]:
 
 
 def _read_offset(response: httpx2.Response) -> int:
-    return int(response.headers["upload-offset"])
+    text = response.headers.get("upload-offset", "")
+    if not (text.isascii() and text.isdigit()):
+        raise AnswerInvalidError(
+            f"{response.request.method} {response.request.url} answered {response.status_code} without a number in the "
+            "header Upload-Offset: if there is a proxy before the service, let it pass this header on"
+        )
+    return int(text)

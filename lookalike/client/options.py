@@ -16,19 +16,22 @@ Filter = str | Mapping[str, Any]
 Metadata = Mapping[str, Any]
 
 
-class RefinementOptions(TypedDict, total=False):
-    """How hits are chosen; what they mean is in docs/search.md."""
-
+class _SharedOptions(TypedDict, total=False):
     k: int
     min_score: float
     threshold: float
     filter: Filter
-    fallback: str
     group_by: str
     group_size: int
-    group_score: str
     dedupe: bool
     exclude_keys: Sequence[str]
+
+
+class RefinementOptions(_SharedOptions, total=False):
+    """How hits are chosen; what they mean is in docs/search.md."""
+
+    fallback: str
+    group_score: str
     diversity: float
     boost: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     like_keys: Sequence[str]
@@ -51,10 +54,14 @@ class SearchOptions(SimilarOptions, total=False):
     combine: str
 
 
-class CollectionsSearchOptions(SearchOptions, total=False):
-    """The same, with what belongs to several collections."""
+class CollectionsSearchOptions(_SharedOptions, total=False):
+    """Those that are possible in several collections, and what belongs to these."""
 
     rank_by: str
+    facets: Sequence[str]
+    cursor: str
+    box: Box
+    combine: str
 
 
 class ListingOptions(TypedDict, total=False):
@@ -67,14 +74,6 @@ class ListingOptions(TypedDict, total=False):
     keys: Sequence[str]
     sample: int
     vectors: bool
-
-
-class FilteredEdit(TypedDict, total=False):
-    """What is changed of all items that pass a filter."""
-
-    title: str
-    product_id: str
-    metadata: Metadata
 
 
 class CompareOptions(TypedDict, total=False):
@@ -128,15 +127,20 @@ class JobOptions(TypedDict, total=False):
     limit: int
 
 
-class ItemEdit(TypedDict, total=False):
-    """What an item says beside its picture, and the version that a change is meant for; what is left out stays.
-
-    ``if_match`` is an item as it was read, or the text of its ETag.
-    """
+class FilteredEdit(TypedDict, total=False):
+    """What is changed of all items that pass a filter."""
 
     title: str
     product_id: str
     metadata: Metadata
+
+
+class ItemEdit(FilteredEdit, total=False):
+    """The same of one item, and the version that the change is meant for; what is left out stays.
+
+    ``if_match`` is an item as it was read, or the text of its ETag.
+    """
+
     if_match: ItemAnswer | str
 
 
@@ -156,8 +160,8 @@ def check_options(options: Mapping[str, Any], kind: type[Any]) -> None:
     unknown = next((name for name in options if name not in known_names), None)
     if unknown is not None:
         advice = _OTHER_NAMES.get(unknown) if "k" in known_names else None
-        question = "" if advice is None else f"{advice}; "
-        raise TypeError(f"unknown option {unknown!r}: {question}the options are {', '.join(known_names)}")
+        hint = "" if advice is None else f"{advice}; "
+        raise TypeError(f"unknown option {unknown!r}: {hint}the options are {', '.join(known_names)}")
 
 
 def option_texts(options: Mapping[str, Any], kind: type[Any]) -> dict[str, str]:
@@ -177,7 +181,7 @@ def option_texts(options: Mapping[str, Any], kind: type[Any]) -> dict[str, str]:
     return texts(**values)
 
 
-def edit_texts(edit: Mapping[str, Any], kind: type[Any] = ItemEdit) -> dict[str, str]:
+def edit_texts(edit: Mapping[str, Any], kind: type[Any]) -> dict[str, str]:
     """The fields of a change; raises TypeError for one that is unknown: columns belong into ``metadata``."""
     check_options(edit, kind)
     metadata = edit.get("metadata")

@@ -99,7 +99,7 @@ def read_picture(picture: Picture, name: str | None = None) -> PictureFile:
     if isinstance(picture, PixelArray):
         return PictureFile(name or "picture.png", _write_array(picture))
     if isinstance(picture, ReadableFile):
-        return PictureFile(name or _file_name(picture), _read_open_file(picture))
+        return PictureFile(name or _file_name(picture), require_bytes(picture.read()))
     raise PictureError(
         "a picture must be a path, the bytes of a file, a file open for reading bytes, a Pillow image or an RGB array, "
         f"not {type(picture).__name__}"
@@ -116,8 +116,8 @@ def _read_file(path: Path, *, could_be_key: bool) -> bytes:
         raise PictureError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _read_open_file(file: ReadableFile) -> bytes:
-    data = file.read()
+def require_bytes(data: object) -> bytes:
+    """What an open file gave, if it is bytes; raises PictureError for text."""
     if not isinstance(data, bytes):
         raise PictureError('the file gives text: open it for reading bytes, open(path, "rb")')
     return data

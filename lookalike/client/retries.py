@@ -39,15 +39,15 @@ class RetryPolicy:
 
     def delay_after_response(self, response: httpx2.Response, attempt: int) -> float | None:
         """Seconds until the next try; None for an answer that stands. ``attempt`` counts from 0."""
-        asked = retry_after(response)
+        wait = retry_after(response)
         # 409 with a time says that the same change, sent before, is still being made.
-        is_busy = response.status_code in _BUSY or (response.status_code == HTTPStatus.CONFLICT and asked is not None)
+        is_busy = response.status_code in _BUSY or (response.status_code == HTTPStatus.CONFLICT and wait is not None)
         if not is_busy or attempt >= self.retries:
             return None
-        if asked is None:
+        if wait is None:
             return _backoff(attempt)
         # Those who were refused together would else come back together.
-        return None if asked > LONGEST_DELAY else asked + random.uniform(0, FIRST_DELAY)
+        return None if wait > LONGEST_DELAY else wait + random.uniform(0, FIRST_DELAY)
 
     def delay_after_error(self, call: Call[T], error: httpx2.RequestError, attempt: int) -> float | None:
         """Seconds until the next try; None if there is none."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lookalike.client.errors import ClientError, ConflictError, ConnectionFailedError, PictureError
+from lookalike.client.pictures import require_bytes
 
 PIECE_BYTES = 8 << 20
 TUS_HEADERS = {"Tus-Resumable": "1.0.0"}
@@ -40,10 +41,10 @@ class UploadFile:
 
 @contextmanager
 def open_upload(source: str | os.PathLike[str] | BinaryIO, filename: str | None) -> Iterator[UploadFile]:
-    """Open a file by its path, or take an open one in which places can be found again. Raises PictureError."""
+    """Open a file by its path, or use an open one that is seekable. Raises PictureError."""
     if not isinstance(source, str | os.PathLike):
-        length = source.seek(0, os.SEEK_END)
-        yield UploadFile(filename or Path(str(getattr(source, "name", "upload.zip"))).name, length, source)
+        name = filename or Path(str(getattr(source, "name", "upload.zip"))).name
+        yield UploadFile(name, _length_of(source), source)
         return
     path = Path(source)
     try:
@@ -52,6 +53,18 @@ def open_upload(source: str | os.PathLike[str] | BinaryIO, filename: str | None)
         raise PictureError(f"{path} cannot be read: {error.strerror}") from error
     with file:
         yield UploadFile(filename or path.name, os.fstat(file.fileno()).st_size, file)
+
+
+def _length_of(file: BinaryIO) -> int:
+    try:
+        length = file.seek(0, os.SEEK_END)
+    except (AttributeError, OSError) as error:
+        raise PictureError(
+            "the file to upload must be seekable, so that it can go on after a lost connection, and this one is not: "
+            "write the stream to a file and give its path"
+        ) from error
+    require_bytes(file.read(0))
+    return length
 
 
 def may_resume(error: ClientError) -> bool:

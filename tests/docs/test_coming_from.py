@@ -18,13 +18,15 @@ from lookalike import Collection, Encoder
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
 from tests.conftest import REPOSITORY, USERS_RUNTIME, running_on
-from tools.docs.api_examples import environment_of, served
+from tests.helpers.archives import picture_files, zip_of
+from tools.docs.api_examples import ADDRESS, environment_of, served
 
 PAGE = (REPOSITORY / "docs" / "coming-from.md").read_text(encoding="utf-8")
 SECTIONS = {
     title: re.findall(r"(?m)^\| (?!there |---)(.*) \| (.*) \|$", text)
     for title, text in re.findall(r"(?ms)^## (.*?)\n(.*?)(?=^## |\Z)", PAGE)
 }
+(SETUP,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 NO_CALL = "no: "
 COUNT = 12
 CATEGORIES, COLOURS = ("mug", "cup", "bowl"), ("red", "blue", "white")
@@ -128,6 +130,11 @@ def is_ranked_by_boost(answer: Any) -> bool:
     return scores == sorted(scores, reverse=True) and scores != [hit["score"] for hit in answer["results"]]
 
 
+def is_ranked_by_feedback(answer: Any) -> bool:
+    scores = [hit["feedback_score"] for hit in answer["results"]]
+    return scores == sorted(scores, reverse=True) and scores != [hit["score"] for hit in answer["results"]]
+
+
 def is_mug(columns: dict[str, Any]) -> bool:
     return bool(columns["category"] == "mug")
 
@@ -143,11 +150,22 @@ QDRANT: dict[str, Check] = {
     "whether a collection exists": lambda answer: answer["name"] == "mugs",
     "list collections": lambda answer: [entry["name"] for entry in answer["collections"]] == ["mugs", "products"],
     "collection info, number of points": lambda answer: answer["count"] == COUNT and "price" in names(answer),
+    "how many snapshots stay (`update_collection`)": lambda answer: answer["keep"] == 5,
     "delete a collection": lambda answer: answer == {"collection": "mugs", "restorable": True},
+    "payload index, with a type": lambda answer: (
+        [(column["name"], column["types"]) for column in answer["columns"] if column["declared"]]
+        == [("price", ["number"])]
+    ),
     "upsert a point": item(key="new-1", title="A mug", metadata={"category": "mug", "price": 12.5}),
     "upsert a batch": statuses("created", "created"),
-    "upload a data set (`upload_points`)": INDEXED,
-    "update only, if it is there (`update_mode`)": item(title="The mug"),
+    "upsert as JSON": item(key="new-4", title="A cup"),
+    "upsert any number, in batches (`upload_points`)": lambda entries: (
+        [(entry.key, entry.status) for entry in entries] == [("new-5", "created"), ("new-6", "created")]
+    ),
+    "upload a data set": INDEXED,
+    "insert only (`update_mode`)": lambda answer: (answer["key"], answer["status"]) == ("new-7", "created"),
+    "update only (`update_mode`)": item(title="The mug"),
+    "update what was read, unless somebody changed it (`update_filter`)": lambda answer: answer.item.title == "The mug",
     "update vectors": item(title="The mug", metadata={"category": "mug", "price": 12.5}),
     "set payload of a point": item(metadata={"category": "mug", "price": 9.9, "sale": True}),
     "set payload by filter": changed(2, 1, 1, 0),
@@ -156,7 +174,7 @@ QDRANT: dict[str, Check] = {
     "delete keys of the payload by filter": changed(1, 1, 0, 0),
     "clear payload": item(key="new-3", metadata={}),
     "batch of different operations": statuses("replaced", "removed"),
-    "delete points by ids": changed(2, 2, 0, 0),
+    "delete points by ids": changed(6, 6, 0, 0),
     "delete points by filter": changed(0, 0, 0, 0),
     "retrieve a point": lambda answer: answer["key"] == "sku-1" and answer["metadata"]["price"] == 5,
     "retrieve points by ids": lambda answer: keys(answer) == ["sku-3", "sku-1"] and answer["missing"] == ["nowhere"],
@@ -196,20 +214,39 @@ QDRANT: dict[str, Check] = {
         products(answer)[:2] == ["p-1", "p-1"] and sorted(map(products(answer).count, set(products(answer)))) == [2] * 3
     ),
     "recommend, positive examples (`best_score`)": lambda answer: sorted(keys(answer)[:2]) == ["sku-1", "sku-2"],
-    "recommend, positive examples (`average_vector`)": lambda answer: sorted(keys(answer)[:2]) == ["sku-1", "sku-2"],
+    "recommend, positive examples (`average_vector`, `sum_scores`)": lambda answer: (
+        sorted(keys(answer)[:2]) == ["sku-1", "sku-2"]
+    ),
+    "recommend, positive ids": hits(3, lambda row: row["key"] not in ("sku-1", "sku-2")),
+    "recommend, positive and negative ids (`average_vector`)": lambda answer: (
+        hits(3, lambda row: row["key"] not in ("sku-1", "sku-2", "sku-3"))(answer) and is_ranked_by_feedback(answer)
+    ),
+    "relevance feedback on a query": lambda answer: (
+        hits(3, lambda row: row["key"] not in ("sku-2", "sku-5"))(answer) and is_ranked_by_feedback(answer)
+    ),
     "without some points": hits(3, lambda row: row["key"] not in ("sku-1", "sku-2", "sku-3")),
     "maximal marginal relevance (`mmr`)": lambda answer: hits(4)(answer) and is_first("sku-1")(answer),
     "formula over score and payload": is_ranked_by_boost,
     "distance matrix": has_vectors(3),
     "distance of two points": lambda answer: -1 <= answer["score"] < 0.999,
     "create a snapshot": lambda answer: answer["pending"] == 0 and answer["count"] == COUNT,
+    "list snapshots": lambda answer: [row["is_current"] for row in answer["snapshots"]][:2] == [True, False],
+    "recover from a snapshot": lambda answer: answer["pinned"] and answer["snapshots"][-1]["is_current"],
+    "go back to the newest": lambda answer: not answer["pinned"] and answer["snapshots"][0]["is_current"],
     "health, readiness, metrics": lambda answer: answer["ready"] is True,
 }
 MARQO: dict[str, Check] = {
     "`create_index(model=...)`": lambda answer: (
         answer["encoder"]["name"] == "bundled-int8" and answer["name"] == "cups"
     ),
+    "structured index (`allFields`)": lambda answer: (
+        {column["name"] for column in answer["columns"] if column["declared"]} == {"price", "tags"}
+    ),
     "models that are loaded": lambda answer: any(entry["loaded"] for entry in answer["encoders"]),
+    "`add_documents` with an image in base64": item(key="c-1", metadata={"price": 7}),
+    "one search in several indexes": lambda answer: (
+        [hit["collection"] for hit in answer["results"]] == ["cups", "products", "products"]
+    ),
     "`delete_index`": lambda answer: answer == {"collection": "cups", "restorable": True},
     "`get_indexes`": lambda answer: [entry["name"] for entry in answer["collections"]] == ["products"],
     "`get_settings`, `get_stats`": lambda answer: answer["count"] == COUNT and answer["encoder"]["dimension"] > 100,
@@ -222,7 +259,8 @@ MARQO: dict[str, Check] = {
     "`expose_facets` (vectors of documents)": has_vectors(1),
     "`delete_documents`": changed(2, 2, 0, 0),
     "`search(q=image)`": lambda answer: hits(10)(answer) and is_first("sku-1")(answer),
-    "`search(q={image: weight, ...})`": lambda answer: sorted(keys(answer)[:2]) == ["sku-1", "sku-2"],
+    "`search(q={image: 1, image: 1})`": lambda answer: sorted(keys(answer)[:2]) == ["sku-1", "sku-2"],
+    "`context`, with documents": is_ranked_by_feedback,
     '`filter_string="colour:red AND price:[10 TO 30]"`': hits(
         2, lambda row: row["colour"] == "red" and 10 <= row["price"] <= 30
     ),
@@ -230,19 +268,30 @@ MARQO: dict[str, Check] = {
     "`colour IN (red, blue)`": hits(8, lambda row: row["colour"] in ("red", "blue")),
     "`limit`": hits(2),
     "`offset`": hits(2, lambda row: row["key"] != "sku-1"),
+    "`track_total_hits`": lambda answer: (len(keys(answer)), answer["passing"]) == (1, 4),
     "`highlights`": lambda answer: len(answer["heat_maps"]) == 2 and answer["parts"] != [],
     "`score_modifiers` (`add_to_score`)": is_ranked_by_boost,
     "`facets`": lambda answer: counts(answer, "category") == {"mug": 4, "cup": 4, "bowl": 4},
+    "facets' `max_results`": lambda answer: (
+        len(counts(answer, "colour")) == 2 and answer["facets"]["colour"]["distinct"] == 3
+    ),
+    "facets without a part of the filter (`exclude_terms`)": lambda answer: (
+        set(counts(answer, "colour")) == {"red", "blue", "white"} and answer["count"] == 4
+    ),
     "`collapse_fields`": lambda answer: hits(3)(answer) and distinct(products(answer)),
     "sorted browsing (`collections`)": listed("sku-5", "sku-6", "sku-7", "sku-8"),
     "`relevance_cutoff`": listed("sku-1"),
-    "`recommend(documents=[...])`": hits(5, lambda row: row["key"] != "sku-1"),
+    '`recommend(documents=["sku-1"])`': hits(5, lambda row: row["key"] != "sku-1"),
+    '`recommend(documents=["sku-1", "sku-2"])`': hits(10, lambda row: row["key"] not in ("sku-1", "sku-2")),
+    "`exclude_input_documents=False`": lambda answer: sorted(keys(answer)[:2]) == ["sku-1", "sku-2"],
     "more documents to exclude": hits(10, lambda row: row["key"] not in ("sku-1", "sku-2")),
-    "several searches (`multi_search`)": lambda answer: [len(ranked) for ranked in batch_keys(answer)] == [10, 10],
+    "several searches at once": lambda answer: [len(ranked) for ranked in batch_keys(answer)] == [10, 10],
     "`embed`": lambda answer: is_unit(answer["vector"]),
     "`health`": lambda answer: list(answer["collections"]) == ["products"],
 }
 MILVUS: dict[str, Check] = {
+    "schema": lambda answer: (answer["name"], answer["count"]) == ("jugs", 0),
+    "`describe_collection`": lambda answer: {"price", "added"} <= set(names(answer)),
     "`insert`, `upsert`": item(key="m-1", metadata={"category": "jug"}),
     "`query(filter, limit)`": lambda answer: len(keys(answer)) == 2 and answer["count"] == 5,
     "`get(ids)`": listed("m-1", "sku-1"),
@@ -250,13 +299,16 @@ MILVUS: dict[str, Check] = {
     "`search(data, filter, limit)`": hits(2, is_mug),
     "range search (`radius`)": lambda answer: all(hit["score"] >= 0.5 for hit in answer["results"]),
     "grouping search (`group_by_field`)": lambda answer: hits(2)(answer) and distinct(products(answer)),
-    "search and query iterators": lambda answer: len(keys(answer)) == COUNT + 1 and answer["next_cursor"] is None,
+    "`search_iterator`": lambda sizes: sizes == [6, 6, 1],
+    "`query_iterator`": lambda answer: sorted(answer) == where(is_mug),
     "partitions": hits(4, is_cup),
     "`delete(filter)`": changed(1, 1, 0, 0),
 }
 OTHERS: dict[str, dict[str, Check]] = {
     "clip-retrieval": {
         "`clip-retrieval inference`, `index`": INDEXED,
+        "a tar or zip of pictures": lambda job: (job.collection, job.kind, job.state) == ("zipped", "index", "queued"),
+        "how far it is": lambda states: states[-1] == "succeeded",
         "`client.query(image=...)` with `num_images`": hits(4),
         "`client.query(embedding_input=...)`": lambda answer: answer[0][0].key == "sku-1",
         "`deduplicate`": lambda answer: hits(11)(answer) and not {"sku-11", "sku-12"} <= set(keys(answer)),
@@ -286,7 +338,8 @@ OTHERS: dict[str, dict[str, Check]] = {
     "FiftyOne Brain": {
         "`compute_similarity`": INDEXED,
         "`sort_by_similarity(id, k)`": hits(5, lambda row: row["key"] != "sku-1"),
-        "`compute_exact_duplicates`, `compute_near_duplicates`": lambda answer: group_keys(answer) != set(),
+        "`compute_exact_duplicates`, `compute_near_duplicates`": lambda states: states[-1] == "succeeded",
+        "their groups": lambda answer: {"sku-11", "sku-12"} <= group_keys(answer),
         "`find_unique(k)`": hits(4),
         '`match(F("price") < 10)`, `count_values`': lambda answer: counts(answer, "category") == {"mug": 4, "cup": 1},
         "`take(k)`": lambda answer: len(set(keys(answer))) == 3,
@@ -298,6 +351,7 @@ OTHERS: dict[str, dict[str, Check]] = {
         "search by metadata, newest first": listed("sku-4", "sku-3", "sku-2", "sku-1"),
         "random assets": lambda answer: len(set(keys(answer))) == 2,
         "upload": item(key="i-1"),
+        "jobs": lambda answer: [job["kind"] for job in answer["jobs"]] == ["duplicates", "index"],
         "thumbnail, original": lambda _: Path("small-1.jpg").read_bytes()[:2] == b"\xff\xd8",
         "update several assets": changed(2, 2, 0, 0),
         "delete several assets": changed(1, 1, 0, 0),
@@ -321,12 +375,13 @@ class Reader:
 
     folder: Path
     environment: dict[str, str]
+    names: dict[str, Any]
     next_cursor: str = ""
 
     def run(self, call: str) -> Any:
         """What a call answers: JSON, text, or the value of a Python expression."""
         if not call.startswith(("curl ", "python ")):
-            return eval(call, {"Collection": Collection, "Encoder": Encoder})
+            return eval(call, self.names)
         command = (
             f'curl() {{ command curl -sS --fail-with-body "$@"; }}; python() {{ "{sys.executable}" "$@"; }}; {call}'
         )
@@ -355,6 +410,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
         ("small", make_picture(3)[::2, ::2].copy()),
     ):
         (tmp_path / f"{name}.jpg").write_bytes(encode_jpeg(picture, 90))
+    (tmp_path / "pictures.zip").write_bytes(zip_of(picture_files(2)))
     table = "".join(json.dumps(columns) + "\n" for columns in ROWS.values())
     (tmp_path / "products.jsonl").write_text(table, encoding="utf-8")
     environment = environment_of(tmp_path) | {"LOOKALIKE_RUNTIME": USERS_RUNTIME}
@@ -363,7 +419,10 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOOKALIKE_ENCODERS_DIR", environment["LOOKALIKE_ENCODERS_DIR"])
     with served(tmp_path, environment) as address, running_on():
-        yield Reader(tmp_path, environment | {"S": address, "C": f"{address}/collections/products"})
+        names: dict[str, Any] = {"Collection": Collection, "Encoder": Encoder}
+        exec(SETUP.replace(ADDRESS, address), names)
+        yield Reader(tmp_path, environment | {"S": address, "C": f"{address}/collections/products"}, names)
+        names["client"].close()
 
 
 def test_each_line_has_a_call_that_is_run_or_says_why_there_is_none() -> None:

@@ -33,7 +33,7 @@ from lookalike.client import (
     job_answers,
     options,
 )
-from lookalike.client.options import CollectionsSearchOptions
+from lookalike.client.options import CollectionsSearchOptions, SearchOptions
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
 from service.settings import ApiKeys
@@ -212,6 +212,26 @@ def test_a_search_takes_all_of_its_options(asking: Client, shop: Shop) -> None:
     assert {hit.key for hit in several.results} == {"plain-0", "plain-2"}
     grouped = asking.get_similar_items("shop", "plain-0", group_by="product_id", k=3, filter="price exists")
     assert [hit.group for hit in grouped.results] == ["p-1"]
+
+
+def test_options_are_missing_for_several_collections_where_the_service_refuses_them(service: Service) -> None:
+    values = {
+        "fallback": "relax_filter",
+        "group_score": "mean",
+        "diversity": "0.5",
+        "boost": '{"field": "price", "weight": 0.1}',
+        "like_keys": "plain-1",
+        "unlike_keys": "plain-1",
+        "tiers": "true",
+    }
+    missing = set(get_type_hints(SearchOptions)) - set(get_type_hints(CollectionsSearchOptions))
+    assert missing == {*values, "include_liked"}, "which says nothing without like_keys"
+    for name, value in values.items():
+        form = {"key": "plain-0", "collection": "shop", "collections": "shop", name: value}
+        form |= {"group_by": "product_id"} if name == "group_score" else {}
+        response = service.post("/search", data=form)
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["field"] == name
 
 
 def test_pages_go_on_until_there_are_no_more(asking: Client, service: Service, shop: Shop) -> None:

@@ -81,6 +81,29 @@ def test_so_it_is_with_an_event_loop(service: Service) -> None:
     assert run_async(service, work)[-1].state == "succeeded"
 
 
+def test_a_job_whose_answer_was_lost_is_begun_once(service: Service) -> None:
+    class Lossy(PortalTransport):
+        """The answer to the first request that begins a job is lost."""
+
+        count = 0
+
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            response = super().handle_request(request)
+            if request.method == "POST" and request.url.path.endswith("/jobs"):
+                self.count += 1
+                if self.count == 1:
+                    raise httpx2.ReadError("it was lost", request=request)
+            return response
+
+    transport = Lossy(service)
+    with Client(ADDRESS, transport=transport) as client:
+        client.put_collection("once")
+        job = client.create_job("once", "duplicates")
+        assert transport.count == 2
+        assert [row.id for row in client.iter_jobs("once")] == [job.id]
+        assert list(client.follow_job(job.id))[-1].is_final
+
+
 def test_what_is_refused_is_told(service: Service) -> None:
     with client_of(service) as client:
         with pytest.raises(NotFoundError, match="job-not-found"):

@@ -88,20 +88,39 @@ def test_an_answer_that_does_not_come_is_not_asked_for_again() -> None:
 
 
 def test_a_change_that_may_have_been_made_is_made_again_only_if_that_does_no_harm() -> None:
-    """Changes of items are known by their key; jobs, uploads and collections that are deleted are not."""
+    """Changes of items and new jobs are known by their key; collections that are deleted and uploads are not."""
     for error, tries in ((httpx2.ReadError, 1), (httpx2.ConnectError, 4)):
         service = Pretended([error])
         with service.client() as client:
             with pytest.raises(ConnectionFailedError):
                 client.delete_collection("shop", confirm="shop")
             with pytest.raises(ConnectionFailedError):
-                client.create_job("shop", "reindex")
+                client.restore_collection("shop")
         assert len(service.requests) == 2 * tries
     service = Pretended([httpx2.ReadError, CHANGED, httpx2.ReadError, CHANGED])
     with service.client() as client:
         assert client.put_item("shop", "a", b"picture").status == "replaced"
         assert client.delete_item("shop", "a", if_match='"1"').status == "replaced"
     assert len(service.requests) == 4
+
+
+def test_a_job_whose_answer_was_lost_is_sent_again_with_the_same_key() -> None:
+    job = {
+        "id": "1",
+        "collection": "shop",
+        "kind": "reindex",
+        "options": {},
+        "state": "queued",
+        "cancel_requested": False,
+        "rejected": {},
+        "created_at": "2026-01-01T00:00:00Z",
+        "starts": 0,
+    }
+    service = Pretended([httpx2.ReadError, answer(202, job)])
+    with service.client() as client:
+        assert client.create_job("shop", "reindex").id == "1"
+    first, second = service.requests
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
 
 
 def test_each_try_of_a_change_is_the_same_request() -> None:
