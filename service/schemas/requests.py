@@ -11,6 +11,7 @@ from lookalike.collection.candidates import Combine
 from lookalike.collection.merged_search import MAX_COLLECTIONS, RankBy
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
 from service.box import Box, parse_box
+from service.http.cursor_text import MAX_CURSOR
 from service.http.forms import File, Form
 from service.http.json_form import IN_JSON
 from service.schemas.refinement_fields import (
@@ -152,7 +153,7 @@ class ItemsQuery(BaseModel):
 
     limit: Annotated[int, Field(ge=1, le=MAX_LISTED, description="Items a page.")] = 50
     cursor: Annotated[
-        str | None, Field(max_length=2000, description="`next_cursor` of the page before."), EMPTY_IS_NOT_SENT
+        str | None, Field(max_length=MAX_CURSOR, description="`next_cursor` of the page before."), EMPTY_IS_NOT_SENT
     ] = None
     filter: FilterField = None
     order_by: Annotated[
