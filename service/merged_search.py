@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -28,9 +27,10 @@ from lookalike.thresholds import Threshold
 from lookalike.tiers import PLAIN_PROBLEM
 from service.box import WHOLE_PICTURE, Box
 from service.cancellation import search_with_check
-from service.embedding import embed_for_encoders, read_item_picture
+from service.embedding import embed_each, embed_for_encoders, read_item_picture
 from service.errors import CollectionFailedError
 from service.http.body import Upload
+from service.inference.decoder_pool import PreparedPicture
 from service.open_snapshot import OpenSnapshot
 from service.refined_ranking import FACET_VALUES
 from service.schemas.search_responses import QueryAnswer
@@ -166,25 +166,16 @@ class CollectionsSearch:
 
     async def _encode_pictures(self, uploads: Sequence[Upload], box: Box, digests: Mapping[str, str]) -> _EncodedQuery:
         encoders = await self._encoders(digests)
-        stopwatches = [Stopwatch() for _ in uploads]
-        encoding = (
-            embed_for_encoders(self.services, list(encoders.values()), upload, stopwatch, box)
-            for upload, stopwatch in zip(uploads, stopwatches, strict=True)
-        )
-        # All of them end before the first error is raised, so that none works on for nobody.
-        outcomes = await asyncio.gather(*encoding, return_exceptions=True)
-        self.stopwatch.merge_concurrent(*stopwatches)
-        rows: list[list[Vectors]] = []
-        pictures = []
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            rows.append(outcome[0])
-            pictures.append(outcome[1])
+
+        def embed(upload: Upload, stopwatch: Stopwatch) -> Awaitable[tuple[list[Vectors], PreparedPicture]]:
+            return embed_for_encoders(self.services, list(encoders.values()), upload, stopwatch, box)
+
+        embedded = await embed_each(uploads, self.stopwatch, embed)
+        pictures = [picture for _, picture in embedded]
         first = pictures[0]
         return _EncodedQuery(
             queries={
-                digest: self._combine(np.stack([vectors[place] for vectors in rows]))
+                digest: self._combine(np.stack([vectors[place] for vectors, _ in embedded]))
                 for place, digest in enumerate(encoders)
             },
             summary=QueryAnswer(width=first.width, height=first.height, box=box, key=None),
