@@ -22,7 +22,6 @@ _MAX_FILTER = 60_000
 
 EMPTY_IS_NOT_SENT = BeforeValidator(lambda value: None if value == "" else value)
 """For optional texts: a page's form sends those that are left blank as empty ones."""
-_NAMES_IN_JSON = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 FilterField = Annotated[
     Annotated[
         str,
@@ -104,31 +103,14 @@ def _is_finite(number: object) -> bool:
         return False
 
 
-FacetNames = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_name_parser(MAX_FACETS)),
-    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
-]
-FeedbackKeys = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_name_parser(MAX_FEEDBACK_KEYS)),
-    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
-]
-CollectionNames = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_name_parser(MAX_COLLECTIONS, 1)),
-    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
-]
-ExcludedKeys = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_name_parser(MAX_EXCLUDED)),
-    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
-]
-ListedKeys = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_name_parser(MAX_LISTED)),
-    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
-]
+_NAMES = WithJsonSchema(
+    {"type": "string", IN_JSON: {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}}
+)
+FacetNames = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_FACETS)), _NAMES]
+FeedbackKeys = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_FEEDBACK_KEYS)), _NAMES]
+CollectionNames = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_COLLECTIONS, 1)), _NAMES]
+ExcludedKeys = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_EXCLUDED)), _NAMES]
+ListedKeys = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_LISTED)), _NAMES]
 _BOOST_IN_JSON = {
     "type": "object",
     "properties": {"field": {"type": "string"}, "weight": {"type": "number"}, "scale": {"type": "number"}},
