@@ -13,11 +13,11 @@ from lookalike.catalogue.records import Metadata
 from lookalike.collection.index_command import MAX_KEEP, MIN_KEEP
 from lookalike.filters.declared_columns import COLUMN_TYPES, parse_columns
 from lookalike.filters.fields import ElementType
-from service.http.forms import File, Form
+from service.http.forms import File, Form, Key
 from service.http.json_form import IN_JSON
 from service.schemas.json_text import parse_json
 from service.schemas.refinement_fields import FilterField
-from service.schemas.requests import EncoderName, InputSize, Key
+from service.schemas.requests import EncoderName, InputSize
 
 MAX_CHANGES = 256
 MAX_CHANGE_PICTURES = 64
