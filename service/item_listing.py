@@ -191,9 +191,9 @@ class Listing:
 
 def _refuse_others(name: str, others: dict[str, bool]) -> None:
     """Raise FieldInvalidError for the first parameter that was sent, and has no meaning beside this one."""
-    sent = next((other for other, is_sent in others.items() if is_sent), None)
-    if sent is not None:
-        raise FieldInvalidError(f"{sent} cannot be sent together with {name}", subject=sent)
+    other = next((other for other, is_sent in others.items() if is_sent), None)
+    if other is not None:
+        raise FieldInvalidError(f"{other} cannot be sent together with {name}", subject=other)
 
 
 def _check_generation(cursor_generation: int, generation: int) -> None:

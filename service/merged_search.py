@@ -152,11 +152,11 @@ class CollectionsSearch:
         home = self.collections[self.home.name]
         with self.stopwatch.stage("catalogue"):
             item = await self.services.search_in_thread(home.item, key)
-            stored = await self.services.search_in_thread(home.vector, item)
+            vector = await self.services.search_in_thread(home.vector, item)
         summary = QueryAnswer(width=item.draft.width, height=item.draft.height, box=box or WHOLE_PICTURE, key=key)
         own_digest = digests[self.home.name]
         other_digests = {name: digest for name, digest in digests.items() if box is not None or digest != own_digest}
-        queries = {} if box is not None else {own_digest: QueryVectors(stored[None])}
+        queries = {} if box is not None else {own_digest: QueryVectors(vector[None])}
         if not other_digests:
             return _EncodedQuery(queries=queries, summary=summary, item=item, is_stored=True)
         with self.stopwatch.stage("decode"):
@@ -234,7 +234,7 @@ class CollectionsSearch:
 
     def _named_error(self, error: SnapshotDamagedError) -> CollectionFailedError | SnapshotDamagedError:
         """The error with the collection whose folder it names."""
-        folders = {str(one.searcher.snapshot.folder): name for name, one in self.collections.items()}
+        folders = {str(collection.searcher.snapshot.folder): name for name, collection in self.collections.items()}
         name = folders.get(error.subject or "")
         return error if name is None else CollectionFailedError(name, error)
 

@@ -75,8 +75,8 @@ def _in_json(field: dict[str, Any]) -> dict[str, Any]:
     if field.get("format") == "json":
         return labels | {"type": ["object", "array"]}
     if IN_JSON in field.get("items", {}):
-        one = _declared(field["items"])
-        return labels | {"anyOf": [one, {**field, "items": one}]}
+        entry = _declared(field["items"])
+        return labels | {"anyOf": [entry, {**field, "items": entry}]}
     if "anyOf" not in field:
         return field
     return field | {"anyOf": [_in_json(choice) for choice in field["anyOf"]]}
