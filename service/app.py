@@ -132,7 +132,7 @@ async def _respond_to_validation_error(request: Request, error: Exception) -> Re
     """A query parameter out of range, in the same form as a form's field."""
     assert isinstance(error, RequestValidationError)
     # A parameter on its own is told with where it was, as ("query", "limit"); one of a class of them without.
-    errors = [{**one, "loc": one["loc"][-1:]} for one in error.errors()]
+    errors = [{**entry, "loc": entry["loc"][-1:]} for entry in error.errors()]
     problems = validation_problems(errors, {}, kind=PARAMETER)
     return await _respond_to_error(request, fields_error(problems))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from lookalike.catalogue.records import ItemRecord
 from lookalike.encoder.base import ImageEncoder, Vectors
@@ -18,6 +19,8 @@ from service.inference.decoder_pool import PreparedPicture
 from service.open_snapshot import OpenSnapshot
 from service.services import Services
 from service.telemetry.timing import Stopwatch
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,15 +47,7 @@ async def embed_picture(
 
     Raises UploadError for a file of a form that cannot be used, a leaf of ImageError for another, and EncodingError.
     """
-    try:
-        with stopwatch.stage("decode"), services.batcher.announce():
-            prepared_picture = await services.decoder_pool.prepare(
-                upload, encoder, box, with_fingerprint=with_fingerprint
-            )
-    except ImageError as error:
-        if not upload.field:
-            raise
-        raise UploadError(upload.field, error) from error
+    (prepared_picture,) = await _prepare(services, upload, [encoder], stopwatch, box, with_fingerprint=with_fingerprint)
     if with_fingerprint:
         stopwatch.move(prepared_picture.fingerprint_ms, "decode", "pixels")
     with stopwatch.stage("encode"):
@@ -67,26 +62,53 @@ async def embed_for_encoders(
 
     It is decoded once, and encoded once by each. Raises what ``embed_picture`` raises.
     """
-    try:
-        with stopwatch.stage("decode"), services.batcher.announce():
-            pictures = await services.decoder_pool.prepare_for(upload, encoders, box)
-    except ImageError as error:
-        if not upload.field:
-            raise
-        raise UploadError(upload.field, error) from error
+    pictures = await _prepare(services, upload, encoders, stopwatch, box)
     with stopwatch.stage("encode"):
         encoding = (
             services.batcher.encode(encoder, picture.pixels)
             for encoder, picture in zip(encoders, pictures, strict=True)
         )
-        vectors = [_vector(outcome) for outcome in await asyncio.gather(*encoding, return_exceptions=True)]
-    return vectors, pictures[0]
+        return await gather_to_end(encoding), pictures[0]
 
 
-def _vector(outcome: Vectors | BaseException) -> Vectors:
-    if isinstance(outcome, BaseException):
-        raise outcome
-    return outcome
+async def embed_each(
+    uploads: Sequence[Upload], stopwatch: Stopwatch, embed: Callable[[Upload, Stopwatch], Awaitable[T]]
+) -> list[T]:
+    """What ``embed`` returns for each of several uploads, concurrently; raises what ``gather_to_end`` does."""
+    stopwatches = [Stopwatch() for _ in uploads]
+    try:
+        return await gather_to_end(map(embed, uploads, stopwatches))
+    finally:
+        stopwatch.merge_concurrent(*stopwatches)
+
+
+async def gather_to_end(work: Iterable[Awaitable[T]]) -> list[T]:
+    """The results of concurrent work, or its first error: that is raised once all has ended, so that none goes on."""
+    outcomes = await asyncio.gather(*work, return_exceptions=True)
+    results: list[T] = []
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        results.append(outcome)
+    return results
+
+
+async def _prepare(
+    services: Services,
+    upload: Upload,
+    encoders: Sequence[ImageEncoder],
+    stopwatch: Stopwatch,
+    box: Box,
+    *,
+    with_fingerprint: bool = False,
+) -> list[PreparedPicture]:
+    try:
+        with stopwatch.stage("decode"), services.batcher.announce():
+            return await services.decoder_pool.prepare(upload, encoders, box, with_fingerprint=with_fingerprint)
+    except ImageError as error:
+        if not upload.field:
+            raise
+        raise UploadError(upload.field, error) from error
 
 
 async def read_item_picture(services: Services, snapshot: OpenSnapshot, item: ItemRecord) -> Upload:

@@ -141,7 +141,7 @@ async def _encode(
 def _apply(collection: Collection, changes: Sequence[tuple[ItemChange, _Encoded | None]]) -> list[ChangeResult | None]:
     """One result for each change; None for one that has to be tried again."""
     results: list[ChangeResult | None] = [None] * len(changes)
-    made: list[tuple[int, LiveChange]] = []
+    live_changes: list[tuple[int, LiveChange]] = []
     earlier: set[str] = set()
     waiting: set[str] = set()
     for place, (change, encoded) in enumerate(changes):
@@ -152,11 +152,11 @@ def _apply(collection: Collection, changes: Sequence[tuple[ItemChange, _Encoded 
             continue
         earlier.add(change.key)
         try:
-            made.append((place, _live_change(collection, change, encoded)))
+            live_changes.append((place, _live_change(collection, change, encoded)))
         except (LookalikeError, RequestError) as error:
             results[place] = error
-    outcomes = collection.change_items([live_change for _, live_change in made])
-    for (place, _), outcome in zip(made, outcomes, strict=True):
+    outcomes = collection.change_items([live_change for _, live_change in live_changes])
+    for (place, _), outcome in zip(live_changes, outcomes, strict=True):
         results[place] = _result(changes[place][0], outcome)
     return results
 

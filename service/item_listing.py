@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
+import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Annotated, Self
+
+from pydantic import Field, TypeAdapter
 
 from lookalike.catalogue.item_order import OrderPlace
 from lookalike.catalogue.records import ItemRecord
@@ -17,14 +18,17 @@ from lookalike.collection.ordered_items import find_order, read_ordered_page
 from lookalike.collection.searcher import Searcher
 from lookalike.filters import Condition
 from service.errors import CursorOutdatedError, FieldInvalidError
+from service.http.cursor_text import decode_cursor, encode_cursor, invalid_cursor
 from service.open_snapshot import OpenSnapshot
 from service.schemas.requests import Direction, ItemsQuery
 from service.search_options import FilterText
 
-_LAST_ID = 1 << 62
-_LAST_KIND = 3
-_MAX_TEXT = 300
-"""Characters; the values of an order are at most 264 long."""
+_Id = Annotated[int, Field(ge=0, lt=1 << 62)]
+_Kind = Annotated[int, Field(ge=0, le=3)]
+_Text = Annotated[str, Field(max_length=300, pattern=r"^[^\x00]*$")]
+"""The values of an order are at most 264 characters long."""
+_PASS = TypeAdapter(tuple[int, _Id, _Id])
+_ORDERED = TypeAdapter(tuple[int, str, str, _Kind, str, _Text, _Id])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +53,10 @@ class _PassPlace:
     @classmethod
     def parse(cls, cursor: str) -> Self:
         """Raises FieldInvalidError."""
-        try:
-            generation, after, change = (int(word) for word in _decode(cursor).split("."))
-        except ValueError as error:
-            raise _invalid_cursor() from error
-        if not (0 <= after < _LAST_ID and 0 <= change < _LAST_ID):
-            raise _invalid_cursor()
-        return cls(generation, after, change)
+        return cls(*decode_cursor(cursor, _PASS))
 
     def cursor(self) -> str:
-        return _encode(f"{self.generation}.{self.after}.{self.change}")
+        return encode_cursor(self.generation, self.after, self.change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +140,9 @@ class Listing:
         if len(page.items) <= limit:
             return ListPage(items=items, count=page.count)
         place = page.items[limit - 1][0]
-        values = [generation, *self._order_names(), place.kind, place.number.hex(), place.text, place.item_id]
-        return ListPage(items=items, count=page.count, next_cursor=_encode(json.dumps(values)))
+        names, number = self._order_names(), place.number.hex()
+        next_cursor = encode_cursor(generation, *names, place.kind, number, place.text, place.item_id)
+        return ListPage(items=items, count=page.count, next_cursor=next_cursor)
 
     def _by_arrival(
         self, snapshot: OpenSnapshot, searcher: Searcher, condition: Condition | None, check: Check
@@ -169,20 +168,20 @@ class Listing:
         place = replace(start, after=page.items[limit - 1][0])
         return ListPage(items=items, count=count, next_cursor=place.cursor())
 
-    def _order_names(self) -> list[str]:
-        return [self.query.order_by or "", self.query.order or Direction.ASC]
+    def _order_names(self) -> tuple[str, str]:
+        return self.query.order_by or "", self.query.order or Direction.ASC
 
     def _parse_place(self, cursor: str, generation: int) -> OrderPlace:
         """The place after which the page begins."""
+        cursor_generation, name, order, kind, number, text, item_id = decode_cursor(cursor, _ORDERED)
+        _check_generation(cursor_generation, generation)
         try:
-            cursor_generation, *names, kind, number, text, item_id = json.loads(_decode(cursor))
-            _check_generation(int(cursor_generation), generation)
-            place = OrderPlace(int(kind), float.fromhex(number), str(text), int(item_id))
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise _invalid_cursor() from error
-        if not _is_possible(place):
-            raise _invalid_cursor()
-        if names != self._order_names():
+            place = OrderPlace(kind, float.fromhex(number), text, item_id)
+        except (ValueError, OverflowError) as error:
+            raise invalid_cursor() from error
+        if math.isnan(place.number):
+            raise invalid_cursor()
+        if (name, order) != self._order_names():
             raise FieldInvalidError(
                 "the cursor belongs to a list in another order: send it with the order_by and order of its page",
                 subject="cursor",
@@ -190,33 +189,11 @@ class Listing:
         return place
 
 
-def _is_possible(place: OrderPlace) -> bool:
-    """Whether a database can be asked for what comes after a place."""
-    is_text = len(place.text) <= _MAX_TEXT and not any(
-        character == "\0" or "\ud800" <= character <= "\udfff" for character in place.text
-    )
-    is_number = place.number == place.number  # not so for what is no number
-    return is_text and is_number and 0 <= place.kind <= _LAST_KIND and 0 < place.item_id < _LAST_ID
-
-
 def _refuse_others(name: str, others: dict[str, bool]) -> None:
     """Raise FieldInvalidError for the first parameter that was sent, and has no meaning beside this one."""
-    sent = next((other for other, is_sent in others.items() if is_sent), None)
-    if sent is not None:
-        raise FieldInvalidError(f"{sent} cannot be sent together with {name}", subject=sent)
-
-
-def _encode(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> str:
-    """Raises ValueError for what is no cursor."""
-    return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-
-
-def _invalid_cursor() -> FieldInvalidError:
-    return FieldInvalidError("the cursor is invalid: send next_cursor unchanged", subject="cursor")
+    other = next((other for other, is_sent in others.items() if is_sent), None)
+    if other is not None:
+        raise FieldInvalidError(f"{other} cannot be sent together with {name}", subject=other)
 
 
 def _check_generation(cursor_generation: int, generation: int) -> None:

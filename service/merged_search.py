@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -28,9 +27,10 @@ from lookalike.thresholds import Threshold
 from lookalike.tiers import PLAIN_PROBLEM
 from service.box import WHOLE_PICTURE, Box
 from service.cancellation import search_with_check
-from service.embedding import embed_for_encoders, read_item_picture
+from service.embedding import embed_each, embed_for_encoders, read_item_picture
 from service.errors import CollectionFailedError
 from service.http.body import Upload
+from service.inference.decoder_pool import PreparedPicture
 from service.open_snapshot import OpenSnapshot
 from service.refined_ranking import FACET_VALUES
 from service.schemas.search_responses import QueryAnswer
@@ -152,11 +152,11 @@ class CollectionsSearch:
         home = self.collections[self.home.name]
         with self.stopwatch.stage("catalogue"):
             item = await self.services.search_in_thread(home.item, key)
-            stored = await self.services.search_in_thread(home.vector, item)
+            vector = await self.services.search_in_thread(home.vector, item)
         summary = QueryAnswer(width=item.draft.width, height=item.draft.height, box=box or WHOLE_PICTURE, key=key)
         own_digest = digests[self.home.name]
         other_digests = {name: digest for name, digest in digests.items() if box is not None or digest != own_digest}
-        queries = {} if box is not None else {own_digest: QueryVectors(stored[None])}
+        queries = {} if box is not None else {own_digest: QueryVectors(vector[None])}
         if not other_digests:
             return _EncodedQuery(queries=queries, summary=summary, item=item, is_stored=True)
         with self.stopwatch.stage("decode"):
@@ -166,25 +166,16 @@ class CollectionsSearch:
 
     async def _encode_pictures(self, uploads: Sequence[Upload], box: Box, digests: Mapping[str, str]) -> _EncodedQuery:
         encoders = await self._encoders(digests)
-        stopwatches = [Stopwatch() for _ in uploads]
-        encoding = (
-            embed_for_encoders(self.services, list(encoders.values()), upload, stopwatch, box)
-            for upload, stopwatch in zip(uploads, stopwatches, strict=True)
-        )
-        # All of them end before the first error is raised, so that none works on for nobody.
-        outcomes = await asyncio.gather(*encoding, return_exceptions=True)
-        self.stopwatch.merge_concurrent(*stopwatches)
-        rows: list[list[Vectors]] = []
-        pictures = []
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            rows.append(outcome[0])
-            pictures.append(outcome[1])
+
+        def embed(upload: Upload, stopwatch: Stopwatch) -> Awaitable[tuple[list[Vectors], PreparedPicture]]:
+            return embed_for_encoders(self.services, list(encoders.values()), upload, stopwatch, box)
+
+        embedded = await embed_each(uploads, self.stopwatch, embed)
+        pictures = [picture for _, picture in embedded]
         first = pictures[0]
         return _EncodedQuery(
             queries={
-                digest: self._combine(np.stack([vectors[place] for vectors in rows]))
+                digest: self._combine(np.stack([vectors[place] for vectors, _ in embedded]))
                 for place, digest in enumerate(encoders)
             },
             summary=QueryAnswer(width=first.width, height=first.height, box=box, key=None),
@@ -243,7 +234,7 @@ class CollectionsSearch:
 
     def _named_error(self, error: SnapshotDamagedError) -> CollectionFailedError | SnapshotDamagedError:
         """The error with the collection whose folder it names."""
-        folders = {str(one.searcher.snapshot.folder): name for name, one in self.collections.items()}
+        folders = {str(collection.searcher.snapshot.folder): name for name, collection in self.collections.items()}
         name = folders.get(error.subject or "")
         return error if name is None else CollectionFailedError(name, error)
 

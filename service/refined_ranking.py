@@ -82,9 +82,9 @@ class PageMaker:
         facets = None
         if options.facets:
             facets = searcher.live_filter.facets(condition, options.facets, FACET_VALUES)
-        first_k, start, queries, kept_search = self._resume()
+        first_k, start, queries, earlier_search = self._resume()
         refinement = replace(options.refinement or PLAIN, min_score=options.min_score)
-        search = kept_search or RefinedSearch(
+        search = earlier_search or RefinedSearch(
             searcher, queries, first_k, refinement, condition=condition, exclude=self.exclude, check=check
         )
         search.check = check

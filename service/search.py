@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Awaitable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from service.cancellation import search_with_check
 from service.embedding import (
     NO_FINGERPRINT,
     FingerprintOutcome,
+    embed_each,
     embed_picture,
     fingerprint_item,
     read_item_picture,
@@ -217,19 +218,11 @@ class Search:
 
     async def _rank_pictures(self, uploads: Sequence[Upload], combine: Combine) -> tuple[EncodedQuery, Ranking]:
         """The hits by the vectors of several pictures, which are encoded together."""
-        stopwatches = [Stopwatch() for _ in uploads]
-        encoding = (
-            replace(self, stopwatch=stopwatch)._encode(upload, WHOLE_PICTURE, None)
-            for upload, stopwatch in zip(uploads, stopwatches, strict=True)
-        )
-        # All of them end before the first error is raised, so that none works on for nobody.
-        outcomes = await asyncio.gather(*encoding, return_exceptions=True)
-        self.stopwatch.merge_concurrent(*stopwatches)
-        pictures: list[EncodedQuery] = []
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            pictures.append(outcome)
+
+        def encode(upload: Upload, stopwatch: Stopwatch) -> Awaitable[EncodedQuery]:
+            return replace(self, stopwatch=stopwatch)._encode(upload, WHOLE_PICTURE, None)
+
+        pictures = await embed_each(uploads, self.stopwatch, encode)
         vectors = np.stack([picture.vector for picture in pictures])
         queries = QueryVectors.of(vectors, combine)
         is_plain = all(picture.is_plain for picture in pictures)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
+from pydantic import Field, TypeAdapter
 
 from lookalike.index.base import Vectors
 from service.errors import CursorOutdatedError, FieldInvalidError
+from service.http.cursor_text import decode_cursor, encode_cursor
 
+_FirstK = Annotated[int, Field(ge=1, le=1000)]
+_Start = Annotated[int, Field(ge=1, lt=1 << 40)]
+_Signature = Annotated[str, Field(pattern="^([0-9a-f]{2})*$")]
+_SEARCH = TypeAdapter(tuple[int, int, _FirstK, _Start, str, _Signature])
+_MERGED = TypeAdapter(tuple[str, _FirstK, _Start, str, _Signature])
 _SUBJECT = "cursor"
 _SIGNATURE_NUMBERS = 16
 _SIGNATURE_SCALE = 1000.0
@@ -38,29 +41,6 @@ def sign_vectors(vectors: Vectors) -> str:
 def _is_same_picture(signature: str, other: str) -> bool:
     first, second = (np.frombuffer(bytes.fromhex(text), np.int8).astype(np.int16) for text in (signature, other))
     return len(first) == len(second) and bool((np.abs(first - second) <= _SIGNATURE_TOLERANCE).all())
-
-
-def _text(*words: object) -> str:
-    return base64.urlsafe_b64encode(".".join(map(str, words)).encode("ascii")).decode("ascii").rstrip("=")
-
-
-def _words(text: str) -> list[str]:
-    padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-    return base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").split(".")
-
-
-@contextmanager
-def _text_checked() -> Iterator[None]:
-    """A context in which a text that is no cursor raises FieldInvalidError."""
-    try:
-        yield
-    except (ValueError, binascii.Error) as error:
-        raise FieldInvalidError("the cursor is invalid: send next_cursor unchanged", subject=_SUBJECT) from error
-
-
-def _check_place(first_k: int, start: int) -> None:
-    if not (0 < first_k <= 1000 and 0 < start < 1 << 40):
-        raise ValueError
 
 
 def _check_search(expected: tuple[str, str], actual: tuple[str, str]) -> None:
@@ -87,17 +67,12 @@ class SearchCursor:
     signature: str
 
     def __str__(self) -> str:
-        return _text(self.generation, self.change, self.first_k, self.start, self.query, self.signature)
+        return encode_cursor(self.generation, self.change, self.first_k, self.start, self.query, self.signature)
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """The cursor that was sent; raises FieldInvalidError for a text that is none."""
-        with _text_checked():
-            *numbers, query, signature = _words(text)
-            generation, change, first_k, start = (int(word) for word in numbers)
-            bytes.fromhex(signature)
-            _check_place(first_k, start)
-        return cls(generation, change, first_k, start, query, signature)
+        return cls(*decode_cursor(text, _SEARCH))
 
     def check(self, generation: int, change: int, query: str, signature: str) -> None:
         """Raise CursorOutdatedError for another state of the collection, FieldInvalidError for another search."""
@@ -126,16 +101,12 @@ class MergedCursor:
     signature: str
 
     def __str__(self) -> str:
-        return _text(self.state, self.first_k, self.start, self.query, self.signature)
+        return encode_cursor(self.state, self.first_k, self.start, self.query, self.signature)
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """The cursor that was sent; raises FieldInvalidError for a text that is none."""
-        with _text_checked():
-            state, first_k, start, query, signature = _words(text)
-            bytes.fromhex(signature)
-            _check_place(int(first_k), int(start))
-        return cls(state, int(first_k), int(start), query, signature)
+        return cls(*decode_cursor(text, _MERGED))
 
     def check(self, state: str, query: str, signature: str) -> None:
         """Raise FieldInvalidError for another search, CursorOutdatedError for another state of the collections."""

@@ -113,48 +113,42 @@ def _find_cached(snapshot: OpenSnapshot | None, cache_key: Hashable) -> EncodedR
 async def with_newest_snapshot(
     services: Services, collection: str | None, work: Callable[[OpenSnapshot], Awaitable[T]]
 ) -> T:
-    """The result of ``work`` on a collection's current snapshot.
+    """As ``with_newest_snapshots``, for one collection; None is the only one that there is."""
 
-    An indexer that publishes more often than this service polls may have removed the rows of the current snapshot;
-    then the newest one is opened and the work done again.
-    """
-    async with services.snapshots.lease(collection) as snapshot:
-        try:
-            return await work(snapshot)
-        except (SnapshotDamagedError, ItemNotFoundError):
-            name, generation = snapshot.name, snapshot.generation
-            await services.snapshots.poll(name)
-            newest = services.snapshots.current(name)
-            if newest is None or newest.generation == generation:
-                raise
-    async with services.snapshots.lease(name) as snapshot:
-        return await work(snapshot)
+    async def work_on_first(snapshots: Sequence[OpenSnapshot]) -> T:
+        return await work(snapshots[0])
+
+    return await with_newest_snapshots(services, [collection], work_on_first)
 
 
 async def with_newest_snapshots(
-    services: Services, names: Sequence[str], work: Callable[[Sequence[OpenSnapshot]], Awaitable[T]]
+    services: Services, collections: Sequence[str | None], work: Callable[[Sequence[OpenSnapshot]], Awaitable[T]]
 ) -> T:
-    """As ``with_newest_snapshot``, on the current snapshots of several collections, in their order."""
+    """The result of ``work`` on the current snapshots of collections, in their order.
+
+    An indexer that publishes more often than this service polls may have removed the rows of a current snapshot; then
+    the newest ones are opened and the work done again.
+    """
+    generations: dict[str, int] = {}
 
     async def try_once() -> T:
         async with AsyncExitStack() as leases:
-            for name in names:
-                snapshots.append(await leases.enter_async_context(services.snapshots.lease(name)))
+            snapshots = [
+                await leases.enter_async_context(services.snapshots.lease(collection)) for collection in collections
+            ]
+            generations.update({snapshot.name: snapshot.generation for snapshot in snapshots})
             return await work(snapshots)
 
-    snapshots: list[OpenSnapshot] = []
     try:
         return await try_once()
     except (CollectionFailedError, SnapshotDamagedError, ItemNotFoundError) as error:
         if isinstance(error, CollectionFailedError) and not isinstance(error.error, SnapshotDamagedError):
             raise
-        generations = {snapshot.name: snapshot.generation for snapshot in snapshots}
-        for name in names:
+        for name in generations:
             await services.snapshots.poll(name)
         current = {name: services.snapshots.current(name) for name in generations}
         if all(snapshot is None or snapshot.generation == generations[name] for name, snapshot in current.items()):
             raise
-    snapshots.clear()
     return await try_once()
 
 

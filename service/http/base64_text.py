@@ -77,17 +77,17 @@ def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _unescape(chunks: Iterable[bytes]) -> Iterator[bytes]:
     r"""Without JSON's escapes: some clients write ``\/`` for every slash, or ``\u002B`` for every plus."""
-    held = b""
+    rest = b""
     for chunk in chunks:
-        text = held + chunk
+        text = rest + chunk
         last = text.rfind(b"\\", max(0, len(text) - _LONGEST_ESCAPE + 1))
         is_open = last >= 0 and (last == len(text) - 1 or text[last + 1 : last + 2] == b"u")
-        held = text[last:] if is_open else b""
+        rest = text[last:] if is_open else b""
         text = text[:last] if is_open else text
         if text:
             yield _parse_escapes(text)
-    if held:
-        yield _parse_escapes(held)
+    if rest:
+        yield _parse_escapes(rest)
 
 
 def _parse_escapes(text: bytes) -> bytes:

@@ -126,12 +126,17 @@ def announced_bytes(request: Request, *, default: int) -> int:
     return int(length[:_MAX_LENGTH_DIGITS]) if length.isdecimal() else default
 
 
+def has_body(request: Request) -> bool:
+    """Whether a request announces a body."""
+    return announced_bytes(request, default=0) > 0 or "transfer-encoding" in request.headers
+
+
 async def refuse_body(request: Request) -> None:
     """The dependency of a route that takes no body; raises FieldInvalidError if a request announces one.
 
     Nothing of the body is read: a client that announces bytes and sends none would have to be waited for.
     """
-    if announced_bytes(request, default=0) > 0 or "transfer-encoding" in request.headers:
+    if has_body(request):
         raise FieldInvalidError("this request takes no body: send it without one", subject="body")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
 from pydantic_core import to_json
 from starlette.requests import Request
 
@@ -37,14 +37,19 @@ from service.http.field_errors import (
     unknown_message,
     validation_problems,
 )
-from service.http.json_form import form_values, json_schema
+from service.http.json_form import IN_JSON, PICTURE, PICTURE_OR_KEY, form_values, json_schema
 
 F = TypeVar("F", bound="Form")
 FIELD = "field"
 PICTURE_FIELD = "image"
 """The field that a body is which is a picture."""
 
-File = Annotated[Upload, WithJsonSchema({"type": "string", "format": "binary"})]
+_FILE = {"type": "string", "format": "binary"}
+File = Annotated[Upload, WithJsonSchema({**_FILE, IN_JSON: PICTURE})]
+Key = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00]+$")]
+_KEY = TypeAdapter(Key).json_schema()
+FileOrKey = Annotated[Upload | Key, WithJsonSchema({"anyOf": [_FILE, _KEY], IN_JSON: PICTURE_OR_KEY})]
+"""A file, or as text the key of an item."""
 
 
 class Form(BaseModel):

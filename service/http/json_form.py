@@ -20,9 +20,10 @@ from service.http.field_errors import field_problem, fields_error
 from service.http.json_body import LongText
 
 IN_JSON = "x-in-json"
-"""In the schema of a form's field: that of its value in JSON, where it is not the same. It is not published."""
+"""In the schema of a form's field: that of its value in JSON, or its name, where it is not the same; not published."""
+PICTURE, PICTURE_OR_KEY = "JsonPicture", "JsonPictureOrKey"
+"""Names of schemas: of a file, and of a file or an item's key."""
 _REFERENCE = "#/components/schemas/{model}"
-_PICTURE, _PICTURE_OR_KEY = "JsonPicture", "JsonPictureOrKey"
 _DATA = {
     "type": "string",
     "contentEncoding": "base64",
@@ -42,7 +43,7 @@ _ITEM = {
     "required": ["key"],
     "additionalProperties": False,
 }
-_SCHEMAS = {_PICTURE: {"anyOf": [_DATA, _FILE]}, _PICTURE_OR_KEY: {"anyOf": [_DATA, _FILE, _ITEM]}}
+_SCHEMAS = {PICTURE: {"anyOf": [_DATA, _FILE]}, PICTURE_OR_KEY: {"anyOf": [_DATA, _FILE, _ITEM]}}
 _WORDS = {
     "boolean": "true or false",
     "number": "a number",
@@ -68,27 +69,23 @@ def json_schema(form: type[BaseModel]) -> dict[str, Any]:
 
 def _in_json(field: dict[str, Any]) -> dict[str, Any]:
     """The schema of a field's value in JSON, given that of the form's field."""
-    kept = {name: field[name] for name in ("title", "description", "default") if name in field}
+    labels = {name: field[name] for name in ("title", "description", "default") if name in field}
     if IN_JSON in field:
-        return {**kept, **field[IN_JSON]}
+        return {**labels, **_declared(field)}
     if field.get("format") == "json":
-        return kept | {"type": ["object", "array"]}
-    if _is_file(field):
-        return kept | {"$ref": _REFERENCE.format(model=_PICTURE)}
-    if _is_file(field.get("items", {})):
-        one = {"$ref": _REFERENCE.format(model=_PICTURE)}
-        return kept | {"anyOf": [one, {**field, "items": one}]}
+        return labels | {"type": ["object", "array"]}
+    if IN_JSON in field.get("items", {}):
+        entry = _declared(field["items"])
+        return labels | {"anyOf": [entry, {**field, "items": entry}]}
     if "anyOf" not in field:
         return field
-    choices = field["anyOf"]
-    texts = [choice for choice in choices if choice.get("type") == "string"]
-    if any(map(_is_file, choices)) and len(texts) > 1:
-        choices = [{"$ref": _REFERENCE.format(model=_PICTURE_OR_KEY)}, *(one for one in choices if one not in texts)]
-    return field | {"anyOf": [_in_json(choice) for choice in choices]}
+    return field | {"anyOf": [_in_json(choice) for choice in field["anyOf"]]}
 
 
-def _is_file(schema: Mapping[str, Any]) -> bool:
-    return schema.get("format") == "binary"
+def _declared(field: Mapping[str, Any]) -> dict[str, Any]:
+    """What a field's schema says of its value in JSON; by name, since pydantic resolves no references there."""
+    schema = field[IN_JSON]
+    return {"$ref": _REFERENCE.format(model=schema)} if isinstance(schema, str) else schema
 
 
 def _refers_to(schema: Mapping[str, Any], model: str) -> bool:
@@ -143,9 +140,9 @@ class _FormReader:
         if schema is None:
             self.values[name] = ""  # the form refuses it, and says which fields there are
             return
-        accepts_key = _refers_to(schema, _PICTURE_OR_KEY)
+        accepts_key = _refers_to(schema, PICTURE_OR_KEY)
         try:
-            if accepts_key or _refers_to(schema, _PICTURE):
+            if accepts_key or _refers_to(schema, PICTURE):
                 self.values[name] = self._picture_value(name, value, accepts_key=accepts_key)
             else:
                 self.values[name] = self._value(name, value, schema)

@@ -42,10 +42,13 @@ class PreparedPicture:
     fingerprint_ms: float = 0.0
 
 
-def _fit(encoder: ImageEncoder, box: Box) -> int | None:
-    """The minimum length in pixels of the decoded shorter side: the box then has as many as the encoder takes."""
-    side = encoder.spec.decode_side
-    return None if side is None else math.ceil(side / max(min(box[2] - box[0], box[3] - box[1]), 1e-6))
+def _fit(encoders: Sequence[ImageEncoder], box: Box) -> int | None:
+    """The minimum length in pixels of the decoded shorter side: the box then has as many as each encoder takes."""
+    sides = [encoder.spec.decode_side for encoder in encoders]
+    limits = [side for side in sides if side is not None]
+    if len(limits) < len(sides):
+        return None
+    return math.ceil(max(limits) / max(min(box[2] - box[0], box[3] - box[1]), 1e-6))
 
 
 class DecoderPool:
@@ -59,47 +62,38 @@ class DecoderPool:
         self._thumbnails: LRUCache[tuple[str, int], bytes] = LRUCache(THUMBNAIL_MEMORY, getsizeof=len)
 
     async def prepare(
-        self, upload: Upload, encoder: ImageEncoder, box: Box = WHOLE_PICTURE, *, with_fingerprint: bool = False
-    ) -> PreparedPicture:
-        """Decode, crop and resize one picture, and with ``with_fingerprint`` make the fingerprint of the cropped part.
+        self,
+        upload: Upload,
+        encoders: Sequence[ImageEncoder],
+        box: Box = WHOLE_PICTURE,
+        *,
+        with_fingerprint: bool = False,
+    ) -> list[PreparedPicture]:
+        """Decode and crop one picture, and resize it for each encoder: it is decoded for the one that needs most.
 
-        Raises a leaf of ImageError with the upload's name.
+        ``with_fingerprint`` makes the fingerprint of the cropped part too. Raises a leaf of ImageError with the
+        upload's name.
         """
 
-        def work() -> PreparedPicture:
-            data, name = upload.read(), upload.name
-            picture = decode(data, limits=self.limits, name=name, fit=_fit(encoder, box))
-            part = crop(picture.pixels, box)
-            pixels, is_plain = encoder.prepare(part), is_plain_picture(part)
-            if not with_fingerprint:
-                return PreparedPicture(pixels, picture.width, picture.height, is_plain, picture.format)
-            begin = time.perf_counter()
-            is_full = picture.is_full_resolution
-            full_resolution = picture if is_full else decode(data, limits=self.limits, name=name)
-            # A part of a picture has no file: only by its pixels can it be the same as another picture.
-            fingerprint = identify_picture(data if box == WHOLE_PICTURE else b"", crop(full_resolution.pixels, box))
-            fingerprint_ms = (time.perf_counter() - begin) * 1000
-            return PreparedPicture(
-                pixels, picture.width, picture.height, is_plain, picture.format, fingerprint, fingerprint_ms
-            )
-
-        return await self._run(self._decoder_threads, work)
-
-    async def prepare_for(
-        self, upload: Upload, encoders: Sequence[ImageEncoder], box: Box = WHOLE_PICTURE
-    ) -> list[PreparedPicture]:
-        """``prepare`` for several encoders, decoded once: as large as the encoder takes it that needs most."""
-
         def work() -> list[PreparedPicture]:
-            sides = [_fit(encoder, box) for encoder in encoders]
-            known_sides = [side for side in sides if side is not None]
-            fit = max(known_sides) if len(known_sides) == len(sides) else None
-            picture = decode(upload.read(), limits=self.limits, name=upload.name, fit=fit)
+            data, name = upload.read(), upload.name
+            picture = decode(data, limits=self.limits, name=name, fit=_fit(encoders, box))
             part = crop(picture.pixels, box)
+            squares = [encoder.prepare(part) for encoder in encoders]
             is_plain = is_plain_picture(part)
+            fingerprint, fingerprint_ms = None, 0.0
+            if with_fingerprint:
+                begin = time.perf_counter()
+                is_full = picture.is_full_resolution
+                full_resolution = picture if is_full else decode(data, limits=self.limits, name=name)
+                # A part of a picture has no file: only by its pixels can it be the same as another picture.
+                fingerprint = identify_picture(data if box == WHOLE_PICTURE else b"", crop(full_resolution.pixels, box))
+                fingerprint_ms = (time.perf_counter() - begin) * 1000
             return [
-                PreparedPicture(encoder.prepare(part), picture.width, picture.height, is_plain, picture.format)
-                for encoder in encoders
+                PreparedPicture(
+                    square, picture.width, picture.height, is_plain, picture.format, fingerprint, fingerprint_ms
+                )
+                for square in squares
             ]
 
         return await self._run(self._decoder_threads, work)

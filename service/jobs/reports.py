@@ -21,7 +21,7 @@ TABLE_FILE = "table.csv"
 _VERDICT_COLUMNS = ("key", "verdict", "code", "message")
 _HIDDEN_COLUMNS = frozenset({"path"})
 _HIDDEN_FIGURES = frozenset({"event", "file", "report", "worst", "confusion", "recall_curve"})
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA_STARTS = tuple("=+-@＝＋－＠\t\r\n")  # full-width too: some spreadsheets run these
 
 
 class ReportForm(StrEnum):

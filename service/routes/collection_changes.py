@@ -21,7 +21,8 @@ from service.dependencies.admit import admit_form
 from service.dependencies.auth import require
 from service.dependencies.idempotency import ONCE, answer_once
 from service.errors import FieldInvalidError
-from service.http.body import announced_bytes, refuse_body
+from service.http.accepted import await_or_accept
+from service.http.body import has_body, refuse_body
 from service.http.forms import digest_form, form_schema
 from service.http.path_params import Name
 from service.http.responses import json_response
@@ -39,7 +40,6 @@ router = APIRouter(
     dependencies=[Depends(require(Scope.WRITE))],
     route_class=StrictRoute,
 )
-FOLD_WAIT_SECONDS = 20.0
 
 
 @router.put(
@@ -56,7 +56,7 @@ async def put_collection(request: Request, services: ServicesDependency, name: N
     One of which nothing was published yet, because its first run failed or was cancelled, is replaced.
     """
     check_name(name)
-    if announced_bytes(request, default=0) == 0 and "transfer-encoding" not in request.headers:
+    if not has_body(request):
         with services.admission.permit():
             return await _put_once(request, services, name, CollectionForm())
     async with admit_form(request, services, CollectionForm, pictures=0, weight=lambda _: 1) as form:
@@ -139,20 +139,19 @@ async def fold_collection(services: ServicesDependency, name: Name) -> Response:
         layout = await services.snapshots.layout(name)
         await services.search_in_thread(layout.current)  # raises what a fold would find out later
         await services.search_in_thread(layout.require_unpinned)
-        status = 200
-        try:
-            async with asyncio.timeout(min(FOLD_WAIT_SECONDS, services.settings.request_timeout)):
-                if not await services.folding.fold(name):
-                    raise CollectionBusyError(
-                        f"the changes of {name!r} cannot be folded in now: an indexer may be working on it; try again",
-                        subject=name,
-                    )
-        except TimeoutError:
-            status = 202
+        status = await await_or_accept(_fold(services, name), timeout=services.settings.request_timeout)
         async with services.snapshots.lease(name) as snapshot:
             response = json_response(await describe_collection(services, snapshot), snapshot=snapshot.generation)
             response.status_code = status
             return response
+
+
+async def _fold(services: Services, name: str) -> None:
+    if not await services.folding.fold(name):
+        raise CollectionBusyError(
+            f"the changes of {name!r} cannot be folded in now: an indexer may be working on it; try again",
+            subject=name,
+        )
 
 
 async def _stop_jobs(services: Services, name: str) -> None:

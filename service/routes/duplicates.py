@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from bisect import bisect_right
 from itertools import combinations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import TypeAdapter
 
 from lookalike.catalogue.duplicate_store import digest_pair
 from lookalike.catalogue.records import ItemRecord, SourceRecord
@@ -20,6 +19,7 @@ from service.dependencies.auth import READERS, require
 from service.duplicate_review import Review, ReviewGroup, SortKey, make_review
 from service.embedding import fingerprint_item
 from service.errors import DuplicatesNotSearchedError, FieldInvalidError
+from service.http.cursor_text import MAX_CURSOR, decode_cursor, encode_cursor
 from service.http.disconnect import run_while_connected
 from service.http.forms import form_schema
 from service.http.path_params import Name
@@ -47,8 +47,7 @@ router = APIRouter(
 )
 DIFFERENCE_WEIGHT = 2
 """How many permits a difference takes: two pictures are read."""
-_LONGEST_CURSOR = 6000
-"""Characters: a cursor has a key in it, of up to 1024 characters."""
+_CURSOR = TypeAdapter(tuple[str, int, int, str, str])
 PictureKey = Annotated[str, Query(min_length=1, max_length=1024, description="The key of an indexed picture.")]
 
 
@@ -60,7 +59,7 @@ async def list_duplicates(
     limit: Annotated[int, Query(ge=1, le=100, description="Groups a page.")] = 50,
     cursor: Annotated[
         str | None,
-        Query(max_length=_LONGEST_CURSOR, description="`next_cursor` of the page before."),
+        Query(max_length=MAX_CURSOR, description="`next_cursor` of the page before."),
         EMPTY_IS_NOT_SENT,
     ] = None,
     kind: Annotated[GroupKind | None, Query(description="Only groups of this kind.")] = None,
@@ -230,20 +229,14 @@ def _load_pair(snapshot: OpenSnapshot, first: str, second: str) -> tuple[tuple[I
 
 
 def _cursor(report: StoredReport, last: SortKey) -> str:
-    text = json.dumps([report.created_at.isoformat(), *last], ensure_ascii=False)
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return encode_cursor(report.created_at.isoformat(), *last)
 
 
 def _read_cursor(cursor: str, report: StoredReport) -> SortKey:
     """The sort key of the last group of the page before; raises FieldInvalidError."""
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        created_at, freed, kind, key, group_id = json.loads(text)
-        last = (int(freed), int(kind), str(key), str(group_id))
-    except (ValueError, TypeError) as error:
-        raise FieldInvalidError("the cursor is invalid: send next_cursor unchanged", subject="cursor") from error
+    created_at, freed, kind, key, group_id = decode_cursor(cursor, _CURSOR)
     if created_at != report.created_at.isoformat():
         raise FieldInvalidError(
             "the cursor belongs to an earlier search for duplicates: start again without a cursor", subject="cursor"
         )
-    return last
+    return freed, kind, key, group_id

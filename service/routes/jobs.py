@@ -44,7 +44,23 @@ _JOB_ID = re.compile(r"[0-9a-f]{16}")
 _LISTEN_SECONDS = 0.5
 """Seconds between two looks whether a job has gone on."""
 _HEARTBEAT_SECONDS = 15.0
-_EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobAnswer"},
+        },
+        "id": {"type": "string", "description": "The event's number in this stream."},
+        "retry": {"type": "integer", "minimum": 0, "description": "Milliseconds; in the first event."},
+    },
+    "required": ["data", "id"],
+}
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}, "itemSchema": _EVENT}}}
+}
+"""``itemSchema`` is of OpenAPI 3.2: what each of the events is. Tools of 3.1 pass over it, as FastAPI counts on."""
 _REPORT: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {

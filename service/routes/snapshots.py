@@ -16,6 +16,7 @@ from lookalike.wiring import INDEX_TYPES, open_catalogue
 from service.dependencies.admit import admit_form
 from service.dependencies.auth import READERS, require
 from service.errors import SnapshotUnknownError
+from service.http.accepted import await_or_accept
 from service.http.body import refuse_body
 from service.http.forms import form_schema
 from service.http.path_params import Name
@@ -29,7 +30,6 @@ from service.settings import Scope
 _LOG = logging.getLogger(__name__)
 router = APIRouter(prefix="/collections/{name}", dependencies=READERS, route_class=StrictRoute)
 WRITERS = [Depends(require(Scope.WRITE))]
-PIN_WAIT_SECONDS = 20.0
 
 
 @router.get("/snapshots", operation_id="list_snapshots", response_model=SnapshotsAnswer, tags=["collections"])
@@ -89,12 +89,9 @@ async def _change_pin(
             _LOG.warning("pin not changed", extra={"collection": name, "code": error.code, "why": error.message})
             raise
 
-    status = 200
     try:
-        async with asyncio.timeout(min(PIN_WAIT_SECONDS, services.settings.request_timeout)):
-            await services.snapshots.run_to_end(work())
-    except TimeoutError:
-        status = 202
+        run = services.snapshots.run_to_end(work())
+        status = await await_or_accept(run, timeout=services.settings.request_timeout)
     except SnapshotNotFoundError as error:
         raise SnapshotUnknownError(error.message, subject="snapshot") from error
     response = await _snapshots_response(services, layout)

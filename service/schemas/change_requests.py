@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
@@ -14,28 +13,19 @@ from lookalike.catalogue.records import Metadata
 from lookalike.collection.index_command import MAX_KEEP, MIN_KEEP
 from lookalike.filters.declared_columns import COLUMN_TYPES, parse_columns
 from lookalike.filters.fields import ElementType
-from service.http.forms import File, Form
+from service.http.forms import File, Form, Key
 from service.http.json_form import IN_JSON
+from service.schemas.json_text import parse_json
 from service.schemas.refinement_fields import FilterField
-from service.schemas.requests import EncoderName, InputSize, Key
+from service.schemas.requests import EncoderName, InputSize
 
 MAX_CHANGES = 256
 MAX_CHANGE_PICTURES = 64
 _MAX_TITLE = 2048
 
 
-def _parse_json(text: object) -> Any:
-    if not isinstance(text, str):
-        return text
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        place = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
-        raise ValueError(f"is not JSON{place}") from error
-
-
 def _parse_metadata(value: object) -> Metadata:
-    return check_metadata(_parse_json(value))
+    return check_metadata(parse_json(value))
 
 
 MetadataField = Annotated[
@@ -57,11 +47,11 @@ Product = Annotated[str | None, Field(max_length=_MAX_TITLE, description="The pr
 
 
 def _parse_declared(value: object) -> Mapping[str, ElementType | None]:
-    return parse_columns(_parse_json(value))
+    return parse_columns(parse_json(value))
 
 
 def _parse_declared_changes(value: object) -> Mapping[str, ElementType | None]:
-    return parse_columns(_parse_json(value), may_drop=True)
+    return parse_columns(parse_json(value), may_drop=True)
 
 
 _DECLARED_SCHEMA = WithJsonSchema({"type": "string", "format": "json", "examples": ['{"price": "number"}']})
@@ -168,7 +158,7 @@ class ChangesForm(Form):
 
     changes: Annotated[
         list[Change],
-        BeforeValidator(_parse_json),
+        BeforeValidator(parse_json),
         Field(min_length=1, max_length=MAX_CHANGES, description="A JSON list of changes."),
     ]
     image: list[File] = Field(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from lookalike.collection.merged_search import MAX_COLLECTIONS
 from lookalike.collection.refinement import MAX_BOOSTS, MAX_FEEDBACK_KEYS, MAX_WEIGHT, Boost, GroupScore
 from service.http.json_form import IN_JSON
+from service.schemas.json_text import parse_json
 
 MAX_FACETS = 8
 MAX_EXCLUDED = 1000
@@ -22,7 +22,6 @@ _MAX_FILTER = 60_000
 
 EMPTY_IS_NOT_SENT = BeforeValidator(lambda value: None if value == "" else value)
 """For optional texts: a page's form sends those that are left blank as empty ones."""
-_NAMES_IN_JSON = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 FilterField = Annotated[
     Annotated[
         str,
@@ -47,20 +46,13 @@ class Fallback(StrEnum):
     RELAX_FILTER = "relax_filter"
 
 
-def _parse_json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError("is not JSON") from error
-
-
 def _name_parser(max_count: int, min_count: int = 0) -> Callable[[object], object]:
     """A validator of names between commas, or in a JSON list where one has a comma."""
 
     def parse(value: object) -> object:
         if not isinstance(value, str):
             return value
-        names = _parse_json(value) if value.lstrip().startswith("[") else value.split(",")
+        names = parse_json(value) if value.lstrip().startswith("[") else value.split(",")
         if not all(isinstance(name, str) for name in names):
             raise ValueError("must be a list of texts")
         names = [name.strip() if not value.lstrip().startswith("[") else name for name in names]
@@ -81,7 +73,7 @@ def _name_parser(max_count: int, min_count: int = 0) -> Callable[[object], objec
 def _parse_boosts(value: object) -> object:
     if not isinstance(value, str):
         return value
-    parsed = _parse_json(value)
+    parsed = parse_json(value)
     entries = parsed if isinstance(parsed, list) else [parsed]
     if not 0 < len(entries) <= MAX_BOOSTS:
         raise ValueError(f"must be 1 to {MAX_BOOSTS} objects")
@@ -111,31 +103,14 @@ def _is_finite(number: object) -> bool:
         return False
 
 
-FacetNames = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_name_parser(MAX_FACETS)),
-    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
-]
-FeedbackKeys = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_name_parser(MAX_FEEDBACK_KEYS)),
-    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
-]
-CollectionNames = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_name_parser(MAX_COLLECTIONS, 1)),
-    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
-]
-ExcludedKeys = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_name_parser(MAX_EXCLUDED)),
-    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
-]
-ListedKeys = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_name_parser(MAX_LISTED)),
-    WithJsonSchema({"type": "string", IN_JSON: _NAMES_IN_JSON}),
-]
+_NAMES = WithJsonSchema(
+    {"type": "string", IN_JSON: {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}}
+)
+FacetNames = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_FACETS)), _NAMES]
+FeedbackKeys = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_FEEDBACK_KEYS)), _NAMES]
+CollectionNames = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_COLLECTIONS, 1)), _NAMES]
+ExcludedKeys = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_EXCLUDED)), _NAMES]
+ListedKeys = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_LISTED)), _NAMES]
 _BOOST_IN_JSON = {
     "type": "object",
     "properties": {"field": {"type": "string"}, "weight": {"type": "number"}, "scale": {"type": "number"}},

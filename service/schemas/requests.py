@@ -11,7 +11,8 @@ from lookalike.collection.candidates import Combine
 from lookalike.collection.merged_search import MAX_COLLECTIONS, RankBy
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
 from service.box import Box, parse_box
-from service.http.forms import File, Form
+from service.http.cursor_text import MAX_CURSOR
+from service.http.forms import File, FileOrKey, Form, Key
 from service.http.json_form import IN_JSON
 from service.schemas.refinement_fields import (
     EMPTY_IS_NOT_SENT,
@@ -48,7 +49,6 @@ GivenBox = Annotated[
     _BoxField | None,
     Field(description="The part of the upright picture to use: x0,y0,x1,y1, fractions from 0 to 1."),
 ]
-Key = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00]+$")]
 EncoderName = Annotated[str | None, Field(description="One of GET /encoders, if it is installed.", max_length=80)]
 # Which sizes are possible depends on the network: its loader refuses the others, with its own size and the range.
 InputSize = Annotated[
@@ -152,7 +152,7 @@ class ItemsQuery(BaseModel):
 
     limit: Annotated[int, Field(ge=1, le=MAX_LISTED, description="Items a page.")] = 50
     cursor: Annotated[
-        str | None, Field(max_length=2000, description="`next_cursor` of the page before."), EMPTY_IS_NOT_SENT
+        str | None, Field(max_length=MAX_CURSOR, description="`next_cursor` of the page before."), EMPTY_IS_NOT_SENT
     ] = None
     filter: FilterField = None
     order_by: Annotated[
@@ -177,8 +177,8 @@ class ItemsQuery(BaseModel):
 class CompareForm(Form):
     """Two pictures, each a file or the key of an indexed item, and what to compare them with."""
 
-    image_a: File | Key = Field(description="A picture: a file, or as text the key of an item of `collection`.")
-    image_b: File | Key = Field(description="The other picture, likewise.")
+    image_a: FileOrKey = Field(description="A picture: a file, or as text the key of an item of `collection`.")
+    image_b: FileOrKey = Field(description="The other picture, likewise.")
     collection: Collection = None
     encoder: EncoderName = None
     input_size: InputSize = None

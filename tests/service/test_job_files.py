@@ -24,7 +24,7 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / ROWS_FILE).read_text().splitlines()]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+@pytest.mark.parametrize("start", [*"=+-@＝＋－＠\t\r\n"])
 def test_a_cell_that_a_spreadsheet_would_run_is_plain_text(tmp_path: Path, start: str) -> None:
     evil = f'{start}HYPERLINK("http://evil.example","x")'
     (tmp_path / "run.jsonl").write_text(json.dumps({"key": evil, "verdict": "rejected", "code": "c", "message": "m"}))

@@ -178,8 +178,19 @@ def test_the_document_has_the_types_of_values_in_json(document: dict[str, Any]) 
     assert fields["image"]["anyOf"][1]["items"] == picture
     assert document["components"]["schemas"]["JsonPicture"]["anyOf"][0]["contentEncoding"] == "base64"
     compare = document["paths"]["/compare"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert compare["properties"]["image_a"]["anyOf"] == [{"$ref": "#/components/schemas/JsonPictureOrKey"}]
+    assert compare["properties"]["image_a"]["$ref"] == "#/components/schemas/JsonPictureOrKey"
     assert "x-in-json" not in json.dumps(document)
+
+
+def test_the_document_has_the_shape_of_a_job_s_events(document: dict[str, Any]) -> None:
+    content = document["paths"]["/jobs/{job_id}/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+    assert set(content["itemSchema"]["properties"]) == {"data", "id", "retry"}
+    data = content["itemSchema"]["properties"]["data"]
+    assert (data["contentMediaType"], data["contentSchema"]) == (
+        "application/json",
+        {"$ref": "#/components/schemas/JobAnswer"},
+    )
+    assert "JobAnswer" in document["components"]["schemas"]
 
 
 def _read_nothing(_location: str, _limit: int) -> bytes:

@@ -152,7 +152,7 @@ def test_a_collection_that_cannot_be_served_is_brought_back_by_a_pin(tmp_path: P
 
 
 def test_a_check_that_takes_long_is_answered_before_it_ends(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.routes.snapshots.PIN_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("service.http.accepted.WAIT_SECONDS", 0.0)
     answer = pin(shelf, 1)
     assert answer.status_code == 202
     shelf.service.wait_for(lambda: shelf.service.get("/collections/shelf").json()["snapshot"] == 1, "it is served")

@@ -134,6 +134,12 @@ def test_what_cannot_be_filtered_is_refused_with_its_place(
         assert refined.post("/search/batch", files=files, data=fields).json()["code"] == "filter-invalid"
 
 
+@pytest.mark.parametrize(("field", "text", "place"), [("boost", '{"field": x}', 11), ("exclude_keys", "[x]", 2)])
+def test_a_field_that_is_no_json_says_where(refined: Service, field: str, text: str, place: int) -> None:
+    (error,) = refined.search(QUERY, **{field: text}).json()["errors"]
+    assert (error["field"], f"is not JSON at character {place}" in error["message"]) == (field, True), error
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -8,7 +8,7 @@ export function csvOf(rows) {
 }
 
 // A spreadsheet runs a text that begins with one of these as a formula; numbers of our own are no text.
-const FORMULA = /^[=+\-@\t\r]/;
+const FORMULA = /^[=+\-@＝＋－＠\t\r\n]/;
 
 function cell(value) {
   if (value === null || value === undefined) return "";

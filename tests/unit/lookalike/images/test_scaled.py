@@ -179,7 +179,7 @@ def test_every_door_gives_a_large_photo_the_same_square(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.vectors["tiny"][0], plain.encode([decode(data).pixels])[0], atol=1e-6)
 
     pictures = DecoderPool(1, ImageLimits())
-    prepared = asyncio.run(pictures.prepare(Upload.of("a.jpg", data), port, with_fingerprint=True))
+    (prepared,) = asyncio.run(pictures.prepare(Upload.of("a.jpg", data), [port], with_fingerprint=True))
     pictures.close()
     np.testing.assert_array_equal(prepared.pixels, expected)
     assert (prepared.width, prepared.height) == (700, 500)
@@ -197,7 +197,7 @@ def test_copies_are_told_by_all_pixels_of_the_file() -> None:
 def test_the_part_in_a_box_is_as_fine_as_a_whole_picture() -> None:
     data = jpeg(noise(800, 800))
     pictures = DecoderPool(1, ImageLimits())
-    part = asyncio.run(pictures.prepare(Upload.of("a.jpg", data), Scaled(), (0.5, 0.5, 0.75, 1.0)))
+    (part,) = asyncio.run(pictures.prepare(Upload.of("a.jpg", data), [Scaled()], (0.5, 0.5, 0.75, 1.0)))
     pictures.close()
     # 64 pixels for a quarter of the width are 256 for the whole: half the size is enough, and a quarter is not.
     half = decode(data, fit=400).pixels
