@@ -216,6 +216,36 @@ def test_an_archive_goes_on_where_it_stopped_after_the_page_was_closed(
     newest_job(page)
 
 
+def test_an_archive_that_has_arrived_is_not_sent_again_for_its_job(
+    visitor: Visitor, wares_address: str, tmp_path: Path
+) -> None:
+    visitor.forgive_failures()
+    archive = make_zip(tmp_path / "arrived.zip", 440)
+    page = visitor.open()
+    page.route("**/collections/wares/jobs", lambda route: route.abort("connectionreset"))
+    page.goto(f"{visitor.address}{PLACE}")
+    page.locator(".add input[multiple]").set_input_files(archive)
+    page.get_by_role("button", name="Send it").press("Enter")
+    expect(page.locator(".bulk .notice.problem")).to_contain_text("The service cannot be reached")
+    page.close()
+    page = visitor.open()
+    uploads = re.compile(r"/uploads/\w+$")
+    page.route(uploads, lambda route: route.abort("connectionreset"))
+    page.goto(f"{visitor.address}{PLACE}")
+    with page.expect_event("requestfailed"):
+        page.locator(".add input[multiple]").set_input_files(archive)
+    page.unroute(uploads)
+    page.get_by_role("button", name="Cancel").press("Enter")
+    page.locator(".add input[multiple]").set_input_files(archive)
+    expect(page.locator(".bulk:visible")).to_contain_text("This file was begun before: going on after ")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method) if "/uploads" in request.url else None)
+    page.get_by_role("button", name="Send it").press("Enter")
+    newest_job(page)
+    assert sent == ["HEAD"]
+    assert archive.name not in page.evaluate("localStorage.getItem('lookalike-uploads')")
+
+
 def test_files_without_a_picture_are_refused_in_words(visitor: Visitor) -> None:
     page = visitor.open(PLACE)
     drop(page, ("a.txt", "text/plain", b"words"), ("b.txt", "text/plain", b"words"))
