@@ -17,7 +17,7 @@ from lookalike.testing import make_picture
 from tests.conftest import running_on
 from tests.page.conftest import visiting
 from tests.page.shop import SIZE, ask
-from tests.page.visitor import Named, Visitor, Windows, drop, jpeg
+from tests.page.visitor import Named, Visitor, Windows, answer_problem, drop, jpeg
 from tests.page.wares import KEYS, serving_wares
 
 PLACE = "#/collections?name=wares&part=add"
@@ -158,6 +158,31 @@ def test_after_a_lost_connection_the_rest_is_sent(visitor: Visitor, wares_addres
     panel.get_by_role("button", name="Try again").press("Enter")
     expect(panel.locator(".progress-words")).to_have_text("3 pictures added.")
     assert {f"new-{number}.jpg" for number in range(350, 353)} <= keys_of(wares_address)
+
+
+def test_no_picture_counts_twice_after_a_break_between_single_ones(visitor: Visitor, wares_address: str) -> None:
+    visitor.forgive_failures()
+    page = visitor.open()
+    requests: list[Route] = []
+
+    def refuse_the_batch_and_break_at_the_second(route: Route) -> None:
+        requests.append(route)
+        if len(requests) == 1:
+            answer_problem(route, 413, "body-too-large", "too large together")
+        elif len(requests) == 3:
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route("**/collections/wares/items", refuse_the_batch_and_break_at_the_second)
+    page.goto(f"{visitor.address}{PLACE}")
+    drop(page, *some_pictures(360, 3))
+    panel = page.locator(".bulk:visible")
+    panel.get_by_role("button", name="Start").press("Enter")
+    expect(panel.locator(".notice.problem")).to_contain_text("The service cannot be reached")
+    panel.get_by_role("button", name="Try again").press("Enter")
+    expect(panel.locator(".progress-words")).to_have_text("3 pictures added.")
+    assert {f"new-{number}.jpg" for number in range(360, 363)} <= keys_of(wares_address)
 
 
 def test_an_archive_becomes_a_job_with_progress_and_report(
