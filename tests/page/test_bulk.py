@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
@@ -202,6 +204,40 @@ def test_an_archive_becomes_a_job_with_progress_and_report(
     page.reload()
     expect(page.locator(".job .verdict").first).to_have_text("done")
     expect(page.locator(".job").first).to_contain_text("1 file rejected")
+
+
+def test_a_job_is_followed_again_after_a_break_and_its_report_is_asked_for_again(visitor: Visitor) -> None:
+    visitor.forgive_failures()
+    page = visitor.open()
+    running = {
+        **{"id": "0123456789abcdef", "collection": "wares", "kind": "index", "options": {}, "state": "running"},
+        **{"cancel_requested": False, "stage": "encoding", "done": 1, "total": 4, "rate": None, "seconds_left": None},
+        **{"rejected": {}, "created_at": "2024-05-01T12:00:00Z", "started_at": "2024-05-01T12:00:00Z"},
+        **{"finished_at": None, "starts": 1, "problem": None, "summary": None, "report": None},
+    }
+    ended = {**running, "state": "succeeded", "summary": {}, "report": "/jobs/0123456789abcdef/report"}
+    rejected = {"key": "broken.jpg", "verdict": "rejected", "code": "image-corrupt", "message": "it is broken"}
+    page.route("**/collections/wares/jobs?*", lambda route: route.fulfill(json={"jobs": [running]}))
+    page.route("**/jobs/*/events", lambda route: route.abort("connectionreset"))
+    page.goto(f"{visitor.address}{PLACE}")
+    job = page.locator(".job")
+    expect(job.locator(".notice.wait")).to_contain_text("The service cannot be reached")
+    expect(job.locator(".notice.wait")).to_contain_text("Trying again in")
+    page.route("**/jobs/*/report", lambda route: route.abort("connectionreset"))
+    page.unroute("**/jobs/*/events")
+    page.route("**/jobs/*/events", lambda route: _tell(route, ended))
+    expect(job.locator(".verdict")).to_have_text("done")
+    expect(job.locator(".notice.wait")).to_have_count(0)
+    expect(job.locator(".notice.problem")).to_contain_text("The service cannot be reached")
+    page.unroute("**/jobs/*/report")
+    page.route("**/jobs/*/report", lambda route: route.fulfill(json={"rows": [rejected]}))
+    job.get_by_role("button", name="Try again").press("Enter")
+    expect(job.locator("summary")).to_have_text("1 file rejected")
+    expect(job.locator(".notice:visible")).to_have_count(0)
+
+
+def _tell(route: Route, job: dict[str, Any]) -> None:
+    route.fulfill(body=f"data: {json.dumps(job)}\n\n", headers={"Content-Type": "text/event-stream"})
 
 
 def test_an_archive_goes_on_where_it_stopped_after_the_page_was_closed(
