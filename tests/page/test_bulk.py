@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
@@ -17,7 +19,7 @@ from lookalike.testing import make_picture
 from tests.conftest import running_on
 from tests.page.conftest import visiting
 from tests.page.shop import SIZE, ask
-from tests.page.visitor import Named, Visitor, Windows, drop, jpeg
+from tests.page.visitor import Named, Visitor, Windows, answer_problem, drop, jpeg
 from tests.page.wares import KEYS, serving_wares
 
 PLACE = "#/collections?name=wares&part=add"
@@ -160,6 +162,31 @@ def test_after_a_lost_connection_the_rest_is_sent(visitor: Visitor, wares_addres
     assert {f"new-{number}.jpg" for number in range(350, 353)} <= keys_of(wares_address)
 
 
+def test_no_picture_counts_twice_after_a_break_between_single_ones(visitor: Visitor, wares_address: str) -> None:
+    visitor.forgive_failures()
+    page = visitor.open()
+    requests: list[Route] = []
+
+    def refuse_the_batch_and_break_at_the_second(route: Route) -> None:
+        requests.append(route)
+        if len(requests) == 1:
+            answer_problem(route, 413, "body-too-large", "too large together")
+        elif len(requests) == 3:
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route("**/collections/wares/items", refuse_the_batch_and_break_at_the_second)
+    page.goto(f"{visitor.address}{PLACE}")
+    drop(page, *some_pictures(360, 3))
+    panel = page.locator(".bulk:visible")
+    panel.get_by_role("button", name="Start").press("Enter")
+    expect(panel.locator(".notice.problem")).to_contain_text("The service cannot be reached")
+    panel.get_by_role("button", name="Try again").press("Enter")
+    expect(panel.locator(".progress-words")).to_have_text("3 pictures added.")
+    assert {f"new-{number}.jpg" for number in range(360, 363)} <= keys_of(wares_address)
+
+
 def test_an_archive_becomes_a_job_with_progress_and_report(
     visitor: Visitor, wares_address: str, tmp_path: Path
 ) -> None:
@@ -177,6 +204,40 @@ def test_an_archive_becomes_a_job_with_progress_and_report(
     page.reload()
     expect(page.locator(".job .verdict").first).to_have_text("done")
     expect(page.locator(".job").first).to_contain_text("1 file rejected")
+
+
+def test_a_job_is_followed_again_after_a_break_and_its_report_is_asked_for_again(visitor: Visitor) -> None:
+    visitor.forgive_failures()
+    page = visitor.open()
+    running = {
+        **{"id": "0123456789abcdef", "collection": "wares", "kind": "index", "options": {}, "state": "running"},
+        **{"cancel_requested": False, "stage": "encoding", "done": 1, "total": 4, "rate": None, "seconds_left": None},
+        **{"rejected": {}, "created_at": "2024-05-01T12:00:00Z", "started_at": "2024-05-01T12:00:00Z"},
+        **{"finished_at": None, "starts": 1, "problem": None, "summary": None, "report": None},
+    }
+    ended = {**running, "state": "succeeded", "summary": {}, "report": "/jobs/0123456789abcdef/report"}
+    rejected = {"key": "broken.jpg", "verdict": "rejected", "code": "image-corrupt", "message": "it is broken"}
+    page.route("**/collections/wares/jobs?*", lambda route: route.fulfill(json={"jobs": [running]}))
+    page.route("**/jobs/*/events", lambda route: route.abort("connectionreset"))
+    page.goto(f"{visitor.address}{PLACE}")
+    job = page.locator(".job")
+    expect(job.locator(".notice.wait")).to_contain_text("The service cannot be reached")
+    expect(job.locator(".notice.wait")).to_contain_text("Trying again in")
+    page.route("**/jobs/*/report", lambda route: route.abort("connectionreset"))
+    page.unroute("**/jobs/*/events")
+    page.route("**/jobs/*/events", lambda route: _tell(route, ended))
+    expect(job.locator(".verdict")).to_have_text("done")
+    expect(job.locator(".notice.wait")).to_have_count(0)
+    expect(job.locator(".notice.problem")).to_contain_text("The service cannot be reached")
+    page.unroute("**/jobs/*/report")
+    page.route("**/jobs/*/report", lambda route: route.fulfill(json={"rows": [rejected]}))
+    job.get_by_role("button", name="Try again").press("Enter")
+    expect(job.locator("summary")).to_have_text("1 file rejected")
+    expect(job.locator(".notice:visible")).to_have_count(0)
+
+
+def _tell(route: Route, job: dict[str, Any]) -> None:
+    route.fulfill(body=f"data: {json.dumps(job)}\n\n", headers={"Content-Type": "text/event-stream"})
 
 
 def test_an_archive_goes_on_where_it_stopped_after_the_page_was_closed(
@@ -214,6 +275,36 @@ def test_an_archive_goes_on_where_it_stopped_after_the_page_was_closed(
         page.get_by_role("button", name="Send it").press("Enter")
     assert request.value.headers["upload-offset"] == "8000000"
     newest_job(page)
+
+
+def test_an_archive_that_has_arrived_is_not_sent_again_for_its_job(
+    visitor: Visitor, wares_address: str, tmp_path: Path
+) -> None:
+    visitor.forgive_failures()
+    archive = make_zip(tmp_path / "arrived.zip", 440)
+    page = visitor.open()
+    page.route("**/collections/wares/jobs", lambda route: route.abort("connectionreset"))
+    page.goto(f"{visitor.address}{PLACE}")
+    page.locator(".add input[multiple]").set_input_files(archive)
+    page.get_by_role("button", name="Send it").press("Enter")
+    expect(page.locator(".bulk .notice.problem")).to_contain_text("The service cannot be reached")
+    page.close()
+    page = visitor.open()
+    uploads = re.compile(r"/uploads/\w+$")
+    page.route(uploads, lambda route: route.abort("connectionreset"))
+    page.goto(f"{visitor.address}{PLACE}")
+    with page.expect_event("requestfailed"):
+        page.locator(".add input[multiple]").set_input_files(archive)
+    page.unroute(uploads)
+    page.get_by_role("button", name="Cancel").press("Enter")
+    page.locator(".add input[multiple]").set_input_files(archive)
+    expect(page.locator(".bulk:visible")).to_contain_text("This file was begun before: going on after ")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method) if "/uploads" in request.url else None)
+    page.get_by_role("button", name="Send it").press("Enter")
+    newest_job(page)
+    assert sent == ["HEAD"]
+    assert archive.name not in page.evaluate("localStorage.getItem('lookalike-uploads')")
 
 
 def test_files_without_a_picture_are_refused_in_words(visitor: Visitor) -> None:

@@ -161,3 +161,25 @@ def test_on_a_phone_the_table_is_a_list_with_its_labels(visitor: Visitor) -> Non
     label = row.locator("td").first.evaluate("(cell) => getComputedStyle(cell, '::before').content")
     assert label == '"Made"'
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_list_that_is_outdated_begins_anew_and_goes_on_where_one_was(visitor: Visitor, wares_address: str) -> None:
+    def shorten(route: Route) -> None:
+        route.continue_(url=route.request.url.replace("limit=60", "limit=4"))
+
+    visitor.forgive_failures()
+    page = visitor.open()
+    page.route("**/items?limit=60*", shorten)
+    page.goto(f"{visitor.address}{PLACE}")
+    cards = page.locator(".browser .card")
+    expect(cards).to_have_count(4)
+    httpx.patch(f"{wares_address}collections/wares/items/ware-03", data={"title": "New name"}).raise_for_status()
+    httpx.post(f"{wares_address}collections/wares/fold").raise_for_status()
+    page.get_by_role("button", name="Load more").press("Enter")
+    expect(page.locator(".toast")).to_have_text("The collection has changed since. This is how it is now.")
+    keys = cards.evaluate_all("(cards) => cards.map((card) => card.dataset.key)")
+    assert len(keys) == len(set(keys)) == ask(wares_address, "/collections/wares")["count"]
+    expect(cards.filter(has_text="New name")).to_have_count(1)
+    fifth = [key for key in keys if key not in {"ware-00", "ware-01", "ware-02", "ware-03"}][0]
+    expect(page.locator(f'.card[data-key="{fifth}"] a').first).to_be_focused()
+    expect(page.locator(".browser .notice:visible")).to_have_count(0)

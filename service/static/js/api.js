@@ -62,10 +62,15 @@ async function attempt(path, { form = null, method = null, body = null, headers 
   try {
     return await fetch(path, init);
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    const detail = navigator.onLine ? t.problems.offline : t.problems.deviceOffline;
-    throw new Problem({ status: 0, code: "offline", detail });
+    throw brokenOff(error);
   }
+}
+
+/** What to raise for a request, or a stream, that broke off. */
+export function brokenOff(error) {
+  if (error.name === "AbortError") return error;
+  const detail = navigator.onLine ? t.problems.offline : t.problems.deviceOffline;
+  return new Problem({ status: 0, code: "offline", detail });
 }
 
 function formOf(fields) {

@@ -2,6 +2,7 @@
 
 import { api, blob } from "./api.js";
 import { nameOf, verdictOf } from "./card.js";
+import { openDialog } from "./dialogs.js";
 import { button, facts, h, save } from "./dom.js";
 import { bytes, score, sure } from "./format.js";
 import { Notice, say } from "./notice.js";
@@ -10,34 +11,21 @@ import { t } from "./strings.js";
 
 /** Open the dialog on a row of `collection`, a search result or an item; `href` searches from it. */
 export function openDetails(collection, row, href) {
-  const stop = new AbortController();
   const body = h("div", { class: "details-facts" });
   const notice = new Notice();
-  const close = button(t.details.close, () => dialog.close(), { kind: "quiet close", symbol: "close" });
+  const frame = h("div", { class: "details-picture" });
   const search = h("a", { class: "button primary", href, on: { click: () => dialog.close() } }, t.details.search);
-  const keep = button(t.details.save, () => keepPicture(row, notice, stop.signal), { symbol: "save" });
-  const preview = picture(`${row.thumbnail_url}?size=1024`, "", { signal: stop.signal, eager: true });
-  const dialog = h(
-    "dialog",
-    { class: "dialog details", "aria-labelledby": "details-title" },
-    h("header", {}, h("h2", { id: "details-title" }, nameOf(row)), close),
-    h(
-      "div",
-      { class: "details-body" },
-      h("div", { class: "details-picture" }, preview),
-      h("div", {}, body, h("div", { class: "actions" }, search, keep), notice.element),
-    ),
+  const keep = button(t.details.save, () => keepPicture(row, notice, signal), { symbol: "save" });
+  const content = h(
+    "div",
+    { class: "details-body" },
+    frame,
+    h("div", {}, body, h("div", { class: "actions" }, search, keep), notice.element),
   );
-  // A click on the curtain around the dialog closes it, as Esc does.
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  dialog.addEventListener("close", () => {
-    stop.abort();
-    dialog.remove();
-  });
-  document.body.append(dialog);
   describe(body, row);
-  dialog.showModal();
-  if (row.width === undefined) complete(collection, row, body, notice, stop.signal);
+  const { dialog, signal } = openDialog(nameOf(row), [content], { kind: "details", hasCross: true });
+  frame.append(picture(`${row.thumbnail_url}?size=1024`, "", { signal, eager: true }));
+  if (row.width === undefined) complete(collection, row, body, notice, signal);
 }
 
 // A search result says how alike, the item says what the file is: together they are everything.

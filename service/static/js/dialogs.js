@@ -1,16 +1,23 @@
-// Dialogs: a question before something that is hard to undo, and a form.
+// Dialogs: a question before something that is hard to undo, a form, and what is to be read.
 
 import { button, freshId, h } from "./dom.js";
+import { t } from "./strings.js";
 
 /**
- * Open a dialog with `content` below its title; it is gone once it is closed, also by a click beside it. `signal` of
- * the answer ends with it.
+ * Open a dialog with `content` below its title, and with a cross beside that if it `hasCross`. It is gone once it is
+ * closed, also by Esc and by a click beside it; the focus returns to where it was. `signal` of the answer ends with it.
  */
-export function openDialog(title, content, { kind = "narrow" } = {}) {
+export function openDialog(title, content, { kind = "narrow", hasCross = false } = {}) {
   const id = freshId("dialog");
   const stop = new AbortController();
-  const dialog = h("dialog", { class: `dialog ${kind}`, "aria-labelledby": id }, h("h2", { id }, title), ...content);
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  const heading = h("h2", { id }, title);
+  const cross = hasCross && button(t.details.close, () => dialog.close(), { kind: "quiet close", symbol: "close" });
+  const head = hasCross ? h("header", {}, heading, cross) : heading;
+  const dialog = h("dialog", { class: `dialog ${kind}`, "aria-labelledby": id }, head, ...content);
+  // Text that is marked up to beyond the edge ends in a click there too.
+  let isBegun = false;
+  dialog.addEventListener("pointerdown", (event) => (isBegun = isBeside(dialog, event)));
+  dialog.addEventListener("click", (event) => isBegun && isBeside(dialog, event) && dialog.close());
   dialog.addEventListener("close", () => {
     stop.abort();
     dialog.remove();
@@ -18,6 +25,11 @@ export function openDialog(title, content, { kind = "narrow" } = {}) {
   document.body.append(dialog);
   dialog.showModal();
   return { dialog, signal: stop.signal };
+}
+
+function isBeside(dialog, { target, clientX: x, clientY: y }) {
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+  return target === dialog && (x < left || x > right || y < top || y > bottom);
 }
 
 /** Ask a question; true if it was answered with `yes`. */

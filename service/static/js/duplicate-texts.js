@@ -11,7 +11,7 @@ export function duplicateTexts({ pictures, whole }) {
     replaced: "The collection has been searched again since. These are the groups now.",
     command: (name) => `python -m indexer duplicates --collection ${name}`,
     notSearched: (name) => `${name} has not been searched for duplicates yet`,
-    notSearchedText: "On the machine that has its data, run this; then the groups of duplicates appear here.",
+    notSearchedText: "Start it as a job of the collection, or run this on the machine that has its data. The groups then appear here.",
     none: "No duplicates",
     noneText: (searched) => `${searched} were searched, and no two of them are left to decide about.`,
 

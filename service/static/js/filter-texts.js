@@ -33,7 +33,6 @@ export const filterTexts = ({ pictures, whole }) => ({
   remove: (label) => `Remove the filter ${label}`,
   clearAll: "Clear all",
   passing: (passing, count) => `${whole(passing)} of ${pictures(count)} pass`,
-  said: (passing, count) => `${whole(passing)} of ${pictures(count)} pass.`,
   text: "As text for the API",
   copy: "Copy the filter",
   copied: "The filter is copied.",

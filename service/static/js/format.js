@@ -43,6 +43,8 @@ export function bytes(value) {
   return `${unit === 0 ? rest : Number(rest.toPrecision(3))} ${t.units.bytes[unit]}`;
 }
 
+/** Whether a text is a day as the service writes one. */
+export const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text);
 export const date = (text) => dates.format(new Date(text));
 export const count = (value) => new Intl.NumberFormat(language).format(value);
 

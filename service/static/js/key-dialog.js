@@ -1,5 +1,6 @@
 // Asking for the key, once for all requests that need it.
 
+import { openDialog } from "./dialogs.js";
 import { button, field, h } from "./dom.js";
 import { setKey } from "./session.js";
 import { t } from "./strings.js";
@@ -14,31 +15,30 @@ export function askForKey(refused) {
 
 function ask(refused) {
   const input = h("input", { type: "password", required: true, autocomplete: "off", spellcheck: false });
-  const dialog = h("dialog", { class: "dialog narrow", "aria-labelledby": "key-title" });
   const words = refused?.code === "forbidden" ? t.key.mayNot : t.key.refused;
-  const cancel = button(t.key.cancel, () => dialog.close(""), { kind: "quiet" });
   const form = h(
     "form",
-    { method: "dialog" },
-    h("h2", { id: "key-title" }, t.key.title),
+    {},
     h("p", {}, t.key.text),
     refused && h("p", { class: "invalid", role: "alert" }, words),
     field(t.key.label, input, { id: "key" }),
-    h("div", { class: "actions" }, h("button", { type: "submit", class: "button primary" }, t.key.use), cancel),
+    h(
+      "div",
+      { class: "actions" },
+      h("button", { type: "submit", class: "button primary" }, t.key.use),
+      button(t.key.cancel, () => dialog.close(), { kind: "quiet" }),
+    ),
   );
+  const { dialog } = openDialog(t.key.title, [form]);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     dialog.close(input.value.trim());
   });
-  dialog.append(form);
-  document.body.append(dialog);
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
-      dialog.remove();
       const key = dialog.returnValue || null;
       if (key) setKey(key);
       resolve(key);
     });
-    dialog.showModal();
   });
 }

@@ -28,12 +28,10 @@ export const uploadTexts = ({ pictures, whole }) => ({
   stopped: (done) => `Stopped after ${pictures(done)}. What was added stays.`,
   done: (added, rejected) =>
     rejected ? `${pictures(added)} added, ${whole(rejected)} rejected.` : `${pictures(added)} added.`,
-  leaving: "Pictures are still being sent.",
 
   rejected: (count) => (count === 1 ? "1 file rejected" : `${whole(count)} files rejected`),
   key: "File",
   reason: "Reason",
-  code: "Code",
   more: (count) => `${whole(count)} more are in the table to save.`,
   save: "Save as CSV",
   file: (collection) => `lookalike-${collection}-rejected.csv`,
@@ -50,7 +48,6 @@ export const uploadTexts = ({ pictures, whole }) => ({
   send: "Send it",
   sending: (sent, all) => `${sent} of ${all} sent`,
   goesOn: (sent) => `This file was begun before: going on after ${sent}.`,
-  interrupted: "The connection is lost. It goes on by itself.",
 
   jobs: "Jobs of this collection",
   job: {
@@ -72,7 +69,6 @@ export const uploadTexts = ({ pictures, whole }) => ({
   cancelling: "It stops as soon as it can.",
   begun: (when) => `begun ${when}`,
   items: (count, snapshot) => `The collection has ${pictures(count)}, in snapshot ${whole(snapshot)}.`,
-  report: "Rejected files",
   saveReport: "Save the report",
   said: (kind, state) => `${kind}: ${state}.`,
 });

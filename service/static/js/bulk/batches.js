@@ -80,7 +80,6 @@ export class BatchSender {
       const batch = nextBatch(this.#files, this.#bytes);
       const start = performance.now();
       await this.#send(batch);
-      this.#files.splice(0, batch.length);
       const seconds = (performance.now() - start) / 1000;
       this.#seconds += seconds;
       this.#adapt(sizeOf(batch), seconds);
@@ -95,6 +94,7 @@ export class BatchSender {
     this.#bytes = Math.min(MOST_BYTES, Math.max(LEAST_BYTES, possible));
   }
 
+  // Each picture leaves the files with what came of it, so that none counts twice when the rest is sent again.
   async #send(batch) {
     const images = batch.map(({ file }, index) => new File([file], nameOf(index, file), { type: file.type }));
     const changes = batch.map(({ path }, index) => ({ op: "put", key: path, image: images[index].name }));
@@ -102,6 +102,7 @@ export class BatchSender {
     const work = async () => {
       const answer = await writes.changeItems(this.#name, changes, images);
       for (const { index, problem } of answer.results) this.#note(batch[index].path, problem, images[index].name);
+      this.#files.splice(0, batch.length);
     };
     try {
       await patiently(work, { signal: this.#stop.signal, onWait: this.onWait });
@@ -109,8 +110,8 @@ export class BatchSender {
       if (this.isStopped) return;
       if (!(error instanceof Problem) || !isOfBatch(error)) throw error;
       // What is wrong with the whole may be the fault of one, so each is tried alone.
-      if (batch.length === 1) this.#note(batch[0].path, error, images[0].name);
-      else for (const each of batch) await this.#send([each]);
+      if (batch.length === 1) this.#note(this.#files.shift().path, error, images[0].name);
+      else for (const each of batch) if (!this.isStopped) await this.#send([each]);
     }
   }
 

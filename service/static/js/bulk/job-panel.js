@@ -62,12 +62,13 @@ export class JobList {
 
   async #follow(id, card, signal) {
     const onJob = (job) => {
+      card.connected();
       card.show(job);
       if (isOver(job)) say(t.upload.said(t.upload.job[job.kind] ?? job.kind, t.upload.states[job.state]));
       if (job.state === "succeeded") this.#onDone();
     };
     try {
-      await follow(id, { signal, onJob });
+      await follow(id, { signal, onJob, onWait: (problem, seconds) => card.disconnected(problem, seconds) });
     } catch (error) {
       if (error.name !== "AbortError") card.notice.problem(error, () => this.show(this.#name));
     }
@@ -77,6 +78,7 @@ export class JobList {
 class JobCard {
   #job = null;
   #hasReport = false;
+  #isWaiting = false;
 
   constructor({ kind }) {
     const name = t.upload.job[kind] ?? kind;
@@ -121,10 +123,26 @@ class JobCard {
     if (over && job.report !== null && isIndexing(job) && !this.#hasReport) this.#fetchReport();
   }
 
+  /** Say that the job is not heard of for so many seconds; it goes on meanwhile. */
+  disconnected(problem, seconds) {
+    this.#isWaiting = true;
+    this.notice.wait(problem, seconds);
+  }
+
+  connected() {
+    if (this.#isWaiting) this.notice.clear();
+    this.#isWaiting = false;
+  }
+
   async #fetchReport() {
-    this.#hasReport = true;
-    const answer = await jobs.report(this.#job.id, { quiet: true }).catch(() => null);
-    if (answer !== null) this.rejected.show(this.#job.collection, answer.rows);
+    try {
+      const answer = await jobs.report(this.#job.id, { quiet: true });
+      this.#hasReport = true;
+      this.notice.clear();
+      this.rejected.show(this.#job.collection, answer.rows);
+    } catch (error) {
+      this.notice.problem(error, () => this.#fetchReport());
+    }
   }
 
   async #cancel() {

@@ -9,22 +9,22 @@ const TRIES = 8;
 const VERSION = { "Tus-Resumable": "1.0.0" };
 const MEMORY = "lookalike-uploads";
 
-/** The bytes of a file that have arrived earlier, by an upload that can be gone on with; 0 if there is none. */
+/**
+ * The bytes of a file that have arrived earlier, by an upload that can be gone on with; 0 if there is none. Raises Problem
+ * where the service cannot say.
+ */
 export async function arrivedBytes(file, options) {
-  const id = remembered()[nameOf(file)];
-  if (!id) return 0;
-  const offset = await offsetOf(id, options).catch(() => null);
-  if (offset === null) forget(file);
-  return offset ?? 0;
+  return (await begun(file, options))?.offset ?? 0;
 }
 
 /**
- * Send a file; answers the id of the upload. `onProgress(sent)` after each piece, `onWait(problem, seconds)` before the
- * page tries again. Raises Problem, or AbortError.
+ * Send a file; answers the id of the upload, which is remembered until `forget`. `onProgress(sent)` after each piece,
+ * `onWait(problem, seconds)` before the page tries again. Raises Problem, or AbortError.
  */
 export async function sendFile(file, { signal, onProgress, onWait }) {
-  const id = (await begun(file, signal)) ?? (await begin(file, signal));
-  let offset = await offsetOf(id, { signal });
+  const upload = (await begun(file, { signal })) ?? (await begin(file, signal));
+  const { id } = upload;
+  let { offset } = upload;
   for (let tries = 0; offset < file.size;) {
     onProgress(offset);
     try {
@@ -40,7 +40,6 @@ export async function sendFile(file, { signal, onProgress, onWait }) {
     }
   }
   onProgress(offset);
-  forget(file);
   return id;
 }
 
@@ -56,8 +55,17 @@ async function offsetOf(id, options) {
   return Number(answer.headers.get("Upload-Offset"));
 }
 
-async function begun(file, signal) {
-  return (await arrivedBytes(file, { signal })) > 0 ? remembered()[nameOf(file)] : null;
+// Only a service that has no such upload any more says that there is nothing to go on with.
+async function begun(file, options) {
+  const id = remembered()[nameOf(file)];
+  if (!id) return null;
+  try {
+    return { id, offset: await offsetOf(id, options) };
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    forget(file);
+    return null;
+  }
 }
 
 async function begin(file, signal) {
@@ -66,7 +74,7 @@ async function begin(file, signal) {
   const answer = await send(`${ROOT}/uploads`, { method: "POST", headers, signal });
   const { id } = await answer.json();
   remember(file, id);
-  return id;
+  return { id, offset: 0 };
 }
 
 const at = (id) => `${ROOT}/uploads/${encodeURIComponent(id)}`;
@@ -92,7 +100,8 @@ function remembered() {
 
 const remember = (file, id) => store({ ...remembered(), [nameOf(file)]: id });
 
-function forget(file) {
+/** Forget the upload of a file, once the service has begun to work on it. */
+export function forget(file) {
   const { [nameOf(file)]: _, ...others } = remembered();
   store(others);
 }

@@ -8,7 +8,7 @@ import { Latest } from "../task.js";
 import { modeChoice } from "./mode-choice.js";
 import { jobs } from "./jobs.js";
 import { Progress } from "./progress.js";
-import { arrivedBytes, sendFile } from "./tus.js";
+import { arrivedBytes, forget, sendFile } from "./tus.js";
 
 export class ZipPanel {
   #latest = new Latest();
@@ -91,6 +91,7 @@ export class ZipPanel {
       const upload = await sendFile(file, { signal, onProgress, onWait });
       const mode = this.add.checked ? "add" : "replace";
       const job = await jobs.begin(this.#name, { kind: "index", upload, mode }, { signal });
+      forget(file);
       this.#buttons(false);
       this.#close();
       this.#onJob(job);

@@ -14,6 +14,8 @@ import { openEditor } from "./edit.js";
 import { removeItem } from "./removal.js";
 
 const PAGE = 60;
+// The service lists no more at once.
+const MOST = 500;
 
 export class Browser {
   #latest = new Latest();
@@ -23,7 +25,6 @@ export class Browser {
   #name = null;
   #columns = [];
   #wire = null;
-  #snapshot = null;
   #cursor = null;
   #patiently = null;
   #onChanged;
@@ -62,7 +63,6 @@ export class Browser {
     }
     this.#name = name;
     this.#wire = wire;
-    this.#snapshot = null;
     this.removed.clear();
     this.#empty();
     this.#load();
@@ -100,35 +100,58 @@ export class Browser {
     this.more.hidden = true;
     this.notice.busy(t.collections.moreBusy);
     try {
-      const wanted = { limit: PAGE, cursor: this.#cursor, filter: this.#wire };
-      const page = await this.#patiently(() => api.items(this.#name, wanted, { signal }), signal);
+      const page = await this.#fetch(PAGE, this.#cursor, signal);
       this.notice.clear();
-      if (this.#snapshot !== null && page.snapshot !== this.#snapshot) this.#startOver();
-      else this.#append(page, hadFocus);
+      this.#append(page, hadFocus);
     } catch (error) {
       if (error.name === "AbortError") return;
-      this.notice.problem(error, () => this.#load());
+      if (error.code === "cursor-outdated") await this.#startOver(hadFocus, signal);
+      else this.notice.problem(error, () => this.#load());
     }
   }
 
-  // Pages of two snapshots do not fit together.
-  #startOver() {
-    flash(t.collections.changed);
-    this.#snapshot = null;
-    this.#empty();
-    this.#load();
+  #fetch(limit, cursor, signal) {
+    const wanted = { limit, cursor, filter: this.#wire };
+    return this.#patiently(() => api.items(this.#name, wanted, { signal }), signal);
+  }
+
+  // A cursor ends with its snapshot. What was shown stays until as much of the new list is there, and one page more.
+  async #startOver(hadFocus, signal) {
+    const before = new Set(this.#keys);
+    const pages = [];
+    try {
+      for (let [wanted, cursor] = [before.size + PAGE, null]; wanted > 0; wanted -= pages.at(-1).items.length) {
+        pages.push(await this.#fetch(Math.min(MOST, wanted), cursor, signal));
+        cursor = pages.at(-1).next_cursor;
+        if (cursor === null) break;
+      }
+      this.notice.clear();
+      this.#empty();
+      for (const page of pages) this.#append(page, false);
+      flash(t.collections.changed);
+      // Who pressed the button goes on where the new pictures begin.
+      if (hadFocus) this.#focus(this.#keys.findIndex((key) => !before.has(key)));
+    } catch (error) {
+      if (error.name !== "AbortError") this.notice.problem(error, () => this.#load());
+    }
+  }
+
+  get #keys() {
+    return [...this.grid.children].map(({ dataset }) => dataset.key);
+  }
+
+  #focus(index) {
+    this.grid.children[index]?.querySelector("a").focus();
   }
 
   #append(page, hadFocus) {
-    this.#snapshot = page.snapshot;
     this.#cursor = page.next_cursor;
     if (this.#wire !== null) this.bar.setPassing(page.count);
-    const cards = page.items.map((row) => this.#card(row));
-    this.grid.append(...cards);
+    const first = this.grid.children.length;
+    this.grid.append(...page.items.map((row) => this.#card(row)));
     this.more.hidden = this.#cursor === null;
     this.#sayCount();
-    // Who pressed the button goes on where the new pictures begin.
-    if (hadFocus) cards[0]?.querySelector("a").focus();
+    if (hadFocus) this.#focus(first);
   }
 
   #sayCount() {

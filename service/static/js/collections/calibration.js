@@ -1,10 +1,9 @@
 // The calibration of a collection: its curve from score to confidence as a chart and as a table, and in words.
 
-import { facts, h } from "../dom.js";
+import { facts, h, svg } from "../dom.js";
 import { cosineOf, share, short, sure } from "../format.js";
 import { t } from "../strings.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 560;
 const HEIGHT = 280;
 const EDGE = { left: 52, right: 16, top: 24, bottom: 44 };
@@ -25,8 +24,8 @@ export function calibrationPanel(calibration) {
   ];
 }
 
-/** The confidence at a score: linear between the scores of the curve, and constant beyond them. */
-export function confidenceAt({ scores, confidences }, score) {
+// The confidence at a score: linear between the scores of the curve, and constant beyond them.
+function confidenceAt({ scores, confidences }, score) {
   const after = scores.findIndex((each) => each >= score);
   if (after === 0 || !scores.length) return confidences[0] ?? null;
   if (after < 0) return confidences.at(-1);
@@ -77,13 +76,6 @@ function gridLine(tick, y) {
 
 function text(x, y, words, anchor, kind = "axis") {
   return svg("text", { x, y, "text-anchor": anchor, class: kind }, words);
-}
-
-function svg(tag, attributes, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-  element.append(...children);
-  return element;
 }
 
 // The same for those who read it rather than see it: every tenth of the score from 0 on.

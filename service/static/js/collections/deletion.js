@@ -22,7 +22,7 @@ export function deletionPanel(name) {
 
 function askToDelete(name) {
   const words = t.collection.destroy;
-  const input = h("input", { type: "text", autocomplete: "off", spellcheck: false, required: true });
+  const input = h("input", { type: "text", autocomplete: "off", spellcheck: false, required: true, autofocus: true });
   const notice = new Notice();
   const form = h(
     "form",

@@ -1,10 +1,10 @@
 // Metadata as rows to fill in: a column, its type, its value.
 
 import { button, freshId, h, icon } from "../dom.js";
+import { isDay } from "../format.js";
 import { t } from "../strings.js";
 
 const TYPES = ["text", "number", "boolean", "date", "list"];
-const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const MOST_OFFERED = 12;
 
 export class MetadataRows {
@@ -139,7 +139,7 @@ function readValue(type, input, isNumbers) {
 
 function typeOf(value) {
   if (Array.isArray(value)) return "list";
-  if (typeof value === "string") return DATE.test(value) ? "date" : "text";
+  if (typeof value === "string") return isDay(value) ? "date" : "text";
   return typeof value === "number" ? "number" : typeof value === "boolean" ? "boolean" : "text";
 }
 

@@ -1,5 +1,6 @@
 // The keyboard of the review, and the dialog that lists it.
 
+import { openDialog } from "../dialogs.js";
 import { button, h } from "../dom.js";
 import { t } from "../strings.js";
 
@@ -43,17 +44,10 @@ export function showKeys() {
     const caps = keys.flatMap((key, index) => (index ? [` ${t.duplicates.or} `, h("kbd", {}, key)] : [h("kbd", {}, key)]));
     return h("tr", {}, h("th", { scope: "row" }, ...caps), h("td", {}, meaning));
   });
-  const dialog = h(
-    "dialog",
-    { class: "dialog narrow", "aria-labelledby": "keys-title" },
-    h("h2", { id: "keys-title" }, t.duplicates.keysTitle),
+  const { dialog } = openDialog(t.duplicates.keysTitle, [
     h("table", { class: "keys" }, h("tbody", {}, ...rows)),
     h("div", { class: "actions" }, button(t.details.close, () => dialog.close(), { kind: "primary" })),
-  );
-  dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  document.body.append(dialog);
-  dialog.showModal();
+  ]);
 }
 
 /** Call these when a finger swipes over an element to the left, or to the right. */

@@ -1,10 +1,10 @@
 // What a filter is here: the service's JSON form of one, `{"category": {"in": ["mug"]}, "price": {"gte": 5}}`, and
 // besides a condition that a person wrote as text. No elements.
 
+import { isDay } from "../format.js";
 import { t } from "../strings.js";
 
 const DAY = 86_400_000;
-const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const PLAIN = /^[\p{L}_][\p{L}\p{N}_.-]*$/u;
 const KEYWORD = /^(and|or|not|in|exists|prefix|contains|true|false)$/i;
 
@@ -90,7 +90,7 @@ function labelOf(name, tests) {
   const known = Object.keys(tests ?? {});
   if (known.length === 1 && typeof tests.prefix === "string") return t.filters.begins(name, tests.prefix);
   if (!known.length || known.some((operator) => !["gte", "lte", "lt"].includes(operator))) return null;
-  const isDate = typeof tests.lt === "string" && DATE.test(tests.lt);
+  const isDate = typeof tests.lt === "string" && isDay(tests.lt);
   if (tests.lt !== undefined && !isDate) return null;
   const { from, to } = rangeOf(tests, { isDate });
   if (from === null) return t.filters.atMost(name, to);
@@ -127,7 +127,7 @@ function comparison(name, operator, operand) {
   return `${name} ${SIGNS[operator] ?? operator} ${literal(operand)}`;
 }
 
-const literal = (value) => (typeof value === "string" && !DATE.test(value) ? quoted(value) : String(value));
+const literal = (value) => (typeof value === "string" && !isDay(value) ? quoted(value) : String(value));
 const quoted = (text) => (PLAIN.test(text) && !KEYWORD.test(text) ? text : `"${text.replaceAll(/["\\]/g, "\\$&")}"`);
 
 function objectOf(text) {

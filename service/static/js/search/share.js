@@ -1,5 +1,6 @@
 // Taking the address along.
 
+import { openDialog } from "../dialogs.js";
 import { button, copied, h } from "../dom.js";
 import { flash } from "../notice.js";
 import { t } from "../strings.js";
@@ -12,15 +13,7 @@ export async function share(whole) {
 
 function showLink(text) {
   const input = h("input", { type: "text", readOnly: true, value: location.href, "aria-label": t.results.linkField });
-  const dialog = h(
-    "dialog",
-    { class: "dialog narrow", "aria-label": t.results.link },
-    h("p", {}, text),
-    input,
-    h("div", { class: "actions" }, button(t.details.close, () => dialog.close(), { kind: "primary" })),
-  );
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
+  const close = button(t.details.close, () => dialog.close(), { kind: "primary" });
+  const { dialog } = openDialog(t.results.link, [h("p", {}, text), input, h("div", { class: "actions" }, close)]);
   input.select();
 }
