@@ -69,7 +69,7 @@ def json_schema(form: type[BaseModel]) -> dict[str, Any]:
 
 def _in_json(field: dict[str, Any]) -> dict[str, Any]:
     """The schema of a field's value in JSON, given that of the form's field."""
-    labels = {name: field[name] for name in ("title", "description", "default") if name in field}
+    labels: dict[str, Any] = {name: field[name] for name in ("title", "description", "default") if name in field}
     if IN_JSON in field:
         return {**labels, **_declared(field)}
     if field.get("format") == "json":
