@@ -183,6 +183,7 @@ QDRANT: dict[str, Check] = {
     "the next page (`next_page_offset`)": lambda answer: len(keys(answer)) == 5 and distinct(keys(answer)),
     "scroll with a filter and `order_by`": listed("sku-4", "sku-3", "sku-2", "sku-1"),
     "`order_by` a date": listed("sku-12", "sku-11", "sku-10"),
+    "`order_by` with `start_from`": listed("sku-6", "sku-7"),
     "sample points by chance": lambda answer: len(set(keys(answer))) == 4,
     "count": lambda answer: answer["count"] == 9,
     "facet": lambda answer: (
