@@ -135,6 +135,27 @@ def test_a_file_is_sent_in_one_request(service: Service, method: str, path: str,
     assert stored(service, sent.headers["location"]) == CONTENT
 
 
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("100%2541.zip", "100%41.zip"),
+        ("50%25%20off.zip", "50% off.zip"),
+        ("sch%C3%B6n%20%E6%97%A5%E6%9C%AC.zip", "schön 日本.zip"),
+        ("%25E6%2597%25A5.zip", "%E6%97%A5.zip"),
+        ("a%2Fb.zip", "b.zip"),
+    ],
+)
+def test_the_name_of_a_file_is_decoded_once(service: Service, sent: str, name: str) -> None:
+    answer = service.request("PUT", f"/uploads/{sent}", content=CONTENT)
+    assert (answer.status_code, answer.json().get("filename")) == (201, name), answer.text
+
+
+def test_the_name_of_a_file_that_is_no_utf_8_is_refused(service: Service) -> None:
+    refused = service.request("PUT", "/uploads/sch%F6n.zip", content=CONTENT)
+    assert (refused.status_code, refused.json()["code"]) == (404, "not-found")
+    assert "UTF-8" in refused.json()["detail"]
+
+
 def test_a_piece_that_does_not_begin_at_the_end_is_refused(service: Service) -> None:
     path = create(service).headers["location"]
     send(service, path, 0, CONTENT[:100])
