@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 
 from service.indexer_process import indexer_command, indexer_environment
+from service.loop_guard import LoopGuard
 from service.settings import Settings
 from service.snapshots import Snapshots
 
@@ -26,6 +27,7 @@ class Folding:
     """Starts ``python -m indexer fold`` for collections; methods are for the event loop's thread."""
 
     def __init__(self, settings: Settings, snapshots: Snapshots) -> None:
+        self.guard = LoopGuard("folding live changes")
         self._settings = settings
         self._snapshots = snapshots
         self._first_seen: dict[str, float] = {}
@@ -36,9 +38,10 @@ class Folding:
         """Fold what is due, until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            for name in self._snapshots.names():
-                if self._is_due(name):
-                    await self.fold(name)
+            with self.guard:
+                for name in self._snapshots.names():
+                    if self._is_due(name):
+                        await self.fold(name)
 
     async def fold(self, name: str) -> bool:
         """Fold a collection's changes in; whether that was done. A caller that is cancelled does not end it."""
@@ -68,15 +71,16 @@ class Folding:
         return (is_many or is_old) and now >= self._not_before.get(name, 0.0)
 
     async def _run(self, name: str) -> bool:
+        self._not_before[name] = time.monotonic() + _RETRY_SECONDS
         try:
             problem = await self._run_process(name)
         except OSError as error:  # such as no memory for another process
             problem = str(error)
         self._first_seen.pop(name, None)
         if problem is not None:
-            self._not_before[name] = time.monotonic() + _RETRY_SECONDS
             _LOG.warning("changes not folded in", extra={"collection": name, "why": problem})
             return False
+        del self._not_before[name]
         await self._snapshots.poll(name)
         return True
 

@@ -33,6 +33,7 @@ from service.jobs.process import IndexerProcess
 from service.jobs.reports import keep_report
 from service.jobs.upload_store import UploadStore
 from service.jobs.work import JobCommand, JobWork
+from service.loop_guard import LoopGuard
 from service.settings import Settings
 from service.snapshots import Snapshots
 
@@ -76,6 +77,7 @@ class JobRunner:
         self._settings = settings
         self._snapshots = snapshots
         self._uploads = uploads
+        self.guard = LoopGuard("looking for jobs")
         self.queue = JobQueue(settings.places)
         self.is_stopping = asyncio.Event()
         self._owner = f"{socket.gethostname()[:32]}:{os.getpid()}:{secrets.token_hex(8)}"
@@ -122,13 +124,14 @@ class JobRunner:
     async def run_forever(self) -> None:
         """Run what is queued, until cancelled."""
         while True:
-            try:
-                await self._look()
-                self._is_reported = False
-            except LookalikeError as error:  # such as a database that cannot be reached: it is tried again
-                if not self._is_reported:
-                    _LOG.warning("jobs not looked for", extra={"code": error.code, "why": error.message})
-                self._is_reported = True
+            with self.guard:
+                try:
+                    await self._look()
+                    self._is_reported = False
+                except LookalikeError as error:  # such as a database that cannot be reached: it is tried again
+                    if not self._is_reported:
+                        _LOG.warning("jobs not looked for", extra={"code": error.code, "why": error.message})
+                    self._is_reported = True
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await self._wake.wait()
