@@ -67,8 +67,7 @@ def index_command_of(work: JobWork) -> JobCommand:
     words += [*(["--add"] if options.mode is IndexMode.ADD else []), *_agreements(options)]
     upload = None if options.upload is None else work.uploads.get(options.upload)
     shown = upload.filename if upload is not None else options.path or ""
-    previous = None if record is None else record.source.location
-    return JobCommand(words, {str(source): shown}, partial(_settle, work, options, source, previous))
+    return JobCommand(words, {str(source): shown}, partial(_settle, work, options, source))
 
 
 def reindex_command_of(work: JobWork) -> JobCommand:
@@ -84,14 +83,14 @@ def reindex_command_of(work: JobWork) -> JobCommand:
     return JobCommand(words, {record.source.location: "the collection's source"})
 
 
-def _settle(work: JobWork, options: IndexOptions, source: Path, previous: str | None, succeeded: bool) -> None:
+def _settle(work: JobWork, options: IndexOptions, source: Path, succeeded: bool) -> None:
     """Remove an upload that was indexed, and archives that are nobody's source any more."""
     if options.upload is None:
         return
     if options.mode is IndexMode.REPLACE:
         record = work.find_record()
         current = None if record is None else record.source.location
-        StoredSources(work.layout).settle(source, previous=previous, current=current)
+        StoredSources(work.layout).settle(source, current=current)
     if succeeded:
         with suppress(UploadNotFoundError, UploadLockedError):
             work.uploads.remove(options.upload)
