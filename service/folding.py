@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
 
-from service.indexer_process import indexer_command, indexer_environment
+from service.indexer_process import IndexerProcess, indexer_command, indexer_environment
 from service.loop_guard import LoopGuard
 from service.settings import Settings
 from service.snapshots import Snapshots
@@ -86,23 +85,14 @@ class Folding:
 
     async def _run_process(self, name: str) -> str | None:
         """Fold in a process of its own; why that failed, None if it did not."""
-        process = await asyncio.create_subprocess_exec(
-            *indexer_command("fold", "--collection", name, "--data", str(self._settings.places.data)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env=indexer_environment(self._settings.places),
-        )
+        places, problem = self._settings.places, None
+        words = indexer_command("fold", "--collection", name, "--data", str(places.data), "--json")
+        process = await IndexerProcess.start(words, indexer_environment(places))
         try:
-            # Its standard input stays open: it ends when that is closed.
-            assert process.stderr is not None
-            errors = await process.stderr.read()
-            await process.wait()
+            async for event in process.events():
+                if event.get("event") == "error":
+                    problem = str(event.get("message"))
+            code = await process.wait()
         finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.terminate()
-                await process.wait()
-        if not process.returncode:
-            return None
-        return " ".join(errors.decode(errors="replace").strip().splitlines()[-1:])
+            await process.stop()
+        return None if code == 0 else problem or process.last_words or f"exit code {code}"

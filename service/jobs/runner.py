@@ -25,11 +25,10 @@ from lookalike.catalogue.job_store import JobRecord, JobResult, JobState, JobSto
 from lookalike.errors import LookalikeError
 from service.errors import JobAbandonedError, JobFailedError, OverloadedError, RequestError
 from service.http.problems import detail_of
-from service.indexer_process import indexer_command, indexer_environment
+from service.indexer_process import IndexerProcess, indexer_command, indexer_environment
 from service.jobs.job_events import GOOD_CODES, JobEvents
 from service.jobs.job_queue import JobQueue
 from service.jobs.kinds import KINDS, JobKind, validate_options
-from service.jobs.process import IndexerProcess
 from service.jobs.reports import keep_report
 from service.jobs.upload_store import UploadStore
 from service.jobs.work import JobCommand, JobWork
