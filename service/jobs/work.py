@@ -24,12 +24,13 @@ class JobCommand:
     """Arguments of ``python -m indexer``, without those that say where the data are.
 
     ``hidden`` has words for paths of the server, by which messages name them. ``settle`` is called when the command has
-    ended, with whether it went well.
+    ended, however it did, and must leave what is needed to run it again; ``discard`` when a success has been stored.
     """
 
     arguments: list[str]
     hidden: Mapping[str, str] = field(default_factory=dict)
-    settle: Callable[[bool], None] | None = None
+    settle: Callable[[], None] | None = None
+    discard: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

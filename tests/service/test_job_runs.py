@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -422,6 +423,47 @@ def test_who_lost_a_job_leaves_its_archive_to_the_other_one(
     service.wait_for(lambda: service.call(service.services.jobs.queue.call, take_over), "it is taken over")
     assert ended(service, job_id)["starts"] == 2
     assert uses == [True], "only who ran it to its end"
+
+
+def test_a_service_that_stops_stores_the_result_of_a_job_whose_process_has_ended(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def keep_slowly(*_arguments: object) -> bool:
+        entered.set()
+        assert go_on.wait(10)
+        return True
+
+    monkeypatch.setattr(runner, "keep_report", keep_slowly)
+    with serving(**settings_of(folder)) as service:
+        job_id = upload_job(service, "quick")
+        service.wait_for(entered.is_set, "the job's process has ended")
+        threading.Timer(0.5, go_on.set).start()
+    with serving(**settings_of(folder, max_jobs=0)) as service:
+        job = look(service, job_id)
+        assert (job["state"], job["starts"], job["summary"]) == ("succeeded", 1, {"items": 3, "snapshot": 1})
+        assert job["report"] == f"/jobs/{job_id}/report"
+        assert service.get(f"/uploads/{job['options']['upload']}").status_code == 404
+
+
+def test_a_job_whose_service_was_killed_before_its_result_was_stored_is_run_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = threading.Event()
+
+    async def die(*_arguments: object) -> None:
+        killed.set()
+        raise RuntimeError("killed")
+
+    with serving(**settings_of(folder)) as service, monkeypatch.context() as patch:
+        patch.setattr(runner.JobRunner, "_finish", die)
+        job_id = upload_job(service, "quick")
+        service.wait_for(killed.is_set, "the job's process has ended")
+    monkeypatch.setattr(runner, "_ABANDONED_SECONDS", 0.3)
+    with serving(**settings_of(folder)) as service:
+        job = ended(service, job_id)
+        assert (job["state"], job["problem"], job["starts"]) == ("succeeded", None, 2)
 
 
 def make_collection(service: Service, name: str) -> None:
