@@ -66,8 +66,10 @@ def index_command_of(work: JobWork) -> JobCommand:
     )
     words += [*(["--add"] if options.mode is IndexMode.ADD else []), *_agreements(options)]
     upload = None if options.upload is None else work.uploads.get(options.upload)
-    shown = upload.filename if upload is not None else options.path or ""
-    command = JobCommand(words, {str(source): shown})
+    # The end of a path is enough for whoever sent it, and all that others may read.
+    names = {str(source): source.name if upload is None else upload.filename, root or "": Path(root or "").name}
+    hidden = {path: name for path, name in names.items() if name}
+    command = JobCommand(words, hidden)
     if upload is None:
         return command
     if options.mode is IndexMode.REPLACE:

@@ -29,7 +29,7 @@ from service.http.problems import detail_of
 from service.indexer_process import IndexerProcess, indexer_command, indexer_environment
 from service.jobs.job_events import GOOD_CODES, JobEvents
 from service.jobs.job_queue import JobQueue
-from service.jobs.kinds import KINDS, JobKind, validate_options
+from service.jobs.kinds import KINDS, JobKind, options_by_flag, validate_options
 from service.jobs.reports import keep_report
 from service.jobs.upload_store import UploadStore
 from service.jobs.work import JobCommand, JobWork
@@ -206,7 +206,7 @@ class JobRunner:
     async def _run(self, record: JobRecord) -> None:
         """Run a claimed job to its end."""
         kind, folder = KINDS[record.kind], self.folder / record.id
-        run = _Run(record, JobEvents(record.collection, {}))
+        run = _Run(record, JobEvents(record.collection, {}, {}))
         beat = asyncio.create_task(self._report_progress(run))
         try:
             try:
@@ -227,7 +227,7 @@ class JobRunner:
             work = self._work(record.collection, record.kind, record.options, folder)
             await asyncio.to_thread(_make_empty, folder)
             run.command = await asyncio.to_thread(kind.command, work)
-            run.events = JobEvents(record.collection, self._hidden(run.command))
+            run.events = JobEvents(record.collection, self._hidden(run.command), options_by_flag(kind))
             run.exit_code = await self._run_process(run, run.command)
         except Exception as error:  # noqa: BLE001  # the job ends with it
             return _failed(record, error)

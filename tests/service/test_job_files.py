@@ -12,12 +12,13 @@ import pytest
 
 from lookalike.collection.layout import MANIFEST, CollectionLayout
 from service.jobs.job_events import JobEvents
+from service.jobs.kinds import KINDS, options_by_flag
 from service.jobs.reports import ROWS_FILE, ReportForm, csv_report, json_report, keep_report
 from service.jobs.stored_sources import StoredSources
 
 
 def events(**hidden: str) -> JobEvents:
-    return JobEvents("shop", {path: words for words, path in hidden.items()})
+    return JobEvents("shop", {path: words for words, path in hidden.items()}, options_by_flag(KINDS["index"]))
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:
@@ -113,6 +114,29 @@ def test_a_message_names_options_of_a_job_and_no_path_of_the_server() -> None:
     assert (
         said.translate("/srv/data/catalogue.db: agree with --reencode") == "DATA/catalogue.db: agree with reencode=true"
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "detail"),
+    [
+        ("index", "name it with --source-encoding, such as cp932", "name it with source_encoding, such as cp932"),
+        ("index", "To empty it, say --allow-empty", "To empty it, say allow_empty=true"),
+        ("calibrate", "ask for less with --precision, or use --pairs", "ask for less with precision, or use --pairs"),
+        (
+            "calibrate",
+            "run `python -m indexer calibrate --collection shop --labels-from-folders`, else name one with --label",
+            "send the job again with labels_from_folders=true, else name one with label",
+        ),
+        (
+            "reindex",
+            "run `python -m indexer rollback --collection shop --encoder x` on the server",
+            "run `python -m indexer rollback --collection shop --encoder x` on the server",
+        ),
+    ],
+)
+def test_flags_of_a_message_are_fields_of_the_job(kind: str, message: str, detail: str) -> None:
+    said = JobEvents("shop", {}, options_by_flag(KINDS[kind]))
+    assert said.translate(message) == detail
 
 
 class Shelf:
