@@ -45,6 +45,11 @@ class Places:
         return self.database_url or self.data.absolute() / "catalogue.db"
 
     @property
+    def has_catalogue(self) -> bool:
+        """Whether there can be anything in the catalogue: false as long as its SQLite file does not exist."""
+        return isinstance(self.catalogue, str) or self.catalogue.exists()
+
+    @property
     def encoders_dir(self) -> Path:
         """Folder of installed encoder weights."""
         return self.encoders or cache_folder() / "encoders"

@@ -168,7 +168,7 @@ def open_catalogue(places: Places, *, collection: str | None = None) -> Catalogu
     With ``collection`` named, a catalogue that does not exist yet is not made: it cannot have that collection, and
     CollectionNotFoundError is raised.
     """
-    if collection is not None and places.database_url is None and not (places.data / "catalogue.db").exists():
+    if collection is not None and not places.has_catalogue:
         raise CollectionNotFoundError(
             f"no collection is called {collection!r}: nothing has been indexed into {places.data} yet",
             subject=collection,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
 
-from service.indexer_process import indexer_command, indexer_environment
+from service.indexer_process import IndexerProcess, indexer_command, indexer_environment
+from service.loop_guard import LoopGuard
 from service.settings import Settings
 from service.snapshots import Snapshots
 
@@ -26,6 +26,7 @@ class Folding:
     """Starts ``python -m indexer fold`` for collections; methods are for the event loop's thread."""
 
     def __init__(self, settings: Settings, snapshots: Snapshots) -> None:
+        self.guard = LoopGuard("folding live changes")
         self._settings = settings
         self._snapshots = snapshots
         self._first_seen: dict[str, float] = {}
@@ -36,9 +37,10 @@ class Folding:
         """Fold what is due, until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            for name in self._snapshots.names():
-                if self._is_due(name):
-                    await self.fold(name)
+            with self.guard:
+                for name in self._snapshots.names():
+                    if self._is_due(name):
+                        await self.fold(name)
 
     async def fold(self, name: str) -> bool:
         """Fold a collection's changes in; whether that was done. A caller that is cancelled does not end it."""
@@ -68,37 +70,29 @@ class Folding:
         return (is_many or is_old) and now >= self._not_before.get(name, 0.0)
 
     async def _run(self, name: str) -> bool:
+        self._not_before[name] = time.monotonic() + _RETRY_SECONDS
         try:
             problem = await self._run_process(name)
         except OSError as error:  # such as no memory for another process
             problem = str(error)
         self._first_seen.pop(name, None)
         if problem is not None:
-            self._not_before[name] = time.monotonic() + _RETRY_SECONDS
             _LOG.warning("changes not folded in", extra={"collection": name, "why": problem})
             return False
+        del self._not_before[name]
         await self._snapshots.poll(name)
         return True
 
     async def _run_process(self, name: str) -> str | None:
         """Fold in a process of its own; why that failed, None if it did not."""
-        process = await asyncio.create_subprocess_exec(
-            *indexer_command("fold", "--collection", name, "--data", str(self._settings.places.data)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env=indexer_environment(self._settings.places),
-        )
+        places, problem = self._settings.places, None
+        words = indexer_command("fold", "--collection", name, "--data", str(places.data), "--json")
+        process = await IndexerProcess.start(words, indexer_environment(places))
         try:
-            # Its standard input stays open: it ends when that is closed.
-            assert process.stderr is not None
-            errors = await process.stderr.read()
-            await process.wait()
+            async for event in process.events():
+                if event.get("event") == "error":
+                    problem = str(event.get("message"))
+            code = await process.wait()
         finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.terminate()
-                await process.wait()
-        if not process.returncode:
-            return None
-        return " ".join(errors.decode(errors="replace").strip().splitlines()[-1:])
+            await process.stop()
+        return None if code == 0 else problem or process.last_words or f"exit code {code}"

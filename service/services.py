@@ -118,6 +118,10 @@ class Services:
         sentences = [] if self.problem is None else [f"encoder: {self.problem.code}"]
         if self._background.done():
             sentences.append("the service no longer polls for new snapshots; restart it")
+        guards = (self.snapshots.guard, self.folding.guard, self.jobs.guard)
+        sentences += [
+            f"{guard.work} fails, and is tried again; the log has why" for guard in guards if guard.is_failing
+        ]
         return sentences
 
     async def search_in_thread(self, work: Callable[..., T], *arguments: object) -> T:
@@ -139,6 +143,17 @@ class Services:
         self.encoders.close()
 
     async def _run(self) -> None:
+        try:
+            await self._start()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.snapshots.poll_forever())
+                tasks.create_task(self.folding.run_forever())
+                tasks.create_task(self.jobs.run_forever())
+        except Exception:
+            _LOG.exception("polling for new snapshots stopped")
+            raise
+
+    async def _start(self) -> None:
         begin = time.perf_counter()
         try:
             self.encoder = await self.encoders.get(EncoderRequest(default_encoder()), pinned=True)
@@ -147,17 +162,9 @@ class Services:
             self.problem = error
             _LOG.error("encoder refused", extra={"code": error.code, "why": error.message})
         self.metrics.operator.set(await asyncio.to_thread(_operator_serves))
-        try:
-            await self.snapshots.poll_all()
-            self._startup_done.set()
-            _LOG.info("started", extra={"seconds": round(time.perf_counter() - begin, 2)})
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.snapshots.poll_forever())
-                tasks.create_task(self.folding.run_forever())
-                tasks.create_task(self.jobs.run_forever())
-        except Exception:
-            _LOG.exception("polling for new snapshots stopped")
-            raise
+        await self.snapshots.poll_all()
+        self._startup_done.set()
+        _LOG.info("started", extra={"seconds": round(time.perf_counter() - begin, 2)})
 
 
 def find_operator_status() -> OperatorStatus | None:

@@ -32,6 +32,7 @@ from lookalike.options import Places
 from service.access import current_access
 from service.errors import FieldInvalidError
 from service.inference.encoder_pool import EncoderPool
+from service.loop_guard import LoopGuard
 from service.open_snapshot import OpenSnapshot
 from service.telemetry.metrics import Metrics
 
@@ -78,6 +79,7 @@ class _Slot:
     attempt_time: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     live_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    live_guard: LoopGuard = field(default_factory=lambda: LoopGuard("taking up live changes"))
 
 
 class Snapshots:
@@ -87,6 +89,7 @@ class Snapshots:
         self._places = places
         self._encoders = encoders
         self._metrics = metrics
+        self.guard = LoopGuard("polling for new snapshots")
         self._slots: dict[str, _Slot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="open")
@@ -143,18 +146,21 @@ class Snapshots:
         """
         current_access.get().require(name)
         if name not in self._slots:
-            await self._run_detached(self._poll(name))
+            await self.run_to_end(self._poll(name))
         if name not in self._slots:
             raise self._not_found(name)
         return CollectionLayout.of(self._places.collections_dir, name)
 
     async def run_to_end(self, work: Coroutine[None, None, None]) -> None:
         """Await work that goes on if the caller is cancelled, and that ends before everything is closed."""
-        await self._run_detached(work)
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.shield(task)
 
     async def poll(self, name: str) -> None:
         """Make the newest snapshot of a collection the current one, if its files have changed."""
-        await self._run_detached(self._poll(name))
+        await self.run_to_end(self._poll(name))
 
     async def refresh(self, name: str) -> None:
         """Make the newest snapshot of a collection the current one.
@@ -162,7 +168,7 @@ class Snapshots:
         Raises ForbiddenError for a collection that the request at hand may not use, and the error of opening it.
         """
         current_access.get().require(name)
-        await self._run_detached(self._poll(name, force=True))
+        await self.run_to_end(self._poll(name, force=True))
         await self.take_changes(name)
         slot = self._slots.get(name)
         if slot is not None and slot.problem is not None:
@@ -181,6 +187,7 @@ class Snapshots:
 
         While the data folder cannot be read, the current snapshots stay open.
         """
+        previous = set(self._slots)  # before the disk is listed: a collection that comes meanwhile stays
         try:
             names = await self._in_thread(self._names_on_disk)
         except OSError as error:
@@ -188,18 +195,19 @@ class Snapshots:
             return
         for name in names:
             await self._poll(name)
-            with suppress(CatalogueError):  # it is asked again at the next poll
-                await self.take_changes(name)
-        for name in set(self._slots) - set(names):
-            slot = self._slots.pop(name)
-            self._metrics.remove_snapshot(name)
-            await self._retire(slot.current)
+            slot = self._slots.get(name)
+            if slot is not None:
+                with slot.live_guard, suppress(CatalogueError):  # it is asked again at the next poll
+                    await self.take_changes(name)
+        for name in previous - set(names):
+            await self.run_to_end(self._remove(name))
 
     async def poll_forever(self) -> None:
         """Poll for new snapshots until cancelled."""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
-            await self.poll_all()
+            with self.guard:
+                await self.poll_all()
 
     async def close(self) -> None:
         """Close everything."""
@@ -227,7 +235,7 @@ class Snapshots:
     async def _find(self, name: str) -> OpenSnapshot:
         slot = self._slots.get(name)
         if slot is None or slot.current is None:
-            await self._run_detached(self._poll(name))
+            await self.run_to_end(self._poll(name))
             slot = self._slots.get(name)
         if slot is None:
             raise self._not_found(name)
@@ -251,6 +259,8 @@ class Snapshots:
             return
         slot = self._slots.setdefault(name, _Slot())
         async with slot.lock:
+            if self._slots.get(name) is not slot:
+                return  # the collection was removed meanwhile: nobody would close what is opened here
             try:
                 await self._poll_slot(slot, name, force=force)
             except LookalikeError as error:
@@ -261,6 +271,19 @@ class Snapshots:
                 self._record_failure(
                     slot, name, SnapshotDamagedError(f"{name!r} cannot be opened: {error}", subject=name)
                 )
+
+    async def _remove(self, name: str) -> None:
+        """Close a collection that no longer exists, unless another poll has done so."""
+        slot = self._slots.get(name)
+        if slot is None:
+            return
+        async with slot.lock, slot.live_lock:
+            if self._slots.get(name) is not slot:
+                return
+            del self._slots[name]
+            last, slot.current = slot.current, None
+        self._metrics.remove_snapshot(name)
+        await self._retire(last)
 
     async def _poll_slot(self, slot: _Slot, name: str, *, force: bool) -> None:
         now = asyncio.get_running_loop().time()
@@ -369,13 +392,6 @@ class Snapshots:
                 stat = path.stat()
                 stamps.append((path.name, stat.st_ino, stat.st_mtime_ns, stat.st_size))
         return tuple(stamps)
-
-    async def _run_detached(self, work: Coroutine[None, None, None]) -> None:
-        """Await work that goes on if the caller is cancelled."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        await asyncio.shield(task)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)

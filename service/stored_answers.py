@@ -25,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 LEASE_SECONDS = 30.0
 """Seconds after which a request is worked on anew if the process that worked on it has died."""
 _PRUNE_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+"""Seconds that work has to end when the service stops."""
 T = TypeVar("T")
 
 
@@ -74,8 +76,12 @@ class StoredAnswers:
         return task
 
     async def close(self) -> None:
-        """Wait for what is being done, and close the catalogue."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Wait for what is being done, cancel what takes too long, and close the catalogue."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_STOP_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         self._thread.shutdown(wait=True)
         if self._catalogue is not None:
             self._catalogue.close()

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import typer
@@ -120,7 +119,7 @@ def _memory(_session: Session) -> str:
 
 
 def _snapshots(session: Session) -> str:
-    if session.places.database_url is None and not Path(session.places.data / "catalogue.db").exists():
+    if not session.places.has_catalogue:
         return "no collection yet"
     with session.catalogue() as catalogue:
         records = catalogue.collections()

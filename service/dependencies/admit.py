@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -13,6 +13,17 @@ from service.http.forms import Form, read_form
 from service.services import Services
 
 F = TypeVar("F", bound=Form)
+
+
+@contextmanager
+def admit(request: Request, services: Services) -> Iterator[None]:
+    """A permit for a request without a body, while the caller works; raises OverloadedError if all are taken.
+
+    The permits of a request are on ``request.state.permits``: work that outlives the request takes them over.
+    """
+    with _permits(request) as permits:
+        permits.enter_context(services.admission.permit())
+        yield
 
 
 @asynccontextmanager
@@ -28,7 +39,15 @@ async def admit_form(
     settings = services.settings
     services.admission.check(pictures)
     max_bytes = largest_body(request, pictures * settings.limits.max_bytes)
-    with services.uploads.permit(min(announced_bytes(request, default=max_bytes), max_bytes)):
+    with _permits(request) as permits:
+        permits.enter_context(services.uploads.permit(min(announced_bytes(request, default=max_bytes), max_bytes)))
         content = await read_form(request, form, max_bytes=max_bytes, timeout=settings.upload_timeout)
-        with services.admission.permit(pictures if weight is None else weight(content)):
-            yield content
+        permits.enter_context(services.admission.permit(pictures if weight is None else weight(content)))
+        yield content
+
+
+@contextmanager
+def _permits(request: Request) -> Iterator[ExitStack]:
+    with ExitStack() as permits:
+        request.state.permits = permits
+        yield permits

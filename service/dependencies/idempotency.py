@@ -3,22 +3,27 @@
 As the IETF's draft "The Idempotency-Key HTTP Header Field" has it: the first answer is stored, the same request with
 the same key gets it again, another request with this key is refused, and so is the same while the first is worked on.
 
-A route that has this names ``ONCE`` among its dependencies, and makes its response by ``answer_once``.
+A route that has this names ``ONCE`` among its dependencies, takes its permits by ``service.dependencies.admit``, and
+makes its response by ``answer_once``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import re
 import secrets
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
 
 from lookalike.catalogue.idempotency_store import Claim, StoredAnswer
 from lookalike.errors import LookalikeError
+from service.completion import complete
 from service.dependencies.auth import client_digest
 from service.errors import (
     FieldInvalidError,
@@ -28,10 +33,10 @@ from service.errors import (
     UploadError,
 )
 from service.http.disconnect import run_while_connected
-from service.http.middleware import ClientGoneError
 from service.http.problems import problem_response
 from service.services import Services
 
+_LOG = logging.getLogger(__name__)
 HEADER = "idempotency-key"
 REPLAYED = {"Idempotent-Replayed": "true"}
 """The header of an answer that was stored."""
@@ -39,6 +44,7 @@ _KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
 _STORED_HEADERS = ("content-type", "etag", "x-snapshot", "location", "cache-control")
 _TRANSIENT = frozenset({408, 409, 425, 429})
 """Statuses below 500 that say nothing of the request itself: it may be sent again a moment later."""
+_REFUSALS = (LookalikeError, RequestError, UploadError)
 Work = Callable[[], Coroutine[Any, Any, Response]]
 
 
@@ -82,9 +88,10 @@ async def answer_once(
 ) -> Response:
     """The response that ``work`` makes, or that it made when this request was sent before with its Idempotency-Key.
 
-    Without a key the work ends when the client leaves; with one it goes on, since its client may ask again. It ends
-    after ``timeout`` seconds. ``body_digest`` is called in a thread: a digest of all that the request's body says.
-    Raises IdempotencyMismatchError, IdempotencyRunningError, and what the work raises.
+    Without a key the work ends when the client leaves, or after ``timeout`` seconds. With one it goes on to its end,
+    since its client may ask again, and keeps the request's permits until then. ``body_digest`` is called in a thread: a
+    digest of all that the request's body says. Raises IdempotencyMismatchError, IdempotencyRunningError, and what the
+    work raises.
     """
     key: str | None = request.state.idempotency_key
     if key is None:
@@ -111,18 +118,25 @@ async def answer_once(
 async def _work_and_store(request: Request, services: Services, work: Work, digest: str, owner: str) -> Response:
     answers = services.stored_answers
     renewal = asyncio.create_task(answers.renew_forever(digest, owner))
-    answer: StoredAnswer | None = None
     try:
-        response = await work()
-        answer = _stored_answer(response)
+        try:
+            response = await work()
+        except Exception as error:
+            # A cancellation is no Exception: the service stops, and a thread may still be at the work, so the key
+            # stays claimed until its lease ends.
+            await complete(answers.finish(digest, owner, _stored_problem(request, error)))
+            raise
+        await complete(answers.finish(digest, owner, _stored_answer(response)))
         return response
-    except (LookalikeError, RequestError, UploadError) as error:
-        path, request_id = request.url.path, request.state.request_id
-        answer = _stored_answer(problem_response(error, path=path, request_id=request_id))
-        raise
     finally:
         renewal.cancel()
-        await answers.finish(digest, owner, answer)
+
+
+def _stored_problem(request: Request, error: Exception) -> StoredAnswer | None:
+    """What is stored of a refusal; None for a defect."""
+    if not isinstance(error, _REFUSALS):
+        return None
+    return _stored_answer(problem_response(error, path=request.url.path, request_id=request.state.request_id))
 
 
 def _stored_answer(response: Response) -> StoredAnswer | None:
@@ -134,20 +148,24 @@ def _stored_answer(response: Response) -> StoredAnswer | None:
 
 
 async def _wait(request: Request, task: asyncio.Task[Response], timeout: float | None) -> Response:
-    """The result of a task that is cancelled when its time is over, and not when its client leaves."""
+    """The result of a task that goes on, with the request's permits, when its client leaves or the time is over."""
 
     async def wait() -> Response:
         return await asyncio.shield(task)
 
     try:
         return await wait() if timeout is None else await run_while_connected(request, wait(), timeout=timeout)
-    except ClientGoneError:
-        # What it holds, such as the memory of its picture, it holds until the work is done.
-        await asyncio.wait({task}, timeout=timeout)
-        raise
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        if not task.done():
+            task.add_done_callback(partial(_end_detached, request.state.permits.pop_all()))
+
+
+def _end_detached(permits: ExitStack, task: asyncio.Task[Response]) -> None:
+    """Free the permits of work whose request has ended, and log a defect, which nobody else does."""
+    permits.close()
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, _REFUSALS):
+        _LOG.error("failed", exc_info=error, extra={"error": type(error).__name__})
 
 
 def _digest_request(request: Request, body_digest: Callable[[], str]) -> str:

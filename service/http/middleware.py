@@ -37,7 +37,7 @@ _USED_HEADERS = frozenset({b"x-request-id", b"host", b"sec-fetch-site", b"author
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_PARAMETERS = 64
 """How many parameters a query string may have, unknown ones included."""
-_RAW_PATH_PREFIX = "/collections/"
+_RAW_PATH_PREFIXES = ("/collections/", "/uploads/")
 _CLIENT_GONE = 499
 _WITHOUT_KEYS = Grant(KeyScope.WRITE)
 
@@ -199,8 +199,9 @@ def _inner_scope(scope: Scope, request_id: str, root_path: str) -> Scope:
 
     A proxy may have taken that off, or not: either is answered.
 
-    Keys of items may contain slashes, which stand percent-encoded in a path: below /collections/ the path stays as
-    it was sent, and each part is decoded by itself. HEAD is answered as GET, whose body the server leaves out.
+    Keys of items may contain slashes, which stand percent-encoded in a path, and names of uploaded files anything:
+    below /collections/ and /uploads/ the path stays as it was sent, and each part is decoded by itself. HEAD is
+    answered as GET, whose body the server leaves out.
     """
     state = {**scope.get("state", {}), "request_id": request_id, "method": _method(scope["method"])}
     inner = {**scope, "state": state, "root_path": root_path}
@@ -209,7 +210,7 @@ def _inner_scope(scope: Scope, request_id: str, root_path: str) -> Scope:
     path, raw = scope["path"], (scope.get("raw_path") or b"").partition(b"?")[0].decode("latin-1")
     if root_path and (path == root_path or path.startswith(f"{root_path}/")):
         path, raw = path[len(root_path) :], raw.removeprefix(root_path)
-    inner["path"] = root_path + (raw if raw.startswith(_RAW_PATH_PREFIX) else path)
+    inner["path"] = root_path + (raw if raw.startswith(_RAW_PATH_PREFIXES) else path)
     return inner
 
 

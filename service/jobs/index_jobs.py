@@ -66,9 +66,15 @@ def index_command_of(work: JobWork) -> JobCommand:
     )
     words += [*(["--add"] if options.mode is IndexMode.ADD else []), *_agreements(options)]
     upload = None if options.upload is None else work.uploads.get(options.upload)
-    shown = upload.filename if upload is not None else options.path or ""
-    previous = None if record is None else record.source.location
-    return JobCommand(words, {str(source): shown}, partial(_settle, work, options, source, previous))
+    # The end of a path is enough for whoever sent it, and all that others may read.
+    names = {str(source): source.name if upload is None else upload.filename, root or "": Path(root or "").name}
+    hidden = {path: name for path, name in names.items() if name}
+    command = JobCommand(words, hidden)
+    if upload is None:
+        return command
+    if options.mode is IndexMode.REPLACE:
+        command = replace(command, settle=partial(_settle, work, source))
+    return replace(command, discard=partial(_discard, work, upload.id))
 
 
 def reindex_command_of(work: JobWork) -> JobCommand:
@@ -84,17 +90,16 @@ def reindex_command_of(work: JobWork) -> JobCommand:
     return JobCommand(words, {record.source.location: "the collection's source"})
 
 
-def _settle(work: JobWork, options: IndexOptions, source: Path, previous: str | None, succeeded: bool) -> None:
-    """Remove an upload that was indexed, and archives that are nobody's source any more."""
-    if options.upload is None:
-        return
-    if options.mode is IndexMode.REPLACE:
-        record = work.find_record()
-        current = None if record is None else record.source.location
-        StoredSources(work.layout).settle(source, previous=previous, current=current)
-    if succeeded:
-        with suppress(UploadNotFoundError, UploadLockedError):
-            work.uploads.remove(options.upload)
+def _settle(work: JobWork, source: Path) -> None:
+    """Remove archives that are nobody's source any more."""
+    record = work.find_record()
+    StoredSources(work.layout).settle(source, current=None if record is None else record.source.location)
+
+
+def _discard(work: JobWork, upload_id: str) -> None:
+    """Remove an upload that was indexed."""
+    with suppress(UploadNotFoundError, UploadLockedError):
+        work.uploads.remove(upload_id)
 
 
 def _locate(work: JobWork, options: IndexOptions) -> Path:

@@ -8,19 +8,23 @@ from typing import Any
 
 from service.http.problems import STATUS
 
-_INDEX_AGAIN = re.compile(r"run `python -m indexer index [^`]* --(reencode|allow-removals|allow-empty)`")
-_AGREEMENT = re.compile(r"--(reencode|allow-removals|allow-empty)\b")
+_CLI_WORDS = re.compile(r"(?:run )?`python -m indexer (?P<command>[^`]*)`|--(?P<flag>[a-z]+(?:-[a-z]+)*)\b")
+_FLAG = re.compile(r"--([a-z]+(?:-[a-z]+)*)\b")
 _REJECTED = 3
 GOOD_CODES = (0, _REJECTED)
 """Exit codes of a command that did its work; with the second one, some files could not be used."""
 
 
 class JobEvents:
-    """Collects the events of one process; ``hidden`` has words for paths of the server."""
+    """Collects the events of one process.
 
-    def __init__(self, collection: str, hidden: Mapping[str, str]) -> None:
+    ``hidden`` has words for paths of the server, ``options`` the fields of the job by the flags that stand for them.
+    """
+
+    def __init__(self, collection: str, hidden: Mapping[str, str], options: Mapping[str, str]) -> None:
         self._prefix = re.compile(rf"{re.escape(collection)}[:,] ")
         self._hidden = hidden
+        self._options = options
         self.progress: dict[str, Any] = {}
         self.answer: dict[str, Any] = {}
         self.report_path: str | None = None
@@ -63,9 +67,12 @@ class JobEvents:
         """A message of the command without paths of the server, and with options of a job in place of its flags."""
         for path in sorted(self._hidden, key=len, reverse=True):
             message = message.replace(path, self._hidden[path])
-        message = _INDEX_AGAIN.sub(lambda flag: f"send the job again with {_option(flag)}", message)
-        return _AGREEMENT.sub(_option, message)
+        return _CLI_WORDS.sub(self._translate_words, message)
 
-
-def _option(flag: re.Match[str]) -> str:
-    return f"{flag[1].replace('-', '_')}=true"
+    def _translate_words(self, words: re.Match[str]) -> str:
+        """A flag as the job's field; a command that differs from the job by agreements as the job sent again."""
+        if words["command"] is None:
+            return self._options.get(words["flag"], words[0])
+        fields = [self._options.get(flag, "") for flag in _FLAG.findall(words["command"])]
+        agreements = [field for field in fields if "=" in field]
+        return f"send the job again with {' and '.join(agreements)}" if agreements else words[0]

@@ -28,10 +28,11 @@ class JobQueue:
 
     async def look(self, work: Callable[[JobStore], T]) -> T | None:
         """The same, but where there is no catalogue there are no jobs: None."""
-        is_catalogue_file = self._store is None and self._places.database_url is None
-        if is_catalogue_file and not await asyncio.to_thread((self._places.data / "catalogue.db").exists):
-            return None
-        return await self.call(work)
+
+        def look() -> T | None:
+            return work(self._open()) if self._store is not None or self._places.has_catalogue else None
+
+        return await asyncio.to_thread(look)
 
     def close(self) -> None:
         """Close all connections."""

@@ -42,6 +42,14 @@ class JobKind:
     report: ReportForm
 
 
+def options_by_flag(kind: JobKind) -> dict[str, str]:
+    """How a job says what each flag of its command says, by the flag without its hyphens in front."""
+    fields = kind.options.model_fields
+    return {
+        name.replace("_", "-"): f"{name}=true" if field.annotation is bool else name for name, field in fields.items()
+    }
+
+
 def _needs_collection(work: JobWork) -> None:
     work.require_collection()
 

@@ -23,16 +23,17 @@ from typing import Any
 
 from lookalike.catalogue.job_store import JobRecord, JobResult, JobState, JobStore, RunningJob, Signal
 from lookalike.errors import LookalikeError
+from service.completion import complete
 from service.errors import JobAbandonedError, JobFailedError, OverloadedError, RequestError
 from service.http.problems import detail_of
-from service.indexer_process import indexer_command, indexer_environment
+from service.indexer_process import IndexerProcess, indexer_command, indexer_environment
 from service.jobs.job_events import GOOD_CODES, JobEvents
 from service.jobs.job_queue import JobQueue
-from service.jobs.kinds import KINDS, JobKind, validate_options
-from service.jobs.process import IndexerProcess
+from service.jobs.kinds import KINDS, JobKind, options_by_flag, validate_options
 from service.jobs.reports import keep_report
 from service.jobs.upload_store import UploadStore
 from service.jobs.work import JobCommand, JobWork
+from service.loop_guard import LoopGuard
 from service.settings import Settings
 from service.snapshots import Snapshots
 
@@ -64,7 +65,9 @@ class _Run:
 
     record: JobRecord
     events: JobEvents
+    command: JobCommand | None = None
     process: IndexerProcess | None = None
+    exit_code: int = -1
     is_cancelled: bool = False
     is_lost: bool = False
 
@@ -76,6 +79,7 @@ class JobRunner:
         self._settings = settings
         self._snapshots = snapshots
         self._uploads = uploads
+        self.guard = LoopGuard("looking for jobs")
         self.queue = JobQueue(settings.places)
         self.is_stopping = asyncio.Event()
         self._owner = f"{socket.gethostname()[:32]}:{os.getpid()}:{secrets.token_hex(8)}"
@@ -122,13 +126,14 @@ class JobRunner:
     async def run_forever(self) -> None:
         """Run what is queued, until cancelled."""
         while True:
-            try:
-                await self._look()
-                self._is_reported = False
-            except LookalikeError as error:  # such as a database that cannot be reached: it is tried again
-                if not self._is_reported:
-                    _LOG.warning("jobs not looked for", extra={"code": error.code, "why": error.message})
-                self._is_reported = True
+            with self.guard:
+                try:
+                    await self._look()
+                    self._is_reported = False
+                except LookalikeError as error:  # such as a database that cannot be reached: it is tried again
+                    if not self._is_reported:
+                        _LOG.warning("jobs not looked for", extra={"code": error.code, "why": error.message})
+                    self._is_reported = True
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await self._wake.wait()
@@ -201,58 +206,66 @@ class JobRunner:
     async def _run(self, record: JobRecord) -> None:
         """Run a claimed job to its end."""
         kind, folder = KINDS[record.kind], self.folder / record.id
-        run = _Run(record, JobEvents(record.collection, {}))
+        run = _Run(record, JobEvents(record.collection, {}, {}))
         beat = asyncio.create_task(self._report_progress(run))
         try:
             try:
-                result = await self._work_on(run, kind, folder)
-            except Exception:  # noqa: BLE001  # it is logged with its trace, and the job ends with it
-                _LOG.exception("job failed", extra={"job": record.id})
-                detail = "the service could not run the job; its log has why"
-                result = JobResult(JobState.FAILED, {"code": JobFailedError.code, "detail": detail})
-            if result is not None and not run.is_lost:
-                await self._finish(record, replace(result, progress=run.events.progress))
-        except asyncio.CancelledError:
-            await self._store(lambda store: store.requeue(record.id, self._owner, progress=run.events.progress))
-            raise
+                failure = await self._run_command(run, kind, folder)
+            except asyncio.CancelledError:
+                await complete(self._put_back(run))
+                raise
+            # A service that stops waits for this: to run the job again would report on another run, or find no upload.
+            await complete(self._conclude(run, kind, folder, failure))
         finally:
             beat.cancel()
             await asyncio.gather(beat, return_exceptions=True)
 
-    async def _work_on(self, run: _Run, kind: JobKind, folder: Path) -> JobResult | None:
-        """How the job ended; None if it is queued again, or no longer this process's."""
+    async def _run_command(self, run: _Run, kind: JobKind, folder: Path) -> JobResult | None:
+        """Run the job's process to its end; how the job failed if that was not possible."""
         record = run.record
-        command: JobCommand | None = None
-        succeeded = False
         try:
             work = self._work(record.collection, record.kind, record.options, folder)
             await asyncio.to_thread(_make_empty, folder)
-            command = await asyncio.to_thread(kind.command, work)
-            run.events = JobEvents(record.collection, self._hidden(command))
-            code = await self._run_process(run, command)
-            if run.is_lost:
-                return None
-            succeeded = code in GOOD_CODES and bool(run.events.answer)
-            if not succeeded and not run.is_cancelled and await self._waits(run):
-                return None
-            return await self._result(run, kind, folder, succeeded=succeeded, code=code)
-        except (LookalikeError, RequestError) as error:
-            return JobResult(JobState.FAILED, {"code": error.code, "detail": detail_of(error)})
-        except OSError as error:  # such as no memory for another process
-            _LOG.warning("job not started", extra={"job": record.id, "why": str(error)})
-            detail = "the job's process could not be started; the service's log has why"
-            return JobResult(JobState.FAILED, {"code": JobFailedError.code, "detail": detail})
-        finally:
-            # Who has taken the job over uses the same files.
-            if command is not None and command.settle is not None and not run.is_lost:
-                await self._settle(record, command.settle, succeeded=succeeded)
+            run.command = await asyncio.to_thread(kind.command, work)
+            run.events = JobEvents(record.collection, self._hidden(run.command), options_by_flag(kind))
+            run.exit_code = await self._run_process(run, run.command)
+        except Exception as error:  # noqa: BLE001  # the job ends with it
+            return _failed(record, error)
+        return None
 
-    async def _settle(self, record: JobRecord, settle: Callable[[bool], None], *, succeeded: bool) -> None:
+    async def _conclude(self, run: _Run, kind: JobKind, folder: Path, failure: JobResult | None) -> None:
+        """Store how the job ended, and clean up, unless it is another process's, which uses the same files."""
+        if run.is_lost:
+            return
+        command, succeeded = run.command, failure is None and run.exit_code in GOOD_CODES and bool(run.events.answer)
+        try:
+            # While the job is the collection's only one, as the next one may be of the same archive.
+            await self._clean_up(run, None if command is None else command.settle)
+            if failure is None and not succeeded and not run.is_cancelled and await self._waits(run):
+                return
+            result = failure or await self._result(run, kind, folder, succeeded=succeeded)
+        except Exception as error:  # noqa: BLE001  # the job ends with it
+            result = _failed(run.record, error)
+        if not run.is_lost:
+            await self._finish(run.record, replace(result, progress=run.events.progress))
+            # Not before: a job that is begun again, because its service was killed, needs its upload again.
+            if command is not None and result.state is JobState.SUCCEEDED:
+                await self._clean_up(run, command.discard)
+
+    async def _put_back(self, run: _Run) -> None:
+        """Queue the job of a service that stops again."""
+        if not run.is_lost:
+            await self._clean_up(run, None if run.command is None else run.command.settle)
+            requeue = partial(JobStore.requeue, job_id=run.record.id, owner=self._owner, progress=run.events.progress)
+            await self._store(requeue)
+
+    async def _clean_up(self, run: _Run, work: Callable[[], None] | None) -> None:
         """Clean up after a job's process; a failure leaves files behind, and the job ends as it did."""
         try:
-            await asyncio.to_thread(settle, succeeded)
+            if work is not None:
+                await asyncio.to_thread(work)
         except (LookalikeError, OSError) as error:
-            _LOG.warning("job not cleaned up", extra={"job": record.id, "why": str(error)})
+            _LOG.warning("job not cleaned up", extra={"job": run.record.id, "why": str(error)})
 
     async def _run_process(self, run: _Run, command: JobCommand) -> int:
         data = str(self._settings.places.data)
@@ -279,8 +292,8 @@ class JobRunner:
         await self._store(lambda store: store.requeue(record.id, self._owner, not_before=not_before, progress=progress))
         return True
 
-    async def _result(self, run: _Run, kind: JobKind, folder: Path, *, succeeded: bool, code: int) -> JobResult:
-        events, record = run.events, run.record
+    async def _result(self, run: _Run, kind: JobKind, folder: Path, *, succeeded: bool) -> JobResult:
+        events, record, code = run.events, run.record, run.exit_code
         has_report = await asyncio.to_thread(keep_report, folder, kind.report, events)
         if succeeded:
             await self._snapshots.poll(record.collection)
@@ -303,8 +316,9 @@ class JobRunner:
 
     async def _report_progress(self, run: _Run) -> None:
         """Say every second that the job is alive, and stop it when it is cancelled, or another process's."""
+        guard = LoopGuard("reporting how far a job is")
         while True:
-            with suppress(LookalikeError):  # a database that is locked for a while
+            with guard, suppress(LookalikeError):  # a database that is locked for a while
                 progress = run.events.progress
                 report = partial(JobStore.report_progress, job_id=run.record.id, owner=self._owner, progress=progress)
                 signal = await self.queue.call(report)
@@ -334,6 +348,19 @@ class JobRunner:
     def _work(self, collection: str, kind: str, options: Mapping[str, Any], folder: Path) -> JobWork:
         form = validate_options(kind, options)
         return JobWork(self._settings, self._uploads, collection, form, folder.absolute())
+
+
+def _failed(record: JobRecord, error: Exception) -> JobResult:
+    """The end of a job that the service could not run; its log has what is nobody else's business."""
+    if isinstance(error, (LookalikeError, RequestError)):
+        return JobResult(JobState.FAILED, {"code": error.code, "detail": detail_of(error)})
+    if isinstance(error, OSError):  # such as no memory for another process
+        _LOG.warning("job not started", extra={"job": record.id, "why": str(error)})
+        detail = "the job's process could not be started; the service's log has why"
+    else:
+        _LOG.error("job failed", exc_info=error, extra={"job": record.id})
+        detail = "the service could not run the job; its log has why"
+    return JobResult(JobState.FAILED, {"code": JobFailedError.code, "detail": detail})
 
 
 def _make_empty(folder: Path) -> None:

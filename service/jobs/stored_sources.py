@@ -7,14 +7,18 @@ snapshots from before, so that a rollback to one of them can be mended with the 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from lookalike.collection.layout import CollectionLayout
 from lookalike.storage import disk_errors, sha256_file, sync_folder, write_atomically
 
+_LOG = logging.getLogger(__name__)
 _REPLACED = "replaced.json"
 """By the name of an archive the first snapshot that was made of a later one."""
 _DIGITS = 32
@@ -37,21 +41,24 @@ class StoredSources:
                 sync_folder(self._folder)
         return stored
 
-    def settle(self, used: Path, *, previous: str | None, current: str | None) -> None:
+    def settle(self, used: Path, *, current: str | None) -> None:
         """Remove what no longer is needed after a run over the archive ``used``, whether it went well or not.
 
-        ``previous`` and ``current`` are the collection's source before and after. Of a collection that was deleted
-        meanwhile nothing is left to remove.
+        ``current`` is the collection's source after the run. Of a collection that was deleted meanwhile nothing is left
+        to remove.
         """
         if not self._folder.is_dir():
             return
         generations = self._layout.complete_generations()
         with disk_errors(self._folder):
-            replaced = self._replaced()
-            if previous != current and previous is not None and Path(previous).parent == self._folder and generations:
-                replaced.setdefault(Path(previous).name, generations[-1])
-            replaced.pop(Path(current or "").name, None)
-            if str(used) != current and used.name not in replaced:
+            replaced = self._read_replaced()
+            others = {path.name for path in self._folder.iterdir()} - {_REPLACED, Path(current or "").name}
+            # Where the list is damaged, an earlier snapshot may have been made of the archive of a failed run, too.
+            former = others if replaced is None else others - {used.name}
+            replaced = {name: generation for name, generation in (replaced or {}).items() if name in others}
+            if generations:
+                replaced = dict.fromkeys(former, generations[-1]) | replaced
+            if used.name in others and used.name not in replaced:
                 used.unlink(missing_ok=True)
             for name, generation in list(replaced.items()):
                 if generations and generations[0] >= generation:
@@ -63,12 +70,17 @@ class StoredSources:
                 with suppress(OSError):  # there is more in it, unless the collection never came to be
                     self._layout.root.rmdir()
 
-    def _replaced(self) -> dict[str, int]:
+    def _read_replaced(self) -> dict[str, int] | None:
+        """The list of replaced archives; None for one that is damaged."""
+        path = self._folder / _REPLACED
         try:
-            replaced: dict[str, int] = json.loads((self._folder / _REPLACED).read_bytes())
-        except (FileNotFoundError, ValueError):
+            return msgspec.json.decode(path.read_bytes(), type=dict[str, int])
+        except FileNotFoundError:
             return {}
-        return replaced
+        except msgspec.DecodeError as error:
+            consequence = "archives stay as long as there are snapshots from before now"
+            _LOG.warning("list damaged", extra={"file": str(path), "why": str(error), "consequence": consequence})
+            return None
 
 
 def _link(upload: Path, stored: Path) -> None:

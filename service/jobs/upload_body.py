@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 
 from lookalike.options import MEBIBYTE
+from service.completion import complete
 from service.errors import BodyTooLargeError, UploadTimeoutError
 from service.http.body import announced_bytes
 from service.jobs.upload_store import UploadFile, UploadInfo
@@ -22,7 +23,7 @@ async def write_body(request: Request, upload: UploadInfo, *, timeout: float) ->
     remaining = upload.length - upload.offset
     if announced_bytes(request, default=0) > remaining:
         raise _too_long(upload)
-    file = await asyncio.to_thread(UploadFile, upload)
+    file = UploadFile(upload)
     pieces: list[bytes] = []
     size = byte_count = 0
     try:
@@ -34,11 +35,12 @@ async def write_body(request: Request, upload: UploadInfo, *, timeout: float) ->
             pieces.append(piece)
             size += len(piece)
             if size >= MEBIBYTE:
-                await asyncio.to_thread(file.write, pieces)
-                pieces, size = [], 0
+                # Given up before they are written: what a failed write has left of them must not be written again.
+                batch, pieces, size = pieces, [], 0
+                await complete(asyncio.to_thread(file.write, batch))
     finally:
-        # Shielded: a client that leaves has sent what it has sent.
-        await asyncio.shield(asyncio.to_thread(_write_last, file, pieces))
+        # A client that leaves has sent what it has sent.
+        await complete(asyncio.to_thread(_write_last, file, pieces))
 
 
 async def _pieces(request: Request, timeout: float) -> AsyncIterator[bytes]:

@@ -178,13 +178,15 @@ class UploadFile:
     """The end of an upload, to which pieces are written; the caller has its lock. Methods may take a while."""
 
     def __init__(self, upload: UploadInfo) -> None:
-        self._file = upload.path.open("ab")
+        # Unbuffered: a buffer keeps what the disk had no room for, and writes it again when it is closed.
+        self._file = upload.path.open("ab", buffering=0)
 
     def write(self, pieces: list[bytes]) -> None:
-        """Append; raises StorageInsufficientError."""
+        """Append; raises StorageInsufficientError, and then the file has as much as there was room for."""
+        remaining = memoryview(b"".join(pieces))
         try:
-            self._file.write(b"".join(pieces))
-            self._file.flush()
+            while remaining:
+                remaining = remaining[self._file.write(remaining) :]
         except OSError as error:
             raise _to_storage_error(error) from error
 

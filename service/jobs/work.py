@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -23,12 +24,13 @@ class JobCommand:
     """Arguments of ``python -m indexer``, without those that say where the data are.
 
     ``hidden`` has words for paths of the server, by which messages name them. ``settle`` is called when the command has
-    ended, with whether it went well.
+    ended, however it did, and must leave what is needed to run it again; ``discard`` when a success has been stored.
     """
 
     arguments: list[str]
     hidden: Mapping[str, str] = field(default_factory=dict)
-    settle: Callable[[bool], None] | None = None
+    settle: Callable[[], None] | None = None
+    discard: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +56,14 @@ class JobWork:
 
     def find_record(self) -> CollectionRecord | None:
         """The collection as the catalogue has it; None if there is none. Raises the catalogue's errors."""
-        places = self.settings.places
-        if places.database_url is None and not (places.data / "catalogue.db").exists():
-            return None
-        catalogue = open_catalogue(places)
         try:
-            records = catalogue.collections()
-        finally:
-            catalogue.close()
-        return next((record for record in records if record.name == self.collection), None)
+            with closing(open_catalogue(self.settings.places, collection=self.collection)) as catalogue:
+                return catalogue.collection(self.collection)
+        except CollectionNotFoundError:
+            return None
 
     def require_collection(self) -> CollectionRecord:
-        """The same; raises CollectionNotFoundError."""
+        """The same; raises CollectionNotFoundError, in words for the client of the service."""
         record = self.find_record()
         if record is None:
             raise CollectionNotFoundError(f"no collection is called {self.collection!r}", subject="collection")

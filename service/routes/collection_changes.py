@@ -17,7 +17,7 @@ from lookalike.errors import CollectionBusyError, CollectionExistsError
 from lookalike.filters.declared_columns import DeclaredColumns
 from lookalike.options import EncoderRequest
 from lookalike.wiring import INDEX_TYPES, default_encoder, open_catalogue
-from service.dependencies.admit import admit_form
+from service.dependencies.admit import admit, admit_form
 from service.dependencies.auth import require
 from service.dependencies.idempotency import ONCE, answer_once
 from service.errors import FieldInvalidError
@@ -57,7 +57,7 @@ async def put_collection(request: Request, services: ServicesDependency, name: N
     """
     check_name(name)
     if not has_body(request):
-        with services.admission.permit():
+        with admit(request, services):
             return await _put_once(request, services, name, CollectionForm())
     async with admit_form(request, services, CollectionForm, pictures=0, weight=lambda _: 1) as form:
         return await _put_once(request, services, name, form)

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from lookalike.collection.item_edit import ItemEdit
-from service.dependencies.admit import admit_form
+from service.dependencies.admit import admit, admit_form
 from service.dependencies.auth import require
 from service.dependencies.idempotency import ONCE, answer_once, no_body
 from service.errors import FieldInvalidError
@@ -50,7 +50,7 @@ async def delete_items(
         at_most=parameters.at_most,
         dry_run=parameters.dry_run,
     )
-    with services.admission.permit():
+    with admit(request, services):
         return await _change(request, services, name, change, no_body)
 
 

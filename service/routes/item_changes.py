@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from lookalike.catalogue.live_changes import ChangeStatus
 from lookalike.collection.item_edit import ItemEdit
 from lookalike.errors import ItemNotFoundError, LookalikeError
-from service.dependencies.admit import admit_form
+from service.dependencies.admit import admit, admit_form
 from service.dependencies.auth import require
 from service.dependencies.idempotency import ONCE, answer_once, no_body
 from service.errors import FieldInvalidError, RequestError, UploadError
@@ -103,7 +103,7 @@ async def delete_item(
     request: Request, services: ServicesDependency, name: Name, key: Key, if_match: IfMatch = None
 ) -> Response:
     """Remove an item; it comes back only if its source changes it, or if it is sent again."""
-    with services.admission.permit():
+    with admit(request, services):
         change = ItemChange(key=key, is_removal=True, if_match=_tags(if_match))
         return await _change_one(request, services, name, change, no_body)
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
+from pathlib import PurePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -41,6 +42,7 @@ from service.settings import Scope
 router = APIRouter(tags=["jobs"], dependencies=READERS, route_class=StrictRoute)
 WRITER = Depends(require(Scope.WRITE))
 _JOB_ID = re.compile(r"[0-9a-f]{16}")
+_SERVER_PATHS = ("path", "images_root")
 _LISTEN_SECONDS = 0.5
 """Seconds between two looks whether a job has gone on."""
 _HEARTBEAT_SECONDS = 15.0
@@ -97,24 +99,26 @@ async def create_job(request: Request, services: ServicesDependency, name: Name)
     """
     async with admit_form(request, services, JobForm, pictures=0, weight=lambda _: 1) as form:
         sent = form.model_dump(exclude_unset=True)
-        work = partial(_submit, services, name, str(sent.pop("kind")), sent)
+        work = partial(_submit, request, services, name, str(sent.pop("kind")), sent)
         timeout = services.settings.request_timeout
         return await answer_once(request, services, work, body_digest=partial(digest_form, form), timeout=timeout)
 
 
 @router.get("/jobs", operation_id="list_jobs", response_model=JobsAnswer)
 async def list_jobs(
+    request: Request,
     services: ServicesDependency,
     limit: Limit = 20,
     cursor: Cursor = None,
     state: GivenState = None,
 ) -> Response:
     """The jobs of all collections, newest first."""
-    return await _list(services, None, limit=limit, cursor=cursor, state=state)
+    return await _list(request, services, None, limit=limit, cursor=cursor, state=state)
 
 
 @router.get("/collections/{name}/jobs", operation_id="list_collection_jobs", response_model=JobsAnswer)
 async def list_collection_jobs(
+    request: Request,
     services: ServicesDependency,
     name: Name,
     limit: Limit = 20,
@@ -122,24 +126,24 @@ async def list_collection_jobs(
     state: GivenState = None,
 ) -> Response:
     """The jobs of a collection, newest first; none for one that there is not."""
-    return await _list(services, name, limit=limit, cursor=cursor, state=state)
+    return await _list(request, services, name, limit=limit, cursor=cursor, state=state)
 
 
 @router.get("/jobs/{job_id}", operation_id="get_job", response_model=JobAnswer)
-async def get_job(services: ServicesDependency, job_id: JobId) -> Response:
+async def get_job(request: Request, services: ServicesDependency, job_id: JobId) -> Response:
     """A job: how far it is, and what came of it."""
-    return json_response(job_answer(await _find(services, job_id)))
+    return json_response(job_answer(request, await _find(services, job_id)))
 
 
 @router.get("/jobs/{job_id}/events", operation_id="follow_job", response_class=StreamingResponse, responses=_EVENTS)
-async def follow_job(services: ServicesDependency, job_id: JobId) -> Response:
+async def follow_job(request: Request, services: ServicesDependency, job_id: JobId) -> Response:
     """The job as server-sent events: now, whenever it has gone on, and at last in its final state, which ends them.
 
     Each event's data is what GET /jobs/{job_id} answers. A client that connects again begins with the job as it is.
     """
     record = await _find(services, job_id)
     services.job_listeners.check()
-    return _EventStream(services, record)
+    return _EventStream(request, services, record)
 
 
 @router.delete(
@@ -148,12 +152,12 @@ async def follow_job(services: ServicesDependency, job_id: JobId) -> Response:
     response_model=JobAnswer,
     dependencies=[WRITER, Depends(refuse_body)],
 )
-async def cancel_job(services: ServicesDependency, job_id: JobId) -> Response:
+async def cancel_job(request: Request, services: ServicesDependency, job_id: JobId) -> Response:
     """Cancel a job: one that is queued at once, one that runs as soon as it has stopped; a finished one stays.
 
     What was published stays as it is, and what a cancelled run has encoded is found again by the next one.
     """
-    return await _cancel(services, job_id)
+    return await _cancel(request, services, job_id)
 
 
 @router.post(
@@ -162,9 +166,9 @@ async def cancel_job(services: ServicesDependency, job_id: JobId) -> Response:
     response_model=JobAnswer,
     dependencies=[WRITER, Depends(refuse_body)],
 )
-async def post_cancel_job(services: ServicesDependency, job_id: JobId) -> Response:
+async def post_cancel_job(request: Request, services: ServicesDependency, job_id: JobId) -> Response:
     """The same, for clients that cannot send DELETE."""
-    return await _cancel(services, job_id)
+    return await _cancel(request, services, job_id)
 
 
 @router.get("/jobs/{job_id}/report", operation_id="get_job_report", response_class=StreamingResponse, responses=_REPORT)
@@ -189,14 +193,17 @@ async def get_job_report(
     return StreamingResponse(csv_report(path), headers=headers, media_type="text/csv; charset=utf-8")
 
 
-def job_answer(record: JobRecord) -> JobAnswer:
-    """A job as JSON."""
+def job_answer(request: Request, record: JobRecord) -> JobAnswer:
+    """A job as JSON; a key that only reads sees no more than the last part of paths of the server."""
+    options = dict(record.options)
+    if request.state.grant is None or request.state.grant.scope is not Scope.WRITE:
+        options |= {name: PurePath(str(options[name])).name for name in _SERVER_PATHS if options.get(name) is not None}
     problem, progress, path = record.problem, record.progress, f"{root_path.get()}/jobs/{record.id}"
     return JobAnswer(
         id=record.id,
         collection=record.collection,
         kind=record.kind,
-        options=dict(record.options),
+        options=options,
         state=record.state,
         cancel_requested=record.is_cancel_requested,
         stage=progress.get("stage"),
@@ -222,15 +229,16 @@ def _problem(kind: str, problem: Mapping[str, Any], path: str) -> Problem:
     return Problem(title=status.phrase, status=status, detail=detail, instance=path, code=code, request_id="")
 
 
-async def _submit(services: Services, name: str, kind: str, options: dict[str, Any]) -> Response:
+async def _submit(request: Request, services: Services, name: str, kind: str, options: dict[str, Any]) -> Response:
     record = await services.jobs.submit(name, kind, options)
-    response = json_response(job_answer(record))
+    response = json_response(job_answer(request, record))
     response.status_code = 202
     response.headers["Location"] = f"/jobs/{record.id}"
     return response
 
 
 async def _list(
+    request: Request,
     services: Services,
     collection: str | None,
     *,
@@ -243,7 +251,9 @@ async def _list(
     page = partial(JobStore.page, collection=collection, patterns=patterns, state=state, before=before, limit=limit + 1)
     records = await services.jobs.queue.look(page) or []
     next_cursor = records[limit - 1].id if len(records) > limit else None
-    return json_response(JobsAnswer(jobs=[job_answer(record) for record in records[:limit]], next_cursor=next_cursor))
+    return json_response(
+        JobsAnswer(jobs=[job_answer(request, record) for record in records[:limit]], next_cursor=next_cursor)
+    )
 
 
 async def _find_cursor(services: Services, cursor: str) -> JobRecord:
@@ -254,12 +264,12 @@ async def _find_cursor(services: Services, cursor: str) -> JobRecord:
         raise FieldInvalidError("the cursor is invalid: start again without one", subject="cursor") from error
 
 
-async def _cancel(services: Services, job_id: str) -> Response:
+async def _cancel(request: Request, services: Services, job_id: str) -> Response:
     await _find(services, job_id)
     record = await services.jobs.cancel(job_id)
     if record is None:
         raise _not_found()
-    return json_response(job_answer(record))
+    return json_response(job_answer(request, record))
 
 
 async def _find(services: Services, job_id: str) -> JobRecord:
@@ -278,10 +288,10 @@ def _not_found() -> JobNotFoundError:
 class _EventStream(StreamingResponse):
     """The events of one job; while they are sent, the client takes a place among the listeners."""
 
-    def __init__(self, services: Services, record: JobRecord) -> None:
+    def __init__(self, request: Request, services: Services, record: JobRecord) -> None:
         self._listeners: Admission = services.job_listeners
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        super().__init__(_events(services, record), headers=headers, media_type="text/event-stream")
+        super().__init__(_events(request, services, record), headers=headers, media_type="text/event-stream")
 
     async def __call__(self, scope: ConnectionScope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -289,10 +299,10 @@ class _EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _events(services: Services, record: JobRecord | None) -> AsyncIterator[bytes]:
+async def _events(request: Request, services: Services, record: JobRecord | None) -> AsyncIterator[bytes]:
     jobs, number, last_data, quiet_seconds = services.jobs, 0, "", 0.0
     while record is not None:
-        data = encode_json(job_answer(record)).decode()
+        data = encode_json(job_answer(request, record)).decode()
         if data != last_data:
             number, last_data, quiet_seconds = number + 1, data, 0.0
             yield format_sse_event(data_str=data, id=str(number), retry=2000 if number == 1 else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from lookalike.catalogue.job_store import JobStore
 from lookalike.errors import CatalogueLockedError
 from lookalike.images import encode_png
 from lookalike.options import Places
@@ -235,6 +237,7 @@ def test_what_a_client_that_left_has_asked_for_is_done_and_answered_when_it_asks
         assert sent == []
 
     shelf.service.call(leave)
+    shelf.service.wait_for(lambda: shelf.service.services.admission.in_flight == 0, "the work ends")
     again = shelf.service.call(put_named, shelf.service)
     assert (again.status_code, again.json()["status"], is_replay(again)) == (201, "created", True)
     assert number_of_changes(shelf) == 1
@@ -245,13 +248,78 @@ async def put_named(service: Service) -> httpx.Response:
     return await service.ask("PUT", item_path("a", collection="shelf"), files={"image": NEW}, headers=KEY)
 
 
-def test_a_request_that_took_too_long_can_be_sent_again(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_took_too_long_is_done_once_and_answered_when_it_comes_again(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(shelf.data, request_timeout=0.3) as hasty, monkeypatch.context() as patch:
+        impatient, gate = Shelf(hasty, shelf.data, shelf.pictures), Gate(hasty, patch)
+        late = impatient.put("a", NEW, KEY)
+        assert (late.status_code, late.json()["code"]) == (504, "deadline-exceeded")
+        meanwhile = impatient.put("a", NEW, KEY)
+        assert (meanwhile.status_code, meanwhile.json()["code"]) == (409, "idempotency-running")
+        admissions = (hasty.services.admission, hasty.services.uploads)
+        assert all(admission.in_flight > 0 for admission in admissions), "the work goes on, and so does what it takes"
+        hasty.call(open_gate, gate)
+        hasty.wait_for(lambda: not any(admission.in_flight for admission in admissions), "the work ends")
+        again = impatient.put("a", NEW, KEY)
+        assert (again.status_code, again.json()["status"], is_replay(again)) == (201, "created", True)
+        assert number_of_changes(impatient) == 1
+
+
+async def open_gate(gate: Gate) -> None:
+    gate.open.set()
+
+
+def test_two_requests_for_a_job_of_which_the_first_took_too_long_begin_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "pictures", 1)
+    added, go_on, add = threading.Event(), threading.Event(), JobStore.add
+
+    def add_slowly(self: JobStore, *arguments: Any, **options: Any) -> Any:
+        record = add(self, *arguments, **options)
+        added.set()
+        assert go_on.wait(10)
+        return record
+
+    monkeypatch.setattr(JobStore, "add", add_slowly)
+    allowed = (tmp_path / "pictures",)
+    with serving(tmp_path / "data", request_timeout=0.5, allow_sources=allowed, max_jobs=0) as service:
+        fields = {"kind": "index", "path": str(allowed[0])}
+
+        def begin() -> httpx.Response:
+            return service.post("/collections/shop/jobs", data=fields, headers=KEY)
+
+        assert begin().status_code == 504
+        assert added.wait(10)
+        assert begin().status_code == 409
+        go_on.set()
+        service.wait_for(lambda: begin().status_code == 202, "the first answer is stored")
+        assert is_replay(begin())
+        assert len(service.get("/jobs").json()["jobs"]) == 1
+
+
+def test_a_defect_of_work_that_outlives_its_request_is_logged(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, log_lines: Any
+) -> None:
+    with serving(shelf.data, request_timeout=0.3) as hasty, monkeypatch.context() as patch:
+        gate = Gate(hasty, patch)
+        patch.setattr(item_changes, "_apply", lambda *_arguments: 1 / 0)
+        assert Shelf(hasty, shelf.data, shelf.pictures).put("a", NEW, KEY).status_code == 504
+        hasty.call(open_gate, gate)
+        hasty.wait_for(lambda: hasty.services.admission.in_flight == 0, "the work ends")
+    assert [line["error"] for line in log_lines() if line["event"] == "failed"] == ["ZeroDivisionError"]
+    assert shelf.put("a", NEW, KEY).status_code == 201, "its key is free again"
+
+
+def test_a_service_that_stops_leaves_the_key_of_work_that_does_not_end_to_its_lease(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.stored_answers._STOP_SECONDS", 0.1)
     with serving(shelf.data, request_timeout=0.3) as hasty, monkeypatch.context() as patch:
         Gate(hasty, patch)
-        late = Shelf(hasty, shelf.data, shelf.pictures).put("a", NEW, KEY)
-        assert (late.status_code, late.json()["code"]) == (504, "deadline-exceeded")
-    made = shelf.put("a", NEW, KEY)
-    assert (made.status_code, made.json()["status"], is_replay(made)) == (201, "created", False)
+        assert Shelf(hasty, shelf.data, shelf.pictures).put("a", NEW, KEY).status_code == 504
+    assert shelf.put("a", NEW, KEY).json()["code"] == "idempotency-running"
 
 
 def test_two_processes_do_it_once_and_a_dead_ones_work_is_done_anew(

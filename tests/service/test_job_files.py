@@ -12,12 +12,13 @@ import pytest
 
 from lookalike.collection.layout import MANIFEST, CollectionLayout
 from service.jobs.job_events import JobEvents
+from service.jobs.kinds import KINDS, options_by_flag
 from service.jobs.reports import ROWS_FILE, ReportForm, csv_report, json_report, keep_report
 from service.jobs.stored_sources import StoredSources
 
 
 def events(**hidden: str) -> JobEvents:
-    return JobEvents("shop", {path: words for words, path in hidden.items()})
+    return JobEvents("shop", {path: words for words, path in hidden.items()}, options_by_flag(KINDS["index"]))
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:
@@ -64,6 +65,18 @@ def test_a_report_without_rows_has_its_header(tmp_path: Path) -> None:
     assert json.loads("".join(json_report(tmp_path / ROWS_FILE, {"job": "j"}))) == {"job": "j", "rows": []}
 
 
+def test_a_long_report_is_given_out_in_few_pieces(tmp_path: Path) -> None:
+    """Each piece that is sent costs the hop to a thread."""
+    verdict = {"verdict": "rejected", "code": "image-empty", "message": "=m"}
+    rows = [{"key": f"{number}.jpg"} | verdict for number in range(5000)]
+    (tmp_path / ROWS_FILE).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    as_json, as_csv = list(json_report(tmp_path / ROWS_FILE, {"job": "j"})), list(csv_report(tmp_path / ROWS_FILE))
+    assert json.loads("".join(as_json)) == {"job": "j", "rows": rows}
+    table = csv.DictReader(io.StringIO("".join(as_csv), newline=""))
+    assert list(table) == [row | {"message": "'=m"} for row in rows]
+    assert max(len(as_json), len(as_csv)) < 20
+
+
 def test_a_job_that_wrote_nothing_has_no_report(tmp_path: Path) -> None:
     assert [keep_report(tmp_path, form, events()) for form in ReportForm] == [False] * 3
     said = events()
@@ -103,6 +116,29 @@ def test_a_message_names_options_of_a_job_and_no_path_of_the_server() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "message", "detail"),
+    [
+        ("index", "name it with --source-encoding, such as cp932", "name it with source_encoding, such as cp932"),
+        ("index", "To empty it, say --allow-empty", "To empty it, say allow_empty=true"),
+        ("calibrate", "ask for less with --precision, or use --pairs", "ask for less with precision, or use --pairs"),
+        (
+            "calibrate",
+            "run `python -m indexer calibrate --collection shop --labels-from-folders`, else name one with --label",
+            "send the job again with labels_from_folders=true, else name one with label",
+        ),
+        (
+            "reindex",
+            "run `python -m indexer rollback --collection shop --encoder x` on the server",
+            "run `python -m indexer rollback --collection shop --encoder x` on the server",
+        ),
+    ],
+)
+def test_flags_of_a_message_are_fields_of_the_job(kind: str, message: str, detail: str) -> None:
+    said = JobEvents("shop", {}, options_by_flag(KINDS[kind]))
+    assert said.translate(message) == detail
+
+
 class Shelf:
     """A collection's folder with snapshots, and the archives that are its sources."""
 
@@ -126,11 +162,11 @@ class Shelf:
         (folder / MANIFEST).touch()
         for old in self.layout.complete_generations()[:-keep]:
             self.layout.remove(old)
-        previous, self._current = self._current, str(stored)
-        self.sources.settle(stored, previous=previous, current=self._current)
+        self._current = str(stored)
+        self.sources.settle(stored, current=self._current)
 
     def fail(self, stored: Path) -> None:
-        self.sources.settle(stored, previous=self._current, current=self._current)
+        self.sources.settle(stored, current=self._current)
 
     def kept(self) -> set[str]:
         return {path.name for path in self.layout.uploaded_sources.glob("*.zip")}
@@ -175,3 +211,37 @@ def test_nothing_is_left_of_a_collection_that_never_came_to_be(tmp_path: Path) -
     shelf = Shelf(tmp_path)
     shelf.fail(shelf.put(b"bad"))
     assert not shelf.layout.root.exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b'{"torn', b"[1]", b'{"a": "b"}', b"\xff"])
+def test_a_damaged_list_of_replaced_archives_loses_none_and_is_told_of(
+    tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf = Shelf(tmp_path)
+    first = shelf.put(b"first")
+    shelf.publish(first, 1, keep=3)
+    second = shelf.put(b"second")
+    shelf.publish(second, 2, keep=3)
+    path = shelf.layout.uploaded_sources / "replaced.json"
+    path.write_bytes(damage)
+    shelf.fail(shelf.put(b"first"))
+    assert shelf.kept() == {first.name, second.name}, "snapshot 1 was made of the first"
+    assert [vars(record)["file"] for record in caplog.records] == [str(path)]
+    third = shelf.put(b"third")
+    shelf.publish(third, 3, keep=3)
+    assert shelf.kept() == {first.name, second.name, third.name}
+    for generation in (4, 5):
+        shelf.publish(third, generation, keep=3)
+    assert shelf.kept() == {third.name}, "none is kept for ever"
+
+
+def test_an_archive_of_a_run_that_was_never_settled_is_removed_in_the_end(tmp_path: Path) -> None:
+    """As a service leaves it that was killed in each of a job's starts."""
+    shelf = Shelf(tmp_path)
+    first = shelf.put(b"first")
+    shelf.publish(first, 1)
+    left = shelf.put(b"left behind")
+    shelf.publish(first, 2)
+    assert shelf.kept() == {first.name, left.name}
+    shelf.publish(first, 3)
+    assert shelf.kept() == {first.name}

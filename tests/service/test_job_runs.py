@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,8 +18,9 @@ import pytest
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.job_store import JobState, JobStore
 from lookalike.errors import DataPathError
+from service import folding, indexer_process
 from service.inference.admission import Admission
-from service.jobs import process, runner
+from service.jobs import runner
 from service.jobs.stored_sources import StoredSources
 from tests.service.harness import Service, serving
 
@@ -65,7 +67,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def command(*arguments: str) -> list[str]:
         return [sys.executable, str(tmp_path / "command.py"), str(notes), *arguments]
 
-    monkeypatch.setattr(runner, "indexer_command", command)
+    for module in (runner, folding):
+        monkeypatch.setattr(module, "indexer_command", command)
     monkeypatch.setattr(runner, "_LOOK_SECONDS", 0.05)
     return notes
 
@@ -141,12 +144,35 @@ def test_a_running_job_says_how_far_it_is_and_is_stopped_when_it_is_cancelled(se
 def test_a_process_that_does_not_stop_is_killed(
     service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "_STOP_SECONDS", 0.2)
+    monkeypatch.setattr(indexer_process, "_STOP_SECONDS", 0.2)
     job_id = begin(service, "stubborn")
     running(service, job_id)
     service.request("DELETE", f"/jobs/{job_id}")
     assert ended(service, job_id)["state"] == "cancelled"
     assert not is_alive(pids(folder, "stubborn")[0])
+
+
+def test_a_fold_that_does_not_stop_is_killed_with_the_service(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexer_process, "_STOP_SECONDS", 0.2)
+    with serving(**settings_of(folder)) as service:
+
+        async def begin_to_fold() -> None:
+            folds.append(asyncio.create_task(service.services.folding.fold("stubborn")))
+
+        folds: list[asyncio.Task[bool]] = []
+        service.call(begin_to_fold)
+        service.wait_for((folder / "stubborn").exists, "its process has started")
+        time.sleep(0.2)
+    assert folds[0].cancelled()
+    assert not is_alive(pids(folder, "stubborn")[0])
+
+
+@pytest.mark.parametrize(
+    ("collection", "why"), [("busy", "another indexer is working on it"), ("crash", "secret words of crash")]
+)
+def test_why_a_fold_failed_is_in_the_log(service: Service, log_lines: Any, collection: str, why: str) -> None:
+    assert not service.call(service.services.folding.fold, collection)
+    assert [line["why"] for line in log_lines() if line["event"] == "changes not folded in"] == [why]
 
 
 def test_a_queued_job_is_cancelled_at_once_and_never_begins(service: Service, folder: Path) -> None:
@@ -399,6 +425,47 @@ def test_who_lost_a_job_leaves_its_archive_to_the_other_one(
     assert uses == [True], "only who ran it to its end"
 
 
+def test_a_service_that_stops_stores_the_result_of_a_job_whose_process_has_ended(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def keep_slowly(*_arguments: object) -> bool:
+        entered.set()
+        assert go_on.wait(10)
+        return True
+
+    monkeypatch.setattr(runner, "keep_report", keep_slowly)
+    with serving(**settings_of(folder)) as service:
+        job_id = upload_job(service, "quick")
+        service.wait_for(entered.is_set, "the job's process has ended")
+        threading.Timer(0.5, go_on.set).start()
+    with serving(**settings_of(folder, max_jobs=0)) as service:
+        job = look(service, job_id)
+        assert (job["state"], job["starts"], job["summary"]) == ("succeeded", 1, {"items": 3, "snapshot": 1})
+        assert job["report"] == f"/jobs/{job_id}/report"
+        assert service.get(f"/uploads/{job['options']['upload']}").status_code == 404
+
+
+def test_a_job_whose_service_was_killed_before_its_result_was_stored_is_run_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = threading.Event()
+
+    async def die(*_arguments: object) -> None:
+        killed.set()
+        raise RuntimeError("killed")
+
+    with serving(**settings_of(folder)) as service, monkeypatch.context() as patch:
+        patch.setattr(runner.JobRunner, "_finish", die)
+        job_id = upload_job(service, "quick")
+        service.wait_for(killed.is_set, "the job's process has ended")
+    monkeypatch.setattr(runner, "_ABANDONED_SECONDS", 0.3)
+    with serving(**settings_of(folder)) as service:
+        job = ended(service, job_id)
+        assert (job["state"], job["problem"], job["starts"]) == ("succeeded", None, 2)
+
+
 def make_collection(service: Service, name: str) -> None:
     made = service.request("PUT", f"/collections/{name}", data={"encoder": "bundled"})
     assert made.status_code == 201, made.text
@@ -455,14 +522,14 @@ def test_the_environment_of_a_job_has_no_secrets_and_no_flags(monkeypatch: pytes
 
 
 def test_a_line_that_is_too_long_is_left_out_and_the_next_one_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_LONGEST_LINE", 100_000)
+    monkeypatch.setattr(indexer_process, "_LONGEST_LINE", 100_000)
     code = (
         "import json; print(json.dumps({'event': 'answer', 'groups': 'x' * 3_000_000}));"
         "print(json.dumps({'event': 'summary', 'groups': 1})); print('[1]')"
     )
 
     async def events() -> list[dict[str, Any]]:
-        started = await process.IndexerProcess.start([sys.executable, "-c", code], dict(os.environ))
+        started = await indexer_process.IndexerProcess.start([sys.executable, "-c", code], dict(os.environ))
         found = [event async for event in started.events()]
         assert await started.wait() == 0
         await started.stop()

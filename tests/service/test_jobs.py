@@ -370,3 +370,33 @@ def test_who_reads_may_look_and_only_who_writes_may_begin_and_cancel(tmp_path: P
         assert statuses(service, write) == [200, 200, 404, 404, 201]
         other_site = write | {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
         assert service.post("/uploads", content=b"x", headers=other_site).status_code == 403
+
+
+def test_who_only_reads_sees_no_folder_of_the_server(tmp_path: Path) -> None:
+    keys = ApiKeys.parse(["read:reading-is-all-i-may-do", "write:writing-is-what-i-may"])
+    read, write = ({"Authorization": f"Bearer {key}"} for key in ("reading-is-all-i-may-do", "writing-is-what-i-may"))
+    folder = tmp_path / "allowed" / "pictures"
+    write_pictures(folder, 1)
+    (folder / "table.csv").write_text("path,key\n000.jpg,a\n")
+    fields = {"kind": "index", "path": str(folder / "table.csv"), "images_root": str(folder)}
+    with serving(tmp_path / "data", keys=keys, allow_sources=(tmp_path / "allowed",), max_jobs=0) as service:
+        job = service.post("/collections/shop/jobs", data=fields, headers=write).json()
+        assert job["options"] == {name: value for name, value in fields.items() if name != "kind"}
+        assert service.get(f"/jobs/{job['id']}", headers=write).json() == job
+        for path in (f"/jobs/{job['id']}", "/jobs", "/collections/shop/jobs"):
+            answer = service.get(path, headers=read)
+            assert str(tmp_path) not in answer.text
+        assert answer.json()["jobs"][0]["options"] == {"path": "table.csv", "images_root": "pictures"}
+
+
+def test_a_problem_of_a_job_names_its_fields_and_no_folder_of_the_server(service: Service) -> None:
+    folder = service.settings.allow_sources[0] / "shrinking"
+    write_pictures(folder, 4)
+    do(service, "shrinking", kind="index", path=str(folder))
+    for path in sorted(folder.glob("*.jpg"))[1:]:
+        path.unlink()
+    job = do(service, "shrinking", kind="index", path=str(folder))
+    assert job["problem"]["code"] == "source-shrunk"
+    assert "send the job again with allow_removals=true" in job["problem"]["detail"]
+    assert str(folder.parent) not in json.dumps(job["problem"])
+    assert "--" not in job["problem"]["detail"]

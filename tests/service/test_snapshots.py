@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -255,3 +256,123 @@ def test_a_service_that_can_no_longer_look_for_snapshots_is_not_ready(
         with starting(stand.data) as service:
             service.wait_for(lambda: service.get("/ready").json()["code"] == "internal", "it is found out")
             assert service.get("/health").status_code == 200, "it lives, and whoever runs it may restart it"
+
+
+def test_a_defect_in_one_poll_does_not_end_the_polling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_lines: Any
+) -> None:
+    monkeypatch.setattr("service.snapshots._POLL_SECONDS", 0.01)
+    write_pictures(tmp_path / "pictures", 2)
+    index(tmp_path / "data", "stand", tmp_path / "pictures")
+    failures: list[str] = []
+
+    async def broken() -> None:
+        failures.append("secret words")
+        raise RuntimeError("secret words")
+
+    with serving(tmp_path / "data") as service:
+        stand = Stand(service, tmp_path / "data", tmp_path / "pictures")
+        with monkeypatch.context() as patch:
+            patch.setattr(service.services.snapshots, "poll_all", broken)
+            service.wait_for(lambda: len(failures) > 2, "it is tried again")
+            health = service.get("/health").json()
+            assert (health["status"], health["problems"]) == (
+                "degraded",
+                ["polling for new snapshots fails, and is tried again; the log has why"],
+            )
+        stand.publish()
+        service.wait_for(lambda: stand.serves == 2, "snapshot 2 serves")
+        assert service.get("/health").json()["status"] == "ok"
+    logged = [line for line in log_lines() if line["event"] == "background work failed"]
+    assert [(line["work"], line["error"]) for line in logged] == [("polling for new snapshots", "RuntimeError")]
+    assert "test_snapshots.py" in json.dumps(logged), "with its trace"
+
+
+@pytest.mark.parametrize(
+    ("loop", "method", "pause"),
+    [("folding", "_is_due", "service.folding._LOOK_SECONDS"), ("jobs", "_look", "service.jobs.runner._LOOK_SECONDS")],
+)
+def test_a_defect_does_not_end_folding_or_jobs(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, log_lines: Any, loop: str, method: str, pause: str
+) -> None:
+    calls: list[object] = []
+
+    def broken(*arguments: object) -> Any:
+        calls.append(arguments)
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(pause, 0.01)
+    with serving(stand.data) as service:
+        monkeypatch.setattr(getattr(service.services, loop), method, broken)
+        service.wait_for(lambda: len(calls) > 2, "it is tried again")
+        assert service.get("/ready").status_code == 200
+        assert service.get("/health").json()["status"] == "degraded"
+    assert len([line for line in log_lines() if line["event"] == "background work failed"]) == 1
+
+
+def test_two_polls_at_once_close_what_is_gone_once(stand: Stand, tmp_path: Path) -> None:
+    snapshots = stand.service.services.snapshots
+    write_pictures(tmp_path / "more", 1, start=50)
+    names = ("second", "third", "fourth")
+    for name in names:
+        index(stand.data, name, tmp_path / "more")
+    stand.look()
+    closes = [count_closes(held) for name in names if (held := snapshots.current(name)) is not None]
+    for name in names:
+        shutil.rmtree(stand.data / "collections" / name)
+
+    async def poll_three_times() -> None:
+        await asyncio.gather(*(snapshots.poll_all() for _ in range(3)))
+
+    stand.service.call(poll_three_times)
+    assert closes == [[1]] * 3
+    assert snapshots.names() == ["stand"]
+
+
+def test_a_collection_that_comes_while_the_folder_is_listed_stays(
+    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshots = stand.service.services.snapshots
+    write_pictures(tmp_path / "more", 1, start=50)
+    list_names = snapshots._names_on_disk
+
+    def list_and_index() -> list[str]:
+        names = list_names()
+        index(stand.data, "second", tmp_path / "more")
+        return names
+
+    async def poll_both() -> None:
+        await asyncio.gather(snapshots.poll_all(), snapshots.poll("second"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "_names_on_disk", list_and_index)
+        stand.service.call(poll_both)
+    assert snapshots.current("second") is not None
+
+
+def test_a_collection_that_goes_while_it_is_opened_leaves_nothing_open(
+    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshots = stand.service.services.snapshots
+    write_pictures(tmp_path / "more", 1, start=50)
+    index(stand.data, "second", tmp_path / "more")
+    opened: list[OpenSnapshot] = []
+    open_snapshot = snapshots._open
+
+    def open_and_remove(name: str) -> OpenSnapshot:
+        opened.append(open_snapshot(name))
+        shutil.rmtree(stand.data / "collections" / name)
+        return opened[-1]
+
+    async def poll() -> list[list[int]]:
+        polling = asyncio.create_task(snapshots.poll("second"))
+        while not opened:
+            await asyncio.sleep(0.001)
+        closes = [count_closes(snapshot) for snapshot in opened]
+        await asyncio.gather(polling, snapshots.poll_all(), snapshots.poll("second"))
+        return closes
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "_open", open_and_remove)
+        assert stand.service.call(poll) == [[1]]
+    assert snapshots.names() == ["stand"]

@@ -7,7 +7,9 @@ import base64
 import errno
 import json
 import os
+import resource
 import shutil
+import threading
 import time
 from collections import namedtuple
 from collections.abc import Iterator
@@ -17,6 +19,8 @@ from typing import Any
 import httpx
 import pytest
 
+from lookalike.options import MEBIBYTE
+from service.errors import StorageInsufficientError
 from service.jobs import upload_store
 from service.jobs.upload_store import EXPIRY_SECONDS, UploadFile
 from tests.service.harness import Service, Trickle, serving
@@ -129,6 +133,27 @@ def test_a_file_is_sent_in_one_request(service: Service, method: str, path: str,
     sent = service.request(method, path, content=CONTENT, headers=headers)
     assert (sent.status_code, sent.json()["complete"]) == (201, True), sent.text
     assert stored(service, sent.headers["location"]) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("100%2541.zip", "100%41.zip"),
+        ("50%25%20off.zip", "50% off.zip"),
+        ("sch%C3%B6n%20%E6%97%A5%E6%9C%AC.zip", "schön 日本.zip"),
+        ("%25E6%2597%25A5.zip", "%E6%97%A5.zip"),
+        ("a%2Fb.zip", "b.zip"),
+    ],
+)
+def test_the_name_of_a_file_is_decoded_once(service: Service, sent: str, name: str) -> None:
+    answer = service.request("PUT", f"/uploads/{sent}", content=CONTENT)
+    assert (answer.status_code, answer.json().get("filename")) == (201, name), answer.text
+
+
+def test_the_name_of_a_file_that_is_no_utf_8_is_refused(service: Service) -> None:
+    refused = service.request("PUT", "/uploads/sch%F6n.zip", content=CONTENT)
+    assert (refused.status_code, refused.json()["code"]) == (404, "not-found")
+    assert "UTF-8" in refused.json()["detail"]
 
 
 def test_a_piece_that_does_not_begin_at_the_end_is_refused(service: Service) -> None:
@@ -324,6 +349,74 @@ def test_a_disk_that_is_full_in_the_middle_is_told(service: Service, monkeypatch
         refused = send(service, path, 0, CONTENT)
     assert (refused.status_code, refused.json()["code"]) == (507, "storage-insufficient")
     assert send(service, path, 0, CONTENT).status_code == 204
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_a_write_has_each_byte_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system writes ``room`` bytes into a file and refuses the rest; right afterwards there is room again."""
+    content, room = os.urandom(4 * MEBIBYTE), 2 * MEBIBYTE + MEBIBYTE // 2
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    write = UploadFile.write
+
+    def write_until_full(self: UploadFile, pieces: list[bytes]) -> None:
+        try:
+            write(self, pieces)
+        except StorageInsufficientError:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            raise
+
+    with serving(tmp_path / "data") as service:
+        path = create(service, len(content)).headers["location"]
+        pieces = [content[at : at + 700_000] for at in range(0, len(content), 700_000)]
+        with monkeypatch.context() as patch:
+            patch.setattr(UploadFile, "write", write_until_full)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+            try:
+                refused = send(service, path, 0, Trickle(*pieces))
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert (refused.status_code, refused.json()["code"]) == (507, "storage-insufficient")
+        assert stored(service, path) == content[:room]
+        assert service.request("HEAD", path).headers["upload-offset"] == str(room)
+        assert send(service, path, room, content[room:]).status_code == 204
+        assert stored(service, path) == content
+
+
+def test_a_request_that_is_cancelled_in_the_middle_of_a_write_leaves_each_byte_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = os.urandom(3 * MEBIBYTE)
+    writing, go_on, write = threading.Event(), threading.Event(), UploadFile.write
+
+    def slow(self: UploadFile, pieces: list[bytes]) -> None:
+        writing.set()
+        assert go_on.wait(10)
+        write(self, pieces)
+
+    with serving(tmp_path / "data") as service:
+        path = create(service, len(content)).headers["location"]
+
+        async def cancel() -> httpx.Response:
+            body = Trickle(content[:MEBIBYTE], content[MEBIBYTE:], go_on=asyncio.Event())
+            headers = PIECE | {"Upload-Offset": "0"}
+            first = asyncio.create_task(service.ask("PATCH", path, content=body, headers=headers))
+            await asyncio.to_thread(writing.wait)
+            first.cancel()
+            await asyncio.sleep(0.1)
+            meanwhile = await service.ask("PATCH", path, content=content, headers=headers)
+            go_on.set()
+            await asyncio.wait({first})
+            assert first.cancelled()
+            return meanwhile
+
+        with monkeypatch.context() as patch:
+            patch.setattr(UploadFile, "write", slow)
+            meanwhile = service.call(cancel)
+        assert (meanwhile.status_code, meanwhile.json()["code"]) == (423, "upload-locked")
+        assert stored(service, path) == content[:MEBIBYTE]
+        assert send(service, path, MEBIBYTE, content[MEBIBYTE:]).status_code == 204
+        assert stored(service, path) == content
 
 
 def test_expired_uploads_are_removed_apart_from_those_that_a_job_needs(service: Service) -> None:
