@@ -31,6 +31,7 @@ PLACES = {
     "#/collections?name=shop&part=add": ".add .dropzone",
     "#/collections?name=shop&part=about": ".chart",
     "#/collections?name=shop&part=snapshots": ".snapshot-table",
+    "#/collections?name=shop&part=jobs": ".job-form",
     "#/duplicates/shop": ".nothing .command:visible",
 }
 

@@ -1,7 +1,7 @@
 // The words of a collection's own page: its parts, its items, its snapshots. They belong to strings.js.
 
 export const collectionTexts = ({ pictures, whole }) => ({
-  parts: { label: "Parts of the collection", pictures: "Pictures", add: "Add", about: "About", snapshots: "Snapshots" },
+  parts: { label: "Parts of the collection", pictures: "Pictures", add: "Add", about: "About", snapshots: "Snapshots", jobs: "Jobs" },
   searchIn: "Search in it",
   snapshotsOf: (name) => `Snapshots of ${name}`,
   count: (count, pending, isPinned) =>
@@ -56,7 +56,8 @@ export const collectionTexts = ({ pictures, whole }) => ({
       `and it is reached by ${recall} of all pairs that do.`,
     pairs: (all, same) => `Fitted to ${whole(all)} pairs, of which ${whole(same)} show the same thing.`,
     none: "Neither this collection nor its encoder is calibrated: scores have no per cent beside them.",
-    how: "Whoever runs the service can calibrate it with labelled pictures:",
+    how: "A job can calibrate it with labelled pictures, and so can whoever runs the service:",
+    start: "To the jobs",
     chart: (threshold, confidence) =>
       `Confidence by score: it rises with the score; at the threshold ${threshold} it is ${confidence}.`,
     score: "Score (cosine)",

@@ -3,6 +3,7 @@
 import { checkTexts, collectionTexts, itemTexts } from "./collection-texts.js";
 import { duplicateTexts } from "./duplicate-texts.js";
 import { arrangeTexts, feedbackTexts, filterTexts } from "./filter-texts.js";
+import { jobTexts } from "./job-texts.js";
 import { problemTexts } from "./problem-texts.js";
 import { uploadTexts } from "./upload-texts.js";
 
@@ -342,6 +343,7 @@ export const t = {
   collection: collectionTexts({ pictures, whole }),
   item: itemTexts(),
   check: checkTexts(),
+  jobs: jobTexts({ pictures, whole }),
   upload: uploadTexts({ pictures, whole }),
   filters: filterTexts({ pictures, whole }),
   arrange: arrangeTexts(),

@@ -2,11 +2,11 @@
 
 import { button, h } from "../dom.js";
 import { bytes } from "../format.js";
+import { jobs } from "../jobs/requests.js";
 import { Notice } from "../notice.js";
 import { t } from "../strings.js";
 import { Latest } from "../task.js";
 import { modeChoice } from "./mode-choice.js";
-import { jobs } from "./jobs.js";
 import { Progress } from "./progress.js";
 import { arrivedBytes, forget, sendFile } from "./tus.js";
 

@@ -4,6 +4,7 @@ import { api } from "../api.js";
 import { facts, h } from "../dom.js";
 import { count, score } from "../format.js";
 import { Notice } from "../notice.js";
+import { link } from "../route.js";
 import { t } from "../strings.js";
 import { Latest } from "../task.js";
 import { calibrationPanel } from "./calibration.js";
@@ -60,6 +61,7 @@ function uncalibrated(name) {
   return [
     h("p", {}, t.collection.calibration.none),
     h("p", {}, t.collection.calibration.how),
+    h("a", { class: "button small", href: link("collections", { name, part: "jobs" }) }, t.collection.calibration.start),
     h("pre", { class: "command", tabIndex: 0 }, h("code", {}, t.collections.calibrate(name))),
   ];
 }
