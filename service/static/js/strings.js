@@ -113,6 +113,9 @@ export const t = {
   options: {
     label: "Search options",
     collection: "Collection",
+    others: "Search other collections too",
+    othersAre: (names) => `and in ${names.join(", ")}`,
+    othersHelp: "Hits of all are ranked by how sure it is that they show the same thing.",
     collectionCount: (name, count) => (count === null ? name : `${name} (${whole(count)})`),
     collectionKeyOnly: (label) => `${label}, from its own pictures only`,
     collectionNotReady: (name) => `${name} (not ready)`,
@@ -162,6 +165,7 @@ export const t = {
     noneHere: "No picture passes these filters.",
     exhausted: (count) => `That is all there is: ${pictures(count)}.`,
     score: (score) => `score ${score}`,
+    from: (collection) => `in ${collection}`,
     searchFrom: (name) => `Search from ${name}`,
     compare: "Compare",
     compareWith: (name) => `Compare with the query: ${name}`,
