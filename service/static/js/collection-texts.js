@@ -37,6 +37,21 @@ export const collectionTexts = ({ pictures, whole }) => ({
     none: "No picture has metadata yet.",
   },
 
+  settings: {
+    title: "Settings",
+    keep: "Snapshots kept",
+    keepHelp: "So many stay when the next one is published, that one included. From 2 to 1000.",
+    types: "Types of columns",
+    typesHelp: "A declared type is enforced: values of another type are refused. A column can be declared before it has values.",
+    free: "not declared",
+    freeNow: (types) => `not declared (${types})`,
+    type: (type) => type.replace("boolean", "yes or no"),
+    add: "Declare another column",
+    save: "Save",
+    saved: "The settings are saved.",
+    unchanged: "Nothing was changed.",
+  },
+
   recall: {
     title: "Measured recall",
     is: (k, value, queries) =>

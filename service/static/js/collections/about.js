@@ -10,11 +10,13 @@ import { Latest } from "../task.js";
 import { calibrationPanel } from "./calibration.js";
 import { deletionPanel } from "./deletion.js";
 import { allFacts } from "./facts.js";
+import { SettingsPanel } from "./settings.js";
 
 export class AboutPart {
   #latest = new Latest();
 
-  constructor() {
+  /** `onChanged()` after settings were changed. */
+  constructor({ onChanged }) {
     this.facts = h("section", { class: "panel" });
     this.columns = h("section", { class: "panel" });
     this.recall = h("section", { class: "panel" });
@@ -27,8 +29,18 @@ export class AboutPart {
       this.notice.element,
       this.curve,
     );
+    this.settings = new SettingsPanel({ onSaved: onChanged });
     this.deletion = h("section", { class: "panel" });
-    this.element = h("div", { class: "about" }, this.facts, this.recall, this.calibration, this.columns, this.deletion);
+    this.element = h(
+      "div",
+      { class: "about" },
+      this.facts,
+      this.recall,
+      this.calibration,
+      this.columns,
+      this.settings.element,
+      this.deletion,
+    );
   }
 
   /** Show what the service says of the collection. */
@@ -36,6 +48,7 @@ export class AboutPart {
     this.facts.replaceChildren(facts(allFacts(about)));
     this.columns.replaceChildren(...columnTable(about.columns ?? []));
     this.recall.replaceChildren(...recallWords(about));
+    this.settings.show(about);
     this.deletion.replaceChildren(...deletionPanel(about.name));
     const signal = this.#latest.start();
     if (about.calibration === null) this.curve.replaceChildren(...uncalibrated(about.name));

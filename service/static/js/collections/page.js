@@ -31,7 +31,7 @@ export class CollectionPage {
     this.parts = {
       pictures: new Browser({ onFilter: (params) => this.#goTo(params), onChanged }),
       add: new AddPart({ onChanged: () => this.#changed(), onJob }),
-      about: new AboutPart(),
+      about: new AboutPart({ onChanged: () => this.#refresh() }),
       snapshots: new SnapshotsPart({ onChanged: () => this.#changed() }),
       jobs: new JobForms({ onJob }),
     };
