@@ -1,10 +1,12 @@
-"""Settings of a collection with the page: declared columns, snapshots that stay."""
+"""Settings of a collection with the page: declared columns, snapshots that stay; and bringing back a deleted one."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -12,7 +14,7 @@ from tests.conftest import running_on
 from tests.page.conftest import visiting
 from tests.page.shop import ask
 from tests.page.visitor import PHONE, Visitor, Windows
-from tests.page.wares import serving_wares
+from tests.page.wares import KEYS, serving_wares
 
 PLACE = "#/collections?name=wares&part=about"
 
@@ -90,3 +92,24 @@ def test_how_many_snapshots_stay_is_set(visitor: Visitor, wares_address: str) ->
     expect(form.get_by_label("Snapshots kept")).to_have_value("7")
     form.get_by_role("button", name="Save").press("Enter")
     expect(page.locator(".toast")).to_have_text("Nothing was changed.")
+
+
+def test_a_deleted_collection_is_brought_back(visitor: Visitor, wares_address: str) -> None:
+    visitor.forgive_failures()
+    page = visitor.open(PLACE)
+    page.get_by_role("button", name="Delete …").press("Enter")
+    expect(page.get_by_label("Type wares to go on")).to_be_focused()
+    page.keyboard.type("wares")
+    page.keyboard.press("Enter")
+    expect(page.locator(".toast")).to_have_text("The collection wares is out of service.")
+    page.get_by_role("button", name="Restore a deleted one").press("Enter")
+    dialog = page.get_by_role("dialog", name="Restore a collection")
+    expect(dialog.get_by_label("Name")).to_have_value("wares")
+    dialog.get_by_label("Name").fill("never-there")
+    page.keyboard.press("Enter")
+    expect(dialog.locator(".notice.problem")).to_contain_text("There is no such collection")
+    dialog.get_by_label("Name").fill("wares")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("#/collections\\?name=wares$"))
+    expect(page.locator(".browser .card")).to_have_count(len(KEYS))
+    assert httpx.get(f"{wares_address}collections/wares").json()["count"] == len(KEYS)

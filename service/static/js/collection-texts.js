@@ -130,9 +130,20 @@ export const collectionTexts = ({ pictures, whole }) => ({
     created: (name) => `The collection ${name} is there. Add its first picture.`,
   },
 
+  restore: {
+    open: "Restore a deleted one",
+    title: "Restore a collection",
+    text: "A deleted collection comes back as it was, unless it was purged since.",
+    name: "Name",
+    yes: "Restore it",
+    cancel: "Cancel",
+    busy: "Restoring …",
+    done: (name) => `The collection ${name} is back.`,
+  },
+
   destroy: {
     title: "Delete this collection",
-    text: "It is taken out of service at once. Whoever runs the service can bring it back until it is purged there.",
+    text: "It is taken out of service at once, and can be restored until it is purged on the machine that has its data.",
     open: "Delete …",
     confirm: (name) => `Delete ${name}?`,
     type: (name) => `Type ${name} to go on`,
