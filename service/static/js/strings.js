@@ -113,6 +113,7 @@ export const t = {
   options: {
     label: "Search options",
     collection: "Collection",
+    more: "More options",
     others: "Search other collections too",
     othersAre: (names) => `and in ${names.join(", ")}`,
     othersHelp: "Hits of all are ranked by how sure it is that they show the same thing.",

@@ -29,7 +29,7 @@ export class ZipPanel {
     const replace = h("input", { type: "radio", name: "zip-mode", value: "replace" });
     this.mode = h(
       "fieldset",
-      { class: "modes" },
+      { class: "ways" },
       h("legend", {}, t.upload.mode),
       modeChoice(this.add, t.upload.add, t.upload.addHelp),
       modeChoice(replace, t.upload.replace, t.upload.replaceHelp),

@@ -31,9 +31,18 @@ export class Options {
       field(t.options.collection, this.collection, { id: "collection" }),
       field(t.options.k, this.k, { id: "k" }),
       this.others.element,
-      this.#slider(),
-      this.#switch(),
+      this.#more(),
     );
+  }
+
+  // Beside the results there is room for it; above them, on a small screen, it would push them away.
+  #more() {
+    const isWide = matchMedia("(min-width: 56.01rem)");
+    const more = h("details", {}, h("summary", {}, t.options.more), this.#slider(), this.#switch());
+    const adapt = () => (more.open = isWide.matches);
+    isWide.addEventListener("change", adapt);
+    adapt();
+    return h("div", { class: "more-options" }, more);
   }
 
   #switch() {
