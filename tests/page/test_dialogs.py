@@ -20,7 +20,7 @@ OPENERS = {
 def opened(visitor: Visitor, name: str) -> tuple[Page, Locator, Locator]:
     """A page, the button of this name, and the dialog that it has opened."""
     page = visitor.open()
-    page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed'))")
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
     page.evaluate("(hash) => { location.hash = hash; }", OPENERS[name])
     opener = page.get_by_role("button", name=name)
     opener.press("Enter")

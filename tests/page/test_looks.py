@@ -31,6 +31,8 @@ PLACES = {
     "#/collections?name=shop&part=add": ".add .dropzone",
     "#/collections?name=shop&part=about": ".chart",
     "#/collections?name=shop&part=snapshots": ".snapshot-table",
+    "#/collections?name=shop&part=jobs": ".job-form",
+    "#/search?collection=shop&also=other&key=plain-02": ".card-origin",
     "#/duplicates/shop": ".nothing .command:visible",
 }
 

@@ -180,6 +180,6 @@ def test_a_list_that_is_outdated_begins_anew_and_goes_on_where_one_was(visitor: 
     keys = cards.evaluate_all("(cards) => cards.map((card) => card.dataset.key)")
     assert len(keys) == len(set(keys)) == ask(wares_address, "/collections/wares")["count"]
     expect(cards.filter(has_text="New name")).to_have_count(1)
-    fifth = [key for key in keys if key not in {"ware-00", "ware-01", "ware-02", "ware-03"}][0]
+    fifth = next(key for key in keys if key not in {"ware-00", "ware-01", "ware-02", "ware-03"})
     expect(page.locator(f'.card[data-key="{fifth}"] a').first).to_be_focused()
     expect(page.locator(".browser .notice:visible")).to_have_count(0)

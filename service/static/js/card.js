@@ -23,10 +23,10 @@ export function tile(row, href, { signal, label = t.start.searchFrom(nameOf(row)
 }
 
 /**
- * A card of a search result. `threshold` is the cosine where "similar" begins, `votes` what a person may say of it,
- * `onGroup` shows all pictures of its group, or is null.
+ * A card of a search result. `threshold` is the cosine where "similar" begins, `origin` its collection if there are
+ * several, `votes` what a person may say of it, or null, `onGroup` shows all pictures of its group, or is null.
  */
-export function resultCard(result, { href, threshold, signal, votes, onGroup, onCompare, onWhy, onDetails }) {
+export function resultCard(result, { href, threshold, origin, signal, votes, onGroup, onCompare, onWhy, onDetails }) {
   const name = nameOf(result);
   return h(
     "li",
@@ -34,8 +34,8 @@ export function resultCard(result, { href, threshold, signal, votes, onGroup, on
     h(
       "div",
       { class: "card-picture" },
-      tile(result, href, { signal, label: labelOf(result) }),
-      voteButtons(votes, name),
+      tile(result, href, { signal, label: labelOf(result, origin) }),
+      votes && voteButtons(votes, name),
     ),
     h(
       "div",
@@ -46,6 +46,7 @@ export function resultCard(result, { href, threshold, signal, votes, onGroup, on
       badge(result),
     ),
     h("p", { class: "card-name", title: name }, shownName(result)),
+    origin && h("p", { class: "hint card-origin" }, t.results.from(origin)),
     onGroup && groupButton(result, name, onGroup),
     result.passed_filter === false && h("p", { class: "hint" }, t.results.notPassing),
     h(
@@ -86,10 +87,11 @@ function groupButton({ group }, name, onGroup) {
 }
 
 // What the eye takes from the number, the per cent and the badge below the picture.
-function labelOf(result) {
+function labelOf(result, origin) {
   const { confidence } = result;
   const known = confidence === null ? [] : [t.confidence.meaning(sure(confidence))];
-  return [t.results.searchFrom(nameOf(result)), t.results.score(score(result.score)), ...known].join(", ");
+  const from = origin === null ? [] : [t.results.from(origin)];
+  return [t.results.searchFrom(nameOf(result)), ...from, t.results.score(score(result.score)), ...known].join(", ");
 }
 
 /** The verdict in a word: the tier where it is known, else what the score says. */

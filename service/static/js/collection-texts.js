@@ -1,7 +1,7 @@
 // The words of a collection's own page: its parts, its items, its snapshots. They belong to strings.js.
 
 export const collectionTexts = ({ pictures, whole }) => ({
-  parts: { label: "Parts of the collection", pictures: "Pictures", add: "Add", about: "About", snapshots: "Snapshots" },
+  parts: { label: "Parts of the collection", pictures: "Pictures", add: "Add", about: "About", snapshots: "Snapshots", jobs: "Jobs" },
   searchIn: "Search in it",
   snapshotsOf: (name) => `Snapshots of ${name}`,
   count: (count, pending, isPinned) =>
@@ -37,6 +37,21 @@ export const collectionTexts = ({ pictures, whole }) => ({
     none: "No picture has metadata yet.",
   },
 
+  settings: {
+    title: "Settings",
+    keep: "Snapshots kept",
+    keepHelp: "So many stay when the next one is published, that one included. From 2 to 1000.",
+    types: "Types of columns",
+    typesHelp: "A declared type is enforced: values of another type are refused. A column can be declared before it has values.",
+    free: "not declared",
+    freeNow: (types) => `not declared (${types})`,
+    type: (type) => type.replace("boolean", "yes or no"),
+    add: "Declare another column",
+    save: "Save",
+    saved: "The settings are saved.",
+    unchanged: "Nothing was changed.",
+  },
+
   recall: {
     title: "Measured recall",
     is: (k, value, queries) =>
@@ -56,7 +71,8 @@ export const collectionTexts = ({ pictures, whole }) => ({
       `and it is reached by ${recall} of all pairs that do.`,
     pairs: (all, same) => `Fitted to ${whole(all)} pairs, of which ${whole(same)} show the same thing.`,
     none: "Neither this collection nor its encoder is calibrated: scores have no per cent beside them.",
-    how: "Whoever runs the service can calibrate it with labelled pictures:",
+    how: "A job can calibrate it with labelled pictures, and so can whoever runs the service:",
+    start: "To the jobs",
     chart: (threshold, confidence) =>
       `Confidence by score: it rises with the score; at the threshold ${threshold} it is ${confidence}.`,
     score: "Score (cosine)",
@@ -114,9 +130,20 @@ export const collectionTexts = ({ pictures, whole }) => ({
     created: (name) => `The collection ${name} is there. Add its first picture.`,
   },
 
+  restore: {
+    open: "Restore a deleted one",
+    title: "Restore a collection",
+    text: "A deleted collection comes back as it was, unless it was purged since.",
+    name: "Name",
+    yes: "Restore it",
+    cancel: "Cancel",
+    busy: "Restoring …",
+    done: (name) => `The collection ${name} is back.`,
+  },
+
   destroy: {
     title: "Delete this collection",
-    text: "It is taken out of service at once. Whoever runs the service can bring it back until it is purged there.",
+    text: "It is taken out of service at once, and can be restored until it is purged on the machine that has its data.",
     open: "Delete …",
     confirm: (name) => `Delete ${name}?`,
     type: (name) => `Type ${name} to go on`,

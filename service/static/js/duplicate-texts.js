@@ -12,6 +12,7 @@ export function duplicateTexts({ pictures, whole }) {
     command: (name) => `python -m indexer duplicates --collection ${name}`,
     notSearched: (name) => `${name} has not been searched for duplicates yet`,
     notSearchedText: "Start it as a job of the collection, or run this on the machine that has its data. The groups then appear here.",
+    start: "To the jobs of the collection",
     none: "No duplicates",
     noneText: (searched) => `${searched} were searched, and no two of them are left to decide about.`,
 

@@ -3,6 +3,7 @@
 import { checkTexts, collectionTexts, itemTexts } from "./collection-texts.js";
 import { duplicateTexts } from "./duplicate-texts.js";
 import { arrangeTexts, feedbackTexts, filterTexts } from "./filter-texts.js";
+import { jobTexts } from "./job-texts.js";
 import { problemTexts } from "./problem-texts.js";
 import { uploadTexts } from "./upload-texts.js";
 
@@ -112,6 +113,10 @@ export const t = {
   options: {
     label: "Search options",
     collection: "Collection",
+    more: "More options",
+    others: "Search other collections too",
+    othersAre: (names) => `and in ${names.join(", ")}`,
+    othersHelp: "Hits of all are ranked by how sure it is that they show the same thing.",
     collectionCount: (name, count) => (count === null ? name : `${name} (${whole(count)})`),
     collectionKeyOnly: (label) => `${label}, from its own pictures only`,
     collectionNotReady: (name) => `${name} (not ready)`,
@@ -161,6 +166,7 @@ export const t = {
     noneHere: "No picture passes these filters.",
     exhausted: (count) => `That is all there is: ${pictures(count)}.`,
     score: (score) => `score ${score}`,
+    from: (collection) => `in ${collection}`,
     searchFrom: (name) => `Search from ${name}`,
     compare: "Compare",
     compareWith: (name) => `Compare with the query: ${name}`,
@@ -342,6 +348,7 @@ export const t = {
   collection: collectionTexts({ pictures, whole }),
   item: itemTexts(),
   check: checkTexts(),
+  jobs: jobTexts({ pictures, whole }),
   upload: uploadTexts({ pictures, whole }),
   filters: filterTexts({ pictures, whole }),
   arrange: arrangeTexts(),

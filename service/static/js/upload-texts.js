@@ -1,4 +1,4 @@
-// The words of adding many pictures: folders, archives, jobs. They belong to strings.js.
+// The words of adding many pictures: folders and archives. They belong to strings.js.
 
 export const uploadTexts = ({ pictures, whole }) => ({
   folder: "Choose a folder",
@@ -48,27 +48,4 @@ export const uploadTexts = ({ pictures, whole }) => ({
   send: "Send it",
   sending: (sent, all) => `${sent} of ${all} sent`,
   goesOn: (sent) => `This file was begun before: going on after ${sent}.`,
-
-  jobs: "Jobs of this collection",
-  job: {
-    index: "Index",
-    reindex: "Index again",
-    duplicates: "Search for duplicates",
-    calibrate: "Calibrate",
-    evaluate: "Evaluate",
-  },
-  states: {
-    queued: "waiting",
-    running: "running",
-    succeeded: "done",
-    failed: "failed",
-    cancelled: "cancelled",
-  },
-  cancel: "Cancel",
-  cancelWhich: (kind) => `Cancel the job: ${kind}`,
-  cancelling: "It stops as soon as it can.",
-  begun: (when) => `begun ${when}`,
-  items: (count, snapshot) => `The collection has ${pictures(count)}, in snapshot ${whole(snapshot)}.`,
-  saveReport: "Save the report",
-  said: (kind, state) => `${kind}: ${state}.`,
 });

@@ -17,6 +17,8 @@ const onlyIf = (tag) => (tag ? { "If-Match": tag } : {});
 
 export const writes = {
   createCollection: (name, fields, options) => call(at(name), { form: fields, method: "PUT", ...options }),
+  configureCollection: (name, fields, options) => call(at(name), { form: fields, method: "PATCH", ...options }),
+  restoreCollection: (name, options) => call(`${at(name)}/restore`, { method: "POST", ...options }),
   deleteCollection: (name, options) =>
     call(`${at(name)}?${new URLSearchParams({ confirm: name })}`, { method: "DELETE", ...options }),
   publish: (name, options) => call(`${at(name)}/fold`, { method: "POST", ...options }),

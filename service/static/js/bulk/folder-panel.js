@@ -32,7 +32,7 @@ export class FolderPanel {
     const zipped = h("input", { type: "radio", name: "folder-way", value: "zipped" });
     this.ways = h(
       "fieldset",
-      { class: "modes" },
+      { class: "ways" },
       h("legend", {}, t.upload.way),
       modeChoice(this.single, t.upload.single, t.upload.singleHelp),
       modeChoice(zipped, t.upload.zipped, t.upload.zippedHelp),

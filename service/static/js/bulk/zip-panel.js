@@ -2,11 +2,11 @@
 
 import { button, h } from "../dom.js";
 import { bytes } from "../format.js";
+import { jobs } from "../jobs/requests.js";
 import { Notice } from "../notice.js";
 import { t } from "../strings.js";
 import { Latest } from "../task.js";
 import { modeChoice } from "./mode-choice.js";
-import { jobs } from "./jobs.js";
 import { Progress } from "./progress.js";
 import { arrivedBytes, forget, sendFile } from "./tus.js";
 
@@ -29,7 +29,7 @@ export class ZipPanel {
     const replace = h("input", { type: "radio", name: "zip-mode", value: "replace" });
     this.mode = h(
       "fieldset",
-      { class: "modes" },
+      { class: "ways" },
       h("legend", {}, t.upload.mode),
       modeChoice(this.add, t.upload.add, t.upload.addHelp),
       modeChoice(replace, t.upload.replace, t.upload.replaceHelp),

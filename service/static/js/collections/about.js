@@ -4,16 +4,19 @@ import { api } from "../api.js";
 import { facts, h } from "../dom.js";
 import { count, score } from "../format.js";
 import { Notice } from "../notice.js";
+import { link } from "../route.js";
 import { t } from "../strings.js";
 import { Latest } from "../task.js";
 import { calibrationPanel } from "./calibration.js";
 import { deletionPanel } from "./deletion.js";
 import { allFacts } from "./facts.js";
+import { SettingsPanel } from "./settings.js";
 
 export class AboutPart {
   #latest = new Latest();
 
-  constructor() {
+  /** `onChanged()` after settings were changed. */
+  constructor({ onChanged }) {
     this.facts = h("section", { class: "panel" });
     this.columns = h("section", { class: "panel" });
     this.recall = h("section", { class: "panel" });
@@ -26,8 +29,18 @@ export class AboutPart {
       this.notice.element,
       this.curve,
     );
+    this.settings = new SettingsPanel({ onSaved: onChanged });
     this.deletion = h("section", { class: "panel" });
-    this.element = h("div", { class: "about" }, this.facts, this.recall, this.calibration, this.columns, this.deletion);
+    this.element = h(
+      "div",
+      { class: "about" },
+      this.facts,
+      this.recall,
+      this.calibration,
+      this.columns,
+      this.settings.element,
+      this.deletion,
+    );
   }
 
   /** Show what the service says of the collection. */
@@ -35,6 +48,7 @@ export class AboutPart {
     this.facts.replaceChildren(facts(allFacts(about)));
     this.columns.replaceChildren(...columnTable(about.columns ?? []));
     this.recall.replaceChildren(...recallWords(about));
+    this.settings.show(about);
     this.deletion.replaceChildren(...deletionPanel(about.name));
     const signal = this.#latest.start();
     if (about.calibration === null) this.curve.replaceChildren(...uncalibrated(about.name));
@@ -60,6 +74,7 @@ function uncalibrated(name) {
   return [
     h("p", {}, t.collection.calibration.none),
     h("p", {}, t.collection.calibration.how),
+    h("a", { class: "button small", href: link("collections", { name, part: "jobs" }) }, t.collection.calibration.start),
     h("pre", { class: "command", tabIndex: 0 }, h("code", {}, t.collections.calibrate(name))),
   ];
 }

@@ -2,7 +2,6 @@
 
 import { chosenFiles, sorted } from "../bulk/files.js";
 import { FolderPanel } from "../bulk/folder-panel.js";
-import { JobList } from "../bulk/job-panel.js";
 import { ZipPanel } from "../bulk/zip-panel.js";
 import { h, icon } from "../dom.js";
 import { flash } from "../notice.js";
@@ -13,15 +12,14 @@ import { SinglePicture } from "./single.js";
 export class AddPart {
   #name = null;
 
-  /** `onChanged()` after pictures were added. */
-  constructor({ onChanged }) {
+  /** `onChanged()` after pictures were added, `onJob(job)` when the service has begun to index an archive. */
+  constructor({ onChanged, onJob }) {
     const onClose = () => this.#showZone();
     this.zone = h("div", { class: "dropzone" }, ...this.#zoneContent());
     this.single = new SinglePicture({ onAdded: onChanged, onClose });
     const onArchive = (file) => this.zip.offer(this.#name, file);
     this.folder = new FolderPanel({ onAdded: onChanged, onArchive, onClose });
-    this.jobs = new JobList({ onDone: onChanged });
-    this.zip = new ZipPanel({ onJob: (job) => this.jobs.begin(job), onClose });
+    this.zip = new ZipPanel({ onJob, onClose });
     this.element = h(
       "div",
       { class: "add" },
@@ -30,7 +28,6 @@ export class AddPart {
       this.single.element,
       this.folder.element,
       this.zip.element,
-      this.jobs.element,
     );
   }
 
@@ -60,16 +57,11 @@ export class AddPart {
       this.zone.hidden = false;
     }
     this.#name = name;
-    this.jobs.show(name);
   }
 
   /** What the service says of the collection. */
   describe({ columns }) {
     this.single.setColumns(columns ?? []);
-  }
-
-  stop() {
-    this.jobs.stop();
   }
 
   /** Take files, `[{file, path}]`: what is done with them depends on what they are. */

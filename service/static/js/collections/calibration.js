@@ -6,7 +6,8 @@ import { t } from "../strings.js";
 
 const WIDTH = 560;
 const HEIGHT = 280;
-const EDGE = { left: 52, right: 16, top: 24, bottom: 44 };
+// Words are larger on a small screen, where the drawing is smaller.
+const EDGE = { left: 68, right: 24, top: 32, bottom: 56 };
 const TICKS = [0, 0.25, 0.5, 0.75, 1];
 const TABLE_STEP = 0.1;
 
@@ -50,9 +51,9 @@ function chart(calibration, cosine) {
       "svg",
       { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label },
       ...TICKS.map((tick) => gridLine(tick, y)),
-      ...scoreTicks(low).map((tick) => text(x(tick), HEIGHT - EDGE.bottom + 18, short(tick), "middle")),
+      ...scoreTicks(low).map((tick) => text(x(tick), HEIGHT - EDGE.bottom + 20, short(tick), "middle")),
       text(x((low + 1) / 2), HEIGHT - 6, t.collection.calibration.score, "middle"),
-      text(EDGE.left, 12, t.collection.calibration.confidence, "start"),
+      text(EDGE.left, 16, t.collection.calibration.confidence, "start"),
       svg("polyline", { class: "curve", points: line.join(" ") }),
       svg("line", { class: "limit", x1: x(cosine), x2: x(cosine), y1: y(1), y2: y(0) }),
       svg("circle", { class: "point", cx: x(cosine), cy: y(at), r: 4.5 }),

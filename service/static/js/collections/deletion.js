@@ -6,6 +6,7 @@ import { Notice, flash } from "../notice.js";
 import { go } from "../route.js";
 import { t } from "../strings.js";
 import { writes } from "../writes.js";
+import { noteDeleted } from "./restoration.js";
 
 /** The end of a collection's page: what deleting means, and the button for it. */
 export function deletionPanel(name) {
@@ -48,7 +49,8 @@ function askToDelete(name) {
       return;
     }
     try {
-      await writes.deleteCollection(name, { signal });
+      const { restorable } = await writes.deleteCollection(name, { signal });
+      if (restorable) noteDeleted(name);
       dialog.close();
       flash(words.done(name));
       go("collections");

@@ -1,7 +1,9 @@
-// The page of one collection, in parts: its pictures, adding to them, what it is, its snapshots.
+// The page of one collection, in parts: its pictures, adding to them, what it is, its snapshots, its jobs.
 
 import { api } from "../api.js";
 import { h, icon } from "../dom.js";
+import { JobForms } from "../jobs/forms.js";
+import { JobList } from "../jobs/list.js";
 import { KeyOnlyBanner } from "../key-only.js";
 import { go, link } from "../route.js";
 import { t } from "../strings.js";
@@ -10,7 +12,8 @@ import { AddPart } from "./add.js";
 import { Browser } from "./browse.js";
 import { SnapshotsPart } from "./snapshots.js";
 
-const PARTS = ["pictures", "add", "about", "snapshots"];
+const PARTS = ["pictures", "add", "about", "snapshots", "jobs"];
+const WITH_JOBS = ["add", "jobs"];
 
 export class CollectionPage {
   #params = {};
@@ -21,21 +24,26 @@ export class CollectionPage {
     this.count = h("p", { class: "hint" });
     this.search = h("a", { class: "button small" }, icon("search"), h("span", {}, t.collection.searchIn));
     this.links = PARTS.map((part) => h("a", {}, t.collection.parts[part]));
+    this.nav = h("nav", { class: "parts-nav", "aria-label": t.collection.parts.label }, ...this.links);
     this.banner = new KeyOnlyBanner();
+    this.jobs = new JobList({ onDone: () => this.#changed() });
+    const onJob = (job) => this.jobs.begin(job);
     this.parts = {
       pictures: new Browser({ onFilter: (params) => this.#goTo(params), onChanged }),
-      add: new AddPart({ onChanged: () => this.#changed() }),
-      about: new AboutPart(),
+      add: new AddPart({ onChanged: () => this.#changed(), onJob }),
+      about: new AboutPart({ onChanged: () => this.#refresh() }),
       snapshots: new SnapshotsPart({ onChanged: () => this.#changed() }),
+      jobs: new JobForms({ onJob }),
     };
     this.element = h(
       "div",
       { class: "collection-page", hidden: true },
       h("a", { class: "back", href: link("collections") }, icon("back"), t.collections.back),
       h("div", { class: "collection-head" }, h("div", {}, this.title, this.count), this.search),
-      h("nav", { class: "parts-nav", "aria-label": t.collection.parts.label }, ...this.links),
+      this.nav,
       this.banner.element,
       ...PARTS.map((part) => this.parts[part].element),
+      this.jobs.element,
     );
   }
 
@@ -60,12 +68,21 @@ export class CollectionPage {
       else this.links[index].removeAttribute("aria-current");
       this.parts[part].element.hidden = part !== this.part;
     }
+    this.#reveal(this.links[PARTS.indexOf(this.part)]);
     if (this.part === "pictures") this.parts.pictures.show(name, params, patiently);
     if (this.part === "add") this.parts.add.show(name);
+    if (this.part === "jobs") this.parts.jobs.show(name);
+    if (WITH_JOBS.includes(this.part)) this.jobs.show(name);
+    else this.jobs.hide();
     if (this.part === "snapshots") this.parts.snapshots.show(name);
     const about = await patiently(() => api.collection(name, { signal }), signal);
     this.#describe(about);
     return about;
+  }
+
+  // On a small screen the row of links is wider than that.
+  #reveal({ offsetLeft, offsetWidth }) {
+    this.nav.scrollLeft = offsetLeft + offsetWidth - this.nav.offsetLeft - this.nav.clientWidth;
   }
 
   /** Take files, `[{file, path}]`, where they are added. */
@@ -74,7 +91,8 @@ export class CollectionPage {
   }
 
   stop() {
-    for (const part of Object.values(this.parts)) part.stop();
+    for (const part of Object.values(this.parts)) part.stop?.();
+    this.jobs.stop();
   }
 
   #blank(name) {
@@ -91,6 +109,7 @@ export class CollectionPage {
     this.parts.add.describe(about);
     if (this.part === "about") this.parts.about.show(about);
     this.parts.snapshots.describe(about);
+    this.parts.jobs.describe(about);
   }
 
   // What the service says now; the page is good without it.

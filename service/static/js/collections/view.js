@@ -11,6 +11,7 @@ import { Latest, patiently } from "../task.js";
 import { remember } from "../uploads.js";
 import { openCreation } from "./creation.js";
 import { CollectionPage } from "./page.js";
+import { openRestoration } from "./restoration.js";
 import { completeCard, shelfCard } from "./shelf.js";
 
 export class CollectionsView {
@@ -30,7 +31,12 @@ export class CollectionsView {
         "div",
         { class: "overview-head" },
         h("div", {}, h("h1", {}, t.collections.title), h("p", { class: "lead" }, t.collections.lead)),
-        button(t.collection.create.open, openCreation, { symbol: "more" }),
+        h(
+          "div",
+          { class: "actions" },
+          button(t.collection.create.open, openCreation, { symbol: "more" }),
+          button(t.collection.restore.open, openRestoration, { kind: "quiet", symbol: "back" }),
+        ),
       ),
       this.list,
       this.emptyState,

@@ -18,6 +18,7 @@ export function notSearched(name, again) {
     h(
       "div",
       { class: "actions" },
+      h("a", { class: "button small primary", href: link("collections", { name, part: "jobs" }) }, t.duplicates.start),
       // Without https browsers offer no clipboard.
       navigator.clipboard && button(t.empty.copy, copy, { kind: "small", symbol: "copy" }),
       button(t.empty.again, again, { kind: "small" }),

@@ -25,11 +25,12 @@ export class Arrange {
     this.diversity.addEventListener("input", () => this.#write());
     this.diversity.addEventListener("change", () => this.#changed());
     this.output = h("output", { htmlFor: "diversity" });
+    this.slider = this.#slider();
     const body = h(
       "div",
       { class: "filter-body arrange" },
       field(t.arrange.group, this.group, { id: freshId("group"), hint: t.arrange.groupHelp }),
-      this.#slider(),
+      this.slider,
       h("div", { class: "field copies" }, h("label", { htmlFor: "dedupe" }, t.arrange.dedupe, this.dedupe)),
     );
     this.part = new Disclosure(t.arrange.label, body);
@@ -60,8 +61,9 @@ export class Arrange {
     this.#choose(before);
   }
 
-  /** Show what the address says. */
-  set({ group, dedupe, diversity }) {
+  /** Show what the address says; several collections have no scale in common on which hits could be unlike. */
+  set({ group, dedupe, diversity }, isSeveral) {
+    this.slider.hidden = isSeveral;
     this.#choose(group ?? "");
     this.dedupe.checked = dedupe;
     this.diversity.value = diversity;

@@ -6,10 +6,12 @@ const COLUMNS = ["rank", "key", "score", "normalized_score", "similar", "confide
 
 /** CSV of results, one row each, their metadata in columns of their own. */
 export function toCsv(results) {
+  const isSeveral = new Set(results.map(({ collection }) => collection)).size > 1;
+  const columns = isSeveral ? ["collection", ...COLUMNS] : COLUMNS;
   const extra = [...new Set(results.flatMap(({ metadata }) => Object.keys(metadata ?? {})))];
-  const header = [...COLUMNS, ...extra.map((name) => (COLUMNS.includes(name) ? `metadata.${name}` : name))];
+  const header = [...columns, ...extra.map((name) => (columns.includes(name) ? `metadata.${name}` : name))];
   const rows = results.map((result) => [
-    ...COLUMNS.map((name) => result[name]),
+    ...columns.map((name) => result[name]),
     ...extra.map((name) => (result.metadata ?? {})[name]),
   ]);
   return csvOf([header, ...rows]);

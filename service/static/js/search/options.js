@@ -3,6 +3,7 @@
 import { field, h } from "../dom.js";
 import { cosineOf, short, thresholdMeaning, thresholdSource } from "../format.js";
 import { t } from "../strings.js";
+import { Others, othersOf } from "./others.js";
 
 const DEFAULT_K = 20;
 
@@ -15,6 +16,7 @@ export class Options {
     this.#onChange = onChange;
     this.#onMinimum = onMinimum;
     this.collection = h("select", { on: { change: () => this.#onChange() } });
+    this.others = new Others({ onChange: () => this.#onChange() });
     this.k = h("input", { type: "number", min: "1", max: "1000", step: "1", inputMode: "numeric" });
     this.k.addEventListener("change", () => this.#checked());
     this.minimum = h("input", { type: "range", min: "0", max: "1", step: "0.01", value: "0" });
@@ -28,9 +30,19 @@ export class Options {
       { class: "options", "aria-label": t.options.label, on: { submit: (event) => event.preventDefault() } },
       field(t.options.collection, this.collection, { id: "collection" }),
       field(t.options.k, this.k, { id: "k" }),
-      this.#slider(),
-      this.#switch(),
+      this.others.element,
+      this.#more(),
     );
+  }
+
+  // Beside the results there is room for it; above them, on a small screen, it would push them away.
+  #more() {
+    const isWide = matchMedia("(min-width: 56.01rem)");
+    const more = h("details", {}, h("summary", {}, t.options.more), this.#slider(), this.#switch());
+    const adapt = () => (more.open = isWide.matches);
+    isWide.addEventListener("change", adapt);
+    adapt();
+    return h("div", { class: "more-options" }, more);
   }
 
   #switch() {
@@ -57,8 +69,12 @@ export class Options {
     );
   }
 
-  /** Fill the chooser; a name that is not in the list stays choosable, so that the service can say what is wrong. */
-  setCollections(list, chosen) {
+  /**
+   * Fill the choosers; a name that is not in the list stays choosable, so that the service can say what is wrong. `also`
+   * are the collections that are searched too.
+   */
+  setCollections(list, chosen, also) {
+    this.others.offer(list, chosen, also);
     const rows = list.map(({ name, ready, count, picture_problem: problem }) => {
       const label = ready ? t.options.collectionCount(name, count) : t.options.collectionNotReady(name);
       return h("option", { value: name }, problem ? t.options.collectionKeyOnly(label) : label);
@@ -66,6 +82,12 @@ export class Options {
     if (chosen && !list.some(({ name }) => name === chosen)) rows.unshift(h("option", { value: chosen }, chosen));
     this.collection.replaceChildren(...rows);
     this.collection.value = chosen ?? "";
+    this.#limit();
+  }
+
+  // Scores of several collections have no common scale, and copies are looked for in one.
+  #limit() {
+    this.element.classList.toggle("several", this.others.names.length > 0);
   }
 
   /** Show what the address says. */
@@ -76,14 +98,17 @@ export class Options {
     this.#written();
   }
 
-  /** `{collection, k, minimum, copies}`, with minimum null where nothing is hidden. */
+  /** `{collection, also, k, minimum, copies}`, with minimum null where nothing is hidden. */
   get values() {
     const minimum = Number(this.minimum.value);
+    const collection = this.collection.value;
+    const also = this.others.names.filter((name) => name !== collection);
     return {
-      collection: this.collection.value,
+      collection,
+      also,
       k: Number(this.k.value) || DEFAULT_K,
-      minimum: minimum > 0 ? minimum : null,
-      copies: this.copies.checked,
+      minimum: minimum > 0 && !also.length ? minimum : null,
+      copies: this.copies.checked && !also.length,
     };
   }
 
@@ -122,11 +147,12 @@ export class Options {
 }
 
 /** The options in an address, repaired where they make no sense. */
-export function optionsOf({ collection, k, min, copies }) {
+export function optionsOf({ collection, also, k, min, copies }) {
   const number = Number(k);
   const minimum = Number(min);
   return {
     collection: collection ?? null,
+    also: othersOf({ also, collection }),
     k: Number.isInteger(number) && number >= 1 && number <= 1000 ? number : DEFAULT_K,
     minimum: minimum > 0 && minimum <= 1 ? minimum : null,
     copies: copies === "1",

@@ -31,13 +31,14 @@ export class Refinements {
     this.element = this.bar.element;
   }
 
-  /** Show what the address says. */
+  /** Show what the address says; of a search in several collections there is no feedback, and no variety. */
   set(params) {
+    const isSeveral = Boolean(params.also);
     this.#conditions = conditionsOf(params);
-    this.#votes = votesOf(params);
+    this.#votes = votesOf(isSeveral ? {} : params);
     this.bar.set(this.#conditions);
     this.bar.setPassing(null);
-    this.arrange.set(arrangementOf(params));
+    this.arrange.set(arrangementOf(isSeveral ? { ...params, diversity: 0 } : params), isSeveral);
   }
 
   /** Offer the columns of a collection. Without them the search works as well, so what goes wrong here is not told. */
@@ -70,14 +71,14 @@ export class Refinements {
     return { ...paramsOf(this.#conditions), ...this.#arrangement };
   }
 
-  /** As fields of a search. */
-  get form() {
+  /** As fields of a search; of several collections only what means the same in each. */
+  form({ isSeveral }) {
     const { group, dedupe, diversity } = this.arrange.values;
     const { like, unlike } = votesAsText(this.#votes);
+    const common = { filter: wireOf(this.#conditions), group_by: group, dedupe: dedupe || null };
+    if (isSeveral) return common;
     return {
-      filter: wireOf(this.#conditions),
-      group_by: group,
-      dedupe: dedupe || null,
+      ...common,
       diversity: diversity || null,
       like_keys: like,
       unlike_keys: unlike,

@@ -17,8 +17,8 @@ export class Results {
   #actions;
 
   /**
-   * `actions`: `linkTo(key)` is the address of the search from that key, `votesOf(result, name)` what may be
-   * said of it; `onGroup(result)`, `onCompare(result)`, `onWhy(result)`, `onShowAll()`, `onMore()` for the next page,
+   * `actions`: `linkTo(result)` is the address of the search from it, `votesOf(result, name)` what may be said of it, or
+   * null; `onGroup(result)`, `onCompare(result)`, `onWhy(result)`, `onShowAll()`, `onMore()` for the next page,
    * `share()`.
    */
   constructor(actions) {
@@ -95,18 +95,18 @@ export class Results {
 
   #cards(results, signal) {
     const { linkTo, votesOf, onGroup, onCompare, onWhy } = this.#actions;
-    const threshold = cosineOf(this.#answer.threshold.value);
-    const { collection } = this.#answer;
+    const { thresholds, origins } = this.#answer;
     return results.map((result) =>
       resultCard(result, {
-        href: linkTo(result.key),
-        threshold,
+        href: linkTo(result),
+        threshold: cosineOf(thresholds[result.collection].value),
+        origin: origins.length > 1 ? result.collection : null,
         signal,
         votes: votesOf(result, nameOf(result)),
         onGroup: (result.group ?? null) === null ? null : () => onGroup(result),
         onCompare: () => onCompare(result),
         onWhy: this.#explains && (() => onWhy(result)),
-        onDetails: () => openDetails(collection, result, linkTo(result.key)),
+        onDetails: () => openDetails(result.collection, result, linkTo(result)),
       }),
     );
   }
@@ -143,7 +143,7 @@ export class Results {
     if (!this.#answer) return;
     const { results } = this.#answer;
     for (const [index, card] of [...this.grid.children].entries()) {
-      card.querySelector("a").href = this.#actions.linkTo(results[index].key);
+      card.querySelector("a").href = this.#actions.linkTo(results[index]);
     }
     const shown = this.shown.length;
     say(shown ? t.results.shown(shown, results.length) : this.weak.firstChild.textContent);
@@ -160,15 +160,17 @@ export class Results {
 
   #save() {
     const blob = new Blob([toCsv(this.shown)], { type: "text/csv;charset=utf-8" });
-    save(blob, t.results.file(this.#answer.collection));
+    save(blob, t.results.file(this.#answer.origins.map(({ collection }) => collection).join("-")));
   }
 }
 
-function timesOf({ took_ms: took, collection, snapshot, encoder }) {
+function timesOf({ took_ms: took, origins }) {
   const parts = stages(took, ["decode", "encode", "search", "catalogue", "pixels"]);
   return [
     h("span", { class: "times" }, t.results.times(milliseconds(took.total), parts)),
-    h("span", { class: "origin" }, t.results.snapshot(collection, snapshot, encoder)),
+    ...origins.map(({ collection, snapshot, encoder }) =>
+      h("span", { class: "origin" }, t.results.snapshot(collection, snapshot, encoder)),
+    ),
   ];
 }
 

@@ -10,6 +10,7 @@ import { collections, usual } from "../store.js";
 import { t } from "../strings.js";
 import { Latest, patiently } from "../task.js";
 import { remember, sourceOf } from "../uploads.js";
+import { uniform } from "./answer.js";
 import { Options, optionsOf } from "./options.js";
 import { QueryPanel } from "./query.js";
 import { OF_COLLECTION, Refinements } from "./refinements.js";
@@ -45,8 +46,8 @@ export class SearchView {
     });
     this.start = new Start({ receive, again: () => this.show(this.#place, { again: true }) });
     this.results = new Results({
-      linkTo: (key) => link("search", { ...this.#settings(), key }),
-      votesOf: (result, name) => this.refinements.feedback.of(result, name),
+      linkTo: (result) => link("search", this.#settingsFrom(result)),
+      votesOf: (result, name) => (this.#isSeveral ? null : this.refinements.feedback.of(result, name)),
       onGroup: (result) => this.#goTo(this.refinements.paramsOfGroup(result)),
       onCompare: (result) => this.#compare(result),
       onWhy: (result) => this.#compare(result, { why: 1 }),
@@ -96,7 +97,7 @@ export class SearchView {
     const list = await this.#collections(signal, again || this.#source === null);
     if (list === null) return;
     const collection = options.collection ?? usual(list);
-    this.options.setCollections(list, collection);
+    this.options.setCollections(list, collection, options.also);
     if (this.#source?.kind === "key") this.#source.collection = collection;
     this.#limit(pictureProblemOf(list, collection));
     if (!this.#isStart) this.refinements.describe(collection);
@@ -117,6 +118,10 @@ export class SearchView {
     this.results.clear();
   }
 
+  get #isSeveral() {
+    return this.options.values.also.length > 0;
+  }
+
   get #isStart() {
     return this.#source === null || this.#source.kind === "gone";
   }
@@ -133,12 +138,12 @@ export class SearchView {
       this.start.element.hidden = false;
       this.results.clear();
       this.start.notices.append(this.banner.element, this.notice.element);
-      this.start.options.replaceChildren(this.options.element);
+      place(this.options.element, this.start.options);
       this.options.setThreshold(null);
     } else {
       this.start.hide();
       this.refinements.element.after(this.banner.element, this.notice.element);
-      this.panel.append(this.options.element);
+      place(this.options.element, this.panel);
     }
     this.columns.hidden = isStart;
   }
@@ -167,7 +172,8 @@ export class SearchView {
 
   async #search(signal) {
     const source = this.#source;
-    const { collection, k, minimum, copies } = this.options.values;
+    const { collection, also, k, minimum, copies } = this.options.values;
+    const isSeveral = this.#isSeveral;
     const box = geometry.parse(this.#place.params.box);
     this.query.show(source, box);
     source.name = this.query.name.textContent;
@@ -177,12 +183,16 @@ export class SearchView {
     const slow = setTimeout(() => this.notice.busy(t.results.busy), 250);
     try {
       const picked = { key: source.key, image: source.file, box: geometry.format(box) };
-      const form = { collection, k, tiers: copies || null, ...picked, ...this.refinements.form };
+      // With several collections the one is named that has the picture.
+      const where = isSeveral
+        ? { collections: [collection, ...also].join(","), collection: source.key ? collection : null }
+        : { collection };
+      const form = { ...where, k, tiers: copies || null, ...picked, ...this.refinements.form({ isSeveral }) };
       const onWait = (problem, seconds) => {
         clearTimeout(slow);
         this.notice.wait(problem, seconds);
       };
-      const answer = await patiently(() => api.search(form, { signal }), { signal, onWait });
+      const answer = uniform(await patiently(() => api.search(form, { signal }), { signal, onWait }));
       clearTimeout(slow);
       this.notice.clear();
       this.#form = form;
@@ -207,7 +217,7 @@ export class SearchView {
       const onWait = (problem, seconds) => moreNotice.wait(problem, seconds);
       const page = await patiently(() => api.search({ ...this.#form, cursor }, { signal }), { signal, onWait });
       moreNotice.clear();
-      this.results.append(page);
+      this.results.append(uniform(page));
     } catch (error) {
       // A page belongs to one state of the collection: after a change of it the search begins anew.
       if (error.name !== "AbortError") moreNotice.problem(error, () => this.show(this.#place));
@@ -228,10 +238,18 @@ export class SearchView {
 
   // What of the address stays when the picture changes.
   #settings() {
-    const { collection, k, minimum, copies } = this.options.values;
+    const { collection, also, k, minimum, copies } = this.options.values;
     // Until the collections are known, the address alone knows which one is meant.
     const named = collection || this.#place.params.collection;
-    return { collection: named, k, min: minimum, copies: copies ? 1 : null, ...this.refinements.params };
+    const options = { collection: named, also: also.join(","), k, min: minimum, copies: copies ? 1 : null };
+    return { ...options, ...this.refinements.params };
+  }
+
+  // The search from a result goes on in all the collections, beginning with its own.
+  #settingsFrom({ collection, key }) {
+    const { collection: home, also } = this.options.values;
+    const others = [home, ...also].filter((name) => name !== collection);
+    return { ...this.#settings(), collection, also: others.join(","), key };
   }
 
   #goTo(changes, how) {
@@ -251,17 +269,22 @@ export class SearchView {
   }
 
   // A key means nothing in another collection, so the picture itself goes there.
-  async #takeAlong({ collection, key }) {
-    const signal = this.#latest.start();
+  async #takeAlong(source) {
     this.results.busy(true);
     try {
-      const data = await blob(imageOf(collection, key), { signal });
-      const file = new File([data], key, { type: data.type });
+      const query = await this.#keep(source);
       const params = { ...this.#settings(), ...OF_COLLECTION, box: this.#place.params.box };
-      go("search", params, { uploads: { query: remember(file) } });
+      go("search", params, { uploads: { query } });
     } catch (error) {
-      if (error.name !== "AbortError") this.#failed(error, () => this.#takeAlong({ collection, key }));
+      if (error.name !== "AbortError") this.#failed(error, () => this.#takeAlong(source));
     }
+  }
+
+  /** The number of a source as a picture of this page, fetched if it is an item. */
+  async #keep({ kind, id, collection, key }) {
+    if (kind === "file") return id;
+    const data = await blob(imageOf(collection, key), { signal: this.#latest.start() });
+    return remember(new File([data], key, { type: data.type }));
   }
 
   #minimumChanged(minimum, final) {
@@ -276,11 +299,21 @@ export class SearchView {
     this.#minimumChanged(null, true);
   }
 
-  #compare(result, { why = null } = {}) {
-    const { collection } = this.options.values;
-    const isKey = this.#source.kind === "key";
-    const uploads = isKey ? {} : { a: this.#source.id };
+  async #compare(result, { why = null } = {}) {
+    const { collection, key: b } = result;
+    const source = this.#source;
     if (this.#place.params.box) flash(t.compare.whole);
-    go("compare", { collection, a: isKey ? this.#source.key : null, b: result.key, why }, { uploads });
+    try {
+      const isHere = source.kind === "key" && source.collection === collection;
+      const uploads = isHere ? {} : { a: await this.#keep(source) };
+      go("compare", { collection, a: isHere ? source.key : null, b, why }, { uploads });
+    } catch (error) {
+      if (error.name !== "AbortError") this.notice.problem(error, () => this.#compare(result, { why }));
+    }
   }
+}
+
+// What is moved loses the focus, so what is there already stays.
+function place(element, parent) {
+  if (element.parentElement !== parent) parent.append(element);
 }

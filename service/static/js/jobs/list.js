@@ -1,13 +1,14 @@
 // Jobs of one collection: how far each is, what came of it, and the files that it could not use.
 
+import { Progress } from "../bulk/progress.js";
+import { RejectedTable } from "../bulk/rejected.js";
 import { button, h, save } from "../dom.js";
 import { date, duration, rounded } from "../format.js";
-import { Notice, flash, say, textOfDetail } from "../notice.js";
+import { Notice, flash, say } from "../notice.js";
 import { t } from "../strings.js";
 import { Latest } from "../task.js";
-import { follow, isOver, jobs } from "./jobs.js";
-import { Progress } from "./progress.js";
-import { RejectedTable } from "./rejected.js";
+import { outcomeOf, placeOf } from "./outcome.js";
+import { follow, isOver, jobs } from "./requests.js";
 
 export class JobList {
   #latest = new Latest();
@@ -19,7 +20,7 @@ export class JobList {
   constructor({ onDone }) {
     this.#onDone = onDone;
     this.list = h("ul", { class: "jobs", role: "list" });
-    this.element = h("section", { hidden: true, class: "job-list" }, h("h2", {}, t.upload.jobs), this.list);
+    this.element = h("section", { hidden: true, class: "job-list" }, h("h2", {}, t.jobs.list), this.list);
   }
 
   /** Show the jobs of a collection, and follow those that are not over. Without them the page works as well. */
@@ -38,6 +39,11 @@ export class JobList {
     this.list.firstChild.scrollIntoView({ block: "nearest" });
   }
 
+  /** Show it no more; what is followed is so until `stop`. */
+  hide() {
+    this.element.hidden = true;
+  }
+
   stop() {
     this.#latest.stop();
   }
@@ -45,7 +51,7 @@ export class JobList {
   #clear() {
     this.#cards.clear();
     this.list.replaceChildren();
-    this.element.hidden = true;
+    this.hide();
   }
 
   #add(job, signal) {
@@ -64,7 +70,7 @@ export class JobList {
     const onJob = (job) => {
       card.connected();
       card.show(job);
-      if (isOver(job)) say(t.upload.said(t.upload.job[job.kind] ?? job.kind, t.upload.states[job.state]));
+      if (isOver(job)) say(t.jobs.said(t.jobs.kinds[job.kind], t.jobs.states[job.state]));
       if (job.state === "succeeded") this.#onDone();
     };
     try {
@@ -81,17 +87,18 @@ class JobCard {
   #isWaiting = false;
 
   constructor({ kind }) {
-    const name = t.upload.job[kind] ?? kind;
+    const name = t.jobs.kinds[kind];
     this.state = h("span", { class: "verdict" });
     this.when = h("p", { class: "hint" });
     this.progress = new Progress(t.upload.progress);
     this.notice = new Notice();
     this.outcome = h("p", {});
-    this.cancel = button(t.upload.cancel, () => this.#cancel(), {
+    this.place = h("a", { class: "button small", hidden: true });
+    this.cancel = button(t.jobs.cancel, () => this.#cancel(), {
       kind: "small",
-      "aria-label": t.upload.cancelWhich(name),
+      "aria-label": t.jobs.cancelWhich(name),
     });
-    this.saveReport = button(t.upload.saveReport, () => this.#saveReport(), { kind: "small", symbol: "save" });
+    this.saveReport = button(t.jobs.saveReport, () => this.#saveReport(), { kind: "small", symbol: "save" });
     this.rejected = new RejectedTable();
     this.element = h(
       "li",
@@ -102,7 +109,7 @@ class JobCard {
       this.outcome,
       this.notice.element,
       this.rejected.element,
-      this.saveReport,
+      h("div", { class: "actions" }, this.place, this.saveReport),
     );
   }
 
@@ -111,8 +118,8 @@ class JobCard {
     const over = isOver(job);
     const kind = { succeeded: "yes", failed: "no" }[job.state] ?? "";
     this.state.className = `verdict ${kind}`;
-    this.state.textContent = t.upload.states[job.state];
-    this.when.textContent = t.upload.begun(date(job.started_at ?? job.created_at));
+    this.state.textContent = t.jobs.states[job.state];
+    this.when.textContent = t.jobs.when(date(job.started_at ?? job.created_at));
     this.cancel.hidden = over;
     this.cancel.disabled = job.cancel_requested;
     // Of files that could not be used there is a table, which can be saved too.
@@ -120,6 +127,9 @@ class JobCard {
     if (over) this.progress.hide();
     else this.progress.show(job.done, job.total, wordsOf(job));
     this.outcome.textContent = outcomeOf(job);
+    const place = placeOf(job);
+    this.place.hidden = place === null;
+    if (place) [this.place.href, this.place.textContent] = place;
     if (over && job.report !== null && isIndexing(job) && !this.#hasReport) this.#fetchReport();
   }
 
@@ -148,7 +158,7 @@ class JobCard {
   async #cancel() {
     try {
       this.show(await jobs.cancel(this.#job.id));
-      flash(t.upload.cancelling);
+      flash(t.jobs.cancelling);
     } catch (error) {
       this.notice.problem(error);
     }
@@ -173,10 +183,4 @@ function wordsOf({ stage, done, total, rate, seconds_left: left, rejected }) {
     done !== null &&
     t.upload.state(done, total, rate && t.upload.rate(rounded(rate)), left && t.upload.left(duration(left)));
   return [stage, state, count > 0 && t.upload.rejected(count)].filter(Boolean).join(": ");
-}
-
-function outcomeOf({ problem, summary, cancel_requested: isCancelled, state }) {
-  if (problem) return textOfDetail(problem.detail);
-  if (summary?.items !== undefined && summary.snapshot) return t.upload.items(summary.items, summary.snapshot);
-  return isCancelled && state === "running" ? t.upload.cancelling : "";
 }

@@ -1,0 +1,31 @@
+// What came of a job, in a sentence, and where in this page to look at it.
+
+import { bytes, cosineOf, share, short, sure } from "../format.js";
+import { textOfDetail } from "../notice.js";
+import { link } from "../route.js";
+import { t } from "../strings.js";
+
+const SENTENCES = {
+  index: ({ items, snapshot }) => (snapshot ? t.jobs.items(items, snapshot) : ""),
+  reindex: ({ items, snapshot }) => (snapshot ? t.jobs.items(items, snapshot) : ""),
+  duplicates: ({ copies, groups, bytes: freed }) => t.jobs.duplicates(copies, groups, bytes(freed)),
+  calibrate: ({ calibration: { threshold, precision, recall } }) =>
+    t.jobs.calibrated(short(cosineOf(threshold)), sure(precision), share(recall)),
+  evaluate: ({ pictures, classes, encoders: [{ recall_at_1: first, mean_average_precision: mean }] }) =>
+    t.jobs.evaluated(pictures, classes, share(first.value), short(mean.value)),
+};
+
+/** What came of a job; empty while nothing has. */
+export function outcomeOf({ kind, problem, summary, cancel_requested: isCancelled, state }) {
+  if (problem) return textOfDetail(problem.detail);
+  if (summary) return SENTENCES[kind](summary);
+  return isCancelled && state === "running" ? t.jobs.cancelling : "";
+}
+
+/** `[address, words]` of where the page shows what came of a job, or null. */
+export function placeOf({ kind, collection, state, summary }) {
+  if (state !== "succeeded") return null;
+  if (kind === "duplicates" && summary.groups) return [link("duplicates", { name: collection }), t.jobs.review];
+  if (kind === "calibrate") return [link("collections", { name: collection, part: "about" }), t.jobs.curve];
+  return null;
+}
