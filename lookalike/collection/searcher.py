@@ -282,10 +282,12 @@ class Searcher:
         item = self.visible_items.by_key(key)
         return None if item is None or item.id in self.overlay.removed_ids else item
 
-    def page(self, after: int, limit: int, condition: Condition | None = None) -> list[ItemRecord]:
-        """At most ``limit`` items that pass, by ascending id, from the first whose id is above ``after``."""
-        if condition is not None:
-            passing_ids = self.passing_ids(condition)
+    def page(self, after: int, limit: int, passing_ids: Positions | None = None) -> list[ItemRecord]:
+        """At most ``limit`` items by ascending id, from the first whose id is above ``after``.
+
+        Of all items, or of those that a filter lets pass: ``passing_ids`` are what the method of that name returns.
+        """
+        if passing_ids is not None:
             start = int(np.searchsorted(passing_ids, after, side="right"))
             ids = passing_ids[start : start + limit].tolist()
             items = self.records(ids)
