@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lookalike.catalogue.live_changes import digest_of_source
+from lookalike.catalogue.live_removals import digest_of_source
 from lookalike.catalogue.records import ItemDraft, ItemRecord, NewItem
 from lookalike.collection.builder import Builder
 from lookalike.encoder.base import RGB, ImageEncoder

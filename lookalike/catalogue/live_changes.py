@@ -17,9 +17,7 @@ never had the key, None for a version that is what the source says), and ``live_
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,9 +29,10 @@ from sqlalchemy.orm import Session
 from lookalike.catalogue.column_store import declared_of
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.item_values import insert_values
+from lookalike.catalogue.live_removals import chunks, digest_of_source, removals_of
 from lookalike.catalogue.models import CollectionRow, ItemRow, LiveRemovalRow, VectorRow, utc_now
-from lookalike.catalogue.records import CollectionRecord, ItemDraft, ItemRecord, NewItem
-from lookalike.catalogue.visible_items import CHUNK, ITEM_COLUMNS, to_item_record
+from lookalike.catalogue.records import ItemDraft, ItemRecord
+from lookalike.catalogue.visible_items import ITEM_COLUMNS, to_item_record
 from lookalike.errors import MetadataInvalidError
 from lookalike.filters.declared_columns import DeclaredColumns, find_wrong_column, type_phrase, value_phrase
 
@@ -195,25 +194,19 @@ class LiveChanges:
         with self._database.read_session() as session:
             return {
                 row.key: row.source_digest
-                for chunk in _chunks(keys)
-                for row in session.scalars(select(LiveRemovalRow).where(*_removals(self._collection_id, chunk)))
+                for chunk in chunks(keys)
+                for row in session.scalars(select(LiveRemovalRow).where(*removals_of(self._collection_id, chunk)))
             }
 
     def mark_removals_present(self, keys: Sequence[str], run: int) -> None:
         """Record that the source still says the same of these removed keys in this run."""
         with self._database.write_session() as session:
-            for chunk in _chunks(keys):
-                is_removed = _removals(self._collection_id, chunk)
+            for chunk in chunks(keys):
+                is_removed = removals_of(self._collection_id, chunk)
                 session.execute(update(LiveRemovalRow).where(*is_removed).values(seen_run=run))
 
 
 _WITHOUT_CHANGE = (ChangeStatus.MISSING, ChangeStatus.CONFLICT, ChangeStatus.REFUSED)
-
-
-def digest_of_source(draft: ItemDraft) -> str:
-    """A digest of all that a source says of a key: the file and where it is, and its metadata."""
-    said = [draft.location, draft.content_digest, draft.title, draft.product_id, dict(draft.metadata)]
-    return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +306,7 @@ class _Step:
 
     def _forget_removal(self, key: str) -> str:
         """What the source said of a key when it was removed, which is remembered with its new version from now on."""
-        is_removed = _removals(self.collection.id, [key])
+        is_removed = removals_of(self.collection.id, [key])
         source_digest = self.session.scalar(select(LiveRemovalRow.source_digest).where(*is_removed))
         if source_digest is None:
             return NEVER_IN_SOURCE
@@ -351,53 +344,3 @@ def _source_digest(row: ItemRow) -> str:
             row.attributes,
         )
     )
-
-
-def without_later_changes(session: Session, collection_id: int, items: Sequence[NewItem]) -> Sequence[NewItem]:
-    """Those of a run's items that were not changed live after the run had read them.
-
-    Of the others it is remembered what the source says now; removals of those that stay are forgotten.
-    """
-    if not session.scalar(select(CollectionRow.change).where(CollectionRow.id == collection_id)):
-        return items
-    keys = [item.draft.key for item in items]
-    live_rows: dict[str, ItemRow] = {}
-    removals: dict[str, LiveRemovalRow] = {}
-    is_live = and_(ItemRow.collection_id == collection_id, ItemRow.removed_generation.is_(None))
-    for chunk in _chunks(keys):
-        live_rows |= {row.key: row for row in session.scalars(select(ItemRow).where(is_live, ItemRow.key.in_(chunk)))}
-        removed_rows = session.scalars(select(LiveRemovalRow).where(*_removals(collection_id, chunk)))
-        removals |= {row.key: row for row in removed_rows}
-    kept = []
-    for item in items:
-        key, row = item.draft.key, live_rows.get(item.draft.key)
-        if row is not None and row.id != item.replaces and row.source_digest is not None:
-            row.source_digest = digest_of_source(item.draft)
-        elif row is None and item.replaces is not None and key in removals:
-            removals.pop(key).source_digest = digest_of_source(item.draft)
-        else:
-            kept.append(item)
-    stored_keys = {item.draft.key for item in kept}
-    for key, removal in removals.items():
-        if key in stored_keys:
-            session.delete(removal)
-    session.flush()
-    return kept
-
-
-def forget_absent_removals(session: Session, collection: CollectionRecord) -> None:
-    """Forget the removals of keys that the source has no longer: if it has one again, that is a change."""
-    session.execute(
-        delete(LiveRemovalRow).where(
-            LiveRemovalRow.collection_id == collection.id, LiveRemovalRow.seen_run != collection.run
-        )
-    )
-
-
-def _removals(collection_id: int, keys: Sequence[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return LiveRemovalRow.collection_id == collection_id, LiveRemovalRow.key.in_(keys)
-
-
-def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(keys), CHUNK):
-        yield keys[start : start + CHUNK]

@@ -22,7 +22,8 @@ from lookalike.catalogue.duplicate_store import DuplicateStore
 from lookalike.catalogue.idempotency_store import IdempotencyStore
 from lookalike.catalogue.item_order import ItemOrder
 from lookalike.catalogue.item_values import insert_values
-from lookalike.catalogue.live_changes import NEVER_IN_SOURCE, LiveChanges, forget_absent_removals, without_later_changes
+from lookalike.catalogue.live_changes import NEVER_IN_SOURCE, LiveChanges
+from lookalike.catalogue.live_removals import forget_absent_removals, without_later_changes
 from lookalike.catalogue.lost_items import LostItems
 from lookalike.catalogue.models import DELETED_MARK, CollectionRow, ItemRow, ItemValueRow, VectorRow, utc_now
 from lookalike.catalogue.records import (

@@ -6,7 +6,6 @@ cost several times as much as the search itself.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from threading import Lock
@@ -139,16 +138,7 @@ class VisibleItems:
         return records
 
     def by_key(self, key: str) -> ItemRecord | None:
-        """The item of this key in the snapshot, None without one.
-
-        An accent may be a letter's own or a character beside it: without an item of exactly this key it is one of the
-        same letters.
-        """
-        forms = (unicodedata.normalize("NFC", key), unicodedata.normalize("NFD", key))
-        items = (self._by_exact_key(form) for form in dict.fromkeys((key, *forms)))
-        return next((item for item in items if item is not None), None)
-
-    def _by_exact_key(self, key: str) -> ItemRecord | None:
+        """The item of exactly this key in the snapshot, None without one."""
         with self._lock:
             item_id = self._records.ids.get(key)
             if item_id is not None:

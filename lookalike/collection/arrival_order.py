@@ -15,6 +15,7 @@ from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check, ignore_check
 from lookalike.collection.searcher import Searcher
 from lookalike.filters.conditions import Condition
+from lookalike.index.base import Positions
 from lookalike.sorted_ids import find_positions
 
 _LARGEST_ROUND = 4096
@@ -46,14 +47,15 @@ def read_arrival_page(
 
     ``change`` is the number of the last change when the pass began, at most that of the searcher's.
     """
+    passing_ids = None if condition is None else searcher.passing_ids(condition, check)
     later = {record.id: record for record in searcher.overlay.records if (record.change or 0) > change}
     if not later:
-        return ArrivalPage([(item.id, item) for item in searcher.page(after, limit, condition)])
+        return ArrivalPage([(item.id, item) for item in searcher.page(after, limit, passing_ids)])
     places = searcher.visible_items.places_at(change)
-    items = [(item.id, item) for item in _read_others(searcher, limit, after, condition, later)]
+    items = [(item.id, item) for item in _read_others(searcher, limit, after, passing_ids, later, check)]
     changed = list(later.values())
-    if condition is not None:
-        is_passing = find_positions(searcher.passing_ids(condition, check), np.array(list(later), np.int64)) >= 0
+    if passing_ids is not None:
+        is_passing = find_positions(passing_ids, np.array(list(later), np.int64)) >= 0
         changed = [record for record, passes in zip(changed, is_passing.tolist(), strict=True) if passes]
     items += [(places[record.key], record) for record in changed if places.get(record.key, 0) > after]
     items.sort(key=lambda placed: placed[0])
@@ -61,13 +63,19 @@ def read_arrival_page(
 
 
 def _read_others(
-    searcher: Searcher, limit: int, after: int, condition: Condition | None, later: dict[int, ItemRecord]
+    searcher: Searcher,
+    limit: int,
+    after: int,
+    passing_ids: Positions | None,
+    later: dict[int, ItemRecord],
+    check: Check,
 ) -> list[ItemRecord]:
     """At most ``limit`` items that pass and have not been changed since the pass began, by ascending id."""
     items: list[ItemRecord] = []
     round_size = limit
     while len(items) < limit:
-        page = searcher.page(after, round_size, condition)
+        check()
+        page = searcher.page(after, round_size, passing_ids)
         items += [item for item in page if item.id not in later]
         if len(page) < round_size:
             break

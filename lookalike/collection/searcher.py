@@ -242,7 +242,9 @@ class Searcher:
 
     def has_cached_item(self, key: str) -> bool:
         """Whether ``item`` needs no query of the catalogue for this key."""
-        return key in self.overlay.by_key or self.visible_items.has_cached_key(key)
+        if key in self.overlay.by_key:
+            return True
+        return self.visible_items.has_cached_key(key) and self._exact_item(key) is not None
 
     def has_cached_hits(self, neighbours: Neighbours) -> bool:
         """Whether ``hits`` needs no query of the catalogue for these neighbours."""
@@ -262,17 +264,30 @@ class Searcher:
             )
 
     def item(self, key: str) -> ItemRecord:
-        """The item under this key; raises ItemNotFoundError."""
-        item = self._added_item(key) or self.visible_items.by_key(key)
-        if item is None or item.id in self.overlay.removed_ids:
+        """The item under this key; raises ItemNotFoundError.
+
+        An accent may be a letter's own or a character beside it: without an item of exactly this key it is one of the
+        same letters.
+        """
+        forms = dict.fromkeys((key, unicodedata.normalize("NFC", key), unicodedata.normalize("NFD", key)))
+        item = next((item for item in map(self._exact_item, forms) if item is not None), None)
+        if item is None:
             name = self.snapshot.manifest.collection
             raise ItemNotFoundError(f"the collection {name!r} has no item {key!r}", subject=key)
         return item
 
-    def page(self, after: int, limit: int, condition: Condition | None = None) -> list[ItemRecord]:
-        """At most ``limit`` items that pass, by ascending id, from the first whose id is above ``after``."""
-        if condition is not None:
-            passing_ids = self.passing_ids(condition)
+    def _exact_item(self, key: str) -> ItemRecord | None:
+        if key in self.overlay.by_key:
+            return self.overlay.by_key[key]
+        item = self.visible_items.by_key(key)
+        return None if item is None or item.id in self.overlay.removed_ids else item
+
+    def page(self, after: int, limit: int, passing_ids: Positions | None = None) -> list[ItemRecord]:
+        """At most ``limit`` items by ascending id, from the first whose id is above ``after``.
+
+        Of all items, or of those that a filter lets pass: ``passing_ids`` are what the method of that name returns.
+        """
+        if passing_ids is not None:
             start = int(np.searchsorted(passing_ids, after, side="right"))
             ids = passing_ids[start : start + limit].tolist()
             items = self.records(ids)
@@ -341,14 +356,6 @@ class Searcher:
     def ids_at(self, positions: Positions) -> Positions:
         """The ids of the items at these positions."""
         return self.snapshot.ids[positions] if self.overlay.is_empty else self.overlay.ids_at(positions)
-
-    def _added_item(self, key: str) -> ItemRecord | None:
-        """As ``VisibleItems.by_key``: an accent may be a letter's own or a character beside it."""
-        by_key = self.overlay.by_key
-        if not by_key:
-            return None
-        forms = (key, unicodedata.normalize("NFC", key), unicodedata.normalize("NFD", key))
-        return next((by_key[form] for form in forms if form in by_key), None)
 
     def records(self, ids: Sequence[int]) -> dict[int, ItemRecord]:
         """The rows of these items by id; raises SnapshotDamagedError where the catalogue lacks one."""

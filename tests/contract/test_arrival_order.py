@@ -176,6 +176,33 @@ def test_a_version_of_the_next_snapshot_keeps_its_place_when_a_publish_cleans_up
     assert model.listed_keys[-1] == "new"
 
 
+class CancelledError(Exception):
+    """What a check raises here."""
+
+
+@pytest.mark.parametrize("has_changes", [False, True])
+def test_a_filtered_page_is_cancelled_and_asks_for_its_filter_once(
+    catalogue: Catalogue, folder: Path, monkeypatch: pytest.MonkeyPatch, has_changes: bool
+) -> None:
+    model = Model(open_shop(catalogue, folder).searcher())
+    if has_changes:
+        for key in "123456":
+            model.put(key, LARGE_PRICE)
+        model.refresh()
+    condition = parse_filter(f"price >= {LARGE_PRICE}", ANY_FIELDS)
+
+    def cancel() -> None:
+        raise CancelledError
+
+    with pytest.raises(CancelledError):
+        read_arrival_page(model.searcher, 1, change=0, condition=condition, check=cancel)
+    masks = []
+    mask = Searcher.mask
+    monkeypatch.setattr(Searcher, "mask", lambda *arguments: masks.append(arguments) or mask(*arguments))
+    read_arrival_page(model.searcher, 1, change=0, condition=condition)
+    assert len(masks) == 1
+
+
 def test_a_reader_sees_no_part_of_a_change_that_comes_while_it_reads(
     catalogue: Catalogue, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.live_changes import ChangeStatus, LiveChange, digest_of_source
+from lookalike.catalogue.live_changes import ChangeStatus, LiveChange
+from lookalike.catalogue.live_removals import digest_of_source
 from lookalike.catalogue.records import (
     CollectionSettings,
     ItemDraft,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,43 @@ def test_a_part_of_an_item_is_replaced_and_the_item_removed(shop: Collection) ->
     with pytest.raises(ValueError, match="price"):
         shop.upsert("a", MUG, metadata={"price": {"amount": 1}})  # type: ignore[dict-item]
     assert len(shop) == 0
+
+
+COMPOSED, COMBINING = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize("first", [COMPOSED, COMBINING])
+@pytest.mark.parametrize("folded", [0, 1, 2])
+def test_an_item_of_exactly_a_key_goes_before_one_of_its_other_unicode_form(
+    shop: Collection, tmp_path: Path, first: str, folded: int
+) -> None:
+    second = COMPOSED if first == COMBINING else COMBINING
+    pictures = {first: MUG, second: SHOE}
+
+    def fold() -> None:
+        with closing(open_catalogue(Places(tmp_path))) as catalogue:
+            fold_changes(shop.layout, catalogue, INDEX_TYPES)
+
+    for number, (key, picture) in enumerate(pictures.items(), start=1):
+        shop.upsert(key, picture, title=key)
+        if number == folded:
+            fold()
+    with Collection.open(tmp_path, "shop", encoder=shop.encoder) as opened:
+        assert {key: opened.item(key).title for key in pictures} == {key: key for key in pictures}
+        for key, other in ((first, second), (second, first)):
+            assert [hit.key for hit in opened.similar(key)] == [other]
+            assert [hit.key for hit in opened.search(MUG, exclude_keys=[key])] == [other]
+            assert [hit.key for hit in opened.search(MUG, like_keys=[key])] == [other]
+            assert [hit.key for hit in opened.search(MUG, unlike_keys=[key])] == [other]
+            opened.upsert(key, metadata={"name": ascii(key)})
+        assert {key: opened.item(key).metadata["name"] for key in pictures} == {key: ascii(key) for key in pictures}
+        opened.delete(first)
+        assert {opened.item(key).key for key in pictures} == {second}, "of the same letters, where there is no other"
+        with pytest.raises(ItemNotFoundError):
+            opened.delete(first)
+        opened.delete(second)
+        with pytest.raises(ItemNotFoundError):
+            opened.item(first)
 
 
 def test_a_declared_column_takes_values_of_its_type_alone(tmp_path: Path) -> None:
