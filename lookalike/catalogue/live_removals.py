@@ -55,7 +55,7 @@ def without_later_changes(session: Session, collection_id: int, items: Sequence[
     return kept
 
 
-def forget_absentremovals_of(session: Session, collection: CollectionRecord) -> None:
+def forget_absent_removals(session: Session, collection: CollectionRecord) -> None:
     """Forget the removals of keys that the source has no longer: if it has one again, that is a change."""
     session.execute(
         delete(LiveRemovalRow).where(
