@@ -16,10 +16,12 @@ from lookalike.catalogue.database import Database
 from lookalike.catalogue.live_changes import ChangeStatus, LiveChange
 from lookalike.catalogue.records import ItemDraft, NewItem
 from lookalike.catalogue.repository import Catalogue
+from lookalike.catalogue.snapshot_filter import Check, ignore_check
 from lookalike.collection.arrival_order import read_arrival_page
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.searcher import Searcher
-from lookalike.filters import ANY_FIELDS, parse_filter
+from lookalike.filters import ANY_FIELDS, Condition, parse_filter
+from lookalike.index.base import Mask
 from tests.helpers.databases import new_postgres_database
 from tests.helpers.shop_collection import SPEC, Shop
 
@@ -196,11 +198,15 @@ def test_a_filtered_page_is_cancelled_and_asks_for_its_filter_once(
 
     with pytest.raises(CancelledError):
         read_arrival_page(model.searcher, 1, change=0, condition=condition, check=cancel)
-    masks = []
-    mask = Searcher.mask
-    monkeypatch.setattr(Searcher, "mask", lambda *arguments: masks.append(arguments) or mask(*arguments))
+    compute, computed = Searcher.mask, []
+
+    def count_masks(searcher: Searcher, asked: Condition | None, check: Check = ignore_check) -> Mask:
+        computed.append(asked)
+        return compute(searcher, asked, check)
+
+    monkeypatch.setattr(Searcher, "mask", count_masks)
     read_arrival_page(model.searcher, 1, change=0, condition=condition)
-    assert len(masks) == 1
+    assert computed == [condition]
 
 
 def test_a_reader_sees_no_part_of_a_change_that_comes_while_it_reads(
