@@ -83,7 +83,7 @@ class FieldInvalidError(RequestError):
 
 
 class CursorOutdatedError(RequestError):
-    """The collection has changed, or has a new snapshot, since the page before: begin again without a cursor."""
+    """The state that the page before was of is no longer there: begin again without a cursor."""
 
     code = "cursor-outdated"
 

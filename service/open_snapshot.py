@@ -6,6 +6,8 @@ import asyncio
 import logging
 from dataclasses import dataclass, field, replace
 
+from cachetools import LRUCache
+
 from lookalike.api import Collection
 from lookalike.calibration import Calibration
 from lookalike.collection.encoder_check import describe_encoder
@@ -25,6 +27,8 @@ from service.page_cache import PageCache
 from service.schemas.responses import PictureProblem
 
 _LOG = logging.getLogger(__name__)
+_EARLIER_STATES = 4
+"""A state holds the vectors of all items that were changed since the snapshot."""
 
 
 @dataclass(eq=False)
@@ -44,6 +48,7 @@ class OpenSnapshot:
     leases: int = 0
     is_retired: bool = False
     encoder_problem: EncoderError | None = None
+    _earlier: LRUCache[int, Collection] = field(default_factory=lambda: LRUCache(_EARLIER_STATES))
     _encoder: ImageEncoder | None = None
     _mismatch: str = ""
     _source: Source | None = None
@@ -63,6 +68,21 @@ class OpenSnapshot:
     def generation(self) -> int:
         """The snapshot's number."""
         return self.collection.manifest.generation
+
+    async def at_change(self, change: int) -> Collection | None:
+        """The collection as it was after this live change; None if that can no longer be said.
+
+        States that were asked for last stay in memory, for all pages of a search.
+        """
+        current = self.collection
+        if change == current.change:
+            return current
+        earlier: Collection | None = self._earlier.get(change)
+        if earlier is None:
+            earlier = await asyncio.to_thread(current.at_change, change)
+            if earlier is not None:
+                self._earlier[change] = earlier
+        return earlier
 
     async def encoder(self, input_size: int | None = None) -> ImageEncoder:
         """The encoder that made the vectors; with ``input_size`` the same at another input size, not for searching.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from lookalike.api import Collection
 from lookalike.catalogue.snapshot_filter import Check, Facet
-from lookalike.collection.candidates import QueryVectors
+from lookalike.collection.candidates import Candidate, QueryVectors, leave_out_removed
 from lookalike.collection.refined_search import RefinedSearch
 from lookalike.collection.refinement import PLAIN
 from lookalike.collection.searcher import Hit
@@ -74,8 +74,7 @@ class PageMaker:
     def refined_page(self, check: Check) -> Ranking:
         """The page that the options ask for; takes what it takes, in a thread. Raises FilterInvalidError.
 
-        Raises FieldInvalidError for a cursor that is none of this search's, CursorOutdatedError for one from before a
-        change.
+        Raises FieldInvalidError for a cursor that is none of this search's.
         """
         options, searcher = self.options, self.collection.searcher
         condition = None if options.filter is None else options.filter.condition(searcher)
@@ -96,7 +95,7 @@ class PageMaker:
         is_relaxed = any(not candidate.passed_filter for candidate in candidates)
         return Ranking(
             best_score=search.best_score,
-            hits=search.hits(candidates, first_rank=len(search.page(0, start)) + 1),
+            hits=search.hits(self._without_removed(candidates), first_rank=len(search.page(0, start)) + 1),
             exhausted=not has_more,
             next_cursor=None if next_cursor is None else str(next_cursor),
             passing=None if condition is None else searcher.count(condition, check),
@@ -104,12 +103,19 @@ class PageMaker:
             fallback=Fallback.RELAX_FILTER if is_relaxed else None,
         )
 
+    def _without_removed(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Those whose items are still there: the pages are of the state at the first one."""
+        current = self.snapshot.searcher
+        if current.overlay.change <= self.collection.change:
+            return candidates
+        return leave_out_removed(candidates, self.collection.searcher, current)
+
     def _resume(self) -> tuple[int, int, QueryVectors, RefinedSearch | None]:
         """The first page's k, where this page begins, the query's vectors, and the search if it is kept."""
         if self.options.cursor is None:
             return self.options.k, 0, self.queries, None
         cursor = SearchCursor.parse(self.options.cursor)
         signature = self._signature(self.queries)
-        cursor.check(self.snapshot.generation, self.collection.change, self._digest, signature)
+        cursor.check(self._digest, signature)
         queries = self.snapshot.page_cache.vectors(cursor.cache_key) or self.queries
         return cursor.first_k, cursor.start, queries, self.snapshot.page_cache.take_search(cursor.cache_key)

@@ -34,6 +34,7 @@ from service.open_snapshot import OpenSnapshot
 from service.refined_ranking import PageMaker, Ranking
 from service.schemas.search_responses import QueryAnswer
 from service.scores import TierOutcome
+from service.search_cursor import SearchCursor
 from service.search_options import SearchOptions
 from service.services import Services
 from service.telemetry.timing import Stopwatch
@@ -180,9 +181,11 @@ class Search:
     async def run(self) -> SearchResult:
         """The neighbours of the query.
 
-        Raises ItemNotFoundError, SnapshotDamagedError, EncodingError, leaves of ImageError and SourceError, and the
-        errors of ``OpenSnapshot.encoder``.
+        Raises ItemNotFoundError, SnapshotDamagedError, EncodingError, leaves of ImageError and SourceError, the errors
+        of ``OpenSnapshot.encoder``, and for a cursor FieldInvalidError and CursorOutdatedError.
         """
+        if self.options.cursor is not None:
+            await self._return_to_state(SearchCursor.parse(self.options.cursor))
         query, ranking = await self._run_query()
         threshold = self.collection.threshold(self.options.threshold)
         return SearchResult(
@@ -193,6 +196,14 @@ class Search:
             threshold=threshold,
             is_refined=self._is_refined(),
         )
+
+    async def _return_to_state(self, cursor: SearchCursor) -> None:
+        """Search the collection as it was when the first page was made: changes since end no list."""
+        is_current = cursor.generation == self.snapshot.generation
+        collection = await self.snapshot.at_change(cursor.change) if is_current else None
+        if collection is None:
+            cursor.refuse(self.snapshot.generation)
+        object.__setattr__(self, "collection", collection)
 
     async def _run_query(self) -> tuple[EncodedQuery, Ranking]:
         """The query's vector and its hits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Annotated, Self
+from typing import Annotated, NoReturn, Self
 
 import numpy as np
 from pydantic import Field, TypeAdapter
@@ -16,7 +16,8 @@ from service.http.cursor_text import decode_cursor, encode_cursor
 _FirstK = Annotated[int, Field(ge=1, le=1000)]
 _Start = Annotated[int, Field(ge=1, lt=1 << 40)]
 _Signature = Annotated[str, Field(pattern="^([0-9a-f]{2})*$")]
-_SEARCH = TypeAdapter(tuple[int, int, _FirstK, _Start, str, _Signature])
+_Change = Annotated[int, Field(ge=0, lt=1 << 62)]
+_SEARCH = TypeAdapter(tuple[int, _Change, _FirstK, _Start, str, _Signature])
 _MERGED = TypeAdapter(tuple[str, _FirstK, _Start, str, _Signature])
 _SUBJECT = "cursor"
 _SIGNATURE_NUMBERS = 16
@@ -74,14 +75,16 @@ class SearchCursor:
         """The cursor that was sent; raises FieldInvalidError for a text that is none."""
         return cls(*decode_cursor(text, _SEARCH))
 
-    def check(self, generation: int, change: int, query: str, signature: str) -> None:
-        """Raise CursorOutdatedError for another state of the collection, FieldInvalidError for another search."""
-        if (self.generation, self.change) != (generation, change):
-            raise CursorOutdatedError(
-                f"the cursor belongs to snapshot {self.generation} with change {self.change}, but snapshot "
-                f"{generation} with change {change} is current: start again without a cursor",
-                subject=_SUBJECT,
-            )
+    def refuse(self, generation: int) -> NoReturn:
+        """Raise CursorOutdatedError: the state of the collection that it belongs to is no longer there."""
+        raise CursorOutdatedError(
+            f"the cursor belongs to snapshot {self.generation} with change {self.change}, which can no longer be "
+            f"searched; snapshot {generation} is current: start again without a cursor",
+            subject=_SUBJECT,
+        )
+
+    def check(self, query: str, signature: str) -> None:
+        """Raise FieldInvalidError for another search."""
         _check_search((self.query, self.signature), (query, signature))
 
     @property

@@ -51,7 +51,7 @@ async def run_search(
     async def search_snapshot(snapshot: OpenSnapshot) -> EncodedResult:
         search = Search(services=services, snapshot=snapshot, query=query, options=options, stopwatch=stopwatch)
         encoded_result = encode_result(await search.run())
-        if cache_key is not None:
+        if cache_key is not None and search.collection is snapshot.collection:
             snapshot.response_cache.keep((cache_key, search.collection.change), encoded_result.body)
         return encoded_result
 

@@ -163,8 +163,19 @@ class Collection(SearchableCollection):
             searcher = None if self.searcher.overlay.is_empty else self.searcher.without_live_changes()
         else:
             searcher = self.searcher.with_live_changes()
-        if searcher is None or searcher is self.searcher:
+        return self if searcher is None or searcher is self.searcher else self._with_searcher(searcher)
+
+    def at_change(self, change: int) -> Self | None:
+        """The collection as it was after this live change; None if that can no longer be said, or while it is pinned.
+
+        For who goes on with what was begun before later changes, such as the next page of a search.
+        """
+        if change == self.change:
             return self
+        searcher = None if self._layout.is_pinned() else self.searcher.at_change(change)
+        return None if searcher is None else self._with_searcher(searcher)
+
+    def _with_searcher(self, searcher: Searcher) -> Self:
         changed = copy.copy(self)
         changed.searcher = searcher
         return changed

@@ -153,14 +153,28 @@ class LiveChanges:
         with self._database.read_session() as session:
             return int(session.scalar(keys) or 0)
 
-    def since(self, change: int, generation: int) -> ChangesSince | None:
-        """The changes after a number, for a reader of the snapshot of this generation.
+    def up_to(self, change: int, generation: int) -> ChangesSince | None:
+        """The changes up to an earlier number, for a reader of the snapshot of this generation.
+
+        None if versions of then may be gone: since a publish has begun, which removes those that no snapshot has.
+        """
+        changes = self.since(0, generation, last=change)
+        rows = self._database.fetch_rows(
+            select(CollectionRow.live_generation).where(CollectionRow.id == self._collection_id)
+        )
+        # Asked after the versions were read: what removes them has begun before.
+        is_complete = bool(rows) and rows[0].live_generation <= generation + 1
+        return changes if is_complete and changes is not None and changes.change == change else None
+
+    def since(self, change: int, generation: int, *, last: int | None = None) -> ChangesSince | None:
+        """The changes after a number, up to the ``last`` one, for a reader of the snapshot of this generation.
 
         None if some of its rows are gone: a later snapshot is published, and this one is no longer kept.
         """
         with self._database.read_session() as session:
             # The number first, and nothing that is committed after it: the reader has one state, not half of a change.
             number = session.scalar(select(CollectionRow.change).where(CollectionRow.id == self._collection_id)) or 0
+            number = number if last is None else min(number, last)
             is_left = or_(ItemRow.removed_change.is_(None), ItemRow.removed_change > number)
             is_added = and_(
                 ItemRow.change > change, ItemRow.change <= number, is_left, ItemRow.created_generation > generation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -133,6 +133,16 @@ class CandidateRounds:
         """Take items out of what is left."""
         self._left &= ~mask
         self._left_count = int(np.count_nonzero(self._left))
+
+
+def leave_out_removed(candidates: Sequence[Candidate], earlier: Searcher, current: Searcher) -> list[Candidate]:
+    """Those of an ``earlier`` state whose keys still have an item in the ``current`` one."""
+    removed_ids = current.overlay.removed_ids
+    ids = [candidate.item_id for candidate in candidates]
+    items = earlier.records([number for number in ids if number in removed_ids or current.position(number) < 0])
+    current_items = current.items_by_key([item.key for item in items.values()])
+    gone_ids = {number for number, item in items.items() if item.key not in current_items}
+    return [candidate for candidate in candidates if candidate.item_id not in gone_ids]
 
 
 def _merge(neighbours: Neighbours, count: int) -> tuple[np.ndarray, np.ndarray]:

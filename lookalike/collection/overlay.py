@@ -36,6 +36,10 @@ class Overlay:
         """No changes."""
         return cls(snapshot_ids, np.empty((0, dimension), np.float32))
 
+    def cleared(self) -> Overlay:
+        """No changes on the same snapshot."""
+        return Overlay(self.snapshot_ids, self.vectors[:0])
+
     def with_changes(self, changes: ChangesSince) -> Overlay:
         """The overlay with later changes; changes that it has already are taken again without harm."""
         if not changes.added and not changes.removed_ids:

@@ -129,7 +129,18 @@ class Searcher:
         changes = live.since(self.overlay.change, self.snapshot.manifest.generation)
         if changes is None:
             return None
-        overlay = self.overlay.with_changes(changes)
+        return self._with_overlay(self.overlay.with_changes(changes))
+
+    def at_change(self, change: int) -> Self | None:
+        """As it was after this live change; None if the catalogue can no longer say that: see ``LiveChanges.up_to``."""
+        changes = self.catalogue.live_changes(self.collection_id).up_to(change, self.snapshot.manifest.generation)
+        return None if changes is None else self._with_overlay(self.overlay.cleared().with_changes(changes))
+
+    def without_live_changes(self) -> Self:
+        """The searcher of the snapshot alone."""
+        return replace(self._with_overlay(self.overlay.cleared()), live_filter=self.item_filter)
+
+    def _with_overlay(self, overlay: Overlay) -> Self:
         ids = np.union1d(self.snapshot.ids[overlay.snapshot_mask], overlay.ids)
         return replace(
             self,
@@ -137,12 +148,6 @@ class Searcher:
             added_filter=self.catalogue.snapshot_filter(self.collection_id, overlay.ids),
             live_filter=self.catalogue.snapshot_filter(self.collection_id, ids),
         )
-
-    def without_live_changes(self) -> Self:
-        """The searcher of the snapshot alone."""
-        overlay = Overlay.empty(self.snapshot.ids, self.snapshot.manifest.dimension)
-        added_filter = self.catalogue.snapshot_filter(self.collection_id, overlay.ids)
-        return replace(self, overlay=overlay, added_filter=added_filter, live_filter=self.item_filter)
 
     def __len__(self) -> int:
         return self.snapshot.manifest.count + self.overlay.count_change

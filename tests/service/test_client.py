@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -36,6 +37,7 @@ from lookalike.client import (
 from lookalike.client.options import CollectionsSearchOptions, SearchOptions
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
+from service.search_cursor import SearchCursor
 from service.settings import ApiKeys
 from tests.service.conftest import HARD_KEYS, PLAIN_KEYS, Shop, write_shop
 from tests.service.harness import Service, index, serving
@@ -401,13 +403,15 @@ def test_many_changes_are_made_whatever_their_number(own: Service) -> None:
     assert run_async(own, work) == ["removed", "replaced"]
 
 
-def test_a_page_from_before_a_change_has_a_code_of_its_own(own: Service) -> None:
+def test_a_page_of_another_snapshot_has_a_code_of_its_own(own: Service) -> None:
     with client_of(own) as asking:
         first = asking.get_similar_items("shop", "plain-0", k=1)
         assert first.next_cursor is not None
         asking.patch_item("shop", "plain-1", metadata={"n": 1})
+        assert asking.get_similar_items("shop", "plain-0", k=1, cursor=first.next_cursor).results[0].rank == 2
+        older = replace(SearchCursor.parse(first.next_cursor), generation=0)
         with pytest.raises(ConflictError) as outdated:
-            asking.get_similar_items("shop", "plain-0", k=1, cursor=first.next_cursor)
+            asking.get_similar_items("shop", "plain-0", k=1, cursor=str(older))
         assert outdated.value.code == "cursor-outdated"
         with pytest.raises(InvalidRequestError) as malformed:
             asking.get_similar_items("shop", "plain-0", k=1, cursor="no cursor")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -17,6 +18,7 @@ from lookalike import Collection
 from lookalike.catalogue.snapshot_filter import SnapshotFilter
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
+from service.search_cursor import SearchCursor
 from tests.service.conftest import Shop
 from tests.service.harness import Service, index, item_path, serving, without_times
 
@@ -357,7 +359,7 @@ def test_pages_of_a_search_by_key_may_have_other_sizes(refined: Service) -> None
     assert [len(answer["results"]) for answer in (first, second, third)] == [4, 7, COUNT - 12]
 
 
-def test_a_cursor_of_another_search_or_state_is_refused(refined: Service, data: Path) -> None:
+def test_a_cursor_of_another_search_or_snapshot_is_refused(refined: Service) -> None:
     cursor = refined.search(QUERY, k=3).json()["next_cursor"]
     other_picture = encode_png(make_picture(901))
     for answer in (
@@ -367,11 +369,39 @@ def test_a_cursor_of_another_search_or_state_is_refused(refined: Service, data: 
     ):
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "cursor")
         assert "belongs to another search" in answer.json()["detail"]
-    changed = refined.request("PATCH", item_path("00"), data={"metadata": '{"price": 0}'})
-    assert changed.status_code == 200
-    late = refined.search(QUERY, k=3, cursor=cursor)
-    assert (late.status_code, late.json()["code"]) == (409, "cursor-outdated")
-    assert "snapshot 1 with change 0, but snapshot 1 with change 1 is current" in late.json()["detail"]
+    parsed = SearchCursor.parse(cursor)
+    for state in (replace(parsed, generation=2), replace(parsed, change=parsed.change + 1000)):
+        late = refined.search(QUERY, k=3, cursor=str(state))
+        assert (late.status_code, late.json()["code"]) == (409, "cursor-outdated")
+        assert "which can no longer be searched; snapshot 1 is current" in late.json()["detail"]
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+@pytest.mark.parametrize("options", [{}, {"filter": "price < 1000", "dedupe": "true"}])
+def test_pages_go_on_while_items_are_changed(data: Path, tmp_path: Path, options: dict[str, str], by_key: bool) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    with serving(tmp_path / "data") as service:
+
+        def search(**parameters: object) -> dict[str, Any]:
+            query = {"key": "00"} if by_key else {}
+            answer = service.search(None if by_key else QUERY, **query, **options, **parameters)
+            assert answer.status_code == 200, answer.text
+            return dict(answer.json())
+
+        expected = [hit["key"] for hit in search(k=COUNT)["results"]]
+        page = search(k=3)
+        listed = [hit["key"] for hit in page["results"]]
+        replaced, removed, last = expected[4], expected[5], expected[-1]
+        service.request("PATCH", item_path(replaced), data={"title": "new"})
+        service.request("DELETE", item_path(removed))
+        service.request("PATCH", item_path("00"), data={"title": "new"})
+        while page["next_cursor"] is not None:
+            page = search(k=3, cursor=page["next_cursor"])
+            listed += [hit["key"] for hit in page["results"]]
+            if last not in listed:
+                service.request("PATCH", item_path(last), data={"title": f"after {len(listed)}"})
+        assert listed == [key for key in expected if key != removed]
+        assert removed not in [hit["key"] for hit in search(k=COUNT)["results"]]
 
 
 def test_live_changes_are_filtered_counted_and_grouped(data: Path, tmp_path: Path) -> None:
