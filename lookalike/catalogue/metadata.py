@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 
 from lookalike.catalogue.records import Metadata, MetadataValue
+from lookalike.filters.fields import check_column_name
 
 MAX_COLUMNS = 256
-MAX_NAME = 200
 MAX_TEXT = 65_536
 MAX_LIST = 1000
 _LARGEST = 2**63 - 1
@@ -21,8 +21,7 @@ def check_metadata(values: object) -> Metadata:
     if len(values) > MAX_COLUMNS:
         raise ValueError(f"has {len(values)} columns; {MAX_COLUMNS} are allowed")
     for name, value in values.items():
-        if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME or "\0" in name:
-            raise ValueError(f"{str(name)[:40]!r} cannot name a column: it has 1 to {MAX_NAME} characters, and no NUL")
+        check_column_name(name)
         problem = _problem(value)
         if problem:
             raise ValueError(f"{name[:40]}: {problem}")

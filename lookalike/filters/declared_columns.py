@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from lookalike.filters.fields import ElementType
+from lookalike.filters.fields import ElementType, check_column_name
 from lookalike.filters.values import ValueType, parse_iso
 
 DeclaredColumns = Mapping[str, ElementType]
@@ -21,8 +21,6 @@ COLUMN_TYPES: Mapping[str, ElementType] = {
 }
 """The types that can be declared by name: ``text``, ``number``, ..., ``list of text``, ..."""
 MAX_DECLARED = 256
-MAX_NAME = 200
-"""Characters: columns with longer names cannot be filtered."""
 _SHOWN = 40
 
 
@@ -35,7 +33,7 @@ def parse_columns(columns: object, *, may_drop: bool = False) -> dict[str, Eleme
         raise ValueError('must be a JSON object of columns and types, such as {"price": "number"}')
     if len(columns) > MAX_DECLARED:
         raise ValueError(f"has {len(columns)} columns; {MAX_DECLARED} can be declared")
-    return {_checked_name(name): _parse_type(name, kind, may_drop) for name, kind in columns.items()}
+    return {check_column_name(name): _parse_type(name, kind, may_drop) for name, kind in columns.items()}
 
 
 def read_columns(columns: object) -> DeclaredColumns:
@@ -89,12 +87,6 @@ def _is_scalar_of(value: object, kind: ValueType) -> bool:
             return isinstance(value, bool)
         case ValueType.DATE:
             return isinstance(value, str) and parse_iso(value) is not None
-
-
-def _checked_name(name: object) -> str:
-    if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME or "\0" in name:
-        raise ValueError(f"{str(name)[:_SHOWN]!r} cannot name a column: it has 1 to {MAX_NAME} characters, and no NUL")
-    return name
 
 
 def _parse_type(name: object, kind: object, may_drop: bool) -> ElementType | None:

@@ -26,6 +26,19 @@ METADATA = "metadata."
 """What goes before a metadata column's name that is also a built-in field's, or an operator's: ``metadata.width``."""
 
 
+MAX_COLUMN_NAME = 200
+"""Characters: columns with longer names cannot be filtered."""
+
+
+def check_column_name(name: object) -> str:
+    """A name that a metadata column may have, as it is; raises ValueError for another one."""
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_COLUMN_NAME or "\0" in name:
+        raise ValueError(
+            f"{str(name)[:40]!r} cannot name a column: it has 1 to {MAX_COLUMN_NAME} characters, and no NUL"
+        )
+    return name
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ElementType:
     """The type of a column's values, and whether they are elements of lists."""
