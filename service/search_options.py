@@ -115,19 +115,18 @@ def _refinement(request: RefinementFields, k: int) -> Refinement | None:
         raise FieldInvalidError(
             f"k · group_size is {k * group_size}: at most {MAX_HITS} hits a page are possible", subject="group_size"
         )
-    refinement = Refinement(
-        exclude_keys=request.exclude_keys,
-        group_by=request.group_by,
-        group_size=group_size,
-        group_score=request.group_score,
-        dedupe=request.dedupe,
-        diversity=request.diversity,
-        relax_filter=request.fallback is Fallback.RELAX_FILTER,
-        boosts=request.boost,
-        like_keys=request.like_keys,
-        unlike_keys=request.unlike_keys,
-        include_liked=request.include_liked,
-    )
     with fields_checked():
-        refinement.check()
+        refinement = Refinement(
+            exclude_keys=request.exclude_keys,
+            group_by=request.group_by,
+            group_size=group_size,
+            group_score=request.group_score,
+            dedupe=request.dedupe,
+            diversity=request.diversity,
+            relax_filter=request.fallback is Fallback.RELAX_FILTER,
+            boosts=request.boost,
+            like_keys=request.like_keys,
+            unlike_keys=request.unlike_keys,
+            include_liked=request.include_liked,
+        )
     return None if refinement == PLAIN else refinement

@@ -55,7 +55,7 @@ def refinement_of(options: SearchOptions, min_score: float | None = None) -> Ref
     fallback = options.get("fallback", "none")
     if fallback not in ("none", "relax_filter"):
         refuse("fallback", f"must be 'none' or 'relax_filter', not {fallback!r}")
-    refinement = Refinement(
+    return Refinement(
         min_score=min_score,
         group_by=options.get("group_by"),
         group_size=options.get("group_size", 1),
@@ -69,8 +69,6 @@ def refinement_of(options: SearchOptions, min_score: float | None = None) -> Ref
         unlike_keys=_read_keys(options.get("unlike_keys", ()), "unlike_keys"),
         include_liked=options.get("include_liked", False),
     )
-    refinement.check()
-    return refinement
 
 
 def is_plain(options: SearchOptions) -> bool:

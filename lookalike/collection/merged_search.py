@@ -68,7 +68,6 @@ def check_one_scale(encoder_digests: Mapping[str, str], scores: Mapping[str, flo
 
 def check_merged(refinement: Refinement) -> None:
     """Raise FilterInvalidError for what a search in several collections cannot have."""
-    refinement.check()
     options: dict[str, object] = {
         "diversity": refinement.diversity,
         "boost": refinement.boosts,

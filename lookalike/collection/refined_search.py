@@ -62,7 +62,6 @@ class RefinedSearch:
         ``check`` is called between the steps. Raises FilterInvalidError for what cannot be used, and ItemNotFoundError
         for a key of feedback that is not there.
         """
-        refinement.check()
         self._searcher = searcher
         self._queries = queries
         self._k = k

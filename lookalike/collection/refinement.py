@@ -46,6 +46,8 @@ class GroupScore(StrEnum):
 class Refinement:
     """How hits are chosen beyond their scores; the defaults leave a search as it is.
 
+    Raises FilterInvalidError for options that are out of range or do not go together.
+
     - ``min_score``: leave out items with a lower cosine.
     - ``exclude_keys``: leave out these items.
     - ``group_by``, ``group_size``: k groups of items with the same value of a field, the best ``group_size`` of each.
@@ -85,8 +87,7 @@ class Refinement:
         """Whether groups have a score of their own."""
         return self.group_score is GroupScore.MEAN
 
-    def check(self) -> None:
-        """Raise FilterInvalidError for options that are out of range or do not go together."""
+    def __post_init__(self) -> None:
         if self.group_size < 1:
             refuse("group_size", f"must be at least 1, got {self.group_size}")
         if not 0 <= self.diversity <= 1:
