@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.catalogue.snapshot_filter import Check, ignore_check
+from lookalike.collection.refinement import FieldReader
 from lookalike.collection.searcher import Searcher
-from lookalike.filters.values import Scalar
+from lookalike.filters.values import Scalar, TypedValue
 from lookalike.index.base import Mask, Neighbours, Positions, Vectors
 
 MAX_ROUND = 16384
 """The most candidates of one round: their rows are read together."""
+_CONDITION_VALUES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,20 @@ class CandidateRounds:
         """Take items out of what is left."""
         self._left &= ~mask
         self._left_count = int(np.count_nonzero(self._left))
+
+
+def leave_out_groups(
+    rounds: Sequence[CandidateRounds],
+    searcher: Searcher,
+    reader: FieldReader,
+    values: list[TypedValue],
+    check: Check,
+) -> None:
+    """Take the items with one of these values of a field out of what is left in each of the ``rounds``."""
+    for start in range(0, len(values), _CONDITION_VALUES):
+        mask = searcher.mask(reader.condition(values[start : start + _CONDITION_VALUES]), check)
+        for candidates in rounds:
+            candidates.leave_out(mask)
 
 
 def leave_out_removed(candidates: Sequence[Candidate], earlier: Searcher, current: Searcher) -> list[Candidate]:

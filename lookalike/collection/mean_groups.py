@@ -16,13 +16,11 @@ import numpy as np
 
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check
-from lookalike.collection.candidates import Candidate, CandidateRounds, QueryVectors
+from lookalike.collection.candidates import Candidate, CandidateRounds, QueryVectors, leave_out_groups
 from lookalike.collection.refinement import FieldReader, GroupKey, group_key
 from lookalike.collection.searcher import Searcher
 from lookalike.filters.values import Scalar, TypedValue
 from lookalike.index.base import Mask, Vectors
-
-_CONDITION_VALUES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,4 @@ class MeanGroups:
     def _leave_out_complete_groups(self, streams: list[CandidateRounds]) -> None:
         """A group is complete once it has its score: none of its other items has to be read."""
         values, self._complete_values = self._complete_values, []
-        for start in range(0, len(values), _CONDITION_VALUES):
-            mask = self.searcher.mask(self.reader.condition(values[start : start + _CONDITION_VALUES]), self.check)
-            for stream in streams:
-                stream.leave_out(mask)
+        leave_out_groups(streams, self.searcher, self.reader, values, self.check)

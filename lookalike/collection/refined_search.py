@@ -15,7 +15,7 @@ import numpy as np
 
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check, ignore_check
-from lookalike.collection.candidates import Candidate, CandidateRounds, QueryVectors
+from lookalike.collection.candidates import Candidate, CandidateRounds, QueryVectors, leave_out_groups
 from lookalike.collection.diversity import diverse_order
 from lookalike.collection.feedback import move_query
 from lookalike.collection.mean_groups import MeanGroup, MeanGroups
@@ -38,7 +38,6 @@ BOOST_WINDOW, LEAST_BOOST_WINDOW = 10, 200
 DIVERSITY_WINDOW, LEAST_DIVERSITY_WINDOW = 4, 100
 """Likewise diversity."""
 MAX_WINDOW = 2000
-_CONDITION_VALUES = 500
 
 Group = tuple[Candidate, ...]
 
@@ -73,12 +72,12 @@ class RefinedSearch:
         self._boosts = boost_readers(refinement.boosts, fields)
         self._is_plain = refinement.keeps_order and condition is None and not refinement.exclude_keys
         self._exclude = exclude
-        known = [] if exclude is None else [searcher.position(exclude)]
+        query_positions = [] if exclude is None else [searcher.position(exclude)]
         self._ranking_queries = queries
         self._shown_queries: QueryVectors | None = None
         if refinement.has_feedback:
-            known += self._move_query()
-        self._candidates_mask = self._mask_candidates([position for position in known if position >= 0])
+            query_positions += self._move_query()
+        self._candidates_mask = self._mask_candidates([position for position in query_positions if position >= 0])
         self._passing = self._candidates_mask
         if condition is not None:
             self._passing = self._candidates_mask & searcher.mask(condition, self._run_check)
@@ -107,17 +106,17 @@ class RefinedSearch:
         self._ranking_queries = move_query(self._queries, liked_vectors, unliked_vectors)
         return unliked if refinement.include_liked else liked + unliked
 
-    def _mask_candidates(self, known: list[int]) -> Mask:
-        """The items that may be hits: not those of ``exclude_keys``, nor those at the ``known`` positions.
+    def _mask_candidates(self, query_positions: list[int]) -> Mask:
+        """The items that may be hits: not those of ``exclude_keys``, nor those at the ``query_positions``.
 
         The latter are the query's item and those of feedback: who asks for groups knows all of theirs.
         """
         searcher, reader = self._searcher, self._group_reader
         mask = searcher.mask(None)
         excluded = searcher.positions_of(self._refinement.exclude_keys) if self._refinement.exclude_keys else []
-        mask[[*known, *(position for position in excluded if position >= 0)]] = False
-        if reader is not None and known:
-            items = searcher.records(searcher.ids_at(np.array(known, np.int64)).tolist())
+        mask[[*query_positions, *(position for position in excluded if position >= 0)]] = False
+        if reader is not None and query_positions:
+            items = searcher.records(searcher.ids_at(np.array(query_positions, np.int64)).tolist())
             values = [TypedValue.of(value) for value in map(reader.read, items.values()) if value is not None]
             if values:
                 mask &= ~searcher.mask(reader.condition(values), self._run_check)
@@ -222,9 +221,7 @@ class RefinedSearch:
     def _leave_out_groups(self, rounds: CandidateRounds) -> None:
         values, self._new_values = self._new_values, []
         if self._group_reader is not None:
-            for start in range(0, len(values), _CONDITION_VALUES):
-                condition = self._group_reader.condition(values[start : start + _CONDITION_VALUES])
-                rounds.leave_out(self._searcher.mask(condition, self._run_check))
+            leave_out_groups([rounds], self._searcher, self._group_reader, values, self._run_check)
 
     def _boosted(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
         if not self._boosts:
