@@ -95,9 +95,9 @@ def _read_keys(keys: object, name: str) -> tuple[str, ...]:
 
 def _check_names(options: Mapping[str, object]) -> None:
     """Raise TypeError as Python does for a keyword that a function does not have."""
-    known = list(SearchOptions.__annotations__)
+    option_names = list(SearchOptions.__annotations__)
     for name in options:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
+        if name not in option_names:
+            close = difflib.get_close_matches(name, option_names, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(option_names)}"
             raise TypeError(f"a search has no option {name!r}; {hint}")

@@ -26,15 +26,15 @@ class ItemEdit:
 
     def apply(self, picture: ItemDraft, old: ItemDraft | None) -> ItemDraft:
         """``picture``, the draft of the new or the old picture, with what is said here and otherwise by ``old``."""
-        kept = picture if old is None else old
+        base = picture if old is None else old
         return replace(
             picture,
-            title=kept.title if self.title is None else self.title,
-            product_id=kept.product_id if self.product_id is None else self.product_id,
-            metadata=self._metadata(kept),
+            title=base.title if self.title is None else self.title,
+            product_id=base.product_id if self.product_id is None else self.product_id,
+            metadata=self._metadata(base),
         )
 
-    def _metadata(self, kept: ItemDraft) -> Mapping[str, Any]:
+    def _metadata(self, base: ItemDraft) -> Mapping[str, Any]:
         if self.metadata is None:
-            return kept.metadata
-        return merge_metadata(kept.metadata, self.metadata) if self.is_patch else self.metadata
+            return base.metadata
+        return merge_metadata(base.metadata, self.metadata) if self.is_patch else self.metadata

@@ -48,13 +48,13 @@ class Overlay:
         rows |= {record.id: (record, vector) for record, vector in zip(changes.added, changes.vectors, strict=True)}
         for item_id in changes.removed_ids:
             rows.pop(item_id, None)
-        kept = [rows[item_id] for item_id in sorted(rows)]
+        added_rows = [rows[item_id] for item_id in sorted(rows)]
         positions = find_positions(self.snapshot_ids, np.array(changes.removed_ids, np.int64))
         return Overlay(
             self.snapshot_ids,
-            np.stack([vector for _, vector in kept]) if kept else self.vectors[:0],
+            np.stack([vector for _, vector in added_rows]) if added_rows else self.vectors[:0],
             changes.change,
-            tuple(record for record, _ in kept),
+            tuple(record for record, _ in added_rows),
             np.union1d(self.removed_positions, positions[positions >= 0]),
         )
 
@@ -121,14 +121,14 @@ class Overlay:
         if snapshot_mask is not None or extra > FEW_REMOVED:
             snapshot_mask = self.snapshot_mask if snapshot_mask is None else snapshot_mask & self.snapshot_mask
             extra = 0
-        found = index.search(queries, k + extra, mask=snapshot_mask)
-        is_gone = np.isin(found.positions, self.removed_positions) | (found.positions < 0)
+        neighbours = index.search(queries, k + extra, mask=snapshot_mask)
+        is_gone = np.isin(neighbours.positions, self.removed_positions) | (neighbours.positions < 0)
         added_scores = queries @ self.vectors.T
         if masks is not None:
             added_scores = np.where(masks[1], added_scores, -np.inf)
         added_positions = np.broadcast_to(len(self.snapshot_ids) + np.arange(len(self.records)), added_scores.shape)
-        scores = np.concatenate([np.where(is_gone, -np.inf, found.scores), added_scores], axis=1)
-        positions = np.concatenate([found.positions, added_positions], axis=1)
+        scores = np.concatenate([np.where(is_gone, -np.inf, neighbours.scores), added_scores], axis=1)
+        positions = np.concatenate([neighbours.positions, added_positions], axis=1)
         if scores.shape[1] < k:
             missing = ((0, 0), (0, k - scores.shape[1]))
             scores = np.pad(scores, missing, constant_values=-np.inf)

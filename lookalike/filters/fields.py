@@ -69,8 +69,8 @@ class KnownFields:
     def merged(cls, collections: Iterable[KnownFields]) -> KnownFields:
         """The fields of several collections together: a column of any of them, with the types that it has in all."""
         columns: dict[str, ElementTypes] = {}
-        for known in collections:
-            for name, types in known.columns.items():
+        for fields in collections:
+            for name, types in fields.columns.items():
                 columns[name] = columns.get(name, frozenset()) | types
         return cls(columns)
 
