@@ -21,6 +21,8 @@ from service.http.multipart import BadFormError
 
 _LONG_TEXT = 4096
 """Bytes from which a text is set aside."""
+_COUNTED_BYTES = 512
+"""Of a text that is not set aside, so many count against the limit: it may be a picture, and 64 of these may come."""
 _PLACEHOLDER = b"NaN"
 """Stands for a text that was set aside. It is no JSON, but the parser calls back for it; clients may not send it."""
 _MAX_SHOWN = 80
@@ -53,12 +55,13 @@ class JsonReader:
     """Takes a body piece by piece; ``close`` gives the value, in which long texts are LongText."""
 
     def __init__(self, *, text_bytes: int) -> None:
-        """``text_bytes`` is the maximum size of what is not set aside."""
+        """``text_bytes`` is the maximum size of what is not set aside, of whose texts the first 512 bytes count."""
         self._text_bytes = text_bytes
         self._outline = bytearray()
         self._long_texts: list[LongText] = []
         self._places: list[int] = []  # where in the outline their placeholders stand
         self._escape_count = 0
+        self._uncounted_bytes = 0
         self._text: list[bytes] | None = None  # the pieces of the text in which the body is, without quotation mark
         self._ends_escaped = False  # whether they end with a backslash that escapes what follows
 
@@ -144,6 +147,7 @@ class JsonReader:
     def _close_text(self, pieces: list[bytes]) -> None:
         byte_count = sum(map(len, pieces))
         if byte_count < _LONG_TEXT:
+            self._uncounted_bytes += max(0, byte_count - _COUNTED_BYTES)
             self._add(_QUOTE + b"".join(pieces) + _QUOTE)
             return
         self._places.append(len(self._outline))
@@ -156,7 +160,7 @@ class JsonReader:
 
     def _check_size(self) -> None:
         # An escaped quotation mark costs a step, as a byte of the outline does.
-        if len(self._outline) + self._escape_count > self._text_bytes:
+        if len(self._outline) - self._uncounted_bytes + self._escape_count > self._text_bytes:
             raise BadFormError(f"what it has besides pictures is more than {self._text_bytes // 1024} KB")
 
     def _place_in_body(self, place: int) -> int:

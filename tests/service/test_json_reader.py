@@ -68,6 +68,13 @@ def test_only_long_texts_are_set_aside() -> None:
     assert value["b"].byte_count == 4096
 
 
+def test_of_a_text_that_is_not_set_aside_the_beginning_counts() -> None:
+    assert len(read(json.dumps({"a": ["x" * 4095] * 64}).encode())["a"]) == 64
+    for texts in (["x" * 4095] * 128, ["x" * 512] * 128, ["x" * 256] * 256):
+        with pytest.raises(BadFormError, match="more than 64 KB"):
+            read(json.dumps({"a": texts}).encode())
+
+
 LONG_TEXT = '"' + "A" * LONG + '"'
 
 

@@ -128,6 +128,12 @@ def field(response: httpx.Response) -> tuple[str, str]:
             [("image", ("x", PICTURE)), ("image", ("y", OTHER))],
         ),
         ("/search/batch", {"image": text(PICTURE), "k": 2}, {"k": "2"}, [("image", ("image", PICTURE))]),
+        (  # pictures that are no long texts, and together more than a form's texts may be
+            "/search/batch",
+            {"image": [text(PICTURE)] * 40, "k": 1},
+            {"k": "1"},
+            [("image", ("image", PICTURE))] * 40,
+        ),
         (
             "/compare",
             {"image_a": text(PICTURE), "image_b": url(OTHER), "threshold": 0.5},
