@@ -229,8 +229,8 @@ def _reference(session: Session, name: str | None, collection: Collection) -> It
         yield None
         return
     with session.catalogue() as catalogue:
-        names = {record.name for record in catalogue.collections()}
-    if name in names:
+        is_collection = catalogue.find_collection(name) is not None
+    if is_collection:
         with session.collection(name) as other, session.source(name) as source:
             yield reference_collection(name, other, source, collection)
         return

@@ -168,7 +168,7 @@ def delete(session: Session, collection: CollectionOption, confirm: ConfirmOptio
         )
     layout = session.layout(collection)
     with session.catalogue(collection) as catalogue:
-        is_there = any(record.name == collection for record in catalogue.collections())
+        is_there = catalogue.find_collection(collection) is not None
         purged = 0
         if (is_there or not purge) and not delete_collection(layout, catalogue):
             purged += 1

@@ -185,13 +185,13 @@ def open_requested(request: IndexRequest, options: SourceOptions, declared: Decl
 
 def declared_columns(catalogue: Catalogue, name: str) -> DeclaredColumns:
     """The declared columns of a collection; none where there is no collection of this name yet."""
-    records = (record for record in catalogue.collections() if record.name == name)
-    return next((record.columns for record in records), NO_COLUMNS)
+    record = catalogue.find_collection(name)
+    return NO_COLUMNS if record is None else record.columns
 
 
 def _refuse_empty(request: IndexRequest, catalogue: Catalogue) -> None:
     """Raise SourceEmptyError before anything of the run is stored."""
-    record = next((record for record in catalogue.collections() if record.name == request.name), None)
+    record = catalogue.find_collection(request.name)
     live_count = catalogue.live_count(record.id) if record else 0
     if live_count:
         raise SourceEmptyError(

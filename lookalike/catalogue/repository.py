@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy.orm import Session
 
 from lookalike.catalogue.collection_store import CollectionStore
 from lookalike.catalogue.column_store import declared_of, fit_items
@@ -29,13 +29,19 @@ from lookalike.catalogue.models import DELETED_MARK, CollectionRow, ItemRow, Ite
 from lookalike.catalogue.records import (
     CollectionRecord,
     CollectionSettings,
-    ItemDraft,
     ItemRecord,
     NewItem,
     SourceRecord,
 )
 from lookalike.catalogue.snapshot_filter import SnapshotFilter
-from lookalike.catalogue.visible_items import BY_CONTENT, CHUNK, VisibleItems, to_item_record, without_index
+from lookalike.catalogue.visible_items import (
+    BY_CONTENT,
+    CHUNK,
+    ITEM_COLUMNS,
+    VisibleItems,
+    to_item_record,
+    without_index,
+)
 from lookalike.errors import CollectionNotFoundError
 from lookalike.filters.conditions import Field
 from lookalike.options import EncoderRequest
@@ -67,16 +73,20 @@ class Catalogue:
         with self._database.read_session() as session:
             return [_collection_record(row) for row in session.scalars(query)]
 
-    def collection(self, name: str) -> CollectionRecord:
-        """The collection of that name; raises CollectionNotFoundError."""
+    def find_collection(self, name: str) -> CollectionRecord | None:
+        """The collection of that name; None without one."""
         with self._database.read_session() as session:
             row = session.scalar(select(CollectionRow).where(CollectionRow.name == name))
-            if row is None:
-                query = select(CollectionRow.name).where(_is_not_deleted).order_by(CollectionRow.name)
-                names = list(session.scalars(query))
-                existing = f"there are: {', '.join(names)}" if names else "none has been indexed yet"
-                raise CollectionNotFoundError(f"no collection is called {name!r}; {existing}", subject=name)
-            return _collection_record(row)
+            return None if row is None else _collection_record(row)
+
+    def collection(self, name: str) -> CollectionRecord:
+        """The collection of that name; raises CollectionNotFoundError."""
+        record = self.find_collection(name)
+        if record is None:
+            names = ", ".join(other.name for other in self.collections())
+            existing = f"there are: {names}" if names else "none has been indexed yet"
+            raise CollectionNotFoundError(f"no collection is called {name!r}; {existing}", subject=name)
+        return record
 
     def start_run(
         self, name: str, source: SourceRecord, encoder: EncoderRequest, settings: CollectionSettings
@@ -137,24 +147,23 @@ class Catalogue:
 
     def live_by_key(self, collection_id: int, keys: Sequence[str]) -> dict[str, ItemRecord]:
         """The live rows that have these keys."""
-        with self._database.read_session() as session:
-            live = select(ItemRow).where(ItemRow.collection_id == collection_id, ItemRow.removed_generation.is_(None))
-            return {row.key: _item_record(row) for row in _in_chunks(session, live, ItemRow.key, keys)}
+        chunks = (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
+        items = [item for chunk in chunks for item in self._live(collection_id, ItemRow.key.in_(chunk))]
+        return {item.draft.key: item for item in items}
 
     def live_below(self, collection_id: int, prefix: str) -> list[ItemRecord]:
         """The live rows whose keys begin with this, by id."""
-        with self._database.read_session() as session:
-            begins = ItemRow.key.startswith(prefix, autoescape=True)
-            rows = session.scalars(select(ItemRow).where(_is_live(collection_id), begins).order_by(ItemRow.id))
-            # SQLite's LIKE ignores case.
-            return [_item_record(row) for row in rows if row.key.startswith(prefix)]
+        items = self._live(collection_id, ItemRow.key.startswith(prefix, autoescape=True))
+        return [item for item in items if item.draft.key.startswith(prefix)]  # SQLite's LIKE ignores case
 
     def live_versions(self, collection_id: int) -> list[ItemRecord]:
         """The live rows of versions that were made live, by id."""
-        was_made_live = ItemRow.source_digest.is_not(None)
+        return self._live(collection_id, ItemRow.source_digest.is_not(None))
+
+    def _live(self, collection_id: int, condition: ColumnElement[bool]) -> list[ItemRecord]:
+        query = select(*ITEM_COLUMNS).where(_is_live(collection_id), condition).order_by(ItemRow.id)
         with self._database.read_session() as session:
-            rows = session.scalars(select(ItemRow).where(_is_live(collection_id), was_made_live).order_by(ItemRow.id))
-            return [_item_record(row) for row in rows]
+            return [to_item_record(row) for row in session.execute(query)]
 
     def live_by_content(
         self, collection_id: int, content_digests: Sequence[str], encoder_digest: str
@@ -234,8 +243,11 @@ class Catalogue:
     def pending_vectors(self, ids: Sequence[int]) -> dict[int, npt.NDArray[np.float32]]:
         """By id, the vectors of those of these items that are in no snapshot yet."""
         with self._database.read_session() as session:
-            rows = _in_chunks(session, select(VectorRow), VectorRow.item_id, ids)
-            return {row.item_id: np.frombuffer(row.vector, dtype="<f4") for row in rows}
+            return {
+                row.item_id: np.frombuffer(row.vector, dtype="<f4")
+                for start in range(0, len(ids), CHUNK)
+                for row in session.scalars(select(VectorRow).where(VectorRow.item_id.in_(ids[start : start + CHUNK])))
+            }
 
     def prune(self, collection_id: int, *, published_generation: int, oldest_generation: int) -> None:
         """Delete vectors up to ``published_generation``, and rows invisible from ``oldest_generation`` on.
@@ -331,16 +343,6 @@ def _close_rows(session: Session, ids: Sequence[int], generation: int) -> None:
         session.execute(update(ItemRow).where(is_in_chunk).values(removed_generation=generation))
 
 
-Row = TypeVar("Row", ItemRow, VectorRow)
-
-
-def _in_chunks(
-    session: Session, query: Select[Row], column: InstrumentedAttribute[Any], values: Sequence[object]
-) -> Iterator[Row]:
-    for start in range(0, len(values), CHUNK):
-        yield from session.scalars(query.where(column.in_(values[start : start + CHUNK])))
-
-
 def _item_columns(collection: CollectionRecord, generation: int, encoder_digest: str, item: NewItem) -> dict[str, Any]:
     draft = item.draft
     return {
@@ -361,29 +363,6 @@ def _item_columns(collection: CollectionRecord, generation: int, encoder_digest:
         "source_digest": item.source_digest,
         "created_at": utc_now(),
     }
-
-
-def _item_record(row: ItemRow) -> ItemRecord:
-    return ItemRecord(
-        id=row.id,
-        draft=ItemDraft(
-            key=row.key,
-            location=row.location,
-            content_digest=row.content_digest,
-            byte_size=row.byte_size,
-            width=row.width,
-            height=row.height,
-            format=row.format,
-            title=row.title,
-            product_id=row.product_id,
-            metadata=row.attributes,
-        ),
-        encoder_digest=row.encoder_digest,
-        created_generation=row.created_generation,
-        removed_generation=row.removed_generation,
-        change=row.change,
-        source_digest=row.source_digest,
-    )
 
 
 def _collection_record(row: CollectionRow) -> CollectionRecord:

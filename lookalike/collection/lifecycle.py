@@ -32,7 +32,7 @@ def create_collection(
     One of this name of which nothing was ever published is replaced: its first run failed, or was cancelled. Raises
     CollectionExistsError if there is another one, CollectionBusyError, and what publishing raises.
     """
-    record = next((record for record in catalogue.collections() if record.name == layout.name), None)
+    record = catalogue.find_collection(layout.name)
     if record is not None and not _remove_unpublished(layout, catalogue, record.id):
         raise CollectionExistsError(
             f"there is a collection {layout.name!r} already: choose another name, or delete it first",
@@ -95,7 +95,7 @@ def restore_collection(layout: CollectionLayout, catalogue: Catalogue) -> None:
     deleted = store.ids_by_prefix(_deleted_prefix(layout))
     if not deleted:
         raise CollectionNotFoundError(f"no collection {layout.name!r} was deleted", subject=layout.name)
-    if any(record.name == layout.name for record in catalogue.collections()):
+    if catalogue.find_collection(layout.name) is not None:
         raise CollectionExistsError(
             f"there is a collection {layout.name!r} again: delete it before the one of before is restored",
             subject=layout.name,
