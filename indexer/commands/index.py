@@ -144,6 +144,8 @@ def index(
     root = None if images_root is None else str(images_root.absolute())
     request = IndexRequest(collection, str(source), root, encoder_request(encoder, fusion, input_size))
     _check_together(add=add, dry_run=dry_run, watch=watch, reencode=reencode)
+    if add and (allow_empty or allow_removals):
+        raise typer.BadParameter("nothing is removed: leave --allow-empty and --allow-removals out", param_hint="--add")
     if add:
         is_encoder_named = (encoder, fusion, input_size) != (None, None, None)
         _add(session, request, options, is_encoder_named=is_encoder_named)

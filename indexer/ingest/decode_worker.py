@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from indexer.ingest.entry_comparison import draft_of, is_unchanged
 from lookalike.catalogue.live_removals import digest_of_source
 from lookalike.catalogue.records import ItemDraft, ItemRecord, NewItem
 from lookalike.collection.builder import Builder
@@ -53,6 +54,10 @@ class _ReadFile:
     digest: str
     read_s: float
 
+    def draft(self, size_and_format: tuple[int, int, str]) -> ItemDraft:
+        """What is known of the picture."""
+        return draft_of(self.entry, len(self.data), self.digest, size_and_format)
+
 
 @dataclass(frozen=True, slots=True)
 class DecodeWorker:
@@ -95,17 +100,11 @@ class DecodeWorker:
         digest = hashlib.sha256(data).hexdigest()
         read_s = time.perf_counter() - start
         file = _ReadFile(position, entry, item, data, digest, read_s)
-        if item is None and removal is not None and removal == _digest_of_source(file):
+        if item is None and removal is not None and removal == digest_of_source(draft_of(entry, len(data), digest)):
             return EntryOutcome(entry, item, read_s, is_removed=True)
-        if item is not None and self._is_unchanged(file, item):
+        if item is not None and is_unchanged(entry, item, len(data), digest, encoder_digest=self.builder.spec.digest):
             return EntryOutcome(entry, item, read_s, is_unchanged=True)
         return file
-
-    def _is_unchanged(self, file: _ReadFile, item: ItemRecord) -> bool:
-        """Whether the source says of an item what it said in its last run: a live change of it is a later one."""
-        if item.source_digest is None:
-            return self.builder.is_current(item, file.digest) and _describes(item.draft, file.entry)
-        return item.source_digest == _digest_of_source(file)
 
     def _decode_files(self, files: Sequence[_ReadFile]) -> dict[int, EntryOutcome]:
         """Outcomes by position: files whose bytes an item has already are not decoded."""
@@ -119,7 +118,7 @@ class DecodeWorker:
                 continue
             # The same item with other metadata, or a renamed or copied file.
             same_item, vector = same_content
-            draft = _draft(file, (same_item.draft.width, same_item.draft.height, same_item.draft.format))
+            draft = file.draft((same_item.draft.width, same_item.draft.height, same_item.draft.format))
             duplicate = NewItem(draft, vector, replaces=None if file.item is None else file.item.id)
             outcomes[file.position] = EntryOutcome(file.entry, file.item, file.read_s, duplicate=duplicate)
         return outcomes
@@ -131,34 +130,8 @@ class DecodeWorker:
         except ImageError as error:
             return EntryOutcome(file.entry, file.item, file.read_s, time.perf_counter() - start, error=error)
         pixels = self.encoder.prepare(picture.pixels)
-        draft = _draft(file, (picture.width, picture.height, picture.format))
+        draft = file.draft((picture.width, picture.height, picture.format))
         decode_s = time.perf_counter() - start
         return EntryOutcome(
             file.entry, file.item, file.read_s, decode_s, picture=(draft, pixels), remark=picture.remark
         )
-
-
-def _describes(draft: ItemDraft, entry: Entry) -> bool:
-    """Whether the stored metadata of a picture is still that of its source."""
-    draft_metadata = (draft.location, draft.title, draft.product_id, dict(draft.metadata))
-    return draft_metadata == (entry.location, entry.title, entry.product_id, dict(entry.metadata))
-
-
-def _digest_of_source(file: _ReadFile) -> str:
-    return digest_of_source(_draft(file, (0, 0, "")))
-
-
-def _draft(file: _ReadFile, size_and_format: tuple[int, int, str]) -> ItemDraft:
-    width, height, format_name = size_and_format
-    return ItemDraft(
-        key=file.entry.key,
-        location=file.entry.location,
-        content_digest=file.digest,
-        byte_size=len(file.data),
-        width=width,
-        height=height,
-        format=format_name,
-        title=file.entry.title,
-        product_id=file.entry.product_id,
-        metadata=file.entry.metadata,
-    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
@@ -21,10 +21,13 @@ import numpy as np
 
 from indexer.console.reporter import Reporter, Stage
 from indexer.console.units import clock
+from indexer.ingest.entry_comparison import draft_of, is_unchanged
 from indexer.ingest.pipeline import PAGE, PipelineOptions
 from indexer.ingest.removals import describe_losses
 from indexer.ingest.run import IndexRequest, RunOptions, open_requested
 from indexer.ingest.verdicts import Verdict, has_picture_extension
+from lookalike.catalogue.live_changes import NEVER_IN_SOURCE
+from lookalike.catalogue.live_removals import digest_of_source
 from lookalike.catalogue.lost_items import LostItem
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.repository import Catalogue
@@ -114,9 +117,10 @@ class DryRun:
         with ThreadPoolExecutor(self.options.workers, thread_name_prefix="read") as pool:
             while page := list(islice(entries, PAGE)):
                 readable = [entry for entry in page if isinstance(entry, Entry)]
-                items = self._live_items(entry.key for entry in readable)
+                keys = [entry.key for entry in readable]
+                items, removals = self._live_items(keys), self._removals(keys)
                 for entry, data in zip(readable, pool.map(self._read, readable), strict=True):
-                    self._judge(entry, items.get(entry.key), data)
+                    self._judge(entry, items.get(entry.key), removals.get(entry.key), data)
                 for refused in page:
                     if isinstance(refused, RefusedEntry):
                         self._judge_refused(refused)
@@ -171,8 +175,13 @@ class DryRun:
             )
         return "\n".join(lines)
 
-    def _live_items(self, keys: Iterable[str]) -> dict[str, ItemRecord]:
-        return {} if self.collection is None else self.collection.catalogue.live_by_key(self.collection.id, list(keys))
+    def _live_items(self, keys: Sequence[str]) -> dict[str, ItemRecord]:
+        return {} if self.collection is None else self.collection.catalogue.live_by_key(self.collection.id, keys)
+
+    def _removals(self, keys: Sequence[str]) -> dict[str, str]:
+        """Of these keys those that were removed live, and a digest of what the source said of each then."""
+        collection = self.collection
+        return {} if collection is None else collection.catalogue.live_changes(collection.id).removals(keys)
 
     def _read(self, entry: Entry) -> bytes | LookalikeError:
         try:
@@ -180,18 +189,20 @@ class DryRun:
         except (ImageError, SourceError) as error:
             return error
 
-    def _judge(self, entry: Entry, item: ItemRecord | None, data: bytes | LookalikeError) -> None:
+    def _judge(self, entry: Entry, item: ItemRecord | None, removal: str | None, data: bytes | LookalikeError) -> None:
         if isinstance(data, LookalikeError):
             self._judge_error(entry, item, data)
             return
         digest = hashlib.sha256(data).hexdigest()
         self._locations[entry.key], self._digests[entry.key] = entry.location, digest
-        if item is not None and item.draft.content_digest == digest and self._is_same_encoder(item):
-            is_same = item.draft.location == entry.location and dict(item.draft.metadata) == dict(entry.metadata)
-            is_same &= (item.draft.title, item.draft.product_id) == (entry.title, entry.product_id)
-            is_pending = self.collection is not None and item.created_generation > self.collection.generation
-            same_verdict = Verdict.RESUMED if is_pending else Verdict.UNCHANGED
-            self.counts[same_verdict if is_same else Verdict.UPDATED] += 1
+        if item is None and removal is not None and removal == digest_of_source(draft_of(entry, len(data), digest)):
+            self.counts[Verdict.IGNORED] += 1
+        elif item is not None and self._is_unchanged(entry, item, data, digest):
+            is_stored = self.collection is not None and item.created_generation > self.collection.generation
+            is_resumed = is_stored and item.change is None
+            self.counts[Verdict.RESUMED if is_resumed else Verdict.UNCHANGED] += 1
+        elif item is not None and item.draft.content_digest == digest and self._is_same_encoder(item):
+            self.counts[Verdict.UPDATED] += 1
         elif not data or (sniff(data) is None and not has_picture_extension(entry.location)):
             self._locations.pop(entry.key)
             self.counts[Verdict.IGNORED] += 1
@@ -201,6 +212,9 @@ class DryRun:
                 self.encode_count += 1
                 if len(self._sample) < SAMPLE:
                     self._sample.append(data)
+
+    def _is_unchanged(self, entry: Entry, item: ItemRecord, data: bytes, digest: str) -> bool:
+        return is_unchanged(entry, item, len(data), digest, encoder_digest=self.encoder.spec.digest)
 
     def _judge_error(self, entry: Entry, item: ItemRecord | None, error: LookalikeError) -> None:
         if isinstance(error, EntryUnreadableError) and item is not None:
@@ -241,14 +255,23 @@ class DryRun:
     def _judge_removals(self) -> None:
         if self.collection is None or self.unidentified_count:
             return
-        published = list(self.collection.catalogue.visible_items(self.collection.id, self.collection.generation))
+        # Those of the source: what was sent, and was in no source, stays.
+        items = [
+            item
+            for item in self.collection.catalogue.live_below(self.collection.id, "")
+            if item.source_digest != NEVER_IN_SOURCE
+        ]
+        newest = self.collection.generation
+        published = [item for item in items if item.created_generation <= newest or item.change is not None]
         published_keys = {item.key for item in published}
-        gone = [item for item in published if item.key not in self._locations]
+        gone = [item for item in items if item.key not in self._locations]
         new_digests = {digest for key, digest in self._digests.items() if key not in published_keys}
         lost = [
             LostItem(item.key, item.location)
             for item in gone
-            if item.draft.content_digest not in new_digests and self.source.exclusions.pattern_of(item.location) is None
+            if item.key in published_keys
+            and item.draft.content_digest not in new_digests
+            and self.source.exclusions.pattern_of(item.location) is None
         ]
         self.counts[Verdict.REMOVED] = len(gone)
         if published and not self._locations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 
@@ -32,6 +33,15 @@ def merge_metadata(current: Metadata, changes: Metadata) -> Metadata:
     """``current`` with the columns of ``changes``; a null takes its column away (RFC 7396)."""
     merged: dict[str, MetadataValue] = {**current, **changes}
     return {name: value for name, value in merged.items() if name not in changes or value is not None}
+
+
+def is_same_metadata(first: Metadata, second: Metadata) -> bool:
+    """Whether both say the same as JSON, which tells 1, 1.0 and true apart, as Python's comparison does not."""
+    return dict(first) == dict(second) and _to_json(first) == _to_json(second)
+
+
+def _to_json(metadata: Metadata) -> str:
+    return json.dumps(dict(metadata), sort_keys=True)
 
 
 def _problem(value: object) -> str:

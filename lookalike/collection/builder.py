@@ -98,8 +98,8 @@ class Builder:
         return item.draft.content_digest == content_digest and item.encoder_digest == self.spec.digest
 
     def is_resumed(self, item: ItemRecord) -> bool:
-        """Whether the item was stored by an earlier run that published nothing."""
-        return item.created_generation == self.generation
+        """Whether the item was stored by an earlier run that published nothing, and not by a live change."""
+        return item.created_generation == self.generation and item.change is None
 
     def items_by_content(self, content_digests: Sequence[str]) -> dict[str, tuple[ItemRecord, npt.NDArray[np.float32]]]:
         """By digest, a live item with this content and its vector: a renamed or copied file is not encoded again."""

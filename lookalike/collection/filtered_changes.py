@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lookalike.catalogue.live_changes import LiveChange
-from lookalike.catalogue.records import ItemDraft
 from lookalike.catalogue.snapshot_filter import Check, ignore_check
-from lookalike.collection.item_edit import ItemEdit
+from lookalike.collection.item_edit import ItemEdit, says_same
 from lookalike.collection.searcher import Searcher
 from lookalike.errors import FilterInvalidError
 from lookalike.filters import Condition
@@ -44,15 +42,6 @@ def plan_changes(searcher: Searcher, ids: Sequence[int], edit: ItemEdit | None) 
     changes = []
     for item in items:
         draft = edit.apply(item.draft, item.draft)
-        if not _is_same(draft, item.draft):
+        if not says_same(draft, item.draft):
             changes.append(LiveChange(item.key, draft, searcher.vector(item.id), item.id))
     return FilteredChanges(changes, len(items) - len(changes))
-
-
-def _is_same(first: ItemDraft, second: ItemDraft) -> bool:
-    """Whether two drafts of one picture say the same; JSON tells 1, 1.0 and true apart, as Python does not."""
-    return _said(first) == _said(second)
-
-
-def _said(draft: ItemDraft) -> str:
-    return json.dumps([draft.title, draft.product_id, dict(draft.metadata)], sort_keys=True)

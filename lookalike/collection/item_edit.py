@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lookalike.catalogue.metadata import merge_metadata
+from lookalike.catalogue.metadata import is_same_metadata, merge_metadata
 from lookalike.catalogue.records import ItemDraft
 
 
@@ -38,3 +38,9 @@ class ItemEdit:
         if self.metadata is None:
             return base.metadata
         return merge_metadata(base.metadata, self.metadata) if self.is_patch else self.metadata
+
+
+def says_same(first: ItemDraft, second: ItemDraft) -> bool:
+    """Whether two drafts of one picture say the same of it."""
+    is_same_text = (first.title, first.product_id) == (second.title, second.product_id)
+    return is_same_text and is_same_metadata(first.metadata, second.metadata)

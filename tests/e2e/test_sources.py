@@ -201,6 +201,27 @@ def test_a_dry_run_says_what_the_run_then_does_and_writes_nothing(run: Run, tmp_
     assert run("index", root, "-c", "all", "--dry-run", "--allow-removals").code == 0
 
 
+def test_a_dry_run_knows_what_was_changed_live(run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    write_pictures(root, 12)
+    assert run("index", root, "-c", "all").code == 0
+    with Collection.open(tmp_path / "data", "all") as collection:
+        collection.upsert("sent.jpg", make_picture(500))
+        collection.delete("001.jpg")
+        collection.delete("002.jpg")
+        collection.upsert("003.jpg", title="Live")
+        collection.upsert("004.jpg", title="Live")
+        collection.upsert("005.jpg", title="Live")
+    (root / "002.jpg").write_bytes(encode_jpeg(make_picture(600), 90))
+    (root / "004.jpg").write_bytes(encode_jpeg(make_picture(601), 90))
+    (root / "005.jpg").unlink()
+    (root / "006.jpg").unlink()
+    dry = run("index", root, "-c", "all", "--dry-run", "--json")
+    assert verdicts(dry) == {"ignored": 1, "indexed": 2, "removed": 2, "unchanged": 7}
+    assert verdicts(run("index", root, "-c", "all", "--json")) == verdicts(dry)
+    assert verdicts(run("index", root, "-c", "all", "--dry-run", "--json")) == {"ignored": 1, "unchanged": 9}
+
+
 def test_a_watched_folder_is_indexed_when_it_changes_until_it_is_ended(run: Run, tmp_path: Path) -> None:
     del run  # sets the environment that the process has
     root = tmp_path / "root"
