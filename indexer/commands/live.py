@@ -139,7 +139,9 @@ def _columns(words: list[str] | None) -> dict[str, ElementType | None]:
     """The columns of ``NAME:TYPE`` words; raises BadParameter."""
     columns: dict[str, str] = {}
     for word in words or []:
-        name, _, kind = word.rpartition(":")
+        name, colon, kind = word.rpartition(":")
+        if not colon:
+            raise typer.BadParameter(f"{word!r} is no NAME:TYPE, such as price:number", param_hint="--column")
         columns[name] = kind
     try:
         return parse_columns(columns)
@@ -174,6 +176,8 @@ def delete(session: Session, collection: CollectionOption, confirm: ConfirmOptio
             purged += 1
         if purge:
             purged += purge_collection(layout, catalogue)
+        if not is_there and not purged:
+            catalogue.collection(collection)  # says that there is none
     is_removed = purge or purged
     text = f"{collection}: removed for good" if is_removed else f"{collection}: deleted; `restore` brings it back"
     session.reporter.answer(text, collection=collection, purged=purged)

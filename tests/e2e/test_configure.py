@@ -85,7 +85,7 @@ def test_a_run_keeps_as_many_snapshots_as_the_collection_does_unless_it_says_oth
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--column", "price"], "NAME:TYPE"),
+        (["--column", "price=number"], "'price=number' is no NAME:TYPE"),
         (["--column", "price:nummer"], "there are: text, number, boolean, date, list of text"),
         (["--column", ":text"], "cannot name a column"),
         (["--drop-column", "price"], "no column 'price' is declared"),
@@ -109,6 +109,13 @@ def test_a_fold_leaves_a_pin_alone(run: Run, table: Path) -> None:
     assert "was rolled back to snapshot 1" in ended.err
     assert "0 of 1 collections are up to date" in run("reindex").out
     assert "snapshot 1 of" in run("collections").out
+
+
+@pytest.mark.parametrize("flags", [[], ["--purge"]])
+def test_what_there_never_was_cannot_be_deleted(run: Run, flags: list[str]) -> None:
+    run("create", "-c", "shop")
+    ended = run("delete", "-c", "shoop", "--confirm", "shoop", *flags)
+    assert (ended.code, "no collection is called 'shoop'; there are: shop" in ended.err) == (1, True)
 
 
 @pytest.mark.parametrize("flags", [[], ["--purge"]])
