@@ -49,7 +49,7 @@ test-page: install ## run the tests of the page in a browser, Debian's Chromium 
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 -m browser tests/page
 
 test-full: install ## run all tests: every verb watched for calls, all examples of the pages (25 minutes)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 -m ""
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 -m "" --hypothesis-profile=thorough
 
 check: install lint types contracts operator-tests ## format, lint, types, import rules, the operator is real
 	@$(BIN)/python -c "from lookalike.encoder.network.operators import require_operator; require_operator()"
