@@ -495,7 +495,10 @@ def test_a_running_job_is_stopped_before_its_collection_is_deleted(service: Serv
     assert not (service.settings.places.data / "collections" / "slow").exists()
 
 
-def test_a_collection_whose_job_does_not_stop_in_time_is_not_deleted(folder: Path) -> None:
+def test_a_collection_whose_job_does_not_stop_in_time_is_not_deleted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer_process, "_STOP_SECONDS", 2.0)
     with serving(**settings_of(folder, request_timeout=5.0)) as service:
         make_collection(service, "stubborn")
         job_id = begin(service, "stubborn")
