@@ -392,7 +392,7 @@ def test_who_only_reads_sees_no_folder_of_the_server(tmp_path: Path) -> None:
 
 def test_a_problem_of_a_job_names_its_fields_and_no_folder_of_the_server(service: Service) -> None:
     folder = service.settings.allow_sources[0] / "shrinking"
-    write_pictures(folder, 4)
+    write_pictures(folder, 8)
     do(service, "shrinking", kind="index", path=str(folder))
     for path in sorted(folder.glob("*.jpg"))[1:]:
         path.unlink()
