@@ -23,6 +23,7 @@ from lookalike.collection.searcher import Searcher
 from lookalike.filters import ANY_FIELDS, Condition, parse_filter
 from lookalike.index.base import Mask
 from tests.helpers.databases import new_postgres_database
+from tests.helpers.examples import examples
 from tests.helpers.shop_collection import SPEC, Shop
 
 COUNT = 7
@@ -75,14 +76,14 @@ class Model:
 
     searcher: Searcher
     prices: dict[str, int] = field(default_factory=lambda: {str(number): number for number in range(COUNT)})
-    seen: dict[str, int] = field(default_factory=dict)
+    reader_prices: dict[str, int] = field(default_factory=dict)
     pass_keys: list[str] = field(default_factory=list)
     change: int = 0
     after: int = 0
     listed_keys: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.seen = dict(self.prices)
+        self.reader_prices = dict(self.prices)
 
     def put(self, key: str, price: int) -> None:
         is_there = self.prices.pop(key, None) is not None
@@ -96,10 +97,10 @@ class Model:
 
     def refresh(self) -> None:
         self.searcher = self.searcher.with_live_changes() or self.searcher
-        self.seen = dict(self.prices)
+        self.reader_prices = dict(self.prices)
 
     def begin(self) -> None:
-        self.pass_keys, self.change = list(self.seen), self.searcher.overlay.change
+        self.pass_keys, self.change = list(self.reader_prices), self.searcher.overlay.change
         self.after, self.listed_keys = 0, []
 
     def page(self, limit: int, text: str) -> bool:
@@ -109,10 +110,10 @@ class Model:
         keys = [item.key for _, item in page.items]
         start = self.pass_keys.index(self.listed_keys[-1]) + 1 if self.listed_keys else 0
         lowest = LARGE_PRICE if text else 0
-        expected = [key for key in self.pass_keys[start:] if self.seen.get(key, -1) >= lowest]
+        expected = [key for key in self.pass_keys[start:] if self.reader_prices.get(key, -1) >= lowest]
         assert keys == expected[:limit]
-        assert [item.draft.metadata["price"] for _, item in page.items] == [self.seen[key] for key in keys]
-        assert page.has_newcomers or set(self.seen) <= set(self.pass_keys)
+        assert [item.draft.metadata["price"] for _, item in page.items] == [self.reader_prices[key] for key in keys]
+        assert page.has_newcomers or set(self.reader_prices) <= set(self.pass_keys)
         if keys:
             self.after = page.items[-1][0]
             self.listed_keys += keys
@@ -124,7 +125,9 @@ class Model:
         return outcome.status
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(30, thorough=60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(before=STEPS, during=STEPS, text=st.sampled_from(["", f"price >= {LARGE_PRICE}"]))
 def test_a_pass_lists_each_item_once_as_it_is_now(
     catalogue: Catalogue,

@@ -30,24 +30,24 @@ SOURCE = SourceRecord("folder", "/pictures")
 SETTINGS = CollectionSettings("exact", 2, 1000, 2000)
 
 
-def test_migrations_make_exactly_the_tables_of_the_models(database_url: str) -> None:
-    Database.open(database_url).close()
-    engine = create_engine(database_url)
+def test_migrations_make_exactly_the_tables_of_the_models(empty_database_url: str) -> None:
+    Database.open(empty_database_url).close()
+    engine = create_engine(empty_database_url)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
 
 
-def test_a_catalogue_counts_as_current_only_at_the_newest_migration(database_url: str) -> None:
+def test_a_catalogue_counts_as_current_only_at_the_newest_migration(empty_database_url: str) -> None:
     head = ScriptDirectory.from_config(migrations_config()).get_current_head()
-    database = Database.open(database_url)
+    database = Database.open(empty_database_url)
     assert database.revision() == head == SCHEMA
     database.close()
 
 
-def test_a_new_database_may_be_opened_by_several_threads_at_once(database_url: str) -> None:
+def test_a_new_database_may_be_opened_by_several_threads_at_once(empty_database_url: str) -> None:
     with ThreadPoolExecutor(6) as threads:
-        databases = list(threads.map(Database.open, [database_url] * 6))
+        databases = list(threads.map(Database.open, [empty_database_url] * 6))
     assert {database.revision() for database in databases} == {SCHEMA}
     for database in databases:
         database.close()

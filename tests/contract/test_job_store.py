@@ -86,9 +86,9 @@ def test_cancelling_ends_a_queued_job_and_asks_a_running_one(store: JobStore) ->
     assert cancelled is not None
     assert (cancelled.state, cancelled.finished_at is None) == (JobState.CANCELLED, False)
     assert claimed_id(store) == running.id
-    asked = store.cancel(running.id)
-    assert asked is not None
-    assert (asked.state, asked.is_cancel_requested) == (JobState.RUNNING, True)
+    cancelled = store.cancel(running.id)
+    assert cancelled is not None
+    assert (cancelled.state, cancelled.is_cancel_requested) == (JobState.RUNNING, True)
     assert store.report_progress(running.id, "a", {}) is Signal.CANCEL
     assert store.requeue(running.id, "a"), "a service that stops puts it back, and it is not run again"
     assert get(store, running).state is JobState.CANCELLED
@@ -101,12 +101,12 @@ def test_an_abandoned_job_is_taken_over_and_its_owner_has_no_say_any_more(store:
     job = add(store)
     claimed_id(store, "dead")
     store.report_progress(job.id, "dead", {"done": 1})
-    (seen,) = store.running()
-    assert seen == RunningJob(job.id, "dead", 1)
+    (running_job,) = store.running()
+    assert running_job == RunningJob(job.id, "dead", 1)
     store.report_progress(job.id, "dead", {"done": 2})
-    assert not store.take_over(seen, max_starts=3, problem=LOST), "it has moved since"
-    (seen,) = store.running()
-    assert store.take_over(seen, max_starts=3, problem=LOST)
+    assert not store.take_over(running_job, max_starts=3, problem=LOST), "it has moved since"
+    (running_job,) = store.running()
+    assert store.take_over(running_job, max_starts=3, problem=LOST)
     assert get(store, job).state is JobState.QUEUED
     assert store.report_progress(job.id, "dead", {}) is Signal.LOST
     assert not store.finish(job.id, "dead", JobResult(JobState.SUCCEEDED))
@@ -119,8 +119,8 @@ def test_a_job_that_takes_every_service_down_fails_in_the_end(store: JobStore) -
     job = add(store)
     for start in range(1, 4):
         assert claimed_id(store, f"owner-{start}") == job.id
-        (seen,) = store.running()
-        assert store.take_over(seen, max_starts=3, problem=LOST)
+        (running_job,) = store.running()
+        assert store.take_over(running_job, max_starts=3, problem=LOST)
     assert (get(store, job).state, get(store, job).problem) == (JobState.FAILED, LOST)
 
 
@@ -128,8 +128,8 @@ def test_an_abandoned_job_that_was_cancelled_is_not_begun_again(store: JobStore)
     job = add(store)
     claimed_id(store, "dead")
     store.cancel(job.id)
-    (seen,) = store.running()
-    assert store.take_over(seen, max_starts=3, problem=LOST)
+    (running_job,) = store.running()
+    assert store.take_over(running_job, max_starts=3, problem=LOST)
     assert get(store, job).state is JobState.CANCELLED
 
 

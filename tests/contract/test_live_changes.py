@@ -141,6 +141,22 @@ def test_a_change_of_another_version_than_expected_is_a_conflict(shop: Shop) -> 
     assert shop.visible() == {"a": 2}
 
 
+def test_keys_that_were_changed_since_a_snapshot_are_counted_once_each(shop: Shop) -> None:
+    shop.end(*shop.read({"a": 1, "b": 2, "c": 3}))
+    shop.publish()
+    assert shop.live.count_pending(shop.published) == 0, "what a run has stored is not changed live"
+    for content in (10, 11):
+        shop.put("a", content)
+    shop.remove("b")
+    shop.put("new", 4)
+    shop.put("brief", 5)
+    shop.remove("brief")
+    assert shop.live.count_pending(shop.published) == len(["a", "b", "new"])
+    shop.publish()
+    assert shop.live.count_pending(shop.published) == 0
+    assert shop.live.count_pending(shop.published - 1) == 3, "as for a collection that is pinned to that snapshot"
+
+
 def test_a_run_does_not_bring_back_what_was_changed_live(shop: Shop) -> None:
     source = {"a": 1, "b": 2, "c": 3}
     shop.end(*shop.read(source))

@@ -25,6 +25,7 @@ from lookalike.thresholds import Threshold
 from tests.contract.test_filter_property import FILTERS, passes
 from tests.contract.test_refined_search import CHANGES, COMPLETE, DRAFTS, Item, fill, unit, value_of
 from tests.helpers.databases import new_postgres_database
+from tests.helpers.examples import examples
 from tests.helpers.shop_collection import SPEC, Shop
 
 NUMBERS = count()
@@ -79,7 +80,7 @@ def threshold(knots: tuple[float, float]) -> Threshold:
     k=st.integers(1, 7),
     seed=st.integers(0, 999),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25, thorough=60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_pages_of_several_collections_are_the_best_of_all(
     catalogue: Catalogue,
     folder: Path,

@@ -29,6 +29,7 @@ from lookalike.collection.searcher import Searcher
 from lookalike.filters import ANY_FIELDS, parse_filter
 from tests.contract.test_filter_property import FILTERS, SCALARS, kind, passes, place
 from tests.helpers.databases import new_postgres_database
+from tests.helpers.examples import examples
 from tests.helpers.shop_collection import SPEC, Shop
 
 VALUES = st.one_of(SCALARS, st.none())
@@ -153,11 +154,11 @@ class Definition:
         self.group_scores: dict[str, float] = {}
         self.seen_groups: set[Any] = set()
         self.digests: set[str] = set()
-        known = set(refinement.unlike_keys) | (set() if query_item is None else {query_item.key})
-        known |= set() if refinement.include_liked else set(refinement.like_keys)
-        known_groups = {self.name_of(item) for item in items if item.key in known} - {None}
-        left_out = {*refinement.exclude_keys, *known}
-        left_out |= {item.key for item in items if self.name_of(item) in known_groups}
+        reference_keys = set(refinement.unlike_keys) | (set() if query_item is None else {query_item.key})
+        reference_keys |= set() if refinement.include_liked else set(refinement.like_keys)
+        reference_groups = {self.name_of(item) for item in items if item.key in reference_keys} - {None}
+        left_out = {*refinement.exclude_keys, *reference_keys}
+        left_out |= {item.key for item in items if self.name_of(item) in reference_groups}
         ordered = sorted(items, key=lambda item: (-self.scores[item.key][1], -self.scores[item.key][0], item.order))
         self.ordered = [item for item in ordered if item.key not in left_out]
         if not self.is_mean:
@@ -304,7 +305,7 @@ def fill(
     feedback=FEEDBACK,
     query_number=st.one_of(st.none(), st.integers(0, 30)),
 )
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60, thorough=200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_pages_of_a_refined_search_are_what_its_definition_says(
     catalogue: Catalogue,
     folder: Path,

@@ -159,8 +159,7 @@ def test_a_mask_keeps_its_word_however_many_pass(engine: str) -> None:
 
 
 def test_threads_that_ask_at_once_get_what_each_would_get_alone(engine: str) -> None:
-    vectors = unit_vectors(5000)
-    index = filled(engine, vectors)
+    index, _ = large(engine)
     questions = [
         (unit_vectors(3, seed=seed), 1 + seed % 40, np.arange(5000) % (1 + seed % 3) == 0) for seed in range(24)
     ]

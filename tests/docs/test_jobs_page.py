@@ -1,4 +1,4 @@
-"""The commands of docs/jobs.md do what the page says, over SQLite and over PostgreSQL."""
+"""The commands of docs/jobs.md do what the page says, over SQLite; `make test-full` runs them over PostgreSQL too."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
@@ -33,6 +34,7 @@ def class_files() -> dict[str, bytes]:
     return files
 
 
+@pytest.mark.parametrize("database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True)
 def test_the_commands_of_the_page_do_what_it_says(tmp_path: Path, database_url: str) -> None:
     pictures, classes = picture_files(8) | {"broken.jpg": b"no picture"}, class_files()
     (tmp_path / "pictures.zip").write_bytes(zip_of(pictures))

@@ -34,8 +34,8 @@ def test_the_requests_of_the_page_do_what_it_says(tmp_path: Path, database_url: 
             ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
             assert ended.returncode == 0, f"{command}\n{ended.stdout}"
             answers.append(json.loads(ended.stdout))
-    made, put, patched, removed, batch, counted, changed = answers
-    assert made["count"] == 0
+    created, put, patched, removed, batch, counted, changed = answers
+    assert created["count"] == 0
     assert put["item"]["metadata"] == {"category": "mug", "price": 12.5}
     assert patched["item"]["metadata"] == {"category": "mug", "price": 9.9, "sale": True}
     assert removed["status"] == "removed"

@@ -10,16 +10,17 @@ from typing import Any
 
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
-from tests.conftest import REPOSITORY, USERS_RUNTIME
+from tests.conftest import REPOSITORY, USERS_RUNTIME, ShareExports
 from tools.docs.api_examples import ADDRESS, environment_of, served
 
 PAGE = (REPOSITORY / "docs" / "requests.md").read_text(encoding="utf-8")
 (BLOCK,) = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
 
 
-def test_the_requests_of_the_page_do_what_it_says(tmp_path: Path) -> None:
+def test_the_requests_of_the_page_do_what_it_says(tmp_path: Path, share_exports: ShareExports) -> None:
     for number, name in enumerate(("mug.jpg", "b.jpg")):
         (tmp_path / name).write_bytes(encode_jpeg(make_picture(number), 90))
+    share_exports(tmp_path / "encoders")
     with served(tmp_path, environment_of(tmp_path) | {"LOOKALIKE_RUNTIME": USERS_RUNTIME}) as address:
         answers: list[Any] = []
         for command in BLOCK.replace(ADDRESS, address).splitlines():
@@ -32,8 +33,8 @@ def test_the_requests_of_the_page_do_what_it_says(tmp_path: Path) -> None:
             )
             assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
             answers.append(json.loads(ended.stdout))
-    made, put, patched, by_body, by_json, batch, compared = answers
-    assert made["encoder"]["name"] == "bundled"
+    created, put, patched, by_body, by_json, batch, compared = answers
+    assert created["encoder"]["name"] == "bundled"
     assert put["item"]["title"] == "A mug"
     assert patched["item"]["metadata"] == {"category": "mug", "price": 12.5}
     for answer in (by_body, by_json):

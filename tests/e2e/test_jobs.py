@@ -20,6 +20,8 @@ from tests.helpers.archives import picture_files, zip_of
 
 FINAL = ("succeeded", "failed", "cancelled")
 TUS = {"Tus-Resumable": "1.0.0"}
+MANY = 500
+"""Pictures whose encoding takes seconds, and so is under way when a job says how far it is, as it does every second."""
 
 
 class Client:
@@ -97,8 +99,8 @@ def events_of(client: Client, job_id: str) -> Iterator[Iterator[dict[str, Any]]]
 def test_a_zip_that_comes_in_two_pieces_around_a_restart_is_indexed_and_searched(client: Client) -> None:
     files = picture_files(12) | {"broken.jpg": b"no picture at all"}
     content = zip_of(files)
-    made = client.ask("POST", "/uploads", headers=TUS | {"Upload-Length": str(len(content))})
-    path, half = made.headers["location"], len(content) // 2
+    created = client.ask("POST", "/uploads", headers=TUS | {"Upload-Length": str(len(content))})
+    path, half = created.headers["location"], len(content) // 2
     piece = TUS | {"Content-Type": "application/offset+octet-stream"}
     sent = client.ask("PATCH", path, content=content[:half], headers=piece | {"Upload-Offset": "0"})
     assert (sent.status_code, sent.headers["upload-offset"]) == (204, str(half))
@@ -110,12 +112,12 @@ def test_a_zip_that_comes_in_two_pieces_around_a_restart_is_indexed_and_searched
     client.ask("PATCH", path, content=content[half:], headers=piece | {"Upload-Offset": str(half)})
     job_id = client.begin("shop", kind="index", upload=path.rpartition("/")[2])
     with events_of(client, job_id) as events:
-        seen = list(events)
-    assert (seen[-1]["state"], seen[-1]["rejected"]) == ("succeeded", {"unsupported-format": 1}), seen[-1]
-    assert {event["state"] for event in seen[:-1]} <= {"queued", "running"}
-    found = client.served.post("/search", image=files["007.jpg"]).json()["results"][0]
-    assert (found["key"], round(found["score"], 3)) == ("007.jpg", 1.0)
-    assert client.ask("GET", found["thumbnail_url"]).status_code == 200
+        reports = list(events)
+    assert (reports[-1]["state"], reports[-1]["rejected"]) == ("succeeded", {"unsupported-format": 1}), reports[-1]
+    assert {event["state"] for event in reports[:-1]} <= {"queued", "running"}
+    hit = client.served.post("/search", image=files["007.jpg"]).json()["results"][0]
+    assert (hit["key"], round(hit["score"], 3)) == ("007.jpg", 1.0)
+    assert client.ask("GET", hit["thumbnail_url"]).status_code == 200
     table = client.ask("GET", f"/jobs/{job_id}/report?format=csv").text
     (row,) = csv.DictReader(io.StringIO(table, newline=""))
     assert (row["key"], row["code"]) == ("broken.jpg", "unsupported-format")
@@ -126,7 +128,7 @@ def is_encoding(job: dict[str, Any]) -> bool:
 
 
 def test_a_service_that_is_killed_in_the_middle_of_a_job_finishes_it_after_its_restart(client: Client) -> None:
-    job_id = client.begin("shop", kind="index", upload=client.send(zip_of(picture_files(1200))))
+    job_id = client.begin("shop", kind="index", upload=client.send(zip_of(picture_files(MANY))))
     client.until(job_id, is_encoding, "pictures are encoded")
     client.served.tell(signal.SIGKILL)
     client.served.ended()
@@ -134,13 +136,13 @@ def test_a_service_that_is_killed_in_the_middle_of_a_job_finishes_it_after_its_r
     client.start()
     job = client.ended(job_id)
     assert (job["state"], job["starts"]) == ("succeeded", 2), job
-    assert client.count("shop") == 1200
+    assert client.count("shop") == MANY
     assert job["summary"]["verdicts"]["resumed"] > 0, "what was encoded is not encoded again"
 
 
 def test_a_job_is_cancelled_and_the_next_one_goes_on(client: Client) -> None:
     client.ended(client.begin("shop", kind="index", upload=client.send(zip_of(picture_files(4)))))
-    upload_id = client.send(zip_of(picture_files(1200)))
+    upload_id = client.send(zip_of(picture_files(MANY)))
     job_id = client.begin("shop", kind="index", upload=upload_id)
     client.until(job_id, is_encoding, "pictures are encoded")
     with events_of(client, job_id) as events:
@@ -150,11 +152,11 @@ def test_a_job_is_cancelled_and_the_next_one_goes_on(client: Client) -> None:
     assert last["state"] == "cancelled"
     assert client.count("shop") == 4, "what was published is as it was"
     job = client.ended(client.begin("shop", kind="index", upload=upload_id))
-    assert (job["state"], client.count("shop")) == ("succeeded", 1200)
+    assert (job["state"], client.count("shop")) == ("succeeded", MANY)
 
 
 def test_a_service_stops_at_once_though_somebody_listens(client: Client) -> None:
-    job_id = client.begin("shop", kind="index", upload=client.send(zip_of(picture_files(1200))))
+    job_id = client.begin("shop", kind="index", upload=client.send(zip_of(picture_files(MANY // 2))))
     with events_of(client, job_id) as events:
         next(events)
         client.served.stop()

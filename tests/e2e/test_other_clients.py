@@ -14,7 +14,7 @@ import pytest
 
 from lookalike.images import encode_jpeg
 from lookalike.testing import make_picture
-from tests.conftest import USERS_RUNTIME
+from tests.conftest import USERS_RUNTIME, ShareExports
 from tests.helpers.databases import new_postgres_database
 from tests.helpers.stripping_proxy import stripping_proxy
 from tools.docs.api_examples import environment_of, served
@@ -37,9 +37,12 @@ class Way:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def direct(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
+def direct(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, share_exports: ShareExports
+) -> Iterator[str]:
     """The address of a service below a path, without its path."""
     folder = tmp_path_factory.mktemp("clients")
+    share_exports(folder / "encoders")
     settings = {} if request.param == "sqlite" else {"LOOKALIKE_DATABASE_URL": new_database(request)}
     settings |= {
         "LOOKALIKE_RUNTIME": USERS_RUNTIME,
@@ -99,16 +102,20 @@ def test_a_body_of_json_in_many_packets_is_read_as_it_comes(way: Way) -> None:
 
 
 def test_a_page_of_a_named_site_may_use_it_and_keys_keep_to_their_collections(way: Way) -> None:
-    asked = {"origin": SITE, "access-control-request-method": "PUT", "access-control-request-headers": "authorization"}
-    preflight = httpx.options(f"{way.address}/collections/shop-a", headers=asked)
+    preflight_headers = {
+        "origin": SITE,
+        "access-control-request-method": "PUT",
+        "access-control-request-headers": "authorization",
+    }
+    preflight = httpx.options(f"{way.address}/collections/shop-a", headers=preflight_headers)
     assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, SITE)
     page = {"origin": SITE, "sec-fetch-site": "cross-site"}
     refused = way.request("PUT", "/collections/shop-a", headers=page)
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
     assert refused.headers["access-control-allow-origin"] == SITE
     assert refused.json()["instance"] == f"{ROOT}/collections/shop-a"
-    made = way.request("PUT", "/collections/shop-a", key=WRITE_SHOPS, headers=page)
-    assert made.status_code in {200, 201}
+    created = way.request("PUT", "/collections/shop-a", key=WRITE_SHOPS, headers=page)
+    assert created.status_code in {200, 201}
     listed = way.request("GET", "/collections")
     assert "shop-a" not in listed.text
     evil = way.request("GET", "/collections", headers={"origin": "https://evil.example"})

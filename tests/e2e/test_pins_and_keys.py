@@ -106,9 +106,9 @@ def test_of_many_who_send_the_same_at_once_one_is_served(services: list[httpx.Cl
     kinds = Counter((answer.status_code, answer.headers.get("Idempotent-Replayed")) for answer in answers)
     assert kinds[201, None] == 1, [(answer.status_code, answer.text) for answer in answers]
     assert set(kinds) <= {(201, None), (201, "true"), (409, None)}
-    made = [answer.content for answer in answers if answer.status_code == 201]
-    assert len(set(made)) == 1
+    bodies = [answer.content for answer in answers if answer.status_code == 201]
+    assert len(set(bodies)) == 1
     for client in services:
         eventually(partial(_has_changed, client), "both see the change")
         assert client.get("/collections/mugs").json()["change"] == 1, "it was made once"
-        assert put(client, "a", PICTURES[0], "the-same", price=5).content == made[0]
+        assert put(client, "a", PICTURES[0], "the-same", price=5).content == bodies[0]

@@ -85,10 +85,11 @@ class Service:
 
     def wait_for(self, holds: Callable[[], bool], what: str) -> None:
         """Return when something holds; fails if it has not come about after a minute."""
-        patience = time.monotonic() + 60
+        patience, pause = time.monotonic() + 60, 0.01
         while not holds():
             assert time.monotonic() < patience, f"it did not come about that {what}"
-            time.sleep(0.01)
+            time.sleep(pause)
+            pause = min(1.5 * pause, 0.1)  # looking takes as long as what a job's process does in the meantime
 
 
 @contextmanager

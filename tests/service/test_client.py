@@ -135,16 +135,18 @@ def test_every_parameter_of_an_operation_can_be_given(document: dict[str, Any]) 
         sent = {field for content in contents for field in content["schema"].get("properties", ())}
         sent |= {parameter["name"] for parameter in operation.get("parameters", [])} - OTHER_NAMES
         parameters = inspect.signature(getattr(Client, name)).parameters
-        taken = set(parameters) | {"key" * ("keys" in parameters), "image" * ("images" in parameters)}
+        accepted = set(parameters) | {"key" * ("keys" in parameters), "image" * ("images" in parameters)}
         for parameter in parameters.values():
             if parameter.kind is parameter.VAR_KEYWORD:
                 name_of_options = str(parameter.annotation).removeprefix("Unpack[").removesuffix("]")
-                taken |= set(get_type_hints(getattr(options, name_of_options)))
+                accepted |= set(get_type_hints(getattr(options, name_of_options)))
         if name == "change_items":
-            taken |= {field for change in (Put, Patch, Delete) for field in change.__dataclass_fields__} | {"changes"}
+            accepted |= {field for change in (Put, Patch, Delete) for field in change.__dataclass_fields__} | {
+                "changes"
+            }
         if name == "search":
-            taken |= {"collections", *get_type_hints(CollectionsSearchOptions)}
-        assert sent - OTHER_NAMES <= taken, name
+            accepted |= {"collections", *get_type_hints(CollectionsSearchOptions)}
+        assert sent - OTHER_NAMES <= accepted, name
 
 
 def test_every_field_of_an_answer_is_in_its_struct(document: dict[str, Any]) -> None:
@@ -302,18 +304,18 @@ def test_the_service_tells_of_itself(asking: Client) -> None:
 def test_a_collection_is_made_filled_changed_and_removed(own: Service) -> None:
     with client_of(own) as asking:
         assert asking.put_collection("mugs").count == 0
-        made = asking.put_item("mugs", "a/1", NEW, title="A mug", product_id="p", metadata={"price": 9.5})
-        assert (made.status, made.item and made.item.title) == ("created", "A mug")
-        assert made.item is not None
+        added = asking.put_item("mugs", "a/1", NEW, title="A mug", product_id="p", metadata={"price": 9.5})
+        assert (added.status, added.item and added.item.title) == ("created", "A mug")
+        assert added.item is not None
         with pytest.raises(PreconditionFailedError):
             asking.put_item("mugs", "a/1", NEW, only_new=True)
         assert asking.put_item("mugs", "a/2", NEW, only_new=True).status == "created"
         asking.delete_item("mugs", "a/2")
-        changed = asking.patch_item("mugs", "a/1", metadata={"price": 8, "sale": True}, if_match=made.item)
+        changed = asking.patch_item("mugs", "a/1", metadata={"price": 8, "sale": True}, if_match=added.item)
         assert changed.item is not None
         assert changed.item.metadata == {"price": 8, "sale": True}
         with pytest.raises(PreconditionFailedError):
-            asking.delete_item("mugs", "a/1", if_match=made.item)
+            asking.delete_item("mugs", "a/1", if_match=added.item)
         (hit,) = asking.search(NEW, collection="mugs", filter="sale = true").results
         assert (hit.key, round(hit.score, 3)) == ("a/1", 1.0)
         assert asking.fold_collection("mugs").pending == 0
@@ -329,8 +331,8 @@ def test_a_collection_is_made_filled_changed_and_removed(own: Service) -> None:
 
 def test_a_collection_is_configured_pinned_and_brought_back(own: Service) -> None:
     with client_of(own) as asking:
-        made = asking.put_collection("mugs", columns={"price": "number"}, keep=4)
-        assert (made.keep, made.pinned) == (4, False)
+        collection = asking.put_collection("mugs", columns={"price": "number"}, keep=4)
+        assert (collection.keep, collection.pinned) == (4, False)
         changed = asking.patch_collection("mugs", columns={"price": None, "size": "text"}, keep=5)
         assert changed.columns is not None
         assert [(column.name, column.declared) for column in changed.columns] == [("size", True)]
@@ -373,9 +375,9 @@ def test_a_change_whose_answer_was_lost_is_made_once(own: Service) -> None:
     for lost in (Lossy(own), Lossy(own)):
         with Client(ADDRESS, transport=lost) as asking:
             if lost.count == 0 and item.title is None:
-                made = asking.patch_item("shop", "plain-0", title="Once", if_match=item)
-                assert made.item is not None
-                item = made.item
+                answer = asking.patch_item("shop", "plain-0", title="Once", if_match=item)
+                assert answer.item is not None
+                item = answer.item
             else:
                 assert asking.delete_item("shop", "plain-0", if_match=item).status == "removed"
         assert lost.count == 2

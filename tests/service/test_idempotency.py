@@ -104,6 +104,7 @@ def test_the_key_of_another_request_is_refused(shelf: Shelf) -> None:
         shelf.put("a", NEW, KEY),
         shelf.put("b", NEW, KEY, metadata={"n": 1}),
         shelf.put("a", NEW, {**KEY, "if-match": "*"}, metadata={"n": 1}),
+        shelf.put("a", NEW, {**KEY, "if-none-match": "*"}, metadata={"n": 1}),
         shelf.patch("a", KEY, metadata={"n": 1}),
         shelf.delete("a", KEY),
     )

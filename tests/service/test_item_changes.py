@@ -230,12 +230,12 @@ def test_a_batch_says_of_each_change_what_became_of_it(shelf: Shelf) -> None:
 
 
 def test_the_changes_of_one_key_in_a_batch_are_made_in_their_order(shelf: Shelf) -> None:
-    whole = {"op": "put", "key": "a", "title": "t", "product_id": "p"}
+    replacement = {"op": "put", "key": "a", "title": "t", "product_id": "p"}
     answer = shelf.batch(
         [
-            {**whole, "image": "a.png", "metadata": {"n": 1}},
+            {**replacement, "image": "a.png", "metadata": {"n": 1}},
             *({"op": "patch", "key": "a", "metadata": {f"m{number}": number}} for number in range(6)),
-            {**whole, "image": "b.png", "metadata": {"last": True}},
+            {**replacement, "image": "b.png", "metadata": {"last": True}},
             {"op": "patch", "key": "001.jpg", "metadata": {"n": 1}},
             {"op": "patch", "key": "001.jpg", "metadata": {"n": 2}},
             {"op": "delete", "key": "001.jpg"},
@@ -362,8 +362,8 @@ def test_changes_need_a_key_of_scope_write(tmp_path: Path) -> None:
 
 def test_a_collection_is_made_filled_folded_and_deleted(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as service:
-        made = service.request("PUT", "/collections/shelf", data={"encoder": "bundled"})
-        assert (made.status_code, made.json()["count"], made.json()["encoder"]["name"]) == (201, 0, "bundled")
+        created = service.request("PUT", "/collections/shelf", data={"encoder": "bundled"})
+        assert (created.status_code, created.json()["count"], created.json()["encoder"]["name"]) == (201, 0, "bundled")
         assert service.request("PUT", "/collections/shelf").status_code == 200
         assert service.request("PUT", "/collections/shelf", data={"encoder": "bundled-int8"}).status_code == 409
         shelf = Shelf(service, tmp_path / "data", tmp_path)

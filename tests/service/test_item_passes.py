@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service import snapshots
 from service.http.cursor_text import encode_cursor
 from tests.e2e.conftest import write_pictures
 from tests.service.harness import index, serving
@@ -53,12 +54,13 @@ def test_a_pass_that_changes_what_it_lists_ends(shelf: Shelf, text: str) -> None
 
 def test_another_process_goes_on_with_a_pass_that_has_seen_more_than_it(shelf: Shelf) -> None:
     with serving(shelf.data) as other:
-        seen = Shelf(other, shelf.data, shelf.pictures)
-        seen.list_keys()  # opened before the changes
+        other_shelf = Shelf(other, shelf.data, shelf.pictures)
+        other_shelf.list_keys()  # opened before the changes
         for number in (0, 1, 2, 3):
             shelf.patch(f"{number:03}.jpg", metadata={"n": number})
         page = list_page(shelf, {})
-        rest = seen.service.get("/collections/shelf/items", params={"cursor": page["next_cursor"]}).json()["items"]
+        next_page = {"cursor": page["next_cursor"]}
+        rest = other_shelf.service.get("/collections/shelf/items", params=next_page).json()["items"]
     keys = [item["key"] for item in page["items"] + rest]
     assert keys == ["004.jpg", "005.jpg", "000.jpg", "001.jpg", "002.jpg", "003.jpg"]
 
@@ -72,6 +74,27 @@ def test_a_cursor_ends_with_a_fold(shelf: Shelf) -> None:
     later = encode_cursor(2, 0, 99)  # as if the catalogue had been restored
     refused = shelf.service.get("/collections/shelf/items", params={"cursor": later})
     assert (refused.status_code, refused.json()["code"]) == (409, "cursor-outdated")
+
+
+def test_a_pass_over_a_snapshot_whose_versions_are_cleaned_up_is_refused_and_not_short(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "_POLL_SECONDS", 3600.0)  # so that the other process keeps its snapshot
+    with serving(shelf.data) as other:
+        reader = Shelf(other, shelf.data, shelf.pictures)
+
+        def read_changes() -> None:
+            other.call(other.services.snapshots.take_changes, "shelf")
+
+        shelf.put("added", NEW)
+        read_changes()
+        cursor = list_page(reader, {"limit": "6"})["next_cursor"]
+        shelf.patch("added", metadata={"n": 1})
+        read_changes()
+        assert [item["key"] for item in list_page(reader, {"cursor": cursor})["items"]] == ["added"]
+        assert shelf.service.post("/collections/shelf/fold").json()["snapshot"] == 2
+        refused = other.get("/collections/shelf/items", params={"cursor": cursor})
+        assert (refused.status_code, refused.json()["code"]) == (409, "cursor-outdated")
 
 
 @pytest.mark.parametrize("words", ["[1,2]", '[1,2,"x"]', "[1,-1,0]", "[1,0,-1]", "[1,2,3,4]"])

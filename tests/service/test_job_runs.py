@@ -132,8 +132,8 @@ def test_a_running_job_says_how_far_it_is_and_is_stopped_when_it_is_cancelled(se
         "rejected": {"image-empty": 1},
     }
     (pid,) = pids(folder, "slow")
-    asked = service.request("DELETE", f"/jobs/{job_id}")
-    assert (asked.status_code, asked.json()["cancel_requested"]) == (200, True)
+    response = service.request("DELETE", f"/jobs/{job_id}")
+    assert (response.status_code, response.json()["cancel_requested"]) == (200, True)
     job = ended(service, job_id)
     assert (job["state"], job["problem"], job["finished_at"] is None) == ("cancelled", None, False)
     assert not is_alive(pid)
@@ -250,8 +250,8 @@ def test_a_job_that_took_the_service_down_three_times_is_given_up(
     for number in range(3):
         assert store.claim(f"dead {number}", time.time()) is not None
         if number < 2:
-            (seen,) = store.running()
-            store.take_over(seen, max_starts=3, problem={})
+            (running_job,) = store.running()
+            store.take_over(running_job, max_starts=3, problem={})
     store.close()
     with serving(**settings_of(folder)) as service:
         job = ended(service, record.id)
@@ -265,8 +265,8 @@ def test_who_lost_a_job_stops_and_says_nothing_of_it(service: Service, folder: P
     (pid,) = pids(folder, "first-slow")
 
     def take_over(store: JobStore) -> bool:
-        (seen,) = store.running()
-        return store.take_over(seen, max_starts=9, problem={})
+        (running_job,) = store.running()
+        return store.take_over(running_job, max_starts=9, problem={})
 
     # The process may report between the two steps: then it is not abandoned.
     service.wait_for(lambda: service.call(service.services.jobs.queue.call, take_over), "it is taken over")
@@ -417,8 +417,8 @@ def test_who_lost_a_job_leaves_its_archive_to_the_other_one(
     running(service, job_id)
 
     def take_over(store: JobStore) -> bool:
-        (seen,) = store.running()
-        return store.take_over(seen, max_starts=9, problem={})
+        (running_job,) = store.running()
+        return store.take_over(running_job, max_starts=9, problem={})
 
     service.wait_for(lambda: service.call(service.services.jobs.queue.call, take_over), "it is taken over")
     assert ended(service, job_id)["starts"] == 2
@@ -467,8 +467,8 @@ def test_a_job_whose_service_was_killed_before_its_result_was_stored_is_run_agai
 
 
 def make_collection(service: Service, name: str) -> None:
-    made = service.request("PUT", f"/collections/{name}", data={"encoder": "bundled"})
-    assert made.status_code == 201, made.text
+    created = service.request("PUT", f"/collections/{name}", data={"encoder": "bundled"})
+    assert created.status_code == 201, created.text
 
 
 def test_deleting_a_collection_cancels_its_jobs_and_no_other_s(service: Service, folder: Path) -> None:
@@ -495,7 +495,10 @@ def test_a_running_job_is_stopped_before_its_collection_is_deleted(service: Serv
     assert not (service.settings.places.data / "collections" / "slow").exists()
 
 
-def test_a_collection_whose_job_does_not_stop_in_time_is_not_deleted(folder: Path) -> None:
+def test_a_collection_whose_job_does_not_stop_in_time_is_not_deleted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer_process, "_STOP_SECONDS", 2.0)
     with serving(**settings_of(folder, request_timeout=5.0)) as service:
         make_collection(service, "stubborn")
         job_id = begin(service, "stubborn")
@@ -530,10 +533,10 @@ def test_a_line_that_is_too_long_is_left_out_and_the_next_one_is_read(monkeypatc
 
     async def events() -> list[dict[str, Any]]:
         started = await indexer_process.IndexerProcess.start([sys.executable, "-c", code], dict(os.environ))
-        found = [event async for event in started.events()]
+        events = [event async for event in started.events()]
         assert await started.wait() == 0
         await started.stop()
-        return found
+        return events
 
     assert asyncio.run(events()) == [{"event": "summary", "groups": 1}]
 

@@ -16,7 +16,7 @@ import pytest
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
 from service.settings import ApiKeys
-from tests.conftest import running_on
+from tests.conftest import ShareExports, running_on
 from tests.e2e.conftest import write_pictures
 from tests.helpers.archives import picture_files, zip_of
 from tests.service.harness import Service, item_path, serving
@@ -64,13 +64,14 @@ def keys(service: Service, collection: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory, share_exports: ShareExports) -> Iterator[Service]:
     """A service over an empty data folder, which may index the folder ``allowed`` beside it."""
     folder = tmp_path_factory.mktemp("jobs")
     write_pictures(folder / "allowed" / "pictures", 3)
     (folder / "secret").mkdir()
     write_pictures(folder / "secret", 1)
     (folder / "allowed" / "link").symlink_to(folder / "secret")
+    share_exports(folder / "data" / "encoders")
     with serving(folder / "data", allow_sources=(folder / "allowed",)) as running:
         yield running
 
@@ -391,7 +392,7 @@ def test_who_only_reads_sees_no_folder_of_the_server(tmp_path: Path) -> None:
 
 def test_a_problem_of_a_job_names_its_fields_and_no_folder_of_the_server(service: Service) -> None:
     folder = service.settings.allow_sources[0] / "shrinking"
-    write_pictures(folder, 20)
+    write_pictures(folder, 8)
     do(service, "shrinking", kind="index", path=str(folder))
     for path in sorted(folder.glob("*.jpg"))[1:]:
         path.unlink()

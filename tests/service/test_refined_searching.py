@@ -333,9 +333,9 @@ def test_boosts_and_diversity_rank_by_their_formulas(refined: Service, data: Pat
     ],
 )
 def test_pages_have_no_gaps_and_no_doubles(refined: Service, fields: dict[str, str]) -> None:
-    whole = refined.search(QUERY, k=1000, **fields).json()
+    complete = refined.search(QUERY, k=1000, **fields).json()
     answers = pages(refined, 5, **fields)
-    expected = [(hit["key"], hit["score"]) for hit in whole["results"]]
+    expected = [(hit["key"], hit["score"]) for hit in complete["results"]]
     if fields.get("diversity") is None:
         assert [(hit["key"], hit["score"]) for answer in answers for hit in answer["results"]] == expected
     assert sorted(hit["key"] for answer in answers for hit in answer["results"]) == sorted(key for key, _ in expected)
@@ -354,8 +354,8 @@ def test_pages_of_a_search_by_key_may_have_other_sizes(refined: Service) -> None
     first = refined.get(path, params={"k": "4"}).json()
     second = refined.get(path, params={"k": "7", "cursor": first["next_cursor"]}).json()
     third = refined.get(path, params={"k": "100", "cursor": second["next_cursor"]}).json()
-    found = [hit["key"] for answer in (first, second, third) for hit in answer["results"]]
-    assert found == keys(refined.get(path, params={"k": "100"}))
+    paged_keys = [hit["key"] for answer in (first, second, third) for hit in answer["results"]]
+    assert paged_keys == keys(refined.get(path, params={"k": "100"}))
     assert [len(answer["results"]) for answer in (first, second, third)] == [4, 7, COUNT - 12]
 
 
@@ -462,12 +462,12 @@ def test_a_batch_is_filtered_and_grouped_too(refined: Service) -> None:
 def test_a_filter_that_takes_too_long_ends_at_the_deadline_and_leaves_its_thread(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
+    comparisons: list[int] = []
     go_on = Event()
     ask = SnapshotFilter._ask
 
     def ask_slowly(filters: SnapshotFilter, comparison: Any) -> Any:
-        asked.append(1)
+        comparisons.append(1)
         go_on.wait(30)
         return ask(filters, comparison)
 
@@ -477,7 +477,7 @@ def test_a_filter_that_takes_too_long_ends_at_the_deadline_and_leaves_its_thread
         assert (answer.status_code, answer.json()["code"]) == (504, "deadline-exceeded")
         go_on.set()
         service.wait_for(lambda: service.get("/ready").status_code == 200, "it is ready")
-    assert len(asked) == 1, "no comparison was begun after the deadline"
+    assert len(comparisons) == 1, "no comparison was begun after the deadline"
 
 
 def test_options_are_a_part_of_what_responses_are_cached_by(refined: Service) -> None:

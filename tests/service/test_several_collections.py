@@ -224,9 +224,9 @@ def test_groups_are_those_of_each_collection(several: Service, rows: list[Row]) 
     "fields", [{}, {"dedupe": "true"}, {"filter": "price > 0"}, {"group_by": "product_id", "group_size": "2"}]
 )
 def test_pages_have_no_gaps_and_no_doubles(several: Service, fields: dict[str, str]) -> None:
-    whole = several.search(QUERY, collections=ALL, k=100, **fields)
+    complete = several.search(QUERY, collections=ALL, k=100, **fields)
     page = several.search(QUERY, collections=ALL, k=5, **fields)
-    found = hits(page)
+    paged_hits = hits(page)
     number = 0
     while page.json()["next_cursor"] is not None:
         assert page.json()["exhausted"] is False
@@ -236,10 +236,10 @@ def test_pages_have_no_gaps_and_no_doubles(several: Service, fields: dict[str, s
                 assert snapshot is not None
                 snapshot.page_cache = type(snapshot.page_cache)()
         page = several.search(QUERY, collections=ALL, k=4, cursor=page.json()["next_cursor"], **fields)
-        found += hits(page)
+        paged_hits += hits(page)
         number += 1
     assert number > 1
-    assert found == hits(whole)
+    assert paged_hits == hits(complete)
 
 
 def test_a_cursor_of_another_search_or_state_is_refused(data: Path, tmp_path: Path) -> None:
@@ -280,10 +280,10 @@ def test_a_cursor_of_another_search_or_state_is_refused(data: Path, tmp_path: Pa
 
 def test_by_the_key_of_an_item_of_one_of_them(several: Service, data: Path) -> None:
     answer = several.search(key="red-0", collection="red", collections="blue,red,small", k=100)
-    found = names(answer)
-    assert ("red", "red-0") not in found
-    assert len(found) == 3 * COUNT - 1
-    assert {("blue", "blue-0"), ("small", "small-0")} == set(found[:2]), "the same file in the others"
+    ranked_names = names(answer)
+    assert ("red", "red-0") not in ranked_names
+    assert len(ranked_names) == 3 * COUNT - 1
+    assert {("blue", "blue-0"), ("small", "small-0")} == set(ranked_names[:2]), "the same file in the others"
     assert answer.json()["query"]["key"] == "red-0"
     with Collection.open(data, "small", encoders_dir=data / "encoders") as small:
         (vector,) = small.encoder.encode([encode_png(make_picture(0))])
@@ -295,8 +295,8 @@ def test_by_the_key_of_an_item_of_one_of_them(several: Service, data: Path) -> N
     second = several.search(
         key="red-3", collection="red", collections="red,blue", k=100, cursor=first.json()["next_cursor"]
     )
-    whole = several.search(key="red-3", collection="red", collections="red,blue", k=100)
-    assert names(first) + names(second) == names(whole)
+    complete = several.search(key="red-3", collection="red", collections="red,blue", k=100)
+    assert names(first) + names(second) == names(complete)
     part = several.search(key="red-0", collection="red", collections="red,small", box="0,0,0.5,0.5", k=100)
     assert len(hits(part)) == 2 * COUNT - 1
     assert part.json()["query"]["box"] == [0, 0, 0.5, 0.5]
@@ -323,8 +323,8 @@ def test_with_several_pictures_of_one_thing(several: Service, data: Path) -> Non
         with Collection.open(data, name, encoders_dir=data / "encoders") as collection:
             vectors = collection.encoder.encode(pictures)
             scores = {item.key: float((vectors @ collection.vector(item)).mean()) for item in collection.items()}
-        found = {hit["key"]: hit["score"] for hit in hits(answer) if hit["collection"] == name}
-        assert found == pytest.approx(scores, abs=1e-4)
+        merged_scores = {hit["key"]: hit["score"] for hit in hits(answer) if hit["collection"] == name}
+        assert merged_scores == pytest.approx(scores, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def test_a_key_for_some_collections_searches_in_no_others(data: Path) -> None:
     keys = ApiKeys.parse(["read@red+small:reads-two-of-them-only", "read:reads-all-that-there-is"])
     with serving(data, keys=keys) as service:
         service.headers = {"Authorization": "Bearer reads-two-of-them-only"}
-        assert {name for name, _ in names(service.search(QUERY, collections="red,small"))} <= {"red", "small"}
+        assert {name for name, _ in names(service.search(QUERY, collections="red,small", k=100))} == {"red", "small"}
         refused = service.search(QUERY, collections="red,blue")
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
         assert "'blue'" in refused.json()["detail"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -109,15 +110,52 @@ def test_while_an_indexer_works_on_it_nothing_is_removed(service: Service, data:
     assert rows(data) == [NAME]
 
 
-@pytest.mark.parametrize("lost", ["current.json", "snapshots"])
-def test_what_was_published_is_never_removed(service: Service, data: Path, tmp_path: Path, lost: str) -> None:
+def test_what_is_published_while_a_removal_waits_for_its_lock_stays(
+    service: Service, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "pictures", 2)
+    begin_run(data)
+    hold_lock = CollectionLayout.hold_lock
+
+    @contextmanager
+    def publish_first(layout: CollectionLayout) -> Iterator[None]:
+        monkeypatch.setattr(CollectionLayout, "hold_lock", hold_lock)
+        index(data, NAME, tmp_path / "pictures")
+        with layout.hold_lock():
+            yield
+
+    monkeypatch.setattr(CollectionLayout, "hold_lock", publish_first)
+    deleted = service.request("DELETE", f"{PATH}?confirm={NAME}")
+    assert (deleted.status_code, deleted.json()["restorable"]) == (200, True), deleted.text
+    assert service.post(f"{PATH}/restore").json()["count"] == 2
+
+
+@pytest.mark.parametrize(("runs", "losses"), [(1, ("snapshots",)), (2, ("snapshots", "current.json"))])
+def test_a_folder_without_snapshots_says_nothing_of_whether_there_were_some(
+    service: Service, data: Path, tmp_path: Path, runs: int, losses: tuple[str, ...]
+) -> None:
+    """As after a restore that left the folders of snapshots out: the pointer, and the rows, still tell of them."""
+    for number in range(runs):
+        write_pictures(tmp_path / "pictures", 2 + number)
+        index(data, NAME, tmp_path / "pictures")
+    root = data / "collections" / NAME
+    for lost in losses:
+        (root / lost).rename(tmp_path / lost)
+    (root / "snapshots").mkdir()
+    assert service.request("DELETE", f"{PATH}?confirm={NAME}").json()["restorable"] is True
+
+
+@pytest.mark.parametrize(("lost", "code"), [("current.json", "collection-exists"), ("snapshots", "snapshot-not-found")])
+def test_what_was_published_is_never_removed(
+    service: Service, data: Path, tmp_path: Path, lost: str, code: str
+) -> None:
     """A pointer or all snapshots may be lost; the rows, and what people said of items, are still there."""
     write_pictures(tmp_path / "pictures", 2)
     index(data, NAME, tmp_path / "pictures")
     root = data / "collections" / NAME
     (root / lost).rename(tmp_path / lost)
     service.call(service.services.snapshots.poll_all)
-    assert service.request("PUT", PATH).status_code in (409, 503)
+    assert service.request("PUT", PATH).json()["code"] == code
     assert rows(data) == [NAME]
     deleted = service.request("DELETE", f"{PATH}?confirm={NAME}")
     assert (deleted.status_code, deleted.json()["restorable"]) == (200, True), deleted.text

@@ -35,7 +35,8 @@ def test_an_upload_that_broke_off_finds_nothing(service: Service) -> None:
     whole = body(part("k", b"3"), part("image", PICTURE, "a.png"))
     assert service.post("/search", content=whole, headers=MULTIPART).status_code == 200
     broken = service.post("/search", content=whole[:-200], headers=MULTIPART)
-    assert 400 <= broken.status_code < 500
+    assert (broken.status_code, broken.json()["code"]) == (400, "form-invalid")
+    assert "before its last boundary" in broken.json()["detail"]
 
 
 def test_what_index_takes_can_be_searched_with(service: Service) -> None:

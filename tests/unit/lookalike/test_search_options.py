@@ -132,8 +132,8 @@ def test_boosts_diversity_and_a_fallback(shop: Collection, vectors: dict[str, np
 )
 def test_pages_are_the_whole_without_gaps_and_doubles(shop: Collection, options: dict[str, Any]) -> None:
     pages = list(shop.search_pages(QUERY, 3, **options))
-    whole = shop.search(QUERY, 1000, **options)
-    assert [hit for page in pages for hit in page] == whole
+    complete = shop.search(QUERY, 1000, **options)
+    assert [hit for page in pages for hit in page] == complete
     assert len(pages) > 1
     by_key = [hit for page in shop.similar_pages("05", 3, **options) for hit in page]
     assert by_key == shop.similar("05", 1000, **options)
@@ -224,9 +224,9 @@ def test_an_option_that_there_is_not_is_told(shop: Collection) -> None:
 
 def test_the_best_of_several_collections(data: Path, shop: Collection) -> None:
     with Collection.open(data, "other") as other, Collection.open(data, "small") as small:
-        opened = [shop, other, small]
+        collections = [shop, other, small]
         expected = []
-        for collection in opened:
+        for collection in collections:
             (vector,) = collection.encoder.encode([QUERY])
             threshold = collection.threshold()
             for item in collection.items():
@@ -234,7 +234,7 @@ def test_the_best_of_several_collections(data: Path, shop: Collection) -> None:
                 confidence = threshold.confidence(score)
                 assert confidence is not None
                 expected.append((-confidence, threshold.cosine - score, collection.manifest.collection, item.key))
-        hits = search_collections(opened, QUERY, 100)
+        hits = search_collections(collections, QUERY, 100)
         assert sorted((str(hit.collection), hit.key) for hit in hits) == sorted(row[2:] for row in expected)
         assert [hit.confidence for hit in hits] == pytest.approx(
             sorted((-row[0] for row in expected), reverse=True), abs=1e-4
@@ -245,20 +245,20 @@ def test_the_best_of_several_collections(data: Path, shop: Collection) -> None:
         assert scores == sorted(scores, reverse=True)
         assert min(scores) >= 0.1
         assert len({int(hit.key) if int(hit.key) < 10 else 10 for hit in by_score}) == len(by_score)
-        cheap = search_collections(opened, QUERY, 100, where="price < 5")
+        cheap = search_collections(collections, QUERY, 100, where="price < 5")
         assert {hit.collection for hit in cheap} == {"shop", "small"}
         several = search_collections([shop, small], [QUERY, OTHER_VIEW], 3, combine="mean")
         assert len(several) == 3
         plain = search_collections([shop, other], np.full((64, 64, 3), 200, np.uint8), 3)
         assert [(hit.similar, hit.score_problem) for hit in plain] == [(False, PLAIN_PROBLEM)] * 3
         with pytest.raises(ScoresNotComparableError, match="different encoders"):
-            search_collections(opened, QUERY, rank_by="score")
+            search_collections(collections, QUERY, rank_by="score")
         wrong: list[tuple[list[Collection], dict[str, Any], str]] = [
-            (opened, {"min_score": 0.1}, "min_score"),
-            (opened, {"diversity": 0.5}, "diversity: is possible in one collection only"),
+            (collections, {"min_score": 0.1}, "min_score"),
+            (collections, {"diversity": 0.5}, "diversity: is possible in one collection only"),
             ([shop, shop], {}, "each once"),
             ([], {}, "one or more"),
-            (opened, {"rank_by": "name"}, "rank_by: must be"),
+            (collections, {"rank_by": "name"}, "rank_by: must be"),
         ]
         for collections, options, words in wrong:
             with pytest.raises(FilterInvalidError, match=words):

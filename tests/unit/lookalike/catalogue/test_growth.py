@@ -111,16 +111,19 @@ def test_reading_a_few_rows_does_not_depend_on_how_many_there_are(
     assert taken[1] < 1.5 * taken[0] + 10, f"{taken} steps for {FEW} and {MANY} rows"
 
 
-@pytest.mark.parametrize("where", ["key prefix '00010'", "key in ('000100.jpg', '000300.jpg')", "byte_size > 1000"])
+@pytest.mark.parametrize(
+    ("where", "passing"),
+    [("key prefix '00010'", 10), ("key in ('000100.jpg', '000300.jpg')", 2), ("byte_size > 1000", 0)],
+)
 def test_a_filter_that_few_pass_does_not_depend_on_how_many_there_are(
-    where: str, steps: Steps, catalogues: Catalogues
+    where: str, passing: int, steps: Steps, catalogues: Catalogues
 ) -> None:
     taken = []
     for count, catalogue, record in catalogues:
         filters = catalogue.snapshot_filter(record.id, np.arange(count + 1, 2 * count + 1))
         condition = parse_filter(where, filters.fields)
         steps.count = 0
-        assert np.count_nonzero(filters.mask(condition)) in (0, 2, 10)
+        assert np.count_nonzero(filters.mask(condition)) == passing
         taken.append(steps.count)
     assert taken[1] < 1.5 * taken[0] + 10, f"{taken} steps for {FEW} and {MANY} rows"
 

@@ -245,7 +245,7 @@ def test_an_item_is_either_new_or_a_version_that_was_read() -> None:
         client.put_item("shop", "a", only_new=True, if_match='"1"')
 
 
-def made(service: Pretended) -> Callable[[httpx2.Request], httpx2.Response]:
+def respond_by(service: Pretended) -> Callable[[httpx2.Request], httpx2.Response]:
     """Answers each batch with as many entries as it has changes."""
 
     def handle(request: httpx2.Request) -> httpx2.Response:
@@ -277,7 +277,7 @@ def test_any_number_of_changes_goes_in_batches_that_the_service_takes() -> None:
         *(Patch(key=f"m{number}", metadata={"n": number}) for number in range(300)),
         Delete(key="d"),
     ]
-    with Client(ADDRESS, transport=httpx2.MockTransport(made(service))) as client:
+    with Client(ADDRESS, transport=httpx2.MockTransport(respond_by(service))) as client:
         results = client.change_items("shop", iter(changes))
     assert [result.index for result in results] == list(range(371))
     assert [result.key for result in results] == [change.key for change in changes]
@@ -291,7 +291,7 @@ def test_any_number_of_changes_goes_in_batches_that_the_service_takes() -> None:
 def test_a_batch_has_no_more_bytes_than_fit() -> None:
     service = Pretended([])
     picture = b"x" * (MAX_BYTES // 2 - 1)
-    with Client(ADDRESS, transport=httpx2.MockTransport(made(service))) as client:
+    with Client(ADDRESS, transport=httpx2.MockTransport(respond_by(service))) as client:
         client.change_items("shop", [Put(key=str(number), image=picture) for number in range(3)])
     assert [len(changes_of(request)) for request in service.requests] == [2, 1]
 
