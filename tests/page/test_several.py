@@ -69,11 +69,9 @@ def test_details_and_more_pages_are_of_all_collections(visitor: Visitor) -> None
     page.get_by_role("button", name="Details of other-2").press("Enter")
     dialog = page.get_by_role("dialog", name="other-2")
     expect(dialog).to_contain_text("SHA-256")
-    expect(dialog.get_by_role("link", name="Search from this")).to_have_attribute("href", _from("other-2"))
-
-
-def _from(key: str) -> str:
-    return f"#/search?collection=other&k=16&also=shop&key={key}"
+    expect(dialog.get_by_role("link", name="Search from this")).to_have_attribute(
+        "href", "#/search?collection=other&also=shop&k=16&key=other-2"
+    )
 
 
 def test_collections_without_a_common_scale_are_explained(visitor: Visitor) -> None:

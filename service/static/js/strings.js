@@ -115,6 +115,7 @@ export const t = {
     collection: "Collection",
     more: "More options",
     others: "Search other collections too",
+    othersList: "Searched too",
     othersAre: (names) => `and in ${names.join(", ")}`,
     othersHelp: "Hits of all are ranked by how sure it is that they show the same thing.",
     collectionCount: (name, count) => (count === null ? name : `${name} (${whole(count)})`),

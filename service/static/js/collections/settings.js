@@ -10,6 +10,7 @@ const TYPES = [...SINGLE, ...SINGLE.map((type) => `list of ${type}`)];
 
 export class SettingsPanel {
   #about = null;
+  #shown = null;
   #rows = [];
   #onSaved;
 
@@ -38,14 +39,18 @@ export class SettingsPanel {
     });
   }
 
-  /** Show what the service says of the collection. What was filled in and not saved is lost. */
+  /** Show what the service says of the collection. What was filled in stays while that says nothing new. */
   show(about) {
+    const { name, keep, columns } = about;
+    const shown = JSON.stringify([name, keep, (columns ?? []).map((column) => ({ ...column, count: null }))]);
     this.#about = about;
-    this.keep.value = about.keep;
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    this.keep.value = keep;
     this.notice.clear();
     this.#rows = [];
     this.list.replaceChildren();
-    for (const { name, types, declared } of about.columns ?? []) this.#add(name, declared ? types[0] : null, types);
+    for (const { name: column, types, declared } of columns ?? []) this.#add(column, declared ? types[0] : null, types);
   }
 
   #add(name, declared, types = []) {
@@ -60,9 +65,8 @@ export class SettingsPanel {
       autocomplete: "off",
       "aria-label": t.item.columnName,
     });
-    const free = types.length ? words.freeNow(types.join(", ")) : words.free;
     const select = h("select", { "aria-label": t.item.typeOf(name || t.item.newColumn) });
-    if (!isNew) select.append(h("option", { value: "" }, free));
+    if (!isNew) select.append(h("option", { value: "" }, words.free(types.join(", "))));
     select.append(...TYPES.map((type) => h("option", { value: type }, words.type(type))));
     select.value = declared ?? (isNew ? TYPES[0] : "");
     const row = { name: input, select, before: declared };
@@ -108,6 +112,7 @@ export class SettingsPanel {
     this.notice.busy(t.item.saving);
     try {
       await writes.configureCollection(name, fields);
+      this.notice.clear();
       await this.#onSaved();
       flash(t.collection.settings.saved);
     } catch (error) {

@@ -11,7 +11,7 @@ export class Others {
   constructor({ onChange }) {
     this.#onChange = onChange;
     this.summary = h("summary", {});
-    this.list = h("ul", { class: "choices", role: "list", "aria-label": t.options.others });
+    this.list = h("ul", { class: "choices", role: "list", "aria-label": t.options.othersList });
     this.element = h(
       "details",
       { class: "others", hidden: true },
