@@ -25,6 +25,7 @@ from lookalike.collection.refined_search import RefinedSearch
 from lookalike.collection.searcher import Searcher
 from lookalike.filters import ANY_FIELDS, parse_filter
 from tests.helpers.databases import new_postgres_database
+from tests.helpers.examples import examples
 from tests.helpers.shop_collection import SPEC, Shop
 
 COUNT = 7
@@ -133,7 +134,9 @@ class Model:
         live.apply([change], published_generation=1, encoder_digest=SPEC.digest)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(25, thorough=60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(before=STEPS, during=STEPS, text=st.sampled_from(["", f"price >= {LARGE_PRICE}"]))
 def test_pages_have_each_item_that_lasts_once_and_none_that_is_gone(
     catalogue: Catalogue,
