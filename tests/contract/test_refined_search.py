@@ -323,13 +323,13 @@ def test_pages_of_a_refined_search_are_what_its_definition_says(
     shop = Shop(CollectionLayout.of(folder, f"shop-{next(NAMES)}"), catalogue)
     searcher, items = fill(shop, [*drafts, COMPLETE], changes, seed)
     queries = unit(np.random.default_rng(seed + 1000), query_count)
-    query_item = None if query_number is None else items[query_number % len(items)]
+    query_item = items[query_number % len(items)] if items and query_number is not None else None
     exclude = None
     if query_item is not None:
         queries, exclude = query_item.vector[None], searcher.item(query_item.key).id
     condition = None if node is None else parse_filter(node, ANY_FIELDS)
     if refinement.group_score is GroupScore.BEST:
-        liked, unliked = ([items[number % len(items)].key for number in numbers] for numbers in feedback)
+        liked, unliked = ([items[number % len(items)].key for number in numbers if items] for numbers in feedback)
         unliked = [key for key in unliked if key not in liked]
         refinement = replace(refinement, like_keys=tuple(dict.fromkeys(liked)), unlike_keys=tuple(unliked))
 
