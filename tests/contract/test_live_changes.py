@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from sqlalchemy import create_engine, text
 
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.live_changes import ChangeStatus, LiveChange
@@ -155,6 +156,22 @@ def test_keys_that_were_changed_since_a_snapshot_are_counted_once_each(shop: Sho
     shop.publish()
     assert shop.live.count_pending(shop.published) == 0
     assert shop.live.count_pending(shop.published - 1) == 3, "as for a collection that is pinned to that snapshot"
+
+
+def test_a_version_that_was_replaced_live_stays_until_the_next_publish(shop: Shop, database_url: str) -> None:
+    def prune_and_count() -> int:
+        shop.catalogue.prune(shop.record.id, published_generation=shop.published, oldest_generation=1)
+        engine = create_engine(database_url)
+        with engine.connect() as connection:
+            count = connection.scalar(text("SELECT count(*) FROM items"))
+        engine.dispose()
+        return int(count or 0)
+
+    for content in (1, 2):
+        shop.put("a", content)
+    assert prune_and_count() == 2, "who lists items meanwhile needs its place"
+    shop.publish()
+    assert prune_and_count() == 1
 
 
 def test_a_run_does_not_bring_back_what_was_changed_live(shop: Shop) -> None:
