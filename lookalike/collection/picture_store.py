@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from lookalike.catalogue.records import ItemDraft
-from lookalike.errors import EntryMissingError, EntryUnreadableError, ImageTooLargeError
+from lookalike.errors import CollectionNotFoundError, EntryMissingError, EntryUnreadableError, ImageTooLargeError
 from lookalike.storage import disk_errors, sync_folder, write_atomically
 
 _GRACE_SECONDS = 3600.0
@@ -28,16 +28,17 @@ class PictureStore:
         self._folder = folder
 
     def put(self, key: str, data: bytes, size_and_format: tuple[int, int, str]) -> ItemDraft:
-        """Keep a picture of this width, height and format; what is known of it. Raises DiskFullError, DataPathError."""
+        """Keep a picture of this width, height and format; what is known of it.
+
+        Raises DiskFullError, DataPathError, and CollectionNotFoundError where the collection was deleted meanwhile.
+        """
         digest = hashlib.sha256(data).hexdigest()
         path = self.path_of(STORED + digest)
         with disk_errors(path):
             if path.is_file():
                 os.utime(path)  # it is about to be used, and not to be removed
             else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                sync_folder(self._folder)
-                self._write(path, data)
+                self._add(path, data)
         return ItemDraft(key, STORED + digest, digest, len(data), *size_and_format)
 
     def read(self, location: str, max_bytes: int) -> bytes:
@@ -79,6 +80,21 @@ class PictureStore:
                 path.unlink(missing_ok=True)
                 removed += 1
         return removed
+
+    def _add(self, path: Path, data: bytes) -> None:
+        collection = self._folder.parent
+        try:
+            self._folder.mkdir(exist_ok=True)  # never the collection's own, in whose place a deleted one is restored
+            path.parent.mkdir(exist_ok=True)
+            sync_folder(self._folder)
+            self._write(path, data)
+        except FileNotFoundError as error:
+            if collection.exists():
+                raise
+            raise CollectionNotFoundError(
+                f"the collection {collection.name!r} was deleted meanwhile: restore it, and send the picture again",
+                subject=collection.name,
+            ) from error
 
     @staticmethod
     def _write(path: Path, data: bytes) -> None:

@@ -153,6 +153,19 @@ def test_changes_are_folded_into_a_snapshot_and_stay(shop: Collection, tmp_path:
             folded.upsert("c", SHOE)
 
 
+def test_a_picture_that_comes_after_a_collection_was_deleted_does_not_prevent_that_it_is_restored(
+    shop: Collection, tmp_path: Path
+) -> None:
+    shop.upsert("a", MUG)
+    with closing(open_catalogue(Places(tmp_path))) as catalogue:
+        delete_collection(shop.layout, catalogue)
+        with pytest.raises(CollectionNotFoundError, match="deleted meanwhile"):
+            shop.upsert("b", SHOE)
+        restore_collection(shop.layout, catalogue)
+    with Collection.open(tmp_path, "shop") as restored:
+        assert restored.search(MUG, k=2)[0].key == "a"
+
+
 def test_a_deleted_collection_comes_back_until_it_is_purged(shop: Collection, tmp_path: Path) -> None:
     shop.upsert("a", MUG)
     catalogue = open_catalogue(Places(tmp_path))
