@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 
 from lookalike.catalogue.records import Metadata, MetadataValue
-from lookalike.filters.fields import check_column_name
+from lookalike.filters.fields import check_column_name, is_unicode
 
 MAX_COLUMNS = 256
 MAX_TEXT = 65_536
@@ -61,8 +61,10 @@ def _scalar_problem(value: object) -> str:
             problem = ""
         case str() if len(value) > MAX_TEXT:
             problem = f"the text has {len(value)} characters; {MAX_TEXT} are allowed"
+        case str() if "\0" in value:
+            problem = "the text has a NUL character"
         case str():
-            problem = "the text has a NUL character" if "\0" in value else ""
+            problem = "" if is_unicode(value) else "the text is not valid Unicode"
         case int():
             problem = "" if abs(value) <= _LARGEST else "the number is too large"
         case float():

@@ -28,7 +28,7 @@ from lookalike.filters.conditions import (
     Order,
     depth_of,
 )
-from lookalike.filters.fields import KnownFields
+from lookalike.filters.fields import KnownFields, is_unicode
 from lookalike.filters.values import TypedValue, ValueType, date_seconds
 
 MAX_DEPTH = 16
@@ -70,7 +70,8 @@ class Word:
 
 def refuse(place: str, problem: str) -> NoReturn:
     """Raise `FilterInvalidError` for this place in a filter."""
-    raise FilterInvalidError(f"{place}: {problem}", subject=place)
+    printable = place.encode(errors="backslashreplace").decode()  # a name in it may be no valid Unicode text
+    raise FilterInvalidError(f"{printable}: {problem}", subject=printable)
 
 
 @dataclass
@@ -242,9 +243,7 @@ def _check_text(text: str, place: str) -> None:
     """What no database can be asked for."""
     if "\0" in text:
         refuse(place, "has a NUL character, which no value has")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
+    if not is_unicode(text):
         refuse(place, "is no valid Unicode text")
 
 

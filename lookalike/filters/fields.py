@@ -36,7 +36,18 @@ def check_column_name(name: object) -> str:
         raise ValueError(
             f"{str(name)[:40]!r} cannot name a column: it has 1 to {MAX_COLUMN_NAME} characters, and no NUL"
         )
+    if not is_unicode(name):
+        raise ValueError(f"{name[:40]!r} cannot name a column: it is not valid Unicode text")
     return name
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be stored: one with half of a surrogate pair, which JSON may write as an escape, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -27,6 +27,8 @@ _PLACEHOLDER = b"NaN"
 """Stands for a text that was set aside. It is no JSON, but the parser calls back for it; clients may not send it."""
 _MAX_SHOWN = 80
 _QUOTE, _BACKSLASH = b'"', b"\\"
+_ESCAPE = "\\u"
+"""Begins an escape, of which one alone may be half of a surrogate pair; UTF-8 has none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +98,10 @@ class JsonReader:
 
         try:
             value = json.loads(outline, parse_constant=take_long_text, object_pairs_hook=_unique_pairs)
+            if _ESCAPE in outline:
+                json.dumps(value, ensure_ascii=False, default=lambda _long_text: None).encode()
+        except UnicodeEncodeError as error:
+            raise BadFormError("a text has half of a surrogate pair, which is no Unicode") from error
         except json.JSONDecodeError as error:
             place = self._place_in_body(len(outline[: error.pos].encode()))
             raise BadFormError(f"at byte {place}: {error.msg}") from error

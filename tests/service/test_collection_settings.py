@@ -159,6 +159,7 @@ def test_what_only_an_older_version_of_an_item_says_contradicts_nothing(shelf: S
         ({"columns": {"price": "nummer"}}, "columns", "there are: text, number, boolean, date, list of text"),
         ({"columns": {"": "text"}}, "columns", "cannot name a column"),
         ({"columns": {"x" * 201: "text"}}, "columns", "1 to 200 characters"),
+        ({"columns": '{"\\ud800": "text"}'}, "columns", "not valid Unicode"),
         ({"columns": {f"c{number}": "text" for number in range(257)}}, "columns", "256"),
         ({"columns": "["}, "columns", "is not JSON"),
         ({"columns": [1]}, "columns", "must be a JSON object"),

@@ -258,6 +258,8 @@ def test_the_changes_of_one_key_in_a_batch_are_made_in_their_order(shelf: Shelf)
         ({"metadata": {"a": {"b": 1}}}, "metadata", "a: must be text"),
         ({"metadata": {"a": [[1]]}}, "metadata", "a: a list has"),
         ({"metadata": '{"a": NaN}'}, "metadata", "finite"),
+        ({"metadata": '{"a": ["\\ud800"]}'}, "metadata", "a: the text is not valid Unicode"),
+        ({"metadata": '{"\\ud800": 1}'}, "metadata", "not valid Unicode"),
         ({"titel": "x"}, "titel", "title"),
         (
             {"price": 3},

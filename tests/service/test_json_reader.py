@@ -100,6 +100,8 @@ LONG_TEXT = '"' + "A" * LONG + '"'
         ('{"a": ' + LONG_TEXT + LONG_TEXT + "}", "Expecting ',' delimiter"),
         ('{"a": "line\nbreak"}', "Invalid control character"),
         ('{"a": "\\x"}', "Invalid \\escape"),
+        ('{"a": ["\\ud83d"]}', "half of a surrogate pair"),
+        ('{"\\udc00": ' + LONG_TEXT + "}", "half of a surrogate pair"),
         ("{'a': 1}", "Expecting property name"),
         ('{"a": ' + "[" * 30000 + "]" * 30000 + "}", "nested too deeply"),
         ('{"a": ' + "9" * 5000 + "}", "limit"),

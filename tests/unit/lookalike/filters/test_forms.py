@@ -131,6 +131,8 @@ PLACES = [
     ({"category": {"contains": "mug"}}, 'filter.category.contains: the values of "category" are no lists'),
     ({"category": "a\0b"}, "filter.category: has a NUL character"),
     ({"category": "\ud800"}, "filter.category: is no valid Unicode text"),
+    ({"\ud800": 1}, "filter.\\ud800: no column is called"),
+    ({"category": {"\ud800": 1}}, "filter.category.\\ud800: no operator is called"),
     ({"category": {"eq": {"a": 1}}}, "filter.category.eq: must be text, a number, true or false; got an object"),
     ({"and": []}, "filter.and: must be a list of filters"),
     ({"and": {"category": "mug"}}, "filter.and: must be a list of filters"),
