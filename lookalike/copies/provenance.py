@@ -3,6 +3,7 @@
 What is made of a picture adds something that the picture knows nothing of: the errors of a lossy format, grain. So the
 difference of the two is uncorrelated with the detail of the one that it was added to, and correlated negatively with
 that of the one that has it; and what a JPEG was made of gives that JPEG when it is compressed again as the JPEG was.
+Grey levels do not tell when a palette has replaced the colours of a photograph: that is looked for by itself.
 Sharpening and smoothing add a multiple of the detail itself. And what was enlarged has no detail beyond the frequencies
 that the smaller one can have.
 """
@@ -49,6 +50,13 @@ _RECOMPRESSED_RMS = 1.0
 _EMPTY, _FILLED = 0.07, 0.12
 """Power beyond the frequencies of the smaller one, as a share of that in the octave below them, up to which the larger
 one may be enlarged, and from which it is not."""
+_PALETTE = 256
+"""The most colours of a GIF, or of a PNG with a palette."""
+_MAX_EVEN = 0.8
+"""Share of pixels of the colour of the next one up to which a picture with a palette is a photograph: 0.1 to 0.7 of
+photographs, 0.9 and more of drawings, forms and screenshots."""
+_SAMPLE_STEP = 8
+"""Every which pixel, both ways, is enough to tell most pictures from those with a palette."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,13 +64,15 @@ class FinestDetail:
     """The middle of a picture at full resolution, in grey levels, its size (height, width), and a thumbnail.
 
     ``quantisation`` are the (8, 8) steps of a JPEG's luminance, None of other formats. The middle begins at a multiple
-    of 8 pixels, as the blocks of a JPEG do.
+    of 8 pixels, as the blocks of a JPEG do. ``has_palette`` says that it is no drawing, but has as few
+    colours as a GIF.
     """
 
     middle: Pixels
     size: tuple[int, int]
     thumbnail: Pixels
     quantisation: Levels | None
+    has_palette: bool
 
     @property
     def nbytes(self) -> int:
@@ -76,7 +86,9 @@ def read_finest_detail(pixels: Pixels, quantisation: Levels | None = None) -> Fi
     top, left = (max(0, side - _SIDE) // 2 // _BLOCK * _BLOCK for side in (height, width))
     middle = np.ascontiguousarray(pixels[top : top + _SIDE, left : left + _SIDE])
     thumbnail = cv2.resize(pixels, (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
-    return FinestDetail(_grey(middle), (height, width), _grey(thumbnail.astype(np.uint8)), quantisation)
+    return FinestDetail(
+        _grey(middle), (height, width), _grey(thumbnail.astype(np.uint8)), quantisation, _has_palette(middle)
+    )
 
 
 def find_doubt(kept: FinestDetail, copy: FinestDetail, *, is_larger_file: bool = False) -> str | None:
@@ -86,11 +98,15 @@ def find_doubt(kept: FinestDetail, copy: FinestDetail, *, is_larger_file: bool =
     do not lie on each other as they are, or are too small to tell.
     """
     aspects = [detail.size[1] / detail.size[0] for detail in (kept, copy)]
-    if min(*kept.size, *copy.size) < _MIN_SIDE or abs(aspects[0] / aspects[1] - 1) > _ASPECT_TOLERANCE:
-        return None
-    if not _correlation(*(detail.thumbnail.astype(np.float32) for detail in (kept, copy))) >= _MIN_LIKENESS:
+    if (
+        min(*kept.size, *copy.size) < _MIN_SIDE
+        or abs(aspects[0] / aspects[1] - 1) > _ASPECT_TOLERANCE
+        or not _correlation(*(detail.thumbnail.astype(np.float32) for detail in (kept, copy))) >= _MIN_LIKENESS
+    ):
         return None
     scale = copy.size[1] / kept.size[1]
+    if kept.size == copy.size and kept.has_palette and not copy.has_palette:
+        return "has more colours than the palette of the kept one"
     if kept.size == copy.size:
         return _doubt_of_equal_size(kept, copy, is_larger_file=is_larger_file)
     if scale < _SMALLER and _power_beyond(kept.middle, scale) < _EMPTY:
@@ -145,6 +161,15 @@ def _is_compressed(kept: Levels, copy: Levels, steps: Levels | None) -> bool:
     coefficients = np.where(is_tie, copy_rounded, rounded) * steps
     compressed = np.clip(np.round(basis.T @ coefficients @ basis + _MIDDLE_GREY), 0, 255)
     return float((compressed - copy_blocks).std()) <= _RECOMPRESSED_RMS
+
+
+def _has_palette(pixels: Pixels) -> bool:
+    """Whether an (h, w, 3) picture is no drawing, and has at most ``_PALETTE`` colours."""
+    colours = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    if len(np.unique(colours[::_SAMPLE_STEP, ::_SAMPLE_STEP])) > _PALETTE or len(np.unique(colours)) > _PALETTE:
+        return False
+    is_even = colours[:, 1:] == colours[:, :-1]
+    return bool(np.count_nonzero(is_even) <= _MAX_EVEN * is_even.size)
 
 
 def _blocks(levels: Levels) -> Levels:

@@ -100,9 +100,10 @@ class KeepRules:
         ]
         order = dict.fromkeys((*self.order, *usual))
         last: list[tuple[Narrow, str]] = [
-            (_with_most_tones, "has its tones, not clipped"),
             (_with_capture, "says when it was taken"),
+            # The even ground of a lossless picture counts as clipped, and less of it once JPEG has made it uneven.
             (_without_loss, "is stored without loss"),
+            (_with_most_tones, "has its tones, not clipped"),
             (_smallest_of_equal_pixels, "is the smallest file of the same pixels"),
             chosen[KeepRule.BYTES],
             chosen[KeepRule.OLDEST],

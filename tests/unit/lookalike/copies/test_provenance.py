@@ -80,6 +80,24 @@ def test_a_sharpened_one_does_not_replace_what_it_was_made_of(original: Image.Im
     assert "may have been sharpened" in doubt
 
 
+@pytest.mark.parametrize("dither", [Image.Dither.NONE, Image.Dither.FLOYDSTEINBERG])
+def test_one_with_a_palette_does_not_replace_what_it_was_made_of(original: Image.Image, dither: Image.Dither) -> None:
+    reduced = original.convert("RGB").quantize(256, dither=dither)
+    doubt = find_doubt(_detail(reduced), _detail(original))
+    assert doubt is not None
+    assert "more colours" in doubt
+    assert find_doubt(_detail(original), _detail(reduced)) is None
+
+
+def test_a_jpeg_of_a_drawing_with_few_colours_is_no_reason_for_doubt() -> None:
+    drawing = Image.new("RGB", SIZE, "white")
+    random = np.random.default_rng(0)
+    for x, y, width, height, *colour in random.integers(0, 240, (60, 7)).tolist():
+        ImageDraw.Draw(drawing).rectangle((2 * x, y, 2 * x + width // 3, y + height // 2), fill=tuple(colour))
+    for kind in ("JPEG", "WEBP"):
+        assert find_doubt(_detail(drawing), _detail(_saved(drawing, 85, kind))) is None
+
+
 @pytest.mark.parametrize("deviation", [4, 8, 15])
 def test_one_with_grain_does_not_replace_what_it_was_made_of(original: Image.Image, deviation: float) -> None:
     assert find_doubt(_detail(_saved(_grainy(original, deviation), 92)), _detail(original)) is not None

@@ -200,8 +200,9 @@ def test_an_archive_of_poor_copies_is_no_reason_to_drop_what_is_better(tmp_path:
     assert "less compressed" in reasons["1.jpg"]
 
 
-def test_a_lossless_picture_is_kept_before_a_jpeg_of_it(tmp_path: Path) -> None:
-    drawing = Image.new("RGB", (480, 360), "white")
+@pytest.mark.parametrize("ground", ["white", "#fff096"])
+def test_a_lossless_picture_is_kept_before_a_jpeg_of_it(tmp_path: Path, ground: str) -> None:
+    drawing = Image.new("RGB", (480, 360), ground)
     random = np.random.default_rng(0)
     for x, y, width, height, *colour in random.integers(0, 240, (60, 7)).tolist():
         ImageDraw.Draw(drawing).rectangle((2 * x, y, 2 * x + width // 3, y + height // 2), fill=tuple(colour))
