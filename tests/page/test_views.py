@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Page, Route, expect
 
@@ -29,9 +30,27 @@ def test_two_copies_are_similar_and_two_others_are_not(visitor: Visitor, shop: S
     drop(page, jpeg(shop.pictures["plain-08"]), on=SECOND)
     page.get_by_label("Threshold").fill("0.99")
     page.keyboard.press("Enter")
-    expect(page.locator(".answer-word")).to_have_text("No")
-    expect(answer).to_contain_text("They are different.")
     expect(answer).to_contain_text("0.99 (given)")
+    fields = {"image_a": "plain-03", "image_b": "plain-08", "collection": "shop", "threshold": "0.99"}
+    is_likely = ask(address, "/compare", fields)["confidence"] >= 0.5
+    expect(page.locator(".answer-word")).to_have_text("Perhaps" if is_likely else "No")
+    expect(answer).to_contain_text("show the same thing." if is_likely else "They are different.")
+
+
+@pytest.mark.parametrize(("confidence", "word"), [(0.5, "Perhaps"), (0.49, "No"), (None, "No")])
+def test_below_the_threshold_the_answer_is_perhaps_where_half_of_such_pairs_show_the_same_thing(
+    visitor: Visitor, shop: Shop, confidence: float | None, word: str
+) -> None:
+    page = visitor.open("#/compare")
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | {"confidence": confidence, "confidence_problem": "none"})
+
+    page.route("**/compare", answer)
+    drop(page, jpeg(shop.pictures["plain-03"]), on=FIRST)
+    drop(page, jpeg(shop.pictures["plain-08"]), on=SECOND)
+    expect(page.locator(".answer-word")).to_have_text(word)
 
 
 def test_where_two_copies_differ_is_drawn_over_both(visitor: Visitor, shop: Shop) -> None:

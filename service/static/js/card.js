@@ -103,10 +103,13 @@ export function badge(result) {
   return h("span", { class: `verdict ${kind}` }, word);
 }
 
-/** What a score says in a word: of what is below the threshold, and as likely the same as not, not that it differs. */
-export function verdictOf({ similar, confidence }) {
-  if (similar) return t.verdict.similar;
-  return confidence !== null && confidence !== undefined && confidence >= 0.5 ? t.verdict.perhaps : t.verdict.different;
+/** Whether a score is below the threshold, and yet as likely as not one of a pair that shows the same thing. */
+export const isPerhaps = ({ similar, confidence }) => !similar && (confidence ?? 0) >= 0.5;
+
+/** What a score says in a word. */
+export function verdictOf(result) {
+  if (result.similar) return t.verdict.similar;
+  return isPerhaps(result) ? t.verdict.perhaps : t.verdict.different;
 }
 
 function confidenceOf({ confidence }) {

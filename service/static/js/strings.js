@@ -35,7 +35,7 @@ export const t = {
     degraded: (problems) => `The service runs with limits: ${problems}`,
   },
   pictures,
-  verdict: { similar: "similar", perhaps: "perhaps", different: "different", yes: "Yes", no: "No" },
+  verdict: { similar: "similar", perhaps: "perhaps", different: "different", yes: "Yes", no: "No", maybe: "Perhaps" },
   tiers: {
     "same-bytes": "same file",
     "same-pixels": "same pixels",
@@ -253,6 +253,7 @@ export const t = {
     waiting: "The answer appears here once there are two pictures.",
     yes: "They are similar.",
     no: "They are different.",
+    perhaps: "Below the threshold, but at least half of the pairs with this score show the same thing.",
     tiers: {
       "same-bytes": "They are the same file.",
       "same-pixels": "They are the same picture in two files.",

@@ -1,6 +1,6 @@
-// The answer to a comparison: Yes or No, large, with what it rests on.
+// The answer to a comparison: Yes, Perhaps or No, large, with what it rests on.
 
-import { bar } from "../card.js";
+import { bar, isPerhaps } from "../card.js";
 import { button, facts, h } from "../dom.js";
 import { milliseconds, score, short, thresholdMeaning, thresholdSource, stages, sure } from "../format.js";
 import { t } from "../strings.js";
@@ -8,7 +8,10 @@ import { t } from "../strings.js";
 const STAGES = ["decode", "load", "encode", "pixels", "explain"];
 
 /** What an answer says of the two in one sentence: the tier, or what the score says where that is not known. */
-export const sentence = ({ similar, tier }) => (tier ? t.compare.tiers[tier] : t.compare[similar ? "yes" : "no"]);
+export function sentence(answer) {
+  if (isPerhaps(answer) && (answer.tier ?? "different") === "different") return t.compare.perhaps;
+  return answer.tier ? t.compare.tiers[answer.tier] : t.compare[answer.similar ? "yes" : "no"];
+}
 
 /** An answer of /compare as an element; `collection` is the one that was named; `onWhy()` explains it. */
 export function verdict(answer, { collection, onWhy }) {
@@ -20,7 +23,7 @@ export function verdict(answer, { collection, onWhy }) {
   return h(
     "div",
     { class: `answer ${kind}` },
-    h("p", { class: "answer-word" }, t.verdict[kind]),
+    h("p", { class: "answer-word" }, isPerhaps(answer) ? t.verdict.maybe : t.verdict[kind]),
     h("p", { class: "answer-text" }, sentence(answer)),
     problem && h("p", { class: "hint" }, t.compare.tierUnknown(problem)),
     answer.keep_both && h("p", { class: "hint" }, t.compare.keepBoth(answer.keep_both)),
