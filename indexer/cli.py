@@ -22,6 +22,7 @@ VERBS = {
     "reindex": "index",
     "plan": "plan",
     "search": "search",
+    "recommend": "recommend",
     "compare": "query",
     "explain": "explain",
     "montage": "query",

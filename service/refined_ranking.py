@@ -11,8 +11,10 @@ from lookalike.collection.candidates import Candidate, QueryVectors, leave_out_r
 from lookalike.collection.refined_search import RefinedSearch
 from lookalike.collection.refinement import PLAIN
 from lookalike.collection.searcher import Hit
+from lookalike.thresholds import Threshold
 from service.open_snapshot import OpenSnapshot
 from service.schemas.refinement_fields import Fallback
+from service.scores import TierOutcome
 from service.search_cursor import SearchCursor, query_digest, sign_vectors
 from service.search_options import SearchOptions
 
@@ -33,6 +35,27 @@ class Ranking:
     passing: int | None = None
     facets: Mapping[str, Facet] | None = None
     fallback: Fallback | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class RankedHits:
+    """The hits of a ranking, with an entry of ``tiers`` for each; ``is_refined`` if more than scores decided."""
+
+    snapshot: OpenSnapshot
+    ranking: Ranking
+    tiers: list[TierOutcome]
+    threshold: Threshold
+    is_refined: bool = False
+
+
+async def collection_at(snapshot: OpenSnapshot, cursor_text: str) -> Collection:
+    """The collection as it was at the first page of a cursor; raises FieldInvalidError and CursorOutdatedError."""
+    cursor = SearchCursor.parse(cursor_text)
+    is_current = cursor.generation == snapshot.generation
+    collection = await snapshot.at_change(cursor.change) if is_current else None
+    if collection is None:
+        cursor.refuse(snapshot.generation)
+    return collection
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

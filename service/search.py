@@ -31,10 +31,9 @@ from service.embedding import (
 )
 from service.http.body import Upload
 from service.open_snapshot import OpenSnapshot
-from service.refined_ranking import PageMaker, Ranking
+from service.refined_ranking import PageMaker, RankedHits, Ranking, collection_at
 from service.schemas.search_responses import QueryAnswer
 from service.scores import TierOutcome
-from service.search_cursor import SearchCursor
 from service.search_options import SearchOptions
 from service.services import Services
 from service.telemetry.timing import Stopwatch
@@ -152,15 +151,10 @@ class EncodedQuery:
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class SearchResult:
-    """The hits of a ranking, with an entry of ``tiers`` for each; ``is_refined`` if more than scores decided."""
+class SearchResult(RankedHits):
+    """What was searched with, and its hits."""
 
-    snapshot: OpenSnapshot
     query: QueryAnswer
-    ranking: Ranking
-    tiers: list[TierOutcome]
-    threshold: Threshold
-    is_refined: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -185,7 +179,8 @@ class Search:
         of ``OpenSnapshot.encoder``, and for a cursor FieldInvalidError and CursorOutdatedError.
         """
         if self.options.cursor is not None:
-            await self._return_to_state(SearchCursor.parse(self.options.cursor))
+            # Search the collection as it was when the first page was made: changes since end no list.
+            object.__setattr__(self, "collection", await collection_at(self.snapshot, self.options.cursor))
         query, ranking = await self._run_query()
         threshold = self.collection.threshold(self.options.threshold)
         return SearchResult(
@@ -196,14 +191,6 @@ class Search:
             threshold=threshold,
             is_refined=self._is_refined(),
         )
-
-    async def _return_to_state(self, cursor: SearchCursor) -> None:
-        """Search the collection as it was when the first page was made: changes since end no list."""
-        is_current = cursor.generation == self.snapshot.generation
-        collection = await self.snapshot.at_change(cursor.change) if is_current else None
-        if collection is None:
-            cursor.refuse(self.snapshot.generation)
-        object.__setattr__(self, "collection", collection)
 
     async def _run_query(self) -> tuple[EncodedQuery, Ranking]:
         """The query's vector and its hits."""

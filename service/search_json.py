@@ -11,11 +11,15 @@ from lookalike.catalogue.snapshot_filter import Facet
 from lookalike.collection.searcher import Hit
 from service.http.responses import encode_json, item_urls
 from service.merged_search import MergedResult
+from service.recommendation import RecommendResult
+from service.refined_ranking import RankedHits
 from service.schemas.search_responses import (
+    Basis,
     CollectionHitAnswer,
     CollectionsSearchAnswer,
     FacetAnswer,
     HitAnswer,
+    RecommendAnswer,
     SearchAnswer,
     ThresholdAnswer,
 )
@@ -31,9 +35,11 @@ class EncodedResult:
     snapshot: int
 
 
-def encode_result(result: SearchResult) -> EncodedResult:
+def encode_result(result: SearchResult | RecommendResult) -> EncodedResult:
     """The JSON of a result, which can be cached; ``timed_response`` completes it."""
-    body = encode_json(search_answer(result, took_ms={}))
+    body = encode_json(
+        search_answer(result, took_ms={}) if isinstance(result, SearchResult) else recommend_answer(result, took_ms={})
+    )
     return EncodedResult(body.removesuffix(b"{}}"), result.snapshot.generation)
 
 
@@ -48,6 +54,28 @@ def search_answer(result: SearchResult, took_ms: dict[str, float]) -> SearchAnsw
         results=_hit_answers(result),
         threshold=ThresholdAnswer.of(result.threshold),
         query=result.query,
+        best_score=None if best_score is None else round_score(best_score),
+        exhausted=ranking.exhausted,
+        next_cursor=ranking.next_cursor,
+        passing=ranking.passing,
+        facets=None if facets is None else _facet_answers(facets),
+        fallback=ranking.fallback,
+        took_ms=took_ms,
+    )
+
+
+def recommend_answer(result: RecommendResult, took_ms: dict[str, float]) -> RecommendAnswer:
+    """The result of a recommendation in the fields of the wire format."""
+    ranking, facets = result.ranking, result.ranking.facets
+    best_score, is_empty = ranking.best_score, result.preferences.is_empty
+    return RecommendAnswer(
+        collection=result.snapshot.name,
+        snapshot=result.snapshot.generation,
+        encoder=result.snapshot.collection.manifest.encoder.name,
+        basis=Basis.REPRESENTATIVE if is_empty else Basis.LIKED,
+        strategy=None if is_empty else result.preferences.strategy,
+        results=_hit_answers(result),
+        threshold=ThresholdAnswer.of(result.threshold),
         best_score=None if best_score is None else round_score(best_score),
         exhausted=ranking.exhausted,
         next_cursor=ranking.next_cursor,
@@ -110,7 +138,7 @@ def _facet_answers(facets: Mapping[str, Facet]) -> dict[str, FacetAnswer]:
     return {name: FacetAnswer.of(facet) for name, facet in facets.items()}
 
 
-def _hit_answers(result: SearchResult) -> list[HitAnswer]:
+def _hit_answers(result: RankedHits) -> list[HitAnswer]:
     collection, threshold = result.snapshot.name, result.threshold
     answers = []
     for hit, outcome in zip(result.ranking.hits, result.tiers, strict=True):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
+from lookalike.collection.preferences import Preferences
 from lookalike.collection.refinement import PLAIN, Refinement
 from lookalike.collection.searcher import Searcher
 from lookalike.errors import FilterInvalidError
@@ -14,7 +15,8 @@ from lookalike.filters import Condition, KnownFields, parse_filter, parse_parame
 from lookalike.filters.conditions import And
 from service.errors import FieldInvalidError
 from service.http.strict_route import FILTER_PAIR
-from service.schemas.refinement_fields import Fallback, PageFields, RefinementFields
+from service.schemas.recommend_form import CollectionRecommendForm
+from service.schemas.refinement_fields import Fallback, HitFields, PageFields, RefinementFields
 from service.schemas.requests import BatchForm, CollectionSearchForm, SearchForm, SimilarQuery
 
 MAX_HITS = 1000
@@ -84,6 +86,28 @@ class SearchOptions:
             cursor=None if page is None else page.cursor,
         )
 
+    @classmethod
+    def of_recommendation(cls, form: CollectionRecommendForm, parameters: Iterable[tuple[str, str]] = ()) -> Self:
+        """The same for a recommendation, whose refinement has its preferences."""
+        with fields_checked():
+            preferences = Preferences(
+                like=form.like,
+                unlike=form.unlike,
+                picture_count=len(form.image),
+                strategy=form.strategy,
+                include_liked=form.include_liked,
+            )
+            refinement = replace(_hit_refinement(form, form.k), preferences=preferences)
+        return cls(
+            k=form.k,
+            min_score=form.min_score,
+            threshold=form.threshold,
+            filter=FilterText.of(form.filter, parameters),
+            refinement=refinement,
+            facets=form.facets,
+            cursor=form.cursor,
+        )
+
     @property
     def is_plain(self) -> bool:
         """Whether the k nearest items are all that is asked for."""
@@ -108,6 +132,18 @@ def _refinement(request: RefinementFields, k: int) -> Refinement | None:
     """None where nothing was asked for."""
     if request.model_fields_set.isdisjoint(_REFINEMENT_FIELDS):
         return None  # at once: most searches
+    with fields_checked():
+        refinement = replace(
+            _hit_refinement(request, k),
+            group_score=request.group_score,
+            like_keys=request.like_keys,
+            unlike_keys=request.unlike_keys,
+            include_liked=request.include_liked,
+        )
+    return None if refinement == PLAIN else refinement
+
+
+def _hit_refinement(request: HitFields, k: int) -> Refinement:
     group_size = request.group_size or 1
     if request.group_by is None and request.group_size is not None:
         raise FieldInvalidError("group_size needs group_by, the column to group by", subject="group_size")
@@ -115,18 +151,12 @@ def _refinement(request: RefinementFields, k: int) -> Refinement | None:
         raise FieldInvalidError(
             f"k · group_size is {k * group_size}: at most {MAX_HITS} hits a page are possible", subject="group_size"
         )
-    with fields_checked():
-        refinement = Refinement(
-            exclude_keys=request.exclude_keys,
-            group_by=request.group_by,
-            group_size=group_size,
-            group_score=request.group_score,
-            dedupe=request.dedupe,
-            diversity=request.diversity,
-            relax_filter=request.fallback is Fallback.RELAX_FILTER,
-            boosts=request.boost,
-            like_keys=request.like_keys,
-            unlike_keys=request.unlike_keys,
-            include_liked=request.include_liked,
-        )
-    return None if refinement == PLAIN else refinement
+    return Refinement(
+        exclude_keys=request.exclude_keys,
+        group_by=request.group_by,
+        group_size=group_size,
+        dedupe=request.dedupe,
+        diversity=request.diversity,
+        relax_filter=request.fallback is Fallback.RELAX_FILTER,
+        boosts=request.boost,
+    )

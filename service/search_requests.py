@@ -19,6 +19,7 @@ from service.http.problems import problem_of
 from service.http.responses import json_response, timed_response
 from service.merged_search import CollectionsSearch, MergedResult
 from service.open_snapshot import OpenSnapshot
+from service.recommendation import Recommendation
 from service.schemas.requests import BatchForm, SearchForm
 from service.schemas.search_responses import BatchAnswer, BatchEntry, SearchAnswer
 from service.search import STAGES, PictureQuery, Query, Search
@@ -45,11 +46,40 @@ async def run_search(
     ``Query.cache_key`` is None.
     """
     stopwatch = Stopwatch(*STAGES)
-    cache_key = query.cache_key(options)
+
+    def begin(snapshot: OpenSnapshot) -> Search:
+        return Search(services=services, snapshot=snapshot, query=query, options=options, stopwatch=stopwatch)
+
+    return await _run_cached(request, services, collection, query.cache_key(options), begin, stopwatch)
+
+
+async def run_recommendation(
+    request: Request, services: Services, collection: str | None, uploads: Sequence[Upload], options: SearchOptions
+) -> Response:
+    """The response to one recommendation; the caller holds its permits. Cached where no pictures were sent."""
+    stopwatch = Stopwatch(*STAGES)
+
+    def begin(snapshot: OpenSnapshot) -> Recommendation:
+        return Recommendation(
+            services=services, snapshot=snapshot, uploads=uploads, options=options, stopwatch=stopwatch
+        )
+
+    cache_key = None if uploads else options
+    return await _run_cached(request, services, collection, cache_key, begin, stopwatch)
+
+
+async def _run_cached(
+    request: Request,
+    services: Services,
+    collection: str | None,
+    cache_key: Hashable | None,
+    begin: Callable[[OpenSnapshot], Search | Recommendation],
+    stopwatch: Stopwatch,
+) -> Response:
     result = None if cache_key is None else _find_cached(services.snapshots.current(collection), cache_key)
 
     async def search_snapshot(snapshot: OpenSnapshot) -> EncodedResult:
-        search = Search(services=services, snapshot=snapshot, query=query, options=options, stopwatch=stopwatch)
+        search = begin(snapshot)
         encoded_result = encode_result(await search.run())
         if cache_key is not None and search.collection is snapshot.collection:
             snapshot.response_cache.keep((cache_key, search.collection.change), encoded_result.body)

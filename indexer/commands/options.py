@@ -187,6 +187,51 @@ ThresholdOption = Annotated[
     ),
 ]
 KOption = Annotated[int, typer.Option("-k", "--k", min=1, max=1000, envvar="LOOKALIKE_K", help="Number of neighbours.")]
+MinScoreOption = Annotated[
+    float | None,
+    typer.Option(
+        "--min-score",
+        min=-1.0,
+        max=1.0,
+        envvar="LOOKALIKE_MIN_SCORE",
+        help="Leave out neighbours with a lower cosine.",
+    ),
+]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="FILTER",
+        envvar="LOOKALIKE_WHERE",
+        help='Only neighbours whose metadata pass: "category = mug and price < 60"; see docs/filters.md.',
+    ),
+]
+GroupByOption = Annotated[
+    str | None,
+    typer.Option("--group-by", metavar="COLUMN", help="One neighbour for each value of a column, or of product_id."),
+]
+DedupeOption = Annotated[
+    bool, typer.Option("--dedupe", help="Leave out neighbours whose file has the same bytes as a better one's.")
+]
+ExcludeKeyOption = Annotated[
+    list[str] | None, typer.Option("--exclude-key", metavar="KEY", help="Leave out this picture; may be repeated.")
+]
+LikeOption = Annotated[
+    list[str] | None, typer.Option("--like", metavar="KEY", help="More like this indexed picture; may be repeated.")
+]
+UnlikeOption = Annotated[
+    list[str] | None, typer.Option("--unlike", metavar="KEY", help="Less like this indexed picture; may be repeated.")
+]
+
+
+class HitFormat(StrEnum):
+    """How hits are printed."""
+
+    TABLE = "table"
+    PATHS = "paths"
+
+
+HitFormatOption = Annotated[HitFormat, typer.Option("--format", help="A table, or absolute paths for pipes.")]
 
 # Encoders: one, or several to measure side by side
 

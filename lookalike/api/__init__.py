@@ -3,7 +3,7 @@
 from lookalike.api.collection import Collection
 from lookalike.api.encoder import Encoder, Judgement
 from lookalike.api.pictures import Image, prepare
-from lookalike.api.search_options import SearchOptions
+from lookalike.api.search_options import RecommendOptions, SearchOptions
 from lookalike.api.several import search_collections
 from lookalike.encoder.base import RGB, Vectors
 
@@ -13,6 +13,7 @@ __all__ = [
     "Encoder",
     "Image",
     "Judgement",
+    "RecommendOptions",
     "SearchOptions",
     "Vectors",
     "prepare",

@@ -12,10 +12,20 @@ import numpy as np
 
 from lookalike.api.encoder import Encoder
 from lookalike.api.pictures import Image, check_many
-from lookalike.api.search_options import CombineName, SearchOptions, is_plain, read_choice, refinement_of
+from lookalike.api.search_options import (
+    CombineName,
+    KeyAndWeight,
+    RecommendOptions,
+    SearchOptions,
+    is_plain,
+    read_choice,
+    recommend_refinement,
+    refinement_of,
+)
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet
 from lookalike.collection.candidates import Combine, QueryVectors
+from lookalike.collection.preferences import REPRESENTATIVE_PROBLEM
 from lookalike.collection.refined_search import RefinedSearch
 from lookalike.collection.refinement import Refinement
 from lookalike.collection.searcher import Hit, Searcher
@@ -157,6 +167,54 @@ class SearchableCollection(ABC):
             query = QueryPictures(QueryVectors(np.stack([self.vector(one) for one in key])))
         return self._pages(query, k, refinement_of(options, min_score), where)
 
+    def recommend(
+        self,
+        like: Sequence[KeyAndWeight] = (),
+        unlike: Sequence[KeyAndWeight] = (),
+        k: int = 10,
+        *,
+        images: Sequence[Image] = (),
+        min_score: float | None = None,
+        where: Where | None = None,
+        **options: Unpack[RecommendOptions],
+    ) -> list[Hit]:
+        """The k items that suit what is liked best: items by their keys, or keys and weights, and pictures.
+
+        Liked and unliked items are no hits, liked ones but with ``include_liked``. Hits are ranked by their
+        ``feedback_score``, of which docs/recommend.md has the formula for each ``strategy``; ``score`` is the best
+        cosine with something that is liked. Where nothing is, hits are representative items, whose ``score_problem``
+        says so. ``options`` are ``RecommendOptions``.
+
+        Raises ItemNotFoundError, and FilterInvalidError for weights that are not finite and above 0, an item that is
+        both liked and unliked, and more than 16 of a kind.
+        """
+        return next(self.recommend_pages(like, unlike, k, images=images, min_score=min_score, where=where, **options))
+
+    def recommend_pages(
+        self,
+        like: Sequence[KeyAndWeight] = (),
+        unlike: Sequence[KeyAndWeight] = (),
+        k: int = 10,
+        *,
+        images: Sequence[Image] = (),
+        min_score: float | None = None,
+        where: Where | None = None,
+        **options: Unpack[RecommendOptions],
+    ) -> Iterator[list[Hit]]:
+        """``recommend`` page by page, as ``search_pages``."""
+        self._condition(where)
+        pictures = list(check_many(images))
+        refinement = recommend_refinement(like, unlike, len(pictures), options, min_score)
+        assert refinement.preferences is not None
+        liked = [self.vector(entry.key) for entry in refinement.preferences.like]
+        vectors = np.empty((0, self.searcher.snapshot.manifest.dimension), np.float32) if not liked else np.stack(liked)
+        is_plain_query = False
+        if pictures:
+            picture_vectors, plain = self._encode(pictures)
+            vectors = np.concatenate([vectors, picture_vectors])
+            is_plain_query = not liked and all(plain)
+        return self._pages(QueryPictures(QueryVectors(vectors), is_plain_query), k, refinement, where)
+
     def search_vectors(
         self, queries: Vectors, k: int = 10, *, min_score: float | None = None, where: Where | None = None
     ) -> list[list[Hit]]:
@@ -240,7 +298,10 @@ class SearchableCollection(ABC):
             condition=self._condition(where),
             exclude=None if query.item is None else query.item.id,
         )
-        return _read_pages(search, k, self.threshold(), query.is_plain)
+        score_problem = PLAIN_PROBLEM if query.is_plain else None
+        if refinement.is_representative:
+            score_problem = REPRESENTATIVE_PROBLEM
+        return _read_pages(search, k, self.threshold(), score_problem)
 
     def _condition(self, where: Where | None) -> Condition | None:
         return None if where is None else self.searcher.condition(where)
@@ -256,13 +317,13 @@ def read_several(images: Image | Sequence[Image]) -> Sequence[Image]:
     return pictures
 
 
-def _read_pages(search: RefinedSearch, k: int, threshold: Threshold, is_plain_query: bool) -> Iterator[list[Hit]]:
+def _read_pages(search: RefinedSearch, k: int, threshold: Threshold, score_problem: str | None) -> Iterator[list[Hit]]:
     rank = 1
     for start in count(0, k):
-        hits = [replace(hit, threshold=threshold) for hit in search.hits(search.page(start, k), rank)]
+        hits = search.hits(search.page(start, k), rank)
         rank += len(hits)
         if hits or start == 0:
-            yield _plain_hits(hits) if is_plain_query else hits
+            yield [replace(hit, threshold=threshold, score_problem=score_problem) for hit in hits]
         if not search.has_more(start + k):
             return
 

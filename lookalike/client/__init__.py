@@ -66,6 +66,7 @@ from lookalike.client.errors import (
 )
 from lookalike.client.job_answers import JobAnswer, JobsAnswer, UploadAnswer
 from lookalike.client.pictures import Key, Picture
+from lookalike.client.recommend_answer import RecommendAnswer
 
 __all__ = [
     "AnswerInvalidError",
@@ -117,6 +118,7 @@ __all__ = [
     "Problem",
     "Put",
     "ReadyAnswer",
+    "RecommendAnswer",
     "SearchAnswer",
     "ServiceError",
     "ServiceFailedError",

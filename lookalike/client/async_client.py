@@ -45,13 +45,16 @@ from lookalike.client.options import (
     FilteredEdit,
     ItemEdit,
     ItemPut,
+    KeyAndWeight,
     ListingOptions,
+    RecommendOptions,
     RefinementOptions,
     SearchOptions,
     SimilarOptions,
     at_cursor,
 )
 from lookalike.client.pictures import Key, Picture, read_once
+from lookalike.client.recommend_answer import RecommendAnswer
 
 
 class AsyncClient(AsyncCollectionMethods, AsyncJobMethods):
@@ -108,6 +111,34 @@ class AsyncClient(AsyncCollectionMethods, AsyncJobMethods):
     async def get_similar_items(self, collection: str, key: str, **options: Unpack[SimilarOptions]) -> SearchAnswer:
         """The most similar items to an indexed one, itself left out."""
         return await self._send(calls.get_similar_items(collection, key, options))
+
+    async def recommend(
+        self,
+        like: Sequence[KeyAndWeight] = (),
+        unlike: Sequence[KeyAndWeight] = (),
+        *,
+        image: Picture | Sequence[Picture] | None = None,
+        collection: str | None = None,
+        **options: Unpack[RecommendOptions],
+    ) -> RecommendAnswer:
+        """The items that suit liked items and pictures best; representative ones where nothing is liked."""
+        return await self._send(calls.recommend(like, unlike, image, collection, options))
+
+    async def iter_recommend(
+        self,
+        like: Sequence[KeyAndWeight] = (),
+        unlike: Sequence[KeyAndWeight] = (),
+        *,
+        image: Picture | Sequence[Picture] | None = None,
+        collection: str | None = None,
+        **options: Unpack[RecommendOptions],
+    ) -> AsyncIterator[RecommendAnswer]:
+        """``recommend``, page after page of ``k``, until there are no more; the pictures are sent with each."""
+        pictures = read_once(image)
+        async for page in self._pages(
+            lambda cursor: calls.recommend(like, unlike, pictures, collection, at_cursor(options, cursor))
+        ):
+            yield page
 
     async def get_facets(
         self, collection: str, names: Sequence[str], *, filter: Filter | None = None, limit: int | None = None

@@ -51,7 +51,9 @@ from lookalike.client.options import (
     FilteredEdit,
     ItemEdit,
     ItemPut,
+    KeyAndWeight,
     ListingOptions,
+    RecommendOptions,
     RefinementOptions,
     SearchOptions,
     SimilarOptions,
@@ -59,8 +61,10 @@ from lookalike.client.options import (
     match_headers,
     name_list,
     option_texts,
+    weighted_keys,
 )
 from lookalike.client.pictures import Key, Picture, picture_list
+from lookalike.client.recommend_answer import RecommendAnswer
 
 
 def search(
@@ -110,6 +114,24 @@ def get_similar_items(collection: str, key: str, options: SimilarOptions) -> Cal
     """With an indexed picture."""
     path = _item_path(collection, key, "similar")
     return Call(method="GET", path=path, read=read_as(SearchAnswer), parameters=option_texts(options, SimilarOptions))
+
+
+def recommend(
+    like: Sequence[KeyAndWeight],
+    unlike: Sequence[KeyAndWeight],
+    image: Picture | Sequence[Picture] | None,
+    collection: str | None,
+    options: RecommendOptions,
+) -> Call[RecommendAnswer]:
+    """By what is liked, and what is not."""
+    keys = texts(like=weighted_keys(like, "like"), unlike=weighted_keys(unlike, "unlike"))
+    return Call(
+        method="POST",
+        path="/recommend" if collection is None else path_of("collections", collection, "recommend"),
+        read=read_as(RecommendAnswer),
+        fields=keys | option_texts(options, RecommendOptions),
+        pictures=_images(image),
+    )
 
 
 def get_facets(collection: str, names: Sequence[str], filter: Filter | None, limit: int | None) -> Call[FacetsAnswer]:

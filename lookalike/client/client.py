@@ -43,13 +43,16 @@ from lookalike.client.options import (
     FilteredEdit,
     ItemEdit,
     ItemPut,
+    KeyAndWeight,
     ListingOptions,
+    RecommendOptions,
     RefinementOptions,
     SearchOptions,
     SimilarOptions,
     at_cursor,
 )
 from lookalike.client.pictures import Key, Picture, read_once
+from lookalike.client.recommend_answer import RecommendAnswer
 
 
 class Client(CollectionMethods, JobMethods):
@@ -103,6 +106,33 @@ class Client(CollectionMethods, JobMethods):
     def get_similar_items(self, collection: str, key: str, **options: Unpack[SimilarOptions]) -> SearchAnswer:
         """The most similar items to an indexed one, itself left out."""
         return self._send(calls.get_similar_items(collection, key, options))
+
+    def recommend(
+        self,
+        like: Sequence[KeyAndWeight] = (),
+        unlike: Sequence[KeyAndWeight] = (),
+        *,
+        image: Picture | Sequence[Picture] | None = None,
+        collection: str | None = None,
+        **options: Unpack[RecommendOptions],
+    ) -> RecommendAnswer:
+        """The items that suit liked items and pictures best; representative ones where nothing is liked."""
+        return self._send(calls.recommend(like, unlike, image, collection, options))
+
+    def iter_recommend(
+        self,
+        like: Sequence[KeyAndWeight] = (),
+        unlike: Sequence[KeyAndWeight] = (),
+        *,
+        image: Picture | Sequence[Picture] | None = None,
+        collection: str | None = None,
+        **options: Unpack[RecommendOptions],
+    ) -> Iterator[RecommendAnswer]:
+        """``recommend``, page after page of ``k``, until there are no more; the pictures are sent with each."""
+        pictures = read_once(image)
+        yield from self._pages(
+            lambda cursor: calls.recommend(like, unlike, pictures, collection, at_cursor(options, cursor))
+        )
 
     def get_facets(
         self, collection: str, names: Sequence[str], *, filter: Filter | None = None, limit: int | None = None

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 from lookalike.client.answers import Box, ItemAnswer
 from lookalike.client.call import filter_text, json_text, texts
@@ -14,6 +14,8 @@ from lookalike.client.call import filter_text, json_text, texts
 Filter = str | Mapping[str, Any]
 """``category = mug and price < 60``, or a tree such as ``{"category": "mug"}``; docs/filters.md."""
 Metadata = Mapping[str, Any]
+KeyAndWeight = str | tuple[str, float]
+"""An item by its key, which counts 1, or a key and how much it counts beside others."""
 
 
 class _SharedOptions(TypedDict, total=False):
@@ -37,6 +39,18 @@ class RefinementOptions(_SharedOptions, total=False):
     like_keys: Sequence[str]
     unlike_keys: Sequence[str]
     include_liked: bool
+
+
+class RecommendOptions(_SharedOptions, total=False):
+    """How a recommendation is made of what is liked, and how its hits are chosen; docs/recommend.md."""
+
+    strategy: str
+    include_liked: bool
+    fallback: str
+    diversity: float
+    boost: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    facets: Sequence[str]
+    cursor: str
 
 
 class SimilarOptions(RefinementOptions, total=False):
@@ -150,6 +164,8 @@ class ItemPut(ItemEdit, total=False):
     only_new: bool
 
 
+T = TypeVar("T")
+P = TypeVar("P", SearchOptions, RecommendOptions)
 _OTHER_NAMES = {"collections": "use search_collections", "limit": "use k", "top_k": "use k"}
 """What to do instead of an option that searches do not have."""
 
@@ -234,12 +250,21 @@ def match_headers(edit: Mapping[str, Any]) -> dict[str, str]:
     return {"If-Match": tag}
 
 
-def name_list(names: Sequence[str], option: str) -> list[str]:
+def name_list(names: Sequence[T], option: str) -> list[T]:
     if isinstance(names, str):
         raise TypeError(f"{option} must be a list of names, not the one text {names!r}")
     return list(names)
 
 
-def at_cursor(options: SearchOptions, cursor: str | None) -> SearchOptions:
+def weighted_keys(entries: Sequence[KeyAndWeight], option: str) -> str | None:
+    """Items with their weights as a field of a form; None where there are none."""
+    names = [
+        entry if isinstance(entry, str) else dict(zip(("key", "weight"), entry, strict=True))
+        for entry in name_list(entries, option)
+    ]
+    return json_text(names or None)
+
+
+def at_cursor(options: P, cursor: str | None) -> P:
     """The options of the page that begins at a cursor; those of the first are as they were given."""
     return options if cursor is None else {**options, "cursor": cursor}

@@ -19,6 +19,9 @@ MAX_ROUND = 16384
 """The most candidates of one round: their rows are read together."""
 _CONDITION_VALUES = 500
 
+Weights = npt.NDArray[np.float64]
+Cosines = npt.NDArray[np.floating]
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -46,13 +49,14 @@ class Combine(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryVectors:
-    """What is searched with: (m, D) unit vectors, of which an item's best cosine counts, times ``scale``.
+    """What is searched with: (m, D) unit vectors, of which an item's best cosine counts, each times its weight.
 
-    ``of_pictures`` are the vectors of the single pictures, where ``vectors`` has their mean.
+    ``weights`` (m,) are above 0; None stands for ones. ``of_pictures`` are the vectors of the single pictures, where
+    ``vectors`` has their mean.
     """
 
     vectors: Vectors
-    scale: float = 1.0
+    weights: Weights | None = None
     of_pictures: Vectors | None = None
 
     @classmethod
@@ -65,7 +69,7 @@ class QueryVectors:
         """An item's score is the mean of its cosines with these vectors: its product with their mean."""
         mean = vectors.mean(axis=0, dtype=np.float64)
         length = max(float(np.linalg.norm(mean)), 1e-12)
-        return cls((mean / length).astype(np.float32)[None], length, vectors)
+        return cls((mean / length).astype(np.float32)[None], np.array([length]), vectors)
 
     @property
     def picture_vectors(self) -> Vectors:
@@ -74,8 +78,12 @@ class QueryVectors:
 
     def scores(self, item_vectors: Vectors) -> npt.NDArray[np.float64]:
         """The scores (n,) of items by their (n, D) vectors."""
-        scores: npt.NDArray[np.float64] = (item_vectors @ self.vectors.T).max(axis=1).astype(np.float64) * self.scale
+        scores: npt.NDArray[np.float64] = self.weigh((item_vectors @ self.vectors.T).T).max(axis=0).astype(np.float64)
         return scores
+
+    def weigh(self, cosines: Cosines) -> Cosines:
+        """Cosines (m, n) with each of the vectors, times its weight."""
+        return cosines if self.weights is None else cosines * self.weights[:, None]
 
 
 class CandidateRounds:
@@ -112,7 +120,7 @@ class CandidateRounds:
             self._check()
             count = min(self._size, self._left_count, MAX_ROUND)
             neighbours = self._first or self._searcher.neighbours_among(self._queries.vectors, count, self._left)
-            scores, positions = _merge(neighbours, count)
+            scores, positions = _merge(self._queries.weigh(neighbours.scores), neighbours.positions, count)
             if not len(positions):
                 return
             self._first, self._size = None, 2 * self._size
@@ -120,7 +128,7 @@ class CandidateRounds:
             self._left_count -= len(positions)
             yield self._candidates(positions, scores)
 
-    def _candidates(self, positions: Positions, scores: npt.NDArray[np.float32]) -> list[Candidate]:
+    def _candidates(self, positions: Positions, scores: Cosines) -> list[Candidate]:
         ids = self._searcher.ids_at(positions).tolist()
         if self._shown is not None:
             shown_scores = self._shown.scores(self._searcher.vectors_at(positions)).tolist()
@@ -128,8 +136,7 @@ class CandidateRounds:
                 Candidate(item_id, shown_score, score, feedback_score=score)
                 for item_id, shown_score, score in zip(ids, shown_scores, scores.tolist(), strict=True)
             ]
-        scaled = scores.astype(np.float64) * self._queries.scale if self._queries.scale != 1.0 else scores
-        return [Candidate(item_id, score, score) for item_id, score in zip(ids, scaled.tolist(), strict=True)]
+        return [Candidate(item_id, score, score) for item_id, score in zip(ids, scores.tolist(), strict=True)]
 
     def leave_out(self, mask: Mask) -> None:
         """Take items out of what is left."""
@@ -161,15 +168,15 @@ def leave_out_removed(candidates: Sequence[Candidate], earlier: Searcher, curren
     return [candidate for candidate in candidates if candidate.item_id not in gone_ids]
 
 
-def _merge(neighbours: Neighbours, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and positions of the ``count`` best over all queries, each position once with its best score.
+def _merge(scores: Cosines, positions: Positions, count: int) -> tuple[Cosines, Positions]:
+    """Scores and positions of the ``count`` best over all queries (m, n), each position once with its best score.
 
     The best of the queries' own ``count`` best are those of the best scores: each is among those of one query.
     """
-    scores, positions = neighbours.scores.ravel(), neighbours.positions.ravel()
+    query_count = len(scores)
     is_hit = positions >= 0
     scores, positions = scores[is_hit], positions[is_hit]
-    if len(neighbours.scores) == 1:
+    if query_count == 1:
         return scores[:count], positions[:count]
     order = np.lexsort((positions, -scores))
     scores, positions = scores[order], positions[order]

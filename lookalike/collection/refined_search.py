@@ -17,7 +17,7 @@ from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check, ignore_check
 from lookalike.collection.candidates import Candidate, CandidateRounds, QueryVectors, leave_out_groups
 from lookalike.collection.diversity import diverse_order
-from lookalike.collection.feedback import move_query
+from lookalike.collection.feedback import move_by_preferences, move_query
 from lookalike.collection.mean_groups import MeanGroup, MeanGroups
 from lookalike.collection.refinement import (
     PLAIN,
@@ -28,6 +28,7 @@ from lookalike.collection.refinement import (
     boosted,
     group_key,
 )
+from lookalike.collection.representatives import Representatives
 from lookalike.collection.searcher import Hit, Searcher
 from lookalike.filters.conditions import Condition
 from lookalike.filters.values import TypedValue
@@ -70,6 +71,9 @@ class RefinedSearch:
         group_by = refinement.group_by
         self._group_reader = None if group_by is None else FieldReader.of(group_by, fields, "group_by")
         self._boosts = boost_readers(refinement.boosts, fields)
+        if refinement.is_representative:
+            self._boosts = []
+            self._refinement = refinement = replace(refinement, boosts=(), diversity=0.0, min_score=None)
         self._is_plain = refinement.keeps_order and condition is None and not refinement.exclude_keys
         self._exclude = exclude
         query_positions = [] if exclude is None else [searcher.position(exclude)]
@@ -93,18 +97,26 @@ class RefinedSearch:
 
     def _move_query(self) -> list[int]:
         """Rank by the query that feedback moves; returns the positions of items that are no hits for it."""
-        refinement, searcher = self._refinement, self._searcher
+        refinement, searcher, preferences = self._refinement, self._searcher, self._refinement.preferences
+        like_keys, unlike_keys, include_liked = refinement.like_keys, refinement.unlike_keys, refinement.include_liked
+        if preferences is not None:
+            include_liked = preferences.include_liked
+            like_keys, unlike_keys = (
+                tuple(entry.key for entry in entries) for entries in (preferences.like, preferences.unlike)
+            )
         liked, unliked = (
-            [searcher.position(searcher.item(key).id) for key in keys]
-            for keys in (refinement.like_keys, refinement.unlike_keys)
+            [searcher.position(searcher.item(key).id) for key in keys] for keys in (like_keys, unlike_keys)
         )
         self._is_plain = False
         self._shown_queries = self._queries
         liked_vectors, unliked_vectors = (
             searcher.vectors_at(np.array(positions, np.int64)) for positions in (liked, unliked)
         )
-        self._ranking_queries = move_query(self._queries, liked_vectors, unliked_vectors)
-        return unliked if refinement.include_liked else liked + unliked
+        if preferences is None:
+            self._ranking_queries = move_query(self._queries, liked_vectors, unliked_vectors)
+        elif not preferences.is_empty:
+            self._ranking_queries = move_by_preferences(self._queries, unliked_vectors, preferences)
+        return unliked if include_liked else liked + unliked
 
     def _mask_candidates(self, query_positions: list[int]) -> Mask:
         """The items that may be hits: not those of ``exclude_keys``, nor those at the ``query_positions``.
@@ -170,7 +182,10 @@ class RefinedSearch:
     def _rank(self, mask: Mask) -> Iterator[Group]:
         if self._refinement.has_mean_groups:
             return self._diversified(self._make_mean_groups(mask))
-        candidates = self._boosted(self._read_rounds(mask))
+        if self._refinement.is_representative:
+            candidates = self._read_representatives(mask)
+        else:
+            candidates = self._boosted(self._read_rounds(mask))
         if self._group_reader is None and not self._refinement.dedupe:
             groups: Iterator[Group] = ((candidate,) for candidate in self._count_groups(candidates))
         else:
@@ -181,6 +196,14 @@ class RefinedSearch:
         for candidate in candidates:
             self._group_count += 1
             yield candidate
+
+    def _read_representatives(self, mask: Mask) -> Iterator[Candidate]:
+        if not mask.any():
+            return
+        representatives = Representatives.of(self._searcher, mask, self._k)
+        # What further members of a group are ranked by.
+        self._ranking_queries, self._shown_queries = QueryVectors(representatives.centres), None
+        yield from representatives.candidates()
 
     def _read_rounds(self, mask: Mask) -> Iterator[Candidate]:
         """All candidates; items of groups that are complete are left out once most of a round were such."""
@@ -212,7 +235,7 @@ class RefinedSearch:
         is_first = self._shown_queries is None and not self._refinement.has_mean_groups
         if self.best_score is None and not is_first:
             neighbours = self._searcher.neighbours_among(self._queries.vectors, 1, mask)
-            self.best_score = float(neighbours.scores.max()) * self._queries.scale
+            self.best_score = float(self._queries.weigh(neighbours.scores).max())
 
     def _is_too_low(self, candidate: Candidate) -> bool:
         min_score = self._refinement.min_score

@@ -9,6 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from lookalike.catalogue.records import ItemRecord
+from lookalike.collection.preferences import Preferences
 from lookalike.errors import FilterInvalidError
 from lookalike.filters.builder import ConditionBuilder, refuse
 from lookalike.filters.conditions import Condition, Equals, Field
@@ -62,6 +63,8 @@ class Refinement:
     - ``boosts``: fields that move scores.
     - ``like_keys``, ``unlike_keys``: items that the query is moved towards, and away from, by ``move_query``; scores
       stay those of the query itself. They are no hits, but for the liked ones with ``include_liked``.
+    - ``preferences``: of a recommendation, whose query is what is liked; hits are ranked by ``move_by_preferences``, or
+      are representative items where nothing is liked, to which ``min_score``, boosts and diversity do not apply.
     """
 
     min_score: float | None = None
@@ -76,11 +79,17 @@ class Refinement:
     like_keys: tuple[str, ...] = ()
     unlike_keys: tuple[str, ...] = ()
     include_liked: bool = False
+    preferences: Preferences | None = None
 
     @property
     def has_feedback(self) -> bool:
-        """Whether the query is moved."""
-        return bool(self.like_keys or self.unlike_keys)
+        """Whether hits are ranked by another query than their score is of."""
+        return bool(self.like_keys or self.unlike_keys or self.preferences is not None)
+
+    @property
+    def is_representative(self) -> bool:
+        """Whether there is nothing to rank by."""
+        return self.preferences is not None and self.preferences.is_empty
 
     @property
     def has_mean_groups(self) -> bool:
@@ -97,7 +106,8 @@ class Refinement:
                 refuse(name, "needs group_by, the field to group by")
         if self.has_mean_groups:
             others: dict[str, object] = {"dedupe": self.dedupe, "boost": self.boosts, "like_keys": self.like_keys}
-            for name, value in (others | {"unlike_keys": self.unlike_keys}).items():
+            others |= {"unlike_keys": self.unlike_keys, "recommend": self.preferences}
+            for name, value in others.items():
                 if value:
                     refuse(name, "is not possible with group_score=mean")
         for name, keys in (("like_keys", self.like_keys), ("unlike_keys", self.unlike_keys)):

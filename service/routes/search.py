@@ -1,4 +1,4 @@
-"""Searches in all collections or in one, and the facets of one."""
+"""Searches and recommendations in all collections or in one, and the facets of one."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ from service.http.disconnect import run_while_connected
 from service.http.forms import form_schema
 from service.http.path_params import Name
 from service.http.responses import json_response
+from service.schemas.recommend_form import CollectionRecommendForm, RecommendForm
 from service.schemas.requests import BatchForm, CollectionSearchForm, FacetsQuery, SearchForm
 from service.schemas.search_responses import (
     BatchAnswer,
     CollectionsSearchAnswer,
     FacetAnswer,
     FacetsAnswer,
+    RecommendAnswer,
     SearchAnswer,
 )
 from service.search import TIERS_WEIGHT, ItemPartQuery, KeyQuery, LikedQuery, PictureQuery, PicturesQuery, Query
 from service.search_options import FilterText, SearchOptions, fields_checked
-from service.search_requests import run_batch, run_merged_search, run_search
+from service.search_requests import run_batch, run_merged_search, run_recommendation, run_search
 from service.services import ServicesDependency
 
 router = APIRouter(tags=["search"], route_class=FastRoute)
@@ -127,6 +129,33 @@ async def search_batch(request: Request, services: ServicesDependency) -> Respon
     """``/search`` for up to 64 pictures; one that is bad has a problem in its place, and the others their answers."""
     async with admit_form(request, services, BatchForm, pictures=BATCH_WEIGHT) as form:
         return await run_batch(request, services, form)
+
+
+@router.post(
+    "/recommend", operation_id="recommend", response_model=RecommendAnswer, openapi_extra=form_schema(RecommendForm)
+)
+async def recommend(request: Request, services: ServicesDependency) -> Response:
+    """The k items that suit what is liked best, less like what is not; representative ones where nothing is liked."""
+    async with admit_form(request, services, RecommendForm, pictures=1, weight=_picture_permits) as form:
+        options = SearchOptions.of_recommendation(form, request.query_params.multi_items())
+        return await run_recommendation(request, services, form.collection, form.image, options)
+
+
+@router.post(
+    "/collections/{name}/recommend",
+    operation_id="recommend_in_collection",
+    response_model=RecommendAnswer,
+    openapi_extra=form_schema(CollectionRecommendForm),
+)
+async def recommend_in_collection(request: Request, services: ServicesDependency, name: Name) -> Response:
+    """``/recommend`` in the collection of the path."""
+    async with admit_form(request, services, CollectionRecommendForm, pictures=1, weight=_picture_permits) as form:
+        options = SearchOptions.of_recommendation(form, request.query_params.multi_items())
+        return await run_recommendation(request, services, name, form.image, options)
+
+
+def _picture_permits(form: CollectionRecommendForm) -> int:
+    return max(1, min(len(form.image), BATCH_WEIGHT))
 
 
 async def get_facets(

@@ -52,22 +52,31 @@ def _name_parser(max_count: int, min_count: int = 0) -> Callable[[object], objec
     def parse(value: object) -> object:
         if not isinstance(value, str):
             return value
-        names = parse_json(value) if value.lstrip().startswith("[") else value.split(",")
+        names = parse_json(value) if value.lstrip().startswith("[") else split_names(value)
         if not all(isinstance(name, str) for name in names):
             raise ValueError("must be a list of texts")
-        names = [name.strip() if not value.lstrip().startswith("[") else name for name in names]
         if len(names) > max_count:
             raise ValueError(f"must have at most {max_count} names")
         if len(names) < min_count:
             raise ValueError("must have a name, or be left out")
         for name in names:
-            if not 0 < len(name) <= _MAX_NAME:
-                raise ValueError(f"each name must have 1 to {_MAX_NAME} characters")
-            if "\0" in name or any("\ud800" <= character <= "\udfff" for character in name):
-                raise ValueError("contains a character that is not allowed")
+            check_name(name)
         return tuple(dict.fromkeys(names))
 
     return parse
+
+
+def split_names(text: str) -> list[str]:
+    """Names between commas."""
+    return [name.strip() for name in text.split(",")]
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError for what is no name of a column, of an item or of a collection."""
+    if not 0 < len(name) <= _MAX_NAME:
+        raise ValueError(f"each name must have 1 to {_MAX_NAME} characters")
+    if "\0" in name or any("\ud800" <= character <= "\udfff" for character in name):
+        raise ValueError("contains a character that is not allowed")
 
 
 def _parse_boosts(value: object) -> object:
@@ -131,9 +140,10 @@ Boosts = Annotated[
 ]
 
 
-class RefinementFields(BaseModel):
-    """How hits are chosen beyond their scores."""
+# Bases are in the reverse order of their fields.
 
+
+class _GroupFields(BaseModel):
     filter: FilterField = None
     fallback: Fallback = Field(
         default=Fallback.NONE,
@@ -150,11 +160,17 @@ class RefinementFields(BaseModel):
     group_size: int | None = Field(
         default=None, ge=1, le=100, description="With group_by: how many items of each group, 1 if it is not sent."
     )
+
+
+class _GroupScoreFields(_GroupFields):
     group_score: GroupScore = Field(
         default=GroupScore.BEST,
         description="With group_by: rank groups by the score of their best item, or by the mean, over the pictures of "
         "the query, of the best cosine that an item of the group has with each (`group_score` of the hits).",
     )
+
+
+class _OrderFields(BaseModel):
     dedupe: bool = Field(
         default=False, description="Leave out items whose file has the same bytes as that of a better hit."
     )
@@ -178,6 +194,14 @@ class RefinementFields(BaseModel):
         "among the best 10 k, of 200 at least and 2000 at most.",
     )
 
+
+class HitFields(_OrderFields, _GroupFields):
+    """How hits are chosen beyond their scores, whatever is searched with."""
+
+
+class RefinementFields(HitFields, _GroupScoreFields):
+    """How hits are chosen beyond their scores, with what belongs to a search with pictures or an item."""
+
     like_keys: FeedbackKeys = Field(
         default=(),
         description=f"More like these: up to {MAX_FEEDBACK_KEYS} keys of items, between commas or as a JSON list. Hits "
@@ -190,8 +214,8 @@ class RefinementFields(BaseModel):
     include_liked: bool = Field(default=False, description="Let the items of like_keys be hits too.")
 
 
-class PageFields(RefinementFields):
-    """The same, with what belongs to the response to one search."""
+class ResponseFields(BaseModel):
+    """What belongs to the response to one search."""
 
     facets: FacetNames = Field(
         default=(),
@@ -201,3 +225,7 @@ class PageFields(RefinementFields):
     cursor: Annotated[str | None, EMPTY_IS_NOT_SENT] = Field(
         default=None, max_length=200, description="`next_cursor` of the page before, with the same query."
     )
+
+
+class PageFields(ResponseFields, RefinementFields):
+    """How hits are chosen, and what belongs to the response to one search."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, Self, get_type_hints
 
@@ -12,6 +13,7 @@ from pydantic_core import CoreSchema
 
 from lookalike.catalogue.snapshot_filter import Facet
 from lookalike.collection.merged_search import RankBy
+from lookalike.collection.preferences import Strategy
 from lookalike.thresholds import Threshold
 from lookalike.tiers import Tier
 from service.http.problems import Problem
@@ -134,7 +136,7 @@ class HitAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         float | None,
         Field(
             description="The cosine with the query as `like_keys` and `unlike_keys` moved it, by which hits are "
-            "ranked; null without them."
+            "ranked; null without them. Of a recommendation, what its strategy ranks by."
         ),
     ] = None
 
@@ -222,6 +224,52 @@ class SearchAnswer:
         Fallback | None, Field(description="relax_filter where hits were added that do not pass the filter; else null.")
     ]
     took_ms: Milliseconds  # last, so that a cached response is completed with its times by appending them
+
+
+class Basis(StrEnum):
+    """What a recommendation is made of: of what is liked, or where nothing is, of what stands for the collection."""
+
+    LIKED = "liked"
+    REPRESENTATIVE = "representative"
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendAnswer:
+    """The recommended items, best first."""
+
+    collection: str
+    snapshot: Annotated[int, Field(ge=1, description="Number of the snapshot that answered.")]
+    encoder: str
+    basis: Annotated[
+        Basis,
+        Field(
+            description="liked, or representative where there is neither like nor image: then hits are the middles of "
+            "the largest groups of like items."
+        ),
+    ]
+    strategy: Annotated[Strategy | None, Field(description="As it was sent; null where nothing is liked.")]
+    results: list[HitAnswer]
+    threshold: ThresholdAnswer
+    best_score: Annotated[
+        Score | None,
+        Field(
+            description="The best cosine of an item that passes the filter with something that is liked, even below "
+            "min_score."
+        ),
+    ]
+    exhausted: Annotated[
+        bool, Field(description="Whether there are no further hits: none that pass, or none that reach min_score.")
+    ]
+    next_cursor: Annotated[
+        str | None,
+        Field(description="Send it as `cursor`, with all else as it was, for the next page; null on the last."),
+    ]
+    passing: Annotated[int | None, Field(ge=0, description="How many items pass the filter; null without one.")]
+    facets: Annotated[dict[str, FacetAnswer] | None, Field(description="By column; null where none was asked for.")]
+    fallback: Annotated[
+        Fallback | None, Field(description="relax_filter where hits were added that do not pass the filter; else null.")
+    ]
+    took_ms: Milliseconds  # last, as in SearchAnswer
 
 
 @dataclass(frozen=True, slots=True)

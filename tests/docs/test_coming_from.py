@@ -222,6 +222,12 @@ QDRANT: dict[str, Check] = {
     "recommend, positive and negative ids (`average_vector`)": lambda answer: (
         hits(3, lambda row: row["key"] not in ("sku-1", "sku-2", "sku-3"))(answer) and is_ranked_by_feedback(answer)
     ),
+    "recommend, positive and negative ids (`best_score`)": lambda answer: (
+        hits(3, lambda row: row["key"] not in ("sku-1", "sku-2", "sku-3"))(answer) and is_ranked_by_feedback(answer)
+    ),
+    "recommend, positive ids and positive examples": lambda answer: (
+        hits(3, lambda row: row["key"] != "sku-5")(answer) and answer["basis"] == "liked"
+    ),
     "relevance feedback on a query": lambda answer: (
         hits(3, lambda row: row["key"] not in ("sku-2", "sku-5"))(answer) and is_ranked_by_feedback(answer)
     ),
@@ -285,6 +291,9 @@ MARQO: dict[str, Check] = {
     '`recommend(documents=["sku-1"])`': hits(5, lambda row: row["key"] != "sku-1"),
     '`recommend(documents=["sku-1", "sku-2"])`': hits(10, lambda row: row["key"] not in ("sku-1", "sku-2")),
     "`exclude_input_documents=False`": lambda answer: sorted(keys(answer)[:2]) == ["sku-1", "sku-2"],
+    "`recommend` with weights": lambda answer: (
+        hits(10, lambda row: row["key"] not in ("sku-1", "sku-2"))(answer) and is_ranked_by_feedback(answer)
+    ),
     "more documents to exclude": hits(10, lambda row: row["key"] not in ("sku-1", "sku-2")),
     "several searches at once": lambda answer: [len(ranked) for ranked in batch_keys(answer)] == [10, 10],
     "`embed`": lambda answer: is_unit(answer["vector"]),

@@ -33,6 +33,7 @@ from lookalike.client import (
     collection_answers,
     job_answers,
     options,
+    recommend_answer,
 )
 from lookalike.client.options import CollectionsSearchOptions, SearchOptions
 from lookalike.images import encode_png
@@ -47,6 +48,7 @@ NEW, OTHER = encode_png(make_picture(700)), encode_png(make_picture(701))
 ADDRESS = "http://localhost"
 LEFT_OUT = {
     "search_collection": "search with collection=...",
+    "recommend_in_collection": "recommend with collection=...",
     "cosine_similarity_score": "/compare with the names of an earlier program, for its clients",
     "append_to_upload": "create_upload sends the pieces",
     "put_upload": "create_upload, which can go on after a lost connection",
@@ -150,7 +152,7 @@ def test_every_parameter_of_an_operation_can_be_given(document: dict[str, Any]) 
 
 
 def test_every_field_of_an_answer_is_in_its_struct(document: dict[str, Any]) -> None:
-    modules = (answers, collection_answers, job_answers)
+    modules = (answers, collection_answers, job_answers, recommend_answer)
     structs = {
         kind.__name__: kind
         for module in modules
@@ -216,6 +218,60 @@ def test_a_search_takes_all_of_its_options(asking: Client, shop: Shop) -> None:
     assert {hit.key for hit in several.results} == {"plain-0", "plain-2"}
     grouped = asking.get_similar_items("shop", "plain-0", group_by="product_id", k=3, filter="price exists")
     assert [hit.group for hit in grouped.results] == ["p-1"]
+
+
+def test_a_recommendation_takes_all_of_its_options(asking: Client, shop: Shop) -> None:
+    answer = asking.recommend(
+        [("plain-0", 2), "a/image"],
+        ["plain-2"],
+        image=[shop.picture("plain-1")],
+        collection="shop",
+        strategy="best",
+        include_liked=True,
+        k=20,
+        fallback="relax_filter",
+        filter={"price": {"lt": 60}},
+        facets=["colour"],
+        exclude_keys=["similar"],
+        boost={"field": "price", "weight": 0.1, "scale": 100},
+        diversity=0.2,
+        dedupe=True,
+        min_score=-1,
+        threshold=0.7,
+    )
+    assert (answer.basis, answer.strategy, answer.passing, answer.fallback) == ("liked", "best", 1, "relax_filter")
+    assert {hit.key for hit in answer.results} == set(shop.keys) - {"plain-2", "similar"}
+    assert all(hit.feedback_score is not None for hit in answer.results)
+    assert answer.threshold.value == 0.7
+    assert answer.facets is not None
+    pages = list(asking.iter_recommend(["plain-0"], collection="shop", k=5))
+    keys = [hit.key for page in pages for hit in page.results]
+    assert keys == [hit.key for hit in asking.recommend(["plain-0"], k=100).results]
+    assert len(keys) == len(shop.keys) - 1
+
+
+def test_an_asynchronous_client_recommends_too(service: Service, shop: Shop) -> None:
+    async def work(other: AsyncClient) -> tuple[str, list[str]]:
+        answer = await other.recommend(group_by="product_id", k=3)
+        pages = other.iter_recommend(image=shop.files["plain-0"], unlike=["plain-1"], k=4)
+        return answer.basis, [hit.key async for page in pages for hit in page.results]
+
+    basis, keys = run_async(service, work)
+    assert basis == "representative"
+    assert (keys[0], sorted(keys)) == ("plain-0", sorted(set(shop.keys) - {"plain-1"}))
+
+
+@pytest.mark.parametrize(
+    ("like", "error"),
+    [("plain-0", TypeError), ([("plain-0",)], ValueError), ([("plain-0", float("nan"))], ValueError)],
+)
+def test_likes_that_cannot_be_sent_are_told(asking: Client, like: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        asking.recommend(like)
+    with pytest.raises(InvalidRequestError, match="finite number above 0"):
+        asking.recommend([("plain-0", 0)])
+    with pytest.raises(NotFoundError, match="none such"):
+        asking.recommend(["none such"])
 
 
 def test_options_are_missing_for_several_collections_where_the_service_refuses_them(service: Service) -> None:

@@ -24,6 +24,7 @@ OPEN = {"/", "/docs", "/favicon.ico", "/openapi.json", "/health", "/ready", "/ve
 WITH_COLLECTION: dict[str, dict[str, Any]] = {
     "/search": {"data": {"key": "000.jpg"}},
     "/search/batch": {"files": {"image": PICTURE}},
+    "/recommend": {"data": {"like": "000.jpg"}},
     "/compare": {"data": {"image_a": "000.jpg", "image_b": "001.jpg"}},
     "/embed": {"files": {"image": PICTURE}},
 }

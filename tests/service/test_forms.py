@@ -138,6 +138,7 @@ def test_json_that_is_said_to_be_a_form_is_told_the_right_content_type(service: 
 FIELDS = {
     "/search": 25,
     "/search/batch": 17,
+    "/recommend": 19,
     "/compare": 7,
     "/cosine_similarity_score": 2,
     "/embed": 5,

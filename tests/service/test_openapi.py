@@ -43,6 +43,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "/search/batch": {"files": {"image": PICTURE}},
     "/collections/{name}/search": {"data": {"key": "plain-0", "facets": "colour"}},
     "/collections/{name}/facets": {"params": {"names": "colour,price"}},
+    "/recommend": {"data": {"like": "plain-0"}},
+    "/collections/{name}/recommend": {"data": {"k": "3", "facets": "colour"}},
     "/compare": {"files": {"image_a": PICTURE, "image_b": PICTURE}},
     "/cosine_similarity_score": {"files": {"image_1": PICTURE, "image_2": PICTURE}},
     "/embed": {"files": {"image": PICTURE}},
@@ -90,7 +92,7 @@ def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     }
-    assert len(routes) == 55
+    assert len(routes) == 57
     assert {tuple(name.split(" ")) for name in operations_of(document)} == routes
 
 
@@ -143,6 +145,8 @@ def test_every_form_may_be_sent_in_json_and_in_other_kinds_where_they_can_hold_i
     }
     assert kinds == {
         "POST /search": parts | urlencoded | picture,
+        "POST /recommend": parts | urlencoded | picture,
+        "POST /collections/{name}/recommend": parts | urlencoded | picture,
         "POST /compare": parts | urlencoded,
         "POST /search/batch": parts | picture,
         "POST /cosine_similarity_score": parts,
@@ -228,7 +232,7 @@ def test_answers_have_the_fields_that_the_document_promises(service: Service, do
         assert response.status_code == 200, name
         _compare(response.json(), answer, schemas, name)
         compared += 1
-    assert compared == 22
+    assert compared == 24
 
 
 def test_changes_have_the_answers_that_the_document_promises(tmp_path: Path, document: dict[str, Any]) -> None:

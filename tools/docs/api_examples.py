@@ -36,6 +36,7 @@ PREPARATION = (
 EXAMPLES: dict[str, str] = {
     "POST /search": f"curl -s -F image=@{_QUERY} -F k=1 {ADDRESS}/search",
     "POST /search/batch": f"curl -s -F image=@{_QUERY} -F image=@{_OTHER} -F k=1 {ADDRESS}/search/batch",
+    "POST /recommend": f"curl -s -d like=backpack-001-1 -d k=1 {ADDRESS}/recommend",
     "POST /compare": f"curl -s -F image_a=@{_QUERY} -F image_b=@{_OTHER} {ADDRESS}/compare",
     "POST /cosine_similarity_score": (
         f"curl -s -F image_1=@{_QUERY} -F image_2=@{_OTHER} {ADDRESS}/cosine_similarity_score"
@@ -66,6 +67,10 @@ EXAMPLES: dict[str, str] = {
     "POST /collections/{name}/search": (
         f"curl -s -F image=@{_QUERY} -F k=1 -F 'filter=price < 60' -F group_by=product_id "
         f"{ADDRESS}/collections/shop/search"
+    ),
+    "POST /collections/{name}/recommend": (
+        f"curl -s -d like=backpack-001-1 -d strategy=best -d group_by=product_id -d k=1 "
+        f"{ADDRESS}/collections/shop/recommend"
     ),
     "GET /collections/{name}/facets": f"curl -s '{ADDRESS}/collections/shop/facets?names=product_id&limit=2'",
     "PUT /collections/{name}": f"curl -s -X PUT {ADDRESS}/collections/mugs",

@@ -88,6 +88,12 @@ EXAMPLES = (
         related=("montage", "evaluate", "calibrate", "quality.md"),
     ),
     Example(
+        "recommend",
+        "Find what suits the pictures that somebody likes.",
+        "recommend --collection shop --like backpack-001-1 --like backpack-002-1 --group-by product_id -k 3",
+        related=("search", "recommend.md"),
+    ),
+    Example(
         "compare",
         "Ask whether two pictures are similar.",
         f"compare {FIRST} {SECOND}",
