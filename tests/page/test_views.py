@@ -45,7 +45,9 @@ def test_below_the_threshold_the_answer_is_perhaps_where_half_of_such_pairs_show
 
     def answer(route: Route) -> None:
         response = route.fetch()
-        route.fulfill(response=response, json=response.json() | {"confidence": confidence, "confidence_problem": "none"})
+        route.fulfill(
+            response=response, json=response.json() | {"confidence": confidence, "confidence_problem": "none"}
+        )
 
     page.route("**/compare", answer)
     drop(page, jpeg(shop.pictures["plain-03"]), on=FIRST)
