@@ -29,7 +29,7 @@ def request(service: Service, route: StrictRoute, query: str) -> Any:
 
 
 def test_all_routes_but_the_pages_for_browsers_are_strict() -> None:
-    assert len(ROUTES) == 56
+    assert len(ROUTES) == 58
     others = {getattr(route, "path", "") for route in APP.routes if not isinstance(route, StrictRoute)}
     assert others == PAGES | {"/static", "/docs/assets"}
     assert {route.path for route in APP.routes if isinstance(route, Mount)} == {"/static", "/docs/assets"}
