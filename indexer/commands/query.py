@@ -22,7 +22,7 @@ from indexer.commands.options import (
     encoder_request,
 )
 from indexer.commands.session import EXIT_DIFFERENT, Session, with_collections, with_session
-from indexer.console.judgement_fields import confidence_fields, threshold_fields
+from indexer.console.judgement_fields import confidence_fields, score_word, threshold_fields
 from indexer.reports.contact_sheet import Tile, draw_montage, write_picture
 from lookalike.api import RGB, Encoder, Judgement
 from lookalike.calibration import percent
@@ -130,7 +130,7 @@ def _row(image: Path, hits: Sequence[Hit], source: Source, session: Session) -> 
 
 def _caption(hit: Hit) -> str:
     share = "" if hit.confidence is None else f"  {100 * hit.confidence:.0f} %"
-    return f"{hit.score:.3f}{share}  {'similar' if hit.similar else 'different'}"
+    return f"{hit.score:.3f}{share}  {score_word(similar=hit.similar, confidence=hit.confidence)}"
 
 
 def _pixels(hit: Hit, source: Source, session: Session) -> RGB:

@@ -1,4 +1,4 @@
-"""How scores are judged, as JSON of the commands."""
+"""How scores are judged, as JSON and in a word."""
 
 from __future__ import annotations
 
@@ -15,3 +15,12 @@ def confidence_fields(confidence: float | None, score_problem: str | None) -> di
     if confidence is not None:
         return {"confidence": round(confidence, 4), "confidence_problem": None}
     return {"confidence": None, "confidence_problem": score_problem or "the scores are not calibrated"}
+
+
+def score_word(*, similar: bool | None, confidence: float | None) -> str:
+    """What a score says in a word: *perhaps* where it is below the threshold, and yet as likely as not of a pair that
+    shows the same thing.
+    """
+    if similar:
+        return "similar"
+    return "perhaps" if confidence is not None and confidence >= 0.5 else "different"
