@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Row, Select, column, create_engine, event, inspect, make_url, select, table
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -196,7 +194,7 @@ def _sqlite_engine(url: URL, lock_timeout_s: float) -> Engine:
         # The driver begins transactions late and leaves DDL outside of them; the handler below sends BEGIN instead.
         connection.isolation_level = None
         cursor = connection.cursor()
-        _use_wal(cursor, lock_timeout_s)
+        cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         # A published snapshot must never name rows that a power failure has undone.
         cursor.execute("PRAGMA synchronous=FULL")
@@ -238,16 +236,3 @@ def _to_catalogue_error(error: DBAPIError, address: str) -> CatalogueError | Dis
         f"the catalogue at {address} refused: {reason}. Restore it from a backup, or move it away and index again",
         subject=address,
     )
-
-
-def _use_wal(cursor: DBAPICursor, timeout: float) -> None:
-    """Turn a new file's journal into a write-ahead log, for which SQLite does not wait while others open it too."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-        time.sleep(0.01)
