@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -27,7 +26,6 @@ from lookalike.collection.searcher import Searcher
 from lookalike.errors import FilterInvalidError
 from lookalike.filters import ANY_FIELDS, parse_filter
 from tests.contract.test_filter_property import FILTERS, SCALARS, kind, passes, place
-from tests.helpers.databases import new_postgres_database
 from tests.helpers.shop_collection import SPEC, Shop
 
 KINDS = ["text", "number", "boolean", "date"]
@@ -38,21 +36,6 @@ COMPLETE = {"a": "mug", "b": 1, "A": True}
 CHANGES = st.lists(st.tuples(st.integers(0, 25), st.one_of(st.none(), METADATA)), max_size=6)
 NAMES = count()
 VECTOR = np.full(SPEC.dimension, SPEC.dimension**-0.5, np.float32)
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def catalogue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('order') / 'catalogue.db'}"
-    if request.param == "postgresql":
-        url = new_postgres_database(request.getfixturevalue("postgres"))
-    opened = Catalogue(Database.open(url))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("collections")
 
 
 def draft(key: str, metadata: dict[str, Any]) -> ItemDraft:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lookalike import Calibration
-from lookalike.catalogue.database import Database
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.candidates import QueryVectors
 from lookalike.collection.layout import CollectionLayout
@@ -24,7 +21,6 @@ from lookalike.filters import ANY_FIELDS, parse_filter
 from lookalike.thresholds import Threshold
 from tests.contract.test_filter_property import FILTERS, passes
 from tests.contract.test_refined_search import CHANGES, COMPLETE, DRAFTS, Item, fill, unit, value_of
-from tests.helpers.databases import new_postgres_database
 from tests.helpers.examples import examples
 from tests.helpers.shop_collection import SPEC, Shop
 
@@ -32,21 +28,6 @@ NUMBERS = count()
 KNOTS = st.tuples(st.floats(-0.9, 0.0), st.floats(0.1, 0.9))
 """Between which cosines a confidence goes from 0 to 1: below and above, many are equal."""
 COLLECTIONS = st.lists(st.tuples(st.lists(DRAFTS, max_size=8), CHANGES, KNOTS), min_size=1, max_size=4)
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def catalogue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('merged') / 'catalogue.db'}"
-    if request.param == "postgresql":
-        url = new_postgres_database(request.getfixturevalue("postgres"))
-    opened = Catalogue(Database.open(url))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("collections")
 
 
 def threshold(knots: tuple[float, float]) -> Threshold:

@@ -5,17 +5,14 @@ What is there all the time is on one page, and what was removed is on none from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lookalike.catalogue.database import Database
 from lookalike.catalogue.live_changes import LiveChange
 from lookalike.catalogue.records import ItemDraft, NewItem
 from lookalike.catalogue.repository import Catalogue
@@ -24,38 +21,11 @@ from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.refined_search import RefinedSearch
 from lookalike.collection.searcher import Searcher
 from lookalike.filters import ANY_FIELDS, parse_filter
-from tests.helpers.databases import new_postgres_database
+from tests.helpers.changing_shop import COUNT, LARGE_PRICE, STEPS
 from tests.helpers.examples import examples
 from tests.helpers.shop_collection import SPEC, Shop
 
-COUNT = 7
-LARGE_PRICE = 4
-KEYS = st.integers(0, COUNT + 2).map(str)
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("put"), KEYS, st.integers(0, 2 * LARGE_PRICE - 1)),
-        st.tuples(st.just("delete"), KEYS, st.just(0)),
-        st.tuples(st.just("refresh"), st.just(""), st.just(0)),
-        st.tuples(st.just("page"), st.just(""), st.integers(1, 4)),
-    ),
-    max_size=25,
-)
 NAMES = count()
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def catalogue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('pages') / 'catalogue.db'}"
-    if request.param == "postgresql":
-        url = new_postgres_database(request.getfixturevalue("postgres"))
-    opened = Catalogue(Database.open(url))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("collections")
 
 
 def vector(price: int) -> np.ndarray:

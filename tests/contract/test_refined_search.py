@@ -5,18 +5,15 @@ With live changes too, and where each page is asked of a search that was begun a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lookalike.catalogue.database import Database
 from lookalike.catalogue.live_changes import LiveChange
 from lookalike.catalogue.records import ItemDraft, NewItem
 from lookalike.catalogue.repository import Catalogue
@@ -28,7 +25,6 @@ from lookalike.collection.refinement import Boost, GroupScore, Refinement
 from lookalike.collection.searcher import Searcher
 from lookalike.filters import ANY_FIELDS, parse_filter
 from tests.contract.test_filter_property import FILTERS, SCALARS, kind, passes, place
-from tests.helpers.databases import new_postgres_database
 from tests.helpers.examples import examples
 from tests.helpers.shop_collection import SPEC, Shop
 
@@ -240,21 +236,6 @@ class Definition:
 
     def is_new(self, item: Item) -> bool:
         return not self.refinement.dedupe or item.draft.content_digest not in self.digests
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def catalogue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('refined') / 'catalogue.db'}"
-    if request.param == "postgresql":
-        url = new_postgres_database(request.getfixturevalue("postgres"))
-    opened = Catalogue(Database.open(url))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("collections")
 
 
 NAMES = count()
