@@ -73,13 +73,13 @@ def recommend(
     if group_by is not None:
         options["group_by"] = group_by
     is_liked = bool(images or like)
-    with session.collection(collection, live=True) as opened:
-        neighbours = opened.recommend(
+    with session.collection(collection, live=True) as open_collection:
+        neighbours = open_collection.recommend(
             _weights(like), _weights(unlike), k, images=images or (), min_score=min_score, where=where, **options
         )
-        report = HitReport([opened], threshold, is_by_score=False)
+        report = HitReport([open_collection], threshold, is_by_score=False)
         hits = [report.judge(hit) for hit in neighbours]
-        paths = [opened.path(hit) for hit in hits]
+        paths = [open_collection.path(hit) for hit in hits]
         title = "like what is liked" if is_liked else "nothing is liked: these stand for the collection"
         text = report.table(title, hits) if hits else f"{title}: {report.no_hits_text(min_score, where, [])}"
         session.reporter.answer(

@@ -70,19 +70,23 @@ def search(
         options["group_by"] = group_by
     has_feedback = bool(like or unlike)
     with ExitStack() as stack:
-        opened = [stack.enter_context(session.collection(name, live=True)) for name in dict.fromkeys(collection)]
-        if len(opened) > 1:
-            digests = {one.manifest.collection: one.manifest.encoder.digest for one in opened}
+        open_collections = [
+            stack.enter_context(session.collection(name, live=True)) for name in dict.fromkeys(collection)
+        ]
+        if len(open_collections) > 1:
+            digests = {one.manifest.collection: one.manifest.encoder.digest for one in open_collections}
             check_one_scale(digests, {"threshold": threshold})
             answers = [
-                search_collections(opened, image, k, rank_by=rank_by.value, where=where, min_score=min_score, **options)
+                search_collections(
+                    open_collections, image, k, rank_by=rank_by.value, where=where, min_score=min_score, **options
+                )
                 for image in images
             ]
         else:
             # With feedback the first are not those with the best scores: only the search knows what follows a low one.
             least = min_score if has_feedback else None
-            answers = opened[0].search_many(images, k, where=where, min_score=least, **options)
-        answer = HitReport(opened, threshold, is_by_score=len(opened) == 1 and not has_feedback)
+            answers = open_collections[0].search_many(images, k, where=where, min_score=least, **options)
+        answer = HitReport(open_collections, threshold, is_by_score=len(open_collections) == 1 and not has_feedback)
         for image, neighbours in zip(images, answers, strict=True):
             hits = [answer.judge(hit) for hit in neighbours if min_score is None or hit.score >= min_score]
             paths = [answer.owner(hit).path(hit) for hit in hits]

@@ -15,14 +15,14 @@ from lookalike.thresholds import Threshold
 class HitReport:
     """How the hits of the open collections are judged and shown."""
 
-    def __init__(self, opened: Sequence[Collection], threshold: float | None, *, is_by_score: bool) -> None:
-        self._opened = {one.manifest.collection: one for one in opened}
-        self._thresholds = {name: one.threshold(threshold) for name, one in self._opened.items()}
+    def __init__(self, collections: Sequence[Collection], threshold: float | None, *, is_by_score: bool) -> None:
+        self._collections = {one.manifest.collection: one for one in collections}
+        self._thresholds = {name: one.threshold(threshold) for name, one in self._collections.items()}
         self._is_by_score = is_by_score
 
     def owner(self, hit: Hit) -> Collection:
         """The collection that the hit is of: the only one, if it does not say."""
-        return next(iter(self._opened.values())) if hit.collection is None else self._opened[hit.collection]
+        return next(iter(self._collections.values())) if hit.collection is None else self._collections[hit.collection]
 
     def judge(self, hit: Hit) -> Hit:
         """The hit with the threshold of its collection."""
@@ -39,7 +39,7 @@ class HitReport:
             return f"nothing above {min_score}; the best is {neighbours[0].score:.3f}"
         if where is not None:
             return f"no picture passes --where {where!r}"
-        if not any(map(len, self._opened.values())):
+        if not any(map(len, self._collections.values())):
             return "the collection has no pictures"
         return "no picture is left" + (f" above {min_score}" if min_score is not None else "")
 
@@ -72,7 +72,7 @@ class HitReport:
                 lines += _threshold_lines(hits[0].score_problem, threshold)
             lines += map(_line, hits[len(similar) :])
         else:
-            prefix = len(self._opened) > 1
+            prefix = len(self._collections) > 1
             lines += [
                 f"{_line(hit, f'{hit.collection}/' if prefix else '')}{'  (similar)' if hit.similar else ''}"
                 for hit in hits
