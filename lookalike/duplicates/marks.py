@@ -18,7 +18,7 @@ from lookalike.images import resize
 Pixels = npt.NDArray[np.uint8]
 Grey = npt.NDArray[np.float32]
 
-MARKS_VERSION = 2
+MARKS_VERSION = 3
 """Changes whenever the same file would get other marks."""
 MIN_SIDE = 16
 """Pixels; a smaller picture has too little on it to be anybody's copy."""
@@ -36,8 +36,8 @@ _TALL = 2.5
 _MAX_WINDOWS = 256
 _EXTREME = 0.001
 """Share of the darkest and of the lightest pixels that are no ends of the range, but noise."""
-_END_LEVELS = 3
-"""Levels that count as an end."""
+_END_LEVELS = 8
+"""Levels that count as an end: an even ground that JPEG made uneven is one, too."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 

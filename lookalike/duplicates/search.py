@@ -13,6 +13,7 @@ import numpy.typing as npt
 from lookalike.catalogue.duplicate_store import DigestPair, DuplicateStore, digest_pair
 from lookalike.duplicates.anchors import put_anchors_first
 from lookalike.duplicates.candidates import CandidatePairs, Numbers, PairCollector, add_hash_pairs, add_neighbour_pairs
+from lookalike.duplicates.crowds import Layouts, layout, thin_crowds
 from lookalike.duplicates.forest import Forest, Pair, grow_forest
 from lookalike.duplicates.groups import GroupMaker
 from lookalike.duplicates.keep_rules import KeepCandidate, KeepRules
@@ -86,8 +87,8 @@ class _Search:
         if self.options.widest is not Tier.SAME_BYTES:
             reader = MarkReader(store, self.options.limits, self.threads, self.report)
             marks = reader.read(self.subjects, self._advance("pictures read", len(self.subjects)))
-        pairs = self._pairs(marks)
         judge = PairJudge(marks, self.vectors.are_similar, self.options.limits, self.report)
+        pairs = self._pairs(marks, judge)
         forest = grow_forest(
             self.subjects, pairs, judge, self._is_wanted, self.threads, self._advance("pairs compared", len(pairs))
         )
@@ -98,7 +99,7 @@ class _Search:
         unreadable |= set(judge.unreadable.values())
         return DuplicateReport((*copies, *related), len(self.subjects), tuple(sorted(unreadable)))
 
-    def _pairs(self, marks: Sequence[Marks | None]) -> CandidatePairs:
+    def _pairs(self, marks: Sequence[Marks | None], judge: PairJudge) -> CandidatePairs:
         collector = PairCollector(len(self.subjects))
         self._add_equal_files(collector)
         if self.options.widest is not Tier.SAME_BYTES:
@@ -117,7 +118,15 @@ class _Search:
         for place in np.flatnonzero(is_candidate) if self.options.not_duplicates else ():
             first, second = self.subjects[pairs.first[place]], self.subjects[pairs.second[place]]
             is_candidate[place] = not self._are_apart(first, second)
-        return CandidatePairs(pairs.first[is_candidate], pairs.second[is_candidate], pairs.distances[is_candidate])
+        candidates = CandidatePairs(
+            pairs.first[is_candidate], pairs.second[is_candidate], pairs.distances[is_candidate]
+        )
+
+        def layout_of(number: int) -> Layouts | None:
+            outline = judge.outline(self.subjects[number])
+            return None if outline is None else layout(outline.identity.fingerprint)
+
+        return thin_crowds(candidates, len(self.subjects), layout_of, self.threads)
 
     def _add_equal_files(self, collector: PairCollector) -> None:
         last_numbers: dict[str, int] = {}
