@@ -118,8 +118,10 @@ def can_be_copies_at_all(first: PictureIdentity, second: PictureIdentity) -> boo
     return any(one == other for one, other in digests) or can_be_copies(first.fingerprint, second.fingerprint)
 
 
-def judge_tier(first: PictureIdentity, second: PictureIdentity, *, similar: bool) -> TierVerdict:
-    """``tier_of``, with the verdict of the check on pixels."""
+def judge_tier(
+    first: PictureIdentity, second: PictureIdentity, *, similar: bool, most_places: int | None = None
+) -> TierVerdict:
+    """``tier_of``, with the verdict of the check on pixels, which looks for ``most_places`` that differ, or for all."""
     if first.content_digest == second.content_digest:
         return TierVerdict(Tier.SAME_BYTES, None, score_problem=COPY_PROBLEM)
     if first.pixels_digest == second.pixels_digest:
@@ -128,7 +130,7 @@ def judge_tier(first: PictureIdentity, second: PictureIdentity, *, similar: bool
     if first.shown_digest == second.shown_digest:
         keep_both = SAME_FIRST_FRAMES if has_frames else SAME_LOOK
         return TierVerdict(Tier.NEAR_DUPLICATE, None, keep_both, score_problem=COPY_PROBLEM)
-    verdict = check_copy(first.fingerprint, second.fingerprint)
+    verdict = check_copy(first.fingerprint, second.fingerprint, most_places=most_places)
     if verdict.is_copy:
         return TierVerdict(
             Tier.NEAR_DUPLICATE, verdict, _reason_to_keep_both(verdict, has_frames), score_problem=COPY_PROBLEM

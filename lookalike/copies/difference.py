@@ -10,7 +10,9 @@ hues as a whole, which mapped levels hide, are looked for by themselves.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Self
 
 import cv2
@@ -55,8 +57,6 @@ _COLOUR = _Rule(95.0, 10.0, 30.0, 0.8)
 """Colours that overexposure clips have large residuals."""
 _PIXELS = _Rule(99.9, 2.0, 5.0, 0.9, least_usual=5.0)
 """Residuals pixel by pixel are small where nothing was changed."""
-_SAME_FRAME = 0.75
-"""Pixels that the corners may be apart of two pictures that are compared pixel by pixel."""
 
 _MARGIN = 3
 """Pixels at the edge of what both show that are not compared."""
@@ -115,22 +115,25 @@ class DetailComparison:
     banners: tuple[float, float] = (0.0, 0.0)
 
 
-def compare_details(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> DetailComparison:
+def compare_details(
+    first: Fingerprint, second: Fingerprint, matrix: Matrix, *, most: int | None = None
+) -> DetailComparison:
     """Compare two copies place by place; ``matrix`` (3, 3) maps ``first.grey`` to ``second.grey``.
 
-    What one of them shows beyond the other's edge, and a banner or border over it, is no difference.
+    What one of them shows beyond the other's edge, and a banner or border over it, is no difference. With ``most`` the
+    comparison ends at so many places that differ, any of them.
     """
     to_details = (
         scale_between(second.grey, second.detail) @ matrix @ np.linalg.inv(scale_between(first.grey, first.detail))
     )
     if abs(np.linalg.det(to_details[:2, :2])) > 1:  # the finer one is scaled down
-        swapped = _compare_finer(second, first, np.linalg.inv(to_details))
+        swapped = _compare_finer(second, first, np.linalg.inv(to_details), most)
         differences = tuple(Difference(first=place.second, second=place.first) for place in swapped.differences)
         return DetailComparison(differences, (swapped.banners[1], swapped.banners[0]))
-    return _compare_finer(first, second, to_details)
+    return _compare_finer(first, second, to_details, most)
 
 
-def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> DetailComparison:
+def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix, most: int | None) -> DetailComparison:
     """``compare_details`` in the frame of the second, which has no more pixels for the same thing than the first."""
     pair = align_details(first.detail, second.detail, matrix)
     banner_of_first, banner_of_second = banner_masks(pair.warped, pair.second, pair.inside)
@@ -139,27 +142,30 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> D
     compared = shrink(pair.inside, _MARGIN) & ~banner_of_first & ~banner_of_second
     if not compared.any():
         return DetailComparison(banners=banners)
-    grey = _Planes.of(*match_sharpness(pair.warped, pair.second, pair.blocks), compared)
-    differs = (grey.residuals >= _MIN_RESIDUAL) & compared
-    grey = replace(grey, compared=compared & ~corner_mask(grey.first, grey.second, differs, pair.inside))
-    colours = _ColouredPair.of(first, second, pair, grey.compared)
-    places = _merge_overlapping(
-        _exceptional_places([grey], _GREY)
-        + colours.exceptional_places(pair.blocks)
-        + _exceptional_pixels(first.detail, pair, grey.compared)
-    )
-    for find in (changed_ground, turned_hues):
-        area = find(colours.first, colours.second, colours.compared)
-        if area is not None:
-            top, bottom, left, right = rows_and_columns(area)
-            box = (float(left), float(top), float(right), float(bottom))
-            places.append(_map_box(box, np.linalg.inv(colours.matrix)))
+    places = _merge_overlapping(list(islice(_differing_places(first, second, pair, compared), most)))
     places.sort(key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
     back = np.linalg.inv(pair.matrix)
     differences = tuple(
         Difference(_fractions(_map_box(box, back), first.detail), _fractions(box, second.detail)) for box in places
     )
     return DetailComparison(differences, banners)
+
+
+def _differing_places(first: Fingerprint, second: Fingerprint, pair: AlignedPair, compared: Mask) -> Iterator[Box]:
+    """Places, in pixels of ``pair.second``, where the two differ in detail, colour, ground or hue; some overlap."""
+    grey = _Planes.of(*match_sharpness(pair.warped, pair.second, pair.blocks), compared)
+    differs = (grey.residuals >= _MIN_RESIDUAL) & compared
+    grey = replace(grey, compared=compared & ~corner_mask(grey.first, grey.second, differs, pair.inside))
+    yield from _exceptional_pixels(first.detail, pair, grey.compared)
+    yield from _exceptional_places([grey], _GREY)
+    colours = _ColouredPair.of(first, second, pair, grey.compared)
+    yield from colours.exceptional_places(pair.blocks)
+    for find in (changed_ground, turned_hues):
+        area = find(colours.first, colours.second, colours.compared)
+        if area is not None:
+            top, bottom, left, right = rows_and_columns(area)
+            box = (float(left), float(top), float(right), float(bottom))
+            yield _map_box(box, np.linalg.inv(colours.matrix))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,13 +197,13 @@ class _ColouredPair:
             matrix,
         )
 
-    def exceptional_places(self, blocks: npt.NDArray[np.int64]) -> list[Box]:
+    def exceptional_places(self, blocks: npt.NDArray[np.int64]) -> Iterator[Box]:
         """Places, in pixels of the second's ``detail``, whose colours differ and perhaps not their greys.
 
         ``blocks`` (n, 2) are the centres, in the same pixels, of blocks in which the pictures agree.
         """
         if not self.compared.any():
-            return []
+            return
         blocks = np.rint(blocks @ self.matrix[:2, :2].T).astype(np.int64)
         planes = []
         for channel in (1, 2):
@@ -205,24 +211,22 @@ class _ColouredPair:
             plane = _Planes.of(*match_sharpness(first, second, blocks), self.compared)
             if are_coloured_alike(plane.first[self.compared], plane.second[self.compared]):
                 planes.append(plane)
-        if not planes:
-            return []
-        back = np.linalg.inv(self.matrix)
-        return [_map_box(box, back) for box in _exceptional_places(planes, _COLOUR)]
+        if planes:
+            back = np.linalg.inv(self.matrix)
+            yield from (_map_box(box, back) for box in _exceptional_places(planes, _COLOUR))
 
 
-def _exceptional_places(planes: list[_Planes], rule: _Rule) -> list[Box]:
+def _exceptional_places(planes: list[_Planes], rule: _Rule) -> Iterator[Box]:
     """Boxes, in pixels, around residuals of any of the ``planes`` that are exceptional by the rule."""
     residuals = np.max([plane.residuals * plane.compared for plane in planes], axis=0).astype(np.float32)
     residuals = cv2.blur(residuals, (_SMOOTHING, _SMOOTHING)).astype(np.float32, copy=False)
     exceeding = (residuals >= _MIN_RESIDUAL).astype(np.uint8)
     if not exceeding.any():
-        return []
+        return
     detailed = np.any([plane.compared & plane.has_detail for plane in planes], axis=0)
     merged = cv2.dilate(exceeding, square(_MERGE_DISTANCE)).astype(np.uint8, copy=False)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(merged)
     surroundings = grow(exceeding > 0, 2 * _PADDING + 1)
-    places = []
     for label in range(1, len(boxes)):
         is_here = labels == label
         peak = float(residuals[is_here].max())
@@ -237,11 +241,10 @@ def _exceptional_places(planes: list[_Planes], rule: _Rule) -> list[Box]:
         ):
             x, y, width, height, _ = (float(value) for value in boxes[label])
             inset = _MERGE_DISTANCE // 2
-            places.append((x + inset, y + inset, x + width - inset, y + height - inset))
-    return places
+            yield x + inset, y + inset, x + width - inset, y + height - inset
 
 
-def _exceptional_pixels(first: Bytes, pair: AlignedPair, compared: Mask) -> list[Box]:
+def _exceptional_pixels(first: Bytes, pair: AlignedPair, compared: Mask) -> Iterator[Box]:
     """Places, in pixels of ``pair.second``, that differ where both show one frame: no pixel lies beside its own.
 
     Digits in small print and thin strokes have nothing beyond all neighbouring pixels of another digit. ``first`` is
@@ -251,13 +254,13 @@ def _exceptional_pixels(first: Bytes, pair: AlignedPair, compared: Mask) -> list
     to_frame = scale_between(first, pair.second)
     corners = np.array([[0, width, 0, width], [0, 0, height, height], [1.0, 1.0, 1.0, 1.0]])
     if np.abs((pair.matrix @ np.linalg.inv(to_frame) - np.eye(3))[:2] @ corners).max() > _SAME_FRAME:
-        return []
+        return
     if first.shape != pair.second.shape:
         first = cv2.resize(first, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     first, second = match_sharpness(first, pair.second, pair.blocks)
     first = match_levels(first, second, compared)
     residuals = cv2.absdiff(first, second).astype(np.uint8, copy=False)
-    return _exceptional_places([_Planes(first, second, compared, residuals)], _PIXELS)
+    yield from _exceptional_places([_Planes(first, second, compared, residuals)], _PIXELS)
 
 
 def _merge_overlapping(boxes: list[Box]) -> list[Box]:

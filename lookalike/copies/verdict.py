@@ -63,16 +63,17 @@ class CopyVerdict:
         return replace(self, differs_at=differs_at, extents=extents)
 
 
-def check_copy(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
+def check_copy(first: Fingerprint, second: Fingerprint, *, most_places: int | None = None) -> CopyVerdict:
     """Whether one of two pictures is a made copy of the other, or both of a third; the order does not matter.
 
     Changes that a copy may have: format, size, stretch up to 2.5, brightness, contrast, blur, loss of colour, cropping
     to about a quarter of the area, borders, banners, mirroring, rotation. A copy that shows something else in places
-    is one too, and the verdict says where. A plain or tiny picture is a copy of none.
+    is one too, and the verdict says where. A plain or tiny picture is a copy of none. With ``most_places`` no more
+    places than so many are looked for.
     """
     if _sort_key(second) < _sort_key(first):
-        return _check_sorted(second, first).swapped()
-    return _check_sorted(first, second)
+        return _check_sorted(second, first, most_places).swapped()
+    return _check_sorted(first, second, most_places)
 
 
 def can_be_copies(first: Fingerprint, second: Fingerprint) -> bool:
@@ -82,12 +83,16 @@ def can_be_copies(first: Fingerprint, second: Fingerprint) -> bool:
     return not isinstance(_find_alignment(first, second), CopyVerdict)
 
 
-def _check_sorted(first: Fingerprint, second: Fingerprint) -> CopyVerdict:
+def _check_sorted(first: Fingerprint, second: Fingerprint, most_places: int | None) -> CopyVerdict:
     for fingerprint in (first, second):
         if min(fingerprint.detail.shape) < _MIN_SIDE:
             return CopyVerdict(False, f"a picture of less than {_MIN_SIDE} pixels a side shows too little to tell", 0.0)
     found = _find_alignment(first, second)
-    return found if isinstance(found, CopyVerdict) else _accept(first, second, *found)
+    if isinstance(found, CopyVerdict):
+        return found
+    alignment, agreement = found
+    details = compare_details(first, second, alignment.matrix, most=most_places)
+    return _accept(first, second, alignment, agreement, details)
 
 
 def _find_alignment(first: Fingerprint, second: Fingerprint) -> tuple[Alignment, Agreement] | CopyVerdict:
@@ -116,10 +121,11 @@ def _closeness(agreement: Agreement) -> float:
     return agreement.closely_agreeing - agreement.occluded
 
 
-def _accept(first: Fingerprint, second: Fingerprint, alignment: Alignment, agreement: Agreement) -> CopyVerdict:
+def _accept(
+    first: Fingerprint, second: Fingerprint, alignment: Alignment, agreement: Agreement, details: DetailComparison
+) -> CopyVerdict:
     reason = f"aligned ({alignment.description}), {agreement.agreeing:.0%} of their detail agrees"
     occlusion = f", with {agreement.occluded:.0%} covered" if agreement.occluded >= _COVERED else ""
-    details = compare_details(first, second, alignment.matrix)
     count = len(details.differences)
     places = f"; they differ in {count} {'place' if count == 1 else 'places'}" if count else ""
     return CopyVerdict(

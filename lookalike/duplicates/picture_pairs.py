@@ -200,7 +200,9 @@ class PairJudge:
         first_view, second_view = self.view(first), self.view(second)
         if first_view is None or second_view is None:
             return None
-        return self._verdict(first, second, judge_tier(first_view.identity, second_view.identity, similar=False))
+        # One place that differs is enough: no more is said of two pictures that are no copies to drop.
+        verdict = judge_tier(first_view.identity, second_view.identity, similar=False, most_places=1)
+        return self._verdict(first, second, verdict)
 
     def _verdict(self, first: Subject, second: Subject, verdict: TierVerdict) -> PairVerdict:
         if verdict.tier is Tier.SAME_PIXELS:
