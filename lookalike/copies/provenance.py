@@ -50,6 +50,9 @@ _RECOMPRESSED_RMS = 1.0
 _EMPTY, _FILLED = 0.07, 0.12
 """Power beyond the frequencies of the smaller one, as a share of that in the octave below them, up to which the larger
 one may be enlarged, and from which it is not."""
+_UNSEEN_RMS = 1.0
+"""Root mean square in levels of power beyond those frequencies up to which the larger one may be enlarged: 0.4 to 0.9 of
+enlarged soft photographs, most of it errors of JPEG; 2.5 and more of sharp ones."""
 _PALETTE = 256
 """The most colours of a GIF, or of a PNG with a palette."""
 _MAX_EVEN = 0.8
@@ -109,9 +112,9 @@ def find_doubt(kept: FinestDetail, copy: FinestDetail, *, is_larger_file: bool =
         return "has more colours than the palette of the kept one"
     if kept.size == copy.size:
         return _doubt_of_equal_size(kept, copy, is_larger_file=is_larger_file)
-    if scale < _SMALLER and _power_beyond(kept.middle, scale) < _EMPTY:
+    if scale < _SMALLER and _detail_beyond(kept.middle, scale).is_empty:
         return "the larger one has no finer detail and may have been enlarged"
-    if scale > 1 / _SMALLER and _power_beyond(copy.middle, 1 / scale) > _FILLED:
+    if scale > 1 / _SMALLER and _detail_beyond(copy.middle, 1 / scale).share > _FILLED:
         return "has finer detail than the kept one"
     return None
 
@@ -179,8 +182,21 @@ def _blocks(levels: Levels) -> Levels:
     return blocks.swapaxes(1, 2).reshape(-1, _BLOCK, _BLOCK)
 
 
-def _power_beyond(larger: Pixels, scale: float) -> float:
-    """The power of a picture beyond the frequencies that it has at ``scale``, as a share of the octave below them."""
+@dataclass(frozen=True, slots=True)
+class _DetailBeyond:
+    """Power beyond some frequencies as a ``share`` of that in the octave below them, and ``rms`` in levels."""
+
+    share: float
+    rms: float
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is no detail: much less than there is below, or, in a soft picture, less than anybody sees."""
+        return self.share < _EMPTY or self.rms < _UNSEEN_RMS
+
+
+def _detail_beyond(larger: Pixels, scale: float) -> _DetailBeyond:
+    """What a picture has beyond the frequencies that it has at ``scale``."""
     levels = larger.astype(np.float32)
     height, width = levels.shape
     window = np.hanning(height)[:, None] * np.hanning(width)[None, :]
@@ -188,7 +204,10 @@ def _power_beyond(larger: Pixels, scale: float) -> float:
     # Resizing cuts rows and columns off, not circles; 1 is the finest frequency of the larger one.
     frequency = 2 * np.maximum(np.abs(np.fft.fftfreq(height))[:, None], np.fft.rfftfreq(width)[None, :])
     below = float(power[(frequency > scale / 2) & (frequency <= 0.95 * scale)].sum())
-    return float(power[frequency > 1.02 * scale].sum()) / max(below, 1e-9)
+    beyond = float(power[frequency > 1.02 * scale].sum())
+    # Parseval's theorem; the real transform has half of the frequencies.
+    rms = float(np.sqrt(2 * beyond / (levels.size * (window**2).sum())))
+    return _DetailBeyond(beyond / max(below, 1e-9), rms)
 
 
 def _blockiness(levels: Levels) -> float:

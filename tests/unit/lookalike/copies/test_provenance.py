@@ -120,6 +120,21 @@ def test_an_enlarged_one_does_not_replace_what_it_was_made_of(
     assert doubt == "the larger one has no finer detail and may have been enlarged"
 
 
+@pytest.mark.parametrize("softness", [0.8, 1.5, 3])
+@pytest.mark.parametrize("quality", [95, 75])
+def test_an_enlarged_one_of_a_soft_picture_does_not_replace_it(
+    original: Image.Image, softness: float, quality: int
+) -> None:
+    soft = _saved(original.filter(ImageFilter.GaussianBlur(softness)), quality)
+    large = _saved(soft.convert("RGB").resize((2 * SIZE[0], 2 * SIZE[1]), Image.Resampling.BICUBIC), quality)
+    assert find_doubt(_detail(large), _detail(soft)) == "the larger one has no finer detail and may have been enlarged"
+
+
+def test_a_sharp_picture_replaces_smaller_copies_of_it(original: Image.Image) -> None:
+    for factor in (0.3, 0.5, 0.75):
+        assert find_doubt(_detail(original), _detail(_saved(scaled(original, factor), 85))) is None
+
+
 def test_a_smaller_one_does_not_replace_one_with_finer_detail(original: Image.Image) -> None:
     assert find_doubt(_detail(scaled(original, 0.5)), _detail(original)) == "has finer detail than the kept one"
 
