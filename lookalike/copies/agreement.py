@@ -53,14 +53,16 @@ class Agreement:
     """What two aligned pictures have in common, as shares from 0 to 1.
 
     ``covered`` is the share of either picture that the other shows, ``borders`` that of its frame which is blank and
-    lies beyond the other. ``detail_share`` of the overlap has detail in both; of that detail, ``agreeing``,
-    ``closely_agreeing`` and ``contradicting`` are shares (the rest is undecided). ``occluded`` of the overlap is blank
-    in one only, as under a banner; ``tone_changed`` of the rest is darker or lighter in one. ``colour_cosine`` is that
-    of the colours, None without any; ``windows`` is the number of non-overlapping windows with the area of the detail.
+    lies beyond the other, ``grounds`` the same where a ground of one colour goes on there. ``detail_share`` of the
+    overlap has detail in both; of that detail, ``agreeing``, ``closely_agreeing`` and ``contradicting`` are shares (the
+    rest is undecided). ``occluded`` of the overlap is blank in one only, as under a banner; ``tone_changed`` of the
+    rest is darker or lighter in one. ``colour_cosine`` is that of the colours, None without any; ``windows`` is the
+    number of non-overlapping windows with the area of the detail.
     """
 
     covered: tuple[float, float]
     borders: tuple[float, float]
+    grounds: tuple[float, float]
     detail_share: float
     agreeing: float
     closely_agreeing: float
@@ -77,7 +79,12 @@ def measure_agreement(first: Fingerprint, second: Fingerprint, matrix: Matrix) -
         agreement = _measure_finer(second, first, np.linalg.inv(matrix))
         if agreement is None:
             return None
-        return replace(agreement, covered=agreement.covered[::-1], borders=agreement.borders[::-1])
+        return replace(
+            agreement,
+            covered=agreement.covered[::-1],
+            borders=agreement.borders[::-1],
+            grounds=agreement.grounds[::-1],
+        )
     return _measure_finer(first, second, matrix)
 
 
@@ -101,12 +108,12 @@ def _measure_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix) -> A
     is_agreeing = has_detail & (correlation >= _AGREEING_CORRELATION)
     count = max(1, int(has_detail.sum()))
     first_empty, second_empty = _empty_mask(first.grey), _empty_mask(second.grey)
+    first_beyond = _empty_beyond(first.grey, first_empty, reached_by_second)
+    second_beyond = _empty_beyond(second.grey, second_empty, reached_mask)
     return Agreement(
         covered=(_reached_share(first_empty, reached_by_second), _reached_share(second_empty, reached_mask)),
-        borders=(
-            _border_share(first.grey, first_empty, reached_by_second),
-            _border_share(second.grey, second_empty, reached_mask),
-        ),
+        borders=(first_beyond.border, second_beyond.border),
+        grounds=(first_beyond.ground, second_beyond.ground),
         detail_share=float(has_detail.sum() / max(1, visible.sum())),
         agreeing=float(is_agreeing.sum() / count),
         closely_agreeing=float((has_detail & (correlation >= _CLOSE_CORRELATION)).sum() / count),
@@ -139,22 +146,34 @@ def _reached_share(empty: Mask, reached_mask: Bytes) -> float:
     return float(reached_mask[counted_pixels].mean())
 
 
-def _border_share(grey: Bytes, empty: Mask, reached_mask: Bytes) -> float:
-    """The share of a picture's frame that is a border: ``empty``, and not covered by the other.
+@dataclass(frozen=True, slots=True)
+class _EmptyBeyond:
+    """Shares of a picture's frame that are blank and lie beyond the other: a border, or a ground that goes on."""
+
+    border: float = 0.0
+    ground: float = 0.0
+
+
+def _empty_beyond(grey: Bytes, empty: Mask, reached_mask: Bytes) -> _EmptyBeyond:
+    """What of a picture's frame is ``empty``, and not covered by the other.
 
     A blank ground that goes on inside what both show, as around a cut-out product, is no border.
     """
     beyond = reached_mask == 0
     border = empty & beyond
     if not border.any():
-        return 0.0
+        return _EmptyBeyond()
     rim = (cv2.dilate(beyond.astype(np.uint8), square(_RIM)) > 0) & ~beyond
     weights = border.astype(np.float32)
     nearby = cv2.boxFilter(weights, -1, (_BESIDE, _BESIDE))
     levels = cv2.boxFilter(weights * grey, -1, (_BESIDE, _BESIDE)) / np.maximum(nearby, 1e-6)
     rim &= nearby > 0
     goes_on = np.abs(grey[rim] - levels[rim]) <= _GROUND_TOLERANCE
-    return 0.0 if goes_on.size and goes_on.mean() > _MAX_GROUND_SHARE else float(border.mean())
+    share = float(border.mean())
+    if not (goes_on.size and goes_on.mean() > _MAX_GROUND_SHARE):
+        return _EmptyBeyond(border=share)
+    is_of_one_colour = np.ptp(np.percentile(grey[border], (2, 98))) <= _BLANK_TOLERANCE
+    return _EmptyBeyond(ground=share if is_of_one_colour else 0.0)  # nobody frames a picture with its own shadows
 
 
 def _blur(grey: Bytes) -> Plane:

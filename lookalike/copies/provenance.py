@@ -47,12 +47,16 @@ _BLOCKY = 0.2
 _MIDDLE_GREY = 128
 _RECOMPRESSED_RMS = 1.0
 """Root mean square in levels up to which a picture is what a JPEG was made of: its errors are those of whole levels."""
-_EMPTY, _FILLED = 0.07, 0.12
+_EMPTY = 0.07
 """Power beyond the frequencies of the smaller one, as a share of that in the octave below them, up to which the larger
-one may be enlarged, and from which it is not."""
-_UNSEEN_RMS = 1.0
-"""Root mean square in levels of power beyond those frequencies up to which the larger one may be enlarged: 0.4 to 0.9 of
-enlarged soft photographs, most of it errors of JPEG; 2.5 and more of sharp ones."""
+one may be enlarged."""
+_UNSEEN_RMS = 1.25
+"""Root mean square in levels of power beyond those frequencies up to which the larger one may be enlarged: 0.4 to 1.2
+of enlarged soft photographs, most of it errors of JPEG; 2.5 and more of sharp ones."""
+_ENLARGED_RMS = 2.0
+"""Root mean square in levels of the difference to the enlarged smaller one up to which the larger one shows no more:
+0.5 to 2.0 of enlarged photographs; 1.8 and more of those that a JPEG of half or three quarters of the size was made of,
+and less only of soft ones, where nobody sees it."""
 _PALETTE = 256
 """The most colours of a GIF, or of a PNG with a palette."""
 _MAX_EVEN = 0.8
@@ -86,7 +90,7 @@ class FinestDetail:
 def read_finest_detail(pixels: Pixels, quantisation: Levels | None = None) -> FinestDetail:
     """What ``find_doubt`` compares, of an (h, w, 3) uint8 picture; ``quantisation`` are the (8, 8) steps of a JPEG."""
     height, width = pixels.shape[:2]
-    top, left = (max(0, side - _SIDE) // 2 // _BLOCK * _BLOCK for side in (height, width))
+    top, left = _corner_of_middle((height, width))
     middle = np.ascontiguousarray(pixels[top : top + _SIDE, left : left + _SIDE])
     thumbnail = cv2.resize(pixels, (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
     return FinestDetail(
@@ -114,7 +118,7 @@ def find_doubt(kept: FinestDetail, copy: FinestDetail, *, is_larger_file: bool =
         return _doubt_of_equal_size(kept, copy, is_larger_file=is_larger_file)
     if scale < _SMALLER and _detail_beyond(kept.middle, scale).is_empty:
         return "the larger one has no finer detail and may have been enlarged"
-    if scale > 1 / _SMALLER and _detail_beyond(copy.middle, 1 / scale).share > _FILLED:
+    if scale > 1 / _SMALLER and not _is_enlargement(copy, kept):
         return "has finer detail than the kept one"
     return None
 
@@ -180,6 +184,35 @@ def _blocks(levels: Levels) -> Levels:
     height, width = (side // _BLOCK for side in levels.shape)
     blocks = levels[: height * _BLOCK, : width * _BLOCK].reshape(height, _BLOCK, width, _BLOCK)
     return blocks.swapaxes(1, 2).reshape(-1, _BLOCK, _BLOCK)
+
+
+def _corner_of_middle(size: tuple[int, int]) -> tuple[int, int]:
+    """The upper and left edge of ``FinestDetail.middle`` in a picture of this height and width."""
+    top, left = (max(0, side - _SIDE) // 2 // _BLOCK * _BLOCK for side in size)
+    return top, left
+
+
+def _is_enlargement(larger: FinestDetail, smaller: FinestDetail) -> bool:
+    """Whether a picture shows no more than the smaller one does when it is enlarged."""
+    scales = [small / large for small, large in zip(smaller.size, larger.size, strict=True)]
+    # From the centre of a pixel of the larger middle to one of the smaller.
+    edges = zip(_corner_of_middle(larger.size), _corner_of_middle(smaller.size), scales, strict=True)
+    shifts = [(large_edge + 0.5) * scale - 0.5 - small_edge for large_edge, small_edge, scale in edges]
+    matrix = np.array([[scales[1], 0, shifts[1]], [0, scales[0], shifts[0]]])
+    enlarged = cv2.warpAffine(
+        smaller.middle.astype(np.float32),
+        matrix,
+        larger.middle.shape[::-1],
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    inside = slice(_BLOCK, -_BLOCK)
+    difference = _without_tones(enlarged - larger.middle)[inside, inside].ravel()
+    # Other kernels of interpolation, and some sharpening, add multiples of the detail itself.
+    blurred = [enlarged - cv2.GaussianBlur(enlarged, (0, 0), sigma) for sigma in (_DETAIL_SIGMA, 2 * _DETAIL_SIGMA)]
+    kernels = np.stack([levels[inside, inside].ravel() for levels in blurred], axis=1)
+    factors = np.linalg.lstsq(kernels, difference, rcond=None)[0]
+    return float((difference - kernels @ factors).std()) <= _ENLARGED_RMS
 
 
 @dataclass(frozen=True, slots=True)

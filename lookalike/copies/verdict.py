@@ -31,11 +31,13 @@ _COVERED = 0.02
 class Extent:
     """What one of two copies shows: the share that the other shows too, and that of its frame which was added.
 
-    ``covered`` is 1 where nothing was cut from the other; ``added`` is a border or banner that the other does not have.
+    ``covered`` is 1 where nothing was cut from the other; ``added`` is a border or banner that the other does not have,
+    and ``ground`` the share of its frame in which only a ground of one colour goes on that both have.
     """
 
     covered: float
     added: float
+    ground: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,8 @@ def _find_objection(agreement: Agreement) -> str | None:
 
 
 def _extent(agreement: Agreement, details: DetailComparison, which: int) -> Extent:
-    return Extent(agreement.covered[which], min(1.0, agreement.borders[which] + details.banners[which]))
+    added = min(1.0, agreement.borders[which] + details.banners[which])
+    return Extent(agreement.covered[which], added, agreement.grounds[which])
 
 
 def _sort_key(fingerprint: Fingerprint) -> tuple[tuple[int, ...], bytes, bytes]:

@@ -25,6 +25,8 @@ _MORE = 0.03
 """Share of a picture from which what it shows beyond another one counts."""
 _ADDED = 0.02
 """Share of a picture from which a border, banner or caption counts."""
+_SAME_SCALE = 0.1
+"""By how much the pixels of what two pictures both show may differ for a frame to be all that was added or cut away."""
 _FINER = 1.5
 """How many times the pixels of what both show make a picture the finer one."""
 _COARSER, _GREYER = 0.7, 0.5
@@ -172,6 +174,10 @@ def _why_not_dropped(verdict: PairVerdict, kept: KeepCandidate, candidate: KeepC
             keep_part.covered < _MIN_CROP,
             f"a detail, or part of a collage: shows {keep_part.covered:.0%} of the kept one",
         ),
+        (
+            _differs_by_ground(verdict, kept, candidate),
+            "look at both: one has more of the same ground around it, which was added or cut away",
+        ),
         (finer > _FINER, f"shows what is in both with {finer:.1f} times the pixels"),
         (kept.colourfulness < COLOUR_SHARE * candidate.colourfulness, "has more colour than the kept one"),
         (is_less_compressed, "is less compressed than the kept one"),
@@ -183,6 +189,13 @@ def _why_not_dropped(verdict: PairVerdict, kept: KeepCandidate, candidate: KeepC
     reason = next((reason for holds, reason in reasons if holds), None)
     change = None if verdict.likeness is None else verdict.likeness.change()
     return reason or (None if change is None else f"look at both: {change}; {verdict.why}")
+
+
+def _differs_by_ground(verdict: PairVerdict, kept: KeepCandidate, candidate: KeepCandidate) -> bool:
+    """Whether one of two pictures of one scale has only more ground around it."""
+    keep_part, part = verdict.parts
+    shown_pixels = candidate.subject.pixels * (1 - part.ground) / (kept.subject.pixels * (1 - keep_part.ground))
+    return max(part.ground, keep_part.ground) > _ADDED and abs(shown_pixels - 1) <= _SAME_SCALE
 
 
 def _advantage(verdict: PairVerdict) -> tuple[float, float]:

@@ -34,10 +34,12 @@ BURST_SECONDS = 10.0
 @dataclass(frozen=True, slots=True)
 class ShownPart:
     """How a picture lies in another: ``covered`` is the share of what it shows, 0 to 1, that the other shows as well,
-    ``added`` the share of its frame that is a border, banner or caption which the other does not have."""
+    ``added`` the share of its frame that is a border, banner or caption which the other does not have, ``ground`` that
+    in which only a ground of one colour goes on that both have."""
 
     covered: float
     added: float
+    ground: float = 0.0
 
     @property
     def more(self) -> float:
@@ -240,7 +242,7 @@ def _pixel_verdict(verdict: TierVerdict, strips: tuple[float, float]) -> PairVer
     elif verdict.keep_both is not None:
         relation = Relation.LOOK
     first_part, second_part = (
-        ShownPart(min(1.0, extent.covered + strip), max(extent.added, min(strip, 1.0 - extent.covered)))
+        ShownPart(min(1.0, extent.covered + strip), max(extent.added, min(strip, 1.0 - extent.covered)), extent.ground)
         for extent, strip in zip(copy_verdict.extents, strips, strict=True)
     )
     parts = (first_part, second_part)

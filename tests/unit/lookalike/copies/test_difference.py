@@ -235,6 +235,8 @@ def test_the_ground_of_a_product_is_no_border_that_was_added_to_its_crop(photo: 
     verdict = compare(product, product[60:440, 70:430])
     assert verdict.extents is not None
     assert [extent.added for extent in verdict.extents] == [0.0, 0.0]
+    assert 0.3 < verdict.extents[0].ground < 0.5
+    assert verdict.extents[1].ground == 0.0
 
 
 def test_what_was_cut_off_shows_in_the_extents(photo: RGB) -> None:

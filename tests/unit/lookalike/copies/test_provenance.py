@@ -131,12 +131,33 @@ def test_an_enlarged_one_of_a_soft_picture_does_not_replace_it(
 
 
 def test_a_sharp_picture_replaces_smaller_copies_of_it(original: Image.Image) -> None:
-    for factor in (0.3, 0.5, 0.75):
+    for factor in (0.3, 0.5):
         assert find_doubt(_detail(original), _detail(_saved(scaled(original, factor), 85))) is None
 
 
 def test_a_smaller_one_does_not_replace_one_with_finer_detail(original: Image.Image) -> None:
     assert find_doubt(_detail(scaled(original, 0.5)), _detail(original)) == "has finer detail than the kept one"
+
+
+@pytest.mark.parametrize("softness", [0, 0.8])
+@pytest.mark.parametrize("factor", [0.5, 0.75])
+def test_a_smaller_one_does_not_replace_even_a_soft_one_that_it_was_made_of(
+    original: Image.Image, softness: float, factor: float
+) -> None:
+    soft = _saved(original.filter(ImageFilter.GaussianBlur(softness)), 95)
+    smaller = _saved(scaled(soft.convert("RGB"), factor), 65)
+    assert find_doubt(_detail(smaller), _detail(soft)) == "has finer detail than the kept one"
+
+
+@pytest.mark.parametrize("softness", [0.8, 1.2, 2])
+@pytest.mark.parametrize("factor", [1.5, 2])
+def test_a_picture_replaces_an_enlarged_one_that_shows_no_more(
+    original: Image.Image, softness: float, factor: float
+) -> None:
+    soft = _saved(original.filter(ImageFilter.GaussianBlur(softness)), 93)
+    size = (round(SIZE[0] * factor), round(SIZE[1] * factor))
+    enlarged = _saved(soft.convert("RGB").resize(size, Image.Resampling.BICUBIC), 92)
+    assert find_doubt(_detail(soft), _detail(enlarged)) is None
 
 
 def test_a_larger_file_of_the_same_detail_may_have_been_saved_again(original: Image.Image) -> None:

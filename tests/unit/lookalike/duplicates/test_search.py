@@ -32,6 +32,10 @@ def _copies(report: DuplicateReport) -> list[tuple[str, set[str]]]:
     ]
 
 
+def _read(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
 def _dropped(report: DuplicateReport) -> set[str]:
     return {member.subject.key for group in report.groups for member in group.dropped}
 
@@ -40,7 +44,7 @@ def test_the_picture_that_the_others_were_made_of_is_kept(tmp_path: Path) -> Non
     versions = {
         "original.jpg": jpeg(SCENE, 92),
         "bordered.jpg": jpeg(bordered(SCENE), 95),
-        "upscaled.jpg": jpeg(scaled(SCENE, 2), 95),
+        "upscaled.jpg": jpeg(scaled(_read(jpeg(SCENE, 92)), 2), 95),
         "half.jpg": jpeg(scaled(SCENE, 0.5)),
         "blurred.png": png(blurred(SCENE)),
         "crop.jpg": jpeg(cropped(SCENE)),
@@ -56,6 +60,18 @@ def test_the_picture_that_the_others_were_made_of_is_kept(tmp_path: Path) -> Non
     assert "of the kept one" in reasons["crop.jpg"]
     assert "in other colours" in reasons["grey.jpg"]
     assert reasons["original.jpg"]
+
+
+@pytest.mark.parametrize("change", [lambda image: ImageOps.expand(image, 24, "white"), cropped])
+def test_of_two_with_more_or_less_of_the_same_ground_neither_may_go(
+    tmp_path: Path, change: Callable[[Image.Image], Image.Image]
+) -> None:
+    product = ImageOps.expand(SCENE, 60, "white")
+    files = {"product.jpg": jpeg(product, 95), "framed.jpg": jpeg(change(product), 92)}
+    report = search_folder(write_files(tmp_path / "f", files))
+    assert _dropped(report) == set()
+    reasons = {member.reason for group in report.groups for member in group.members if member.action is Action.NONE}
+    assert any("ground around it" in reason for reason in reasons)
 
 
 def test_turned_and_mirrored_copies_are_found_without_an_encoder(tmp_path: Path) -> None:
@@ -371,7 +387,7 @@ def test_pictures_decided_to_be_no_duplicates_never_come_back(tmp_path: Path) ->
 
 
 def test_only_what_the_reference_has_too_is_reported_and_nothing_of_it_dropped(tmp_path: Path) -> None:
-    own = {"a.jpg": jpeg(scaled(SCENE, 2), 95), "b.jpg": jpeg(draw_scene(2)), "c.jpg": jpeg(draw_scene(3))}
+    own = {"a.jpg": jpeg(scaled(_read(jpeg(SCENE)), 2), 95), "b.jpg": jpeg(draw_scene(2)), "c.jpg": jpeg(draw_scene(3))}
     folder = write_files(tmp_path / "f", own | {"c-again.jpg": jpeg(draw_scene(3), 50)})
     archive = write_files(tmp_path / "archive", {"x.jpg": jpeg(SCENE), "y.jpg": jpeg(draw_scene(2), 95)})
     report = search_folder(folder, references=archive)
