@@ -78,10 +78,10 @@ ByOption = Annotated[
         "empty, tiny or of an odd shape.",
     ),
 ]
-NeighboursOption = Annotated[
+NearestOption = Annotated[
     int,
     typer.Option(
-        "--neighbours",
+        "--nearest",
         min=1,
         max=MAX_NEIGHBOURS,
         help="By density: the distance from the so manieth nearest neighbour counts. So many strangers that are alike "
@@ -169,7 +169,7 @@ def outliers(
     collection: CollectionOption,
     where: ExaminedOption = None,
     by: ByOption = OutlierKind.DENSITY,
-    neighbours: NeighboursOption = DEFAULT_NEIGHBOURS,
+    nearest: NearestOption = DEFAULT_NEIGHBOURS,
     top: TopOption = 20,
     csv: CsvOption = None,
     workers: WorkersOption = DEFAULT_WORKERS,
@@ -183,7 +183,7 @@ def outliers(
         subset = open_collection.subset(where)
         with StagedProgress(session.reporter, collection) as progress:
             if by is OutlierKind.DENSITY:
-                report = find_outliers(subset, top=top, neighbours=neighbours, progress=progress.report)
+                report = find_outliers(subset, top=top, neighbours=nearest, progress=progress.report)
                 _answer_outliers(session, open_collection, report, csv)
                 return
             with session.source(collection) as source:
