@@ -87,7 +87,7 @@ def cross_validate(vectors: Floats, numbers: Numbers) -> Floats:
     return np.asarray(cross_val_predict(model, vectors, numbers, cv=parts, method="predict_proba"))
 
 
-def measure(collection: Collection) -> dict[str, object]:
+def measure(collection: Collection) -> dict[str, float]:
     """The figures of one set."""
     subset = ItemSubset.of(collection.searcher, None)
     labels = ItemLabels.read(subset, "label", from_folders=False)
