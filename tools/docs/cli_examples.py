@@ -118,6 +118,24 @@ EXAMPLES = (
         related=("compare",),
     ),
     Example(
+        "cluster",
+        "See what a collection is made of.",
+        "cluster --collection shop --count 4 --name-by category",
+        related=("outliers", "insights.md"),
+    ),
+    Example(
+        "outliers",
+        "Find what looks like nothing else.",
+        "outliers --collection shop --top 3",
+        related=("cluster", "mislabelled", "insights.md"),
+    ),
+    Example(
+        "mislabelled",
+        "Find wrong labels.",
+        "mislabelled --collection shop --label category",
+        related=("outliers", "evaluate", "insights.md"),
+    ),
+    Example(
         "evaluate",
         "Measure how good the answers are on your pictures.",
         "evaluate shop/manifest.csv --label product_id --encoder bundled-int8 --encoder bundled-resnet18",
