@@ -84,7 +84,7 @@ NearestOption = Annotated[
         "--nearest",
         min=1,
         max=MAX_NEIGHBOURS,
-        help="By density: the distance from the so manieth nearest neighbour counts. So many strangers that are alike "
+        help="By density: the number, from 1, of the neighbour whose distance counts. So many strangers that are alike "
         "hide each other.",
     ),
 ]
@@ -197,8 +197,8 @@ def _answer_outliers(session: Session, collection: Collection, report: OutlierRe
         rows.write_csv(csv, rows.OUTLIER_COLUMNS, rows.outlier_rows(report, collection.path))
     name = collection.manifest.collection
     session.reporter.say(
-        f"{name}: the {len(report.outliers)} of {report.count} items that are furthest from their {report.neighbours}. "
-        f"nearest; the median is {report.median}"
+        f"{name}: the {len(report.outliers)} of {report.count} items that are furthest from neighbour number "
+        f"{report.neighbours}; the median is {report.median}"
     )
     numbers = {"items": report.count, "neighbours": report.neighbours, "median": report.median}
     summary = {"collection": name, "by": OutlierKind.DENSITY, **numbers, "outliers": len(report.outliers)}

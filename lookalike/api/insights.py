@@ -94,7 +94,7 @@ class ExaminedCollection(SearchableCollection):
         neighbours: int = DEFAULT_NEIGHBOURS,
         progress: ProgressCallback = ignore_progress,
     ) -> OutlierReport:
-        """The ``top`` items that are furthest from others, by the distance from the so manieth nearest neighbour.
+        """The ``top`` items that are furthest from others, by the distance from their nearest neighbour of this number.
 
         Raises FilterInvalidError.
         """

@@ -185,7 +185,7 @@ class OutliersOptions(Form):
         default=None,
         ge=1,
         le=100,
-        description="By density: the distance from the so manieth nearest neighbour counts. Without it: 15.",
+        description="By density: the number, from 1, of the neighbour whose distance counts. Without it: 15.",
     )
     top: Top = 1000
 

@@ -120,19 +120,20 @@ EXAMPLES = (
     Example(
         "cluster",
         "See what a collection is made of.",
-        "cluster --collection shop --count 4 --name-by category",
+        "cluster --collection shop --name-by category",
+        lines=6,
         related=("outliers", "insights.md"),
     ),
     Example(
         "outliers",
         "Find what looks like nothing else.",
-        "outliers --collection shop --top 3",
+        "outliers --collection shop --nearest 3 --top 3",
         related=("cluster", "mislabelled", "insights.md"),
     ),
     Example(
         "mislabelled",
         "Find wrong labels.",
-        "mislabelled --collection shop --label category",
+        "mislabelled --collection shop --label category --margin 0.1",
         related=("outliers", "evaluate", "insights.md"),
     ),
     Example(
