@@ -221,3 +221,11 @@ def test_measures_are_those_of_the_formulas() -> None:
     white[10:20] = (90, 90, 90)
     assert measure_quality(white).burnt == pytest.approx(0.5, abs=0.06)
     assert measure_quality(np.full((5, 5, 3), 255, np.uint8)) == PictureQuality(0.0, 255.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (2, 3), (3, 500), (5000, 4)])
+def test_pictures_of_any_size_have_measures(size: tuple[int, int]) -> None:
+    quality = measure_quality(np.random.default_rng(1).integers(0, 256, (*size, 3)).astype(np.uint8))
+    assert 0 <= quality.blur <= 1
+    assert 0 <= quality.burnt <= 1
+    assert 0 <= quality.lightest <= 255
