@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lookalike import Collection
-from lookalike.catalogue.records import ItemDraft, MetadataValue, NewItem
+from lookalike.catalogue.records import ItemDraft, NewItem
 from tests.helpers.shop_collection import SPEC, Shop
 
 
@@ -23,11 +24,11 @@ def directions(counts: Sequence[int], *, spread: float = 0.15, seed: int = 1) ->
 def drawn_collection(
     shop: Shop,
     vectors: np.ndarray,
-    metadata: Sequence[Mapping[str, MetadataValue]] | None = None,
+    metadata: Sequence[Any] | None = None,
     *,
     keys: Sequence[str] | None = None,
 ) -> Collection:
-    """Items "000", "001" ... with these vectors, published and open; closing it is left to the shop."""
+    """Items "000", "001" ... with these vectors and metadata (a mapping each), published and open; closing it is left to the shop."""
     keys = [f"{number:03d}" for number in range(len(vectors))] if keys is None else keys
     with shop.run() as builder:
         builder.store(

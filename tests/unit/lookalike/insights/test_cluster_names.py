@@ -16,7 +16,8 @@ def test_a_value_counts_by_its_share_times_the_logarithm_of_its_lift() -> None:
     for values in (["red"], ["red"], ["blue"], ["blue"], [], []):
         counts.add(1, values)
     (first, *others) = counts.telling_values(0)
-    assert (first.value, first.share, first.lift) == ("mug", 3 / 4, pytest.approx((3 / 4) / (3 / 10)))
+    assert (first.value, first.share) == ("mug", 3 / 4)
+    assert first.lift == pytest.approx((3 / 4) / (3 / 10))
     assert first.score == pytest.approx(3 / 4 * math.log(2.5))
     assert others == [], "red and blue are rarer here than elsewhere"
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from lookalike import Collection
-from lookalike.catalogue.records import ItemDraft, NewItem
+from lookalike.catalogue.records import ItemDraft, NewItem, SourceRecord
 from lookalike.duplicates.quality import PictureQuality, measure_quality
-from lookalike.errors import EntryMissingError, FilterInvalidError
+from lookalike.errors import EntryMissingError, FilterInvalidError, SourceNotFoundError
 from lookalike.images import encode_png
 from lookalike.insights.picture_faults import (
     FaultKind,
@@ -76,8 +76,8 @@ def fill(shop: Shop, pictures: dict[str, np.ndarray]) -> tuple[Collection, Files
             [
                 NewItem(
                     ItemDraft(
-                        key, key, hashlib.sha256(data).hexdigest(), len(data), *pictures[key].shape[1::-1], "PNG",
-                        metadata={"name": key},
+                        key, key, hashlib.sha256(data).hexdigest(), len(data), pictures[key].shape[1],
+                        pictures[key].shape[0], "PNG", metadata={"name": key},
                     ),
                     vector,
                 )
@@ -139,12 +139,21 @@ def test_a_filter_and_a_limit_count(shop: Shop) -> None:
         find(collection, files, top=0)
 
 
-def test_the_python_api_reads_the_source_of_the_collection(tmp_path: Path) -> None:
-    with Collection.create(tmp_path, "shop", encoder="bundled-resnet18") as collection:
-        for key in ("good", "dark"):
-            collection.upsert(f"{key}.png", encode_png(PICTURES[key]))
-        report = collection.faulty_pictures()
-    assert [picture.item.key for picture in report.pictures] == ["dark.png"]
+def test_the_python_api_reads_the_source_of_the_collection(shop: Shop, tmp_path: Path) -> None:
+    _, files = fill(shop, PICTURES)
+    for key, data in files.files.items():
+        (tmp_path / key).write_bytes(data)
+    stored = shop.catalogue.collection("shop")
+    limits = replace(stored.settings, max_bytes=1_000_000, max_pixels=1_000_000)
+    record = replace(stored, source=SourceRecord("folder", str(tmp_path)), settings=limits)
+    collection = Collection(shop.searcher(), record, shop.layout, encoders_dir=tmp_path, limits=None)
+    report = collection.faulty_pictures(1, where="name in (dark, good)", threads=1)
+    (picture,) = report.pictures
+    assert (picture.item.key, collection.path(picture.item), report.checked) == ("dark", str(tmp_path / "dark"), 2)
+    gone = replace(record, source=SourceRecord("folder", str(tmp_path / "gone")))
+    collection = Collection(shop.searcher(), gone, shop.layout, encoders_dir=tmp_path, limits=None)
+    with pytest.raises(SourceNotFoundError):
+        collection.faulty_pictures()
 
 
 def test_an_empty_collection_has_no_faults(shop: Shop) -> None:
@@ -189,7 +198,7 @@ def test_an_empty_picture_is_not_called_blurred_or_dark_too() -> None:
 
 
 def _overexposed(pixels: np.ndarray) -> np.ndarray:
-    return np.clip(pixels.astype(int) * 3, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(pixels.astype(int) * 3, 0, 255), np.uint8)
 
 
 @pytest.mark.parametrize(
