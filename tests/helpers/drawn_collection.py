@@ -28,7 +28,7 @@ def drawn_collection(
     *,
     keys: Sequence[str] | None = None,
 ) -> Collection:
-    """Items "000", "001" ... with these vectors and metadata (a mapping each), published and open; closing it is left to the shop."""
+    """Items "000", "001" ... with these vectors and metadata, published and open; the shop closes it."""
     keys = [f"{number:03d}" for number in range(len(vectors))] if keys is None else keys
     with shop.run() as builder:
         builder.store(
