@@ -123,8 +123,9 @@ def measure_quality_faults(datasets: list[Path]) -> dict[str, object]:
     """How many of a hundred versions of each degree are found, and how many of all untouched pictures by fault."""
     found: defaultdict[str, int] = defaultdict(int)
     untouched: defaultdict[str, int] = defaultdict(int)
-    random, count = np.random.default_rng(0), 0
+    count = 0
     for dataset in datasets:
+        random = np.random.default_rng(0)
         lines = (dataset / "labels.csv").read_text(encoding="utf-8").splitlines()[1:]
         paths = [dataset / line.rpartition(",")[0].strip('"') for line in lines]
         chosen = set(random.choice(len(paths), FAULTY // len(datasets), replace=False).tolist())

@@ -44,7 +44,7 @@ def measure_quality(pixels: Pixels) -> PictureQuality:
     """The measures of an upright (h, w, 3) uint8 picture of any size."""
     height, width = pixels.shape[:2]
     scale = min(1.0, _SIDE / max(height, width))
-    small = resize(np.ascontiguousarray(pixels), max(1, round(height * scale)), max(1, round(width * scale)))
+    small = resize(np.ascontiguousarray(pixels), max(1, round(width * scale)), max(1, round(height * scale)))
     tiny = resize(small, _SMALL_SIDE, _SMALL_SIDE)
     grey = small.astype(np.float32) @ _LUMA
     return PictureQuality(

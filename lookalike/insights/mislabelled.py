@@ -8,13 +8,12 @@ over the items that are labelled j, and scores count in parts of it:
     margin of item i with the label y  =  t̄ · (max over j ≠ y of s_ij / t_j  -  s_iy / t_y)
 
 with s_ij the leave-one-out score, t_j the threshold, at least 0.2, and t̄ the mean of all t_j. An item is suspect from a
-margin of 0.35 on. Penalty and temperature are fitted to the labels that are there; rule and margin were chosen by
-measurement (``benchmarks/mislabelled.py``).
+margin of 0.35 on. The penalty is fitted to the labels that are there; rule and margin were chosen by measurement
+(``benchmarks/mislabelled.py``).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -36,9 +35,8 @@ MIN_ITEMS = 3
 MAX_LABELS = 10_000
 _MIN_THRESHOLD = 0.2
 _PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0)
-_TEMPERATURES = np.geomspace(1.0, 100.0, 41)
 _MAX_FITTED = 20_000
-"""The most items that penalty and temperature are fitted to; the classifier itself is fitted to all."""
+"""The most items that the penalty is fitted to; the classifier itself is fitted to all."""
 _MAX_SCORES = 1 << 22
 """Scores that are in memory at a time."""
 NEIGHBOURS = 5
@@ -48,8 +46,9 @@ NEIGHBOURS = 5
 class SuspectLabel:
     """An item, its ``label``, and the one that suits it better.
 
-    ``margin`` is by how much, see the module; ``confidence`` in [0, 1] is how much of the two labels' probability is
-    the suggested one's. ``neighbour_labels`` are those of its nearest labelled neighbours, the nearest first.
+    ``margin`` is by how much, see the module. Scores estimate probabilities, so if one of the two labels is right, the
+    suggested one is with the ``confidence`` (1 + margin) / 2, at most 1. ``neighbour_labels`` are those of its nearest
+    labelled neighbours, the nearest first.
     """
 
     item: ItemRecord
@@ -107,7 +106,7 @@ def find_mislabelled(
             labels.names[int(labels.numbers[place])],
             judge.names[int(best[row])],
             round(float(margins[row]), 4),
-            round(1 / (1 + math.exp(-judge.temperature * float(margins[row]))), 4),
+            round(min(1.0, (1 + float(margins[row])) / 2), 4),
             near,
         )
         for item, place, row, near in zip(
@@ -133,7 +132,6 @@ class _LabelJudge:
     names: tuple[str, ...]
     classifier: RidgeClassifier
     penalty: float
-    temperature: float
     thresholds: Floats
 
     @classmethod
@@ -160,8 +158,7 @@ class _LabelJudge:
         for rows, vectors in _blocks(subset, places, len(names)):
             np.add.at(thresholds, own_labels[rows], classifier.own_scores(vectors, own_labels[rows], penalty))
         thresholds = np.maximum(thresholds / moments.counts, _MIN_THRESHOLD)
-        judge = cls(subset, places, own_labels, names, classifier, penalty, 1.0, thresholds)
-        return cls(subset, places, own_labels, names, classifier, penalty, judge.fit_temperature(sample), thresholds)
+        return cls(subset, places, own_labels, names, classifier, penalty, thresholds)
 
     def relative_scores(self, rows: Places, vectors: Vectors) -> Floats:
         """The scores (m, C) in parts of the labels' thresholds, times their mean."""
@@ -182,18 +179,6 @@ class _LabelJudge:
             margins[rows] = scores[lines, best[rows]] - own
             advance(len(vectors))
         return margins, best
-
-    def fit_temperature(self, sample: Places) -> float:
-        """The factor whose softmax of the relative scores makes the labels that are there likeliest."""
-        losses = np.zeros(len(_TEMPERATURES))
-        for part, vectors in _blocks(self.subset, self.places[sample], len(self.names)):
-            rows = sample[part]
-            scores = self.relative_scores(rows, vectors)
-            scores -= scores.max(axis=1, keepdims=True)
-            own = scores[np.arange(len(rows)), self.labels[rows]]
-            for number, factor in enumerate(_TEMPERATURES.tolist()):
-                losses[number] += float((np.log(np.exp(factor * scores).sum(axis=1)) - factor * own).sum())
-        return float(_TEMPERATURES[int(losses.argmin())])
 
 
 def _choose_penalty(classifier: RidgeClassifier, subset: ItemSubset, places: Places, labels: Labels) -> float:

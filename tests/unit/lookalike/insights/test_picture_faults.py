@@ -238,3 +238,20 @@ def test_pictures_of_any_size_have_measures(size: tuple[int, int]) -> None:
     assert 0 <= quality.blur <= 1
     assert 0 <= quality.burnt <= 1
     assert 0 <= quality.lightest <= 255
+
+
+def blur_by_formula(grey: np.ndarray) -> float:
+    """Crete's measure along the columns, pixel by pixel."""
+    height = len(grey)
+    mirrored = [*range(3, -1, -1), *range(height), *range(height - 1, height - 5, -1)]
+    blurred = np.array([grey[mirrored[row : row + 9]].mean(axis=0) for row in range(height)])
+    before, after = np.abs(np.diff(grey, axis=0)), np.abs(np.diff(blurred, axis=0))
+    return float(1 - np.maximum(0, before - after).sum() / before.sum())
+
+
+@pytest.mark.parametrize("size", [(200, 90), (90, 200), (64, 64)])
+def test_blur_is_that_of_the_worse_axis_and_no_shape_is_distorted(size: tuple[int, int]) -> None:
+    pixels = blurred(textured(7, size), 3)
+    grey = pixels.astype(np.float64) @ [0.299, 0.587, 0.114]
+    expected = max(blur_by_formula(grey), blur_by_formula(grey.T))
+    assert measure_quality(pixels).blur == pytest.approx(expected, abs=0.002)
