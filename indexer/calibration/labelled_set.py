@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.calibration.pairs import Rows
-from indexer.datasets.labels import examples
 from lookalike.encoder.base import Vectors
 from lookalike.errors import LabelsMissingError, PairsInsufficientError
 from lookalike.sources.base import printable
+from lookalike.sources.labels import examples
 
 IDENTICAL = 1 - 1e-5
 """Cosines from here on are of two copies of one picture: vectors of different batches or runtimes differ by less."""

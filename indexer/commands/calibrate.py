@@ -11,13 +11,14 @@ import typer
 
 from indexer.commands.options import CollectionOption
 from indexer.commands.session import Session, with_collections
-from indexer.datasets.labels import COLUMNS, Labels, choose_labels, examples, folder_labels, spread_sample
+from indexer.datasets.labels import spread_sample
 from lookalike.api import Collection
 from lookalike.calibration import Calibration, percent, read_calibration
 from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.calibration_store import remove_calibration, store_calibration
 from lookalike.errors import ItemNotFoundError, LabelsMissingError
 from lookalike.sources.base import printable
+from lookalike.sources.labels import COLUMNS, Labels, choose_labels, examples, folder_labels
 
 if TYPE_CHECKING:
     from indexer.calibration.calibrate import Halves

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from indexer.console.reporter import Reporter
 from indexer.datasets.embed import embed_entries, encoder_names
-from indexer.datasets.labels import Labels
 from indexer.encoder_comparison.comparison import Comparison, Subject, compare
 from indexer.encoder_comparison.sample import Sample, draw_sample
 from lookalike.api import Collection, Encoder
@@ -15,6 +14,7 @@ from lookalike.collection.layout import CollectionLayout
 from lookalike.errors import EncoderMismatchError, EncoderOptionsError, LabelsMissingError, SourceEmptyError
 from lookalike.options import EncoderRequest
 from lookalike.sources.base import Source
+from lookalike.sources.labels import Labels
 from lookalike.thresholds import Threshold
 from lookalike.wiring import find_calibration
 

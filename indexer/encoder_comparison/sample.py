@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indexer.datasets.labels import Labels, choose_labels, spread_sample
+from indexer.datasets.labels import spread_sample
 from lookalike.api import Collection
 from lookalike.sources.base import Entry
+from lookalike.sources.labels import Labels, choose_labels
 
 
 @dataclass(frozen=True)

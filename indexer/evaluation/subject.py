@@ -11,7 +11,7 @@ import numpy as np
 
 from indexer.console.reporter import Reporter
 from indexer.datasets.embed import embed_entries, encoder_names
-from indexer.datasets.labels import Labels, check_column, choose_labels, read_labelled, spread_sample
+from indexer.datasets.labels import read_labelled, spread_sample
 from indexer.ingest.verdicts import has_picture_extension
 from lookalike.api import Collection, Encoder, Vectors
 from lookalike.errors import (
@@ -23,6 +23,7 @@ from lookalike.errors import (
 from lookalike.index.base import VectorIndex
 from lookalike.index.recall import Recall, measure_recall
 from lookalike.sources.base import Source
+from lookalike.sources.labels import Labels, check_column, choose_labels
 
 INDEX_QUERIES, INDEX_K = 1000, 10
 SEED = 7

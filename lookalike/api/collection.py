@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import Self
 
 from lookalike.api.encoder import Encoder
+from lookalike.api.insights import ExaminedCollection
 from lookalike.api.live import configure_collection, create_empty, make_change, new_version
 from lookalike.api.pictures import Image
-from lookalike.api.searchable import SearchableCollection
 from lookalike.calibration import Calibration
 from lookalike.catalogue.live_changes import ChangeOutcome, LiveChange
 from lookalike.catalogue.metadata import check_metadata
@@ -35,7 +35,7 @@ from lookalike.thresholds import Threshold
 from lookalike.wiring import INDEX_TYPES, find_calibration, load_encoder, open_catalogue
 
 
-class Collection(SearchableCollection):
+class Collection(ExaminedCollection):
     """A published collection, open for search; the encoder loads at the first query that needs it.
 
     ``searcher`` is its read side below this class, for a program that has to know what is in memory.

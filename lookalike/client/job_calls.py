@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import httpx2
 
-from lookalike.client.call import Call, path_of, read_as, read_bytes, read_nothing, texts
+from lookalike.client.call import Call, filter_text, path_of, read_as, read_bytes, read_nothing, texts
 from lookalike.client.errors import AnswerInvalidError
 from lookalike.client.job_answers import JobAnswer, JobsAnswer, UploadAnswer
 from lookalike.client.options import JobOptions
@@ -17,7 +16,9 @@ from lookalike.client.uploads import PIECE_TYPE, TUS_HEADERS, UploadFile
 def create_job(collection: str, kind: str, options: JobOptions) -> Call[JobAnswer]:
     """A new job."""
     lists = {name: list(value) for name, value in options.items() if isinstance(value, list | tuple)}
-    others: Mapping[str, Any] = {name: value for name, value in options.items() if name not in lists}
+    others: dict[str, Any] = {name: value for name, value in options.items() if name not in lists}
+    if "filter" in others:
+        others["filter"] = filter_text(others["filter"])
     return Call(
         method="POST",
         path=path_of("collections", collection, "jobs"),

@@ -139,6 +139,17 @@ class JobOptions(TypedDict, total=False):
     labels_from_folders: bool
     precision: float
     limit: int
+    filter: Filter
+    count: int
+    name_by: str
+    names_from_folders: bool
+    write: str
+    write_as: str
+    replace: bool
+    by: str
+    nearest: int
+    margin: float
+    top: int
 
 
 class FilteredEdit(TypedDict, total=False):

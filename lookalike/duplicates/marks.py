@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lookalike.duplicates.edge_strips import strip_share
 from lookalike.duplicates.perceptual_hash import GREY_SIDE, HASH_BYTES, Hashes, hash_grey
+from lookalike.duplicates.quality import PictureQuality, measure_quality
 from lookalike.images import resize
 
 Pixels = npt.NDArray[np.uint8]
@@ -52,7 +53,7 @@ class Marks:
     banners along its edges.
     ``is_plain`` says that nothing can be recognised: one colour, or fewer than ``MIN_SIDE`` pixels one way.
     ``taken_at`` is when the photograph was taken by its EXIF data, in seconds since 1970 by the camera's clock, and
-    ``camera`` what took it; None and empty without.
+    ``camera`` what took it; None and empty without. ``quality`` says how good it is as a photograph.
     """
 
     whole: bytes
@@ -63,6 +64,7 @@ class Marks:
     strips: float = 0.0
     taken_at: float | None = None
     camera: str = ""
+    quality: PictureQuality | None = None
 
     def to_bytes(self) -> bytes:
         """The form in which they are stored."""
@@ -85,7 +87,7 @@ def compute_marks(pixels: Pixels, *, taken_at: float | None = None, camera: str 
     tiny = resize(np.ascontiguousarray(pixels), GREY_SIDE, GREY_SIDE)
     spread = max(float(tiny[..., channel].std()) for channel in range(3))
     if min(height, width) < MIN_SIDE or spread < _PLAIN_SPREAD:
-        return Marks(b"", b"", True, taken_at=taken_at, camera=camera)
+        return Marks(b"", b"", True, taken_at=taken_at, camera=camera, quality=measure_quality(pixels))
     scale = min(1.0, _SMALL_SIDE / max(height, width))
     small = resize(np.ascontiguousarray(pixels), max(1, round(width * scale)), max(1, round(height * scale)))
     whole, windows = [tiny.astype(np.float32) @ _LUMA, *_content_greys(small)], _window_greys(pixels)
@@ -98,6 +100,7 @@ def compute_marks(pixels: Pixels, *, taken_at: float | None = None, camera: str 
         strips=round(strip_share(small), 3),
         taken_at=taken_at,
         camera=camera,
+        quality=measure_quality(pixels),
     )
 
 

@@ -55,7 +55,7 @@
     │   ├── ItemNotFoundError           item-not-found
     │   ├── ScoresNotComparableError    scores-not-comparable   of several collections
     │   ├── MetadataInvalidError        metadata-invalid        a value is not of its column's type
-    │   ├── ColumnConflictError         column-conflict         items have values of another type
+    │   ├── ColumnConflictError         column-conflict         items have values, or of another type
     │   ├── FilterInvalidError          filter-invalid
     │   ├── SnapshotNotFoundError       snapshot-not-found
     │   └── SnapshotDamagedError        snapshot-damaged

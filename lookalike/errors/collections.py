@@ -114,7 +114,7 @@ class MetadataInvalidError(CollectionError):
 
 
 class ColumnConflictError(CollectionError):
-    """A column cannot be declared with this type: items have values of another one."""
+    """A column cannot be declared or written so: items have values of another type, or values that would be lost."""
 
     code = "column-conflict"
 

@@ -20,9 +20,12 @@ from service.jobs.reports import TABLE_FILE, ReportForm
 from service.jobs.work import JobCommand, JobWork
 from service.schemas.job_requests import (
     CalibrateOptions,
+    ClusterOptions,
     DuplicatesOptions,
     EvaluateOptions,
     IndexOptions,
+    MislabelledOptions,
+    OutliersOptions,
     ReindexOptions,
 )
 
@@ -84,6 +87,58 @@ def _evaluate_command(work: JobWork) -> JobCommand:
     return JobCommand(words)
 
 
+def _check_cluster(work: JobWork) -> None:
+    options = work.options_as(ClusterOptions)
+    if options.name_by is not None and options.names_from_folders:
+        raise FieldInvalidError(
+            "name_by and names_from_folders exclude each other: send one of them", subject="name_by"
+        )
+    if options.write is None and options.replace:
+        raise FieldInvalidError("replace needs write: name the column", subject="replace")
+    work.require_collection()
+    if options.write is not None:
+        work.layout.require_unpinned()
+
+
+def _cluster_command(work: JobWork) -> JobCommand:
+    options = work.options_as(ClusterOptions)
+    words = [*_examining(work, "cluster", options.filter)]
+    words += [] if options.count is None else ["--count", str(options.count)]
+    words += [] if options.name_by is None else [f"--name-by={options.name_by}"]
+    words += ["--names-from-folders"] if options.names_from_folders else []
+    words += [] if options.write is None else [f"--write={options.write}", "--write-as", options.write_as.value]
+    words += ["--replace"] if options.replace else []
+    return JobCommand(words)
+
+
+def _outliers_command(work: JobWork) -> JobCommand:
+    options = work.options_as(OutliersOptions)
+    words = [*_examining(work, "outliers", options.filter), "--by", options.by.value, "--top", str(options.top)]
+    words += [] if options.nearest is None else ["--nearest", str(options.nearest)]
+    return JobCommand(words)
+
+
+def _check_mislabelled(work: JobWork) -> None:
+    options = work.options_as(MislabelledOptions)
+    if options.label is not None and options.labels_from_folders:
+        raise FieldInvalidError("label and labels_from_folders exclude each other: send one of them", subject="label")
+    work.require_collection()
+
+
+def _mislabelled_command(work: JobWork) -> JobCommand:
+    options = work.options_as(MislabelledOptions)
+    words = [*_examining(work, "mislabelled", options.filter), "--margin", str(options.margin), "--top"]
+    words += [str(options.top)] + ([] if options.label is None else [f"--label={options.label}"])
+    words += ["--labels-from-folders"] if options.labels_from_folders else []
+    return JobCommand(words)
+
+
+def _examining(work: JobWork, verb: str, condition: str | None) -> list[str]:
+    """The words that verbs share which examine a collection, or those of its items that pass a filter."""
+    words = [verb, "--collection", work.collection, "--csv", str(work.folder / TABLE_FILE)]
+    return words if condition is None else [*words, f"--where={condition}"]
+
+
 def _fields(*names: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """What takes these fields of an answer."""
     return lambda answer: {name: answer[name] for name in names if name in answer}
@@ -116,6 +171,27 @@ KINDS: Mapping[str, JobKind] = {
         _evaluate_command,
         _evaluation,
         ReportForm.FIGURES,
+    ),
+    "cluster": JobKind(
+        ClusterOptions,
+        _check_cluster,
+        _cluster_command,
+        _fields("items", "clusters", "named_by", "changed"),
+        ReportForm.TABLE,
+    ),
+    "outliers": JobKind(
+        OutliersOptions,
+        _needs_collection,
+        _outliers_command,
+        _fields("by", "items", "neighbours", "median", "pictures", "faulty", "faults", "unreadable"),
+        ReportForm.TABLE,
+    ),
+    "mislabelled": JobKind(
+        MislabelledOptions,
+        _check_mislabelled,
+        _mislabelled_command,
+        _fields("items", "labels", "labels_from", "suspects", "rare", "unlabelled"),
+        ReportForm.TABLE,
     ),
 }
 KindName = StrEnum("KindName", {name.upper(): name for name in KINDS})  # type: ignore[misc]  # made of the registry

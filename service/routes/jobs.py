@@ -179,7 +179,7 @@ async def get_job_report(
         ReportFormat, Query(alias="format", description="json, or csv for a spreadsheet.")
     ] = ReportFormat.JSON,
 ) -> Response:
-    """What a finished job leaves: files that cannot be used and why, the table of duplicates, or the figures."""
+    """What a finished job leaves: files that cannot be used and why, the table of what was found, or the figures."""
     record = await _find(services, job_id)
     path = services.jobs.folder / record.id / ROWS_FILE
     if not record.has_report or not await asyncio.to_thread(path.is_file):

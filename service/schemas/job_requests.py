@@ -7,8 +7,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from lookalike.filters.fields import MAX_COLUMN_NAME
+from lookalike.insights.cluster_column import WriteAs
+from lookalike.insights.kmeans import MAX_COUNT
+from lookalike.insights.mislabelled import DEFAULT_MARGIN
 from lookalike.tiers import Tier
 from service.http.forms import Form
+from service.schemas.refinement_fields import FilterField
 from service.schemas.requests import EncoderName, InputSize
 
 _LONGEST_PATH = 4096
@@ -31,6 +36,10 @@ AllowRemovals = Annotated[
 AllowEmpty = Annotated[bool, Field(description="Agree to a source without any usable picture.")]
 
 
+ColumnName = Annotated[str, Field(min_length=1, max_length=MAX_COLUMN_NAME, pattern=r"^[^\x00]+$")]
+Top = Annotated[int, Field(ge=1, le=100_000, description="The most items to list.")]
+
+
 class IndexMode(StrEnum):
     """What pictures of a source become in a collection.
 
@@ -40,6 +49,13 @@ class IndexMode(StrEnum):
 
     REPLACE = "replace"
     ADD = "add"
+
+
+class OutlierKind(StrEnum):
+    """What makes a picture an outlier: that it looks like no other, or that it is no good as a photograph."""
+
+    DENSITY = "density"
+    QUALITY = "quality"
 
 
 class CopyTier(StrEnum):
@@ -133,3 +149,59 @@ class EvaluateOptions(Form):
     limit: int | None = Field(
         default=None, ge=4, le=1_000_000, description="Use at most this many pictures, spread over the labels."
     )
+
+
+class ClusterOptions(Form):
+    """Of ``cluster``."""
+
+    filter: FilterField = None
+    count: int | None = Field(
+        default=None, ge=1, le=MAX_COUNT, description="The most clusters. Without it: as many as fit."
+    )
+    name_by: ColumnName | None = Field(
+        default=None,
+        description="Column whose values name the clusters. Without it: auto_tags, else label, else category.",
+    )
+    names_from_folders: bool = Field(
+        default=False, description="Name the clusters by the names of the pictures' folders, in place of a column."
+    )
+    write: ColumnName | None = Field(
+        default=None, description="Write the cluster of each item into this column of its metadata."
+    )
+    write_as: WriteAs = Field(default=WriteAs.NAME, description="Write the cluster's name, or its number.")
+    replace: bool = Field(default=False, description="Agree that values go that the column of `write` has already.")
+
+
+class OutliersOptions(Form):
+    """Of ``outliers``."""
+
+    filter: FilterField = None
+    by: OutlierKind = Field(
+        default=OutlierKind.DENSITY,
+        description="density: pictures that look like no other. quality: pictures that are blurred, dark, overexposed, "
+        "nearly empty, tiny or of an odd shape.",
+    )
+    nearest: int | None = Field(
+        default=None,
+        ge=1,
+        le=100,
+        description="By density: the number, from 1, of the neighbour whose distance counts. Without it: 15.",
+    )
+    top: Top = 1000
+
+
+class MislabelledOptions(Form):
+    """Of ``mislabelled``."""
+
+    filter: FilterField = None
+    label: Label = None
+    labels_from_folders: bool = Field(
+        default=False, description="Use the name of each picture's folder as its label, in place of a column."
+    )
+    margin: float = Field(
+        default=DEFAULT_MARGIN,
+        ge=0,
+        le=2,
+        description="By how much another label has to suit better; less finds more.",
+    )
+    top: Top = 1000

@@ -16,7 +16,7 @@ class JobAnswer(BaseModel):
 
     id: str
     collection: str
-    kind: str = Field(description="index, reindex, duplicates, calibrate or evaluate.")
+    kind: str = Field(description="index, reindex, duplicates, calibrate, evaluate, cluster, outliers or mislabelled.")
     options: dict[str, Any] = Field(description="What was sent, apart from `kind`.")
     state: JobState = Field(description="queued, running, succeeded, failed or cancelled; the last three are final.")
     cancel_requested: bool = Field(description="Whether it is to stop; it is cancelled when it has.")

@@ -118,6 +118,25 @@ EXAMPLES = (
         related=("compare",),
     ),
     Example(
+        "cluster",
+        "See what a collection is made of.",
+        "cluster --collection shop --name-by category",
+        lines=6,
+        related=("outliers", "insights.md"),
+    ),
+    Example(
+        "outliers",
+        "Find what looks like nothing else.",
+        "outliers --collection shop --nearest 3 --top 3",
+        related=("cluster", "mislabelled", "insights.md"),
+    ),
+    Example(
+        "mislabelled",
+        "Find wrong labels.",
+        "mislabelled --collection shop --label category --margin 0.1",
+        related=("outliers", "evaluate", "insights.md"),
+    ),
+    Example(
         "evaluate",
         "Measure how good the answers are on your pictures.",
         "evaluate shop/manifest.csv --label product_id --encoder bundled-int8 --encoder bundled-resnet18",

@@ -14,6 +14,9 @@ export const jobTexts = ({ pictures, whole }) => ({
     duplicates: "Search for duplicates",
     calibrate: "Calibrate",
     evaluate: "Evaluate",
+    cluster: "Find clusters",
+    outliers: "Find outliers",
+    mislabelled: "Find wrong labels",
   },
   about: {
     calibrate:
@@ -69,6 +72,10 @@ export const jobTexts = ({ pictures, whole }) => ({
   evaluated: (count, labels, first, mean) =>
     `Of ${pictures(count)} with ${whole(labels)} labels, the first hit of ${first} has the same label. Mean average ` +
     `precision ${mean}.`,
+  clustered: (count, clusters) => `${pictures(count)} in ${whole(clusters)} clusters. The report has them.`,
+  strange: (count) => `Of ${pictures(count)}, the report has those that look least like others.`,
+  faulty: (count, faults) => `${whole(faults)} of ${pictures(count)} have faults. The report has them.`,
+  mislabelled: (count, suspects) => `${whole(suspects)} of ${pictures(count)} may have a wrong label. The report has them.`,
   review: "Review the groups",
   curve: "Look at the calibration",
 });

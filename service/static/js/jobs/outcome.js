@@ -13,6 +13,10 @@ const SENTENCES = {
     t.jobs.calibrated(short(cosineOf(threshold)), sure(precision), share(recall)),
   evaluate: ({ pictures, classes, encoders: [{ recall_at_1: first, mean_average_precision: mean }] }) =>
     t.jobs.evaluated(pictures, classes, share(first.value), short(mean.value)),
+  cluster: ({ items, clusters }) => t.jobs.clustered(items, clusters),
+  outliers: ({ by, items, pictures, faulty }) =>
+    by === "quality" ? t.jobs.faulty(pictures, faulty) : t.jobs.strange(items),
+  mislabelled: ({ items, suspects }) => t.jobs.mislabelled(items, suspects),
 };
 
 /** What came of a job; empty while nothing has. */

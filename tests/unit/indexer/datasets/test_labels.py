@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer.datasets.labels import Labels, choose_labels, folder_labels, read_labelled, spread_sample
+from indexer.datasets.labels import read_labelled, spread_sample
 from lookalike.errors import ManifestError
 from lookalike.sources.base import Entry, Value
+from lookalike.sources.labels import Labels, choose_labels, folder_labels
 from lookalike.sources.open_source import open_source
 
 

@@ -1,0 +1,1 @@
+"""What ``cluster``, ``outliers`` and ``mislabelled`` print, as tables and as JSON."""
