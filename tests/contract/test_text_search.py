@@ -202,6 +202,31 @@ def test_a_least_score_needs_a_picture(shop: Shop) -> None:
     assert [hit.key for hit in hits] == ["b"]
 
 
+def test_windows_of_both_rankings_leave_nothing_out_and_nothing_comes_twice(catalogue: Catalogue, folder: Path) -> None:
+    # Keys of different lengths: vectors are made of the sum of their bytes, and no two may be the same.
+    drafts = [draft("/" * n + "k", f"mug{' and more' * (n % 7)}" if n % 2 else "cup") for n in range(520)]
+    searcher = open_shop(catalogue, folder, *drafts).searcher()
+    query, k, window = vector("picture"), 20, 200
+    by_words = [hit.key for hit in find(searcher, "mug", k=k)]
+    assert len(by_words) == 260
+    cosines = {one.key: float(vector(one.key) @ query) for one in drafts}
+    by_picture = sorted(cosines, key=lambda key: -cosines[key])
+    expected: list[str] = []
+    for start in range(0, len(by_picture), window):
+        places = {key: place for place, key in enumerate(by_picture[start : start + window], start + 1)}
+        fresh = [key for key in [*places, *by_words[start : start + window]] if key not in expected]
+        fused = {
+            key: (0.5 / (60 + places[key]) if key in places else 0.0)
+            + (0.5 / (61 + by_words.index(key)) if key in by_words else 0.0)
+            for key in fresh
+        }
+        expected += sorted(fused, key=lambda key: -fused[key])
+    hits = find(searcher, "mug", "picture", k=k)
+    assert sorted(hit.key for hit in hits) == sorted(cosines), "each item once"
+    assert {hit.key: pytest.approx(hit.score, abs=1e-6) for hit in hits} == cosines
+    assert [hit.key for hit in hits] == expected
+
+
 def test_live_changes_are_found_at_once_and_a_rollback_has_its_own_words(catalogue: Catalogue, folder: Path) -> None:
     shop = open_shop(catalogue, folder, draft("a", "red mug"), draft("b", "blue cup"))
     before = shop.searcher()
