@@ -34,7 +34,6 @@ from lookalike.catalogue.visible_items import without_index
 from lookalike.words.item_texts import TextPart, read_indexed_words
 from lookalike.words.text_query import Phrase
 
-Check = Callable[[], None]
 FILL_PAGE = 500
 """Items of an older catalogue whose words are stored in one transaction: other writers wait for some 30 ms."""
 _GAP = "x"
@@ -55,7 +54,7 @@ def insert_words(connection: Connection, items: Iterable[tuple[int, Mapping[str,
     """Insert the words of new items, each its id and its columns in ``items`` by name.
 
     By the driver's own means, as ``insert_values`` does. In SQLite the index is written here, not by a trigger: that
-    would write it out after each row, which takes ten times as long.
+    would write it out after each row, which takes three times as long.
     """
     is_sqlite = connection.dialect.name == "sqlite"
     write = _sqlite_text if is_sqlite else _tsvector_text
@@ -129,7 +128,7 @@ def _join_texts(expression: ColumnElement[Any]) -> ColumnElement[str]:
     return func.aggregate_strings(cast(expression, String), ",").label("numbers")
 
 
-def fill_words(database: Database, collection_id: int, check: Check) -> None:
+def fill_words(database: Database, collection_id: int, check: Callable[[], None]) -> None:
     """Store the words of items that came before there were any, page by page, the newest ones first.
 
     ``check`` is called before each page; where it ends this, the pages before stay, and the next call goes on.

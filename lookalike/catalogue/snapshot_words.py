@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from threading import Lock
@@ -14,7 +14,7 @@ from cachetools import LRUCache
 from sqlalchemy import Select
 
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.item_words import COUNT_BITS, COUNT_MASK, Check, fill_words, select_counts, select_ids
+from lookalike.catalogue.item_words import COUNT_BITS, COUNT_MASK, fill_words, select_counts, select_ids
 from lookalike.options import MEBIBYTE
 from lookalike.sorted_ids import Ids, find_positions
 from lookalike.words.item_texts import TextPart
@@ -41,7 +41,7 @@ class SnapshotWords:
         self._lock = Lock()
         self._is_filled = False
 
-    def fill(self, check: Check) -> None:
+    def fill(self, check: Callable[[], None]) -> None:
         """Store the words of items that an older version of this program has stored; nothing is encoded.
 
         To be called before anything else. ``check`` may end it: the next call goes on from there.
