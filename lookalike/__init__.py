@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from lookalike.calibration import Calibration
     from lookalike.catalogue.records import ItemRecord
     from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet, FacetValue
+    from lookalike.collection.hit import Hit
     from lookalike.collection.refinement import Boost
-    from lookalike.collection.searcher import Hit
     from lookalike.collection.snapshot_manifest import Manifest
     from lookalike.encoder.spec import EncoderSpec
     from lookalike.errors import LookalikeError
@@ -57,7 +57,7 @@ _MODULES = {  # a test compares it with the names above
     "Explanation": "lookalike.explanation",
     "Facet": "lookalike.catalogue.snapshot_filter",
     "FacetValue": "lookalike.catalogue.snapshot_filter",
-    "Hit": "lookalike.collection.searcher",
+    "Hit": "lookalike.collection.hit",
     "ImageLimits": "lookalike.options",
     "ItemRecord": "lookalike.catalogue.records",
     "Judgement": "lookalike.api",

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.catalogue.records import ItemRecord
-from lookalike.collection.searcher import Hit
+from lookalike.collection.hit import Hit
 from lookalike.thresholds import Threshold
 from lookalike.tiers import PictureIdentity, Tier, TierVerdict
 from service.embedding import embed_picture, fingerprint_item

@@ -15,10 +15,10 @@ from lookalike.api import Collection
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check, Facet
 from lookalike.collection.candidates import QueryVectors
+from lookalike.collection.hit import Hit
 from lookalike.collection.merged_search import MergedSearch, MergedSource, RankBy, check_comparable, check_one_scale
 from lookalike.collection.refined_search import RefinedSearch
 from lookalike.collection.refinement import PLAIN, Refinement
-from lookalike.collection.searcher import Hit
 from lookalike.encoder.base import ImageEncoder, Vectors
 from lookalike.errors import LookalikeError, SnapshotDamagedError
 from lookalike.filters import Condition, KnownFields
@@ -35,7 +35,7 @@ from service.open_snapshot import OpenSnapshot
 from service.refined_ranking import FACET_VALUES
 from service.schemas.search_responses import QueryAnswer
 from service.scores import TierOutcome
-from service.search import ItemPartQuery, KeyQuery, LikedQuery, PictureQuery, PicturesQuery, Query
+from service.search import ItemPartQuery, KeyQuery, LikedQuery, PictureQuery, PicturesQuery, Query, WordsQuery
 from service.search_cursor import MergedCursor, query_digest, sign_vectors
 from service.search_options import SearchOptions, fields_checked
 from service.services import Services
@@ -143,8 +143,8 @@ class CollectionsSearch:
                 return await self._encode_item(key, None, digests)
             case ItemPartQuery(key, box):
                 return await self._encode_item(key, box, digests)
-            case LikedQuery():
-                raise AssertionError("feedback is for one collection")
+            case LikedQuery() | WordsQuery():
+                raise AssertionError("feedback and words are for one collection")
 
     async def _encode_item(self, key: str, box: Box | None, digests: Mapping[str, str]) -> _EncodedQuery:
         """The item's stored vector where the encoder is that of its collection, and new ones of its file elsewhere."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from lookalike.api import Collection
 from lookalike.catalogue.snapshot_filter import Check, Facet
 from lookalike.collection.candidates import Candidate, QueryVectors, leave_out_removed
+from lookalike.collection.hit import Hit
 from lookalike.collection.refined_search import RefinedSearch
 from lookalike.collection.refinement import PLAIN
-from lookalike.collection.searcher import Hit
 from lookalike.thresholds import Threshold
 from service.open_snapshot import OpenSnapshot
 from service.schemas.refinement_fields import Fallback
@@ -25,7 +25,8 @@ FACET_VALUES = 20
 class Ranking:
     """Hits, best first; ``best_score`` is the best cosine in the index, even where ``min_score`` left its item out.
 
-    ``passing`` is the number of items that pass the filter, None without one.
+    ``passing`` is the number of items that pass the filter, None without one; ``text_matches`` of those that have the
+    words of a text.
     """
 
     best_score: float | None
@@ -34,6 +35,7 @@ class Ranking:
     next_cursor: str | None = None
     passing: int | None = None
     facets: Mapping[str, Facet] | None = None
+    text_matches: int | None = None
     fallback: Fallback | None = None
 
 
@@ -101,15 +103,16 @@ class PageMaker:
         """
         options, searcher = self.options, self.collection.searcher
         condition = None if options.filter is None else options.filter.condition(searcher)
-        facets = None
-        if options.facets:
-            facets = searcher.live_filter.facets(condition, options.facets, FACET_VALUES)
         first_k, start, queries, earlier_search = self._resume()
         refinement = replace(options.refinement or PLAIN, min_score=options.min_score)
         search = earlier_search or RefinedSearch(
             searcher, queries, first_k, refinement, condition=condition, exclude=self.exclude, check=check
         )
         search.check = check
+        facets = None
+        if options.facets:
+            among = search.possible_ids
+            facets = searcher.live_filter.facets(condition, options.facets, FACET_VALUES, among=among)
         stop = start + options.k
         candidates, has_more = search.page(start, options.k), search.has_more(stop)
         next_cursor = self.next_cursor(first_k, stop, queries) if has_more else None
@@ -123,6 +126,7 @@ class PageMaker:
             next_cursor=None if next_cursor is None else str(next_cursor),
             passing=None if condition is None else searcher.count(condition, check),
             facets=facets,
+            text_matches=search.text_matches,
             fallback=Fallback.RELAX_FILTER if is_relaxed else None,
         )
 

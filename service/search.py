@@ -1,4 +1,4 @@
-"""One search: from a picture or a key to its neighbours, their rows and, where asked for, their tiers.
+"""One search: from a picture, a key or words to its hits, their rows and, where asked for, their tiers.
 
 ``service.search_json`` makes JSON of the result.
 """
@@ -14,7 +14,8 @@ import numpy as np
 from lookalike.api import Collection
 from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.candidates import Combine, QueryVectors
-from lookalike.collection.searcher import Hit
+from lookalike.collection.hit import Hit
+from lookalike.collection.text_candidates import WORDS_PROBLEM
 from lookalike.encoder.base import Vectors
 from lookalike.index.base import Neighbours
 from lookalike.thresholds import Threshold
@@ -129,7 +130,21 @@ class LikedQuery:
         return (self, options)
 
 
-Query = PictureQuery | PicturesQuery | KeyQuery | ItemPartQuery | LikedQuery
+@dataclass(frozen=True, slots=True)
+class WordsQuery:
+    """Search for words alone, which are among the options."""
+
+    @property
+    def identity(self) -> str:
+        """What is searched with, apart from the words."""
+        return "words"
+
+    def cache_key(self, options: SearchOptions) -> Hashable:
+        """All that decides is in the catalogue, as it was at the last change."""
+        return (self, options)
+
+
+Query = PictureQuery | PicturesQuery | KeyQuery | ItemPartQuery | LikedQuery | WordsQuery
 """What is searched with; ``cache_key`` identifies the response in a snapshot's cache, None if it may not be cached."""
 
 
@@ -205,6 +220,11 @@ class Search:
                 return await self._rank_item_part(key, box)
             case LikedQuery(keys, combine):
                 query = await self.services.search_in_thread(self._read_liked, keys, combine)
+                return query, await self._rank(query)
+            case WordsQuery():
+                no_vectors = np.empty((0, self.collection.manifest.encoder.dimension), np.float32)
+                summary = QueryAnswer(width=None, height=None, box=None, key=None)
+                query = EncodedQuery(vector=no_vectors, summary=summary, queries=QueryVectors(no_vectors))
                 return query, await self._rank(query)
 
     async def _rank_picture(
@@ -338,12 +358,14 @@ class Search:
             queries=query.queries or QueryVectors(query.vector[None]),
             identity=self.query.identity,
             exclude=None if query.item is None else query.item.id,
-            is_stored=isinstance(self.query, KeyQuery | LikedQuery),
+            is_stored=isinstance(self.query, KeyQuery | LikedQuery | WordsQuery),
         )
 
     async def _decide_tiers(self, query: EncodedQuery, hits: list[Hit], threshold: Threshold) -> list[TierOutcome]:
         """One outcome for each hit; those behind the first ``MAX_TIERS`` have no tier."""
         score_problem = PLAIN_PROBLEM if query.is_plain else None
+        if isinstance(self.query, WordsQuery):
+            score_problem = WORDS_PROBLEM
         undecided = TierOutcome(score_problem=score_problem)
         if not self.options.tiers:
             return [undecided] * len(hits)

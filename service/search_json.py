@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from lookalike.catalogue.snapshot_filter import Facet
-from lookalike.collection.searcher import Hit
+from lookalike.collection.hit import Hit
 from service.http.responses import encode_json, item_urls
 from service.merged_search import MergedResult
 from service.recommendation import RecommendResult
@@ -23,6 +24,7 @@ from service.schemas.search_responses import (
     SearchAnswer,
     ThresholdAnswer,
 )
+from service.schemas.text_fields import HighlightAnswer
 from service.scores import confidence_problem, is_similar, round_score, rounded_confidence
 from service.search import SearchResult
 
@@ -58,6 +60,7 @@ def search_answer(result: SearchResult, took_ms: dict[str, float]) -> SearchAnsw
         exhausted=ranking.exhausted,
         next_cursor=ranking.next_cursor,
         passing=ranking.passing,
+        text_matches=ranking.text_matches,
         facets=None if facets is None else _facet_answers(facets),
         fallback=ranking.fallback,
         took_ms=took_ms,
@@ -170,8 +173,23 @@ def _hit_answers(result: RankedHits) -> list[HitAnswer]:
                 group_score=_rounded(hit.group_score),
                 feedback_score=_rounded(hit.feedback_score),
             )
+        if result.ranking.text_matches is not None:
+            answer = _with_words(answer, hit)
         answers.append(answer)
     return answers
+
+
+def _with_words(answer: HitAnswer, hit: Hit) -> HitAnswer:
+    """With what belongs to a search for words; of words alone an item has no score, which is no number in JSON."""
+    if math.isnan(hit.score):
+        answer = replace(answer, score=None, normalized_score=None)
+    return replace(
+        answer,
+        text_score=_rounded(hit.text_score),
+        text_rank=hit.text_rank,
+        fused_score=_rounded(hit.fused_score),
+        highlights=HighlightAnswer.all_of(hit.highlights),
+    )
 
 
 def _rounded(score: float | None) -> float | None:

@@ -13,11 +13,13 @@ from lookalike.collection.searcher import Searcher
 from lookalike.errors import FilterInvalidError
 from lookalike.filters import Condition, KnownFields, parse_filter, parse_parameters
 from lookalike.filters.conditions import And
+from lookalike.words.text_query import TextQuery
 from service.errors import FieldInvalidError
 from service.http.strict_route import FILTER_PAIR
 from service.schemas.recommend_form import CollectionRecommendForm
 from service.schemas.refinement_fields import Fallback, HitFields, PageFields, RefinementFields
 from service.schemas.requests import BatchForm, CollectionSearchForm, SearchForm, SimilarQuery
+from service.schemas.text_fields import TextFields
 
 MAX_HITS = 1000
 _REFINEMENT_FIELDS = frozenset(RefinementFields.model_fields)
@@ -75,13 +77,14 @@ class SearchOptions:
         ``parameters`` are the query string's, of which those of a filter are taken.
         """
         page = request if isinstance(request, PageFields) else None
+        text = request if isinstance(request, TextFields) else None
         return cls(
             k=request.k,
             min_score=request.min_score,
             threshold=request.threshold,
             tiers=not isinstance(request, BatchForm) and request.tiers,
             filter=FilterText.of(request.filter, parameters),
-            refinement=_refinement(request, request.k),
+            refinement=_refinement(request, request.k, None if text is None else _read_text(text)),
             facets=() if page is None else page.facets,
             cursor=None if page is None else page.cursor,
         )
@@ -128,9 +131,19 @@ def fields_checked() -> Iterator[None]:
         raise FieldInvalidError(error.message, subject=error.subject) from error
 
 
-def _refinement(request: RefinementFields, k: int) -> Refinement | None:
+def _read_text(fields: TextFields) -> TextQuery | None:
+    if fields.text is not None:
+        with fields_checked():
+            return TextQuery.parse(fields.text, match=fields.text_match, weight=fields.text_weight)
+    for name in ("text_match", "text_weight"):
+        if name in fields.model_fields_set:
+            raise FieldInvalidError(f"{name} needs text, the words to search for", subject=name)
+    return None
+
+
+def _refinement(request: RefinementFields, k: int, text: TextQuery | None) -> Refinement | None:
     """None where nothing was asked for."""
-    if request.model_fields_set.isdisjoint(_REFINEMENT_FIELDS):
+    if text is None and request.model_fields_set.isdisjoint(_REFINEMENT_FIELDS):
         return None  # at once: most searches
     with fields_checked():
         refinement = replace(
@@ -139,6 +152,7 @@ def _refinement(request: RefinementFields, k: int) -> Refinement | None:
             like_keys=request.like_keys,
             unlike_keys=request.unlike_keys,
             include_liked=request.include_liked,
+            text=text,
         )
     return None if refinement == PLAIN else refinement
 

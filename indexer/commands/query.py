@@ -26,7 +26,7 @@ from indexer.console.judgement_fields import confidence_fields, score_word, thre
 from indexer.reports.contact_sheet import Tile, draw_montage, write_picture
 from lookalike.api import RGB, Encoder, Judgement
 from lookalike.calibration import percent
-from lookalike.collection.searcher import Hit
+from lookalike.collection.hit import Hit
 from lookalike.errors import LookalikeError
 from lookalike.images import decode
 from lookalike.options import ImageLimits

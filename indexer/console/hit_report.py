@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from indexer.console.judgement_fields import confidence_fields, threshold_fields
 from lookalike.api import Collection
-from lookalike.collection.searcher import Hit
+from lookalike.collection.hit import Hit
 from lookalike.sources.base import printable
 from lookalike.thresholds import Threshold
 
@@ -33,10 +34,14 @@ class HitReport:
         fields = {name: threshold_fields(threshold) for name, threshold in self._thresholds.items()}
         return dict(fields) if len(fields) > 1 else next(iter(fields.values()))
 
-    def no_hits_text(self, min_score: float | None, where: str | None, neighbours: Sequence[Hit]) -> str:
+    def no_hits_text(
+        self, min_score: float | None, where: str | None, neighbours: Sequence[Hit], words: str | None = None
+    ) -> str:
         """Why there are no hits, after ``min_score`` was asked for of the neighbours."""
         if neighbours:
             return f"nothing above {min_score}; the best is {neighbours[0].score:.3f}"
+        if words is not None and min_score is None and any(map(len, self._collections.values())):
+            return "no picture has the words" + ("" if where is None else f" and passes --where {where!r}")
         if where is not None:
             return f"no picture passes --where {where!r}"
         if not any(map(len, self._collections.values())):
@@ -49,8 +54,8 @@ class HitReport:
             "rank": hit.rank,
             "collection": self.owner(hit).manifest.collection,
             "key": hit.key,
-            "score": round(hit.score, 6),
-            "normalized_score": round(hit.normalized_score, 6),
+            "score": _rounded(hit.score),
+            "normalized_score": _rounded(hit.normalized_score),
             "similar": hit.similar,
             **confidence_fields(hit.confidence, hit.score_problem),
             "title": hit.title,
@@ -58,7 +63,17 @@ class HitReport:
             "metadata": dict(hit.metadata),
             "location": hit.location,
             "group": hit.group,
-            "feedback_score": None if hit.feedback_score is None else round(hit.feedback_score, 6),
+            "feedback_score": _rounded(hit.feedback_score),
+            "text_score": _rounded(hit.text_score),
+            "text_rank": hit.text_rank,
+            "fused_score": _rounded(hit.fused_score),
+            "highlights": [
+                {
+                    "field": highlight.field,
+                    "pieces": [{"text": piece.text, "match": piece.is_match} for piece in highlight.pieces],
+                }
+                for highlight in hit.highlights
+            ],
         }
 
     def table(self, title: str, hits: Sequence[Hit]) -> str:
@@ -90,5 +105,12 @@ def _threshold_lines(score_problem: str | None, threshold: Threshold) -> list[st
 
 
 def _line(hit: Hit, prefix: str = "") -> str:
+    score = "     –" if math.isnan(hit.score) else f"{hit.score:6.3f}"
     share = "" if hit.confidence is None else f"{100 * hit.confidence:4.0f} %  "
-    return f"{hit.rank:>4}  {hit.score:6.3f}  {share}{prefix}{hit.key}  {printable(hit.title or '')}".rstrip()
+    words = "" if hit.text_score is None else f"words {hit.text_score:5.2f}  "
+    return f"{hit.rank:>4}  {score}  {share}{words}{prefix}{hit.key}  {printable(hit.title or '')}".rstrip()
+
+
+def _rounded(score: float | None) -> float | None:
+    """A score to six digits; None where there is none."""
+    return None if score is None or math.isnan(score) else round(score, 6)

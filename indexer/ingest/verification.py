@@ -14,7 +14,7 @@ from indexer.console.reporter import Reporter
 from indexer.ingest.pipeline import PipelineOptions
 from lookalike.api import Collection, Vectors
 from lookalike.catalogue.records import ItemRecord
-from lookalike.collection.searcher import Hit
+from lookalike.collection.hit import Hit
 from lookalike.errors import LookalikeError
 from lookalike.sources.base import Source
 

@@ -20,11 +20,12 @@ from lookalike.catalogue.live_changes import ChangeOutcome, LiveChange
 from lookalike.catalogue.metadata import check_metadata
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemRecord, MetadataValue, SourceRecord
 from lookalike.collection.encoder_check import check_same_encoder
+from lookalike.collection.hit import Hit
 from lookalike.collection.index_command import DEFAULT_KEEP, check_keep, reencode_command
 from lookalike.collection.item_edit import ItemEdit
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.origin import find_path
-from lookalike.collection.searcher import Hit, Searcher
+from lookalike.collection.searcher import Searcher
 from lookalike.collection.snapshot import open_current_snapshot, open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import EncoderSpec

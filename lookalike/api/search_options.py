@@ -12,12 +12,13 @@ from lookalike.collection.merged_search import RankBy
 from lookalike.collection.preferences import Preferences, Strategy, WeightedKey
 from lookalike.collection.refinement import PLAIN, Boost, GroupScore, Refinement
 from lookalike.filters.builder import refuse
+from lookalike.words.text_query import TextMatch, TextQuery
 
 CombineName = Literal["best", "mean"]
 RankByName = Literal["confidence", "score"]
 KeyAndWeight = str | tuple[str, float]
 """An item by its key, which counts 1, or a key and how much it counts beside others."""
-E = TypeVar("E", Combine, GroupScore, RankBy, Strategy)
+E = TypeVar("E", Combine, GroupScore, RankBy, Strategy, TextMatch)
 
 
 class HitOptions(TypedDict, total=False):
@@ -57,12 +58,16 @@ class SearchOptions(HitOptions, total=False):
 
     - ``group_score``: what groups are ranked by, their best item or the mean over the pictures of the query.
     - ``like_keys``, ``unlike_keys``, ``include_liked``: items that the query is moved towards, and away from.
+    - ``text``, ``text_match``, ``text_weight``: words to search for, alone or with a picture; docs/text.md.
     """
 
     group_score: Literal["best", "mean"]
     like_keys: Sequence[str]
     unlike_keys: Sequence[str]
     include_liked: bool
+    text: str
+    text_match: Literal["all", "any"]
+    text_weight: float
 
 
 def refinement_of(options: SearchOptions, min_score: float | None = None) -> Refinement:
@@ -78,6 +83,7 @@ def refinement_of(options: SearchOptions, min_score: float | None = None) -> Ref
         like_keys=_read_keys(options.get("like_keys", ()), "like_keys"),
         unlike_keys=_read_keys(options.get("unlike_keys", ()), "unlike_keys"),
         include_liked=options.get("include_liked", False),
+        text=_read_text(options),
     )
 
 
@@ -156,6 +162,18 @@ def _read_weighted_key(entry: object, name: str) -> WeightedKey:
         case _:
             refuse(name, "must be a list of keys, or of keys and weights: ['sku-1', ('sku-2', 2)]")
     return WeightedKey(key, float(weight))
+
+
+def _read_text(options: SearchOptions) -> TextQuery | None:
+    text, match, weight = options.get("text"), options.get("text_match", "all"), options.get("text_weight", 0.5)
+    if text is None:
+        for name in ("text_match", "text_weight"):
+            if name in options:
+                refuse(name, "needs text, the words to search for")
+        return None
+    if not isinstance(text, str):
+        refuse("text", f"must be text, not {type(text).__name__}")
+    return TextQuery.parse(text, match=read_choice(TextMatch, match, "text_match"), weight=weight)
 
 
 def _check_names(options: Mapping[str, object], kind: type[HitOptions], what: str) -> None:

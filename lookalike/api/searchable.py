@@ -25,10 +25,12 @@ from lookalike.api.search_options import (
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet
 from lookalike.collection.candidates import Combine, QueryVectors
+from lookalike.collection.hit import Hit
 from lookalike.collection.preferences import REPRESENTATIVE_PROBLEM
 from lookalike.collection.refined_search import RefinedSearch
 from lookalike.collection.refinement import Refinement
-from lookalike.collection.searcher import Hit, Searcher
+from lookalike.collection.searcher import Searcher
+from lookalike.collection.text_candidates import WORDS_PROBLEM
 from lookalike.copies import is_plain_picture
 from lookalike.encoder.base import RGB, Vectors
 from lookalike.errors import VectorsInvalidError
@@ -65,7 +67,7 @@ class SearchableCollection(ABC):
 
     def search(
         self,
-        image: Image | Sequence[Image],
+        image: Image | Sequence[Image] | None = None,
         k: int = 10,
         *,
         min_score: float | None = None,
@@ -82,8 +84,10 @@ class SearchableCollection(ABC):
 
         With ``combine`` the pictures are a list of up to 16 of one thing: of an item counts the ``"best"`` of its
         cosines with them, or their ``"mean"``. ``options`` are ``SearchOptions``, such as ``group_by="product_id"``.
+        With ``text`` hits are ranked by its words too, or without a picture by these alone: then they have a
+        ``text_score``, and their ``score`` is nan.
         """
-        if combine is None and not options:
+        if image is not None and combine is None and not options:
             return self.search_many([image], k, min_score=min_score, where=where)[0]  # type: ignore[list-item]  # a list is refused there
         return next(self.search_pages(image, k, min_score=min_score, where=where, combine=combine, **options))
 
@@ -111,7 +115,7 @@ class SearchableCollection(ABC):
 
     def search_pages(
         self,
-        image: Image | Sequence[Image],
+        image: Image | Sequence[Image] | None = None,
         k: int = 10,
         *,
         min_score: float | None = None,
@@ -125,7 +129,8 @@ class SearchableCollection(ABC):
         """
         self._condition(where)
         refinement = refinement_of(options, min_score)
-        return self._pages(self.encode_query(image, combine), k, refinement, where)
+        query = self.encode_query(image, combine) if image is not None else self._without_picture(refinement, combine)
+        return self._pages(query, k, refinement, where)
 
     def similar(
         self,
@@ -274,6 +279,14 @@ class SearchableCollection(ABC):
         vectors, plain = self._encode(images)
         return QueryPictures(QueryVectors.of(vectors, kind), all(plain))
 
+    def _without_picture(self, refinement: Refinement, combine: CombineName | None) -> QueryPictures:
+        """The query of a search for words alone; raises VectorsInvalidError where there are none."""
+        if refinement.text is None:
+            raise VectorsInvalidError("give a picture to search with, or text, or both", subject="image")
+        if combine is not None:
+            raise VectorsInvalidError("combine needs pictures", subject="combine")
+        return QueryPictures(QueryVectors(np.empty((0, self.searcher.snapshot.manifest.dimension), np.float32)))
+
     def _encode(self, images: Sequence[Image]) -> tuple[Vectors, list[bool]]:
         """The vectors of pictures, and which of them are of one colour."""
         pictures, plain = check_many(images), list[bool]()
@@ -301,6 +314,8 @@ class SearchableCollection(ABC):
         score_problem = PLAIN_PROBLEM if query.is_plain else None
         if refinement.is_representative:
             score_problem = REPRESENTATIVE_PROBLEM
+        if refinement.text is not None and not len(query.queries.vectors):
+            score_problem = WORDS_PROBLEM
         return _read_pages(search, k, self.threshold(), score_problem)
 
     def _condition(self, where: Where | None) -> Condition | None:

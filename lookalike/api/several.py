@@ -14,6 +14,7 @@ from lookalike.api.pictures import Image
 from lookalike.api.search_options import CombineName, RankByName, SearchOptions, read_choice, refinement_of
 from lookalike.api.searchable import read_several
 from lookalike.collection.candidates import Combine, QueryVectors
+from lookalike.collection.hit import Hit
 from lookalike.collection.merged_search import (
     MergedSearch,
     MergedSource,
@@ -23,7 +24,6 @@ from lookalike.collection.merged_search import (
     check_one_scale,
 )
 from lookalike.collection.refined_search import RefinedSearch
-from lookalike.collection.searcher import Hit
 from lookalike.copies import is_plain_picture
 from lookalike.errors import VectorsInvalidError
 from lookalike.filters import KnownFields, Where, parse_filter

@@ -79,6 +79,11 @@ class Database:
         with self._translate_errors(), Session(self._write_engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()

@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 from lookalike.catalogue.column_store import declared_of
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.item_values import insert_values
+from lookalike.catalogue.item_words import insert_words
 from lookalike.catalogue.live_removals import chunks, digest_of_source, removals_of
 from lookalike.catalogue.models import CollectionRow, ItemRow, LiveRemovalRow, VectorRow, utc_now
 from lookalike.catalogue.records import ItemDraft, ItemRecord
@@ -306,6 +307,7 @@ class _Step:
         self.session.add(VectorRow(item_id=row.id, vector=np.ascontiguousarray(vector, dtype="<f4").tobytes()))
         columns = {name: getattr(row, name) for name in ItemRow.__table__.columns.keys()}  # noqa: SIM118  # no mapping
         insert_values(self.session.connection(), [(row.id, columns)])
+        insert_words(self.session.connection(), [(row.id, columns)])
         return row.id
 
     def _remember_removal(self, key: str, source_digest: str) -> None:

@@ -24,8 +24,10 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     String,
+    Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite assigns row ids only to a column declared exactly INTEGER.
@@ -37,7 +39,7 @@ PlainText = String().with_variant(String(collation="C"), "postgresql")
 KEY_LENGTH = 1024
 DELETED_MARK = ".deleted-"
 """Part of the name of a collection that was deleted, and is kept until it is purged; no other name has a dot."""
-SCHEMA = "0007"
+SCHEMA = "0008"
 """The revision of the newest migration, which these tables correspond to."""
 
 
@@ -60,7 +62,10 @@ class Base(DeclarativeBase):
 
 
 class CollectionRow(Base):
-    """A named set of pictures, its source, and the encoder of its vectors."""
+    """A named set of pictures, its source, and the encoder of its vectors.
+
+    Items with an id up to ``wordless_id`` came before ``item_words``, and have no row there yet.
+    """
 
     __tablename__ = "collections"
 
@@ -75,6 +80,7 @@ class CollectionRow(Base):
     change: Mapped[int] = mapped_column(BigInteger, default=0)
     live_generation: Mapped[int] = mapped_column(Integer, default=1)
     columns: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    wordless_id: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
 
@@ -156,6 +162,29 @@ class ItemValueRow(Base):
     number: Mapped[float] = mapped_column(Double, primary_key=True)
     text: Mapped[str] = mapped_column(PlainText, primary_key=True)
     item_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+
+
+class ItemWordsRow(Base):
+    """The words by which an item is found, and how many its parts have; see ``lookalike.catalogue.item_words``.
+
+    In SQLite the index is a table of its own, ``item_words_index`` (FTS5), made by the migration; a trigger removes
+    from it what is removed here. In PostgreSQL its list of pending entries, which every search reads, is kept short.
+    """
+
+    __tablename__ = "item_words"
+    __table_args__ = (
+        Index("ix_item_words_collection", "collection_id", "item_id", "part_counts"),
+        Index(
+            "ix_item_words_words", "words", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 128}
+        ).ddl_if(dialect="postgresql"),
+    )
+
+    item_id: Mapped[int] = mapped_column(
+        Id, ForeignKey("items.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
+    part_counts: Mapped[int] = mapped_column(BigInteger)
+    words: Mapped[str] = mapped_column(Text().with_variant(TSVECTOR(), "postgresql"))
 
 
 class LiveRemovalRow(Base):

@@ -22,6 +22,7 @@ from lookalike.catalogue.duplicate_store import DuplicateStore
 from lookalike.catalogue.idempotency_store import IdempotencyStore
 from lookalike.catalogue.item_order import ItemOrder
 from lookalike.catalogue.item_values import insert_values
+from lookalike.catalogue.item_words import insert_words
 from lookalike.catalogue.live_changes import NEVER_IN_SOURCE, LiveChanges
 from lookalike.catalogue.live_removals import forget_absent_removals, without_later_changes
 from lookalike.catalogue.lost_items import LostItems
@@ -197,6 +198,7 @@ class Catalogue:
             pairs = [{"item_id": row_id, "vector": vector} for row_id, vector in zip(ids, vectors, strict=True)]
             session.connection().execute(_INSERT_VECTORS, pairs)
             insert_values(session.connection(), zip(ids, rows, strict=True))
+            insert_words(session.connection(), zip(ids, rows, strict=True))
             return ids
 
     def mark_present(self, collection: CollectionRecord, ids: Sequence[int]) -> None:

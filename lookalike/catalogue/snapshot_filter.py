@@ -22,6 +22,7 @@ from cachetools import LRUCache
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.filter_sql import select_columns, select_ids, select_next_kind, select_next_name, select_values
 from lookalike.catalogue.item_values import INDEXED_CHARACTERS, column_name, element_type
+from lookalike.catalogue.snapshot_words import SnapshotWords
 from lookalike.filters.builder import ConditionBuilder
 from lookalike.filters.conditions import And, Comparison, Condition, Field, Not, Or, canonical
 from lookalike.filters.declared_columns import DeclaredColumns, read_columns
@@ -89,7 +90,10 @@ class _ColumnCodes:
 
 
 class SnapshotFilter:
-    """Filters over the items with these ``ids``, ascending; safe from several threads at once."""
+    """Filters over the items with these ``ids``, ascending; safe from several threads at once.
+
+    ``words`` are those of the same items.
+    """
 
     def __init__(self, database: Database, collection_id: int, ids: Ids, *, memory: int = CACHE_BYTES) -> None:
         """``memory`` is about the most bytes that cached results may take."""
@@ -98,6 +102,7 @@ class SnapshotFilter:
         self._ids = ids
         self._cache: LRUCache[Condition | Field, Any] = LRUCache(memory, getsizeof=lambda cached: int(cached.nbytes))
         self._lock = Lock()
+        self.words = SnapshotWords(database, collection_id, ids)
 
     @cached_property
     def declared(self) -> DeclaredColumns:
@@ -129,12 +134,18 @@ class SnapshotFilter:
         """
         return self._mask(canonical(condition), check)
 
-    def facets(self, condition: Condition | None, names: Sequence[str], limit: int) -> dict[str, Facet]:
+    def facets(
+        self, condition: Condition | None, names: Sequence[str], limit: int, *, among: Ids | None = None
+    ) -> dict[str, Facet]:
         """By field, its ``limit`` most frequent values among the items that pass, frequent ones first.
 
-        An item counts once for each of its values. Raises FilterInvalidError for a name that is no field's.
+        An item counts once for each of its values; with ``among`` only items with these ids, ascending, count. Raises
+        FilterInvalidError for a name that is no field's.
         """
         mask = None if condition is None else self.mask(condition)
+        if among is not None:
+            is_among = find_positions(among, self._ids) >= 0
+            mask = is_among if mask is None else mask & is_among
         builder = ConditionBuilder(self.fields)
         return {name: self._facet(mask, builder.find_field(name, f"facets.{name[:60]}"), limit) for name in names}
 

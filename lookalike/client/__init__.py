@@ -67,6 +67,7 @@ from lookalike.client.errors import (
 from lookalike.client.job_answers import JobAnswer, JobsAnswer, UploadAnswer
 from lookalike.client.pictures import Key, Picture
 from lookalike.client.recommend_answer import RecommendAnswer
+from lookalike.client.text_answers import HighlightAnswer, PieceAnswer
 
 __all__ = [
     "AnswerInvalidError",
@@ -101,6 +102,7 @@ __all__ = [
     "FilteredChangesAnswer",
     "ForbiddenError",
     "HealthAnswer",
+    "HighlightAnswer",
     "HitAnswer",
     "InvalidRequestError",
     "ItemAnswer",
@@ -114,6 +116,7 @@ __all__ = [
     "Patch",
     "Picture",
     "PictureError",
+    "PieceAnswer",
     "PreconditionFailedError",
     "Problem",
     "Put",

@@ -9,15 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import msgspec
+from lookalike.client.answer_base import Answer
+from lookalike.client.text_answers import HighlightAnswer
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 as fractions of the upright picture's width and height."""
 Scalar = str | bool | int | float
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all structs of answers."""
 
 
 class FieldProblem(Answer, frozen=True, kw_only=True):
@@ -51,16 +48,16 @@ class ThresholdAnswer(Answer, frozen=True, kw_only=True):
 
 
 class HitAnswer(Answer, frozen=True, kw_only=True):
-    """One neighbour."""
+    """One neighbour; scores are None where it was searched for words alone."""
 
     rank: int
     key: str
-    score: float
-    normalized_score: float
     similar: bool
     image_url: str
     thumbnail_url: str
     metadata: dict[str, Any]
+    score: float | None = None
+    normalized_score: float | None = None
     confidence: float | None = None
     confidence_problem: str | None = None
     tier: str | None = None
@@ -72,6 +69,10 @@ class HitAnswer(Answer, frozen=True, kw_only=True):
     boosted_score: float | None = None
     group_score: float | None = None
     feedback_score: float | None = None
+    text_score: float | None = None
+    text_rank: int | None = None
+    fused_score: float | None = None
+    highlights: tuple[HighlightAnswer, ...] | None = None
 
 
 class CollectionHitAnswer(HitAnswer, frozen=True, kw_only=True):
@@ -81,11 +82,11 @@ class CollectionHitAnswer(HitAnswer, frozen=True, kw_only=True):
 
 
 class QueryAnswer(Answer, frozen=True, kw_only=True):
-    """The query; sizes are those of the upright picture before cropping to the box."""
+    """The query; sizes are those of the upright picture before cropping to the box, None without a picture."""
 
-    width: int
-    height: int
-    box: Box
+    width: int | None = None
+    height: int | None = None
+    box: Box | None = None
     key: str | None = None
 
 
@@ -126,6 +127,7 @@ class SearchAnswer(Answer, frozen=True, kw_only=True):
     best_score: float | None = None
     next_cursor: str | None = None
     passing: int | None = None
+    text_matches: int | None = None
     facets: dict[str, FacetAnswer] | None = None
     fallback: str | None = None
 

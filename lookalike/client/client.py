@@ -70,7 +70,10 @@ class Client(CollectionMethods, JobMethods):
         collection: str | None = None,
         **options: Unpack[SearchOptions],
     ) -> SearchAnswer:
-        """The most similar pictures to a picture, to several of one thing, or to the indexed one of ``key``."""
+        """The most similar pictures to a picture, to several of one thing, or to the indexed one of ``key``.
+
+        With the option ``text`` those that have its words: alone, or ranked by both.
+        """
         return self._send(calls.search(image, key, collection, options))
 
     def iter_search(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from lookalike.client.answers import Answer, ThresholdAnswer
+from lookalike.client.answer_base import Answer
+from lookalike.client.answers import ThresholdAnswer
 
 
 class CollectionProblem(Answer, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from lookalike.client.answers import Answer, Problem
+from lookalike.client.answer_base import Answer
+from lookalike.client.answers import Problem
 
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 

@@ -54,7 +54,11 @@ class RecommendOptions(_SharedOptions, total=False):
 
 
 class SimilarOptions(RefinementOptions, total=False):
-    """The same, with what belongs to the response to one search."""
+    """The same, with words to search for and what belongs to the response to one search."""
+
+    text: str
+    text_match: str
+    text_weight: float
 
     tiers: bool
     facets: Sequence[str]

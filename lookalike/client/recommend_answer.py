@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lookalike.client.answers import Answer, FacetAnswer, HitAnswer, ThresholdAnswer
+from lookalike.client.answer_base import Answer
+from lookalike.client.answers import FacetAnswer, HitAnswer, ThresholdAnswer
 
 
 class RecommendAnswer(Answer, frozen=True, kw_only=True):

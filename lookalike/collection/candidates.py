@@ -9,7 +9,9 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check, ignore_check
+from lookalike.collection.hit import Hit
 from lookalike.collection.refinement import FieldReader
 from lookalike.collection.searcher import Searcher
 from lookalike.filters.values import Scalar, TypedValue
@@ -28,7 +30,7 @@ class Candidate:
     """An item with its cosine; ``rank_score`` is what it is ranked by, another number with boosts or feedback.
 
     ``feedback_score`` is its cosine with a query that was moved by feedback; ``group_score`` that of its group, where
-    groups have one of their own.
+    groups have one of their own. What follows is of a search for words; of words alone the ``score`` is nan.
     """
 
     item_id: int
@@ -38,6 +40,9 @@ class Candidate:
     passed_filter: bool = True
     feedback_score: float | None = None
     group_score: float | None = None
+    text_score: float | None = None
+    text_rank: int | None = None
+    fused_score: float | None = None
 
 
 class Combine(StrEnum):
@@ -166,6 +171,28 @@ def leave_out_removed(candidates: Sequence[Candidate], earlier: Searcher, curren
     current_items = current.items_by_key([item.key for item in items.values()])
     gone_ids = {number for number, item in items.items() if item.key not in current_items}
     return [candidate for candidate in candidates if candidate.item_id not in gone_ids]
+
+
+def to_hit(rank: int, candidate: Candidate, item: ItemRecord, *, has_boosts: bool) -> Hit:
+    """A candidate with its row."""
+    draft = item.draft
+    return Hit(
+        rank,
+        draft.key,
+        candidate.score,
+        draft.title,
+        draft.product_id,
+        draft.metadata,
+        draft.location,
+        group=candidate.group,
+        passed_filter=candidate.passed_filter,
+        boosted_score=candidate.rank_score if has_boosts else None,
+        group_score=candidate.group_score,
+        feedback_score=candidate.feedback_score,
+        text_score=candidate.text_score,
+        text_rank=candidate.text_rank,
+        fused_score=candidate.fused_score,
+    )
 
 
 def _merge(scores: Cosines, positions: Positions, count: int) -> tuple[Cosines, Positions]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import count, islice
 
+from lookalike.collection.hit import Hit
 from lookalike.collection.refined_search import Group, RefinedSearch
 from lookalike.collection.refinement import Refinement
-from lookalike.collection.searcher import Hit, Searcher
+from lookalike.collection.searcher import Searcher
 from lookalike.errors import ScoresNotComparableError
 from lookalike.filters.builder import refuse
 from lookalike.thresholds import Threshold
@@ -75,6 +76,7 @@ def check_merged(refinement: Refinement) -> None:
         "group_score": refinement.has_mean_groups,
         "like_keys": refinement.like_keys,
         "unlike_keys": refinement.unlike_keys,
+        "text": refinement.text,
     }
     for name, value in options.items():
         if value:

@@ -15,9 +15,10 @@ import numpy as np
 
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check, ignore_check
-from lookalike.collection.candidates import Candidate, CandidateRounds, QueryVectors, leave_out_groups
+from lookalike.collection.candidates import Candidate, CandidateRounds, QueryVectors, leave_out_groups, to_hit
 from lookalike.collection.diversity import diverse_order
 from lookalike.collection.feedback import move_by_preferences, move_query
+from lookalike.collection.hit import Hit
 from lookalike.collection.mean_groups import MeanGroup, MeanGroups
 from lookalike.collection.refinement import (
     PLAIN,
@@ -29,10 +30,12 @@ from lookalike.collection.refinement import (
     group_key,
 )
 from lookalike.collection.representatives import Representatives
-from lookalike.collection.searcher import Hit, Searcher
+from lookalike.collection.searcher import Searcher
+from lookalike.collection.text_candidates import TextCandidates
 from lookalike.filters.conditions import Condition
 from lookalike.filters.values import TypedValue
 from lookalike.index.base import Mask, Neighbours, Vectors
+from lookalike.sorted_ids import Ids
 
 BOOST_WINDOW, LEAST_BOOST_WINDOW = 10, 200
 """Boosts rank so many candidates together for each hit of the first page, and at least so many."""
@@ -82,6 +85,7 @@ class RefinedSearch:
         if refinement.has_feedback:
             query_positions += self._move_query()
         self._candidates_mask = self._mask_candidates([position for position in query_positions if position >= 0])
+        self._text = self._read_text(queries)
         self._passing = self._candidates_mask
         if condition is not None:
             self._passing = self._candidates_mask & searcher.mask(condition, self._run_check)
@@ -94,6 +98,15 @@ class RefinedSearch:
         self._group_count = 0
         self._groups: list[Group] = []
         self._source = self._ranked_groups()
+
+    def _read_text(self, queries: QueryVectors) -> TextCandidates | None:
+        """The ranking by words, where there are any; those that it leaves out are no candidates."""
+        text, min_score = self._refinement.text, self._refinement.min_score
+        if text is None:
+            return None
+        ranking = TextCandidates(self._searcher, text, queries, self._k, min_score, self._run_check)
+        self._candidates_mask &= ranking.possible
+        return ranking
 
     def _move_query(self) -> list[int]:
         """Rank by the query that feedback moves; returns the positions of items that are no hits for it."""
@@ -138,6 +151,18 @@ class RefinedSearch:
         """Number of items that may be hits: those that pass the filter and are not excluded."""
         return int(np.count_nonzero(self._passing))
 
+    @property
+    def text_matches(self) -> int | None:
+        """How many of these have the words; None where none are looked for."""
+        return None if self._text is None else self._text.count_matches(self._passing)
+
+    @property
+    def possible_ids(self) -> Ids | None:
+        """The ids of the items that have the words, ascending, where no others can be hits; else None."""
+        if self._text is None or not self._text.is_alone:
+            return None
+        return np.sort(self._searcher.ids_at(np.flatnonzero(self._candidates_mask)))
+
     def group(self, number: int) -> Group | None:
         """The group at this place from 0; None behind the last."""
         self._make(number + 1)
@@ -162,8 +187,11 @@ class RefinedSearch:
     def hits(self, candidates: list[Candidate], first_rank: int = 1) -> list[Hit]:
         """The candidates of a page with their rows; raises SnapshotDamagedError."""
         items = self._searcher.records([candidate.item_id for candidate in candidates])
-        has_boosts = bool(self._boosts)
-        return [_hit(rank, one, items[one.item_id], has_boosts) for rank, one in enumerate(candidates, first_rank)]
+        return [self._hit(rank, one, items[one.item_id]) for rank, one in enumerate(candidates, first_rank)]
+
+    def _hit(self, rank: int, candidate: Candidate, item: ItemRecord) -> Hit:
+        hit = to_hit(rank, candidate, item, has_boosts=bool(self._boosts))
+        return hit if self._text is None else replace(hit, highlights=self._text.highlight(item))
 
     def _make(self, count: int) -> None:
         if count > len(self._groups):
@@ -185,7 +213,7 @@ class RefinedSearch:
         if self._refinement.is_representative:
             candidates = self._read_representatives(mask)
         else:
-            candidates = self._boosted(self._read_rounds(mask))
+            candidates = self._reordered(self._read_rounds(mask), mask)
         if self._group_reader is None and not self._refinement.dedupe:
             groups: Iterator[Group] = ((candidate,) for candidate in self._count_groups(candidates))
         else:
@@ -246,6 +274,12 @@ class RefinedSearch:
         if self._group_reader is not None:
             leave_out_groups([rounds], self._searcher, self._group_reader, values, self._run_check)
 
+    def _reordered(self, candidates: Iterator[Candidate], mask: Mask, *, is_shown: bool = True) -> Iterator[Candidate]:
+        """By words, or by boosts."""
+        if self._text is not None:
+            return self._text.rank(candidates, mask, is_shown=is_shown)
+        return self._boosted(candidates)
+
     def _boosted(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
         if not self._boosts:
             yield from candidates
@@ -289,7 +323,8 @@ class RefinedSearch:
         rounds = self._rounds(mask, 2 * wanted)
         # Within a round scores descend: the first that is too low ends the group.
         members = (candidate for candidates in rounds for candidate in candidates if not self._is_too_low(candidate))
-        for candidate, item in self._with_items(self._boosted(members), chunk=2 * wanted):
+        ranked = self._reordered(members, mask, is_shown=False)
+        for candidate, item in self._with_items(ranked, chunk=2 * wanted):
             if wanted == 0:
                 return
             if not self._is_copy(item):
@@ -357,21 +392,3 @@ class RefinedSearch:
             scores = np.array([head.rank_score if head.group_score is None else head.group_score for head in heads])
             for place in diverse_order(scores, vectors, self._refinement.diversity):
                 yield window[place]
-
-
-def _hit(rank: int, candidate: Candidate, item: ItemRecord, has_boosts: bool) -> Hit:
-    draft = item.draft
-    return Hit(
-        rank,
-        draft.key,
-        candidate.score,
-        draft.title,
-        draft.product_id,
-        draft.metadata,
-        draft.location,
-        group=candidate.group,
-        passed_filter=candidate.passed_filter,
-        boosted_score=candidate.rank_score if has_boosts else None,
-        group_score=candidate.group_score,
-        feedback_score=candidate.feedback_score,
-    )

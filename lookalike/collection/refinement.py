@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from lookalike.filters.conditions import Condition, Equals, Field
 from lookalike.filters.fields import KnownFields
 from lookalike.filters.values import Scalar, TypedValue, ValueType
 from lookalike.short_repr import ShortRepr
+from lookalike.words.text_query import TextQuery
 
 MAX_BOOSTS = 4
 MAX_FEEDBACK_KEYS = 16
@@ -65,6 +66,8 @@ class Refinement:
       stay those of the query itself. They are no hits, but for the liked ones with ``include_liked``.
     - ``preferences``: of a recommendation, whose query is what is liked; hits are ranked by ``move_by_preferences``, or
       are representative items where nothing is liked, to which ``min_score``, boosts and diversity do not apply.
+    - ``text``: words that items have to have, or, where there is a picture too, that move them up: hits are then ranked
+      by both, as ``TextCandidates`` does.
     """
 
     min_score: float | None = None
@@ -80,6 +83,7 @@ class Refinement:
     unlike_keys: tuple[str, ...] = ()
     include_liked: bool = False
     preferences: Preferences | None = None
+    text: TextQuery | None = None
 
     @property
     def has_feedback(self) -> bool:
@@ -104,12 +108,12 @@ class Refinement:
         for name, is_set in (("group_size", self.group_size > 1), ("group_score", self.has_mean_groups)):
             if is_set and self.group_by is None:
                 refuse(name, "needs group_by, the field to group by")
+        feedback: dict[str, object] = {"like_keys": self.like_keys, "unlike_keys": self.unlike_keys}
+        others = feedback | {"boost": self.boosts, "recommend": self.preferences}
         if self.has_mean_groups:
-            others: dict[str, object] = {"dedupe": self.dedupe, "boost": self.boosts, "like_keys": self.like_keys}
-            others |= {"unlike_keys": self.unlike_keys, "recommend": self.preferences}
-            for name, value in others.items():
-                if value:
-                    refuse(name, "is not possible with group_score=mean")
+            _refuse_all(others | {"dedupe": self.dedupe, "text": self.text}, "is not possible with group_score=mean")
+        if self.text is not None:
+            _refuse_all(others | {"diversity": self.diversity}, "is not possible with text")
         for name, keys in (("like_keys", self.like_keys), ("unlike_keys", self.unlike_keys)):
             if len(keys) > MAX_FEEDBACK_KEYS:
                 refuse(name, f"at most {MAX_FEEDBACK_KEYS} items are possible, got {len(keys)}")
@@ -119,10 +123,17 @@ class Refinement:
     @property
     def keeps_order(self) -> bool:
         """Whether each item that passes is a hit, in the order of the scores."""
-        return self.group_by is None and not self.dedupe and not self.diversity and not self.boosts
+        is_reordered = bool(self.diversity or self.boosts or self.text is not None)
+        return self.group_by is None and not self.dedupe and not is_reordered
 
 
 PLAIN = Refinement()
+
+
+def _refuse_all(options: Mapping[str, object], problem: str) -> None:
+    for name, value in options.items():
+        if value:
+            refuse(name, problem)
 
 
 @dataclass(frozen=True, slots=True)

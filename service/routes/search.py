@@ -29,7 +29,16 @@ from service.schemas.search_responses import (
     RecommendAnswer,
     SearchAnswer,
 )
-from service.search import TIERS_WEIGHT, ItemPartQuery, KeyQuery, LikedQuery, PictureQuery, PicturesQuery, Query
+from service.search import (
+    TIERS_WEIGHT,
+    ItemPartQuery,
+    KeyQuery,
+    LikedQuery,
+    PictureQuery,
+    PicturesQuery,
+    Query,
+    WordsQuery,
+)
 from service.search_options import FilterText, SearchOptions, fields_checked
 from service.search_requests import run_batch, run_merged_search, run_recommendation, run_search
 from service.services import ServicesDependency
@@ -47,6 +56,8 @@ BATCH_WEIGHT = 4
 )
 async def search(request: Request, services: ServicesDependency) -> Response:
     """The k indexed pictures most similar to a picture, or to an indexed one, best first; in one collection or several.
+
+    With `text`, those that have its words, alone or ranked by both.
 
     With `collections` the answer has every hit's `collection`, and by collection what it else has once.
     """
@@ -91,9 +102,11 @@ def _check_collections(form: SearchForm, options: SearchOptions) -> None:
 def _query_of(form: CollectionSearchForm) -> Query:
     if form.like_keys and not form.image and form.key is None:
         return _liked_query(form)
+    if form.text is not None and not form.image and form.key is None:
+        return _words_query(form)
     if bool(form.image) is (form.key is not None):
         raise ImageMissingError(
-            "send exactly one of image (a file) and key (of an indexed picture), or like_keys alone"
+            "send exactly one of image (a file) and key (of an indexed picture), or like_keys or text alone"
         )
     if form.key is not None:
         return KeyQuery(form.key) if form.box is None else ItemPartQuery(form.key, form.box)
@@ -103,6 +116,14 @@ def _query_of(form: CollectionSearchForm) -> Query:
         if is_sent:
             raise FieldInvalidError(f"{field} is possible with one picture only, not with several", subject=field)
     return PicturesQuery(form.image, form.combine)
+
+
+def _words_query(form: CollectionSearchForm) -> Query:
+    others = {"box": form.box is not None, "tiers": form.tiers, "min_score": form.min_score is not None}
+    for field, is_sent in others.items():
+        if is_sent:
+            raise FieldInvalidError(f"{field} is possible with a picture or a key, not with text alone", subject=field)
+    return WordsQuery()
 
 
 def _liked_query(form: CollectionSearchForm) -> Query:

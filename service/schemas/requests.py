@@ -25,6 +25,7 @@ from service.schemas.refinement_fields import (
     PageFields,
     RefinementFields,
 )
+from service.schemas.text_fields import TextFields
 
 MAX_BATCH_PICTURES = 64
 MAX_QUERY_PICTURES = 16
@@ -74,7 +75,7 @@ class _SimilarFields(BaseModel):
     tiers: GivenTiers = False
 
 
-class SimilarQuery(PageFields, _SimilarFields):
+class SimilarQuery(PageFields, TextFields, _SimilarFields):
     """How to search with an indexed picture."""
 
 
@@ -97,12 +98,12 @@ class _SearchFields(Form):
     tiers: GivenTiers = False
 
 
-class CollectionSearchForm(PageFields, _SearchFields):
-    """A picture, or the key of an indexed one, and how to search."""
+class CollectionSearchForm(PageFields, TextFields, _SearchFields):
+    """A picture, the key of an indexed one, or words, and how to search."""
 
 
 class SearchForm(CollectionSearchForm):
-    """A picture, or the key of an indexed one, and how and where to search."""
+    """A picture, the key of an indexed one, or words, and how and where to search."""
 
     collection: Collection = None
     collections: CollectionNames = Field(

@@ -18,6 +18,7 @@ from lookalike.thresholds import Threshold
 from lookalike.tiers import Tier
 from service.http.problems import Problem
 from service.schemas.refinement_fields import Fallback
+from service.schemas.text_fields import HighlightAnswer
 
 Score = Annotated[float, Field(ge=-1, le=1, description="Cosine score, -1 to 1.")]
 Normalized = Annotated[float, Field(ge=0, le=1, description="(cosine + 1) / 2, 0 to 1.")]
@@ -102,8 +103,8 @@ class HitAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     rank: Annotated[int, Field(ge=1)]
     key: str
-    score: Score
-    normalized_score: Normalized
+    score: Annotated[Score | None, Field(description="Cosine score, -1 to 1; null in a search for words alone.")]
+    normalized_score: Annotated[Normalized | None, Field(description="(cosine + 1) / 2, 0 to 1; null likewise.")]
     similar: Similar
     confidence: Confidence
     confidence_problem: ConfidenceProblem
@@ -139,6 +140,33 @@ class HitAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             "ranked; null without them. Of a recommendation, what its strategy ranks by."
         ),
     ] = None
+    text_score: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="How well the item has the words of `text` (BM25F; no share and no probability, and comparable "
+            "within one search only); null without text, and for an item that has not.",
+        ),
+    ] = None
+    text_rank: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="Its place among the items that have the words and pass the filter; null likewise, and for "
+            "further items of a group.",
+        ),
+    ] = None
+    fused_score: Annotated[
+        float | None,
+        Field(
+            description="With text beside a picture, what hits are ranked by: (1 - text_weight) / (60 + place by the "
+            "picture) + text_weight / (60 + place by the words); null otherwise, and for further items of a group."
+        ),
+    ] = None
+    highlights: Annotated[
+        list[HighlightAnswer] | None,
+        Field(description="Where the words stand: texts of the item in pieces; null without text."),
+    ] = None
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -160,11 +188,11 @@ def _model_of_hit(kind: type[HitAnswer]) -> type[BaseModel]:
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """The query; sizes are those of the upright picture before cropping to the box."""
+    """The query; sizes are those of the upright picture before cropping to the box, null without a picture."""
 
-    width: Annotated[int, Field(ge=1)]
-    height: Annotated[int, Field(ge=1)]
-    box: tuple[float, float, float, float]
+    width: Annotated[int | None, Field(ge=1)]
+    height: Annotated[int | None, Field(ge=1)]
+    box: tuple[float, float, float, float] | None
     key: str | None
 
 
@@ -219,6 +247,9 @@ class SearchAnswer:
         str | None, Field(description="Send it as `cursor`, with the same query, for the next page; null on the last.")
     ]
     passing: Annotated[int | None, Field(ge=0, description="How many items pass the filter; null without one.")]
+    text_matches: Annotated[
+        int | None, Field(ge=0, description="How many items have the words and pass the filter; null without text.")
+    ]
     facets: Annotated[dict[str, FacetAnswer] | None, Field(description="By column; null where none was asked for.")]
     fallback: Annotated[
         Fallback | None, Field(description="relax_filter where hits were added that do not pass the filter; else null.")

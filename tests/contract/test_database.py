@@ -34,7 +34,14 @@ def test_migrations_make_exactly_the_tables_of_the_models(empty_database_url: st
     Database.open(empty_database_url).close()
     engine = create_engine(empty_database_url)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        # The index of words is a virtual table in SQLite, with tables of its own, and an index in PostgreSQL alone.
+        hidden = ("item_words_index", "ix_item_words_words") if connection.dialect.name == "sqlite" else ()
+
+        def is_compared(_object: object, name: str | None, *_about: object) -> bool:
+            return not str(name).startswith(hidden)
+
+        context = MigrationContext.configure(connection, opts={"include_object": is_compared})
+        assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
 
 

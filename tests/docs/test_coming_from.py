@@ -266,6 +266,8 @@ MARQO: dict[str, Check] = {
     "`expose_facets` (vectors of documents)": has_vectors(1),
     "`delete_documents`": changed(2, 2, 0, 0),
     "`search(q=image)`": lambda answer: hits(10)(answer) and is_first("sku-1")(answer),
+    "`search(q=text)`, `LEXICAL`": hits(3, lambda row: is_cup(row) and row["colour"] != "blue"),
+    "`HYBRID`, with an image": lambda answer: hits(10)(answer) and is_cup(answer["results"][0]["metadata"]),
     "`search(q={image: 1, image: 1})`": lambda answer: sorted(keys(answer)[:2]) == ["sku-1", "sku-2"],
     "`context`, with documents": is_ranked_by_feedback,
     '`filter_string="colour:red AND price:[10 TO 30]"`': hits(
@@ -302,6 +304,8 @@ MARQO: dict[str, Check] = {
 MILVUS: dict[str, Check] = {
     "schema": lambda answer: (answer["name"], answer["count"]) == ("jugs", 0),
     "`describe_collection`": lambda answer: {"price", "added"} <= set(names(answer)),
+    "BM25, `PHRASE_MATCH`": lambda answer: keys(answer) == ["sku-7"],
+    "hybrid search, `RRFRanker`": lambda answer: answer["results"][0]["metadata"]["colour"] == "red",
     "`insert`, `upsert`": item(key="m-1", metadata={"category": "jug"}),
     "`query(filter, limit)`": lambda answer: len(keys(answer)) == 2 and answer["count"] == 5,
     "`get(ids)`": listed("m-1", "sku-1"),

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from lookalike.catalogue.records import CollectionSettings, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
 from lookalike.collection.builder import Builder, BuildOptions, CollectionEncoder
+from lookalike.collection.hit import Hit
 from lookalike.collection.layout import CollectionLayout
-from lookalike.collection.searcher import Hit, Searcher
+from lookalike.collection.searcher import Searcher
 from lookalike.collection.snapshot import open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import IMAGENET_MEAN, IMAGENET_STD, EncoderSpec

@@ -34,7 +34,9 @@ from lookalike.client import (
     job_answers,
     options,
     recommend_answer,
+    text_answers,
 )
+from lookalike.client.answer_base import Answer
 from lookalike.client.options import CollectionsSearchOptions, SearchOptions
 from lookalike.images import encode_png
 from lookalike.testing import make_picture
@@ -152,12 +154,12 @@ def test_every_parameter_of_an_operation_can_be_given(document: dict[str, Any]) 
 
 
 def test_every_field_of_an_answer_is_in_its_struct(document: dict[str, Any]) -> None:
-    modules = (answers, collection_answers, job_answers, recommend_answer)
+    modules = (answers, collection_answers, job_answers, recommend_answer, text_answers)
     structs = {
         kind.__name__: kind
         for module in modules
         for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, answers.Answer) and kind is not answers.Answer
+        if isinstance(kind, type) and issubclass(kind, Answer) and kind is not Answer
     }
     assert len(structs) > 40
     for name, kind in structs.items():
@@ -181,7 +183,7 @@ def test_a_picture_is_found_however_it_is_given(asking: Client, shop: Shop) -> N
         pixels = np.asarray(image.convert("RGB"))
         for picture in (shop.files[key], str(shop.files[key]), data, file, image, pixels):
             answer = asking.search(picture, collection="shop", k=1)
-            assert [(hit.key, round(hit.score, 3)) for hit in answer.results] == [(key, 1.0)]
+            assert [(hit.key, round(hit.score or 0, 3)) for hit in answer.results] == [(key, 1.0)]
     assert answer.threshold.value > 0
     assert asking.search(key=key, k=1).query.key == key
 
@@ -283,9 +285,10 @@ def test_options_are_missing_for_several_collections_where_the_service_refuses_t
         "like_keys": "plain-1",
         "unlike_keys": "plain-1",
         "tiers": "true",
+        "text": "mug",
     }
     missing = set(get_type_hints(SearchOptions)) - set(get_type_hints(CollectionsSearchOptions))
-    assert missing == {*values, "include_liked"}, "which says nothing without like_keys"
+    assert missing == {*values, "include_liked", "text_match", "text_weight"}, "which say nothing without another"
     for name, value in values.items():
         form = {"key": "plain-0", "collection": "shop", "collections": "shop", name: value}
         form |= {"group_by": "product_id"} if name == "group_score" else {}
@@ -373,7 +376,7 @@ def test_a_collection_is_made_filled_changed_and_removed(own: Service) -> None:
         with pytest.raises(PreconditionFailedError):
             asking.delete_item("mugs", "a/1", if_match=added.item)
         (hit,) = asking.search(NEW, collection="mugs", filter="sale = true").results
-        assert (hit.key, round(hit.score, 3)) == ("a/1", 1.0)
+        assert (hit.key, round(hit.score or 0, 3)) == ("a/1", 1.0)
         assert asking.fold_collection("mugs").pending == 0
         assert asking.refresh_collection("mugs").snapshot == 2
         assert asking.delete_item("mugs", "a/1", if_match=changed.item).status == "removed"

@@ -46,6 +46,7 @@ def test_an_answer_says_what_it_is_an_answer_to(service: Service, shop: Shop) ->
         "query": {"width": 96, "height": 72, "box": [0.0, 0.0, 1.0, 1.0], "key": None},
         "exhausted": False,
         "passing": None,
+        "text_matches": None,
         "facets": None,
         "fallback": None,
     }

@@ -85,7 +85,7 @@ EXAMPLES = (
         "search",
         "Find the pictures most like one of yours.",
         "search shop/queries/query-7.jpg --collection shop -k 3",
-        related=("montage", "evaluate", "calibrate", "quality.md"),
+        related=("montage", "evaluate", "calibrate", "quality.md", "text.md"),
     ),
     Example(
         "recommend",

@@ -33,7 +33,8 @@ there is no file, `application/x-www-form-urlencoded`. Unknown and repeated fiel
 and query parameters are refused; the error names those that exist.
 
 - Scores are cosines, -1 to 1. `normalized_score` is (cosine + 1) / 2. `similar` says whether the normalised score
-  reaches `threshold.value`, and `threshold.source` where that comes from.
+  reaches `threshold.value`, and `threshold.source` where that comes from. Hits that were found by
+  [words alone](text.md) have null for both scores.
 - `tier` is `same-bytes`, `same-pixels`, `near-duplicate`, `similar` or `different`. The first three are decided on the
   pictures themselves, whatever the score is, and make `similar` true: a blurred copy may score below an unrelated
   picture. `/compare` always has it; searches have it for their first 20 hits with `tiers=true`, whose files are read.
