@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from lookalike.api.encoder import Encoder
+from lookalike.api.exporting import export_items, read_options, select_items
 from lookalike.api.live import configure_collection, create_empty, make_change, new_version
 from lookalike.api.pictures import Image
 from lookalike.api.searchable import SearchableCollection
@@ -28,11 +29,15 @@ from lookalike.collection.searcher import Hit, Searcher
 from lookalike.collection.snapshot import open_current_snapshot, open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.encoder.spec import EncoderSpec
+from lookalike.filters import Where
 from lookalike.filters.declared_columns import read_columns
 from lookalike.index.base import VectorIndex
+from lookalike.item_export.export import ExportResult
 from lookalike.options import ImageLimits, Places
 from lookalike.thresholds import Threshold
 from lookalike.wiring import INDEX_TYPES, find_calibration, load_encoder, open_catalogue
+
+ExportFormatName = Literal["jsonl", "csv", "parquet", "imagefolder", "fiftyone"]
 
 
 class Collection(SearchableCollection):
@@ -294,9 +299,38 @@ class Collection(SearchableCollection):
         """The absolute path of a picture's file, as its source had it; in a zip ``/path/of.zip!/member``."""
         return find_path(picture.location, self.origin, self._layout)
 
-    def items(self) -> Iterator[ItemRecord]:
-        """All items of the snapshot, in the order in which they came."""
-        return self.searcher.items()
+    def items(self, where: Where | None = None) -> Iterator[ItemRecord]:
+        """All items, or those that pass a filter, in the order in which they came; raises FilterInvalidError."""
+        return self.searcher.items() if where is None else select_items(self, where).items()
+
+    def export(
+        self,
+        out: str | os.PathLike[str],
+        *,
+        format: ExportFormatName | None = None,
+        where: Where | None = None,
+        fields: Sequence[str] | None = None,
+        vectors: bool | None = None,
+        absolute_paths: bool = False,
+        hard_links: bool = False,
+        force: bool = False,
+    ) -> ExportResult:
+        """Write its items with their metadata and vectors to a file, or with their pictures to a folder.
+
+        ``format`` is jsonl, csv, parquet, imagefolder or fiftyone; without it the end of the name says which.
+        docs/export-items.md says what each has, and what the other options do. Raises OutputExistsError,
+        ExportInvalidError, FilterInvalidError, DiskFullError and DataPathError.
+        """
+        options = read_options(
+            Path(out),
+            format,
+            fields,
+            vectors=vectors,
+            absolute_paths=absolute_paths,
+            hard_links=hard_links,
+            force=force,
+        )
+        return export_items(self, select_items(self, where), out, options)
 
     def page(self, *, after: int = 0, limit: int = 100) -> list[ItemRecord]:
         """So many items in that order, from the first whose ``id`` is above ``after``."""

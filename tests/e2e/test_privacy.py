@@ -46,6 +46,7 @@ VERBS = {
     "fetch": "fetch imagenette fetched",
     "stats": "stats {pictures}",
     "doctor": "doctor",
+    "export-items": "export-items -c shop items.parquet",
     "export": "export tiny.onnx --encoder {tiny}",
     "encoders": "encoders",
     "encoders install": "encoders install resnet50 --endpoint http://127.0.0.1:9",

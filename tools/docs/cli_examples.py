@@ -225,6 +225,12 @@ EXAMPLES = (
         related=("verify", "operations.md"),
     ),
     Example(
+        "export-items",
+        "Give items, metadata and vectors to another program.",
+        "export-items shop.parquet --collection shop --where 'product_id = backpack-001'",
+        related=("index", "search", "export-items.md"),
+    ),
+    Example(
         "export",
         "Use an encoder in another program.",
         "export encoder.onnx --encoder bundled-int8",
