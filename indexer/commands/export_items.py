@@ -5,6 +5,7 @@ It is a verb of its own beside ``export``, which writes an encoder: the two shar
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -83,7 +84,7 @@ def export_items(
     options = read_options(
         out,
         None if kind is None else kind.value,
-        None if fields is None else [name.strip() for name in fields.split(",") if name.strip()],
+        None if fields is None else _read_fields(fields),
         vectors=vectors,
         absolute_paths=absolute_paths,
         hard_links=hard_links,
@@ -97,6 +98,19 @@ def export_items(
     _answer(session, collection, result)
     if result.left_out_count:
         raise typer.Exit(EXIT_REJECTED)
+
+
+def _read_fields(text: str) -> list[str]:
+    """Names between commas, or in a JSON list where one has a comma."""
+    if not text.lstrip().startswith("["):
+        return [name.strip() for name in text.split(",") if name.strip()]
+    try:
+        names = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"it is no valid JSON: {error}", param_hint="--fields") from error
+    if not all(isinstance(name, str) for name in names):
+        raise typer.BadParameter("it must be a list of texts", param_hint="--fields")
+    return list(names)
 
 
 def _answer(session: Session, collection: str, result: ExportResult) -> None:

@@ -139,6 +139,10 @@ class JobOptions(TypedDict, total=False):
     labels_from_folders: bool
     precision: float
     limit: int
+    format: str
+    filter: Filter
+    fields: Sequence[str]
+    vectors: bool
 
 
 class FilteredEdit(TypedDict, total=False):

@@ -17,6 +17,7 @@ from service.schemas.json_text import parse_json
 MAX_FACETS = 8
 MAX_EXCLUDED = 1000
 MAX_LISTED = 500
+MAX_EXPORTED_FIELDS = 256
 _MAX_NAME = 1024
 _MAX_FILTER = 60_000
 
@@ -119,6 +120,7 @@ FacetNames = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_FACETS)
 FeedbackKeys = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_FEEDBACK_KEYS)), _NAMES]
 CollectionNames = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_COLLECTIONS, 1)), _NAMES]
 ExcludedKeys = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_EXCLUDED)), _NAMES]
+ExportedFields = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_EXPORTED_FIELDS, 1)), _NAMES]
 ListedKeys = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_LISTED)), _NAMES]
 _BOOST_IN_JSON = {
     "type": "object",
