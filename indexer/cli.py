@@ -43,6 +43,7 @@ VERBS = {
     "fetch": "datasets",
     "stats": "datasets",
     "doctor": "doctor",
+    "embed": "embed",
     "export-items": "export_items",
     "export": "export",
     "encoders": "encoders",

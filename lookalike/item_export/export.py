@@ -21,7 +21,14 @@ from lookalike.item_export.columns import ExportColumn, FieldChoice, find_column
 from lookalike.item_export.folders import FiftyOneFolder, FolderWriter, ImageFolder
 from lookalike.item_export.pictures import LeftOut, PictureFiles, PictureWriter
 from lookalike.item_export.selection import ItemSelection
-from lookalike.item_export.tables import CsvWriter, JsonLinesWriter, ParquetTableWriter, TableWriter, import_pyarrow
+from lookalike.item_export.tables import (
+    CsvWriter,
+    JsonLines,
+    JsonLinesWriter,
+    ParquetTableWriter,
+    TableWriter,
+    import_pyarrow,
+)
 from lookalike.storage import disk_errors, staged_folder, sync_file, sync_folder, temporary_name
 
 Progress = Callable[[int], None]
@@ -188,7 +195,7 @@ class ItemExport:
         choice = self._choice()
         if self.options.format is ExportFormat.JSONL:
             columns = untyped_columns(choice, self._locate)
-            return JsonLinesWriter(file, columns, has_all_metadata=choice.metadata is None)
+            return JsonLinesWriter(file, JsonLines(columns, has_all_metadata=choice.metadata is None))
         if self.options.format is ExportFormat.CSV:
             return CsvWriter(file, self._columns(), self.options.with_vectors)
         dimension = self.origin.dimension if self.options.with_vectors else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
@@ -40,25 +40,21 @@ class TableWriter(Protocol):
 
 
 @dataclass
-class JsonLinesWriter:
-    """A JSON object a line, each value in the type that it has.
+class JsonLines:
+    """Makes a JSON object of an item, each value in the type that it has.
 
     Without ``has_all_metadata``, of metadata only those among the ``columns``; a column that an item has no value of
     is left out of its line.
     """
 
-    file: IO[bytes]
     columns: Sequence[ExportColumn]
     has_all_metadata: bool
     _encoder: msgspec.json.Encoder = field(default_factory=msgspec.json.Encoder)
 
-    def write(self, block: ItemBlock) -> None:
-        """See the port."""
+    def lines(self, block: ItemBlock) -> Iterator[bytes]:
+        """A line for each item of a block."""
         for number, item in enumerate(block.items):
-            self.file.write(self._line(item, None if block.vectors is None else block.vectors[number]))
-
-    def close(self) -> None:
-        """Nothing is left."""
+            yield self._line(item, None if block.vectors is None else block.vectors[number])
 
     def _line(self, item: ItemRecord, vector: Vectors | None) -> bytes:
         row: dict[str, MetadataValue | msgspec.Raw] = {
@@ -69,6 +65,21 @@ class JsonLinesWriter:
         if vector is not None:
             row[VECTOR_COLUMN] = msgspec.Raw(vector_text(vector).encode())
         return self._encoder.encode(row) + b"\n"
+
+
+@dataclass
+class JsonLinesWriter:
+    """A JSON object a line."""
+
+    file: IO[bytes]
+    objects: JsonLines
+
+    def write(self, block: ItemBlock) -> None:
+        """See the port."""
+        self.file.writelines(self.objects.lines(block))
+
+    def close(self) -> None:
+        """Nothing is left."""
 
 
 @dataclass

@@ -46,6 +46,7 @@ VERBS = {
     "fetch": "fetch imagenette fetched",
     "stats": "stats {pictures}",
     "doctor": "doctor",
+    "embed": "embed {picture}",
     "export-items": "export-items -c shop items.parquet",
     "export": "export tiny.onnx --encoder {tiny}",
     "encoders": "encoders",
