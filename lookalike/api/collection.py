@@ -15,21 +15,28 @@ from lookalike.api.encoder import Encoder
 from lookalike.api.exporting import export_items, read_options, select_items
 from lookalike.api.live import configure_collection, create_empty, make_change, new_version
 from lookalike.api.pictures import Image
+from lookalike.api.search_options import read_choice
 from lookalike.api.searchable import SearchableCollection
+from lookalike.api.stacking import ItemStack, field_grouping, read_stacks
 from lookalike.calibration import Calibration
 from lookalike.catalogue.live_changes import ChangeOutcome, LiveChange
 from lookalike.catalogue.metadata import check_metadata
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemRecord, MetadataValue, SourceRecord
 from lookalike.collection.encoder_check import check_same_encoder
+from lookalike.collection.grouping import Grouping
 from lookalike.collection.index_command import DEFAULT_KEEP, check_keep, reencode_command
 from lookalike.collection.item_edit import ItemEdit
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.origin import find_path
+from lookalike.collection.refinement import StackKind
 from lookalike.collection.searcher import Hit, Searcher
 from lookalike.collection.snapshot import open_current_snapshot, open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
+from lookalike.collection.stacks import Stacks
+from lookalike.duplicates.stacks import StackCache
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.filters import Where
+from lookalike.filters.builder import refuse
 from lookalike.filters.declared_columns import read_columns
 from lookalike.index.base import VectorIndex
 from lookalike.item_export.export import ExportResult
@@ -65,6 +72,7 @@ class Collection(SearchableCollection):
         if encoder is not None:
             self.check_encoder(encoder.spec)
         self._encoder_lock = Lock()
+        self._stack_cache = StackCache()
 
     @classmethod
     def open(
@@ -302,6 +310,30 @@ class Collection(SearchableCollection):
     def items(self, where: Where | None = None) -> Iterator[ItemRecord]:
         """All items, or those that pass a filter, in the order in which they came; raises FilterInvalidError."""
         return self.searcher.items() if where is None else select_items(self, where).items()
+
+    def stacks(
+        self,
+        *,
+        group_by: str | None = None,
+        stack: Literal["copies", "bursts"] | None = None,
+        where: Where | None = None,
+    ) -> Iterator[ItemStack]:
+        """The items that pass as few: one for each value of a field, or for each stack, with how many there are.
+
+        Of copies it is the one to keep, else the first that came; an item of no group is alone. Raises
+        FilterInvalidError, also where nobody has searched for duplicates yet.
+        """
+        if (group_by is None) == (stack is None):
+            refuse("stack", "give one of group_by and stack")
+        if group_by is not None:
+            grouping: Grouping = field_grouping(self.searcher, group_by)
+        else:
+            grouping = self.stacks_of(read_choice(StackKind, str(stack), "stack"))
+        return read_stacks(self.searcher, grouping, where)
+
+    def stacks_of(self, kind: StackKind) -> Stacks:
+        """The stacks by the last search for duplicates, without what has changed since; raises FilterInvalidError."""
+        return self._stack_cache.stacks(self._layout.root, self.searcher, kind)
 
     def export(
         self,

@@ -27,8 +27,9 @@ from lookalike.catalogue.snapshot_filter import ColumnSummary, Facet
 from lookalike.collection.candidates import Combine, QueryVectors
 from lookalike.collection.preferences import REPRESENTATIVE_PROBLEM
 from lookalike.collection.refined_search import RefinedSearch
-from lookalike.collection.refinement import Refinement
+from lookalike.collection.refinement import Refinement, StackKind
 from lookalike.collection.searcher import Hit, Searcher
+from lookalike.collection.stacks import Stacks
 from lookalike.copies import is_plain_picture
 from lookalike.encoder.base import RGB, Vectors
 from lookalike.errors import VectorsInvalidError
@@ -58,6 +59,10 @@ class SearchableCollection(ABC):
     @abstractmethod
     def encoder(self) -> Encoder:
         """The encoder that the vectors were made with."""
+
+    @abstractmethod
+    def stacks_of(self, kind: StackKind) -> Stacks:
+        """The stacks by the last search for duplicates; raises FilterInvalidError where there was none."""
 
     @abstractmethod
     def threshold(self, value: float | None = None) -> Threshold:
@@ -297,6 +302,7 @@ class SearchableCollection(ABC):
             refinement,
             condition=self._condition(where),
             exclude=None if query.item is None else query.item.id,
+            stacks=None if refinement.stack is None else self.stacks_of(refinement.stack),
         )
         score_problem = PLAIN_PROBLEM if query.is_plain else None
         if refinement.is_representative:

@@ -32,6 +32,7 @@ class _SharedOptions(TypedDict, total=False):
 class RefinementOptions(_SharedOptions, total=False):
     """How hits are chosen; what they mean is in docs/search.md."""
 
+    stack: str
     fallback: str
     group_score: str
     diversity: float
@@ -46,6 +47,7 @@ class RecommendOptions(_SharedOptions, total=False):
 
     strategy: str
     include_liked: bool
+    stack: str
     fallback: str
     diversity: float
     boost: Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -88,6 +90,8 @@ class ListingOptions(TypedDict, total=False):
     keys: Sequence[str]
     sample: int
     vectors: bool
+    group_by: str
+    stack: str
 
 
 class CompareOptions(TypedDict, total=False):

@@ -34,9 +34,10 @@ class Hit(ShortRepr):
 
     ``score_problem`` says why the score has no say, where the query is a picture of one colour; None otherwise.
     ``location`` is where its source has it: a path below the folder or the manifest's root, or a member of the zip.
-    ``group`` to ``feedback_score`` are of a search with a ``Refinement``: the value that it was grouped by, whether it
-    passed the filter, the score with its boosts, the score of its group, and the cosine with the query that feedback
-    moved. ``collection`` is of a search in several.
+    ``group`` to ``feedback_score`` are of a search with a ``Refinement``: the value that it was grouped by, how many
+    items that pass are in its group (None where nothing is grouped), whether it passed the filter, the score with its
+    boosts, the score of its group, and the cosine with the query that feedback moved. ``collection`` is of a search in
+    several.
     """
 
     rank: int
@@ -49,6 +50,7 @@ class Hit(ShortRepr):
     threshold: Threshold | None = field(default=None, repr=False)
     score_problem: str | None = field(default=None, repr=False)
     group: Scalar | None = field(default=None, repr=False)
+    group_count: int | None = field(default=None, repr=False)
     passed_filter: bool = field(default=True, repr=False)
     boosted_score: float | None = field(default=None, repr=False)
     group_score: float | None = field(default=None, repr=False)

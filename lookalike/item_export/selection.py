@@ -40,6 +40,11 @@ class ItemSelection:
         positions = np.flatnonzero(searcher.mask(condition, check))
         return cls(searcher, positions[np.argsort(searcher.ids_at(positions), kind="stable")])
 
+    @classmethod
+    def at(cls, searcher: Searcher, ids: Positions) -> Self:
+        """These items, by their ids."""
+        return cls(searcher, np.array([searcher.position(item_id) for item_id in ids.tolist()], np.int64))
+
     def __len__(self) -> int:
         return len(self.positions)
 

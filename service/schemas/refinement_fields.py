@@ -10,7 +10,14 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from lookalike.collection.merged_search import MAX_COLLECTIONS
-from lookalike.collection.refinement import MAX_BOOSTS, MAX_FEEDBACK_KEYS, MAX_WEIGHT, Boost, GroupScore
+from lookalike.collection.refinement import (
+    MAX_BOOSTS,
+    MAX_FEEDBACK_KEYS,
+    MAX_WEIGHT,
+    Boost,
+    GroupScore,
+    StackKind,
+)
 from service.http.json_form import IN_JSON
 from service.schemas.json_text import parse_json
 
@@ -142,6 +149,12 @@ Boosts = Annotated[
 ]
 
 
+STACK = (
+    "copies or bursts, in place of group_by: items that are copies of each other by the last search for duplicates, or "
+    "shots of one burst with their copies, are one group. An item of none is a group of its own."
+)
+
+
 # Bases are in the reverse order of their fields.
 
 
@@ -160,8 +173,12 @@ class _GroupFields(BaseModel):
         "without include_liked.",
     )
     group_size: int | None = Field(
-        default=None, ge=1, le=100, description="With group_by: how many items of each group, 1 if it is not sent."
+        default=None,
+        ge=1,
+        le=100,
+        description="With group_by or stack: how many items of each group, 1 if it is not sent.",
     )
+    stack: StackKind | None = Field(default=None, description=STACK)
 
 
 class _GroupScoreFields(_GroupFields):
