@@ -52,7 +52,7 @@ def find_job_file(record: JobRecord, default_format: str) -> JobFile | None:
 def remove_old_files(folder: Path) -> None:
     """Remove the files of jobs that ended more than a day ago; ``folder`` has the folders of all jobs."""
     before = time.time() - KEPT_HOURS * 3600
-    for path in folder.glob(f"*/{_NAME}.*"):
+    for path in folder.glob(f"*/*{_NAME}.*"):  # also what a process that was ended has left: .export.csv.123.tmp
         with suppress(OSError):  # another service does the same
             if path.stat().st_mtime < before:
                 path.unlink()

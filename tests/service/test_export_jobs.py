@@ -124,9 +124,12 @@ def test_a_file_is_kept_for_a_day(service: Service, tmp_path: Path) -> None:
         path.parent.mkdir()
         path.write_bytes(b"PAR1")
         os.utime(path, (time.time() - hours * 3600,) * 2)
+        partial = tmp_path / name / ".export.csv.1.tmp"
+        partial.write_text("")
+        os.utime(partial, (time.time() - hours * 3600,) * 2)
         (tmp_path / name / "rows.jsonl").write_text("{}")
         os.utime(tmp_path / name / "rows.jsonl", (0, 0))
     remove_old_files(tmp_path)
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")) == [
-        "new/export.parquet", "new/rows.jsonl", "old/rows.jsonl",
+        "new/.export.csv.1.tmp", "new/export.parquet", "new/rows.jsonl", "old/rows.jsonl",
     ]  # fmt: skip
