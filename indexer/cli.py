@@ -46,10 +46,13 @@ VERBS = {
     "fetch": "datasets",
     "stats": "datasets",
     "doctor": "doctor",
+    "embed": "embed",
+    "export-items": "export_items",
     "export": "export",
     "encoders": "encoders",
 }
-"""The verbs in the order of the help, and for each the module of ``indexer.commands`` with its function."""
+"""The verbs in the order of the help, and for each the module of ``indexer.commands`` with its function, which has the
+verb's name with underscores."""
 _GROUPS = frozenset({"encoders"})
 """Verbs that have verbs of their own: the ``app`` of their module."""
 
@@ -68,7 +71,9 @@ class _Verbs(VerbGroup):
         if name in VERBS and name not in self.commands:
             module = import_module(f"indexer.commands.{VERBS[name]}")
             is_group = name in _GROUPS
-            self.commands[name] = typer.main.get_group(module.app) if is_group else _command(getattr(module, name))
+            self.commands[name] = (
+                typer.main.get_group(module.app) if is_group else _command(getattr(module, name.replace("-", "_")))
+            )
         return self.commands.get(name)
 
 

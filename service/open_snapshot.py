@@ -12,14 +12,17 @@ from lookalike.api import Collection
 from lookalike.calibration import Calibration
 from lookalike.collection.encoder_check import describe_encoder
 from lookalike.collection.index_command import reencode_command
+from lookalike.collection.refinement import StackKind
 from lookalike.collection.searcher import Searcher
+from lookalike.collection.stacks import Stacks
+from lookalike.duplicates.review import ReportCache
+from lookalike.duplicates.stacks import StackCache
 from lookalike.encoder.base import ImageEncoder
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderError, EncoderMismatchError
 from lookalike.options import EncoderRequest
 from lookalike.sources.base import Source
 from lookalike.wiring import open_origin
-from service.duplicate_review import ReportCache
 from service.http.problems import detail_of
 from service.http.responses import ResponseCache
 from service.inference.encoder_pool import EncoderPool
@@ -45,6 +48,7 @@ class OpenSnapshot:
     response_cache: ResponseCache = field(default_factory=ResponseCache)
     page_cache: PageCache = field(default_factory=PageCache)
     report_cache: ReportCache = field(default_factory=ReportCache)
+    stack_cache: StackCache = field(default_factory=StackCache)
     leases: int = 0
     is_retired: bool = False
     encoder_problem: EncoderError | None = None
@@ -68,6 +72,10 @@ class OpenSnapshot:
     def generation(self) -> int:
         """The snapshot's number."""
         return self.collection.manifest.generation
+
+    def stacks(self, kind: StackKind, searcher: Searcher) -> Stacks:
+        """The stacks of a state of the collection; for search threads. Raises FilterInvalidError."""
+        return self.stack_cache.stacks(self.collection.layout.root, searcher, kind)
 
     async def at_change(self, change: int) -> Collection | None:
         """The collection as it was after this live change; None if that can no longer be said.

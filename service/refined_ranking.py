@@ -103,10 +103,21 @@ class PageMaker:
         """
         options, searcher = self.options, self.collection.searcher
         condition = None if options.filter is None else options.filter.condition(searcher)
-        first_k, start, queries, earlier_search = self._resume()
         refinement = replace(options.refinement or PLAIN, min_score=options.min_score)
+        stacks = None if refinement.stack is None else self.snapshot.stacks(refinement.stack, searcher)
+        if stacks is not None:
+            # A later search for duplicates makes other stacks, on whose pages items would come twice, or never.
+            object.__setattr__(self, "_digest", query_digest(f"{self.identity}{options.identity}{stacks.version}"))
+        first_k, start, queries, earlier_search = self._resume()
         search = earlier_search or RefinedSearch(
-            searcher, queries, first_k, refinement, condition=condition, exclude=self.exclude, check=check
+            searcher,
+            queries,
+            first_k,
+            refinement,
+            condition=condition,
+            exclude=self.exclude,
+            stacks=stacks,
+            check=check,
         )
         search.check = check
         facets = None

@@ -93,8 +93,8 @@ class KeyQuery:
         return f"key {self.key}"
 
     def cache_key(self, options: SearchOptions) -> Hashable | None:
-        """Not cached with tiers: the files that they are decided by may change."""
-        return None if options.tiers else (self, options)
+        """Not cached with tiers or stacks: the files that they are decided by may change."""
+        return None if options.tiers or options.has_stacks else (self, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +125,9 @@ class LikedQuery:
         """What is searched with, apart from the keys, which are among the options."""
         return f"liked {self.combine}"
 
-    def cache_key(self, options: SearchOptions) -> Hashable:
-        """All that decides is in memory."""
-        return (self, options)
+    def cache_key(self, options: SearchOptions) -> Hashable | None:
+        """All that decides is in memory, but for stacks."""
+        return None if options.has_stacks else (self, options)
 
 
 @dataclass(frozen=True, slots=True)

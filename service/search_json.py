@@ -134,6 +134,7 @@ def _merged_hit(hit: Hit, result: MergedResult) -> CollectionHitAnswer:
         image_url=image_url,
         thumbnail_url=thumbnail_url,
         group=hit.group,
+        group_count=hit.group_count,
     )
 
 
@@ -168,6 +169,7 @@ def _hit_answers(result: RankedHits) -> list[HitAnswer]:
             answer = replace(
                 answer,
                 group=hit.group,
+                group_count=hit.group_count,
                 passed_filter=hit.passed_filter,
                 boosted_score=_rounded(hit.boosted_score),
                 group_score=_rounded(hit.group_score),

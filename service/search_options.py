@@ -117,6 +117,11 @@ class SearchOptions:
         return self.filter is None and self.refinement is None and not self.facets and self.cursor is None
 
     @property
+    def has_stacks(self) -> bool:
+        """Whether the last search for duplicates has a say."""
+        return self.refinement is not None and self.refinement.stack is not None
+
+    @property
     def identity(self) -> str:
         """Equal for searches of which one's next page can be asked with the other's options."""
         return repr((self.min_score, self.filter, self.refinement))
@@ -159,8 +164,8 @@ def _refinement(request: RefinementFields, k: int, text: TextQuery | None) -> Re
 
 def _hit_refinement(request: HitFields, k: int) -> Refinement:
     group_size = request.group_size or 1
-    if request.group_by is None and request.group_size is not None:
-        raise FieldInvalidError("group_size needs group_by, the column to group by", subject="group_size")
+    if request.group_by is None and request.stack is None and request.group_size is not None:
+        raise FieldInvalidError("group_size needs group_by, the column to group by, or stack", subject="group_size")
     if k * group_size > MAX_HITS:
         raise FieldInvalidError(
             f"k · group_size is {k * group_size}: at most {MAX_HITS} hits a page are possible", subject="group_size"
@@ -169,6 +174,7 @@ def _hit_refinement(request: HitFields, k: int) -> Refinement:
         exclude_keys=request.exclude_keys,
         group_by=request.group_by,
         group_size=group_size,
+        stack=request.stack,
         dedupe=request.dedupe,
         diversity=request.diversity,
         relax_filter=request.fallback is Fallback.RELAX_FILTER,

@@ -56,7 +56,7 @@ async def run_search(
 async def run_recommendation(
     request: Request, services: Services, collection: str | None, uploads: Sequence[Upload], options: SearchOptions
 ) -> Response:
-    """The response to one recommendation; the caller holds its permits. Cached where no pictures were sent."""
+    """The response to one recommendation; the caller holds its permits. Cached without pictures and stacks."""
     stopwatch = Stopwatch(*STAGES)
 
     def begin(snapshot: OpenSnapshot) -> Recommendation:
@@ -64,7 +64,7 @@ async def run_recommendation(
             services=services, snapshot=snapshot, uploads=uploads, options=options, stopwatch=stopwatch
         )
 
-    cache_key = None if uploads else options
+    cache_key = None if uploads or options.has_stacks else options
     return await _run_cached(request, services, collection, cache_key, begin, stopwatch)
 
 

@@ -17,25 +17,17 @@ from itertools import islice
 from indexer.console.reporter import Stage
 from indexer.ingest.decode_worker import DecodeWorker, EntryOutcome
 from indexer.ingest.encode_writer import BatchItem, EncodeWriter
-from indexer.ingest.verdicts import Report, Verdict, has_picture_extension
+from indexer.ingest.verdicts import Report, Verdict, verdict_on_error
 from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.builder import Builder
 from lookalike.cores import available_cores
 from lookalike.encoder.base import RGB, ImageEncoder
-from lookalike.errors import (
-    EntryUnreadableError,
-    ImageEmptyError,
-    ImageTooLargeError,
-    LookalikeError,
-    UnsupportedFormatError,
-)
+from lookalike.errors import EntryUnreadableError, LookalikeError
 from lookalike.options import ImageLimits
 from lookalike.sources.base import Entry, RefusedEntry, Source
 
 PAGE = 256  # entries looked up in the catalogue at once
 GROUP = 16  # entries that a worker takes at once; fewer if workers would be idle otherwise
-
-_NO_PICTURE = (UnsupportedFormatError, ImageEmptyError, ImageTooLargeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +165,8 @@ class Pipeline:
         if isinstance(error, EntryUnreadableError) and item is not None and readable_before:
             self._writer.mark_unchanged(item)
             self.report.record(entry.key, Verdict.KEPT, error)
-        elif isinstance(error, _NO_PICTURE) and not has_picture_extension(entry.location):
-            self.report.record(entry.key, Verdict.IGNORED, error)
         else:
-            self.report.record(entry.key, Verdict.REJECTED, error)
+            self.report.record(entry.key, verdict_on_error(entry.location, error), error)
 
 
 def _split_page(page: list[Entry | RefusedEntry], size: int) -> Iterator[list[Entry | RefusedEntry]]:

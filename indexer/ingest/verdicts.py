@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from lookalike.errors import LookalikeError
+from lookalike.errors import ImageEmptyError, ImageTooLargeError, LookalikeError, UnsupportedFormatError
 
 
 class Verdict(StrEnum):
@@ -42,6 +42,15 @@ PICTURE_EXTENSIONS = frozenset(
 def has_picture_extension(location: str) -> bool:
     """Whether a file's name has the extension of a picture format."""
     return PurePosixPath(location.lower()).suffix[1:] in PICTURE_EXTENSIONS
+
+
+_NO_PICTURE = (UnsupportedFormatError, ImageEmptyError, ImageTooLargeError)
+
+
+def verdict_on_error(location: str, error: LookalikeError) -> Verdict:
+    """The verdict on a file that cannot be used: ``ignored`` if it is no picture, nor named like one."""
+    is_other_file = isinstance(error, _NO_PICTURE) and not has_picture_extension(location)
+    return Verdict.IGNORED if is_other_file else Verdict.REJECTED
 
 
 _LINE = json.JSONEncoder(ensure_ascii=False)  # one instance: `json.dumps` makes a new one for every line

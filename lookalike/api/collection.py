@@ -9,31 +9,43 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from lookalike.api.encoder import Encoder
+from lookalike.api.exporting import export_items, read_options, select_items
 from lookalike.api.insights import ExaminedCollection
 from lookalike.api.live import configure_collection, create_empty, make_change, new_version
 from lookalike.api.pictures import Image
+from lookalike.api.search_options import read_choice
+from lookalike.api.stacking import ItemStack, field_grouping, read_stacks
 from lookalike.calibration import Calibration
 from lookalike.catalogue.live_changes import ChangeOutcome, LiveChange
 from lookalike.catalogue.metadata import check_metadata
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemRecord, MetadataValue, SourceRecord
 from lookalike.collection.encoder_check import check_same_encoder
+from lookalike.collection.grouping import Grouping
 from lookalike.collection.hit import Hit
 from lookalike.collection.index_command import DEFAULT_KEEP, check_keep, reencode_command
 from lookalike.collection.item_edit import ItemEdit
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.origin import find_path
+from lookalike.collection.refinement import StackKind
 from lookalike.collection.searcher import Searcher
 from lookalike.collection.snapshot import open_current_snapshot, open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
+from lookalike.collection.stacks import Stacks
+from lookalike.duplicates.stacks import StackCache
 from lookalike.encoder.spec import EncoderSpec
+from lookalike.filters import Where
+from lookalike.filters.builder import refuse
 from lookalike.filters.declared_columns import read_columns
 from lookalike.index.base import VectorIndex
+from lookalike.item_export.export import ExportResult
 from lookalike.options import ImageLimits, Places
 from lookalike.thresholds import Threshold
 from lookalike.wiring import INDEX_TYPES, find_calibration, load_encoder, open_catalogue
+
+ExportFormatName = Literal["jsonl", "csv", "parquet", "imagefolder", "fiftyone"]
 
 
 class Collection(ExaminedCollection):
@@ -61,6 +73,7 @@ class Collection(ExaminedCollection):
         if encoder is not None:
             self.check_encoder(encoder.spec)
         self._encoder_lock = Lock()
+        self._stack_cache = StackCache()
 
     @classmethod
     def open(
@@ -295,9 +308,62 @@ class Collection(ExaminedCollection):
         """The absolute path of a picture's file, as its source had it; in a zip ``/path/of.zip!/member``."""
         return find_path(picture.location, self.origin, self._layout)
 
-    def items(self) -> Iterator[ItemRecord]:
-        """All items of the snapshot, in the order in which they came."""
-        return self.searcher.items()
+    def items(self, where: Where | None = None) -> Iterator[ItemRecord]:
+        """All items, or those that pass a filter, in the order in which they came; raises FilterInvalidError."""
+        return self.searcher.items() if where is None else select_items(self, where).items()
+
+    def stacks(
+        self,
+        *,
+        group_by: str | None = None,
+        stack: Literal["copies", "bursts"] | None = None,
+        where: Where | None = None,
+    ) -> Iterator[ItemStack]:
+        """The items that pass as few: one for each value of a field, or for each stack, with how many there are.
+
+        Of copies it is the one to keep, else the first that came; an item of no group is alone. Raises
+        FilterInvalidError, also where nobody has searched for duplicates yet.
+        """
+        if (group_by is None) == (stack is None):
+            refuse("stack", "give one of group_by and stack")
+        if group_by is not None:
+            grouping: Grouping = field_grouping(self.searcher, group_by)
+        else:
+            grouping = self.stacks_of(read_choice(StackKind, str(stack), "stack"))
+        return read_stacks(self.searcher, grouping, where)
+
+    def stacks_of(self, kind: StackKind) -> Stacks:
+        """The stacks by the last search for duplicates, without what has changed since; raises FilterInvalidError."""
+        return self._stack_cache.stacks(self._layout.root, self.searcher, kind)
+
+    def export(
+        self,
+        out: str | os.PathLike[str],
+        *,
+        format: ExportFormatName | None = None,
+        where: Where | None = None,
+        fields: Sequence[str] | None = None,
+        vectors: bool | None = None,
+        absolute_paths: bool = False,
+        hard_links: bool = False,
+        force: bool = False,
+    ) -> ExportResult:
+        """Write its items with their metadata and vectors to a file, or with their pictures to a folder.
+
+        ``format`` is jsonl, csv, parquet, imagefolder or fiftyone; without it the end of the name says which.
+        docs/export-items.md says what each has, and what the other options do. Raises OutputExistsError,
+        ExportInvalidError, FilterInvalidError, DiskFullError and DataPathError.
+        """
+        options = read_options(
+            Path(out),
+            format,
+            fields,
+            vectors=vectors,
+            absolute_paths=absolute_paths,
+            hard_links=hard_links,
+            force=force,
+        )
+        return export_items(self, select_items(self, where), out, options)
 
     def page(self, *, after: int = 0, limit: int = 100) -> list[ItemRecord]:
         """So many items in that order, from the first whose ``id`` is above ``after``."""

@@ -10,7 +10,7 @@ from typing import Literal, TypedDict, TypeVar, cast
 from lookalike.collection.candidates import Combine
 from lookalike.collection.merged_search import RankBy
 from lookalike.collection.preferences import Preferences, Strategy, WeightedKey
-from lookalike.collection.refinement import PLAIN, Boost, GroupScore, Refinement
+from lookalike.collection.refinement import PLAIN, Boost, GroupScore, Refinement, StackKind
 from lookalike.filters.builder import refuse
 from lookalike.words.text_query import TextMatch, TextQuery
 
@@ -18,7 +18,7 @@ CombineName = Literal["best", "mean"]
 RankByName = Literal["confidence", "score"]
 KeyAndWeight = str | tuple[str, float]
 """An item by its key, which counts 1, or a key and how much it counts beside others."""
-E = TypeVar("E", Combine, GroupScore, RankBy, Strategy, TextMatch)
+E = TypeVar("E", Combine, GroupScore, RankBy, StackKind, Strategy, TextMatch)
 
 
 class HitOptions(TypedDict, total=False):
@@ -26,6 +26,7 @@ class HitOptions(TypedDict, total=False):
 
     - ``group_by``, ``group_size``: k groups of items with one value of a column, or of product_id. The groups of a
       query by key and of items of feedback that are no hits are left out.
+    - ``stack``: ``"copies"`` or ``"bursts"`` in place of ``group_by``, by the last search for duplicates.
     - ``dedupe``: leave out items whose file has the same bytes as that of a better hit.
     - ``exclude_keys``: leave out these items.
     - ``diversity``: from 0 to 1, how much likeness to the hits before counts against an item.
@@ -35,6 +36,7 @@ class HitOptions(TypedDict, total=False):
 
     group_by: str
     group_size: int
+    stack: Literal["copies", "bursts"]
     dedupe: bool
     exclude_keys: Sequence[str]
     diversity: float
@@ -107,8 +109,8 @@ def recommend_refinement(
 
 
 def _hit_refinement(options: HitOptions, min_score: float | None) -> Refinement:
-    if "group_size" in options and "group_by" not in options:
-        refuse("group_size", "needs group_by, the field to group by")
+    if "group_size" in options and "group_by" not in options and "stack" not in options:
+        refuse("group_size", "needs group_by, the field to group by, or stack")
     boost = options.get("boost", ())
     fallback = options.get("fallback", "none")
     if fallback not in ("none", "relax_filter"):
@@ -117,6 +119,7 @@ def _hit_refinement(options: HitOptions, min_score: float | None) -> Refinement:
         min_score=min_score,
         group_by=options.get("group_by"),
         group_size=options.get("group_size", 1),
+        stack=read_choice(StackKind, options["stack"], "stack") if "stack" in options else None,
         dedupe=options.get("dedupe", False),
         exclude_keys=_read_keys(options.get("exclude_keys", ()), "exclude_keys"),
         diversity=options.get("diversity", 0.0),

@@ -28,8 +28,9 @@ from lookalike.collection.candidates import Combine, QueryVectors
 from lookalike.collection.hit import Hit
 from lookalike.collection.preferences import REPRESENTATIVE_PROBLEM
 from lookalike.collection.refined_search import RefinedSearch
-from lookalike.collection.refinement import Refinement
+from lookalike.collection.refinement import Refinement, StackKind
 from lookalike.collection.searcher import Searcher
+from lookalike.collection.stacks import Stacks
 from lookalike.collection.text_candidates import WORDS_PROBLEM
 from lookalike.copies import is_plain_picture
 from lookalike.encoder.base import RGB, Vectors
@@ -60,6 +61,10 @@ class SearchableCollection(ABC):
     @abstractmethod
     def encoder(self) -> Encoder:
         """The encoder that the vectors were made with."""
+
+    @abstractmethod
+    def stacks_of(self, kind: StackKind) -> Stacks:
+        """The stacks by the last search for duplicates; raises FilterInvalidError where there was none."""
 
     @abstractmethod
     def threshold(self, value: float | None = None) -> Threshold:
@@ -310,6 +315,7 @@ class SearchableCollection(ABC):
             refinement,
             condition=self._condition(where),
             exclude=None if query.item is None else query.item.id,
+            stacks=None if refinement.stack is None else self.stacks_of(refinement.stack),
         )
         score_problem = PLAIN_PROBLEM if query.is_plain else None
         if refinement.is_representative:

@@ -36,6 +36,16 @@ def select_values(collection_id: int, field: Field) -> Select[Any]:
     return select(*value, _ID_LIST).where(_is_field(collection_id, field)).group_by(*value)
 
 
+def select_equal_values(collection_id: int, comparison: Equals) -> list[Select[Any]]:
+    """Statements that together return the values that are compared with, each with the ids of the items that have it.
+
+    Rows are those of ``select_values``; one value may have several, as dates do that are written in several ways.
+    """
+    value = (_values.kind, _values.number, _values.text)
+    is_field = _is_field(collection_id, comparison.field)
+    return [select(*value, _ID_LIST).where(is_field, condition).group_by(*value) for condition in _ranges(comparison)]
+
+
 def select_columns(collection_id: int) -> Select[Any]:
     """The declared columns of a collection, as they are stored."""
     return select(CollectionRow.columns).where(CollectionRow.id == collection_id)

@@ -8,7 +8,7 @@ items of a published snapshot never change, so masks are cached.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,11 +20,18 @@ import numpy.typing as npt
 from cachetools import LRUCache
 
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.filter_sql import select_columns, select_ids, select_next_kind, select_next_name, select_values
+from lookalike.catalogue.filter_sql import (
+    select_columns,
+    select_equal_values,
+    select_ids,
+    select_next_kind,
+    select_next_name,
+    select_values,
+)
 from lookalike.catalogue.item_values import INDEXED_CHARACTERS, column_name, element_type
 from lookalike.catalogue.snapshot_words import SnapshotWords
 from lookalike.filters.builder import ConditionBuilder
-from lookalike.filters.conditions import And, Comparison, Condition, Field, Not, Or, canonical
+from lookalike.filters.conditions import And, Comparison, Condition, Equals, Field, Not, Or, canonical
 from lookalike.filters.declared_columns import DeclaredColumns, read_columns
 from lookalike.filters.fields import ElementType, ElementTypes, KnownFields
 from lookalike.filters.values import Scalar, TypedValue, ValueType
@@ -77,7 +84,7 @@ class Facet(ShortRepr):
 
 
 @dataclass(frozen=True, slots=True)
-class _ColumnCodes:
+class ColumnCodes:
     """A field's values in the snapshot: item ``positions[i]`` has the value ``values[codes[i]]``."""
 
     values: Sequence[TypedValue]
@@ -149,6 +156,20 @@ class SnapshotFilter:
         builder = ConditionBuilder(self.fields)
         return {name: self._facet(mask, builder.find_field(name, f"facets.{name[:60]}"), limit) for name in names}
 
+    def positions_by_value(self, comparison: Equals) -> Iterator[tuple[TypedValue, Ids]]:
+        """Of the values that are compared with, each that some item has, with the positions of these items.
+
+        Text is as it is stored. A value may come several times, with other items each time. Nothing is cached.
+        """
+        for statement in select_equal_values(self._collection_id, comparison):
+            for row in self._database.fetch_rows(statement):
+                positions = find_positions(self._ids, _to_ids([row.ids]))
+                yield TypedValue(element_type(row.kind).type, row.number, row.text), positions[positions >= 0]
+
+    def column_codes(self, field: Field) -> ColumnCodes:
+        """All values of a field, as they are stored; read once, and cached where there is room."""
+        return self._column(field)
+
     def _mask(self, condition: Condition, check: Check) -> Mask:
         mask: Mask | None = self._cached(condition)
         if mask is None:
@@ -197,14 +218,14 @@ class SnapshotFilter:
         values = [FacetValue(_to_scalar(column.values[code]), int(counts[code])) for code in order[:limit].tolist()]
         return Facet(tuple(values), len(order))
 
-    def _column(self, field: Field) -> _ColumnCodes:
-        column: _ColumnCodes | None = self._cached(field)
+    def _column(self, field: Field) -> ColumnCodes:
+        column: ColumnCodes | None = self._cached(field)
         if column is None:
             column = self._read_column(field)
             self._remember(field, column)
         return column
 
-    def _read_column(self, field: Field) -> _ColumnCodes:
+    def _read_column(self, field: Field) -> ColumnCodes:
         rows = self._database.fetch_rows(select_values(self._collection_id, field))
         row_values = [TypedValue(element_type(row.kind).type, row.number, row.text) for row in rows]
         values = sorted(set(row_values))  # a list and a scalar may have the same
@@ -213,13 +234,13 @@ class SnapshotFilter:
         codes = np.repeat(np.array([code_of[value] for value in row_values], dtype=np.int64), id_counts)
         ids = _to_ids(row.ids for row in rows)
         is_visible = np.isin(ids, self._ids)
-        return _ColumnCodes(values, codes[is_visible], np.searchsorted(self._ids, ids[is_visible]))
+        return ColumnCodes(values, codes[is_visible], np.searchsorted(self._ids, ids[is_visible]))
 
     def _cached(self, key: Condition | Field) -> Any:
         with self._lock:
             return self._cache.get(key)
 
-    def _remember(self, key: Condition | Field, result: Mask | _ColumnCodes) -> None:
+    def _remember(self, key: Condition | Field, result: Mask | ColumnCodes) -> None:
         with self._lock, suppress(ValueError):  # larger than the cache
             self._cache[key] = result
 

@@ -65,6 +65,7 @@ class HitAnswer(Answer, frozen=True, kw_only=True):
     title: str | None = None
     product_id: str | None = None
     group: Scalar | None = None
+    group_count: int | None = None
     passed_filter: bool = True
     boosted_score: float | None = None
     group_score: float | None = None
@@ -265,9 +266,11 @@ class ItemAnswer(Answer, frozen=True, kw_only=True):
 
 
 class ListedItemAnswer(ItemAnswer, frozen=True, kw_only=True):
-    """An item of a list; ``vector`` is None unless it was asked for."""
+    """An item of a list; ``vector`` is None unless it was asked for, ``group_count`` where nothing is grouped."""
 
     vector: tuple[float, ...] | None = None
+    group: Scalar | None = None
+    group_count: int | None = None
 
 
 class ItemsAnswer(Answer, frozen=True, kw_only=True):
@@ -277,6 +280,7 @@ class ItemsAnswer(Answer, frozen=True, kw_only=True):
     snapshot: int
     count: int
     items: tuple[ListedItemAnswer, ...]
+    passing: int | None = None
     missing: tuple[str, ...] = ()
     next_cursor: str | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import BinaryIO, Unpack
 
 import anyio.to_thread
@@ -21,7 +22,7 @@ class AsyncJobMethods(AsyncSender):
     """What takes longer than a request."""
 
     async def create_job(self, collection: str, kind: str, **options: Unpack[JobOptions]) -> JobAnswer:
-        """Begin ``index``, ``reindex``, ``duplicates``, ``calibrate`` or ``evaluate``, with the options of each."""
+        """Begin ``index``, ``reindex``, ``duplicates``, ``calibrate``, ``evaluate`` or ``export``, with its options."""
         return await self._send(job_calls.create_job(collection, kind, options))
 
     async def list_jobs(
@@ -60,6 +61,10 @@ class AsyncJobMethods(AsyncSender):
     async def get_job_report(self, job_id: str, *, format: str | None = None) -> bytes:
         """What a finished job leaves, as ``json`` or ``csv``."""
         return await self._send(job_calls.get_job_report(job_id, format))
+
+    async def get_job_file(self, job_id: str, out: str | os.PathLike[str]) -> Path:
+        """Write the file that an export left to ``out``, which it gives; it is there when all of it has arrived."""
+        return await self._download(job_calls.get_job_file(job_id), Path(out))
 
     async def create_upload(
         self, file: str | os.PathLike[str] | BinaryIO, *, filename: str | None = None

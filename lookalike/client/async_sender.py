@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -11,7 +12,7 @@ import anyio.to_thread
 import httpx2
 
 from lookalike.client.call import Call, event_response
-from lookalike.client.connection import DEFAULT_RETRIES, DEFAULT_TIMEOUT, http_arguments, retry_policy
+from lookalike.client.connection import DEFAULT_RETRIES, DEFAULT_TIMEOUT, http_arguments, part_path, retry_policy
 from lookalike.client.pages import Page
 from lookalike.client.retries import check_status, connection_error, stream_error
 
@@ -81,6 +82,32 @@ class AsyncSender:
                 raise stream_error(call, response)
             await anyio.sleep(delay)
             attempt += 1
+
+    async def _download(self, call: Call[bytes], out: Path) -> Path:
+        """See ``Sender``."""
+        part = part_path(out)
+        attempt = 0
+        try:
+            while True:
+                try:
+                    async with self._http.stream(call.method, call.path) as response:
+                        if response.is_success:
+                            async with await anyio.open_file(part, "wb") as file:
+                                async for piece in response.aiter_bytes():
+                                    await file.write(piece)
+                            return part.replace(out)
+                        await response.aread()
+                        delay = self._policy.delay_after_response(response, attempt)
+                except httpx2.RequestError as error:
+                    delay = self._policy.delay_after_error(call, error, attempt)
+                    if delay is None:
+                        raise connection_error(call, self._http.base_url, error) from error
+                if delay is None:
+                    raise stream_error(call, response)
+                await anyio.sleep(delay)
+                attempt += 1
+        finally:
+            part.unlink(missing_ok=True)
 
     async def _send(self, call: Call[T]) -> T:
         arguments = await anyio.to_thread.run_sync(call.arguments) if call.pictures else call.arguments()

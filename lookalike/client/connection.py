@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -33,6 +35,11 @@ def retry_policy(retries: int) -> RetryPolicy:
     if retries < 0:
         raise ValueError(f"retries must be 0 or more, not {retries}")
     return RetryPolicy(retries)
+
+
+def part_path(out: Path) -> Path:
+    """Where a file is written until all of it has arrived."""
+    return out.with_name(f".{out.name}.{uuid.uuid4().hex}.part")
 
 
 @cache

@@ -33,6 +33,7 @@ class JobAnswer(Answer, frozen=True, kw_only=True):
     problem: Problem | None = None
     summary: dict[str, Any] | None = None
     report: str | None = None
+    file: str | None = None
 
     @property
     def is_final(self) -> bool:

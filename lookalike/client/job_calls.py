@@ -6,7 +6,16 @@ from typing import Any
 
 import httpx2
 
-from lookalike.client.call import Call, filter_text, path_of, read_as, read_bytes, read_nothing, texts
+from lookalike.client.call import (
+    Call,
+    filter_text,
+    json_text,
+    path_of,
+    read_as,
+    read_bytes,
+    read_nothing,
+    texts,
+)
 from lookalike.client.errors import AnswerInvalidError
 from lookalike.client.job_answers import JobAnswer, JobsAnswer, UploadAnswer
 from lookalike.client.options import JobOptions
@@ -15,10 +24,13 @@ from lookalike.client.uploads import PIECE_TYPE, TUS_HEADERS, UploadFile
 
 def create_job(collection: str, kind: str, options: JobOptions) -> Call[JobAnswer]:
     """A new job."""
-    lists = {name: list(value) for name, value in options.items() if isinstance(value, list | tuple)}
-    others: dict[str, Any] = {name: value for name, value in options.items() if name not in lists}
-    if "filter" in others:
-        others["filter"] = filter_text(others["filter"])
+    sent: dict[str, Any] = dict(options)
+    if "fields" in options:
+        sent["fields"] = json_text(list(options["fields"]))
+    if "filter" in options:
+        sent["filter"] = filter_text(options["filter"])
+    lists = {name: list(value) for name, value in sent.items() if isinstance(value, list | tuple)}
+    others: dict[str, Any] = {name: value for name, value in sent.items() if name not in lists}
     return Call(
         method="POST",
         path=path_of("collections", collection, "jobs"),
@@ -54,6 +66,11 @@ def get_job_report(job_id: str, format: str | None) -> Call[bytes]:
     """What a job leaves."""
     path = path_of("jobs", job_id, "report")
     return Call(method="GET", path=path, read=read_bytes, parameters=texts(format=format))
+
+
+def get_job_file(job_id: str) -> Call[bytes]:
+    """The file that an export left."""
+    return Call(method="GET", path=path_of("jobs", job_id, "file"), read=read_bytes)
 
 
 def create_upload(file: UploadFile) -> Call[UploadAnswer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO, Unpack
 
 import msgspec
@@ -20,7 +21,7 @@ class JobMethods(Sender):
     """What takes longer than a request."""
 
     def create_job(self, collection: str, kind: str, **options: Unpack[JobOptions]) -> JobAnswer:
-        """Begin ``index``, ``reindex``, ``duplicates``, ``calibrate`` or ``evaluate``, with the options of each."""
+        """Begin ``index``, ``reindex``, ``duplicates``, ``calibrate``, ``evaluate`` or ``export``, with its options."""
         return self._send(job_calls.create_job(collection, kind, options))
 
     def list_jobs(self, *, state: str | None = None, limit: int | None = None, cursor: str | None = None) -> JobsAnswer:
@@ -55,6 +56,10 @@ class JobMethods(Sender):
     def get_job_report(self, job_id: str, *, format: str | None = None) -> bytes:
         """What a finished job leaves, as ``json`` or ``csv``."""
         return self._send(job_calls.get_job_report(job_id, format))
+
+    def get_job_file(self, job_id: str, out: str | os.PathLike[str]) -> Path:
+        """Write the file that an export left to ``out``, which it gives; it is there when all of it has arrived."""
+        return self._download(job_calls.get_job_file(job_id), Path(out))
 
     def create_upload(self, file: str | os.PathLike[str] | BinaryIO, *, filename: str | None = None) -> UploadAnswer:
         """Send a zip or a table for a job, in pieces; what a lost connection has left is not sent again."""

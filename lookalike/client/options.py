@@ -32,6 +32,7 @@ class _SharedOptions(TypedDict, total=False):
 class RefinementOptions(_SharedOptions, total=False):
     """How hits are chosen; what they mean is in docs/search.md."""
 
+    stack: str
     fallback: str
     group_score: str
     diversity: float
@@ -46,6 +47,7 @@ class RecommendOptions(_SharedOptions, total=False):
 
     strategy: str
     include_liked: bool
+    stack: str
     fallback: str
     diversity: float
     boost: Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -92,6 +94,8 @@ class ListingOptions(TypedDict, total=False):
     keys: Sequence[str]
     sample: int
     vectors: bool
+    group_by: str
+    stack: str
 
 
 class CompareOptions(TypedDict, total=False):
@@ -143,7 +147,10 @@ class JobOptions(TypedDict, total=False):
     labels_from_folders: bool
     precision: float
     limit: int
+    format: str
     filter: Filter
+    fields: Sequence[str]
+    vectors: bool
     count: int
     name_by: str
     names_from_folders: bool

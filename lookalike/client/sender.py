@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx2
 
 from lookalike.client.call import Call, event_response
-from lookalike.client.connection import DEFAULT_RETRIES, DEFAULT_TIMEOUT, http_arguments, retry_policy
+from lookalike.client.connection import DEFAULT_RETRIES, DEFAULT_TIMEOUT, http_arguments, part_path, retry_policy
 from lookalike.client.pages import Page
 from lookalike.client.retries import check_status, connection_error, stream_error
 
@@ -80,6 +81,31 @@ class Sender:
                 raise stream_error(call, response)
             time.sleep(delay)
             attempt += 1
+
+    def _download(self, call: Call[bytes], out: Path) -> Path:
+        """Write the content of an answer to a file, which it may be larger than memory; again from its beginning."""
+        part = part_path(out)
+        attempt = 0
+        try:
+            while True:
+                try:
+                    with self._http.stream(call.method, call.path) as response:
+                        if response.is_success:
+                            with part.open("wb") as file:
+                                file.writelines(response.iter_bytes())
+                            return part.replace(out)
+                        response.read()
+                        delay = self._policy.delay_after_response(response, attempt)
+                except httpx2.RequestError as error:
+                    delay = self._policy.delay_after_error(call, error, attempt)
+                    if delay is None:
+                        raise connection_error(call, self._http.base_url, error) from error
+                if delay is None:
+                    raise stream_error(call, response)
+                time.sleep(delay)
+                attempt += 1
+        finally:
+            part.unlink(missing_ok=True)
 
     def _send(self, call: Call[T]) -> T:
         arguments = call.arguments()

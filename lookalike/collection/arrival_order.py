@@ -41,13 +41,16 @@ def read_arrival_page(
     change: int,
     after: int = 0,
     condition: Condition | None = None,
+    passing_ids: Positions | None = None,
     check: Check = ignore_check,
 ) -> ArrivalPage:
     """At most ``limit`` items that pass, from the first whose place is above ``after``.
 
-    ``change`` is the number of the last change when the pass began, at most that of the searcher's.
+    ``change`` is the number of the last change when the pass began, at most that of the searcher's. ``passing_ids``,
+    ascending, are the items that pass, for who knows them already.
     """
-    passing_ids = None if condition is None else searcher.passing_ids(condition, check)
+    if passing_ids is None and condition is not None:
+        passing_ids = searcher.passing_ids(condition, check)
     later = {record.id: record for record in searcher.overlay.records if (record.change or 0) > change}
     if not later:
         return ArrivalPage([(item.id, item) for item in searcher.page(after, limit, passing_ids)])

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check, ignore_check
+from lookalike.collection.grouping import Grouping
 from lookalike.collection.hit import Hit
-from lookalike.collection.refinement import FieldReader
 from lookalike.collection.searcher import Searcher
 from lookalike.filters.values import Scalar, TypedValue
 from lookalike.index.base import Mask, Neighbours, Positions, Vectors
@@ -152,13 +152,13 @@ class CandidateRounds:
 def leave_out_groups(
     rounds: Sequence[CandidateRounds],
     searcher: Searcher,
-    reader: FieldReader,
+    grouping: Grouping,
     values: list[TypedValue],
     check: Check,
 ) -> None:
-    """Take the items with one of these values of a field out of what is left in each of the ``rounds``."""
+    """Take the items in one of these groups out of what is left in each of the ``rounds``."""
     for start in range(0, len(values), _CONDITION_VALUES):
-        mask = searcher.mask(reader.condition(values[start : start + _CONDITION_VALUES]), check)
+        mask = grouping.mask(searcher, values[start : start + _CONDITION_VALUES], check)
         for candidates in rounds:
             candidates.leave_out(mask)
 

@@ -18,11 +18,12 @@ class Hit(ShortRepr):
     ``score_problem`` says why the score has no say, where the query is a picture of one colour, or words
     alone: then the score is nan, since there is no picture that an item could be like. None otherwise.
     ``location`` is where its source has it: a path below the folder or the manifest's root, or a member of the zip.
-    ``group`` to ``feedback_score`` are of a search with a ``Refinement``: the value that it was grouped by, whether it
-    passed the filter, the score with its boosts, the score of its group, and the cosine with the query that feedback
-    moved. ``collection`` is of a search in several. ``text_score`` to ``highlights`` are of a search for words: how
-    well the item has them (BM25F, from 0 on), its rank among the items that have them, what it is ranked by where there
-    is a picture too, and where the words stand.
+    ``group`` to ``feedback_score`` are of a search with a ``Refinement``: the value that it was grouped by, how many
+    items that pass are in its group (None where nothing is grouped), whether it passed the filter, the score with its
+    boosts, the score of its group, and the cosine with the query that feedback moved. ``collection`` is of a search in
+    several. ``text_score`` to ``highlights`` are of a search for words: how well the item has them (BM25F, from 0 on),
+    its rank among the items that have them, what it is ranked by where there is a picture too, and where the words
+    stand.
     """
 
     rank: int
@@ -35,6 +36,7 @@ class Hit(ShortRepr):
     threshold: Threshold | None = field(default=None, repr=False)
     score_problem: str | None = field(default=None, repr=False)
     group: Scalar | None = field(default=None, repr=False)
+    group_count: int | None = field(default=None, repr=False)
     passed_filter: bool = field(default=True, repr=False)
     boosted_score: float | None = field(default=None, repr=False)
     group_score: float | None = field(default=None, repr=False)

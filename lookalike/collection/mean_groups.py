@@ -17,6 +17,7 @@ import numpy as np
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check
 from lookalike.collection.candidates import Candidate, CandidateRounds, QueryVectors, leave_out_groups
+from lookalike.collection.grouping import FieldGrouping
 from lookalike.collection.refinement import FieldReader, GroupKey, group_key
 from lookalike.collection.searcher import Searcher
 from lookalike.filters.values import Scalar, TypedValue
@@ -118,4 +119,4 @@ class MeanGroups:
     def _leave_out_complete_groups(self, streams: list[CandidateRounds]) -> None:
         """A group is complete once it has its score: none of its other items has to be read."""
         values, self._complete_values = self._complete_values, []
-        leave_out_groups(streams, self.searcher, self.reader, values, self.check)
+        leave_out_groups(streams, self.searcher, FieldGrouping(self.reader), values, self.check)

@@ -74,6 +74,7 @@ def check_merged(refinement: Refinement) -> None:
         "boost": refinement.boosts,
         "fallback": refinement.relax_filter,
         "group_score": refinement.has_mean_groups,
+        "stack": refinement.stack,
         "like_keys": refinement.like_keys,
         "unlike_keys": refinement.unlike_keys,
         "text": refinement.text,

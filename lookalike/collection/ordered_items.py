@@ -12,6 +12,7 @@ from lookalike.catalogue.snapshot_filter import Check, ignore_check
 from lookalike.collection.searcher import Searcher
 from lookalike.filters.builder import ConditionBuilder
 from lookalike.filters.conditions import And, Condition, Exists
+from lookalike.index.base import Positions
 from lookalike.sorted_ids import find_positions
 
 _LARGEST_ROUND = 16_384
@@ -40,14 +41,17 @@ def read_ordered_page(
     *,
     after: OrderPlace | None = None,
     condition: Condition | None = None,
+    passing_ids: Positions | None = None,
     check: Check = ignore_check,
 ) -> OrderedPage:
     """At most ``limit`` items that pass and have a value, after a place or from the beginning.
 
-    ``check`` is called between the rounds: where few pass, many values may be read before there are enough.
+    ``passing_ids``, ascending, are these items, for who knows them already. ``check`` is called between the rounds:
+    where few pass, many values may be read before there are enough.
     """
-    has_value = Exists(order.field)
-    passing_ids = searcher.passing_ids(has_value if condition is None else And((condition, has_value)), check)
+    if passing_ids is None:
+        has_value = Exists(order.field)
+        passing_ids = searcher.passing_ids(has_value if condition is None else And((condition, has_value)), check)
     named_ids = passing_ids.tolist() if len(passing_ids) <= MAX_NAMED_IDS else None
     places: list[OrderPlace] = []
     round_size = 2 * limit

@@ -18,6 +18,7 @@ from lookalike.catalogue.snapshot_filter import Check, ignore_check
 from lookalike.collection.candidates import Candidate, CandidateRounds, QueryVectors, leave_out_groups, to_hit
 from lookalike.collection.diversity import diverse_order
 from lookalike.collection.feedback import move_by_preferences, move_query
+from lookalike.collection.grouping import FieldGrouping, Grouping, count_members
 from lookalike.collection.hit import Hit
 from lookalike.collection.mean_groups import MeanGroup, MeanGroups
 from lookalike.collection.refinement import (
@@ -31,6 +32,7 @@ from lookalike.collection.refinement import (
 )
 from lookalike.collection.representatives import Representatives
 from lookalike.collection.searcher import Searcher
+from lookalike.collection.stacks import Stacks
 from lookalike.collection.text_candidates import TextCandidates
 from lookalike.filters.conditions import Condition
 from lookalike.filters.values import TypedValue
@@ -58,12 +60,13 @@ class RefinedSearch:
         *,
         condition: Condition | None = None,
         exclude: int | None = None,
+        stacks: Stacks | None = None,
         check: Check = ignore_check,
     ) -> None:
         """``k`` is the number of groups of the first page, ``exclude`` the id of the query's item, which is no hit.
 
-        ``check`` is called between the steps. Raises FilterInvalidError for what cannot be used, and ItemNotFoundError
-        for a key of feedback that is not there.
+        ``stacks`` are those of the refinement's ``stack``. ``check`` is called between the steps. Raises
+        FilterInvalidError for what cannot be used, and ItemNotFoundError for a key of feedback that is not there.
         """
         self._searcher = searcher
         self._queries = queries
@@ -73,6 +76,9 @@ class RefinedSearch:
         fields = searcher.live_filter.fields
         group_by = refinement.group_by
         self._group_reader = None if group_by is None else FieldReader.of(group_by, fields, "group_by")
+        self._grouping: Grouping | None = stacks
+        if self._group_reader is not None:
+            self._grouping = FieldGrouping(self._group_reader)
         self._boosts = boost_readers(refinement.boosts, fields)
         if refinement.is_representative:
             self._boosts = []
@@ -136,15 +142,15 @@ class RefinedSearch:
 
         The latter are the query's item and those of feedback: who asks for groups knows all of theirs.
         """
-        searcher, reader = self._searcher, self._group_reader
+        searcher, grouping = self._searcher, self._grouping
         mask = searcher.mask(None)
         excluded = searcher.positions_of(self._refinement.exclude_keys) if self._refinement.exclude_keys else []
         mask[[*query_positions, *(position for position in excluded if position >= 0)]] = False
-        if reader is not None and query_positions:
+        if grouping is not None and query_positions:
             items = searcher.records(searcher.ids_at(np.array(query_positions, np.int64)).tolist())
-            values = [TypedValue.of(value) for value in map(reader.read, items.values()) if value is not None]
+            values = [TypedValue.of(value) for value in map(grouping.read, items.values()) if value is not None]
             if values:
-                mask &= ~searcher.mask(reader.condition(values), self._run_check)
+                mask &= ~grouping.mask(searcher, values, self._run_check)
         return mask
 
     def __len__(self) -> int:
@@ -187,11 +193,22 @@ class RefinedSearch:
     def hits(self, candidates: list[Candidate], first_rank: int = 1) -> list[Hit]:
         """The candidates of a page with their rows; raises SnapshotDamagedError."""
         items = self._searcher.records([candidate.item_id for candidate in candidates])
-        return [self._hit(rank, one, items[one.item_id]) for rank, one in enumerate(candidates, first_rank)]
+        hits = [self._hit(rank, one, items[one.item_id]) for rank, one in enumerate(candidates, first_rank)]
+        return hits if self._grouping is None else self._with_counts(hits, self._grouping)
 
     def _hit(self, rank: int, candidate: Candidate, item: ItemRecord) -> Hit:
         hit = to_hit(rank, candidate, item, has_boosts=bool(self._boosts))
         return hit if self._text is None else replace(hit, highlights=self._text.highlight(item))
+
+    def _with_counts(self, hits: list[Hit], grouping: Grouping) -> list[Hit]:
+        """Hits with the sizes of their groups: among the items that pass, or for those that do not, among these."""
+        counted: dict[int, Hit] = {}
+        for passed_filter in {hit.passed_filter for hit in hits}:
+            mask = self._passing if passed_filter else self._candidates_mask & ~self._passing
+            chosen = [hit for hit in hits if hit.passed_filter is passed_filter]
+            counts = count_members(grouping, self._searcher, [hit.group for hit in chosen], mask)
+            counted |= {hit.rank: replace(hit, group_count=count) for hit, count in zip(chosen, counts, strict=True)}
+        return [counted[hit.rank] for hit in hits]
 
     def _make(self, count: int) -> None:
         if count > len(self._groups):
@@ -214,7 +231,7 @@ class RefinedSearch:
             candidates = self._read_representatives(mask)
         else:
             candidates = self._reordered(self._read_rounds(mask), mask)
-        if self._group_reader is None and not self._refinement.dedupe:
+        if self._grouping is None and not self._refinement.dedupe:
             groups: Iterator[Group] = ((candidate,) for candidate in self._count_groups(candidates))
         else:
             groups = self._make_groups(candidates, mask)
@@ -271,8 +288,8 @@ class RefinedSearch:
 
     def _leave_out_groups(self, rounds: CandidateRounds) -> None:
         values, self._new_values = self._new_values, []
-        if self._group_reader is not None:
-            leave_out_groups([rounds], self._searcher, self._group_reader, values, self._run_check)
+        if self._grouping is not None:
+            leave_out_groups([rounds], self._searcher, self._grouping, values, self._run_check)
 
     def _reordered(self, candidates: Iterator[Candidate], mask: Mask, *, is_shown: bool = True) -> Iterator[Candidate]:
         """By words, or by boosts."""
@@ -297,7 +314,7 @@ class RefinedSearch:
         for candidate, item in self._with_items(candidates):
             if self._is_copy(item):
                 continue
-            value = None if self._group_reader is None else self._group_reader.read(item)
+            value = None if self._grouping is None else self._grouping.read(item)
             if value is None:
                 group: Group = (candidate,)
             else:
@@ -316,8 +333,8 @@ class RefinedSearch:
 
     def _other_members(self, head: Candidate, value: TypedValue, mask: Mask) -> Iterator[Candidate]:
         """The best of the group after its first."""
-        assert self._group_reader is not None
-        mask = mask & self._searcher.mask(self._group_reader.condition([value]), self._run_check)
+        assert self._grouping is not None
+        mask = mask & self._grouping.mask(self._searcher, [value], self._run_check)
         mask[self._searcher.position(head.item_id)] = False
         wanted = self._refinement.group_size - 1
         rounds = self._rounds(mask, 2 * wanted)

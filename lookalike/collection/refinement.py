@@ -37,6 +37,13 @@ class Boost(ShortRepr):
     scale: float = 1.0
 
 
+class StackKind(StrEnum):
+    """What makes a stack of items, by the last search for duplicates: copies of one picture, or shots of one burst."""
+
+    COPIES = "copies"
+    BURSTS = "bursts"
+
+
 class GroupScore(StrEnum):
     """What groups are ranked by: the score of their best item, or what they have for each picture of the query."""
 
@@ -55,6 +62,8 @@ class Refinement:
     - ``group_by``, ``group_size``: k groups of items with the same value of a field, the best ``group_size`` of each.
       An item without a value is a group of its own. The group of the query's item has no hits, nor has that of an
       item of feedback that is no hit.
+    - ``stack``: group copies, or shots of one burst, likewise, by the last search for duplicates. What is searched with
+      and items of feedback are in no hits' stack.
     - ``group_score``: rank groups by their best item, or by the mean, over the pictures of the query, of the best
       cosine that an item of the group has with each. All items of the group count that pass the filter.
     - ``dedupe``: leave out items whose file has the same bytes as that of a better hit.
@@ -74,6 +83,7 @@ class Refinement:
     exclude_keys: tuple[str, ...] = ()
     group_by: str | None = None
     group_size: int = 1
+    stack: StackKind | None = None
     group_score: GroupScore = GroupScore.BEST
     dedupe: bool = False
     diversity: float = 0.0
@@ -105,9 +115,12 @@ class Refinement:
             refuse("group_size", f"must be at least 1, got {self.group_size}")
         if not 0 <= self.diversity <= 1:
             refuse("diversity", f"must be from 0 to 1, got {self.diversity}")
-        for name, is_set in (("group_size", self.group_size > 1), ("group_score", self.has_mean_groups)):
-            if is_set and self.group_by is None:
-                refuse(name, "needs group_by, the field to group by")
+        if self.stack is not None and self.group_by is not None:
+            refuse("stack", "is not possible with group_by: choose one of them")
+        if self.group_size > 1 and not self.has_groups:
+            refuse("group_size", "needs group_by, the field to group by, or stack")
+        if self.has_mean_groups and self.group_by is None:
+            refuse("group_score", "needs group_by, the field to group by")
         feedback: dict[str, object] = {"like_keys": self.like_keys, "unlike_keys": self.unlike_keys}
         others = feedback | {"boost": self.boosts, "recommend": self.preferences}
         if self.has_mean_groups:
@@ -121,10 +134,15 @@ class Refinement:
             refuse("unlike_keys", f"{both[0][:80]!r} is among like_keys too")
 
     @property
+    def has_groups(self) -> bool:
+        """Whether items are grouped."""
+        return self.group_by is not None or self.stack is not None
+
+    @property
     def keeps_order(self) -> bool:
         """Whether each item that passes is a hit, in the order of the scores."""
         is_reordered = bool(self.diversity or self.boosts or self.text is not None)
-        return self.group_by is None and not self.dedupe and not is_reordered
+        return not self.has_groups and not self.dedupe and not is_reordered
 
 
 PLAIN = Refinement()

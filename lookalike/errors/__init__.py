@@ -57,9 +57,11 @@
     │   ├── MetadataInvalidError        metadata-invalid        a value is not of its column's type
     │   ├── ColumnConflictError         column-conflict         items have values, or of another type
     │   ├── FilterInvalidError          filter-invalid
+    │   ├── ExportInvalidError          export-invalid          items cannot be written as asked
     │   ├── SnapshotNotFoundError       snapshot-not-found
     │   └── SnapshotDamagedError        snapshot-damaged
     └── ResourceError               disk space and permissions
+        ├── OutputExistsError           output-exists           something is there already
         ├── DiskFullError               disk-full
         └── DataPathError               data-path-invalid
 
@@ -88,10 +90,12 @@ from lookalike.errors.collections import (
     ColumnConflictError,
     DataPathError,
     DiskFullError,
+    ExportInvalidError,
     FilterInvalidError,
     IndexDamagedError,
     ItemNotFoundError,
     MetadataInvalidError,
+    OutputExistsError,
     RecallTooLowError,
     ResourceError,
     ScoresNotComparableError,
@@ -171,6 +175,7 @@ __all__ = [
     "EntryMissingError",
     "EntryOutsideError",
     "EntryUnreadableError",
+    "ExportInvalidError",
     "FilterInvalidError",
     "ImageCorruptError",
     "ImageEmptyError",
@@ -186,6 +191,7 @@ __all__ = [
     "ManifestError",
     "MetadataInvalidError",
     "OperatorError",
+    "OutputExistsError",
     "PairsInsufficientError",
     "PatternInvalidError",
     "QuantisedTooFarError",

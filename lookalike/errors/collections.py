@@ -125,6 +125,12 @@ class FilterInvalidError(CollectionError):
     code = "filter-invalid"
 
 
+class ExportInvalidError(CollectionError):
+    """Items cannot be exported as asked: to this kind of file, or with these options."""
+
+    code = "export-invalid"
+
+
 class SnapshotNotFoundError(CollectionError):
     """The collection has no such snapshot."""
 
@@ -139,6 +145,12 @@ class SnapshotDamagedError(CollectionError):
 
 class ResourceError(LookalikeError):
     """The disk is full, or the data folder cannot be written: catch it to free room or to choose another folder."""
+
+
+class OutputExistsError(ResourceError):
+    """There is something already where a file or folder was to be written."""
+
+    code = "output-exists"
 
 
 class DiskFullError(ResourceError):

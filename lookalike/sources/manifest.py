@@ -1,7 +1,8 @@
 """A manifest as a source: a table with a row for each picture, as CSV, JSON lines, a spreadsheet or Parquet.
 
 Columns: ``path`` (required), ``key`` (default: the path as written, with ``/``), ``title``, ``product_id``; every
-other one is metadata. Paths are relative to the manifest's folder or to ``images_root``, and may not leave it.
+other one is metadata, but for the measurements and vectors of an exported table (`LEFT_OUT_COLUMNS`). Paths are
+relative to the manifest's folder or to ``images_root``, and may not leave it.
 
 Values of JSON, spreadsheets and Parquet keep their types; in CSV, `column_types` finds one for each column.
 """
@@ -20,7 +21,7 @@ from lookalike.sources.base import Entry, RefusedEntry, Value, key_error, printa
 from lookalike.sources.declared_values import fit_values
 from lookalike.sources.exclusions import Exclusions
 from lookalike.sources.files import read_regular, resolve_inside
-from lookalike.sources.manifest_rows import FIXED_COLUMNS, CsvTable, JsonTable, MalformedLine, Table
+from lookalike.sources.manifest_rows import FIXED_COLUMNS, LEFT_OUT_COLUMNS, CsvTable, JsonTable, MalformedLine, Table
 from lookalike.sources.name_forms import NameForms
 from lookalike.sources.workbook import PARQUET_SUFFIX, SHEET_SUFFIXES, ParquetTable, SheetTable
 
@@ -122,7 +123,9 @@ class ManifestSource:
         if (invalid := key_error(key)) is not None:
             raise invalid
         relative = self._locate(posix, where, forms)
-        metadata = {name: value for name, value in row.items() if name not in FIXED_COLUMNS}
+        metadata = {
+            name: value for name, value in row.items() if name not in FIXED_COLUMNS and name not in LEFT_OUT_COLUMNS
+        }
         fitting, remark = fit_values(metadata, self._declared) if self._declared else (metadata, "")
         return Entry(key, relative, title or None, product or None, fitting, remark)
 

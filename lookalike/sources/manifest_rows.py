@@ -23,6 +23,11 @@ from lookalike.sources.manifest_text import MAX_LINE_BYTES, REMEDY, TextForm, fi
 
 FIXED_COLUMNS = ("path", "key", "title", "product_id")
 """Columns with a meaning, in any case of letters, with blanks or hyphens for the underscore; always text."""
+MEASURED_COLUMNS = {name: f"_{name}" for name in ("width", "height", "format", "byte_size", "content_digest")}
+"""What the indexer measures of a picture, with its column in an exported table; a manifest's reader leaves it out."""
+VECTOR_COLUMN = "_vector"
+"""The column of vectors in an exported table, which a manifest's reader leaves out too."""
+LEFT_OUT_COLUMNS = frozenset({*MEASURED_COLUMNS.values(), VECTOR_COLUMN})
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -67,8 +72,13 @@ def column_names(names: Sequence[str], file_name: str) -> list[str]:
 
 def _column_name(name: str) -> str:
     name = name.strip()
-    fixed = name.casefold().replace(" ", "_").replace("-", "_")
+    fixed = fixed_column_name(name)
     return fixed if fixed in FIXED_COLUMNS else name
+
+
+def fixed_column_name(name: str) -> str:
+    """The fixed column that a column of this name is read as, if that is one of ``FIXED_COLUMNS``."""
+    return name.strip().casefold().replace(" ", "_").replace("-", "_")
 
 
 def has_nul(value: Value) -> bool:

@@ -55,6 +55,7 @@ STATUS = {
     "key-duplicate": 409,
     "scores-not-comparable": 409,
     "item-changed": 409,
+    "output-exists": 409,
     "cursor-outdated": 409,
     "idempotency-running": 409,
     "upload-incomplete": 409,
@@ -70,6 +71,7 @@ STATUS = {
     "field-invalid": 422,
     "collection-name-invalid": 422,
     "filter-invalid": 422,
+    "export-invalid": 422,
     "idempotency-mismatch": 422,
     "metadata-invalid": 422,
     "image-missing": 422,
@@ -122,10 +124,12 @@ SENT_SOURCE_STATUS = dict.fromkeys(("archive-damaged", "archive-unsafe", "manife
 INDEXER_CODES = frozenset(
     {
         "download-failed",
+        "export-invalid",
         "key-duplicate",
         "key-invalid",
         "labels-missing",
         "operator-unavailable",
+        "output-exists",
         "pairs-insufficient",
         "pattern-invalid",
         "quantised-too-far",

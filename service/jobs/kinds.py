@@ -5,6 +5,7 @@ A new kind is an entry in ``KINDS`` and a class of options in ``service.schemas.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,10 +13,12 @@ from typing import Any
 
 from pydantic import Field, ValidationError, create_model
 
+from lookalike.filters import parse_filter
 from service.errors import FieldInvalidError
 from service.http.field_errors import fields_error, validation_problems
 from service.http.forms import FIELD, Form
 from service.jobs.index_jobs import check_index, check_reindex, index_command_of, reindex_command_of
+from service.jobs.job_files import export_file_name
 from service.jobs.reports import TABLE_FILE, ReportForm
 from service.jobs.work import JobCommand, JobWork
 from service.schemas.job_requests import (
@@ -23,6 +26,7 @@ from service.schemas.job_requests import (
     ClusterOptions,
     DuplicatesOptions,
     EvaluateOptions,
+    ExportOptions,
     IndexOptions,
     MislabelledOptions,
     OutliersOptions,
@@ -139,6 +143,23 @@ def _examining(work: JobWork, verb: str, condition: str | None) -> list[str]:
     return words if condition is None else [*words, f"--where={condition}"]
 
 
+def _check_export(work: JobWork) -> None:
+    options = work.options_as(ExportOptions)
+    if options.filter is not None:
+        parse_filter(options.filter)
+    work.require_collection()
+
+
+def _export_command(work: JobWork) -> JobCommand:
+    options = work.options_as(ExportOptions)
+    out = work.folder / export_file_name(options.format.value)
+    words = ["export-items", "--collection", work.collection, "--format", options.format.value]
+    words += [] if options.filter is None else [f"--where={options.filter}"]
+    words += [] if options.fields is None else [f"--fields={json.dumps(options.fields)}"]
+    words += [] if options.vectors is None else ["--vectors" if options.vectors else "--no-vectors"]
+    return JobCommand([*words, str(out)])
+
+
 def _fields(*names: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """What takes these fields of an answer."""
     return lambda answer: {name: answer[name] for name in names if name in answer}
@@ -192,6 +213,9 @@ KINDS: Mapping[str, JobKind] = {
         _mislabelled_command,
         _fields("items", "labels", "labels_from", "suspects", "rare", "unlabelled"),
         ReportForm.TABLE,
+    ),
+    "export": JobKind(
+        ExportOptions, _check_export, _export_command, _fields("format", "items", "bytes"), ReportForm.NONE
     ),
 }
 KindName = StrEnum("KindName", {name.upper(): name for name in KINDS})  # type: ignore[misc]  # made of the registry

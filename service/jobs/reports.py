@@ -31,11 +31,13 @@ class ReportForm(StrEnum):
     verdicts  the indexer's report, a JSON line for each file: those that cannot be used, or not at present
     table     a CSV file that the command writes
     figures   the numbers of the command's answer
+    none      it has none
     """
 
     VERDICTS = "verdicts"
     TABLE = "table"
     FIGURES = "figures"
+    NONE = "none"
 
 
 def keep_report(folder: Path, form: ReportForm, events: JobEvents) -> bool:
@@ -81,6 +83,8 @@ def _line_blocks(path: Path) -> Iterator[list[str]]:
 
 
 def _rows(folder: Path, form: ReportForm, events: JobEvents) -> Iterator[dict[str, Any]] | None:
+    if form is ReportForm.NONE:
+        return None
     if form is ReportForm.VERDICTS:
         path = None if events.report_path is None else Path(events.report_path)
         return None if path is None or not path.is_file() else _verdict_rows(path, events)

@@ -28,6 +28,7 @@ from service.errors import JobAbandonedError, JobFailedError, OverloadedError, R
 from service.http.problems import detail_of
 from service.indexer_process import IndexerProcess, indexer_command, indexer_environment
 from service.jobs.job_events import GOOD_CODES, JobEvents
+from service.jobs.job_files import remove_old_files
 from service.jobs.job_queue import JobQueue
 from service.jobs.kinds import KINDS, JobKind, options_by_flag, validate_options
 from service.jobs.reports import keep_report
@@ -197,6 +198,7 @@ class JobRunner:
             await asyncio.to_thread(self._uploads.remove_expired, used)
         except OSError as error:
             _LOG.warning("uploads not cleaned up", extra={"why": str(error)})
+        await asyncio.to_thread(remove_old_files, self.folder)
         for job_id in forgotten:
             await asyncio.to_thread(shutil.rmtree, self.folder / job_id, ignore_errors=True)
 

@@ -13,10 +13,10 @@ from lookalike.catalogue.duplicate_store import digest_pair
 from lookalike.catalogue.records import ItemRecord, SourceRecord
 from lookalike.collection.layout import CollectionLayout
 from lookalike.duplicates.report import GroupKind
+from lookalike.duplicates.review import Review, ReviewGroup, SortKey, make_review
 from lookalike.duplicates.stored_report import StoredMember, StoredReport
 from service.dependencies.admit import admit_form
 from service.dependencies.auth import READERS, require
-from service.duplicate_review import Review, ReviewGroup, SortKey, make_review
 from service.embedding import fingerprint_item
 from service.errors import DuplicatesNotSearchedError, FieldInvalidError
 from service.http.cursor_text import MAX_CURSOR, decode_cursor, encode_cursor

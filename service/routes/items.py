@@ -55,9 +55,17 @@ async def list_items(
                 snapshot=snapshot.generation,
                 count=page.count,
                 items=[
-                    ListedItemAnswer(**item_answer(snapshot.name, item).model_dump(), vector=vector)
-                    for item, vector in zip(page.items, page.vectors or repeat(None), strict=False)
+                    ListedItemAnswer(
+                        **item_answer(snapshot.name, item).model_dump(),
+                        vector=vector,
+                        group=None if group is None else group.value,
+                        group_count=None if group is None else group.count,
+                    )
+                    for item, vector, group in zip(
+                        page.items, page.vectors or repeat(None), page.groups or repeat(None), strict=False
+                    )
                 ],
+                passing=page.passing,
                 next_cursor=page.next_cursor,
                 missing=page.missing,
             )

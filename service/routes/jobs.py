@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.sse import format_sse_event
 from starlette.types import Receive, Send
 from starlette.types import Scope as ConnectionScope
@@ -32,8 +32,10 @@ from service.http.problems import SENT_SOURCE_STATUS, STATUS, Problem
 from service.http.responses import encode_json, json_response, root_path
 from service.http.strict_route import StrictRoute
 from service.inference.admission import Admission
+from service.jobs.job_files import MEDIA_TYPES, JobFile, find_job_file
 from service.jobs.kinds import JobForm
 from service.jobs.reports import ROWS_FILE, csv_report, json_report
+from service.schemas.job_requests import ExportOptions
 from service.schemas.job_responses import JobAnswer, JobsAnswer
 from service.schemas.refinement_fields import EMPTY_IS_NOT_SENT
 from service.services import Services, ServicesDependency
@@ -70,6 +72,9 @@ _REPORT: dict[int | str, dict[str, Any]] = {
             "text/csv": {"schema": {"type": "string"}},
         }
     }
+}
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {name: {"schema": {"type": "string", "format": "binary"}} for name in MEDIA_TYPES}}
 }
 JobId = Annotated[str, Path(description="The job's id.")]
 Limit = Annotated[int, Query(ge=1, le=100, description="Jobs a page.")]
@@ -193,6 +198,24 @@ async def get_job_report(
     return StreamingResponse(csv_report(path), headers=headers, media_type="text/csv; charset=utf-8")
 
 
+@router.get("/jobs/{job_id}/file", operation_id="get_job_file", response_class=FileResponse, responses=_FILE)
+async def get_job_file(services: ServicesDependency, job_id: JobId) -> Response:
+    """The file that an export left; it is kept for a day. A part of it can be asked for with the header Range."""
+    record = await _find(services, job_id)
+    file = _find_file(record)
+    path = None if file is None else services.jobs.folder / record.id / file.name
+    if file is None or path is None or not await asyncio.to_thread(path.is_file):
+        raise ReportMissingError(
+            "this job has no file: an export has one for a day after it has succeeded; send it again", subject="job"
+        )
+    headers = {"Cache-Control": "no-store"}
+    return FileResponse(path, headers=headers, media_type=file.media_type, filename=file.download_name)
+
+
+def _find_file(record: JobRecord) -> JobFile | None:
+    return find_job_file(record, ExportOptions().format.value)
+
+
 def job_answer(request: Request, record: JobRecord) -> JobAnswer:
     """A job as JSON; a key that only reads sees no more than the last part of paths of the server."""
     options = dict(record.options)
@@ -219,6 +242,7 @@ def job_answer(request: Request, record: JobRecord) -> JobAnswer:
         problem=None if problem is None else _problem(record.kind, problem, path),
         summary=None if record.summary is None else dict(record.summary),
         report=f"{path}/report" if record.has_report else None,
+        file=None if _find_file(record) is None else f"{path}/file",
     )
 
 

@@ -13,7 +13,7 @@ from lookalike.insights.kmeans import MAX_COUNT
 from lookalike.insights.mislabelled import DEFAULT_MARGIN
 from lookalike.tiers import Tier
 from service.http.forms import Form
-from service.schemas.refinement_fields import FilterField
+from service.schemas.refinement_fields import ExportedFields, FilterField
 from service.schemas.requests import EncoderName, InputSize
 
 _LONGEST_PATH = 4096
@@ -64,6 +64,14 @@ class CopyTier(StrEnum):
     SAME_BYTES = Tier.SAME_BYTES.value
     SAME_PIXELS = Tier.SAME_PIXELS.value
     NEAR_DUPLICATE = Tier.NEAR_DUPLICATE.value
+
+
+class ExportTable(StrEnum):
+    """Formats of an export that is one file."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    PARQUET = "parquet"
 
 
 class IndexOptions(Form):
@@ -205,3 +213,18 @@ class MislabelledOptions(Form):
         description="By how much another label has to suit better; less finds more.",
     )
     top: Top = 1000
+
+
+class ExportOptions(Form):
+    """Of ``export``: which items, and what of them."""
+
+    format: ExportTable = Field(default=ExportTable.JSONL, description="Of the file: jsonl, csv or parquet.")
+    filter: FilterField = None
+    fields: ExportedFields | None = Field(
+        default=None,
+        description="Fields to write besides the key, between commas or as a JSON list: path, title, product_id, "
+        "width, height, format, byte_size, content_digest, and columns of metadata. Without it: all.",
+    )
+    vectors: bool | None = Field(
+        default=None, description="Write vectors as well. Without it: in jsonl and parquet, not in csv."
+    )

@@ -16,7 +16,9 @@ class JobAnswer(BaseModel):
 
     id: str
     collection: str
-    kind: str = Field(description="index, reindex, duplicates, calibrate, evaluate, cluster, outliers or mislabelled.")
+    kind: str = Field(
+        description="index, reindex, duplicates, calibrate, evaluate, export, cluster, outliers or mislabelled."
+    )
     options: dict[str, Any] = Field(description="What was sent, apart from `kind`.")
     state: JobState = Field(description="queued, running, succeeded, failed or cancelled; the last three are final.")
     cancel_requested: bool = Field(description="Whether it is to stop; it is cancelled when it has.")
@@ -33,6 +35,7 @@ class JobAnswer(BaseModel):
     problem: Problem | None = Field(description="Why it failed; null otherwise.")
     summary: dict[str, Any] | None = Field(description="What came of it, by kind; null unless it succeeded.")
     report: str | None = Field(description="Path of its report; null if it has none.")
+    file: str | None = Field(description="Path of the file that an export left, for a day; null if there is none.")
 
 
 class JobsAnswer(BaseModel):

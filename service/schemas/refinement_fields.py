@@ -10,13 +10,21 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from lookalike.collection.merged_search import MAX_COLLECTIONS
-from lookalike.collection.refinement import MAX_BOOSTS, MAX_FEEDBACK_KEYS, MAX_WEIGHT, Boost, GroupScore
+from lookalike.collection.refinement import (
+    MAX_BOOSTS,
+    MAX_FEEDBACK_KEYS,
+    MAX_WEIGHT,
+    Boost,
+    GroupScore,
+    StackKind,
+)
 from service.http.json_form import IN_JSON
 from service.schemas.json_text import parse_json
 
 MAX_FACETS = 8
 MAX_EXCLUDED = 1000
 MAX_LISTED = 500
+MAX_EXPORTED_FIELDS = 256
 _MAX_NAME = 1024
 _MAX_FILTER = 60_000
 
@@ -119,6 +127,7 @@ FacetNames = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_FACETS)
 FeedbackKeys = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_FEEDBACK_KEYS)), _NAMES]
 CollectionNames = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_COLLECTIONS, 1)), _NAMES]
 ExcludedKeys = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_EXCLUDED)), _NAMES]
+ExportedFields = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_EXPORTED_FIELDS, 1)), _NAMES]
 ListedKeys = Annotated[tuple[str, ...], BeforeValidator(_name_parser(MAX_LISTED)), _NAMES]
 _BOOST_IN_JSON = {
     "type": "object",
@@ -140,6 +149,12 @@ Boosts = Annotated[
 ]
 
 
+STACK = (
+    "copies or bursts, in place of group_by: items that are copies of each other by the last search for duplicates, or "
+    "shots of one burst with their copies, are one group. An item of none is a group of its own."
+)
+
+
 # Bases are in the reverse order of their fields.
 
 
@@ -158,8 +173,12 @@ class _GroupFields(BaseModel):
         "without include_liked.",
     )
     group_size: int | None = Field(
-        default=None, ge=1, le=100, description="With group_by: how many items of each group, 1 if it is not sent."
+        default=None,
+        ge=1,
+        le=100,
+        description="With group_by or stack: how many items of each group, 1 if it is not sent.",
     )
+    stack: StackKind | None = Field(default=None, description=STACK)
 
 
 class _GroupScoreFields(_GroupFields):

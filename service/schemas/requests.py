@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_va
 
 from lookalike.collection.candidates import Combine
 from lookalike.collection.merged_search import MAX_COLLECTIONS, RankBy
+from lookalike.collection.refinement import StackKind
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
 from service.box import Box, parse_box
 from service.http.cursor_text import MAX_CURSOR
@@ -18,6 +19,7 @@ from service.schemas.refinement_fields import (
     EMPTY_IS_NOT_SENT,
     MAX_FACETS,
     MAX_LISTED,
+    STACK,
     CollectionNames,
     FacetNames,
     FilterField,
@@ -173,6 +175,13 @@ class ItemsQuery(BaseModel):
         int | None, Field(ge=1, le=MAX_LISTED, description="So many items by chance, of those that pass; on one page.")
     ] = None
     vectors: bool = Field(default=False, description="Send the `vector` of each item.")
+    group_by: str | None = Field(
+        default=None,
+        max_length=1024,
+        description="A field without lists: of the items with the same value of it, only the first that came, with "
+        "how many they are (`group_count`).",
+    )
+    stack: StackKind | None = Field(default=None, description=STACK + " Of copies the one to keep is listed.")
 
 
 class CompareForm(Form):

@@ -230,6 +230,14 @@ class ListedItemAnswer(ItemAnswer):
     """An item of a list."""
 
     vector: list[float] | None = Field(description="Its embedding, of unit length; null unless it was asked for.")
+    group: str | bool | int | float | None = Field(
+        default=None, description="The value that it is grouped by, or the name of its stack; null if it has none."
+    )
+    group_count: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many items that pass it stands for, itself among them; null where nothing is grouped.",
+    )
 
 
 class ItemsAnswer(BaseModel):
@@ -239,6 +247,9 @@ class ItemsAnswer(BaseModel):
     snapshot: int
     count: int = Field(description="How many items there are on all pages; of a sample, how many it was taken from.")
     items: list[ListedItemAnswer]
+    passing: int | None = Field(
+        default=None, description="How many items these groups have on all pages; null where nothing is grouped."
+    )
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
     missing: list[str] = Field(description="Those of `keys` that the collection does not have.")
 

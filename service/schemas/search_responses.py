@@ -119,6 +119,14 @@ class HitAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         str | bool | int | float | None,
         Field(description="The value that it is grouped by; null where nothing is grouped, and for items without one."),
     ] = None
+    group_count: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="How many items that pass the filter are in its group, hits or not; null where nothing is "
+            "grouped.",
+        ),
+    ] = None
     passed_filter: Annotated[bool, Field(description="Whether it passed the filter; false only with `fallback`.")] = (
         True
     )

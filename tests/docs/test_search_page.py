@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,10 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                         product_id=f"p-{number // 2}",
                         metadata=METADATA | {"price": 10 * number, "stars": number % 6},
                     )
-    return Place(folder, url)
+    place = Place(folder, url)
+    command = [sys.executable, "-m", "indexer", "duplicates", "-c", "products", "--data", str(folder / "data")]
+    subprocess.run(command, cwd=folder, env=place.environment, check=True, capture_output=True)
+    return place
 
 
 def test_the_requests_of_the_page_are_answered(place: Place) -> None:
@@ -97,5 +101,6 @@ def test_the_python_of_the_page_runs(
     with running_on():
         exec(compile(program, "search.md", "exec"), {})
     printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == 1 + 10
-    assert {line.split()[0] for line in printed[1:]} <= {"products", "archive"}
+    assert len(printed) == 10 + 3 + 1 + 10
+    assert [line.split()[-1] for line in printed[:13]] == ["1"] * 10 + ["2"] * 3
+    assert {line.split()[0] for line in printed[14:]} <= {"products", "archive"}

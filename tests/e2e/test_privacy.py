@@ -49,6 +49,8 @@ VERBS = {
     "fetch": "fetch imagenette fetched",
     "stats": "stats {pictures}",
     "doctor": "doctor",
+    "embed": "embed {picture}",
+    "export-items": "export-items -c shop items.parquet",
     "export": "export tiny.onnx --encoder {tiny}",
     "encoders": "encoders",
     "encoders install": "encoders install resnet50 --endpoint http://127.0.0.1:9",

@@ -284,6 +284,7 @@ def test_options_are_missing_for_several_collections_where_the_service_refuses_t
         "boost": '{"field": "price", "weight": 0.1}',
         "like_keys": "plain-1",
         "unlike_keys": "plain-1",
+        "stack": "copies",
         "tiers": "true",
         "text": "mug",
     }

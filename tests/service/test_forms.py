@@ -17,7 +17,7 @@ FILE = {"image": ("a.png", PICTURE)}
 TEXT = 64 * 1024
 SEARCH_FIELDS = (
     "image, combine, key, k, min_score, threshold, box, tiers, text, text_match, text_weight, filter, fallback, "
-    "group_by, group_size, group_score, dedupe, exclude_keys, diversity, boost, like_keys, unlike_keys, "
+    "group_by, group_size, stack, group_score, dedupe, exclude_keys, diversity, boost, like_keys, unlike_keys, "
     "include_liked, facets, cursor, collection, collections, rank_by"
 )
 
@@ -136,9 +136,9 @@ def test_json_that_is_said_to_be_a_form_is_told_the_right_content_type(service: 
 
 
 FIELDS = {
-    "/search": 28,
-    "/search/batch": 17,
-    "/recommend": 19,
+    "/search": 29,
+    "/search/batch": 18,
+    "/recommend": 20,
     "/compare": 7,
     "/cosine_similarity_score": 2,
     "/embed": 5,

@@ -29,7 +29,7 @@ def request(service: Service, route: StrictRoute, query: str) -> Any:
 
 
 def test_all_routes_but_the_pages_for_browsers_are_strict() -> None:
-    assert len(ROUTES) == 58
+    assert len(ROUTES) == 59
     others = {getattr(route, "path", "") for route in APP.routes if not isinstance(route, StrictRoute)}
     assert others == PAGES | {"/static", "/docs/assets"}
     assert {route.path for route in APP.routes if isinstance(route, Mount)} == {"/static", "/docs/assets"}
@@ -61,7 +61,7 @@ def test_the_parameters_are_those_of_the_document() -> None:
     } == {
         "GET /collections/{name}/items/{key:path}/similar": [
             *("k", "min_score", "threshold", "tiers", "text", "text_match", "text_weight"),
-            *("filter", "fallback", "group_by", "group_size", "group_score"),
+            *("filter", "fallback", "group_by", "group_size", "stack", "group_score"),
             *("dedupe", "exclude_keys", "diversity", "boost", "like_keys", "unlike_keys", "include_liked"),
             *("facets", "cursor"),
         ],
@@ -69,7 +69,7 @@ def test_the_parameters_are_those_of_the_document() -> None:
         "GET /collections/{name}/duplicates": ["limit", "cursor", "kind"],
         "GET /collections/{name}/duplicates/difference": ["first", "second"],
         "GET /collections/{name}/items": [
-            *("limit", "cursor", "filter", "order_by", "order", "keys", "sample", "vectors"),
+            *("limit", "cursor", "filter", "order_by", "order", "keys", "sample", "vectors", "group_by", "stack"),
         ],
         "DELETE /collections/{name}/items": ["filter", "at_most", "dry_run"],
         "DELETE /collections/{name}": ["confirm"],

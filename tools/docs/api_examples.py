@@ -117,12 +117,20 @@ EXAMPLES: dict[str, str] = {
     "GET /jobs/{job_id}/events": f"curl -s {ADDRESS}/jobs/JOB/events",
     "GET /jobs/{job_id}": f"curl -s {ADDRESS}/jobs/JOB",
     "GET /jobs/{job_id}/report": f"curl -s '{ADDRESS}/jobs/JOB/report?format=csv'",
+    "GET /jobs/{job_id}/file": f"curl -s {ADDRESS}/jobs/JOB/file",
     "GET /jobs": f"curl -s '{ADDRESS}/jobs?limit=1'",
     "GET /collections/{name}/jobs": f"curl -s '{ADDRESS}/collections/shop/jobs?state=succeeded'",
     "DELETE /jobs/{job_id}": f"curl -s -X DELETE {ADDRESS}/jobs/JOB",
     "POST /jobs/{job_id}/cancel": f"curl -s -X POST {ADDRESS}/jobs/JOB/cancel",
 }
 """``JOB`` and ``UPLOAD`` stand for the ids of those that were made last."""
+BEFORE = {
+    "GET /jobs/{job_id}/file": (
+        f"curl -s -d kind=export -d vectors=false {ADDRESS}/collections/shop/jobs",
+        f"curl -s {ADDRESS}/jobs/JOB/events",
+    ),
+}
+"""Requests that are sent before the example of a route, and not shown."""
 _LONGEST_LIST, _LONGEST_TEXT, _LINES = 2, 72, 6
 _MOST_LINES = 56
 """Of an answer on the page."""
@@ -141,12 +149,13 @@ def run_examples(folder: Path, environment: Mapping[str, str]) -> dict[str, Any]
     answers: dict[str, Any] = {}
     ids: dict[str, str] = {}
     with served(folder, environment) as address:
-        for title, command in EXAMPLES.items():
-            for name, value in (ids | {ADDRESS: address}).items():
-                command = command.replace(name, value)  # noqa: PLW2901  # the same command
-            answers[title] = answer = _answer(command, folder)
-            if isinstance(answer, dict) and "id" in answer:
-                ids["UPLOAD" if "filename" in answer else "JOB"] = answer["id"]
+        for title, shown_command in EXAMPLES.items():
+            for command in (*BEFORE.get(title, ()), shown_command):
+                for name, value in (ids | {ADDRESS: address}).items():
+                    command = command.replace(name, value)  # noqa: PLW2901  # the same command
+                answers[title] = answer = _answer(command, folder)
+                if isinstance(answer, dict) and "id" in answer:
+                    ids["UPLOAD" if "filename" in answer else "JOB"] = answer["id"]
     return answers
 
 

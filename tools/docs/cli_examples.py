@@ -244,6 +244,18 @@ EXAMPLES = (
         related=("verify", "operations.md"),
     ),
     Example(
+        "embed",
+        "Get vectors of pictures without a collection.",
+        "embed shop/images/backpack shop/queries/query-7.jpg --out vectors.npy",
+        related=("export-items", "export", "compare"),
+    ),
+    Example(
+        "export-items",
+        "Give items, metadata and vectors to another program.",
+        "export-items shop.parquet --collection shop --where 'product_id = backpack-001'",
+        related=("index", "search", "export-items.md"),
+    ),
+    Example(
         "export",
         "Use an encoder in another program.",
         "export encoder.onnx --encoder bundled-int8",

@@ -79,6 +79,15 @@ class Review:
 Stamp = tuple[int, int, int]
 
 
+def report_stamp(folder: Path) -> Stamp | None:
+    """What differs between two reports in a collection's ``folder``; None if there is none."""
+    try:
+        stat = (folder / FILE).stat()
+    except FileNotFoundError:
+        return None
+    return (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+
+
 class ReportCache:
     """The last report that was read for one open snapshot: a file of many megabytes in a large collection."""
 
@@ -90,11 +99,9 @@ class ReportCache:
 
         For the threads of the catalogue. Raises the catalogue's errors.
         """
-        try:
-            stat = (folder / FILE).stat()
-        except FileNotFoundError:
+        stamp = report_stamp(folder)
+        if stamp is None:
             return None
-        stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
         entry = self._entry
         if entry is None or entry[0] != stamp:
             report = load_report(folder)
@@ -108,14 +115,14 @@ def make_review(current: CurrentReport, not_duplicates: frozenset[DigestPair]) -
     groups: Iterable[ReviewGroup] = current.groups
     if not_duplicates:
         decided = frozenset(digest for pair in not_duplicates for digest in pair)
-        remaining = (_without_decided(group, not_duplicates, decided) for group in groups)
+        remaining = (without_decided(group, not_duplicates, decided) for group in groups)
         groups = [group for group in remaining if group is not None]
     return Review(current.report, tuple(sorted(groups, key=lambda group: group.sort_key)), current.left_out)
 
 
 def _current_report(report: StoredReport, generation: int, items: VisibleItems) -> CurrentReport:
     if report.generation == generation:
-        groups = tuple(ReviewGroup(_id(group), group.kind, group.members) for group in report.groups)
+        groups = tuple(ReviewGroup(group_id(group), group.kind, group.members) for group in report.groups)
         return CurrentReport(report, groups, left_out=0)
     digests = {member.key: member.digest for group in report.groups for member in group.members}
     present = {
@@ -128,17 +135,17 @@ def _current_report(report: StoredReport, generation: int, items: VisibleItems) 
         members = tuple(
             replace(member, location=present[member.key]) for member in group.members if member.key in present
         )
-        if _is_group(group.kind, members):
-            remaining.append(ReviewGroup(_id(group), group.kind, members))
+        if is_group(group.kind, members):
+            remaining.append(ReviewGroup(group_id(group), group.kind, members))
     return CurrentReport(report, tuple(remaining), left_out=len(digests) - len(present))
 
 
-def _is_group(kind: GroupKind, members: Sequence[StoredMember]) -> bool:
+def is_group(kind: GroupKind, members: Sequence[StoredMember]) -> bool:
     """Whether members still make a group: copies are known to be copies of the one to keep, not of each other."""
     return len(members) > 1 and (kind is not GroupKind.COPIES or members[0].action is Action.KEEP)
 
 
-def _without_decided(
+def without_decided(
     group: ReviewGroup, not_duplicates: frozenset[DigestPair], decided: frozenset[str]
 ) -> ReviewGroup | None:
     """The group without each member that was decided to be no duplicate of one before it; None if that ends it."""
@@ -149,9 +156,10 @@ def _without_decided(
     for member in group.members:
         if not any(digest_pair(member.digest, other.digest) in not_duplicates for other in members):
             members.append(member)
-    return ReviewGroup(group.id, group.kind, tuple(members)) if _is_group(group.kind, members) else None
+    return ReviewGroup(group.id, group.kind, tuple(members)) if is_group(group.kind, members) else None
 
 
-def _id(group: StoredGroup) -> str:
+def group_id(group: StoredGroup) -> str:
+    """A name for a group of a report, which stays when pictures leave it."""
     text = "\n".join([group.kind, *sorted(f"{member.digest} {member.key}" for member in group.members)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
