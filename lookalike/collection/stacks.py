@@ -17,19 +17,31 @@ from lookalike.index.base import Mask, Positions
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stacks:
-    """The stacks of one state of a collection: the ids of the items of each by its name, the one to show first.
+    """The stacks of one state of a collection, the port ``Grouping`` over that state alone.
 
-    An item of no stack is one of its own. ``version`` differs where the stacks do.
+    ``names`` has the name of its stack by an item's id; an item of no stack is one of its own. ``positions`` (n,) are
+    those of all items in stacks, stack by stack, in each the one to show first; ``numbers`` (n,) ascend from stack to
+    stack, and ``places`` has by name where a stack's positions are. ``version`` differs where the stacks do.
     """
 
-    members: Mapping[str, Sequence[int]]
     names: Mapping[int, str]
+    positions: Positions
+    numbers: Positions
+    places: Mapping[str, slice]
     version: str
 
     @classmethod
-    def of(cls, members: Mapping[str, Sequence[int]], version: str) -> Stacks:
-        """The stacks with these items."""
-        return cls(members, {item_id: name for name, ids in members.items() for item_id in ids}, version)
+    def of(cls, members: Mapping[str, Sequence[int]], searcher: Searcher, version: str) -> Stacks:
+        """The stacks with these items, by their ids; all of them are items of the searcher's."""
+        ids = np.array([item_id for stack_ids in members.values() for item_id in stack_ids], np.int64)
+        positions = searcher.snapshot.positions(ids)
+        for place in np.flatnonzero(positions < 0).tolist():
+            positions[place] = searcher.overlay.position(int(ids[place]))
+        sizes = np.array([len(stack_ids) for stack_ids in members.values()], np.int64)
+        ends = np.cumsum(sizes).tolist()
+        places = {name: slice(end - len(members[name]), end) for name, end in zip(members, ends, strict=True)}
+        names = {item_id: name for name, stack_ids in members.items() for item_id in stack_ids}
+        return cls(names, positions, np.repeat(np.arange(len(sizes)), sizes), places, version)
 
     def read(self, item: ItemRecord) -> Scalar | None:
         """The name of the item's stack; None if it is in none."""
@@ -38,27 +50,27 @@ class Stacks:
     def mask(self, searcher: Searcher, values: Sequence[TypedValue], check: Check) -> Mask:
         """See ``Grouping``."""
         del check
-        mask = np.zeros(len(searcher.mask(None)), np.bool_)
+        mask = np.zeros(len(searcher.snapshot.ids) + len(searcher.overlay.records), np.bool_)
         for value in values:
-            mask[self._positions(searcher, value.text)] = True
+            mask[self._positions(value)] = True
         return mask
 
     def counts(self, searcher: Searcher, values: Sequence[TypedValue], mask: Mask) -> dict[GroupKey, int]:
         """See ``Grouping``."""
-        return {
-            group_key(value): int(np.count_nonzero(mask[self._positions(searcher, value.text)])) for value in values
-        }
+        del searcher
+        return {group_key(value): int(np.count_nonzero(mask[self._positions(value)])) for value in values}
 
     def heads(self, searcher: Searcher, mask: Mask, check: Check) -> Mask:
         """See ``Grouping``: of a stack of copies it is the one to keep, if that is among them."""
+        del searcher
         check()
         heads = mask.copy()
-        for name in self.members:
-            positions = self._positions(searcher, name)
-            passing = positions[mask[positions]]
-            heads[passing[1:]] = False
+        is_passing = mask[self.positions]
+        positions, numbers = self.positions[is_passing], self.numbers[is_passing]
+        is_first = np.ones(len(positions), np.bool_)
+        is_first[1:] = numbers[1:] != numbers[:-1]
+        heads[positions[~is_first]] = False
         return heads
 
-    def _positions(self, searcher: Searcher, name: str) -> Positions:
-        positions = np.array([searcher.position(item_id) for item_id in self.members.get(name, ())], np.int64)
-        return positions[positions >= 0]
+    def _positions(self, name: TypedValue) -> Positions:
+        return self.positions[self.places.get(name.text, slice(0, 0))]

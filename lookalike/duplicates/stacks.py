@@ -66,7 +66,7 @@ def make_stacks(
         members[group.id] = [ids[0], *sorted(ids[1:])] if group.kind is GroupKind.COPIES else sorted(ids)
     if kind is StackKind.BURSTS:
         members = _join(members)
-    return Stacks.of(members, f"{report.created_at.isoformat()} {_digest(not_duplicates)}")
+    return Stacks.of(members, searcher, f"{report.created_at.isoformat()} {_digest(not_duplicates)}")
 
 
 def _current_groups(
