@@ -27,6 +27,7 @@ VERBS = {
     "explain": "explain",
     "montage": "query",
     "duplicates": "duplicates",
+    "map": "map",
     "evaluate": "evaluate",
     "robustness": "robustness",
     "calibrate": "calibrate",

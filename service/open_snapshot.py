@@ -19,6 +19,7 @@ from lookalike.errors import EncoderError, EncoderMismatchError
 from lookalike.options import EncoderRequest
 from lookalike.sources.base import Source
 from lookalike.wiring import open_origin
+from service.collection_map import MapCache
 from service.duplicate_review import ReportCache
 from service.http.problems import detail_of
 from service.http.responses import ResponseCache
@@ -45,6 +46,7 @@ class OpenSnapshot:
     response_cache: ResponseCache = field(default_factory=ResponseCache)
     page_cache: PageCache = field(default_factory=PageCache)
     report_cache: ReportCache = field(default_factory=ReportCache)
+    map_cache: MapCache = field(default_factory=MapCache)
     leases: int = 0
     is_retired: bool = False
     encoder_problem: EncoderError | None = None

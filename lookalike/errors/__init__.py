@@ -57,6 +57,9 @@
     │   ├── MetadataInvalidError        metadata-invalid        a value is not of its column's type
     │   ├── ColumnConflictError         column-conflict         items have values of another type
     │   ├── FilterInvalidError          filter-invalid
+    │   ├── MapNotMadeError             map-not-made            in two dimensions
+    │   ├── MapUnusableError            map-unusable            damaged, or of another encoder
+    │   ├── LayoutUnavailableError      layout-unavailable      what lays out maps is not installed
     │   ├── SnapshotNotFoundError       snapshot-not-found
     │   └── SnapshotDamagedError        snapshot-damaged
     └── ResourceError               disk space and permissions
@@ -91,6 +94,9 @@ from lookalike.errors.collections import (
     FilterInvalidError,
     IndexDamagedError,
     ItemNotFoundError,
+    LayoutUnavailableError,
+    MapNotMadeError,
+    MapUnusableError,
     MetadataInvalidError,
     RecallTooLowError,
     ResourceError,
@@ -182,8 +188,11 @@ __all__ = [
     "KeyDuplicateError",
     "KeyInvalidError",
     "LabelsMissingError",
+    "LayoutUnavailableError",
     "LookalikeError",
     "ManifestError",
+    "MapNotMadeError",
+    "MapUnusableError",
     "MetadataInvalidError",
     "OperatorError",
     "PairsInsufficientError",

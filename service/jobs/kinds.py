@@ -23,6 +23,7 @@ from service.schemas.job_requests import (
     DuplicatesOptions,
     EvaluateOptions,
     IndexOptions,
+    MapOptions,
     ReindexOptions,
 )
 
@@ -84,6 +85,10 @@ def _evaluate_command(work: JobWork) -> JobCommand:
     return JobCommand(words)
 
 
+def _map_command(work: JobWork) -> JobCommand:
+    return JobCommand(["map", "--collection", work.collection])
+
+
 def _fields(*names: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """What takes these fields of an answer."""
     return lambda answer: {name: answer[name] for name in names if name in answer}
@@ -106,6 +111,13 @@ KINDS: Mapping[str, JobKind] = {
         _duplicates_command,
         _fields("pictures", "copies", "bytes", "groups", "unreadable"),
         ReportForm.TABLE,
+    ),
+    "map": JobKind(
+        MapOptions,
+        _needs_collection,
+        _map_command,
+        _fields("snapshot", "items", "fitted", "seconds"),
+        ReportForm.FIGURES,
     ),
     "calibrate": JobKind(
         CalibrateOptions, _check_calibrate, _calibrate_command, _fields("calibration", "labels"), ReportForm.FIGURES
