@@ -76,13 +76,17 @@ def _import_tsne() -> Any:
 
 
 def _fit(tsne: Any, vectors: Vectors, seed: int, threads: int, report_progress: ProgressCallback) -> Places:
-    """Places of (n, D) vectors by t-SNE, (n, 2), centred at 0."""
+    """Places of (n, D) vectors by t-SNE, (n, 2), centred at 0; ``threads`` find neighbours, and one does the rest.
+
+    openTSNE's threads spin while they wait for one that has no core: 500 vectors took on a busy machine
+    24 s with two of them, and 6 s with one.
+    """
     perplexity = min(PERPLEXITY, (len(vectors) - 1) / 3)
     neighbours, distances = _near(vectors, int(3 * perplexity), threads, report_progress)
     affinities = tsne.affinity.PerplexityBasedNN(
         knn_index=tsne.nearest_neighbors.PrecomputedNeighbors(neighbours, distances),
         perplexity=perplexity,
-        n_jobs=threads,
+        n_jobs=1,
     )
 
     def report(_iteration: int, _error: float, _embedding: object) -> None:
@@ -95,7 +99,7 @@ def _fit(tsne: Any, vectors: Vectors, seed: int, threads: int, report_progress: 
         early_exaggeration_iter=_EARLY,
         n_iter=_ALL - _EARLY,
         random_state=seed,
-        n_jobs=threads,
+        n_jobs=1,
         callbacks=report,
         callbacks_every_iters=_STEP,
     ).fit(affinities=affinities, initialization=tsne.initialization.pca(vectors, random_state=seed))

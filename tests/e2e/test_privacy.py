@@ -30,6 +30,7 @@ VERBS = {
     "explain": "--runtime torch explain {picture} {picture} --encoder {tiny} --out explained.jpg",
     "montage": "montage {picture} -c shop --out montage.jpg",
     "duplicates": "duplicates -c shop",
+    "map": "map -c shop",
     "evaluate": "evaluate {pictures} --out evaluated.html",
     "robustness": "robustness {pictures} --limit 4 --out robustness.html",
     "calibrate": "calibrate -c shop --labels-from-folders",

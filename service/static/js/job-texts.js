@@ -12,6 +12,7 @@ export const jobTexts = ({ pictures, whole }) => ({
     index: "Index",
     reindex: "Index again",
     duplicates: "Search for duplicates",
+    map: "Make the map",
     calibrate: "Calibrate",
     evaluate: "Evaluate",
   },
@@ -63,6 +64,8 @@ export const jobTexts = ({ pictures, whole }) => ({
       : groups
         ? `No picture is proposed to go; there ${groups === 1 ? "is 1 group" : `are ${whole(groups)} groups`} to review.`
         : "No two pictures are copies.",
+  mapped: (count, seconds) => `${pictures(count)} have a place on the map; it took ${whole(Math.round(seconds))} s.`,
+  toMap: "To the map",
   calibrated: (threshold, precision, recall) =>
     `Two pictures count as similar from ${threshold} on: ${precision} of the pairs that reach it show the same thing, and ` +
     `${recall} of the pairs that do reach it.`,
