@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from lookalike.collection.searcher import Searcher
 from lookalike.errors import SnapshotDamagedError
-from lookalike.map.placement import NEIGHBOURS, mean_places
+from lookalike.map.placement import NEIGHBOURS, middle_places
 from lookalike.map.stored_map import Contents, MapHead, StoredMap, content_mark, unusable_map
 from lookalike.sorted_ids import Ids, find_positions
 
@@ -118,5 +118,5 @@ def _places_among(
     mask = np.zeros(count, np.bool_)
     mask[positions[has_place]] = True
     neighbours = searcher.neighbours_among(searcher.vectors_at(positions[strangers]), NEIGHBOURS, mask)
-    # Where there are fewer neighbours than that, the rest are at position -1: their score lets them have no say.
-    return mean_places(places[row_at[np.maximum(neighbours.positions, 0)]], neighbours.scores)
+    # Where there are fewer neighbours than that, the rest are at position -1, and have no say for their score.
+    return middle_places(places[row_at[np.maximum(neighbours.positions, 0)]], neighbours.scores)

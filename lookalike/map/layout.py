@@ -16,7 +16,7 @@ import numpy.typing as npt
 from lookalike.errors import LayoutUnavailableError
 from lookalike.index.base import Positions, ProgressCallback, Vectors
 from lookalike.index.faiss_ops import search_all, use_threads
-from lookalike.map.placement import NEIGHBOURS, mean_places
+from lookalike.map.placement import NEIGHBOURS, middle_places
 
 Places = npt.NDArray[np.float32]
 ReadVectors = Callable[[Positions], Vectors]
@@ -58,7 +58,7 @@ def lay_out(
         block = others[start : start + _BLOCK]
         with use_threads(threads):
             neighbours = search_all(vectors, np.ascontiguousarray(read(block), dtype=np.float32), NEIGHBOURS)
-        places[block] = mean_places(fitted_places[neighbours.positions], neighbours.scores)
+        places[block] = middle_places(fitted_places[neighbours.positions], neighbours.scores)
         report_progress("placing", start + len(block), len(others))
     return places, len(fitted)
 

@@ -26,7 +26,7 @@ _SIDE = 65_535
 """The largest coordinate."""
 _FAST = 1
 """A level of compression: a higher one takes several times as long, and saves little of what is mostly numbers."""
-_SMALL = 1000
+_SMALL = 512
 """Bytes; less is not worth compressing."""
 
 

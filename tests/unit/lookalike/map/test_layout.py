@@ -13,7 +13,7 @@ from lookalike.errors import LayoutUnavailableError
 from lookalike.index.base import Positions, Vectors, ignore_progress
 from lookalike.map import layout
 from lookalike.map.layout import Places, lay_out
-from lookalike.map.placement import mean_places
+from lookalike.map.placement import middle_places
 
 
 def clusters(count: int, size: int, dimension: int = 16) -> Vectors:
@@ -85,8 +85,17 @@ def test_without_the_library_the_error_says_how_to_install_it(monkeypatch: pytes
         laid_out(clusters(4, 10))
 
 
-def test_a_neighbour_that_is_much_less_alike_has_little_say() -> None:
-    places = np.array([[[0, 0], [10, 0], [0, 10]]], np.float32)
-    np.testing.assert_allclose(mean_places(places, np.array([[0.9, 0.9, 0.9]], np.float32)), [[10 / 3, 10 / 3]])
-    near = mean_places(places, np.array([[0.9, 0.85, -np.inf]], np.float32))
-    np.testing.assert_allclose(near, [[10 * np.exp(-1) / (1 + np.exp(-1)), 0]], rtol=1e-5)
+def test_a_newcomer_is_in_the_middle_of_its_neighbours_and_not_drawn_away_by_one_that_is_far_off() -> None:
+    places = np.array([[[0, 0], [1, 5], [2, 1], [3, 2], [1000, -1000]]], np.float32)
+    np.testing.assert_allclose(middle_places(places, np.full((1, 5), 0.5, np.float32)), [[2, 1]])
+
+
+def test_a_neighbour_that_is_nearly_the_same_outweighs_the_others() -> None:
+    places = np.array([[[7, 8], [0, 0], [0, 0], [9, 9], [9, 9]]], np.float32)
+    np.testing.assert_allclose(middle_places(places, np.array([[1, 0.5, 0.5, 0.5, 0.5]], np.float32)), [[7, 8]])
+
+
+def test_a_neighbour_that_is_none_has_no_say() -> None:
+    places = np.array([[[4, 4], [0, 0], [0, 0], [0, 0]]], np.float32)
+    scores = np.array([[0.2, -np.inf, -np.inf, -np.inf]], np.float32)
+    np.testing.assert_allclose(middle_places(places, scores), [[4, 4]])
