@@ -244,3 +244,13 @@ def test_it_fits_the_screen_of_a_phone(visitor: Visitor, scheme: str) -> None:
     assert page.evaluate(SPILLED) == [0]
     assert page.evaluate(CONTRAST) == []
     assert page.evaluate(SMALL_TARGETS) == []
+
+
+def test_everything_on_the_map_has_a_name(visitor: Visitor) -> None:
+    page = open_map(visitor)
+    page.get_by_role("button", name="mug, 5 pictures").click()
+    page.get_by_role("button", name="Show as a list").click()
+    expect(page.locator(".selection-list .card")).to_have_count(5)
+    tree = page.locator("body").aria_snapshot()
+    assert re.findall(r"- (?:link|button|combobox|application)(?:$|:| \[)", tree, re.MULTILINE) == []
+    assert 'application "Map of wares, 12 pictures"' in tree
