@@ -31,6 +31,8 @@ FEWEST = 16
 _BLOCK = 2048
 _EARLY, _ALL = 250, 750
 """Iterations with exaggerated attraction, in which the clusters form, and all of them."""
+_STEP = 25
+"""Iterations between two reports of progress."""
 
 
 def lay_out(
@@ -88,13 +90,13 @@ def _fit(tsne: Any, vectors: Vectors, seed: int, threads: int, report_progress: 
         perplexity=perplexity,
         n_jobs=1,
     )
+    completed = 0
 
     def report(_iteration: int, _error: float, _embedding: object) -> None:
         nonlocal completed
         completed += _STEP
         report_progress("laying out", min(completed, _ALL), _ALL)
 
-    completed = 0
     embedding = tsne.TSNE(
         early_exaggeration_iter=_EARLY,
         n_iter=_ALL - _EARLY,
@@ -106,9 +108,6 @@ def _fit(tsne: Any, vectors: Vectors, seed: int, threads: int, report_progress: 
     places = np.asarray(embedding, dtype=np.float32)
     centred: Places = places - places.mean(axis=0)
     return centred
-
-
-_STEP = 25
 
 
 def _near(

@@ -116,7 +116,9 @@ def map_command(collection: str) -> str:
 def _is_consistent(stored: StoredMap) -> bool:
     count = len(stored.ids)
     return (
-        (stored.ids.dtype, stored.contents.dtype, stored.places.dtype) == (np.int64, np.uint64, np.float32)
+        stored.ids.dtype == np.dtype(np.int64)
+        and stored.contents.dtype == np.dtype(np.uint64)
+        and stored.places.dtype == np.dtype(np.float32)
         and stored.contents.shape == (count,)
         and stored.places.shape == (count, 2)
         and bool(np.isfinite(stored.places).all())

@@ -96,7 +96,8 @@ def _to_grid(places: Places) -> npt.NDArray[np.int64]:
         return np.empty((0, 2), np.int64)
     low = places.min(axis=0)
     span = float((places.max(axis=0) - low).max())
-    return np.rint((places - low) * (_SIDE / span if span > 0 else 0)).astype(np.int64)
+    grid: npt.NDArray[np.int64] = np.rint((places - low) * (_SIDE / span if span > 0 else 0)).astype(np.int64)
+    return grid
 
 
 def _encode(answer: MapAnswer, is_compressed: bool) -> Response:

@@ -21,7 +21,8 @@ def clusters(count: int, size: int, dimension: int = 16) -> Vectors:
     random = np.random.default_rng(3)
     centres = np.repeat(random.normal(size=(count, dimension)), size, axis=0)
     vectors = centres + 0.1 * random.normal(size=centres.shape)
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    unit: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def laid_out(vectors: Vectors, seed: int = 7, threads: int = 1) -> tuple[Places, int]:
@@ -41,7 +42,7 @@ def share_of_own_cluster(places: Places, size: int) -> float:
 
 def test_pictures_that_are_alike_are_beside_each_other() -> None:
     places, fitted = laid_out(clusters(6, 12))
-    assert (places.shape, places.dtype, fitted) == ((72, 2), np.float32, 72)
+    assert (places.shape, places.dtype, fitted) == ((72, 2), np.dtype(np.float32), 72)
     assert share_of_own_cluster(places, 12) > 0.98
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -79,9 +80,9 @@ def test_a_map_that_was_damaged_in_one_byte_is_told(shop_layout: CollectionLayou
     ],
     ids=["count", "nan", "dtype", "version"],
 )
-def test_a_map_of_another_form_is_told(shop_layout: CollectionLayout, other: dict[str, np.ndarray]) -> None:
+def test_a_map_of_another_form_is_told(shop_layout: CollectionLayout, other: dict[str, Any]) -> None:
     head = np.frombuffer(msgspec.json.encode(MAP.head), np.uint8)
-    arrays = {"head": head, "ids": MAP.ids, "contents": MAP.contents, "places": MAP.places} | other
+    arrays: dict[str, Any] = {"head": head, "ids": MAP.ids, "contents": MAP.contents, "places": MAP.places} | other
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     (shop_layout.root / FILE).write_bytes(buffer.getvalue())
