@@ -22,6 +22,7 @@ export const jobTexts = ({ pictures, whole }) => ({
       "“similar” begins where it should.",
     evaluate: "Measures with labels how good the search is: of how many pictures the hits have the same label.",
     duplicates: "Compares the pictures on their pixels. The groups of copies are then reviewed one by one; nothing is deleted.",
+    map: "Puts the pictures in two dimensions, those that are alike near each other. The map then shows the whole collection.",
     reindex: "Reads the source of the collection again: what is new there is added, what is gone there leaves.",
   },
   label: "Labels",
