@@ -17,7 +17,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m venv --without-pip /opt/lookalike \
  && python3 -c "import pathlib, tomllib; \
 project = tomllib.loads(pathlib.Path('pyproject.toml').read_text())['project']; \
-print(*project['dependencies'], *project['optional-dependencies']['postgres'], sep='\n')" > requirements.txt \
+print(*project['dependencies'], *project['optional-dependencies']['postgres'], *project['optional-dependencies']['map'], sep='\n')" > requirements.txt \
  && python3 -m pip --python /opt/lookalike/bin/python install --requirement requirements.txt
 
 FROM dependencies AS build

@@ -30,6 +30,7 @@ VERBS = {
     "cluster": "insights",
     "outliers": "insights",
     "mislabelled": "insights",
+    "map": "map",
     "evaluate": "evaluate",
     "robustness": "robustness",
     "calibrate": "calibrate",

@@ -40,6 +40,7 @@ from service.routes import (
     item_changes,
     items,
     jobs,
+    map,
     operations,
     page,
     search,
@@ -52,7 +53,7 @@ from service.telemetry.metrics import Metrics
 
 _LOG = logging.getLogger(__name__)
 ROUTE_MODULES = (
-    *(search, compare, check, collections, collection_changes, snapshots, calibrations, duplicates),
+    *(search, compare, check, collections, collection_changes, snapshots, calibrations, duplicates, map),
     *(items, filtered_changes, item_changes, jobs, uploads, operations, page),
 )
 CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

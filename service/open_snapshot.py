@@ -23,6 +23,7 @@ from lookalike.errors import EncoderError, EncoderMismatchError
 from lookalike.options import EncoderRequest
 from lookalike.sources.base import Source
 from lookalike.wiring import open_origin
+from service.collection_map import MapCache
 from service.http.problems import detail_of
 from service.http.responses import ResponseCache
 from service.inference.encoder_pool import EncoderPool
@@ -49,6 +50,7 @@ class OpenSnapshot:
     page_cache: PageCache = field(default_factory=PageCache)
     report_cache: ReportCache = field(default_factory=ReportCache)
     stack_cache: StackCache = field(default_factory=StackCache)
+    map_cache: MapCache = field(default_factory=MapCache)
     leases: int = 0
     is_retired: bool = False
     encoder_problem: EncoderError | None = None

@@ -83,6 +83,18 @@ class Facet(ShortRepr):
     distinct: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ItemGroups:
+    """A field's most frequent values, and for each item the one that it has.
+
+    ``codes`` (n,) int64 are indices of ``values``, -1 for an item without a value, and len(values) for one with another
+    value. ``values`` count the items that have them so.
+    """
+
+    values: tuple[FacetValue, ...]
+    codes: npt.NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnCodes:
     """A field's values in the snapshot: item ``positions[i]`` has the value ``values[codes[i]]``."""
@@ -170,6 +182,25 @@ class SnapshotFilter:
         """All values of a field, as they are stored; read once, and cached where there is room."""
         return self._column(field)
 
+    def groups(self, name: str, limit: int) -> ItemGroups:
+        """The items by one field, by its ``limit`` most frequent values: each item is in one group.
+
+        An item with several values is in the group of the most frequent one. Raises FilterInvalidError for a name that
+        is no field's.
+        """
+        column = self._column(ConditionBuilder(self.fields).find_field(name, "field"))
+        order = _by_frequency(column)
+        ranks = np.empty(len(column.values), np.int64)
+        ranks[order] = np.arange(len(order))
+        none = len(column.values)
+        codes = np.full(len(self._ids), none, np.int64)
+        np.minimum.at(codes, column.positions, ranks[column.codes])
+        shown = min(limit, none)
+        counts = np.bincount(codes, minlength=none)
+        values = [FacetValue(_to_scalar(column.values[order[code]]), int(counts[code])) for code in range(shown)]
+        codes = np.where(codes == none, -1, np.minimum(codes, shown))
+        return ItemGroups(tuple(values), codes)
+
     def _mask(self, condition: Condition, check: Check) -> Mask:
         mask: Mask | None = self._cached(condition)
         if mask is None:
@@ -243,6 +274,11 @@ class SnapshotFilter:
     def _remember(self, key: Condition | Field, result: Mask | ColumnCodes) -> None:
         with self._lock, suppress(ValueError):  # larger than the cache
             self._cache[key] = result
+
+
+def _by_frequency(column: ColumnCodes) -> npt.NDArray[np.int64]:
+    """The codes of all values, frequent ones first, those of one frequency in ascending order of their values."""
+    return np.argsort(-np.bincount(column.codes, minlength=len(column.values)), kind="stable")
 
 
 def _to_ids(texts: Iterable[str | None]) -> Ids:

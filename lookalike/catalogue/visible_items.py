@@ -6,7 +6,7 @@ cost several times as much as the search itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from threading import Lock
 from typing import Any
@@ -20,6 +20,7 @@ from lookalike.catalogue.models import ItemRow
 from lookalike.catalogue.records import ItemDraft, ItemRecord
 from lookalike.options import MEBIBYTE
 
+NAMES_PAGE = 20_000  # rows of three short columns that one statement returns
 CHUNK = 500  # ids in one IN list: well under every database's limit on bound values
 CACHE_BYTES = 32 * MEBIBYTE
 _BASE_RECORD_BYTES = 1400
@@ -82,6 +83,12 @@ REPLACED_AFTER: Items = select(_items.key, _items.id).where(
     _items.removed_change > bindparam("change"),
     _is_removed_later,
     or_(_is_created, _items.change <= bindparam("change")),
+)
+NAMES_AFTER: Items = (
+    select(_items.id, _items.key, _items.content_digest)
+    .where(without_index(_items.collection_id) == bindparam("collection"), _is_visible, _items.id > bindparam("after"))
+    .order_by(_items.id)
+    .limit(bindparam("limit"))
 )
 BY_CONTENT: Items = select(*ITEM_COLUMNS).where(
     _in_collection, _is_live, _items.content_digest.in_(bindparam("contents", expanding=True))
@@ -172,6 +179,16 @@ class VisibleItems:
         return [
             to_item_record(row) for row in self._database.fetch_rows(AFTER, **self._snapshot, after=after, limit=limit)
         ]
+
+    def names(self) -> Iterator[tuple[int, str, str]]:
+        """Of all items by ascending id: the id, the key, and the SHA-256 of the content; not cached."""
+        after = 0
+        while True:
+            rows = self._database.fetch_rows(NAMES_AFTER, **self._snapshot, after=after, limit=NAMES_PAGE)
+            yield from (tuple(row) for row in rows)
+            if len(rows) < NAMES_PAGE:
+                return
+            after = rows[-1].id
 
     def places_at(self, change: int) -> dict[str, int]:
         """Of the items that were replaced or removed live after a change, by key the id that each had then.

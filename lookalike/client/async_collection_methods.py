@@ -12,6 +12,7 @@ from lookalike.client.collection_answers import (
     CollectionAnswer,
     CollectionDeletedAnswer,
     CollectionRow,
+    MapAnswer,
     SnapshotsAnswer,
 )
 from lookalike.client.options import CollectionOptions
@@ -73,3 +74,9 @@ class AsyncCollectionMethods(AsyncSender):
     async def delete_calibration(self, name: str) -> CollectionAnswer:
         """Remove the collection's own calibration: that of its encoder holds again."""
         return await self._send(collection_calls.delete_calibration(name))
+
+    async def get_map(
+        self, name: str, *, field: str | None = None, groups: int | None = None, limit: int | None = None
+    ) -> MapAnswer:
+        """The collection's items in two dimensions, by the ``groups`` most frequent values of a ``field``."""
+        return await self._send(collection_calls.get_map(name, field, groups, limit))

@@ -196,6 +196,33 @@ class ReadyAnswer(Answer, frozen=True, kw_only=True):
     took_ms: float
 
 
+class MapGroupAnswer(Answer, frozen=True, kw_only=True):
+    """A value of the field that a map is coloured by, and how many of the items have it."""
+
+    value: str | float | bool
+    count: int
+
+
+class MapAnswer(Answer, frozen=True, kw_only=True):
+    """A collection in two dimensions; ``keys``, ``x``, ``y`` and ``groups`` have an entry for each item."""
+
+    collection: str
+    snapshot: int
+    map_snapshot: int
+    created_at: datetime
+    items: int
+    placed: int
+    missing: int
+    field: str | None = None
+    values: tuple[MapGroupAnswer, ...]
+    others: int
+    without: int
+    keys: tuple[str, ...]
+    x: tuple[int, ...]
+    y: tuple[int, ...]
+    groups: tuple[int, ...]
+
+
 class VersionAnswer(Answer, frozen=True, kw_only=True):
     """The versions of the service and of its main dependencies."""
 

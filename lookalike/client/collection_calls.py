@@ -11,6 +11,7 @@ from lookalike.client.collection_answers import (
     CollectionAnswer,
     CollectionDeletedAnswer,
     CollectionsAnswer,
+    MapAnswer,
     SnapshotsAnswer,
 )
 from lookalike.client.options import CollectionOptions
@@ -93,6 +94,12 @@ def delete_calibration(name: str) -> Call[CollectionAnswer]:
     """That of the encoder again."""
     path = path_of("collections", name, "calibration")
     return Call(method="DELETE", path=path, read=read_as(CollectionAnswer), is_write=True, is_repeatable=False)
+
+
+def get_map(name: str, field: str | None, groups: int | None, limit: int | None) -> Call[MapAnswer]:
+    """Where its items are in two dimensions."""
+    parameters = texts(field=field, groups=groups, limit=limit)
+    return Call(method="GET", path=path_of("collections", name, "map"), read=read_as(MapAnswer), parameters=parameters)
 
 
 def _settings(method: str, name: str, settings: Mapping[str, Any]) -> Call[CollectionAnswer]:

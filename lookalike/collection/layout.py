@@ -10,6 +10,7 @@ collections/NAME/
     sources/                archives that were uploaded and indexed, by the SHA-256 of their content
     calibrations/           fitted thresholds: one file for each encoder of its vectors, by digest
     duplicates.json         the last search for duplicates: see ``lookalike.duplicates.stored_report``
+    map.npz                 where the items are in two dimensions: see ``lookalike.map.stored_map``
 """
 
 from __future__ import annotations

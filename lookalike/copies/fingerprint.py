@@ -57,6 +57,10 @@ class Fingerprint:
         """Whether the picture is of one colour, as good as without detail."""
         return _has_no_spread(self.grey, self.colour)
 
+    def squashed_grey(self, side: int) -> npt.NDArray[np.float32]:
+        """The whole picture as ``side`` × ``side`` grey levels."""
+        return cv2.resize(self.grey, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+
     def outline(self) -> Fingerprint:
         """The same without ``detail`` and its colours: enough to rule out that two pictures are copies."""
         return replace(self, detail=np.empty((0, 0), np.uint8), detail_colour=np.empty((0, 0, 2), np.uint8))

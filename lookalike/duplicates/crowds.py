@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -58,7 +57,7 @@ def thin_crowds(
 
 def layout(fingerprint: Fingerprint) -> Layouts:
     """A picture's (48 * 48,) grey levels less their mean, of length 1."""
-    small = cv2.resize(fingerprint.grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = fingerprint.squashed_grey(_SIDE)
     flat: Layouts = _unit((small - small.mean()).reshape(1, -1)).ravel().astype(np.float16)
     return flat
 

@@ -58,6 +58,9 @@
     │   ├── ColumnConflictError         column-conflict         items have values, or of another type
     │   ├── FilterInvalidError          filter-invalid
     │   ├── ExportInvalidError          export-invalid          items cannot be written as asked
+    │   ├── MapNotMadeError             map-not-made            in two dimensions
+    │   ├── MapUnusableError            map-unusable            damaged, or of another encoder
+    │   ├── LayoutUnavailableError      layout-unavailable      what lays out maps is not installed
     │   ├── SnapshotNotFoundError       snapshot-not-found
     │   └── SnapshotDamagedError        snapshot-damaged
     └── ResourceError               disk space and permissions
@@ -94,6 +97,9 @@ from lookalike.errors.collections import (
     FilterInvalidError,
     IndexDamagedError,
     ItemNotFoundError,
+    LayoutUnavailableError,
+    MapNotMadeError,
+    MapUnusableError,
     MetadataInvalidError,
     OutputExistsError,
     RecallTooLowError,
@@ -187,8 +193,11 @@ __all__ = [
     "KeyDuplicateError",
     "KeyInvalidError",
     "LabelsMissingError",
+    "LayoutUnavailableError",
     "LookalikeError",
     "ManifestError",
+    "MapNotMadeError",
+    "MapUnusableError",
     "MetadataInvalidError",
     "OperatorError",
     "OutputExistsError",

@@ -131,6 +131,24 @@ class ExportInvalidError(CollectionError):
     code = "export-invalid"
 
 
+class MapNotMadeError(CollectionError):
+    """The collection has no map in two dimensions yet."""
+
+    code = "map-not-made"
+
+
+class MapUnusableError(CollectionError):
+    """The collection's map cannot be read, or was made of another encoder's vectors: it has to be made again."""
+
+    code = "map-unusable"
+
+
+class LayoutUnavailableError(CollectionError):
+    """The library that lays out maps is not installed."""
+
+    code = "layout-unavailable"
+
+
 class SnapshotNotFoundError(CollectionError):
     """The collection has no such snapshot."""
 

@@ -28,6 +28,7 @@ from service.schemas.job_requests import (
     EvaluateOptions,
     ExportOptions,
     IndexOptions,
+    MapOptions,
     MislabelledOptions,
     OutliersOptions,
     ReindexOptions,
@@ -160,6 +161,10 @@ def _export_command(work: JobWork) -> JobCommand:
     return JobCommand([*words, str(out)])
 
 
+def _map_command(work: JobWork) -> JobCommand:
+    return JobCommand(["map", "--collection", work.collection])
+
+
 def _fields(*names: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """What takes these fields of an answer."""
     return lambda answer: {name: answer[name] for name in names if name in answer}
@@ -182,6 +187,13 @@ KINDS: Mapping[str, JobKind] = {
         _duplicates_command,
         _fields("pictures", "copies", "bytes", "groups", "unreadable"),
         ReportForm.TABLE,
+    ),
+    "map": JobKind(
+        MapOptions,
+        _needs_collection,
+        _map_command,
+        _fields("snapshot", "items", "fitted", "seconds"),
+        ReportForm.FIGURES,
     ),
     "calibrate": JobKind(
         CalibrateOptions, _check_calibrate, _calibrate_command, _fields("calibration", "labels"), ReportForm.FIGURES

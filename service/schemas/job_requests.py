@@ -134,6 +134,10 @@ class DuplicatesOptions(Form):
     )
 
 
+class MapOptions(Form):
+    """Of ``map``: there are none."""
+
+
 class CalibrateOptions(Form):
     """Of ``calibrate``: where the labels come from, and what the threshold is to be."""
 

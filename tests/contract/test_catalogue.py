@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lookalike.catalogue import visible_items
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.records import CollectionRecord, CollectionSettings, ItemDraft, NewItem, SourceRecord
 from lookalike.catalogue.repository import Catalogue
@@ -101,6 +102,18 @@ def test_a_change_is_seen_by_the_new_generation_and_not_by_the_old(
         assert item.draft.content_digest == content * 64
     assert catalogue.snapshot_items(shoes.id, 0).by_key("a") is None
     assert catalogue.live_by_key(shoes.id, ["a"])["a"].id == changed
+
+
+def test_the_names_of_a_snapshot_are_those_that_it_has(
+    catalogue: Catalogue, shoes: CollectionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visible_items, "NAMES_PAGE", 2)
+    a, b, c = catalogue.store(shoes, 1, ENCODER, [new("a", "a"), new("b", "b"), new("c", "c")])
+    (changed,) = catalogue.store(shoes, 2, ENCODER, [new("a", "d", replaces=a)])
+    names = {generation: list(catalogue.snapshot_items(shoes.id, generation).names()) for generation in (0, 1, 2)}
+    assert names[0] == []
+    assert names[1] == [(a, "a", "a" * 64), (b, "b", "b" * 64), (c, "c", "c" * 64)]
+    assert names[2] == [(b, "b", "b" * 64), (c, "c", "c" * 64), (changed, "a", "d" * 64)]
 
 
 def test_only_what_the_run_has_not_seen_is_removed(catalogue: Catalogue, shoes: CollectionRecord) -> None:

@@ -242,6 +242,25 @@ def test_facets_count_the_values_of_what_passes(filled: tuple[Catalogue, Collect
         snapshot_filter(catalogue, shop).facets(None, ["prise"], 10)
 
 
+def test_each_item_is_in_the_group_of_its_most_frequent_value(filled: tuple[Catalogue, CollectionRecord]) -> None:
+    catalogue, shop = filled
+    filters = snapshot_filter(catalogue, shop)
+    tags = filters.groups("tags", 1)
+    assert [(value.value, value.count) for value in tags.values] == [("red", 2)]
+    assert tags.codes.tolist() == [0, 0, -1, 1, -1, -1, -1]
+    formats = filters.groups("format", 10)
+    assert [(value.value, value.count) for value in formats.values] == [("JPEG", 4), ("PNG", 3)]
+    assert formats.codes.tolist() == [0, 1, 0, 1, 0, 1, 0]
+    # Of 60, which two items have as a number and one as a text, it is the number that is frequent.
+    prices = filters.groups("price", 4)
+    assert prices.values[0].count == 2
+    assert prices.codes.tolist()[1:3] == [0, 0]
+    assert sum(value.count for value in prices.values) == 5
+    assert prices.codes.tolist()[5:] == [-1, -1]
+    with pytest.raises(FilterInvalidError, match=r"field: no column .* did you mean 'price'"):
+        filters.groups("prise", 10)
+
+
 def test_a_result_is_computed_once_for_all_ways_to_write_its_filter(
     filled: tuple[Catalogue, CollectionRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:

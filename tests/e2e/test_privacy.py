@@ -33,6 +33,7 @@ VERBS = {
     "cluster": "cluster -c shop --names-from-folders --csv clusters.csv",
     "outliers": "outliers -c shop --by quality",
     "mislabelled": "mislabelled -c shop --labels-from-folders",
+    "map": "map -c shop",
     "evaluate": "evaluate {pictures} --out evaluated.html",
     "robustness": "robustness {pictures} --limit 4 --out robustness.html",
     "calibrate": "calibrate -c shop --labels-from-folders",

@@ -34,6 +34,7 @@ PLACES = {
     "#/collections?name=shop&part=jobs": ".job-form",
     "#/search?collection=shop&also=other&key=plain-02": ".card-origin",
     "#/duplicates/shop": ".nothing .command:visible",
+    "#/map/shop": ".nothing .command:visible",
 }
 
 # Contrast as WCAG 2 defines it, for each piece of text against the nearest colour behind it.

@@ -31,6 +31,7 @@ PREPARATION = (
     "sample shop --products 8",
     "index shop/manifest.csv --collection shop",
     "duplicates --collection shop",
+    "map --collection shop",
 )
 """Arguments of the indexer, run before the examples: they make the collection that is served."""
 EXAMPLES: dict[str, str] = {
@@ -54,6 +55,7 @@ EXAMPLES: dict[str, str] = {
     "GET /collections/{name}/duplicates/difference": (
         f"curl -s '{ADDRESS}/collections/shop/duplicates/difference?first=backpack-001-1&second=backpack-001-2'"
     ),
+    "GET /collections/{name}/map": f"curl -s '{ADDRESS}/collections/shop/map?field=product_id&groups=1&limit=2'",
     "GET /collections/{name}/items": f"curl -s '{ADDRESS}/collections/shop/items?limit=1'",
     "GET /collections/{name}/items/{key}/image": f"curl -s -o picture.jpg {_ITEM}/image",
     "GET /collections/{name}/items/{key}/thumbnail": f"curl -s -o small.jpg {_ITEM}/thumbnail",

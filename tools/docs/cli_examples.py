@@ -137,6 +137,12 @@ EXAMPLES = (
         related=("outliers", "evaluate", "insights.md"),
     ),
     Example(
+        "map",
+        "Lay a collection out in two dimensions, for the page.",
+        "map --collection shop",
+        related=("duplicates", "map.md"),
+    ),
+    Example(
         "evaluate",
         "Measure how good the answers are on your pictures.",
         "evaluate shop/manifest.csv --label product_id --encoder bundled-int8 --encoder bundled-resnet18",

@@ -135,6 +135,8 @@ export const api = {
     call(`${at(name)}/items?${queryOf({ limit, cursor, filter })}`, options),
   facets: (name, { names, filter = null, limit }, options) =>
     call(`${at(name)}/facets?${queryOf({ names: JSON.stringify(names), filter, limit })}`, options),
+  itemsOf: (name, keys, options) => call(`${at(name)}/items?${queryOf({ keys: JSON.stringify(keys) })}`, options),
+  map: (name, { field = null, groups }, options) => call(`${at(name)}/map?${queryOf({ field, groups })}`, options),
   item: (name, key, options) => call(itemAt(name, key), options),
   duplicates: (name, { limit, cursor = null }, options) =>
     call(`${at(name)}/duplicates?${queryOf({ limit, cursor })}`, options),

@@ -12,6 +12,7 @@ export const jobTexts = ({ pictures, whole }) => ({
     index: "Index",
     reindex: "Index again",
     duplicates: "Search for duplicates",
+    map: "Make the map",
     calibrate: "Calibrate",
     evaluate: "Evaluate",
     cluster: "Find clusters",
@@ -24,6 +25,7 @@ export const jobTexts = ({ pictures, whole }) => ({
       "“similar” begins where it should.",
     evaluate: "Measures with labels how good the search is: of how many pictures the hits have the same label.",
     duplicates: "Compares the pictures on their pixels. The groups of copies are then reviewed one by one; nothing is deleted.",
+    map: "Puts the pictures in two dimensions, those that are alike near each other. The map then shows the whole collection.",
     reindex: "Reads the source of the collection again: what is new there is added, what is gone there leaves.",
   },
   label: "Labels",
@@ -66,6 +68,8 @@ export const jobTexts = ({ pictures, whole }) => ({
       : groups
         ? `No picture is proposed to go; there ${groups === 1 ? "is 1 group" : `are ${whole(groups)} groups`} to review.`
         : "No two pictures are copies.",
+  mapped: (count, seconds) => `${pictures(count)} have a place on the map; it took ${whole(Math.round(seconds))} s.`,
+  toMap: "To the map",
   calibrated: (threshold, precision, recall) =>
     `Two pictures count as similar from ${threshold} on: ${precision} of the pairs that reach it show the same thing, and ` +
     `${recall} of the pairs that do reach it.`,

@@ -5,6 +5,7 @@ import { CollectionsView } from "./collections/view.js";
 import { CompareView } from "./compare/view.js";
 import { fetchIcons } from "./dom.js";
 import { DuplicatesView } from "./duplicates/view.js";
+import { MapView } from "./map/view.js";
 import { listenForPictures } from "./picture-input.js";
 import { askForKey } from "./key-dialog.js";
 import { announcer } from "./notice.js";
@@ -20,6 +21,7 @@ const views = {
   compare: new CompareView(),
   collections: new CollectionsView(),
   duplicates: new DuplicatesView(),
+  map: new MapView(),
 };
 let shown = null;
 

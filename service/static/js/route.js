@@ -1,9 +1,9 @@
 // Where the person is, kept in the address: #/search?collection=shop&key=sku-1, or #/duplicates/shop. Behind the #
 // because no server, and no server's log, needs to see which key was looked at.
 
-const VIEWS = ["search", "compare", "collections", "duplicates"];
+const VIEWS = ["search", "compare", "collections", "duplicates", "map"];
 // Views of one collection, whose name is a part of the path.
-const NAMED = ["duplicates"];
+const NAMED = ["duplicates", "map"];
 const listeners = new Set();
 let seen = null;
 let fresh = false;

@@ -7,7 +7,7 @@ import { link } from "./route.js";
 import { currentKey, onKey, setKey } from "./session.js";
 import { t } from "./strings.js";
 
-const VIEWS = ["search", "compare", "collections", "duplicates"];
+const VIEWS = ["search", "compare", "collections", "duplicates", "map"];
 
 /** Fill the header; returns a function that marks the view one is in. */
 export function fillHeader(header, main) {
@@ -21,11 +21,15 @@ export function fillHeader(header, main) {
   document.body.prepend(skip);
   const home = header.querySelector(".brand");
   home.setAttribute("aria-label", t.home);
-  header.append(h("nav", { class: "tabs", "aria-label": t.views.label }, ...links));
+  const nav = h("nav", { class: "tabs", "aria-label": t.views.label }, ...links);
+  header.append(nav);
   return (view) => {
     for (const [index, each] of links.entries()) {
-      if (VIEWS[index] === view) each.setAttribute("aria-current", "page");
-      else each.removeAttribute("aria-current");
+      if (VIEWS[index] === view) {
+        each.setAttribute("aria-current", "page");
+        // On the smallest screens the row of links is wider than that.
+        nav.scrollLeft = each.offsetLeft + each.offsetWidth - nav.offsetLeft - nav.clientWidth;
+      } else each.removeAttribute("aria-current");
     }
   };
 }

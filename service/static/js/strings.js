@@ -4,6 +4,7 @@ import { checkTexts, collectionTexts, itemTexts } from "./collection-texts.js";
 import { duplicateTexts } from "./duplicate-texts.js";
 import { arrangeTexts, feedbackTexts, filterTexts } from "./filter-texts.js";
 import { jobTexts } from "./job-texts.js";
+import { mapTexts } from "./map-texts.js";
 import { problemTexts } from "./problem-texts.js";
 import { uploadTexts } from "./upload-texts.js";
 
@@ -17,7 +18,7 @@ export const t = {
   name: "lookalike",
   skip: "Skip to the content",
   home: "lookalike, to the start of the search",
-  views: { label: "Views", search: "Search", compare: "Compare", collections: "Collections", duplicates: "Duplicates" },
+  views: { label: "Views", search: "Search", compare: "Compare", collections: "Collections", duplicates: "Duplicates", map: "Map" },
   titles: {
     search: "Search",
     searchFor: (name) => `Like ${name}`,
@@ -26,6 +27,8 @@ export const t = {
     collection: (name) => name,
     duplicates: "Duplicates",
     duplicatesOf: (name) => `Duplicates in ${name}`,
+    map: "Map",
+    mapOf: (name) => `Map of ${name}`,
   },
   footer: {
     version: (version) => `lookalike ${version}`,
@@ -347,6 +350,7 @@ export const t = {
   },
 
   duplicates: duplicateTexts({ pictures, whole }),
+  map: mapTexts({ pictures, whole }),
   collection: collectionTexts({ pictures, whole }),
   item: itemTexts(),
   check: checkTexts(),

@@ -19,7 +19,7 @@ export class JobForms {
     this.#onJob = onJob;
     this.labels = { calibrate: h("select", {}), evaluate: h("select", {}) };
     this.encoder = h("select", {}, h("option", { value: "" }, t.jobs.encoderOwn));
-    this.forms = [this.#calibrate(), this.#evaluate(), this.#duplicates(), this.#reindex()];
+    this.forms = [this.#calibrate(), this.#evaluate(), this.#duplicates(), this.#map(), this.#reindex()];
     this.element = h(
       "section",
       { class: "job-forms" },
@@ -94,6 +94,10 @@ export class JobForms {
       ],
       () => ({ tier: tier.value, neighbours: neighbours.value }),
     );
+  }
+
+  #map() {
+    return this.#form("map", [], () => ({}));
   }
 
   #reindex() {

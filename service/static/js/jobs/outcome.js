@@ -9,6 +9,7 @@ const SENTENCES = {
   index: ({ items, snapshot }) => (snapshot ? t.jobs.items(items, snapshot) : ""),
   reindex: ({ items, snapshot }) => (snapshot ? t.jobs.items(items, snapshot) : ""),
   duplicates: ({ copies, groups, bytes: freed }) => t.jobs.duplicates(copies, groups, bytes(freed)),
+  map: ({ items, seconds }) => t.jobs.mapped(items, seconds),
   calibrate: ({ calibration: { threshold, precision, recall } }) =>
     t.jobs.calibrated(short(cosineOf(threshold)), sure(precision), share(recall)),
   evaluate: ({ pictures, classes, encoders: [{ recall_at_1: first, mean_average_precision: mean }] }) =>
@@ -30,6 +31,7 @@ export function outcomeOf({ kind, problem, summary, cancel_requested: isCancelle
 export function placeOf({ kind, collection, state, summary }) {
   if (state !== "succeeded") return null;
   if (kind === "duplicates" && summary.groups) return [link("duplicates", { name: collection }), t.jobs.review];
+  if (kind === "map") return [link("map", { name: collection }), t.jobs.toMap];
   if (kind === "calibrate") return [link("collections", { name: collection, part: "about" }), t.jobs.curve];
   return null;
 }

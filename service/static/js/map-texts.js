@@ -1,0 +1,65 @@
+// The words of the map; strings.js gives it how numbers are written.
+
+/** The words, with `pictures(count)` and `whole(count)` as strings.js writes them. */
+export const mapTexts = ({ pictures, whole }) => ({
+  busy: "Fetching the map …",
+  about: (count, when) => `${pictures(count)}, those that are alike near each other. Laid out on ${when}.`,
+  part: (shown, count) => `${whole(shown)} of ${pictures(count)}, spread over all, those that are alike near each other.`,
+  newer: (placed, missing) =>
+    [
+      placed ? `${pictures(placed)} came later and ${placed === 1 ? "is" : "are"} put among ${placed === 1 ? "its" : "their"} neighbours.` : "",
+      missing ? `${pictures(missing)} came later and ${missing === 1 ? "has" : "have"} no place.` : "",
+    ]
+      .filter(Boolean)
+      .join(" "),
+  again: "Make the map again",
+  none: (name) => `${name} has no map yet`,
+  noneText: "The service can make it, which takes seconds for hundreds of pictures and minutes for many thousands. Or run this on the machine that has its data.",
+  unusable: (name) => `The map of ${name} has to be made again`,
+  command: (name) => `python -m indexer map --collection ${name}`,
+  make: "Make the map",
+  begun: "The map is being made …",
+  step: (stage, done, total) => (total ? `${stage}: ${whole(done)} of ${whole(total)}` : stage),
+  made: "The map is made.",
+
+  colourBy: "Colour by",
+  noField: "nothing",
+  tools: "Tools of the map",
+  move: "Move",
+  lasso: "Lasso",
+  closer: "Closer",
+  farther: "Farther",
+  whole: "See all",
+  label: (name, count) => `Map of ${name}, ${pictures(count)}`,
+  help: "Drag to move, wheel or two fingers to zoom; lasso, or Shift and drag, selects. Keys: arrows, + and −, 0 for all, Enter opens the picture in the middle, Esc ends the selection.",
+  nothingHere: "There is no picture at the middle of the map. Move it, or go closer.",
+
+  legend: "Groups",
+  legendHelp: "Press one to select its pictures.",
+  others: "other values",
+  without: "no value",
+  group: (name, count) => `${name}, ${pictures(count)}`,
+  yes: "yes",
+  no: "no",
+
+  selection: "Selection",
+  noSelection: "Nothing is selected: draw a lasso, or press a group.",
+  selected: (count) => `${pictures(count)} selected`,
+  list: "Show as a list",
+  listTitle: (count) => `The ${pictures(count)} selected`,
+  export: "Export keys",
+  set: "Set a field …",
+  clear: "Clear",
+  more: "Show more",
+  gone: (count) => `${pictures(count)} no longer there.`,
+  setTitle: (count) => `Set fields of ${pictures(count)}`,
+  setHelp: "What is filled in replaces the value of each picture; the rest stays.",
+  setDo: "Set",
+  cancel: "Cancel",
+  stop: "Stop",
+  setNothing: "Fill in a value first.",
+  setting: (done, total) => `${whole(done)} of ${whole(total)} …`,
+  setDone: (count) => `Set for ${pictures(count)}.`,
+  setFailed: (done, failed, why) => `Set for ${pictures(done)}; not for ${pictures(failed)}. The first reason: ${why}`,
+  tooMany: (most) => `Select at most ${pictures(most)} to change them at once.`,
+});
