@@ -67,6 +67,7 @@ from lookalike.client.errors import (
 from lookalike.client.job_answers import JobAnswer, JobsAnswer, UploadAnswer
 from lookalike.client.pictures import Key, Picture
 from lookalike.client.recommend_answer import RecommendAnswer
+from lookalike.client.tag_answers import TagAnswer, TagsAnswer
 
 __all__ = [
     "AnswerInvalidError",
@@ -123,6 +124,8 @@ __all__ = [
     "ServiceError",
     "ServiceFailedError",
     "SnapshotsAnswer",
+    "TagAnswer",
+    "TagsAnswer",
     "ThresholdAnswer",
     "TooBusyError",
     "UnauthorizedError",

@@ -367,7 +367,7 @@ def _hit(rank: int, candidate: Candidate, item: ItemRecord, has_boosts: bool) ->
         candidate.score,
         draft.title,
         draft.product_id,
-        draft.metadata,
+        draft.all_metadata,
         draft.location,
         group=candidate.group,
         passed_filter=candidate.passed_filter,

@@ -48,6 +48,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "/compare": {"files": {"image_a": PICTURE, "image_b": PICTURE}},
     "/cosine_similarity_score": {"files": {"image_1": PICTURE, "image_2": PICTURE}},
     "/embed": {"files": {"image": PICTURE}},
+    "/tags": {"files": {"image": PICTURE}},
     "/collections/{name}/check": {"files": {"image": PICTURE}},
     "/collections/{name}/duplicates/decisions": {
         "data": {"key": ["plain-0", "plain-1"], "decision": "duplicates-after-all"}
@@ -151,6 +152,7 @@ def test_every_form_may_be_sent_in_json_and_in_other_kinds_where_they_can_hold_i
         "POST /search/batch": parts | picture,
         "POST /cosine_similarity_score": parts,
         "POST /embed": parts | picture,
+        "POST /tags": parts | picture,
         "POST /collections/{name}/check": parts | picture,
         "POST /collections/{name}/duplicates/decisions": parts | urlencoded,
         "POST /collections/{name}/search": parts | urlencoded | picture,

@@ -94,6 +94,12 @@ EXAMPLES = (
         related=("search", "recommend.md"),
     ),
     Example(
+        "tags",
+        "Name what a picture shows.",
+        f"tags {FIRST} --min-confidence 0.5",
+        related=("tag", "tags.md"),
+    ),
+    Example(
         "compare",
         "Ask whether two pictures are similar.",
         f"compare {FIRST} {SECOND}",
