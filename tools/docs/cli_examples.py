@@ -199,6 +199,12 @@ EXAMPLES = (
         related=("create", "live.md"),
     ),
     Example(
+        "tag",
+        "Give the pictures of a collection words for what they show.",
+        "tag mugs",
+        related=("tags", "tags.md"),
+    ),
+    Example(
         "delete",
         "Take a collection out of service.",
         "delete --collection mugs --confirm mugs",
