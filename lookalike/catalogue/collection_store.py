@@ -61,8 +61,9 @@ class CollectionStore:
             declare_columns(session, collection, columns)
             if keep is not None:
                 collection.settings = {**collection.settings, "keep": keep}
-            if auto_tags is not None:
+            if auto_tags not in (None, collection.settings.get("auto_tags", False)):
                 collection.settings = {**collection.settings, "auto_tags": auto_tags}
+                collection.change += 1  # so that every process reads anew which columns there are
             if collection.settings.get("auto_tags", False):
                 require_free_columns(session, collection)
 

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.filters.declared_columns import DeclaredColumns
+from lookalike.filters.fields import ElementType
+from lookalike.filters.values import ValueType
 from lookalike.options import EncoderRequest, SourceOptions
 from lookalike.short_repr import ShortRepr
 
@@ -21,7 +23,11 @@ Metadata = Mapping[str, MetadataValue]
 
 AUTO_TAGS, AUTO_TAGS_CONFIDENCE = "auto_tags", "auto_tags_confidence"
 """The columns of automatic tags: words, from the most specific to the most general, and how sure each is."""
-TAG_COLUMNS = frozenset({AUTO_TAGS, AUTO_TAGS_CONFIDENCE})
+TAG_TYPES: DeclaredColumns = {
+    AUTO_TAGS: ElementType(ValueType.TEXT, in_list=True),
+    AUTO_TAGS_CONFIDENCE: ElementType(ValueType.NUMBER, in_list=True),
+}
+TAG_COLUMNS = frozenset(TAG_TYPES)
 
 AutoTags = tuple[tuple[str, float], ...]
 """Words with their confidences, the most specific first."""

@@ -127,6 +127,13 @@ def test_filters_find_tags_with_nothing_new(shop: Shop) -> None:
     }
 
 
+def test_filters_know_the_columns_before_anything_has_a_tag(shop: Shop) -> None:
+    shop.index("none", 3)
+    filters = shop.catalogue.snapshot_filter(shop.record.id, np.array([shop.item("none").id]))
+    assert filters.mask(parse_filter("auto_tags = dog", filters.fields)).tolist() == [False]
+    assert filters.facets(None, ["auto_tags"], 10)["auto_tags"].values == ()
+
+
 def test_a_collection_without_the_setting_keeps_a_column_of_that_name(catalogue: Catalogue) -> None:
     shop = Shop(catalogue, CollectionSettings("exact", 3, 1000, 2000))
     assert shop.put("a", 1, columns={"auto_tags": "mine"}) == (ChangeStatus.CREATED, "")
