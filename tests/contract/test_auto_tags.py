@@ -216,6 +216,16 @@ def test_a_collection_that_is_removed_takes_its_corrections_along(shop: Shop) ->
     assert shop.corrections("a") == {}
 
 
+def test_a_change_that_comes_while_all_is_tagged_again_stays_and_so_does_what_the_source_said(shop: Shop) -> None:
+    shop.put("sent", 1)
+    before = shop.item("sent")
+    shop.put("sent", 2)
+    stale = NewItem(before.draft, vector(1), before.id, before.source_digest)
+    shop.catalogue.store(shop.record, 2, "e" * 64, [stale], tagger)
+    now = shop.item("sent")
+    assert (shop.words("sent"), now.source_digest) == (["beagle", "dog", "animal"], before.source_digest)
+
+
 def test_items_that_lack_tags_are_known(shop: Shop) -> None:
     store = shop.catalogue.tag_store(shop.record.id)
     shop.index("a", 3)

@@ -123,7 +123,8 @@ def require_head(spec: EncoderSpec) -> TagHead:
     head = find_head(spec.digest)
     if head is None:
         raise TagsUnavailableError(
-            f"there are no tags for the encoder {spec.name}: those that have them are {', '.join(_tagging_names())}",
+            f"there are no tags for the encoder {spec.name}: choose one that has them "
+            f"({', '.join(_tagging_names())}), or do without",
             subject=spec.name,
         )
     return head
