@@ -14,7 +14,7 @@ QUANTISE = $(BIN)/python -m indexer encoders quantise --sample 1000 \
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-page test-full check lint types contracts operator-tests bench bench-full fuzz docs wheel train train-fast box box-fast calibrations evaluate-shared clean
+.PHONY: help install demo serve test test-page test-full check lint types contracts operator-tests bench bench-full fuzz docs wheel train train-fast box box-fast calibrations tags evaluate-shared clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -152,6 +152,11 @@ calibrations: install ## calibrate the encoders in the box again (given the pict
 	@for encoder in bundled bundled-int8 bundled-fast; do \
 	  $(BIN)/python -m indexer.calibration $(foreach set,$(SETS),$(SHARED)/data/$(set)/labels.csv) --encoder $$encoder --precision 0.9 || exit 1; \
 	done
+
+tags: install ## fit the words of the encoders in the box again (given the pictures)
+	@$(BIN)/python -m indexer encoders install efficientnet_lite2
+	@$(BIN)/python -m indexer.train tags lookalike/encoder/bundled/tags/bundled.safetensors --encoder bundled-int8 bundled
+	@$(BIN)/python -m indexer.train tags lookalike/encoder/bundled/tags/bundled-fast.safetensors --encoder bundled-fast
 
 evaluate-shared: install ## measure the encoders here beside colour histogram, published networks and old teacher (JSON=file keeps it)
 	@for name in efficientnet_lite0 efficientnet_lite2; do $(BIN)/python -m indexer encoders install $$name || exit 1; done

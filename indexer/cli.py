@@ -23,6 +23,8 @@ VERBS = {
     "plan": "plan",
     "search": "search",
     "recommend": "recommend",
+    "tags": "tags",
+    "tag": "tags",
     "compare": "query",
     "explain": "explain",
     "montage": "query",

@@ -27,7 +27,7 @@ from service.inference.copy_checker import check_unchanged
 from service.inference.decoder_pool import PreparedPicture
 from service.inference.encoder_pool import requested_encoder
 from service.open_snapshot import OpenSnapshot
-from service.schemas.requests import CompareForm, EmbedForm
+from service.schemas.requests import CompareForm, EmbedForm, TagsForm
 from service.scores import TierOutcome, round_score
 from service.services import Services
 from service.telemetry.timing import Stopwatch
@@ -181,7 +181,7 @@ class Comparison:
 
 
 async def load_requested_encoder(
-    services: Services, form: CompareForm | EmbedForm, snapshot: OpenSnapshot | None
+    services: Services, form: CompareForm | EmbedForm | TagsForm, snapshot: OpenSnapshot | None
 ) -> ImageEncoder:
     """The encoder that a form names, else the collection's, else the default one.
 

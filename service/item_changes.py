@@ -176,7 +176,8 @@ def _live_change(collection: Collection, change: ItemChange, encoded: _Encoded |
     vector = encoded.vector if encoded is not None else collection.vector(_required(current))
     depends = change.keeps_a_part or change.if_match is not None
     expected_id = current.id if depends and current is not None else None
-    return LiveChange(change.key, draft, vector, expected_id, is_addition=change.is_addition)
+    tags = change.edit.tags
+    return LiveChange(change.key, draft, vector, expected_id, is_addition=change.is_addition, tags=tags)
 
 
 def _check_version(change: ItemChange, current: ItemRecord | None) -> None:

@@ -159,7 +159,7 @@ def _labels(collection: Collection, column: str | None, from_folders: bool) -> L
     if from_folders:
         reason = f"the {count} pictures of {name!r} lie in no folders whose names could be labels"
     elif column is not None:
-        columns = sorted({column_name for item in collection.items() for column_name in item.draft.metadata})
+        columns = sorted({column_name for item in collection.items() for column_name in item.metadata})
         column_list = f"there are: {', '.join(columns)}" if columns else "there are no columns"
         reason = f"none of the {count} pictures of {name!r} has a value in the column {column!r} ({column_list})"
     else:

@@ -10,6 +10,7 @@ import typer
 
 from indexer.commands.options import (
     DEFAULT_WORKERS,
+    AutoTagsOption,
     BatchOption,
     CollectionOption,
     EncoderOption,
@@ -110,6 +111,7 @@ def index(
     recall: RecallOption = DEFAULT_RECALL,
     memory: MemoryOption = None,
     keep: KeepOption = None,
+    auto_tags: AutoTagsOption = None,
     reencode: ReencodeOption = False,
     allow_empty: EmptyOption = False,
     allow_removals: RemovalsOption = False,
@@ -134,13 +136,10 @@ def index(
         recall,
         memory_budget(memory),
         source_options(exclude, include, source_encoding),
+        auto_tags=bool(auto_tags),
     )
-    options = RunOptions(
-        PipelineOptions(batch, workers, limits),
-        BuildOptions(settings, allow_other_encoder=reencode, keeps_retention=keep is None),
-        allow_empty,
-        allow_removals,
-    )
+    build = BuildOptions(settings, reencode, keeps_retention=keep is None, keeps_auto_tags=auto_tags is None)
+    options = RunOptions(PipelineOptions(batch, workers, limits), build, allow_empty, allow_removals)
     root = None if images_root is None else str(images_root.absolute())
     request = IndexRequest(collection, str(source), root, encoder_request(encoder, fusion, input_size))
     _check_together(add=add, dry_run=dry_run, watch=watch, reencode=reencode)
@@ -191,7 +190,7 @@ def reindex(
                 fold_collection(session.places, record.name, session.reporter)
                 continue
             limits = ImageLimits(record.settings.max_bytes, record.settings.max_pixels)
-            build = BuildOptions(record.settings, keeps_retention=True, respects_pin=True)
+            build = BuildOptions(record.settings, keeps_retention=True, respects_pin=True, keeps_auto_tags=True)
             options = RunOptions(PipelineOptions(batch, workers, limits), build)
             request = IndexRequest(record.name, record.source.location, record.source.root, record.encoder)
             rejected_count += _run(session, request, options).rejected_count

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from indexer.commands.options import (
+    AutoTagsOption,
     CollectionOption,
     EncoderOption,
     Engine,
@@ -31,6 +32,8 @@ from lookalike.collection.lifecycle import (
     purge_collection,
     restore_collection,
 )
+from lookalike.collection.snapshot import read_manifest
+from lookalike.encoder.tags import require_head
 from lookalike.filters.declared_columns import COLUMN_TYPES, parse_columns
 from lookalike.filters.fields import ElementType
 from lookalike.index.planner import DEFAULT_RECALL
@@ -80,6 +83,7 @@ def create(
     recall: RecallOption = DEFAULT_RECALL,
     column: ColumnOption = None,
     keep: KeepOption = None,
+    auto_tags: AutoTagsOption = None,
     max_megabytes: MaxMegabytesOption = 64,
     max_megapixels: MaxMegapixelsOption = 100,
 ) -> None:
@@ -90,7 +94,9 @@ def create(
     request = encoder_request(encoder, fusion, input_size)
     limits = image_limits(max_megabytes, max_megapixels)
     columns = {name: kind for name, kind in _columns(column).items() if kind is not None}
-    settings = CollectionSettings(engine.value, keep or DEFAULT_KEEP, limits.max_bytes, limits.max_pixels, recall)
+    settings = CollectionSettings(
+        engine.value, keep or DEFAULT_KEEP, limits.max_bytes, limits.max_pixels, recall, auto_tags=bool(auto_tags)
+    )
     identity = CollectionEncoder(request, load_encoder(request, session.places.encoders_dir).spec)
     with session.catalogue() as catalogue:
         manifest = create_collection(session.layout(collection), catalogue, identity, settings, INDEX_TYPES, columns)
@@ -110,8 +116,11 @@ def configure(
     column: ColumnOption = None,
     drop_column: DropColumnOption = None,
     keep: NewKeepOption = None,
+    auto_tags: AutoTagsOption = None,
 ) -> None:
-    """Declare columns of metadata, or change how many snapshots are kept; without a flag, say how both are.
+    """Declare columns of metadata, or change how many snapshots are kept, or whether pictures get tags from now on.
+
+    Without a flag, say how all that is. `tag` gives the pictures that there are their tags.
 
     From then on no item is stored with a value of another type: sent ones are refused, a table's values are left out. A
     column of which items have values of another type is not declared.
@@ -123,15 +132,20 @@ def configure(
             if name not in before.columns:
                 raise typer.BadParameter(f"no column {name!r} is declared", param_hint="--drop-column")
             columns[name] = None
-        catalogue.collection_store().configure(before.id, columns, keep=keep)
+        if auto_tags:
+            layout = session.layout(collection)
+            require_head(read_manifest(layout, layout.current()).encoder)
+        catalogue.collection_store().configure(before.id, columns, keep=keep, auto_tags=auto_tags)
         record = catalogue.collection(collection)
     declared = {name: str(kind) for name, kind in sorted(record.columns.items())}
     text = ", ".join(f"{name}: {kind}" for name, kind in declared.items()) or "none"
     session.reporter.answer(
-        f"{collection}: declared columns: {text}; {record.settings.keep} snapshots are kept",
+        f"{collection}: declared columns: {text}; {record.settings.keep} snapshots are kept; pictures get "
+        f"{'tags' if record.settings.auto_tags else 'no tags'}",
         collection=collection,
         columns=declared,
         keep=record.settings.keep,
+        auto_tags=record.settings.auto_tags,
     )
 
 

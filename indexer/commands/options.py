@@ -126,6 +126,15 @@ KeepOption = Annotated[
         f"already, {DEFAULT_KEEP} of a new one.",
     ),
 ]
+AutoTagsOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--auto-tags/--no-auto-tags",
+        envvar="LOOKALIKE_AUTO_TAGS",
+        help="Give pictures words for what they show, in the column auto_tags; see docs/tags.md. Without it: as the "
+        "collection has it already, and a new one has none.",
+    ),
+]
 MaxMegabytesOption = Annotated[
     int, typer.Option("--max-megabytes", envvar="LOOKALIKE_MAX_MEGABYTES", min=1, help="Reject larger files.")
 ]

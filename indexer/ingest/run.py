@@ -26,11 +26,13 @@ from lookalike.collection.builder import (
 )
 from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.snapshot_manifest import Manifest
+from lookalike.collection.tagging import refuse_tag_columns, tag_untagged
 from lookalike.encoder.base import ImageEncoder
+from lookalike.encoder.tags import require_head
 from lookalike.errors import SourceEmptyError
 from lookalike.filters.declared_columns import NO_COLUMNS, DeclaredColumns
 from lookalike.options import EncoderRequest, Places, SourceOptions
-from lookalike.sources.base import Source
+from lookalike.sources.base import Entry, Source
 from lookalike.sources.exclusions import describe_excluded
 from lookalike.sources.open_source import open_source
 from lookalike.storage import disk_errors
@@ -151,12 +153,17 @@ def index_collection(
     try:
         with reporter.stage(f"{request.name}: listing", 0) as stage:
             entries = 0
-            for _ in source.entries():
+            is_tagged = _wants_tags(catalogue, request.name, options.build)
+            for entry in source.entries():
+                if is_tagged and isinstance(entry, Entry):
+                    refuse_tag_columns(entry)
                 entries += 1
                 stage.advance()
         if not options.build.allow_other_encoder:
             check_request_fits_collection(layout, request.encoder)
         encoder = load_encoder(request.encoder, places.encoders_dir)
+        if is_tagged:
+            require_head(encoder.spec)
         if entries == 0 and not options.allow_empty:
             _refuse_empty(request, catalogue)
         for remark in source.remarks:
@@ -189,6 +196,15 @@ def declared_columns(catalogue: Catalogue, name: str) -> DeclaredColumns:
     return NO_COLUMNS if record is None else record.columns
 
 
+def _wants_tags(catalogue: Catalogue, name: str, build: BuildOptions) -> bool:
+    """Whether a run tags the pictures; raises ColumnConflictError where items have columns of the names of tags."""
+    record = catalogue.find_collection(name)
+    is_tagged = build.settings.auto_tags if record is None or not build.keeps_auto_tags else record.settings.auto_tags
+    if is_tagged and record is not None:
+        catalogue.collection_store().require_free_tag_columns(record.id)
+    return is_tagged
+
+
 def _refuse_empty(request: IndexRequest, catalogue: Catalogue) -> None:
     """Raise SourceEmptyError before anything of the run is stored."""
     record = catalogue.find_collection(request.name)
@@ -215,6 +231,7 @@ def _run(
         origin = open_origin(builder.source, builder.layout)
         timings.encoded_count += encode_live_items(origin, builder, encoder, report, options.pipeline.limits)
         origin.close()
+        tag_untagged(builder)
         if not options.allow_empty and not any(report.counts[verdict] for verdict in ITEM_VERDICTS):
             _refuse_without_pictures(counted_source.source.location, name, builder.live_count(), report)
         is_agreed = options.allow_empty or options.allow_removals

@@ -1,4 +1,4 @@
-"""``python -m indexer.train``: targets, distil, finish, tune, quality, table. Text to stderr, results to stdout."""
+"""``python -m indexer.train``: the tasks that made the encoders in the box. Text to stderr, results to stdout."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from pathlib import Path
 
 import torch
 
-from indexer.train import layer_task, tasks
+from indexer.train import layer_task, tag_head, tag_words, tasks
 from indexer.train.distil import Settings, phases_up_to
 from indexer.train.export import export
 from indexer.train.quality import quality_table
 from indexer.train.student import NETWORKS
+from indexer.train.tag_quality import measure_tags, quality_lines
+from lookalike.api import Encoder
 from lookalike.errors import LookalikeError
 from lookalike.options import Places as Library
 
+TAG_TASKS = frozenset({"words", "tags", "tag-quality"})
 TEACHER = "mobilenet_edgetpu_224_1.0_uint8_dequantised.npz"
 
 
@@ -67,12 +70,30 @@ def make_parser() -> argparse.ArgumentParser:
     export_parser.add_argument("weights", type=Path, help="checkpoint (.pt) or weights file")
     export_parser.add_argument("output", type=Path, help="weights file to write")
 
+    _add_tag_parsers(subparsers)
+
     quality_parser = subparsers.add_parser("quality", help="measure weights on the test sets; JSON to stdout")
     quality_parser.add_argument("weights", type=Path, help="checkpoint (.pt) or weights file")
 
     table_parser = subparsers.add_parser("table", help="measure bundled and installed encoders, and the baselines")
     table_parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser
+
+
+def _add_tag_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    words_parser = subparsers.add_parser("words", help="write the file of words for tags")
+    words_parser.add_argument("nouns", type=Path, help="data.noun of WordNet 3.0")
+    words_parser.add_argument("output", type=Path, help="file of words to write")
+
+    tags_parser = subparsers.add_parser("tags", help="fit the head that gives an encoder's vectors words")
+    tags_parser.add_argument("output", type=Path, help="head to write")
+    tags_parser.add_argument(
+        "--encoder", required=True, nargs="+", help="encoder to fit it to, and other forms of it that may use it"
+    )
+
+    tag_quality_parser = subparsers.add_parser("tag-quality", help="measure the tags of encoders; a table to stdout")
+    tag_quality_parser.add_argument("--encoder", required=True, nargs="+", help="encoders to measure")
+    tag_quality_parser.add_argument("--json", type=Path, help="also write the figures to this file")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,6 +118,8 @@ def run(options: argparse.Namespace) -> None:
         phases = phases_up_to(work.architecture.input_size)
         settings = Settings(seconds=60 * options.minutes, seed=options.seed, rate=options.rate, phases=phases)
         tasks.distil(work, settings, say)
+    elif options.task in TAG_TASKS:
+        run_tags(options, work)
     elif options.task == "quality":
         report = {"student": tasks.measure_student(work, tasks.load_student(options.weights, work), say)}
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
@@ -113,6 +136,23 @@ def run(options: argparse.Namespace) -> None:
             layer_task.tune(work, student, say)
         export(student, options.output)
         say(f"wrote {options.output}")
+
+
+def run_tags(options: argparse.Namespace, work: tasks.Work) -> None:
+    """Run one of the tasks about tags."""
+    if options.task == "words":
+        tag_words.write_words(options.nouns, options.output)
+        return
+    encoders = [Encoder.load(name, encoders_dir=work.encoders) for name in options.encoder]
+    if options.task == "tags":
+        tag_head.make_tags(work, encoders, options.output, say)
+        return
+    classify = tag_head.classifier_runner(work)
+    report = {encoder.spec.name: measure_tags(work.data, encoder, classify) for encoder in encoders}
+    for name, figures in report.items():
+        sys.stdout.write(f"{name}\n\n{quality_lines(figures)}\n\n")
+    if options.json is not None:
+        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def say(line: str) -> None:

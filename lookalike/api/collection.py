@@ -34,8 +34,10 @@ from lookalike.collection.searcher import Searcher
 from lookalike.collection.snapshot import open_current_snapshot, open_snapshot
 from lookalike.collection.snapshot_manifest import Manifest
 from lookalike.collection.stacks import Stacks
+from lookalike.collection.tagger import find_tagger
 from lookalike.duplicates.stacks import StackCache
 from lookalike.encoder.spec import EncoderSpec
+from lookalike.encoder.tags import require_head
 from lookalike.filters import Where
 from lookalike.filters.builder import refuse
 from lookalike.filters.declared_columns import read_columns
@@ -128,16 +130,18 @@ class Collection(ExaminedCollection):
         encoder: str | None = None,
         columns: Mapping[str, str] | None = None,
         keep: int = DEFAULT_KEEP,
+        auto_tags: bool = False,
         database_url: str | None = None,
         encoders_dir: str | os.PathLike[str] | None = None,
     ) -> Self:
         """A new, empty collection, to be filled with ``upsert``; without ``encoder`` that is the default one.
 
-        ``columns`` declares columns of metadata, see ``configure``; ``keep`` is how many snapshots stay. Raises
-        CollectionExistsError, CollectionNameError, ValueError and the errors of loading the encoder.
+        ``columns`` declares columns of metadata, see ``configure``; ``keep`` is how many snapshots stay; with
+        ``auto_tags`` items get words for what they show (docs/tags.md). Raises CollectionExistsError,
+        CollectionNameError, TagsUnavailableError, ValueError and the errors of loading the encoder.
         """
         places = Places(Path(data_dir), database_url, None if encoders_dir is None else Path(encoders_dir))
-        create_empty(places, name, encoder, read_columns(columns or {}), check_keep(keep))
+        create_empty(places, name, encoder, read_columns(columns or {}), keep=check_keep(keep), auto_tags=auto_tags)
         return cls.open(data_dir, name, database_url=database_url, encoders_dir=encoders_dir)
 
     def __repr__(self) -> str:
@@ -199,8 +203,12 @@ class Collection(ExaminedCollection):
 
         Raises the catalogue's errors.
         """
+        spec = self.manifest.encoder
         return self.searcher.catalogue.live_changes(self.searcher.collection_id).apply(
-            changes, published_generation=self.manifest.generation, encoder_digest=self.manifest.encoder.digest
+            changes,
+            published_generation=self.manifest.generation,
+            encoder_digest=spec.digest,
+            tagger=find_tagger(spec),
         )
 
     def upsert(
@@ -228,13 +236,23 @@ class Collection(ExaminedCollection):
         make_change(self, LiveChange(key))
         self._refreshed()
 
-    def configure(self, *, columns: Mapping[str, str | None] | None = None, keep: int | None = None) -> None:
-        """Declare the types of metadata columns, such as ``{"price": "number"}``, and set how many snapshots stay.
+    def configure(
+        self,
+        *,
+        columns: Mapping[str, str | None] | None = None,
+        keep: int | None = None,
+        auto_tags: bool | None = None,
+    ) -> None:
+        """Declare the types of metadata columns, such as ``{"price": "number"}``, set how many snapshots stay, and
+        whether items that are stored from now on get automatic tags.
 
         Types are text, number, boolean, date, and list of each; None takes a declaration away. From then on no item is
-        stored with another value. Raises ValueError, and ColumnConflictError if items have values of another type.
+        stored with another value. Raises ValueError, ColumnConflictError if items have values of another type or a
+        column that is called as that of the tags, and TagsUnavailableError.
         """
-        self._record = configure_collection(self.searcher.catalogue, self._record, columns or {}, keep)
+        if auto_tags:
+            require_head(self.manifest.encoder)
+        self._record = configure_collection(self.searcher.catalogue, self._record, columns or {}, keep, auto_tags)
         self._refreshed()
 
     def _refreshed(self) -> Self:

@@ -15,6 +15,7 @@ from lookalike.copies import Difference
 from lookalike.encoder.base import RGB, ImageEncoder, Vectors
 from lookalike.encoder.embed import encode_pictures
 from lookalike.encoder.spec import EncoderSpec
+from lookalike.encoder.tags import MIN_CONFIDENCE, Tag, require_head
 from lookalike.errors import EncoderOptionsError
 from lookalike.explanation import Explanation, explain
 from lookalike.images import decode
@@ -104,6 +105,19 @@ class Encoder:
         if batch_size < 1:
             raise EncoderOptionsError(f"batch_size must be at least 1, got {batch_size}", subject="batch_size")
         return encode_pictures(self._port, (self.pixels(image) for image in check_many(images)), batch_size)
+
+    def tags(self, image: Image, *, min_confidence: float = MIN_CONFIDENCE) -> list[Tag]:
+        """Words for what a picture shows, from the most specific to the most general; none where nothing is sure.
+
+        A word is right in at least ``min_confidence`` of the cases. Raises TagsUnavailableError for an encoder without
+        words, EncoderOptionsError for a confidence outside 0 to 1, and what ``encode`` raises.
+        """
+        if not 0.0 <= min_confidence <= 1.0:
+            raise EncoderOptionsError(
+                f"min_confidence must be from 0 to 1, got {min_confidence}", subject="min_confidence"
+            )
+        head = require_head(self.spec)
+        return head.tags(self.encode([image]), min_confidence)[0]
 
     def compare(self, first: Image, second: Image) -> float:
         """The cosine score of two pictures, in [-1, 1]."""

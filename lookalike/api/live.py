@@ -45,12 +45,14 @@ class OpenCollection(Protocol):
     def change_items(self, changes: Sequence[LiveChange]) -> list[ChangeOutcome]: ...
 
 
-def create_empty(places: Places, name: str, encoder: str | None, columns: DeclaredColumns, keep: int) -> None:
+def create_empty(
+    places: Places, name: str, encoder: str | None, columns: DeclaredColumns, *, keep: int, auto_tags: bool
+) -> None:
     """Publish an empty collection; raises CollectionExistsError and the errors of loading the encoder."""
     request = EncoderRequest(encoder or default_encoder())
     spec = load_encoder(request, places.encoders_dir).spec
     limits = ImageLimits()
-    settings = CollectionSettings("auto", keep, limits.max_bytes, limits.max_pixels)
+    settings = CollectionSettings("auto", keep, limits.max_bytes, limits.max_pixels, auto_tags=auto_tags)
     layout = CollectionLayout.of(places.collections_dir, name)
     catalogue = open_catalogue(places)
     try:
@@ -60,15 +62,19 @@ def create_empty(places: Places, name: str, encoder: str | None, columns: Declar
 
 
 def configure_collection(
-    catalogue: Catalogue, record: CollectionRecord, columns: Mapping[str, str | None], keep: int | None
+    catalogue: Catalogue,
+    record: CollectionRecord,
+    columns: Mapping[str, str | None],
+    keep: int | None,
+    auto_tags: bool | None,
 ) -> CollectionRecord:
-    """Declare columns and set how many snapshots stay; the record as it is now.
+    """Declare columns, set how many snapshots stay and whether items get tags; the record as it is now.
 
     Raises ValueError for what cannot be, and ColumnConflictError.
     """
     declared = parse_columns(columns, may_drop=True)
     keep = None if keep is None else check_keep(keep)
-    catalogue.collection_store().configure(record.id, declared, keep=keep)
+    catalogue.collection_store().configure(record.id, declared, keep=keep, auto_tags=auto_tags)
     return catalogue.collection(record.name)
 
 
@@ -94,7 +100,8 @@ def new_version(collection: OpenCollection, key: str, image: Image | None, edit:
     else:
         raise ItemNotFoundError(f"there is no item {key!r} yet: give its picture", subject=key)
     expected = current.id if current is not None and (image is None or edit.keeps_a_part) else None
-    return LiveChange(key, edit.apply(picture, None if current is None else current.draft), vector, expected)
+    draft = edit.apply(picture, None if current is None else current.draft)
+    return LiveChange(key, draft, vector, expected, tags=edit.tags)
 
 
 def find_exactly(collection: OpenCollection, key: str) -> ItemRecord | None:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from sqlalchemy import delete, select, update
 
+from lookalike.catalogue.auto_tags import require_free_columns
 from lookalike.catalogue.column_store import declare_columns
 from lookalike.catalogue.database import Database
-from lookalike.catalogue.models import CollectionRow, ItemRow, VectorRow
+from lookalike.catalogue.models import CollectionRow, ItemRow, TagCorrectionRow, VectorRow
 from lookalike.filters.fields import ElementType
 
 
@@ -35,14 +36,22 @@ class CollectionStore:
         with self._database.write_session() as session:
             session.execute(delete(VectorRow).where(VectorRow.item_id.in_(ids)))
             session.execute(delete(ItemRow).where(ItemRow.collection_id == collection_id))
+            session.execute(delete(TagCorrectionRow).where(TagCorrectionRow.collection_id == collection_id))
             session.execute(delete(CollectionRow).where(CollectionRow.id == collection_id))
 
     def configure(
-        self, collection_id: int, columns: Mapping[str, ElementType | None], *, keep: int | None = None
+        self,
+        collection_id: int,
+        columns: Mapping[str, ElementType | None],
+        *,
+        keep: int | None = None,
+        auto_tags: bool | None = None,
     ) -> None:
-        """Declare columns, take the declaration of those with None away, and set how many snapshots are kept.
+        """Declare columns, take the declaration of those with None away, and set how many snapshots are kept, and
+        whether what is stored from now on gets automatic tags.
 
-        Raises ColumnConflictError, and changes nothing, if items have values of another type in a column.
+        Raises ColumnConflictError, and changes nothing, if items have values of another type in a column, or have one
+        that is called as that of the tags.
         """
         with self._database.write_session() as session:
             # The lock that every change of an item takes: none comes between the look at the items and the declaration.
@@ -52,6 +61,16 @@ class CollectionStore:
             declare_columns(session, collection, columns)
             if keep is not None:
                 collection.settings = {**collection.settings, "keep": keep}
+            if auto_tags not in (None, collection.settings.get("auto_tags", False)):
+                collection.settings = {**collection.settings, "auto_tags": auto_tags}
+                collection.change += 1  # so that every process reads anew which columns there are
+            if collection.settings.get("auto_tags", False):
+                require_free_columns(session, collection)
+
+    def require_free_tag_columns(self, collection_id: int) -> None:
+        """Raise ColumnConflictError if items have columns that are called as those of automatic tags."""
+        with self._database.read_session() as session:
+            require_free_columns(session, session.get_one(CollectionRow, collection_id))
 
     def has_other_encoder(self, collection_id: int, encoder_digest: str) -> bool:
         """Whether the vector of a live row was made by another encoder."""

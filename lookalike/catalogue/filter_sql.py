@@ -47,8 +47,8 @@ def select_equal_values(collection_id: int, comparison: Equals) -> list[Select[A
 
 
 def select_columns(collection_id: int) -> Select[Any]:
-    """The declared columns of a collection, as they are stored."""
-    return select(CollectionRow.columns).where(CollectionRow.id == collection_id)
+    """The declared columns of a collection and its settings, as they are stored."""
+    return select(CollectionRow.columns, CollectionRow.settings).where(CollectionRow.id == collection_id)
 
 
 def select_next_kind(collection_id: int, name: str, kind: int) -> Select[Any]:

@@ -26,14 +26,15 @@ import numpy.typing as npt
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from lookalike.catalogue.auto_tags import LiveTags, Tagger, stored_attributes
 from lookalike.catalogue.column_store import declared_of
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.item_values import insert_values
 from lookalike.catalogue.item_words import insert_words
 from lookalike.catalogue.live_removals import chunks, digest_of_source, removals_of
 from lookalike.catalogue.models import CollectionRow, ItemRow, LiveRemovalRow, VectorRow, utc_now
-from lookalike.catalogue.records import ItemDraft, ItemRecord
-from lookalike.catalogue.visible_items import ITEM_COLUMNS, to_item_record
+from lookalike.catalogue.records import ItemDraft, ItemRecord, TagRequest
+from lookalike.catalogue.visible_items import ITEM_COLUMNS, split_attributes, to_item_record
 from lookalike.errors import MetadataInvalidError
 from lookalike.filters.declared_columns import DeclaredColumns, find_wrong_column, type_phrase, value_phrase
 
@@ -65,7 +66,7 @@ class LiveChange:
     """A new version of an item with its unit-length ``vector`` (D,), or its removal: then both are None.
 
     ``expected_id`` is the id of the version that the change is about: of another one it is a conflict. With
-    ``is_addition`` there must be none.
+    ``is_addition`` there must be none. ``tags`` corrects the automatic tags.
     """
 
     key: str
@@ -73,6 +74,7 @@ class LiveChange:
     vector: Vector | None = None
     expected_id: int | None = None
     is_addition: bool = False
+    tags: TagRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,17 @@ class LiveChanges:
         return int(rows[0].change) if rows else 0
 
     def apply(
-        self, changes: Sequence[LiveChange], *, published_generation: int, encoder_digest: str
+        self,
+        changes: Sequence[LiveChange],
+        *,
+        published_generation: int,
+        encoder_digest: str,
+        tagger: Tagger | None = None,
     ) -> list[ChangeOutcome]:
         """Make changes in their order, in one transaction; one outcome each.
 
         ``published_generation`` is that of the snapshot that the caller serves; a later one may be there already.
+        ``tagger`` gives vectors their tags, if the collection's pictures have any.
         """
         with self._database.write_session() as session:
             collection = session.scalars(
@@ -124,7 +132,8 @@ class LiveChanges:
             # A catalogue that was restored may be behind the snapshots.
             generation = max(collection.live_generation, published_generation + 1)
             number, declared = collection.change + 1, declared_of(collection)
-            step = _Step(session, collection, number, generation, published_generation, declared)
+            tags = LiveTags(session, collection, tagger)
+            step = _Step(session, collection, number, generation, published_generation, declared, tags)
             outcomes = [step.make(change, encoder_digest) for change in changes]
             if any(outcome.status not in _WITHOUT_CHANGE for outcome in outcomes):
                 collection.change = step.number
@@ -234,6 +243,7 @@ class _Step:
     generation: int
     published_generation: int
     declared: DeclaredColumns
+    tags: LiveTags
 
     def make(self, change: LiveChange, encoder_digest: str) -> ChangeOutcome:
         rows = list(self.session.scalars(select(ItemRow).where(self._is_of(change.key)).order_by(ItemRow.id)))
@@ -250,11 +260,14 @@ class _Step:
             return ChangeOutcome(ChangeStatus.REMOVED)
         if change.vector is None:
             raise ValueError("a new version needs its vector")
-        if (problem := _metadata_problem(change.draft, self.declared)) is not None:
+        try:
+            _check_declared(change.draft, self.declared)
+            draft = self.tags.tag(change.draft, change.vector, change.tags)
+        except MetadataInvalidError as problem:
             return ChangeOutcome(ChangeStatus.REFUSED, problem=problem)
         source_digest = _source_digest(visible) if visible is not None else self._forget_removal(change.key)
         self._close(rows)
-        item_id = self._insert(change.draft, change.vector, encoder_digest, source_digest)
+        item_id = self._insert(draft, change.vector, encoder_digest, source_digest)
         status = ChangeStatus.CREATED if visible is None else ChangeStatus.REPLACED
         return ChangeOutcome(status, item_id)
 
@@ -295,7 +308,8 @@ class _Step:
             format=draft.format,
             title=draft.title,
             product_id=draft.product_id,
-            attributes=dict(draft.metadata),
+            attributes=stored_attributes(draft),
+            is_tagged=draft.auto_tags is not None,
             created_generation=self.generation,
             seen_run=self.collection.run,
             created_at=utc_now(),
@@ -330,12 +344,13 @@ class _Step:
         return source_digest
 
 
-def _metadata_problem(draft: ItemDraft, declared: DeclaredColumns) -> MetadataInvalidError | None:
+def _check_declared(draft: ItemDraft, declared: DeclaredColumns) -> None:
+    """Raise MetadataInvalidError for a value that is not of the type of its declared column."""
     column = find_wrong_column(draft.metadata, declared)
     if column is None:
-        return None
+        return
     kind, value = declared[column], draft.metadata[column]
-    return MetadataInvalidError(
+    raise MetadataInvalidError(
         f"the item {draft.key!r}: the column {column!r} is declared as {kind}, and must be {type_phrase(kind)}; "
         f"got {value_phrase(value)}",
         subject=column,
@@ -357,6 +372,6 @@ def _source_digest(row: ItemRow) -> str:
             row.format,
             row.title,
             row.product_id,
-            row.attributes,
+            split_attributes(row.attributes, row.is_tagged)[0],
         )
     )

@@ -41,10 +41,12 @@ def without_later_changes(session: Session, collection_id: int, items: Sequence[
     kept = []
     for item in items:
         key, row = item.draft.key, live_rows.get(item.draft.key)
+        # Of a version that was made live and is stored anew, its draft is not what the source says.
+        said = digest_of_source(item.draft) if item.source_digest is None else item.source_digest
         if row is not None and row.id != item.replaces and row.source_digest is not None:
-            row.source_digest = digest_of_source(item.draft)
+            row.source_digest = said
         elif row is None and item.replaces is not None and key in removals:
-            removals.pop(key).source_digest = digest_of_source(item.draft)
+            removals.pop(key).source_digest = said
         else:
             kept.append(item)
     stored_keys = {item.draft.key for item in kept}

@@ -39,7 +39,7 @@ PlainText = String().with_variant(String(collation="C"), "postgresql")
 KEY_LENGTH = 1024
 DELETED_MARK = ".deleted-"
 """Part of the name of a collection that was deleted, and is kept until it is purged; no other name has a dot."""
-SCHEMA = "0008"
+SCHEMA = "0009"
 """The revision of the newest migration, which these tables correspond to."""
 
 
@@ -137,6 +137,7 @@ class ItemRow(Base):
     title: Mapped[str | None] = mapped_column(String)
     product_id: Mapped[str | None] = mapped_column(String)
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON)
+    is_tagged: Mapped[bool] = mapped_column(Boolean, default=False)
     created_generation: Mapped[int] = mapped_column(Integer)
     removed_generation: Mapped[int | None] = mapped_column(Integer)
     seen_run: Mapped[int] = mapped_column(Integer)
@@ -196,6 +197,17 @@ class LiveRemovalRow(Base):
     key: Mapped[str] = mapped_column(String(KEY_LENGTH), primary_key=True)
     source_digest: Mapped[str] = mapped_column(String(64))
     seen_run: Mapped[int] = mapped_column(Integer)
+
+
+class TagCorrectionRow(Base):
+    """A word that somebody added to the automatic tags of a key, or took away; see ``catalogue.auto_tags``."""
+
+    __tablename__ = "tag_corrections"
+
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(KEY_LENGTH), primary_key=True)
+    word: Mapped[str] = mapped_column(String(200), primary_key=True)
+    is_added: Mapped[bool] = mapped_column(Boolean)
 
 
 class VectorRow(Base):

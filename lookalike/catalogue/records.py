@@ -12,12 +12,25 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.filters.declared_columns import DeclaredColumns
+from lookalike.filters.fields import ElementType
+from lookalike.filters.values import ValueType
 from lookalike.options import EncoderRequest, SourceOptions
 from lookalike.short_repr import ShortRepr
 
 MetadataValue = str | int | float | bool | list[str | int | float | bool] | None
 Metadata = Mapping[str, MetadataValue]
 
+
+AUTO_TAGS, AUTO_TAGS_CONFIDENCE = "auto_tags", "auto_tags_confidence"
+"""The columns of automatic tags: words, from the most specific to the most general, and how sure each is."""
+TAG_TYPES: DeclaredColumns = {
+    AUTO_TAGS: ElementType(ValueType.TEXT, in_list=True),
+    AUTO_TAGS_CONFIDENCE: ElementType(ValueType.NUMBER, in_list=True),
+}
+TAG_COLUMNS = frozenset(TAG_TYPES)
+
+AutoTags = tuple[tuple[str, float], ...]
+"""Words with their confidences, the most specific first."""
 
 NO_SOURCE = "none"
 """The kind of source of a collection that is filled by sending pictures."""
@@ -47,7 +60,7 @@ class CollectionSettings:
     least 2, so that a reader of the current one does not lose it when the next one is published; ``max_bytes`` and
     ``max_pixels`` are the limits on its pictures; ``target_recall`` is the least recall of its index, and ``memory``
     the most bytes that the index may take in a service, None for no limit; ``source_options`` say how its source
-    is read.
+    is read. With ``auto_tags`` its pictures get words for what they show.
     """
 
     engine: str
@@ -57,6 +70,7 @@ class CollectionSettings:
     target_recall: float = 0.99
     memory: int | None = None
     source_options: SourceOptions = field(default_factory=SourceOptions)
+    auto_tags: bool = False
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
@@ -94,6 +108,7 @@ class ItemDraft(ShortRepr):
     """A picture as its source describes it and with the size that it was decoded to, before it has an id.
 
     ``content_digest`` is the SHA-256 of the file's bytes; ``width`` and ``height`` are of the upright picture.
+    ``metadata`` are what a source or somebody says of it; ``auto_tags`` is None where it is not tagged.
     """
 
     key: str
@@ -106,6 +121,22 @@ class ItemDraft(ShortRepr):
     title: str | None = None
     product_id: str | None = None
     metadata: Metadata = field(default_factory=dict)
+    auto_tags: AutoTags | None = None
+
+    @property
+    def all_metadata(self) -> Metadata:
+        """The metadata with the columns of the automatic tags."""
+        if self.auto_tags is None:
+            return self.metadata
+        words, confidences = [word for word, _ in self.auto_tags], [confidence for _, confidence in self.auto_tags]
+        return {**self.metadata, AUTO_TAGS: [*words], AUTO_TAGS_CONFIDENCE: [*confidences]}
+
+
+@dataclass(frozen=True, slots=True)
+class TagRequest:
+    """What somebody sent as the tags of an item, unchecked: its words, or None to forget every correction."""
+
+    value: object
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -151,8 +182,8 @@ class ItemRecord(ShortRepr):
 
     @property
     def metadata(self) -> Metadata:
-        """All other columns of the manifest."""
-        return self.draft.metadata
+        """All other columns of the manifest, and the automatic tags."""
+        return self.draft.all_metadata
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from lookalike.catalogue.auto_tags import Tagger, stored_attributes, tag_items
 from lookalike.catalogue.collection_store import CollectionStore
 from lookalike.catalogue.column_store import declared_of, fit_items
 from lookalike.catalogue.database import Database
@@ -35,6 +36,7 @@ from lookalike.catalogue.records import (
     SourceRecord,
 )
 from lookalike.catalogue.snapshot_filter import SnapshotFilter
+from lookalike.catalogue.tag_store import TagStore
 from lookalike.catalogue.visible_items import (
     BY_CONTENT,
     CHUNK,
@@ -112,15 +114,19 @@ class Catalogue:
         settings: CollectionSettings,
         *,
         keeps_retention: bool = False,
+        keeps_auto_tags: bool = False,
     ) -> CollectionSettings:
         """Store the source and the options of the last run; called when the run has published, not when it begins.
 
-        With ``keeps_retention`` the number of snapshots to keep stays as it is. Returns the settings as they are now.
+        With ``keeps_retention`` the number of snapshots to keep stays as it is, and with ``keeps_auto_tags`` whether
+        its pictures are tagged. Returns the settings as they are now.
         """
         with self._database.write_session() as session:
             row = session.get_one(CollectionRow, collection_id, with_for_update=True)
             if keeps_retention:
                 settings = replace(settings, keep=row.settings["keep"])
+            if keeps_auto_tags:
+                settings = replace(settings, auto_tags=row.settings.get("auto_tags", False))
             _set_source_and_options(row, source, encoder, settings)
             return settings
 
@@ -139,6 +145,10 @@ class Catalogue:
     def item_order(self, collection_id: int, field: Field, *, is_descending: bool) -> ItemOrder:
         """The items of a collection in the order of a field, over the same connections."""
         return ItemOrder(self._database, collection_id, field, is_descending=is_descending)
+
+    def tag_store(self, collection_id: int) -> TagStore:
+        """What is asked of the automatic tags of a collection, over the same connections."""
+        return TagStore(self._database, collection_id)
 
     def duplicate_store(self) -> DuplicateStore:
         """What is remembered of duplicates, over the same connections: not to be closed by itself."""
@@ -180,15 +190,22 @@ class Catalogue:
         return items
 
     def store(
-        self, collection: CollectionRecord, generation: int, encoder_digest: str, items: Sequence[NewItem]
+        self,
+        collection: CollectionRecord,
+        generation: int,
+        encoder_digest: str,
+        items: Sequence[NewItem],
+        tagger: Tagger | None = None,
     ) -> list[int]:
         """Add new versions with their vectors, and close the versions that they replace; the new ids, in order.
 
-        An item that was changed live since its version was read is left out: the later change stays. So are values
-        that are not of the type of their declared column.
+        ``tagger`` gives them automatic tags; without one they have none. An item that was changed live since its
+        version was read is left out: the later change stays. So are values that are not of the type of their declared
+        column.
         """
         with self._database.write_session() as session:
             items = fit_items(session, collection.id, without_later_changes(session, collection.id, items))
+            items = tag_items(session, collection.id, items, tagger)
             _close_rows(session, [item.replaces for item in items if item.replaces is not None], generation)
             if not items:
                 return []
@@ -359,7 +376,8 @@ def _item_columns(collection: CollectionRecord, generation: int, encoder_digest:
         "format": draft.format,
         "title": draft.title,
         "product_id": draft.product_id,
-        "attributes": dict(draft.metadata),
+        "attributes": stored_attributes(draft),
+        "is_tagged": draft.auto_tags is not None,
         "created_generation": generation,
         "seen_run": collection.run,
         "source_digest": item.source_digest,

@@ -8,7 +8,7 @@ items of a published snapshot never change, so masks are cached.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +29,7 @@ from lookalike.catalogue.filter_sql import (
     select_values,
 )
 from lookalike.catalogue.item_values import INDEXED_CHARACTERS, column_name, element_type
+from lookalike.catalogue.records import TAG_TYPES
 from lookalike.catalogue.snapshot_words import SnapshotWords
 from lookalike.filters.builder import ConditionBuilder
 from lookalike.filters.conditions import And, Comparison, Condition, Equals, Field, Not, Or, canonical
@@ -126,8 +127,13 @@ class SnapshotFilter:
     @cached_property
     def declared(self) -> DeclaredColumns:
         """The collection's declared columns."""
+        return read_columns(self._collection[0])
+
+    @cached_property
+    def _collection(self) -> tuple[Mapping[str, str], Mapping[str, Any]]:
+        """The collection's declared columns and its settings, as they are stored."""
         rows = self._database.fetch_rows(select_columns(self._collection_id))
-        return read_columns(rows[0].columns) if rows else {}
+        return (rows[0].columns, rows[0].settings) if rows else ({}, {})
 
     @cached_property
     def fields(self) -> KnownFields:
@@ -142,7 +148,9 @@ class SnapshotFilter:
             column = column_name(name)
             if column is not None:
                 types.setdefault(column, set()).add(element_type(kind))
-        for column, declared_type in self.declared.items():
+        # The columns of the tags are there before the first item has a tag.
+        known = {**self.declared, **(TAG_TYPES if self._collection[1].get("auto_tags") else {})}
+        for column, declared_type in known.items():
             types.setdefault(column, set()).add(declared_type)
         return KnownFields({column: frozenset(kinds) for column, kinds in types.items()})
 

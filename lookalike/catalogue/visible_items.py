@@ -6,7 +6,7 @@ cost several times as much as the search itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from threading import Lock
 from typing import Any
@@ -17,7 +17,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.models import ItemRow
-from lookalike.catalogue.records import ItemDraft, ItemRecord
+from lookalike.catalogue.records import (
+    AUTO_TAGS,
+    AUTO_TAGS_CONFIDENCE,
+    TAG_COLUMNS,
+    AutoTags,
+    ItemDraft,
+    ItemRecord,
+)
 from lookalike.options import MEBIBYTE
 
 NAMES_PAGE = 20_000  # rows of three short columns that one statement returns
@@ -48,6 +55,7 @@ ITEM_COLUMNS = (
     _items.title,
     _items.product_id,
     _items.attributes,
+    _items.is_tagged,
     _items.encoder_digest,
     _items.created_generation,
     _items.removed_generation,
@@ -97,9 +105,19 @@ BY_CONTENT: Items = select(*ITEM_COLUMNS).where(
 
 def to_item_record(row: Sequence[Any]) -> ItemRecord:
     """The record of one row that these statements return."""
-    item_id, key, location, content, byte_size, width, height, format_name, title, product, attributes, *versions = row
-    draft = ItemDraft(key, location, content, byte_size, width, height, format_name, title, product, attributes)
+    item_id, key, location, content, byte_size, width, height, format_name, title, product, *described = row
+    attributes, is_tagged, *versions = described
+    metadata, tags = split_attributes(attributes, is_tagged)
+    draft = ItemDraft(key, location, content, byte_size, width, height, format_name, title, product, metadata, tags)
     return ItemRecord(item_id, draft, *versions)
+
+
+def split_attributes(attributes: Mapping[str, Any], is_tagged: bool) -> tuple[Mapping[str, Any], AutoTags | None]:
+    """The metadata of an item and its automatic tags, None without any, of what is stored."""
+    if not is_tagged:
+        return attributes, None
+    metadata = {name: value for name, value in attributes.items() if name not in TAG_COLUMNS}
+    return metadata, tuple(zip(attributes[AUTO_TAGS], attributes[AUTO_TAGS_CONFIDENCE], strict=True))
 
 
 class _RecordCache(LRUCache[int, ItemRecord]):
@@ -222,6 +240,6 @@ def _record_bytes(item: ItemRecord) -> int:
     """About the bytes that a record takes in memory."""
     draft = item.draft
     texts = len(draft.key) + len(draft.location) + len(draft.title or "") + len(draft.product_id or "")
-    metadata = sum(150 + len(name) + len(str(value)) for name, value in draft.metadata.items())
+    metadata = sum(150 + len(name) + len(str(value)) for name, value in draft.all_metadata.items())
     # A text beyond Latin-1 takes up to four bytes a letter.
     return _BASE_RECORD_BYTES + 4 * (texts + metadata)

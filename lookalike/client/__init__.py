@@ -68,6 +68,7 @@ from lookalike.client.errors import (
 from lookalike.client.job_answers import JobAnswer, JobsAnswer, UploadAnswer
 from lookalike.client.pictures import Key, Picture
 from lookalike.client.recommend_answer import RecommendAnswer
+from lookalike.client.tag_answers import TagAnswer, TagsAnswer
 from lookalike.client.text_answers import HighlightAnswer, PieceAnswer
 
 __all__ = [
@@ -128,6 +129,8 @@ __all__ = [
     "ServiceError",
     "ServiceFailedError",
     "SnapshotsAnswer",
+    "TagAnswer",
+    "TagsAnswer",
     "ThresholdAnswer",
     "TooBusyError",
     "UnauthorizedError",

@@ -51,10 +51,12 @@ from lookalike.client.options import (
     RefinementOptions,
     SearchOptions,
     SimilarOptions,
+    TagOptions,
     at_cursor,
 )
 from lookalike.client.pictures import Key, Picture, read_once
 from lookalike.client.recommend_answer import RecommendAnswer
+from lookalike.client.tag_answers import TagsAnswer
 
 
 class AsyncClient(AsyncCollectionMethods, AsyncJobMethods):
@@ -158,6 +160,10 @@ class AsyncClient(AsyncCollectionMethods, AsyncJobMethods):
     async def embed(self, image: Picture, **options: Unpack[EmbedOptions]) -> EmbedAnswer:
         """A picture's embedding, of unit length."""
         return await self._send(calls.embed(image, options))
+
+    async def tag_picture(self, image: Picture, **options: Unpack[TagOptions]) -> TagsAnswer:
+        """Words for what a picture shows, from the most specific to the most general; none where nothing is sure."""
+        return await self._send(calls.tag_picture(image, options))
 
     async def check_picture(
         self, collection: str, image: Picture, *, k: int | None = None, threshold: float | None = None

@@ -57,6 +57,7 @@ from lookalike.client.options import (
     RefinementOptions,
     SearchOptions,
     SimilarOptions,
+    TagOptions,
     edit_texts,
     match_headers,
     name_list,
@@ -65,6 +66,7 @@ from lookalike.client.options import (
 )
 from lookalike.client.pictures import Key, Picture, picture_list
 from lookalike.client.recommend_answer import RecommendAnswer
+from lookalike.client.tag_answers import TagsAnswer
 
 
 def search(
@@ -164,6 +166,17 @@ def embed(image: Picture, options: EmbedOptions) -> Call[EmbedAnswer]:
         path="/embed",
         read=read_as(EmbedAnswer),
         fields=option_texts(options, EmbedOptions),
+        pictures=_images(image),
+    )
+
+
+def tag_picture(image: Picture, options: TagOptions) -> Call[TagsAnswer]:
+    """Words for what a picture shows."""
+    return Call(
+        method="POST",
+        path="/tags",
+        read=read_as(TagsAnswer),
+        fields=option_texts(options, TagOptions),
         pictures=_images(image),
     )
 

@@ -49,10 +49,12 @@ from lookalike.client.options import (
     RefinementOptions,
     SearchOptions,
     SimilarOptions,
+    TagOptions,
     at_cursor,
 )
 from lookalike.client.pictures import Key, Picture, read_once
 from lookalike.client.recommend_answer import RecommendAnswer
+from lookalike.client.tag_answers import TagsAnswer
 
 
 class Client(CollectionMethods, JobMethods):
@@ -152,6 +154,10 @@ class Client(CollectionMethods, JobMethods):
     def embed(self, image: Picture, **options: Unpack[EmbedOptions]) -> EmbedAnswer:
         """A picture's embedding, of unit length."""
         return self._send(calls.embed(image, options))
+
+    def tag_picture(self, image: Picture, **options: Unpack[TagOptions]) -> TagsAnswer:
+        """Words for what a picture shows, from the most specific to the most general; none where nothing is sure."""
+        return self._send(calls.tag_picture(image, options))
 
     def check_picture(
         self, collection: str, image: Picture, *, k: int | None = None, threshold: float | None = None

@@ -102,6 +102,7 @@ class CollectionAnswer(Answer, frozen=True, kw_only=True):
     source: SourceAnswer
     searchable_by_picture: bool
     keep: int
+    auto_tags: bool
     pinned: bool
     recall: dict[str, Any] | None = None
     columns: tuple[ColumnAnswer, ...] | None = None

@@ -32,9 +32,9 @@ def put_collection(name: str, options: CollectionOptions) -> Call[CollectionAnsw
     return _settings("PUT", name, options)
 
 
-def patch_collection(name: str, columns: Mapping[str, str | None] | None, keep: int | None) -> Call[CollectionAnswer]:
+def patch_collection(name: str, settings: Mapping[str, Any]) -> Call[CollectionAnswer]:
     """Other settings."""
-    return _settings("PATCH", name, {"columns": columns, "keep": keep})
+    return _settings("PATCH", name, settings)
 
 
 def delete_collection(name: str, confirm: str) -> Call[CollectionDeletedAnswer]:

@@ -34,10 +34,17 @@ class CollectionMethods(Sender):
         return self._send(collection_calls.put_collection(name, options))
 
     def patch_collection(
-        self, name: str, *, columns: Mapping[str, str | None] | None = None, keep: int | None = None
+        self,
+        name: str,
+        *,
+        columns: Mapping[str, str | None] | None = None,
+        keep: int | None = None,
+        auto_tags: bool | None = None,
     ) -> CollectionAnswer:
-        """Declare columns of the metadata (None takes one back), or change how many snapshots are kept."""
-        return self._send(collection_calls.patch_collection(name, columns, keep))
+        """Declare columns of the metadata (None takes one back), how many snapshots are kept, or if items get tags."""
+        return self._send(
+            collection_calls.patch_collection(name, {"columns": columns, "keep": keep, "auto_tags": auto_tags})
+        )
 
     def delete_collection(self, name: str, *, confirm: str) -> CollectionDeletedAnswer:
         """Take a collection out of service; ``confirm`` is its name once more."""

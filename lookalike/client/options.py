@@ -117,6 +117,12 @@ class EmbedOptions(TypedDict, total=False):
     box: Box
 
 
+class TagOptions(EmbedOptions, total=False):
+    """What the words for a picture are made with."""
+
+    min_confidence: float
+
+
 class CollectionOptions(TypedDict, total=False):
     """What a new collection is made with; ``columns`` are names and their types."""
 
@@ -124,6 +130,7 @@ class CollectionOptions(TypedDict, total=False):
     input_size: int
     columns: Mapping[str, str]
     keep: int
+    auto_tags: bool
 
 
 class JobOptions(TypedDict, total=False):
@@ -147,6 +154,7 @@ class JobOptions(TypedDict, total=False):
     labels_from_folders: bool
     precision: float
     limit: int
+    auto_tags: bool
     format: str
     filter: Filter
     fields: Sequence[str]

@@ -23,6 +23,7 @@ from lookalike.collection.layout import CollectionLayout
 from lookalike.collection.publisher import Publisher
 from lookalike.collection.snapshot import Snapshot, check_ids, open_snapshot, read_manifest
 from lookalike.collection.snapshot_manifest import Manifest
+from lookalike.collection.tagger import require_tagger
 from lookalike.encoder.spec import EncoderSpec
 from lookalike.errors import EncoderMismatchError, SnapshotDamagedError
 from lookalike.index.base import ProgressCallback, ignore_progress
@@ -40,13 +41,15 @@ class BuildOptions:
 
     ``allow_other_encoder`` permits replacing all vectors when the encoder differs from the published one. With
     ``keeps_retention`` as many snapshots stay as the collection's own settings say when the run publishes, whatever
-    ``settings`` say. With ``respects_pin`` a pinned collection is refused; a run ends its pin otherwise.
+    ``settings`` say. With ``respects_pin`` a pinned collection is refused; a run ends its pin otherwise. With
+    ``keeps_auto_tags`` its pictures are tagged if the collection's own settings say so.
     """
 
     settings: CollectionSettings
     allow_other_encoder: bool = False
     keeps_retention: bool = False
     respects_pin: bool = False
+    keeps_auto_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,12 @@ class Builder:
     index_types: IndexTypes
     _snapshots: list[Snapshot] = field(default_factory=list)
     _lost_ids: set[int] = field(default_factory=set)
+
+    @property
+    def auto_tags(self) -> bool:
+        """Whether pictures are tagged in this run."""
+        options = self.options
+        return (self.record.settings if options.keeps_auto_tags else options.settings).auto_tags
 
     def live_items(self, keys: Sequence[str]) -> dict[str, ItemRecord]:
         """The live items with these keys, whichever encoder made their vectors."""
@@ -116,8 +125,12 @@ class Builder:
         return self.catalogue.pending_vectors([item_id]).get(item_id)
 
     def store(self, items: Sequence[NewItem]) -> None:
-        """Store a batch in one transaction, vectors included."""
-        self.catalogue.store(self.record, self.generation, self.spec.digest, items)
+        """Store a batch in one transaction, vectors and automatic tags included.
+
+        Raises TagsUnavailableError if there are to be tags and the encoder has none.
+        """
+        tagger = require_tagger(self.spec) if self.auto_tags else None
+        self.catalogue.store(self.record, self.generation, self.spec.digest, items, tagger)
 
     def mark_present(self, items: Sequence[ItemRecord]) -> None:
         """Record that the source still has these items."""
@@ -164,7 +177,12 @@ class Builder:
             self.layout.point_to(current)
             options = self.options
             settings = self.catalogue.update_collection(
-                self.record.id, self.source, self.request, options.settings, keeps_retention=options.keeps_retention
+                self.record.id,
+                self.source,
+                self.request,
+                options.settings,
+                keeps_retention=options.keeps_retention,
+                keeps_auto_tags=options.keeps_auto_tags,
             )
             self._prune(current, settings.keep)
         return read_manifest(self.layout, current)

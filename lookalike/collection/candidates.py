@@ -182,7 +182,7 @@ def to_hit(rank: int, candidate: Candidate, item: ItemRecord, *, has_boosts: boo
         candidate.score,
         draft.title,
         draft.product_id,
-        draft.metadata,
+        draft.all_metadata,
         draft.location,
         group=candidate.group,
         passed_filter=candidate.passed_filter,

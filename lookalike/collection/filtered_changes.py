@@ -42,6 +42,6 @@ def plan_changes(searcher: Searcher, ids: Sequence[int], edit: ItemEdit | None) 
     changes = []
     for item in items:
         draft = edit.apply(item.draft, item.draft)
-        if not says_same(draft, item.draft):
-            changes.append(LiveChange(item.key, draft, searcher.vector(item.id), item.id))
+        if edit.tags is not None or not says_same(draft, item.draft):
+            changes.append(LiveChange(item.key, draft, searcher.vector(item.id), item.id, tags=edit.tags))
     return FilteredChanges(changes, len(items) - len(changes))

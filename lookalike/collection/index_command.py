@@ -94,6 +94,7 @@ def settings_flags(settings: CollectionSettings) -> list[str]:
         ("--max-megapixels", str(settings.max_pixels // 1_000_000), str(limits.max_pixels // 1_000_000)),
     )
     words = [word for flag, value, default in values if value != default for word in (flag, value)]
+    words += ["--auto-tags"] if settings.auto_tags else []
     return words + source_flags(settings.source_options)
 
 

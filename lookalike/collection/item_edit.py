@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lookalike.catalogue.metadata import is_same_metadata, merge_metadata
-from lookalike.catalogue.records import ItemDraft
+from lookalike.catalogue.records import AUTO_TAGS, ItemDraft, TagRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,13 @@ class ItemEdit:
     product_id: str | None = None
     metadata: Mapping[str, Any] | None = None
     is_patch: bool = False
+
+    @property
+    def tags(self) -> TagRequest | None:
+        """What is said of the automatic tags, where the collection has them; None for nothing."""
+        if self.metadata is None or AUTO_TAGS not in self.metadata:
+            return None
+        return TagRequest(self.metadata[AUTO_TAGS])
 
     @property
     def keeps_a_part(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 from lookalike.catalogue.models import DELETED_MARK
 from lookalike.catalogue.records import NO_SOURCE, CollectionSettings, SourceRecord
@@ -12,6 +13,8 @@ from lookalike.collection.layout import CURRENT, CollectionLayout
 from lookalike.collection.picture_store import STORED, PictureStore
 from lookalike.collection.snapshot import read_manifest
 from lookalike.collection.snapshot_manifest import Manifest
+from lookalike.collection.tagging import tag_again
+from lookalike.encoder.tags import require_head
 from lookalike.errors import CollectionExistsError, CollectionNotFoundError, EncoderMismatchError
 from lookalike.filters.declared_columns import NO_COLUMNS, DeclaredColumns
 from lookalike.index.base import ProgressCallback, ignore_progress
@@ -30,8 +33,11 @@ def create_collection(
     """Publish an empty collection with these declared columns, to be filled by sending pictures.
 
     One of this name of which nothing was ever published is replaced: its first run failed, or was cancelled. Raises
-    CollectionExistsError if there is another one, CollectionBusyError, and what publishing raises.
+    CollectionExistsError if there is another one, CollectionBusyError, TagsUnavailableError if its pictures are to have
+    tags and the encoder has none, and what publishing raises.
     """
+    if settings.auto_tags:
+        require_head(encoder.spec)
     record = catalogue.find_collection(layout.name)
     if record is not None and not _remove_unpublished(layout, catalogue, record.id):
         raise CollectionExistsError(
@@ -59,7 +65,7 @@ def fold_changes(
     record = catalogue.collection(layout.name)
     manifest = read_manifest(layout, layout.current())
     encoder = CollectionEncoder(record.encoder, manifest.encoder)
-    options = BuildOptions(record.settings, keeps_retention=True, respects_pin=True)
+    options = BuildOptions(record.settings, keeps_retention=True, respects_pin=True, keeps_auto_tags=True)
     with Builder.open(layout, catalogue, record.source, encoder, index_types, options) as (builder, _):
         if catalogue.collection_store().has_other_encoder(record.id, manifest.encoder.digest):
             raise EncoderMismatchError(
@@ -70,6 +76,34 @@ def fold_changes(
         published = builder.publish(report_progress)
         _remove_unused_pictures(layout, catalogue, record.id)
         return published
+
+
+def tag_collection(
+    layout: CollectionLayout,
+    catalogue: Catalogue,
+    index_types: IndexTypes,
+    *,
+    auto_tags: bool = True,
+    report_progress: ProgressCallback = ignore_progress,
+) -> tuple[Manifest, int]:
+    """Tag all items of a collection by their stored vectors, or take their tags away, and publish that.
+
+    From now on what is stored gets tags, or gets none. Returns the snapshot and how many items have other tags now.
+    Raises TagsUnavailableError for an encoder without tags, ColumnConflictError where items have columns of the names,
+    and what ``fold_changes`` raises.
+    """
+    record = catalogue.collection(layout.name)
+    manifest = read_manifest(layout, layout.current())
+    settings = replace(record.settings, auto_tags=auto_tags)
+    if auto_tags:
+        require_head(manifest.encoder)
+        catalogue.collection_store().require_free_tag_columns(record.id)
+    encoder = CollectionEncoder(record.encoder, manifest.encoder)
+    options = BuildOptions(settings, keeps_retention=True, respects_pin=True)
+    with Builder.open(layout, catalogue, record.source, encoder, index_types, options) as (builder, _):
+        catalogue.collection_store().configure(record.id, {}, auto_tags=auto_tags)  # for live changes from now on
+        changed = tag_again(builder, report_progress)
+        return builder.publish(report_progress), changed
 
 
 def delete_collection(layout: CollectionLayout, catalogue: Catalogue) -> bool:

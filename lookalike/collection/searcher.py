@@ -339,4 +339,4 @@ def _without(neighbours: Neighbours, position: int) -> Neighbours:
 
 def _hit(rank: int, score: float, item: ItemRecord, threshold: Threshold | None) -> Hit:
     draft = item.draft
-    return Hit(rank, draft.key, score, draft.title, draft.product_id, draft.metadata, draft.location, threshold)
+    return Hit(rank, draft.key, score, draft.title, draft.product_id, draft.all_metadata, draft.location, threshold)

@@ -33,6 +33,7 @@
     │   ├── EncoderMismatchError        encoder-mismatch
     │   ├── CalibrationInvalidError     calibration-invalid     damaged or lost
     │   ├── CalibrationMismatchError    calibration-mismatch    of another encoder
+    │   ├── TagsUnavailableError        tags-unavailable        the encoder has no words
     │   ├── PairsInsufficientError      pairs-insufficient      too few, or nothing can be fitted to them
     │   ├── QuantisedTooFarError        quantised-too-far       int8 rounding costs too much quality
     │   └── OperatorError               operator-unavailable
@@ -123,6 +124,7 @@ from lookalike.errors.encoders import (
     OperatorError,
     PairsInsufficientError,
     QuantisedTooFarError,
+    TagsUnavailableError,
     WeightsInvalidError,
 )
 from lookalike.errors.pictures import (
@@ -215,6 +217,7 @@ __all__ = [
     "SourceNotFoundError",
     "SourceShrunkError",
     "SourceUnsupportedError",
+    "TagsUnavailableError",
     "TooManyPixelsError",
     "UnsupportedFormatError",
     "VectorError",

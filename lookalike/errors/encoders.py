@@ -57,6 +57,12 @@ class CalibrationMismatchError(EncoderError):
     code = "calibration-mismatch"
 
 
+class TagsUnavailableError(EncoderError):
+    """The encoder has no head that gives its pictures tags."""
+
+    code = "tags-unavailable"
+
+
 class PairsInsufficientError(EncoderError):
     """There are too few pairs to calibrate with, or nothing can be fitted to them."""
 

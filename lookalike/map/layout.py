@@ -2,7 +2,7 @@
 
 t-SNE is laid over at most ``FITTED`` vectors, drawn by chance; each of the others is put at the places of those of them
 that it is most alike. So time grows with the number of vectors, and not with its square. Why t-SNE, and what it was
-compared with: decision 31.
+compared with: decision 32.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 For each coordinate it is the median, weighted by score: where one neighbour of five is far from the others, their mean
 lies where nothing is, and a neighbour that is nearly the same picture outweighs the rest. Of 8000 pictures put among
 5000, 72.2 % of the ten nearest on the map had their label so, with the plain mean 68.9 %, with a weighted one 70.8 % at
-most, and 71.4 % at the place of the nearest one alone (decision 31).
+most, and 71.4 % at the place of the nearest one alone (decision 32).
 """
 
 from __future__ import annotations

@@ -81,6 +81,7 @@ STATUS = {
     "image-truncated": 422,
     "image-corrupt": 422,
     "encoder-options-invalid": 422,
+    "tags-unavailable": 422,
     "pairs-insufficient": 422,
     "quantised-too-far": 422,
     "source-empty": 422,

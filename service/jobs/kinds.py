@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError, create_model
 
+from lookalike.collection.snapshot import read_manifest
+from lookalike.encoder.tags import require_head
 from lookalike.filters import parse_filter
 from service.errors import FieldInvalidError
 from service.http.field_errors import fields_error, validation_problems
@@ -32,6 +34,7 @@ from service.schemas.job_requests import (
     MislabelledOptions,
     OutliersOptions,
     ReindexOptions,
+    TagOptions,
 )
 
 
@@ -165,6 +168,18 @@ def _map_command(work: JobWork) -> JobCommand:
     return JobCommand(["map", "--collection", work.collection])
 
 
+def _check_tag(work: JobWork) -> None:
+    work.require_collection()
+    work.layout.require_unpinned()
+    if work.options_as(TagOptions).auto_tags:
+        require_head(read_manifest(work.layout, work.layout.current()).encoder)
+
+
+def _tag_command(work: JobWork) -> JobCommand:
+    flags = [] if work.options_as(TagOptions).auto_tags else ["--off"]
+    return JobCommand(["tag", work.collection, *flags])
+
+
 def _fields(*names: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """What takes these fields of an answer."""
     return lambda answer: {name: answer[name] for name in names if name in answer}
@@ -181,6 +196,7 @@ _run_summary = _fields("snapshot", "items", "verdicts", "rejected_codes", "remar
 KINDS: Mapping[str, JobKind] = {
     "index": JobKind(IndexOptions, check_index, index_command_of, _run_summary, ReportForm.VERDICTS),
     "reindex": JobKind(ReindexOptions, check_reindex, reindex_command_of, _run_summary, ReportForm.VERDICTS),
+    "tag": JobKind(TagOptions, _check_tag, _tag_command, _fields("snapshot", "items", "changed"), ReportForm.FIGURES),
     "duplicates": JobKind(
         DuplicatesOptions,
         _needs_collection,

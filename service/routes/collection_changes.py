@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from lookalike.catalogue.records import CollectionSettings
+from lookalike.catalogue.records import CollectionRecord, CollectionSettings
 from lookalike.collection.builder import CollectionEncoder
 from lookalike.collection.index_command import DEFAULT_KEEP
 from lookalike.collection.layout import CollectionLayout, check_name
 from lookalike.collection.lifecycle import create_collection, delete_collection, restore_collection
+from lookalike.encoder.tags import require_head
 from lookalike.errors import CollectionBusyError, CollectionExistsError
 from lookalike.filters.declared_columns import DeclaredColumns
 from lookalike.options import EncoderRequest
@@ -71,7 +73,9 @@ async def put_collection(request: Request, services: ServicesDependency, name: N
     openapi_extra=form_schema(CollectionPatchForm),
 )
 async def patch_collection(request: Request, services: ServicesDependency, name: Name) -> Response:
-    """Declare columns of the metadata, or change how many snapshots are kept; what is not sent stays as it is.
+    """Declare columns of the metadata, or change how many snapshots are kept, or whether items get tags.
+
+    What is not sent stays as it is.
 
     A column of which items have values of another type is not declared: 409, with their number and the first.
     """
@@ -177,6 +181,7 @@ async def _put(services: Services, name: str, form: CollectionForm) -> Response:
     encoder = await services.encoders.get(encoder_request)
     limits = services.settings.limits
     settings = CollectionSettings("auto", form.keep or DEFAULT_KEEP, limits.max_bytes, limits.max_pixels)
+    settings = replace(settings, auto_tags=bool(form.auto_tags))
     identity = CollectionEncoder(encoder_request, encoder.spec)
     await services.search_in_thread(_create, services, name, identity, settings, _declared(form))
     await services.snapshots.refresh(name)
@@ -198,7 +203,11 @@ async def _patch(services: Services, name: str, form: CollectionPatchForm) -> Re
     async with services.snapshots.lease(name) as snapshot:
         searcher = snapshot.searcher
         store = searcher.catalogue.collection_store()
-        change = partial(store.configure, searcher.collection_id, form.columns or {}, keep=form.keep)
+        if form.auto_tags:
+            require_head(snapshot.collection.manifest.encoder)
+        change = partial(
+            store.configure, searcher.collection_id, form.columns or {}, keep=form.keep, auto_tags=form.auto_tags
+        )
         await services.search_in_thread(change)
     await services.snapshots.take_changes(name)
     async with services.snapshots.lease(name) as snapshot:
@@ -215,14 +224,23 @@ async def _existing(services: Services, name: str, encoder: EncoderRequest, form
                 subject=name,
             )
         record = await services.search_in_thread(snapshot.searcher.catalogue.collection, name)
-        other_columns = form.columns is not None and record.columns != _declared(form)
-        if other_columns or form.keep not in (None, record.settings.keep):
+        differing = _differing_field(form, record)
+        if differing is not None:
             raise CollectionExistsError(
-                f"there is a collection {name!r} with other {'columns' if other_columns else 'keep'}: change it with "
-                f"PATCH /collections/{name}",
+                f"there is a collection {name!r} with other {differing}: change it with PATCH /collections/{name}",
                 subject=name,
             )
         return json_response(await describe_collection(services, snapshot), snapshot=snapshot.generation)
+
+
+def _differing_field(form: CollectionForm, record: CollectionRecord) -> str | None:
+    """The setting of a form that is not that of the collection; None if it says the same."""
+    if form.columns is not None and record.columns != _declared(form):
+        return "columns"
+    settings = record.settings
+    if form.keep not in (None, settings.keep):
+        return "keep"
+    return "auto_tags" if form.auto_tags not in (None, settings.auto_tags) else None
 
 
 def _declared(form: CollectionForm) -> DeclaredColumns:

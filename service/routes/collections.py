@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from lookalike.catalogue.records import CollectionSettings
 from lookalike.catalogue.snapshot_filter import ColumnSummary
 from service.cancellation import search_with_check
 from service.dependencies.auth import READERS, require
@@ -114,11 +115,11 @@ async def describe_collection(
         columns = [_column(column) for column in await search_with_check(services, snapshot.searcher.columns)]
     record = await services.search_in_thread(snapshot.searcher.catalogue.collection, snapshot.name)
     is_pinned = await services.search_in_thread(snapshot.collection.layout.is_pinned)
-    return _collection_answer(snapshot, columns, keep=record.settings.keep, is_pinned=is_pinned)
+    return _collection_answer(snapshot, columns, record.settings, is_pinned=is_pinned)
 
 
 def _collection_answer(
-    snapshot: OpenSnapshot, columns: list[ColumnAnswer] | None, *, keep: int, is_pinned: bool
+    snapshot: OpenSnapshot, columns: list[ColumnAnswer] | None, settings: CollectionSettings, *, is_pinned: bool
 ) -> CollectionAnswer:
     manifest, origin = snapshot.collection.manifest, snapshot.collection.origin
     spec, picture_problem = manifest.encoder, snapshot.picture_problem
@@ -144,7 +145,8 @@ def _collection_answer(
         columns=columns,
         threshold=ThresholdAnswer.of(snapshot.collection.threshold()),
         calibration=None if snapshot.calibration is None else CalibrationAnswer.of(snapshot.calibration),
-        keep=keep,
+        keep=settings.keep,
+        auto_tags=settings.auto_tags,
         pinned=is_pinned,
         bytes=sum(stamp.bytes for stamp in manifest.files.values()),
         source=SourceAnswer(kind=origin.kind, location=origin.location),

@@ -1,12 +1,16 @@
-"""``POST /compare``, ``POST /embed``, and ``/compare`` with the names of an earlier API."""
+"""``POST /compare``, ``POST /embed``, ``POST /tags``, and ``/compare`` with the names of an earlier API."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from lookalike.encoder.base import Vectors
+from lookalike.encoder.spec import EncoderSpec
+from lookalike.encoder.tags import require_head
 from lookalike.explanation import Explanation, Part
 from lookalike.thresholds import normalise_score
 from service.box import WHOLE_PICTURE
@@ -19,8 +23,8 @@ from service.http.forms import form_schema
 from service.http.responses import json_response, png_uri
 from service.http.strict_route import StrictRoute
 from service.schemas.check_responses import DifferenceAnswer
-from service.schemas.requests import CompareForm, EmbedForm, ScoreForm
-from service.schemas.responses import CompareAnswer, EmbedAnswer, PartAnswer, ScoreAnswer
+from service.schemas.requests import CompareForm, EmbedForm, ScoreForm, TagsForm
+from service.schemas.responses import CompareAnswer, EmbedAnswer, PartAnswer, ScoreAnswer, TagAnswer, TagsAnswer
 from service.schemas.search_responses import ThresholdAnswer
 from service.scores import confidence_problem, is_similar, round_score, rounded_confidence
 from service.services import Services, ServicesDependency
@@ -130,17 +134,48 @@ async def embed(request: Request, services: ServicesDependency) -> Response:
     return json_response(answer, took_ms=answer.took_ms)
 
 
-async def _embed(services: Services, form: EmbedForm) -> EmbedAnswer:
+@router.post("/tags", operation_id="tag_picture", response_model=TagsAnswer, openapi_extra=form_schema(TagsForm))
+async def tag_picture(request: Request, services: ServicesDependency) -> Response:
+    """Words for what a picture shows, from the most specific to the most general; none where nothing is sure.
+
+    422 for an encoder that has no words.
+    """
+    async with admit_form(request, services, TagsForm, pictures=1) as form:
+        answer = await run_while_connected(request, _tag(services, form), timeout=services.settings.request_timeout)
+    services.metrics.observe_stages(answer.took_ms)
+    return json_response(answer, took_ms=answer.took_ms)
+
+
+async def _tag(services: Services, form: TagsForm) -> TagsAnswer:
     stopwatch = Stopwatch(*STAGES)
+    spec, vector = await _encode(services, form, stopwatch, check=require_head)
+    tags = require_head(spec).tags(vector[None], form.min_confidence)[0]
+    answers = [TagAnswer(word=tag.word, confidence=tag.confidence) for tag in tags]
+    return TagsAnswer(tags=answers, encoder=spec.name, took_ms=stopwatch.took_ms())
+
+
+async def _encode(
+    services: Services,
+    form: EmbedForm | TagsForm,
+    stopwatch: Stopwatch,
+    check: Callable[[EncoderSpec], object] = lambda _: None,
+) -> tuple[EncoderSpec, Vectors]:
+    """The vector (D,) of a form's picture by the encoder that it asks for; ``check`` may refuse that one first."""
     async with AsyncExitStack() as stack:
         snapshot = None
         if form.collection is not None:
             snapshot = await stack.enter_async_context(services.snapshots.lease(form.collection))
         with stopwatch.stage("load"):
             encoder = await load_requested_encoder(services, form, snapshot)
+        check(encoder.spec)
         box = form.box or WHOLE_PICTURE
         vector, _ = await embed_picture(services, encoder, form.image, stopwatch, box=box)
-    spec = encoder.spec
+        return encoder.spec, vector
+
+
+async def _embed(services: Services, form: EmbedForm) -> EmbedAnswer:
+    stopwatch = Stopwatch(*STAGES)
+    spec, vector = await _encode(services, form, stopwatch)
     return EmbedAnswer(
         vector=vector.tolist(),
         dimension=spec.dimension,

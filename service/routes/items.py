@@ -172,7 +172,7 @@ def item_answer(collection: str, item: ItemRecord) -> ItemAnswer:
         key=draft.key,
         title=draft.title,
         product_id=draft.product_id,
-        metadata=dict(draft.metadata),
+        metadata=dict(draft.all_metadata),
         width=draft.width,
         height=draft.height,
         format=draft.format,

@@ -62,6 +62,15 @@ Keep = Annotated[
 ]
 
 
+AutoTags = Annotated[
+    bool | None,
+    Field(
+        description="Whether items that are stored from now on get words for what they show, in the column auto_tags; "
+        "a job of the kind tag gives them to those that there are."
+    ),
+]
+
+
 class CollectionForm(Form):
     """A new collection, to be filled by sending pictures."""
 
@@ -71,6 +80,7 @@ class CollectionForm(Form):
         Field(default=None, description=_DECLARED)
     )
     keep: Keep = None
+    auto_tags: AutoTags = None
 
 
 class CollectionPatchForm(Form):
@@ -80,6 +90,7 @@ class CollectionPatchForm(Form):
         Annotated[Mapping[str, ElementType | None], BeforeValidator(_parse_declared_changes), _DECLARED_SCHEMA] | None
     ) = Field(default=None, description=f"{_DECLARED} Null takes the declaration of a column away.")
     keep: Keep = None
+    auto_tags: AutoTags = None
 
 
 class PinForm(Form):

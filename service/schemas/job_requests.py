@@ -122,6 +122,14 @@ class ReindexOptions(Form):
     allow_empty: AllowEmpty = False
 
 
+class TagOptions(Form):
+    """Of ``tag``: all pictures get their tags by the vectors that are stored; nothing is encoded."""
+
+    auto_tags: bool = Field(
+        default=True, description="Whether the pictures, and those that come, have tags; false takes them away."
+    )
+
+
 class DuplicatesOptions(Form):
     """Of ``duplicates``."""
 

@@ -11,6 +11,7 @@ from lookalike.collection.candidates import Combine
 from lookalike.collection.merged_search import MAX_COLLECTIONS, RankBy
 from lookalike.collection.refinement import StackKind
 from lookalike.encoder.registry import INPUT_STEP, LARGEST_INPUT, SMALLEST_INPUT
+from lookalike.encoder.tags import MIN_CONFIDENCE
 from service.box import Box, parse_box
 from service.http.cursor_text import MAX_CURSOR
 from service.http.forms import File, FileOrKey, Form, Key
@@ -229,9 +230,7 @@ class ScoreForm(Form):
     image_2: File = Field(description="The other picture.")
 
 
-class EmbedForm(Form):
-    """A picture, and the encoder to embed it with."""
-
+class _EncodedForm(Form):
     image: File = Field(description="The picture.")
     collection: Annotated[str | None, Field(description="Take this collection's encoder.", max_length=64)] = None
     encoder: EncoderName = None
@@ -243,3 +242,19 @@ class EmbedForm(Form):
         if self.collection is not None and (self.encoder is not None or self.input_size is not None):
             raise ValueError("send collection, which has its own encoder, or encoder and input_size, not both")
         return self
+
+
+class EmbedForm(_EncodedForm):
+    """A picture, and the encoder to embed it with."""
+
+
+class TagsForm(_EncodedForm):
+    """A picture, and the encoder whose vector of it is given words."""
+
+    min_confidence: float = Field(
+        default=MIN_CONFIDENCE,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Leave out words that are right in a smaller share of the cases.",
+    )

@@ -85,6 +85,21 @@ class EmbedAnswer(BaseModel):
     took_ms: Milliseconds
 
 
+class TagAnswer(BaseModel):
+    """A word for what a picture shows."""
+
+    word: str
+    confidence: float = Field(description="The share of the cases in which a word is right that is given so surely.")
+
+
+class TagsAnswer(BaseModel):
+    """The words for what a picture shows, from the most specific to the most general; none where nothing is sure."""
+
+    tags: list[TagAnswer]
+    encoder: str
+    took_ms: Milliseconds
+
+
 class CollectionProblem(BaseModel):
     """Why a collection, or its newest snapshot, is not served."""
 
@@ -203,6 +218,7 @@ class CollectionAnswer(BaseModel):
     threshold: ThresholdAnswer
     calibration: CalibrationAnswer | None = Field(description="Null if neither it nor its encoder is calibrated.")
     keep: int = Field(description="How many snapshots stay when the next one is published, that one included.")
+    auto_tags: bool = Field(description="Whether items that are stored get words for what they show.")
     pinned: bool = Field(description="Whether it stays at its snapshot, and takes no changes, until it is unpinned.")
     bytes: int
     source: SourceAnswer

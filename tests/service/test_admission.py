@@ -122,6 +122,7 @@ WEIGHTS = [
     ("/search", {}, 1),
     ("/search", {"tiers": "true"}, 4),
     ("/embed", {}, 1),
+    ("/tags", {}, 1),
     ("/compare", {}, 2),
     ("/compare", {"explain": "true"}, 4),
     ("/search/batch", {}, 4),

@@ -329,6 +329,8 @@ def test_two_pictures_are_compared_embedded_and_checked(asking: Client, shop: Sh
     assert (same.tier, same.similar, round(same.score, 3)) == ("same-bytes", True, 1.0)
     assert same.parts is not None
     assert same.heat_maps is not None
+    words = asking.tag_picture(shop.files["plain-0"], collection="shop", min_confidence=0.0)
+    assert (words.encoder, len(words.tags)) == ("bundled", 8)
     vector = asking.embed(shop.files["plain-0"], collection="shop")
     assert len(vector.vector) == vector.dimension
     assert sum(number * number for number in vector.vector) == pytest.approx(1, abs=1e-3)

@@ -27,6 +27,7 @@ WITH_COLLECTION: dict[str, dict[str, Any]] = {
     "/recommend": {"data": {"like": "000.jpg"}},
     "/compare": {"data": {"image_a": "000.jpg", "image_b": "001.jpg"}},
     "/embed": {"files": {"image": PICTURE}},
+    "/tags": {"files": {"image": PICTURE}},
 }
 """Paths whose form names a collection, and what else to send."""
 OF_NO_COLLECTION: dict[str, tuple[set[int], dict[str, Any]]] = {

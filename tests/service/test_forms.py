@@ -142,6 +142,7 @@ FIELDS = {
     "/compare": 7,
     "/cosine_similarity_score": 2,
     "/embed": 5,
+    "/tags": 6,
 }
 """How many fields the form of each path has."""
 

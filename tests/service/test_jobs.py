@@ -265,6 +265,19 @@ def test_class_folders_are_indexed_calibrated_and_evaluated(service: Service) ->
     assert evaluated["summary"]["classes"] == 8
 
 
+def test_the_items_of_a_collection_are_tagged_by_their_stored_vectors(service: Service, allowed: Path) -> None:
+    do(service, "named", kind="index", path=str(allowed / "pictures"))
+    job = do(service, "named", kind="tag")
+    assert (job["state"], job["summary"]["changed"], job["summary"]["items"]) == ("succeeded", 3, 3), job
+    assert service.get("/collections/named").json()["auto_tags"] is True
+    items = service.get("/collections/named/items").json()["items"]
+    assert all(isinstance(item["metadata"]["auto_tags"], list) for item in items)
+    do(service, "named", kind="reindex")
+    assert do(service, "named", kind="tag")["summary"]["changed"] == 0
+    assert do(service, "named", kind="tag", auto_tags="false")["summary"]["changed"] == 3
+    assert service.get("/collections/named").json()["auto_tags"] is False
+
+
 def test_a_collection_without_labels_cannot_be_calibrated_and_says_what_to_do(service: Service, allowed: Path) -> None:
     do(service, "plain", kind="index", path=str(allowed / "pictures"))
     job = do(service, "plain", kind="calibrate", label="no-such-column")

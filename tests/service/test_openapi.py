@@ -48,6 +48,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "/compare": {"files": {"image_a": PICTURE, "image_b": PICTURE}},
     "/cosine_similarity_score": {"files": {"image_1": PICTURE, "image_2": PICTURE}},
     "/embed": {"files": {"image": PICTURE}},
+    "/tags": {"files": {"image": PICTURE}},
     "/collections/{name}/check": {"files": {"image": PICTURE}},
     "/collections/{name}/duplicates/decisions": {
         "data": {"key": ["plain-0", "plain-1"], "decision": "duplicates-after-all"}
@@ -151,6 +152,7 @@ def test_every_form_may_be_sent_in_json_and_in_other_kinds_where_they_can_hold_i
         "POST /search/batch": parts | picture,
         "POST /cosine_similarity_score": parts,
         "POST /embed": parts | picture,
+        "POST /tags": parts | picture,
         "POST /collections/{name}/check": parts | picture,
         "POST /collections/{name}/duplicates/decisions": parts | urlencoded,
         "POST /collections/{name}/search": parts | urlencoded | picture,
@@ -232,7 +234,7 @@ def test_answers_have_the_fields_that_the_document_promises(service: Service, do
         assert response.status_code == 200, name
         _compare(response.json(), answer, schemas, name)
         compared += 1
-    assert compared == 24
+    assert compared == 25
 
 
 def test_changes_have_the_answers_that_the_document_promises(tmp_path: Path, document: dict[str, Any]) -> None:

@@ -43,6 +43,7 @@ EXAMPLES: dict[str, str] = {
         f"curl -s -F image_1=@{_QUERY} -F image_2=@{_OTHER} {ADDRESS}/cosine_similarity_score"
     ),
     "POST /embed": f"curl -s -F image=@{_QUERY} {ADDRESS}/embed",
+    "POST /tags": f"curl -s -F image=@{_OTHER} -F min_confidence=0.5 {ADDRESS}/tags",
     "GET /collections": f"curl -s {ADDRESS}/collections",
     "GET /collections/{name}": f"curl -s {ADDRESS}/collections/shop",
     "POST /collections/{name}/refresh": f"curl -s -X POST {ADDRESS}/collections/shop/refresh",

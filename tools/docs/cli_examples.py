@@ -94,6 +94,12 @@ EXAMPLES = (
         related=("search", "recommend.md"),
     ),
     Example(
+        "tags",
+        "Name what a picture shows.",
+        f"tags {FIRST} --min-confidence 0.5",
+        related=("tag", "tags.md"),
+    ),
+    Example(
         "compare",
         "Ask whether two pictures are similar.",
         f"compare {FIRST} {SECOND}",
@@ -216,6 +222,12 @@ EXAMPLES = (
         "Publish a snapshot with the changes that were made live.",
         "fold --collection mugs",
         related=("create", "live.md"),
+    ),
+    Example(
+        "tag",
+        "Give the pictures of a collection words for what they show.",
+        "tag mugs",
+        related=("tags", "tags.md"),
     ),
     Example(
         "delete",
