@@ -16,9 +16,9 @@ PICTURE = encode_png(make_picture(1))
 FILE = {"image": ("a.png", PICTURE)}
 TEXT = 64 * 1024
 SEARCH_FIELDS = (
-    "image, combine, key, k, min_score, threshold, box, tiers, filter, fallback, group_by, group_size, group_score, "
-    "dedupe, exclude_keys, diversity, boost, like_keys, unlike_keys, include_liked, facets, cursor, collection, "
-    "collections, rank_by"
+    "image, combine, key, k, min_score, threshold, box, tiers, text, text_match, text_weight, filter, fallback, "
+    "group_by, group_size, group_score, dedupe, exclude_keys, diversity, boost, like_keys, unlike_keys, "
+    "include_liked, facets, cursor, collection, collections, rank_by"
 )
 
 
@@ -136,7 +136,7 @@ def test_json_that_is_said_to_be_a_form_is_told_the_right_content_type(service: 
 
 
 FIELDS = {
-    "/search": 25,
+    "/search": 28,
     "/search/batch": 17,
     "/recommend": 19,
     "/compare": 7,

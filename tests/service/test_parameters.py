@@ -60,7 +60,8 @@ def test_the_parameters_are_those_of_the_document() -> None:
         if route.parameter_names
     } == {
         "GET /collections/{name}/items/{key:path}/similar": [
-            *("k", "min_score", "threshold", "tiers", "filter", "fallback", "group_by", "group_size", "group_score"),
+            *("k", "min_score", "threshold", "tiers", "text", "text_match", "text_weight"),
+            *("filter", "fallback", "group_by", "group_size", "group_score"),
             *("dedupe", "exclude_keys", "diversity", "boost", "like_keys", "unlike_keys", "include_liked"),
             *("facets", "cursor"),
         ],

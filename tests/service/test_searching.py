@@ -46,6 +46,7 @@ def test_an_answer_says_what_it_is_an_answer_to(service: Service, shop: Shop) ->
         "query": {"width": 96, "height": 72, "box": [0.0, 0.0, 1.0, 1.0], "key": None},
         "exhausted": False,
         "passing": None,
+        "text_matches": None,
         "facets": None,
         "fallback": None,
     }
@@ -69,6 +70,10 @@ def test_an_answer_says_what_it_is_an_answer_to(service: Service, shop: Shop) ->
         "boosted_score": None,
         "group_score": None,
         "feedback_score": None,
+        "text_score": None,
+        "text_rank": None,
+        "fused_score": None,
+        "highlights": None,
     }
     assert set(took) == {"decode", "encode", "search", "catalogue", "total"}
     assert response.headers["x-snapshot"] == "1"
