@@ -70,6 +70,10 @@ def test_an_answer_says_what_it_is_an_answer_to(service: Service, shop: Shop) ->
         "boosted_score": None,
         "group_score": None,
         "feedback_score": None,
+        "text_score": None,
+        "text_rank": None,
+        "fused_score": None,
+        "highlights": None,
     }
     assert set(took) == {"decode", "encode", "search", "catalogue", "total"}
     assert response.headers["x-snapshot"] == "1"

@@ -17,6 +17,8 @@ const SENTENCES = {
   cluster: ({ items, clusters }) => t.jobs.clustered(items, clusters),
   outliers: ({ by, items, pictures, faulty }) =>
     by === "quality" ? t.jobs.faulty(pictures, faulty) : t.jobs.strange(items),
+  export: ({ items, bytes: size }) => t.jobs.exported(items, bytes(size)),
+  tag: ({ items }) => t.jobs.tagged(items),
   mislabelled: ({ items, suspects }) => t.jobs.mislabelled(items, suspects),
 };
 
