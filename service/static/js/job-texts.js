@@ -81,7 +81,8 @@ export const jobTexts = ({ pictures, whole }) => ({
   clustered: (count, clusters) => `${pictures(count)} in ${whole(clusters)} clusters. The report has them.`,
   strange: (count) => `Of ${pictures(count)}, the report has those that look least like others.`,
   faulty: (count, faults) => `${whole(faults)} of ${pictures(count)} have faults. The report has them.`,
-  exported: (count, size) => `${whole(count)} items, ${size}. The file is kept for a day: GET /jobs/ID/file.`,
+  exported: (count, size, file) =>
+    `${whole(count)} items, ${size}. ${file ? `GET ${file} gives the file, for a day.` : "The file is gone after its day."}`,
   tagged: (count) => `The tags of ${pictures(count)} are up to date.`,
   mislabelled: (count, suspects) => `${whole(suspects)} of ${pictures(count)} may have a wrong label. The report has them.`,
   review: "Review the groups",

@@ -17,15 +17,16 @@ const SENTENCES = {
   cluster: ({ items, clusters }) => t.jobs.clustered(items, clusters),
   outliers: ({ by, items, pictures, faulty }) =>
     by === "quality" ? t.jobs.faulty(pictures, faulty) : t.jobs.strange(items),
-  export: ({ items, bytes: size }) => t.jobs.exported(items, bytes(size)),
+  export: ({ items, bytes: size }, { file }) => t.jobs.exported(items, bytes(size), file),
   tag: ({ items }) => t.jobs.tagged(items),
   mislabelled: ({ items, suspects }) => t.jobs.mislabelled(items, suspects),
 };
 
 /** What came of a job; empty while nothing has. */
-export function outcomeOf({ kind, problem, summary, cancel_requested: isCancelled, state }) {
+export function outcomeOf(job) {
+  const { kind, problem, summary, cancel_requested: isCancelled, state } = job;
   if (problem) return textOfDetail(problem.detail);
-  if (summary) return SENTENCES[kind](summary);
+  if (summary) return SENTENCES[kind](summary, job);
   return isCancelled && state === "running" ? t.jobs.cancelling : "";
 }
 
