@@ -72,6 +72,14 @@ def test_the_python_of_the_page_runs(
     assert len(lines) == 4
 
 
+def test_the_times_of_the_page_are_those_that_were_measured() -> None:
+    databases = RESULTS["cost"].values()
+    rows = {row[0].strip(): row[1:] for row in (line.strip("|").split("|") for line in PAGE.splitlines())}
+    for kind in set(next(iter(databases))) - {"fill", "lengths", "a picture alone"}:
+        measured = [one[kind][name]["cpu_ms"] for one in databases for name in ("first", "repeated", "with a picture")]
+        assert [float(cell) for cell in rows[kind]] == pytest.approx(measured, rel=0.05), kind
+
+
 def test_the_precision_of_the_page_is_what_was_measured() -> None:
     rows = [row.strip("|").split("|") for row in re.findall(r"(?m)^\|.* \d\.\d{3} \|$", PAGE)]
     measured = [
