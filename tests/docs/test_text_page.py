@@ -58,7 +58,7 @@ def test_the_requests_of_the_page_are_answered(folder: Path) -> None:
     assert len(with_picture) == 8
     assert by_key[:2] == ["sku-0", "sku-4"]
     assert recipe[0] == "sku-5"
-    assert answers[-1]["results"][0]["tier"] == "same-pixels"
+    assert answers[-1]["results"][0]["tier"] == "same-bytes"
 
 
 def test_the_python_of_the_page_runs(
