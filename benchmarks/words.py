@@ -223,7 +223,7 @@ def measure_precision(catalogue: Catalogue, folder: Path, grocery: Path, iconic:
         drafts = [
             ItemDraft(f"{n}", f"{n}", f"{n:064x}", 10, 4, 4, "JPEG", title=title) for n, title in enumerate(titles)
         ]
-        searcher = open_searcher(catalogue, build(catalogue, folder, drafts, vectors))
+        searcher = open_searcher(catalogue, build(catalogue, folder / "titles", drafts, vectors))
         label_of = dict(zip(searcher.snapshot.ids.tolist(), labels.tolist(), strict=True))
         among = [*zip(vectors, titles, labels, searcher.snapshot.ids.tolist(), strict=True)]
         clean = [*zip(icons, [label.replace("-", " ") for label in icon_labels], icon_labels, strict=True)]
@@ -265,7 +265,9 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     result = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {}
     for url in options.database:
-        result.setdefault("cost", {})[url.partition(":")[0]] = measure_cost(url, options.folder, options.count)
+        result.setdefault("cost", {})[url.partition(":")[0]] = measure_cost(
+            url, options.folder / url.partition(":")[0], options.count
+        )
         result["count"] = options.count
     if options.grocery is not None and options.iconic is not None:
         catalogue = Catalogue(Database.open(f"sqlite:///{options.folder / 'titles.db'}"))

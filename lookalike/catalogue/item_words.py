@@ -35,7 +35,7 @@ from lookalike.words.item_texts import TextPart, read_indexed_words
 from lookalike.words.text_query import Phrase
 
 FILL_PAGE = 500
-"""Items of an older catalogue whose words are stored in one transaction: other writers wait for some 30 ms."""
+"""Items of an older catalogue whose words are stored in one transaction: other writers wait for some 60 to 130 ms."""
 _GAP = "x"
 """Stands in SQLite between the words of two texts, where PostgreSQL leaves out a position; no word is equal to it."""
 

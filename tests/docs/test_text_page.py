@@ -58,7 +58,7 @@ def test_the_requests_of_the_page_are_answered(folder: Path) -> None:
     assert len(with_picture) == 8
     assert by_key[:2] == ["sku-0", "sku-4"]
     assert recipe[0] == "sku-5"
-    assert answers[-1]["results"][0]["tier"] == "same-pixels"
+    assert answers[-1]["results"][0]["tier"] == "same-bytes"
 
 
 def test_the_python_of_the_page_runs(
@@ -70,6 +70,14 @@ def test_the_python_of_the_page_runs(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("1 sku-5 Mug with stripes")
     assert len(lines) == 4
+
+
+def test_the_times_of_the_page_are_those_that_were_measured() -> None:
+    databases = RESULTS["cost"].values()
+    rows = {row[0].strip(): row[1:] for row in (line.strip("|").split("|") for line in PAGE.splitlines())}
+    for kind in set(next(iter(databases))) - {"fill", "lengths", "a picture alone"}:
+        measured = [one[kind][name]["cpu_ms"] for one in databases for name in ("first", "repeated", "with a picture")]
+        assert [float(cell) for cell in rows[kind]] == pytest.approx(measured, rel=0.05), kind
 
 
 def test_the_precision_of_the_page_is_what_was_measured() -> None:
