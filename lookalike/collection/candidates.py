@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -193,6 +194,17 @@ def to_hit(rank: int, candidate: Candidate, item: ItemRecord, *, has_boosts: boo
         text_rank=candidate.text_rank,
         fused_score=candidate.fused_score,
     )
+
+
+def with_items(
+    searcher: Searcher, candidates: Iterable[Candidate], chunk: int
+) -> Iterator[tuple[Candidate, ItemRecord]]:
+    """Candidates with their rows, which are read in chunks of this size."""
+    source = iter(candidates)
+    while batch := list(islice(source, chunk)):
+        items = searcher.records([candidate.item_id for candidate in batch])
+        for candidate in batch:
+            yield candidate, items[candidate.item_id]
 
 
 def _merge(scores: Cosines, positions: Positions, count: int) -> tuple[Cosines, Positions]:

@@ -12,6 +12,7 @@ import numpy as np
 from lookalike.catalogue.item_values import shorten
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check, ColumnCodes
+from lookalike.collection.hit import Hit
 from lookalike.collection.refinement import FieldReader, GroupKey, group_key
 from lookalike.collection.searcher import Searcher
 from lookalike.filters.conditions import Equals
@@ -134,3 +135,15 @@ def _group_codes(column: ColumnCodes) -> Positions:
 def _stored_key(value: TypedValue) -> GroupKey:
     """The key of a value as the catalogue stores it: long text by its beginning and a digest."""
     return group_key(replace(value, text=shorten(value.text)))
+
+
+def count_groups(
+    hits: Sequence[Hit], grouping: Grouping, searcher: Searcher, passing: Mask, failing: Mask
+) -> list[Hit]:
+    """Hits with the sizes of their groups: among the items that pass, or for those that do not, among these."""
+    counted: dict[int, Hit] = {}
+    for mask, passed_filter in ((passing, True), (failing, False)):
+        chosen = [hit for hit in hits if hit.passed_filter is passed_filter]
+        counts = count_members(grouping, searcher, [hit.group for hit in chosen], mask) if chosen else []
+        counted |= {hit.rank: replace(hit, group_count=count) for hit, count in zip(chosen, counts, strict=True)}
+    return [counted[hit.rank] for hit in hits]

@@ -15,10 +15,17 @@ import numpy as np
 
 from lookalike.catalogue.records import ItemRecord
 from lookalike.catalogue.snapshot_filter import Check, ignore_check
-from lookalike.collection.candidates import Candidate, CandidateRounds, QueryVectors, leave_out_groups, to_hit
+from lookalike.collection.candidates import (
+    Candidate,
+    CandidateRounds,
+    QueryVectors,
+    leave_out_groups,
+    to_hit,
+    with_items,
+)
 from lookalike.collection.diversity import diverse_order
 from lookalike.collection.feedback import move_by_preferences, move_query
-from lookalike.collection.grouping import FieldGrouping, Grouping, count_members
+from lookalike.collection.grouping import FieldGrouping, Grouping, count_groups
 from lookalike.collection.hit import Hit
 from lookalike.collection.mean_groups import MeanGroup, MeanGroups
 from lookalike.collection.refinement import (
@@ -194,21 +201,13 @@ class RefinedSearch:
         """The candidates of a page with their rows; raises SnapshotDamagedError."""
         items = self._searcher.records([candidate.item_id for candidate in candidates])
         hits = [self._hit(rank, one, items[one.item_id]) for rank, one in enumerate(candidates, first_rank)]
-        return hits if self._grouping is None else self._with_counts(hits, self._grouping)
+        if self._grouping is None:
+            return hits
+        return count_groups(hits, self._grouping, self._searcher, self._passing, self._candidates_mask & ~self._passing)
 
     def _hit(self, rank: int, candidate: Candidate, item: ItemRecord) -> Hit:
         hit = to_hit(rank, candidate, item, has_boosts=bool(self._boosts))
         return hit if self._text is None else replace(hit, highlights=self._text.highlight(item))
-
-    def _with_counts(self, hits: list[Hit], grouping: Grouping) -> list[Hit]:
-        """Hits with the sizes of their groups: among the items that pass, or for those that do not, among these."""
-        counted: dict[int, Hit] = {}
-        for passed_filter in {hit.passed_filter for hit in hits}:
-            mask = self._passing if passed_filter else self._candidates_mask & ~self._passing
-            chosen = [hit for hit in hits if hit.passed_filter is passed_filter]
-            counts = count_members(grouping, self._searcher, [hit.group for hit in chosen], mask)
-            counted |= {hit.rank: replace(hit, group_count=count) for hit, count in zip(chosen, counts, strict=True)}
-        return [counted[hit.rank] for hit in hits]
 
     def _make(self, count: int) -> None:
         if count > len(self._groups):
@@ -311,7 +310,7 @@ class RefinedSearch:
 
     def _make_groups(self, candidates: Iterable[Candidate], mask: Mask) -> Iterator[Group]:
         """A group for each candidate that is of none before, and no copy of an item before."""
-        for candidate, item in self._with_items(candidates):
+        for candidate, item in with_items(self._searcher, candidates, 2 * self._k + 8):
             if self._is_copy(item):
                 continue
             value = None if self._grouping is None else self._grouping.read(item)
@@ -341,7 +340,7 @@ class RefinedSearch:
         # Within a round scores descend: the first that is too low ends the group.
         members = (candidate for candidates in rounds for candidate in candidates if not self._is_too_low(candidate))
         ranked = self._reordered(members, mask, is_shown=False)
-        for candidate, item in self._with_items(ranked, chunk=2 * wanted):
+        for candidate, item in with_items(self._searcher, ranked, 2 * wanted):
             if wanted == 0:
                 return
             if not self._is_copy(item):
@@ -387,16 +386,6 @@ class RefinedSearch:
 
     def _is_copy(self, item: ItemRecord) -> bool:
         return self._refinement.dedupe and item.draft.content_digest in self._digests
-
-    def _with_items(
-        self, candidates: Iterable[Candidate], chunk: int | None = None
-    ) -> Iterator[tuple[Candidate, ItemRecord]]:
-        """Candidates with their rows, which are read in chunks."""
-        source = iter(candidates)
-        while batch := list(islice(source, chunk or 2 * self._k + 8)):
-            items = self._searcher.records([candidate.item_id for candidate in batch])
-            for candidate in batch:
-                yield candidate, items[candidate.item_id]
 
     def _diversified(self, groups: Iterator[Group]) -> Iterator[Group]:
         if not self._refinement.diversity:

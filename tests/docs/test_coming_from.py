@@ -305,7 +305,7 @@ MILVUS: dict[str, Check] = {
     "schema": lambda answer: (answer["name"], answer["count"]) == ("jugs", 0),
     "`describe_collection`": lambda answer: {"price", "added"} <= set(names(answer)),
     "BM25, `PHRASE_MATCH`": lambda answer: keys(answer) == ["sku-7"],
-    "hybrid search, `RRFRanker`": lambda answer: {hit["text_rank"] for hit in answer["results"][:2]} == {1, 2},
+    "hybrid search, `RRFRanker`": lambda answer: {hit["text_rank"] for hit in answer["results"]} >= {1, 2},
     "`insert`, `upsert`": item(key="m-1", metadata={"category": "jug"}),
     "`query(filter, limit)`": lambda answer: len(keys(answer)) == 2 and answer["count"] == 5,
     "`get(ids)`": listed("m-1", "sku-1"),

@@ -53,7 +53,7 @@ def test_what_the_table_has_said_before_is_not_contradicted(run: Run, table: Pat
     table.write_text(table.read_text().replace("on request", ""))
     run("index", table, "-c", "shop")
     ended = run("configure", "-c", "shop", "--column", "price:number", "--keep", "5")
-    assert ended.out == "shop: declared columns: price: number; 5 snapshots are kept\n"
+    assert ended.out == "shop: declared columns: price: number; 5 snapshots are kept; pictures get no tags\n"
     table.write_text(table.read_text().replace("59.90", "dear"))
     assert "1 indexed with a remark" in run("index", table, "-c", "shop").out
     assert run("configure", "-c", "shop", "--drop-column", "price").out.startswith("shop: declared columns: none;")

@@ -34,5 +34,6 @@ def test_every_icon_that_is_used_is_drawn() -> None:
     drawn = set(re.findall(r'id="icon-([\w-]+)"', (STATIC / "icons.svg").read_text(encoding="utf-8")))
     code = "".join(path.read_text(encoding="utf-8") for path in (STATIC / "js").rglob("*.js"))
     used = set(re.findall(r'(?:icon\(|symbol: |icker\([\w.]+, |vote\(|step\("\w+", )"([\w-]+)"', code)) | {"mark"}
-    views = {"search", "compare", "collections", "duplicates"}
+    views = {"search", "compare", "collections", "duplicates", "map"}
+    used |= {"move", "lasso"}  # of the map, by the mode
     assert used | views == drawn

@@ -39,6 +39,7 @@ OF_NO_COLLECTION: dict[str, tuple[set[int], dict[str, Any]]] = {
     "/jobs/{job_id}": ({403, 404}, {}),
     "/jobs/{job_id}/cancel": ({403}, {}),
     "/jobs/{job_id}/events": ({404}, {}),
+    "/jobs/{job_id}/file": ({404}, {}),
     "/jobs/{job_id}/report": ({404}, {}),
     "/uploads": ({204, 403}, {}),
     "/uploads/{filename}": ({403}, {}),

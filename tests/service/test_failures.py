@@ -24,6 +24,7 @@ from lookalike.collection.layout import CollectionLayout
 from lookalike.encoder.runtimes import torch_runtime
 from lookalike.errors import ImageError, coded_errors
 from lookalike.images import encode_png
+from lookalike.map.stored_map import FILE as MAP_FILE
 from lookalike.options import ImageLimits
 from lookalike.testing import jpeg_bytes, make_picture
 from service.errors import request_errors
@@ -52,6 +53,9 @@ UNREACHABLE = {
     "quantised-too-far": "only the indexer rounds an encoder to int8",
     "recall-too-low": "only the indexer builds and measures an index",
     "labels-missing": "only the indexer asks for labels",
+    "export-invalid": "only the indexer exports",
+    "output-exists": "only the indexer writes where it is told",
+    "layout-unavailable": "only the indexer lays out maps",
     "job-failed": "only in the problem of a job, see test_job_runs",
     "job-abandoned": "only in the problem of a job, see test_job_runs",
 }
@@ -152,10 +156,22 @@ ask("not-found", 404, "/nowhere")
 ask("method-not-allowed", 405, "/search", method="DELETE")
 ask("item-not-found", 404, item_path("no-such.jpg"))
 ask("duplicates-not-searched", 404, "/collections/shop/duplicates")
+ask("map-not-made", 404, "/collections/shop/map")
+ask("tags-unavailable", 422, "/tags", "POST", files={"image": PICTURE}, data={"encoder": "bundled-resnet18"})
 two = {"image_a": PICTURE, "image_b": PICTURE}
 ask("encoder-unknown", 404, "/compare", "POST", files=two, data={"encoder": "resnet1800"})
 ask("encoder-not-installed", 409, "/compare", "POST", files=two, data={"encoder": "resnet50"})
 ask("encoder-options-invalid", 422, "/compare", "POST", files=two, data={"input_size": "100"})
+
+
+@provokes("map-unusable", 409)
+def a_damaged_map(world: World) -> httpx.Response:
+    data = Path(shutil.copytree(world.shop.data, world.folder / "damaged-map"))
+    (data / "collections" / "shop" / MAP_FILE).write_bytes(b"PK")
+    with serving(data) as service:
+        return service.get("/collections/shop/map")
+
+
 request_damaged("collection-not-ready", 503, "/collections/not-ready")
 request_damaged("snapshot-damaged", 503, "/collections/damaged/items")
 request_damaged("index-damaged", 503, item_path("000.jpg", "similar", "index"))

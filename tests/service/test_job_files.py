@@ -78,7 +78,7 @@ def test_a_long_report_is_given_out_in_few_pieces(tmp_path: Path) -> None:
 
 
 def test_a_job_that_wrote_nothing_has_no_report(tmp_path: Path) -> None:
-    assert [keep_report(tmp_path, form, events()) for form in ReportForm] == [False] * 3
+    assert [keep_report(tmp_path, form, events()) for form in ReportForm] == [False] * len(ReportForm)
     said = events()
     said.take({"event": "report", "path": str(tmp_path / "pruned.jsonl")})
     assert not keep_report(tmp_path, ReportForm.VERDICTS, said)

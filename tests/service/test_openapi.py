@@ -57,8 +57,8 @@ FORMS: dict[str, dict[str, Any]] = {
 }
 
 
-WITH_CALIBRATION = {"/collections/{name}/calibration"}
-"""Paths that only a calibrated collection has: see ``test_calibrated``."""
+PREPARED = {"/collections/{name}/calibration", "/collections/{name}/map"}
+"""Paths that only a calibrated collection has, or one with a map: see ``test_calibrated`` and ``test_map``."""
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     }
-    assert len(routes) == 58
+    assert len(routes) == 60
     assert {tuple(name.split(" ")) for name in operations_of(document)} == routes
 
 
@@ -227,7 +227,7 @@ def test_answers_have_the_fields_that_the_document_promises(service: Service, do
         content = operation["responses"].get("200", {}).get("content", {})
         answer = content.get("application/json", {}).get("schema", {})
         is_described = not answer.keys().isdisjoint({"$ref", "anyOf"})
-        if not is_described or set(operation["tags"]) & {"changes", "jobs", "uploads"} or path in WITH_CALIBRATION:
+        if not is_described or set(operation["tags"]) & {"changes", "jobs", "uploads"} or path in PREPARED:
             continue
         url = path.replace("{name}", "shop").replace("{key}", "plain-0")
         response = service.request(method, url, **FORMS.get(path, {}))

@@ -29,7 +29,7 @@ def request(service: Service, route: StrictRoute, query: str) -> Any:
 
 
 def test_all_routes_but_the_pages_for_browsers_are_strict() -> None:
-    assert len(ROUTES) == 59
+    assert len(ROUTES) == 61
     others = {getattr(route, "path", "") for route in APP.routes if not isinstance(route, StrictRoute)}
     assert others == PAGES | {"/static", "/docs/assets"}
     assert {route.path for route in APP.routes if isinstance(route, Mount)} == {"/static", "/docs/assets"}
@@ -79,6 +79,7 @@ def test_the_parameters_are_those_of_the_document() -> None:
         "GET /collections/{name}/jobs": ["limit", "cursor", "state"],
         "GET /jobs/{job_id}/report": ["format"],
         "POST /uploads": ["filename"],
+        "GET /collections/{name}/map": ["field", "groups", "limit"],
     }
 
 
@@ -112,7 +113,7 @@ def test_pages_for_browsers_take_what_links_and_caches_add(service: Service, pat
 
 def test_the_requests_of_the_page_have_no_other_parameters() -> None:
     scripts = [path.read_text(encoding="utf-8") for path in (page.STATIC / "js").rglob("*.js")]
-    assert sum("?size=" in script for script in scripts) == 2
+    assert sum("?size=" in script for script in scripts) == 3
     assert sum("/jobs?limit=" in script for script in scripts) == 1
 
 

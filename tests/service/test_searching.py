@@ -69,6 +69,7 @@ def test_an_answer_says_what_it_is_an_answer_to(service: Service, shop: Shop) ->
         "passed_filter": True,
         "boosted_score": None,
         "group_score": None,
+        "group_count": None,
         "feedback_score": None,
         "text_score": None,
         "text_rank": None,

@@ -163,7 +163,7 @@ def test_an_option_that_a_method_does_not_have_is_named() -> None:
                 tiers=True,  # type: ignore[call-arg]  # which is what is tried
             ),
             "unknown option 'limit': use k; the options are": lambda: client.search(key="a", limit=3),  # type: ignore[call-arg]
-            "unknown option 'k': the options are filter, keys, limit": lambda: client.list_items("shop", k=3),  # type: ignore[call-arg]
+            "unknown option 'k': the options are filter, group_by, keys": lambda: client.list_items("shop", k=3),  # type: ignore[call-arg]
             "unknown option 'price': the options are if_match, metadata": lambda: client.patch_item(
                 "shop", "a", price=3
             ),  # type: ignore[call-arg]
