@@ -93,7 +93,7 @@ def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     }
-    assert len(routes) == 60
+    assert len(routes) == 59
     assert {tuple(name.split(" ")) for name in operations_of(document)} == routes
 
 
