@@ -101,9 +101,11 @@ class FieldGrouping:
 
 def count_members(grouping: Grouping, searcher: Searcher, groups: Sequence[Scalar | None], mask: Mask) -> list[int]:
     """How many items at the positions of ``mask`` are in each of these groups; 1 for an item that is in none."""
-    values = {group: TypedValue.of(group) for group in groups if group is not None}
-    counts = grouping.counts(searcher, list(values.values()), mask)
-    return [1 if group is None else counts[group_key(values[group])] for group in groups]
+    # By type as well: in Python false is equal to zero.
+    values = [None if group is None else TypedValue.of(group) for group in groups]
+    wanted = {group_key(value): value for value in values if value is not None}
+    counts = grouping.counts(searcher, list(wanted.values()), mask)
+    return [1 if value is None else counts[group_key(value)] for value in values]
 
 
 def choose_heads(searcher: Searcher, grouping: Grouping, mask: Mask, check: Check) -> Positions:

@@ -44,6 +44,14 @@ def sizes(items: list[Item], field: str) -> dict[str, int]:
 NAMES = count()
 
 
+def test_false_and_zero_are_two_groups(catalogue: Catalogue, folder: Path) -> None:
+    shop = Shop(CollectionLayout.of(folder, f"shop-{next(NAMES)}"), catalogue)
+    drafts: list[dict[str, Any]] = [{"b": value} for value in (False, False, 0.0, True, 1, 1, None)]
+    searcher, _ = fill(shop, [*(COMPLETE | {"metadata": draft} for draft in drafts), COMPLETE], [], seed=0)
+    grouping = FieldGrouping(FieldReader.of("b", searcher.live_filter.fields, "group_by"))
+    assert count_members(grouping, searcher, [False, 0.0, True, 1, None], searcher.mask(None)) == [2, 1, 1, 2, 1]
+
+
 @given(
     drafts=st.lists(DRAFTS, max_size=16),
     changes=CHANGES,

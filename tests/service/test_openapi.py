@@ -33,6 +33,7 @@ from service.routes import (
     snapshots,
     uploads,
 )
+from service.routes import map as map_routes
 from tests.service.conftest import Shop
 from tests.service.harness import Service, serving
 from tools.docs.service_pages import DOCS, PAGES
@@ -84,7 +85,7 @@ def test_a_written_page_is_current(name: str) -> None:
 def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
     modules = (
         *(calibrations, check, collection_changes, collections, compare, duplicates, filtered_changes, item_changes),
-        *(items, jobs, operations, search, snapshots, uploads),
+        *(items, jobs, map_routes, operations, search, snapshots, uploads),
     )
     routes = {
         (method, route.path.replace(":path", ""))
@@ -93,7 +94,7 @@ def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     }
-    assert len(routes) == 59
+    assert len(routes) == 60
     assert {tuple(name.split(" ")) for name in operations_of(document)} == routes
 
 
