@@ -142,7 +142,9 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix, most
     compared = shrink(pair.inside, _MARGIN) & ~banner_of_first & ~banner_of_second
     if not compared.any():
         return DetailComparison(banners=banners)
-    places = _merge_overlapping(list(islice(_differing_places(first, second, pair, compared), most)))
+    differing = list(islice(_differing_places(first, second, pair, compared), most))
+    places = _merge_overlapping([box for box, is_area in differing if not is_area])
+    places += [box for box, is_area in differing if is_area]
     places.sort(key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
     back = np.linalg.inv(pair.matrix)
     differences = tuple(
@@ -151,21 +153,24 @@ def _compare_finer(first: Fingerprint, second: Fingerprint, matrix: Matrix, most
     return DetailComparison(differences, banners)
 
 
-def _differing_places(first: Fingerprint, second: Fingerprint, pair: AlignedPair, compared: Mask) -> Iterator[Box]:
-    """Places, in pixels of ``pair.second``, where the two differ in detail, colour, ground or hue; some overlap."""
+def _differing_places(
+    first: Fingerprint, second: Fingerprint, pair: AlignedPair, compared: Mask
+) -> Iterator[tuple[Box, bool]]:
+    """Places, in pixels of ``pair.second``, where the two differ in detail or colour, some of which overlap; then areas
+    whose ground or hue differs, each with true beside it: a changed word in one of them is a place of its own."""
     grey = _Planes.of(*match_sharpness(pair.warped, pair.second, pair.blocks), compared)
     differs = (grey.residuals >= _MIN_RESIDUAL) & compared
     grey = replace(grey, compared=compared & ~corner_mask(grey.first, grey.second, differs, pair.inside))
-    yield from _exceptional_pixels(first.detail, pair, grey.compared)
-    yield from _exceptional_places([grey], _GREY)
+    yield from ((box, False) for box in _exceptional_pixels(first.detail, pair, grey.compared))
+    yield from ((box, False) for box in _exceptional_places([grey], _GREY))
     colours = _ColouredPair.of(first, second, pair, grey.compared)
-    yield from colours.exceptional_places(pair.blocks)
+    yield from ((box, False) for box in colours.exceptional_places(pair.blocks))
     for find in (changed_ground, turned_hues):
         area = find(colours.first, colours.second, colours.compared)
         if area is not None:
             top, bottom, left, right = rows_and_columns(area)
             box = (float(left), float(top), float(right), float(bottom))
-            yield _map_box(box, np.linalg.inv(colours.matrix))
+            yield _map_box(box, np.linalg.inv(colours.matrix)), True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

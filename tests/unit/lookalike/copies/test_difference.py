@@ -239,6 +239,24 @@ def test_the_ground_of_a_product_is_no_border_that_was_added_to_its_crop(photo: 
     assert verdict.extents[1].ground == 0.0
 
 
+def test_a_changed_digit_on_a_ground_of_another_colour_is_a_place_of_its_own() -> None:
+    noise = np.random.default_rng(0).normal(128, 160, (260, 240, 3)).astype(np.float32)
+    pattern = np.clip(cv2.GaussianBlur(noise, (0, 0), 3), 0, 255).astype(np.uint8)
+
+    def tag(ground: tuple[int, int, int], price: str) -> RGB:
+        picture = np.full((520, 500, 3), ground, np.uint8)
+        picture[60:320, 130:370] = pattern
+        cv2.putText(picture, price, (140, 440), cv2.FONT_HERSHEY_SIMPLEX, 2, (20, 20, 20), 5)
+        return picture
+
+    whole, digit = (
+        place.first for place in compare(tag((255, 255, 255), "12.50"), tag((255, 210, 200), "72.50")).differs_at
+    )
+    assert whole[2] - whole[0] > 0.9
+    assert digit[2] - digit[0] < 0.15
+    assert 0.7 < digit[1] < digit[3] < 0.9
+
+
 def test_what_was_cut_off_shows_in_the_extents(photo: RGB) -> None:
     verdict = compare(cropped(photo), photo)
     assert verdict.extents is not None
