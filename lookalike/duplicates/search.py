@@ -24,6 +24,7 @@ from lookalike.duplicates.related import related_groups
 from lookalike.duplicates.report import DuplicateGroup, DuplicateReport
 from lookalike.duplicates.subjects import Subject, file_status
 from lookalike.index.base import ProgressCallback
+from lookalike.index.progress import count_steps
 from lookalike.options import ImageLimits
 from lookalike.tiers import Tier
 
@@ -200,11 +201,4 @@ class _Search:
         return digest_pair(first.digest, second.digest) in self.options.not_duplicates
 
     def _advance(self, step: str, total: int) -> Callable[[int], object]:
-        count = 0
-
-        def advance(done: int) -> None:
-            nonlocal count
-            count += done
-            self.progress(step, count, total)
-
-        return advance
+        return count_steps(self.progress, step, total)

@@ -16,8 +16,8 @@ from lookalike.errors import ColumnConflictError
 from lookalike.filters.builder import refuse
 from lookalike.filters.fields import check_column_name
 from lookalike.index.base import ProgressCallback, ignore_progress
+from lookalike.index.progress import count_steps
 from lookalike.insights.clusters import Clustering, ItemCluster
-from lookalike.insights.progress import count_steps
 
 CHANGES_AT_ONCE = 256
 """How many items are changed in one transaction: the changes of others wait for its end."""

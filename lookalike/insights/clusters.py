@@ -13,9 +13,9 @@ from lookalike.catalogue.records import ItemRecord
 from lookalike.collection.searcher import Searcher
 from lookalike.filters.builder import refuse
 from lookalike.index.base import Positions, ProgressCallback, Vectors, ignore_progress
+from lookalike.index.progress import count_steps
 from lookalike.insights.cluster_names import ClusterValue, ValueCounts, name_clusters, value_texts
 from lookalike.insights.kmeans import MAX_COUNT, MAX_FITTED, choose_count, fit_centres, nearest_centres, tried_counts
-from lookalike.insights.progress import count_steps
 from lookalike.insights.subset import ItemSubset, read_records
 from lookalike.sources.labels import PRODUCT, folder_labels
 

@@ -24,8 +24,8 @@ from lookalike.catalogue.records import ItemRecord
 from lookalike.errors import LabelsMissingError
 from lookalike.filters.builder import refuse
 from lookalike.index.base import ProgressCallback, Vectors, ignore_progress
+from lookalike.index.progress import count_steps
 from lookalike.insights.item_labels import UNLABELLED, ItemLabels
-from lookalike.insights.progress import count_steps
 from lookalike.insights.ridge import Floats, Labels, Moments, RidgeClassifier
 from lookalike.insights.subset import ItemSubset, Places
 

@@ -15,7 +15,7 @@ import numpy as np
 from lookalike.catalogue.records import ItemRecord
 from lookalike.filters.builder import refuse
 from lookalike.index.base import ProgressCallback, ignore_progress
-from lookalike.insights.progress import count_steps
+from lookalike.index.progress import count_steps
 from lookalike.insights.subset import ItemSubset
 
 DEFAULT_NEIGHBOURS = 15

@@ -18,7 +18,7 @@ from lookalike.duplicates.quality import PictureQuality
 from lookalike.duplicates.subjects import subjects_of
 from lookalike.filters.builder import refuse
 from lookalike.index.base import ProgressCallback, ignore_progress
-from lookalike.insights.progress import count_steps
+from lookalike.index.progress import count_steps
 from lookalike.insights.subset import ItemSubset
 from lookalike.options import ImageLimits
 
